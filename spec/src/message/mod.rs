@@ -1,0 +1,36 @@
+//! The messages of version 1: one type a message, one enum a direction.
+//!
+//! The types are the source: the JSON Schema in `v1/` is generated from them and their
+//! comments. No field here is ever `null`: an absent optional field is left out.
+
+mod from_arbiter;
+mod from_client;
+mod shared;
+
+pub use from_arbiter::{
+    ArbiterInfo, DecidedVerdict, Event, EventKind, FromArbiter, Granted, Greeting, Limits, Takedown,
+    TakedownReason, Verdict, Welcome,
+};
+pub use from_client::{
+    ClientInfo, Closed, Fail, Form, FromClient, Hello, Holding, HoldingMore, OnTakedown, ReadyFor, Released,
+    Role, ServerUp, Serving, Stop, TimedOut, Timeouts,
+};
+pub use shared::{Code, Error, Ping, Pong, Progress};
+
+/// The one protocol version that these types describe.
+pub const VERSION: u32 = 1;
+
+/// The name of the one descriptor of a `granted`, and of an `event` that carries a duplicate.
+pub const LISTENER: &str = "listener";
+
+/// What both directions have in common: the reserved keys, without a match in every caller.
+pub trait Message: serde::Serialize + Sized {
+    /// Every `type` that this direction knows.
+    const TYPES: &'static [&'static str];
+
+    /// Reads the JSON object of one line whose `type` is one of [`Self::TYPES`].
+    fn from_object(object: serde_json::Map<String, serde_json::Value>) -> serde_json::Result<Self>;
+
+    /// The names of the descriptors that travel with this message, in order.
+    fn fds(&self) -> &[String];
+}
