@@ -9,6 +9,10 @@ pub mod generation;
 pub mod limits;
 pub mod line;
 pub mod message;
+#[cfg(feature = "schema")]
+pub mod schema;
+#[cfg(feature = "trace")]
+pub mod trace;
 
 pub use address::{Address, AddressError, Endpoint, SocketMode};
 pub use generation::Generation;

@@ -142,7 +142,7 @@ fn reserved(object: &Map<String, Value>) -> Result<Vec<String>, LineError> {
         return Err(LineError::Reserved("type", "a string"));
     }
     for key in ["id", "re"] {
-        if object.get(key).is_some_and(|value| !value.as_u64().is_some_and(|number| number > 0)) {
+        if object.get(key).is_some_and(|value| value.as_u64().is_none_or(|number| number == 0)) {
             return Err(LineError::Reserved(key, "an integer from 1 to 2^53 - 1"));
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Code, Error, Message, Ping, Pong, Progress};
+use super::{Code, Error, Message, Ping, Pong, Progress, present};
 use crate::address::Address;
 use crate::generation::Generation;
 #[cfg(feature = "schema")]
@@ -98,8 +98,8 @@ pub struct Welcome {
     /// The version that is now spoken.
     pub version: u32,
     /// The generation that the client belongs to, as it said it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "Generation"))]
     pub generation: Option<Generation>,
     /// The capabilities that are now on.
     #[serde(default)]
@@ -116,7 +116,6 @@ pub struct Granted {
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = INTEGER_MAX)))]
     pub re: u64,
     /// The address.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub address: Address,
     /// `["listener"]` for an inherited address, otherwise absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -133,7 +132,6 @@ pub struct Takedown {
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = INTEGER_MAX)))]
     pub id: u64,
     /// The address.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub address: Address,
     /// Why.
     pub reason: TakedownReason,
@@ -165,30 +163,29 @@ pub struct Event {
     /// What happened.
     pub what: EventKind,
     /// The generation that it is about.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub generation: Generation,
     /// The address that it is about; absent when it is about the whole generation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "Address"))]
     pub address: Option<Address>,
     /// The server process that it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u32"))]
     pub pid: Option<u32>,
     /// `draining`: how many connections are still open, if the server says it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = INTEGER_MAX)))]
     pub connections: Option<u64>,
     /// `draining`: milliseconds until the server gets TERM.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = INTEGER_MAX)))]
     pub remaining_ms: Option<u64>,
     /// `failed`: what went wrong, for programs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "Code"))]
     pub code: Option<Code>,
     /// `failed` and `gap`: what went wrong, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "String", length(max = 2048)))]
     pub message: Option<String>,
     /// `["listener"]` when the duplicate for a supervisor that keeps it is attached.
@@ -217,6 +214,9 @@ pub enum EventKind {
     /// A newer generation serves the address. Final. A duplicate is to be closed and
     /// answered with `closed`.
     Replaced,
+    /// The duplicate is to be closed and answered with `closed`, because an exclusive claim
+    /// waits for it. The generation goes on owning the address.
+    Close,
     /// A claim of the generation lost to a newer one.
     Superseded,
     /// A server of the generation was told to let go and finishes what is open.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Error, Message, Ping, Pong, Progress};
+use super::{Error, Message, Ping, Pong, Progress, present};
 use crate::address::{Address, SocketMode};
 use crate::generation::Generation;
 #[cfg(feature = "schema")]
@@ -61,8 +61,8 @@ pub struct Hello {
     /// What the client is.
     pub role: Role,
     /// The value of `SERVERSWAP_GENERATION`. Absent only for observers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", regex(pattern = r"^[0-9]{1,16}-[0-9]{1,10}$")))]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "Generation"))]
     pub generation: Option<Generation>,
     /// The addresses that are held already: after a reconnect. For a supervisor: the
     /// addresses that its generation owns. Each name in `fds` is the address in this list
@@ -72,17 +72,16 @@ pub struct Hello {
     pub holding: Vec<Holding>,
     /// The addresses that were released and whose connections are still being finished.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
     pub draining: Vec<Address>,
     /// Whether `holding` lines follow, before the `welcome`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
     /// Supervisors only: whether it stays with its server.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "Form"))]
     pub form: Option<Form>,
     /// Supervisors only: the deadlines of its generation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "Timeouts"))]
     pub timeouts: Option<Timeouts>,
     /// The addresses of `holding` whose listeners are attached, in order.
@@ -102,7 +101,7 @@ pub struct ClientInfo {
 }
 
 /// What a client is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Role {
@@ -144,7 +143,6 @@ pub struct Timeouts {
 #[serde(rename_all = "camelCase")]
 pub struct Holding {
     /// The address.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub address: Address,
     /// Whether the accept loop runs: only then does it count as serving.
     pub serving: bool,
@@ -179,7 +177,6 @@ pub struct ReadyFor {
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = INTEGER_MAX)))]
     pub id: u64,
     /// What is claimed.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub address: Address,
     /// How it is to be taken.
     pub socket: SocketMode,
@@ -194,7 +191,6 @@ pub struct ReadyFor {
 #[serde(rename_all = "camelCase")]
 pub struct Serving {
     /// The address.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub address: Address,
 }
 
@@ -204,7 +200,6 @@ pub struct Serving {
 #[serde(rename_all = "camelCase")]
 pub struct OnTakedown {
     /// The address.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub address: Address,
 }
 
@@ -215,11 +210,10 @@ pub struct OnTakedown {
 #[serde(rename_all = "camelCase")]
 pub struct Released {
     /// The `id` of the `takedown`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u64", range(min = 1, max = INTEGER_MAX)))]
     pub re: Option<u64>,
     /// The address.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub address: Address,
 }
 
@@ -246,12 +240,12 @@ pub struct TimedOut {
     pub id: u64,
 }
 
-/// A supervisor has closed its duplicate of a listener and no longer owns the address.
+/// A supervisor has closed its duplicate of a listener: the answer to `event` of kind `close`
+/// or `replaced`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Closed {
     /// The address.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub address: Address,
 }
 

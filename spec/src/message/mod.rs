@@ -3,10 +3,12 @@
 //! The types are the source: the JSON Schema in `v1/` is generated from them and their
 //! comments. No field here is ever `null`: an absent optional field is left out.
 
+mod facts;
 mod from_arbiter;
 mod from_client;
 mod shared;
 
+pub use facts::{Facts, Fatal, Retry, Sender};
 pub use from_arbiter::{
     ArbiterInfo, DecidedVerdict, Event, EventKind, FromArbiter, Granted, Greeting, Limits, Takedown,
     TakedownReason, Verdict, Welcome,
@@ -33,4 +35,12 @@ pub trait Message: serde::Serialize + Sized {
 
     /// The names of the descriptors that travel with this message, in order.
     fn fds(&self) -> &[String];
+}
+
+/// An optional field that is there must have a value: `null` is not the same as absent, it
+/// is refused.
+fn present<'de, T: serde::Deserialize<'de>, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }

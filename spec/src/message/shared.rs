@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::present;
 #[cfg(feature = "schema")]
 use crate::limits::INTEGER_MAX;
 
@@ -17,15 +18,15 @@ pub struct Progress {
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = INTEGER_MAX)))]
     pub re: u64,
     /// What is being waited for, in words for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "String", length(max = 2048)))]
     pub waiting_for: Option<String>,
     /// How many connections are still open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = INTEGER_MAX)))]
     pub connections: Option<u64>,
     /// Asks that the deadline be no earlier than this many milliseconds from now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = 86_400_000)))]
     pub extend_ms: Option<u64>,
 }
@@ -57,7 +58,7 @@ pub struct Pong {
 #[serde(rename_all = "camelCase")]
 pub struct Error {
     /// The `id` of the request that failed; absent when it is about the connection.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u64", range(min = 1, max = INTEGER_MAX)))]
     pub re: Option<u64>,
     /// What went wrong, for programs.

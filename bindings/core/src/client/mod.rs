@@ -1,0 +1,221 @@
+//! The blocking client: a server that says what it is ready for and waits for the answers.
+//!
+//! It deliberately starts no thread and handles no signal. Lines of the arbiter are read
+//! whenever some thread waits: in [`Client::listen`], [`Listener::accept`],
+//! [`Client::takedown`] and so on. A server that serves therefore has at least one thread in
+//! one of them.
+
+mod desk;
+mod error;
+mod inbox;
+mod listener;
+mod shared;
+mod takedown;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serverswap_protocol::message::ClientInfo;
+use serverswap_protocol::{Address, Generation, SocketMode};
+
+pub use error::ClientError;
+pub use listener::{Listener, Stream};
+pub use takedown::Takedown;
+
+use crate::connection::{ConnectError, Connection, Environment};
+use crate::session::Refusal;
+#[cfg(feature = "tokio")]
+pub(crate) use desk::{Arrived, Desk};
+#[cfg(feature = "tokio")]
+pub(crate) use inbox::{Inbox, Told};
+pub(crate) use listener::Socket;
+use shared::Shared;
+pub(crate) use takedown::Release;
+
+/// A server's connection to its supervisor. Clones share it; there is one a process.
+#[derive(Debug, Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+    upness: Upness,
+}
+
+/// When a server counts as up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Upness {
+    /// When everything that it has claimed is served.
+    Served,
+    /// When it says so.
+    Said,
+}
+
+impl Upness {
+    /// The `more` of its claims.
+    pub fn more(self) -> bool {
+        self == Upness::Said
+    }
+}
+
+impl Client {
+    /// The client that the environment of this process asks for; without a supervisor,
+    /// one that grants everything at once.
+    ///
+    /// # Errors
+    /// A variable with a value that no supervisor sets, or no descriptor to be had.
+    pub fn from_env() -> Result<Self, ConnectError> {
+        Client::open(Environment::from_env()?)
+    }
+
+    /// As [`Self::from_env`], with the environment as an argument.
+    ///
+    /// # Errors
+    /// No descriptor to be had.
+    pub fn open(environment: Environment) -> Result<Self, ConnectError> {
+        let shared = Shared::new(Connection::open(environment, info())?)?;
+        Ok(Client { shared: Arc::new(shared), upness: Upness::Served })
+    }
+
+    /// For a server that claims its addresses one after the other: it counts as up when
+    /// it says [`Self::server_up`], and not before.
+    #[must_use]
+    pub fn with_server_up(self) -> Self {
+        Client { upness: Upness::Said, ..self }
+    }
+
+    /// Whether there is a supervisor.
+    pub fn is_supervised(&self) -> bool {
+        self.generation().is_some()
+    }
+
+    /// The generation that this server belongs to; `None` without a supervisor.
+    pub fn generation(&self) -> Option<Generation> {
+        self.shared.generation()
+    }
+
+    /// Claims an address exclusively (*bind*) and waits until it is granted: the old server
+    /// has let go of it by then, and this one opens its own socket.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] says why not; the old server, if any, serves on.
+    pub fn ready_for(&self, address: &Address) -> Result<(), ClientError> {
+        self.claim(address, SocketMode::Bind).map(drop)
+    }
+
+    /// Claims an address by inheritance and waits for its listener. The old server accepts
+    /// until this one says [`Listener::serving`].
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] says why not; the old server, if any, serves on.
+    pub fn listen(&self, address: &Address) -> Result<Listener, ClientError> {
+        let Some(descriptor) = self.claim(address, SocketMode::Inherit)? else {
+            unreachable!("the session grants an inherited address with its listener only");
+        };
+        let socket = Socket::new(address, descriptor)?;
+        let stop = self.shared.stop_of(address)?;
+        Ok(Listener::new(self.clone(), address.clone(), socket, stop))
+    }
+
+    fn claim(
+        &self,
+        address: &Address,
+        socket: SocketMode,
+    ) -> Result<Option<std::os::fd::OwnedFd>, ClientError> {
+        let more = self.upness.more();
+        self.shared.say(|connection| connection.ready_for(address, socket, more))?;
+        self.shared.wait(|inbox| inbox.answer(address))
+    }
+
+    /// The accept loop of a granted address runs: now the old server is told to let go.
+    ///
+    /// # Errors
+    /// The address is not held.
+    pub fn serving(&self, address: &Address) -> Result<(), ClientError> {
+        self.shared.say(|connection| connection.serving(address))
+    }
+
+    /// This server handles takedown of the address. Said by [`Self::takedown`],
+    /// [`Self::wait_takedown`] and [`Listener::accept`], too; a server that never says it is
+    /// ended when the address is taken.
+    ///
+    /// # Errors
+    /// Only in a forked child.
+    pub fn on_takedown(&self, address: &Address) -> Result<(), ClientError> {
+        self.shared.say(|connection| connection.on_takedown(address))
+    }
+
+    /// Waits until this address is taken down.
+    ///
+    /// # Errors
+    /// The address is not held, or another thread lets go of it.
+    pub fn takedown(&self, address: &Address) -> Result<Takedown, ClientError> {
+        self.on_takedown(address)?;
+        let told = self.shared.wait(|inbox| inbox.taken(address))?;
+        Ok(Takedown::new(self.shared.clone(), told))
+    }
+
+    /// Waits until some address that this server holds, now or later, is taken down. Each is
+    /// told once.
+    ///
+    /// # Errors
+    /// Only in a forked child, or when the kernel refuses to wait.
+    pub fn wait_takedown(&self) -> Result<Takedown, ClientError> {
+        self.shared.handle_every_takedown()?;
+        let told = self.shared.wait(|inbox| inbox.next_takedown().map(Ok))?;
+        Ok(Takedown::new(self.shared.clone(), told))
+    }
+
+    /// Lets go of an address, or withdraws the claim that another thread waits for.
+    ///
+    /// # Errors
+    /// The address is neither held nor claimed.
+    pub fn released(&self, address: &Address) -> Result<(), ClientError> {
+        self.shared.release(address).map(drop)
+    }
+
+    /// How the drain of a taken address goes: how many connections are open, and how long
+    /// it is to last at least, from now on.
+    ///
+    /// # Errors
+    /// The address was never taken.
+    pub fn progress(
+        &self,
+        address: &Address,
+        connections: Option<u64>,
+        extend: Option<Duration>,
+    ) -> Result<(), ClientError> {
+        self.shared.say(|connection| connection.progress(address, connections, extend))
+    }
+
+    /// Every address that this server will ever claim is served. Of use after
+    /// [`Self::with_server_up`] only.
+    ///
+    /// # Errors
+    /// Only in a forked child.
+    pub fn server_up(&self) -> Result<(), ClientError> {
+        self.shared.say(Connection::server_up)
+    }
+
+    /// This server gives up: the deploy has failed, and nothing can be claimed any more.
+    ///
+    /// # Errors
+    /// Only in a forked child.
+    pub fn fail(&self, reason: &str) -> Result<(), ClientError> {
+        self.shared.say(|connection| connection.fail(reason))
+    }
+
+    /// The faults that the arbiter reported since the last call, at most the last 16. They
+    /// end no holding; for logs.
+    pub fn faults(&self) -> Vec<Refusal> {
+        self.shared.faults()
+    }
+}
+
+/// This library, as it says `hello`.
+pub(crate) fn info() -> ClientInfo {
+    ClientInfo { name: "serverswap-rust".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+}
+
+/// The error for a kind of socket that does not accept.
+pub(crate) fn not_a_listener(address: &Address) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, format!("`{address}` accepts no connections of this kind"))
+}

@@ -1,0 +1,117 @@
+//! What a supervisor tells its server through the environment.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+
+use serverswap_protocol::Generation;
+use serverswap_protocol::generation::GenerationError;
+
+use crate::session::Patience;
+
+/// The socket of the arbiter. Unset or empty: there is no supervisor.
+pub const SOCKET_VARIABLE: &str = "SERVERSWAP_SOCKET";
+
+/// The generation of the server, to be passed on as it is.
+pub const GENERATION_VARIABLE: &str = "SERVERSWAP_GENERATION";
+
+/// Where the arbiter is, and who this server is to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// With whom to speak.
+    pub supervision: Supervision,
+    /// How long claims wait for an arbiter that is not there, or says nothing.
+    pub patience: Patience,
+}
+
+/// Whether there is a supervisor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Supervision {
+    /// There is none: every claim is granted at once, and nothing else happens.
+    Alone,
+    /// There was one when this server was started, and its successors bind the same path.
+    Supervised {
+        /// The absolute path of the arbiter's socket.
+        socket: PathBuf,
+        /// The generation that this server belongs to.
+        generation: Generation,
+    },
+}
+
+/// Why a [`crate::Connection`] could not be set up. Nothing is held and nobody was told.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// A relative path means something else in every working directory.
+    #[error("`{SOCKET_VARIABLE}` must be an absolute path, not `{}`", .0.display())]
+    RelativeSocket(PathBuf),
+    /// Both variables are set by the supervisor, or neither is.
+    #[error("`{SOCKET_VARIABLE}` is set and `{GENERATION_VARIABLE}` is not")]
+    GenerationMissing,
+    /// Not what a supervisor sets.
+    #[error("`{GENERATION_VARIABLE}`: {0}")]
+    Generation(#[from] GenerationError),
+    /// Out of descriptors.
+    #[error("could not set up the connection to the supervisor: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Environment {
+    /// Reads the variables of this process.
+    ///
+    /// # Errors
+    /// A value that no supervisor sets.
+    pub fn from_env() -> Result<Self, ConnectError> {
+        let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+        Environment::new(set(SOCKET_VARIABLE), set(GENERATION_VARIABLE))
+    }
+
+    /// The environment of a server that was started without a supervisor.
+    pub fn alone() -> Self {
+        Environment { supervision: Supervision::Alone, patience: Patience::default() }
+    }
+
+    fn new(socket: Option<OsString>, generation: Option<OsString>) -> Result<Self, ConnectError> {
+        let Some(socket) = socket.map(PathBuf::from) else {
+            return Ok(Environment::alone());
+        };
+        if !socket.is_absolute() {
+            return Err(ConnectError::RelativeSocket(socket));
+        }
+        let generation = generation.ok_or(ConnectError::GenerationMissing)?;
+        let generation = generation.to_string_lossy().parse()?;
+        let supervision = Supervision::Supervised { socket, generation };
+        Ok(Environment { supervision, patience: Patience::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(socket: Option<&str>, generation: Option<&str>) -> Result<Environment, String> {
+        Environment::new(socket.map(OsString::from), generation.map(OsString::from))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_a_socket_there_is_no_supervisor() {
+        assert_eq!(environment(None, Some("7-9")), Ok(Environment::alone()));
+    }
+
+    #[test]
+    fn what_no_supervisor_sets_is_named() {
+        let cases = [
+            (Some("run/s"), Some("7-9"), "`SERVERSWAP_SOCKET` must be an absolute path, not `run/s`"),
+            (Some("/run/s"), None, "`SERVERSWAP_SOCKET` is set and `SERVERSWAP_GENERATION` is not"),
+            (
+                Some("/run/s"),
+                Some("seven"),
+                "`SERVERSWAP_GENERATION`: `seven` is not a generation; expected `START-PID`, two decimal numbers",
+            ),
+        ];
+        for (socket, generation, expected) in cases {
+            assert_eq!(environment(socket, generation), Err(expected.to_owned()));
+        }
+    }
+}

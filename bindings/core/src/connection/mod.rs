@@ -1,0 +1,294 @@
+//! The driver of a [`Session`]: it owns the socket to the arbiter, finds it again when it is
+//! lost, and is one descriptor to wait for.
+//!
+//! It deliberately never waits: whoever uses it polls its descriptor, calls
+//! [`Connection::process`] when that is readable, and takes the events. [`crate::Client`] is
+//! the blocking client made of it, `crate::aio` the one for tokio; the Node and Python
+//! packages put it into their own event loops.
+
+mod environment;
+mod poll;
+mod wire;
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+use std::process;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serverswap_protocol::message::{ClientInfo, Code};
+use serverswap_protocol::{Address, Generation, SocketMode};
+
+pub use environment::{ConnectError, Environment, GENERATION_VARIABLE, SOCKET_VARIABLE, Supervision};
+
+use crate::session::{self, Action, Identity, Input, Refusal, Session, UseError};
+use crate::sys::{clock, listener};
+use wire::{Listener, Wire};
+
+/// Something that the server is to act on; a listener is a descriptor of its own.
+pub type Event = session::Event<OwnedFd>;
+
+/// The connection of one process to its arbiter, whoever that is at the moment.
+///
+/// One a process: a second one displaces the first. After every call, and after
+/// [`Self::process`] in particular, take the events until there is none. Events that a word
+/// brought about make the descriptor readable, so that whoever waits for it will do that.
+#[derive(Debug)]
+pub struct Connection {
+    session: Session<Listener>,
+    wire: Wire,
+    generation: Option<Generation>,
+    /// The process that it belongs to.
+    pid: u32,
+}
+
+impl Connection {
+    /// Sets up the connection that the environment of this process asks for. It is not yet
+    /// made when this returns, and claims need not wait for that.
+    ///
+    /// # Errors
+    /// A variable with a value that no supervisor sets, or no descriptor to be had.
+    pub fn from_env(client: ClientInfo) -> Result<Self, ConnectError> {
+        Connection::open(Environment::from_env()?, client)
+    }
+
+    /// As [`Self::from_env`], with the environment as an argument.
+    ///
+    /// # Errors
+    /// No descriptor to be had.
+    pub fn open(environment: Environment, client: ClientInfo) -> Result<Self, ConnectError> {
+        let Environment { supervision, patience } = environment;
+        let (session, socket, generation) = match supervision {
+            Supervision::Alone => {
+                (Session::alone(Identity { client, generation: None }), PathBuf::new(), None)
+            }
+            Supervision::Supervised { socket, generation } => {
+                let identity = Identity { client, generation: Some(generation) };
+                (Session::supervised(identity, patience, clock::monotonic()), socket, Some(generation))
+            }
+        };
+        let wire = Wire::new(socket)?;
+        let mut connection = Connection { session, wire, generation, pid: process::id() };
+        connection.settle(clock::monotonic())?;
+        Ok(connection)
+    }
+
+    /// Whether there is a supervisor to speak to; otherwise every claim is granted at once.
+    pub fn is_supervised(&self) -> bool {
+        self.generation.is_some()
+    }
+
+    /// The generation that this server belongs to; `None` without a supervisor.
+    pub fn generation(&self) -> Option<Generation> {
+        self.generation
+    }
+
+    /// Claims an address; [`Event::Granted`] or [`Event::Refused`] answers. With `more`,
+    /// the server is not up before [`Self::server_up`].
+    ///
+    /// # Errors
+    /// The claim is not possible; nothing was changed.
+    pub fn ready_for(&mut self, address: &Address, socket: SocketMode, more: bool) -> Result<(), UseError> {
+        self.say(|session, now| session.ready_for(address, socket, more, now))
+    }
+
+    /// The accept loop of a granted address runs.
+    ///
+    /// # Errors
+    /// [`UseError::NotHeld`], [`UseError::Forked`].
+    pub fn serving(&mut self, address: &Address) -> Result<(), UseError> {
+        self.say(|session, _| session.serving(address))
+    }
+
+    /// This server handles takedown of the address, which it need not hold yet. A server
+    /// that does not say so is ended when the address is taken from it.
+    ///
+    /// # Errors
+    /// [`UseError::Forked`].
+    pub fn on_takedown(&mut self, address: &Address) -> Result<(), UseError> {
+        self.say(|session, _| {
+            session.on_takedown(address);
+            Ok(())
+        })
+    }
+
+    /// The server has stopped accepting and lets go of the address: the answer to a takedown;
+    /// without one, the address is given up; before the grant, the claim is withdrawn.
+    ///
+    /// # Errors
+    /// [`UseError::NotHeld`], [`UseError::Forked`].
+    pub fn released(&mut self, address: &Address) -> Result<(), UseError> {
+        self.say(|session, _| session.released(address))
+    }
+
+    /// How the drain of a taken address goes: how many connections are open, and how long
+    /// it is to last at least, from now on.
+    ///
+    /// # Errors
+    /// [`UseError::NotHeld`], [`UseError::Forked`].
+    pub fn progress(
+        &mut self,
+        address: &Address,
+        connections: Option<u64>,
+        extend: Option<Duration>,
+    ) -> Result<(), UseError> {
+        self.say(|session, _| session.progress(address, connections, extend))
+    }
+
+    /// Every address that this server will ever claim is granted and serving. Only for
+    /// servers that claim with `more`.
+    ///
+    /// # Errors
+    /// [`UseError::Forked`].
+    pub fn server_up(&mut self) -> Result<(), UseError> {
+        self.say(|session, _| {
+            session.server_up();
+            Ok(())
+        })
+    }
+
+    /// This server gives up: claims that wait are refused as withdrawn, what it holds it goes on
+    /// holding.
+    ///
+    /// # Errors
+    /// [`UseError::Forked`].
+    pub fn fail(&mut self, reason: &str) -> Result<(), UseError> {
+        self.say(|session, _| {
+            session.fail(reason);
+            Ok(())
+        })
+    }
+
+    /// Reads, writes, reconnects and looks at the clock, without waiting. To be called when
+    /// the descriptor is readable; at any other time it does no harm.
+    ///
+    /// # Errors
+    /// [`UseError::Forked`] in a forked child, as `other`; or the kernel refuses the timer,
+    /// which it does not. A lost arbiter is no error.
+    pub fn process(&mut self) -> io::Result<()> {
+        self.check_process().map_err(io::Error::other)?;
+        let now = clock::monotonic();
+        self.wire.clear_deadline()?;
+        // The socket before the directory: a change that was seen before its cause would
+        // not be waited for again.
+        while let Some(input) = self.wire.receive() {
+            self.session.handle(input, now);
+            self.act(now);
+        }
+        while let Some(input) = self.wire.changes() {
+            self.session.handle(input, now);
+            self.act(now);
+        }
+        self.session.tick(now);
+        self.act(now);
+        self.wire.arm(self.session.deadline())
+    }
+
+    /// What the server is to know next. `None` in a forked child, too.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.check_process().ok()?;
+        let event = self.session.next_event()?;
+        Some(self.handed_out(event))
+    }
+
+    /// The event with a descriptor of its own. A grant whose descriptor cannot be had is
+    /// given back.
+    fn handed_out(&mut self, event: session::Event<Listener>) -> Event {
+        match event {
+            session::Event::Granted { address, listener } => {
+                match listener.map(|listener| listener.try_clone()).transpose() {
+                    Ok(listener) => Event::Granted { address, listener },
+                    Err(error) => self.given_back(address, &error),
+                }
+            }
+            session::Event::Refused { address, error } => Event::Refused { address, error },
+            session::Event::Waiting { address, waiting_for } => Event::Waiting { address, waiting_for },
+            session::Event::Takedown { address, reason, drain } => Event::Takedown { address, reason, drain },
+            session::Event::Error { code, message } => Event::Error { code, message },
+        }
+    }
+
+    fn given_back(&mut self, address: Address, error: &io::Error) -> Event {
+        // It was granted a moment ago, and if it was taken since, that is answered, too.
+        let _ = self.released(&address);
+        let message = format!("`{address}`: no descriptor for its listener: {error}");
+        Event::Refused { address, error: Refusal { code: Code::Exhausted, message } }
+    }
+
+    fn check_process(&self) -> Result<(), UseError> {
+        let parent = self.pid;
+        if process::id() == parent { Ok(()) } else { Err(UseError::Forked { parent }) }
+    }
+
+    /// Says a word, and what can be sent of it now.
+    fn say(
+        &mut self,
+        word: impl FnOnce(&mut Session<Listener>, Duration) -> Result<(), UseError>,
+    ) -> Result<(), UseError> {
+        self.check_process()?;
+        let now = clock::monotonic();
+        word(&mut self.session, now)?;
+        // A timer that cannot be set is met again, and reported, by `process`.
+        let _ = self.settle(now);
+        Ok(())
+    }
+
+    /// Does what the session asks for, and sets the timer: at once if there are events.
+    fn settle(&mut self, now: Duration) -> io::Result<()> {
+        self.act(now);
+        let deadline = if self.session.has_events() { Some(now) } else { self.session.deadline() };
+        self.wire.arm(deadline)
+    }
+
+    fn act(&mut self, now: Duration) {
+        loop {
+            while let Some(action) = self.session.next_action() {
+                if let Some(input) = self.perform(action) {
+                    self.session.handle(input, now);
+                }
+            }
+            match self.wire.flush() {
+                Some(input) => self.session.handle(input, now),
+                None => return,
+            }
+        }
+    }
+
+    fn perform(&mut self, action: Action<Listener>) -> Option<Input<Listener>> {
+        match action {
+            Action::Watch => self.wire.watch(),
+            Action::Unwatch => {
+                self.wire.unwatch();
+                None
+            }
+            Action::Connect => Some(self.wire.connect()),
+            Action::Send(line, listeners) => {
+                self.wire.send(&line, listeners);
+                None
+            }
+            Action::Close => {
+                self.wire.close();
+                None
+            }
+            Action::Open(address) => {
+                let listener = listener::open(&address)
+                    .map(Arc::new)
+                    .map_err(|error| Refusal { code: error.code(), message: error.to_string() });
+                Some(Input::Opened { address, listener })
+            }
+        }
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wire.as_fd()
+    }
+}
+
+impl AsRawFd for Connection {
+    fn as_raw_fd(&self) -> RawFd {
+        self.wire.as_fd().as_raw_fd()
+    }
+}

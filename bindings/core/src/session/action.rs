@@ -1,0 +1,24 @@
+//! What a session asks of its driver.
+
+use serverswap_protocol::Address;
+use serverswap_protocol::message::FromClient;
+
+/// To be carried out in order. The answers are [`super::Input`]s.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action<L> {
+    /// Watch the directory of the socket, unless that is being done; if it cannot be,
+    /// [`super::Input::Blinded`].
+    Watch,
+    /// Stop watching the directory.
+    Unwatch,
+    /// Connect to the socket; answered by [`super::Input::Connected`],
+    /// [`super::Input::NotConnected`] or [`super::Input::Busy`].
+    Connect,
+    /// Send a line with these listeners attached, in the order of its `fds`.
+    Send(FromClient, Vec<L>),
+    /// Close the link, after what was sent. Nothing more is read from it.
+    Close,
+    /// Open the listener of an address in this process; answered by
+    /// [`super::Input::Opened`]. Only of a session that is alone.
+    Open(Address),
+}

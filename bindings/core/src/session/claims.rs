@@ -1,0 +1,148 @@
+//! Claims: asked, asked again, granted, refused, and given up after too long a wait.
+
+use std::time::Duration;
+
+use serverswap_protocol::message::{Code, FromClient, ReadyFor, Released};
+use serverswap_protocol::{Address, SocketMode};
+
+use super::Session;
+use super::action::Action;
+use super::event::{Event, Refusal};
+use super::link::Link;
+use super::places::{Claiming, Granted, Place};
+
+impl<L: Clone> Session<L> {
+    /// Says a claim, if there is a link to say it on. Without one, the next welcome does.
+    pub(super) fn ask(&mut self, address: &Address) {
+        let Link::Ready(ready) = &mut self.link else { return };
+        let Place::Claiming(claiming) = self.places.of(address) else { return };
+        let id = ready.numbers.say();
+        let claim = ReadyFor { id, address: address.clone(), socket: claiming.socket, more: claiming.more };
+        ready.asked.insert(id, address.clone());
+        self.places.asked(address, id);
+        self.actions.push_back(Action::Send(FromClient::ReadyFor(claim), Vec::new()));
+    }
+
+    /// The arbiter grants. `listener` is there exactly when the claim was to inherit; a
+    /// grant of another form is a fault of the arbiter.
+    pub(super) fn granted(&mut self, re: u64, address: &Address, listener: Option<L>, now: Duration) {
+        match self.places.of(address) {
+            Place::Claiming(claiming) if claiming.id == Some(re) => {
+                if listener.is_some() == (claiming.socket == SocketMode::Inherit) {
+                    self.answered(re);
+                    self.grant(address, listener);
+                } else {
+                    let message = format!("`granted` of `{address}` has too many listeners or too few");
+                    self.break_off(Code::DescriptorMismatch, message, now);
+                }
+            }
+            // A grant of an earlier claim that was withdrawn: its `released` is under way.
+            Place::Claiming(_) | Place::Granted(_) | Place::Serving(_) | Place::Leaving(_) => {}
+            Place::Free | Place::Draining(_) => {
+                self.tell_now(FromClient::Released(Released { re: None, address: address.clone() }));
+            }
+        }
+    }
+
+    pub(super) fn grant(&mut self, address: &Address, listener: Option<L>) {
+        self.places.set(address, Place::Granted(Granted { listener: listener.clone() }));
+        self.events.push_back(Event::Granted { address: address.clone(), listener });
+    }
+
+    /// The driver of a session that is alone has opened a listener, or could not.
+    pub(super) fn opened(&mut self, address: &Address, listener: Result<L, Refusal>) {
+        match self.places.of(address) {
+            Place::Claiming(_) => match listener {
+                Ok(listener) => self.grant(address, Some(listener)),
+                Err(error) => self.refuse(address, error),
+            },
+            Place::Free | Place::Granted(_) | Place::Serving(_) | Place::Leaving(_) | Place::Draining(_) => {}
+        }
+    }
+
+    /// The claim with this `id`, if it was said on this link and not answered before.
+    pub(super) fn answered(&mut self, re: u64) -> Option<Address> {
+        match &mut self.link {
+            Link::Ready(ready) => ready.asked.remove(&re),
+            Link::Alone
+            | Link::Waiting(_)
+            | Link::Connecting(_)
+            | Link::Greeting(_)
+            | Link::Negotiating(_) => None,
+        }
+    }
+
+    /// The server does not want the address any more.
+    pub(super) fn withdraw(&mut self, address: &Address, claiming: &Claiming, why: &str) {
+        if let Some(id) = claiming.id {
+            self.answered(id);
+            self.tell_now(FromClient::Released(Released { re: None, address: address.clone() }));
+        }
+        self.refuse(address, Refusal { code: Code::Withdrawn, message: format!("`{address}`: {why}") });
+    }
+
+    pub(super) fn refuse(&mut self, address: &Address, error: Refusal) {
+        self.places.set(address, Place::Free);
+        self.events.push_back(Event::Refused { address: address.clone(), error });
+    }
+
+    /// Refuses every claim that waits.
+    pub(super) fn refuse_all(&mut self, error: &Refusal) {
+        for address in self.places.claimed() {
+            self.refuse(&address, error.clone());
+        }
+    }
+
+    /// When the claim that has waited longest fails, because nobody answers.
+    pub(super) fn claim_expires(&self) -> Option<Duration> {
+        let (since, _) = self.places.oldest_claim()?;
+        match &self.link {
+            Link::Alone | Link::Ready(_) => None,
+            Link::Waiting(waiting) => Some(waiting.search.since.max(since) + self.patience.supervisor_lost),
+            Link::Connecting(connecting) => {
+                Some(connecting.search.since.max(since) + self.patience.supervisor_lost)
+            }
+            Link::Greeting(greeting) => {
+                Some(greeting.contact.since.max(since) + self.patience.arbiter_not_responding)
+            }
+            Link::Negotiating(negotiating) => {
+                Some(negotiating.contact.since.max(since) + self.patience.arbiter_not_responding)
+            }
+        }
+    }
+
+    /// Fails the claims that have waited too long for an answer from anybody.
+    pub(super) fn expire(&mut self, now: Duration) {
+        while self.claim_expires().is_some_and(|at| at <= now) {
+            let Some((_, address)) = self.places.oldest_claim() else { return };
+            let address = address.clone();
+            let Some(error) = self.nobody_answers() else { return };
+            self.refuse(&address, error);
+        }
+    }
+
+    /// What a claim fails with that has waited too long in this state of the link.
+    fn nobody_answers(&self) -> Option<Refusal> {
+        let lost = |reason: &str| Refusal {
+            code: Code::SupervisorLost,
+            message: format!(
+                "no supervisor could be reached for {:?}: {reason}",
+                self.patience.supervisor_lost
+            ),
+        };
+        let silent = |pid: u32| Refusal {
+            code: Code::ArbiterNotResponding,
+            message: format!(
+                "the supervisor with process id {pid} has not answered for {:?}",
+                self.patience.arbiter_not_responding
+            ),
+        };
+        match &self.link {
+            Link::Alone | Link::Ready(_) => None,
+            Link::Waiting(waiting) => Some(lost(&waiting.reason)),
+            Link::Connecting(_) => Some(lost("it is being connected to")),
+            Link::Greeting(greeting) => Some(silent(greeting.contact.pid)),
+            Link::Negotiating(negotiating) => Some(silent(negotiating.contact.pid)),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The lines of the arbiter, state by state.
+
+use std::time::Duration;
+
+use serverswap_protocol::Address;
+use serverswap_protocol::message::{
+    Code, Error, FromArbiter, FromClient, LISTENER, Ping, Pong, Progress, Released, Takedown,
+};
+
+use super::Session;
+use super::action::Action;
+use super::event::{Event, Refusal};
+use super::link::Link;
+use super::places::{Draining, Leaving, Place};
+
+impl<L: Clone> Session<L> {
+    /// One line. Listeners that are not taken from `fds` are dropped, and so closed.
+    pub(super) fn received(&mut self, message: FromArbiter, fds: Vec<(String, L)>, now: Duration) {
+        match &self.link {
+            Link::Alone | Link::Waiting(_) | Link::Connecting(_) => {}
+            Link::Greeting(_) => self.before_hello(message, now),
+            Link::Negotiating(_) => self.before_welcome(message, now),
+            Link::Ready(_) => self.after_welcome(message, fds, now),
+        }
+    }
+
+    fn before_hello(&mut self, message: FromArbiter, now: Duration) {
+        match message {
+            FromArbiter::Greeting(greeting) => self.greeted(&greeting, now),
+            FromArbiter::Error(error) => self.refused_link(error, now),
+            FromArbiter::Welcome(_)
+            | FromArbiter::Granted(_)
+            | FromArbiter::Takedown(_)
+            | FromArbiter::Progress(_)
+            | FromArbiter::Event(_)
+            | FromArbiter::Verdict(_)
+            | FromArbiter::Ping(_)
+            | FromArbiter::Pong(_) => self.out_of_order("before its greeting", now),
+        }
+    }
+
+    fn before_welcome(&mut self, message: FromArbiter, now: Duration) {
+        match message {
+            FromArbiter::Welcome(welcome) => self.welcomed(&welcome, now),
+            FromArbiter::Error(error) => self.refused_link(error, now),
+            FromArbiter::Ping(ping) => self.pinged(ping, now),
+            FromArbiter::Progress(_)
+            | FromArbiter::Event(_)
+            | FromArbiter::Verdict(_)
+            | FromArbiter::Pong(_) => {}
+            FromArbiter::Greeting(_) | FromArbiter::Granted(_) | FromArbiter::Takedown(_) => {
+                self.out_of_order("before its welcome", now);
+            }
+        }
+    }
+
+    fn after_welcome(&mut self, message: FromArbiter, fds: Vec<(String, L)>, now: Duration) {
+        match message {
+            FromArbiter::Granted(granted) => {
+                let listener = fds.into_iter().find(|(name, _)| name == LISTENER).map(|(_, fd)| fd);
+                self.granted(granted.re, &granted.address, listener, now);
+            }
+            FromArbiter::Takedown(takedown) => self.told_to_let_go(takedown, now),
+            FromArbiter::Progress(progress) => self.claim_waits(progress),
+            FromArbiter::Ping(ping) => self.pinged(ping, now),
+            FromArbiter::Error(error) => self.failed(error, now),
+            FromArbiter::Event(_) | FromArbiter::Verdict(_) | FromArbiter::Pong(_) => {}
+            FromArbiter::Greeting(_) | FromArbiter::Welcome(_) => {
+                self.out_of_order("after its welcome", now);
+            }
+        }
+    }
+
+    fn told_to_let_go(&mut self, takedown: Takedown, now: Duration) {
+        if !self.heard(takedown.id, now) {
+            return;
+        }
+        let Takedown { id, address, .. } = &takedown;
+        let next = match self.places.take(address) {
+            Place::Granted(granted) => {
+                self.tell_takedown(&takedown);
+                Place::Leaving(Leaving { listener: granted.listener, serves: false, owed: vec![*id] })
+            }
+            Place::Serving(serving) => {
+                self.tell_takedown(&takedown);
+                Place::Leaving(Leaving { listener: serving.listener, serves: true, owed: vec![*id] })
+            }
+            Place::Leaving(mut leaving) => {
+                leaving.owed.push(*id);
+                Place::Leaving(leaving)
+            }
+            Place::Draining(_) => {
+                self.answer_takedown(*id, address);
+                Place::Draining(Draining { takedown: Some(*id) })
+            }
+            unheld @ (Place::Free | Place::Claiming(_)) => {
+                self.answer_takedown(*id, address);
+                unheld
+            }
+        };
+        self.places.set(address, next);
+    }
+
+    fn tell_takedown(&mut self, takedown: &Takedown) {
+        self.events.push_back(Event::Takedown {
+            address: takedown.address.clone(),
+            reason: takedown.reason.clone(),
+            drain: Duration::from_millis(takedown.drain_ms),
+        });
+    }
+
+    pub(super) fn answer_takedown(&mut self, id: u64, address: &Address) {
+        self.tell_now(FromClient::Released(Released { re: Some(id), address: address.clone() }));
+    }
+
+    fn claim_waits(&mut self, progress: Progress) {
+        let Link::Ready(ready) = &self.link else { return };
+        if let Some(address) = ready.asked.get(&progress.re) {
+            let address = address.clone();
+            self.events.push_back(Event::Waiting { address, waiting_for: progress.waiting_for });
+        }
+    }
+
+    /// Everything before the ping was processed: lines are handled one by one.
+    fn pinged(&mut self, ping: Ping, now: Duration) {
+        if self.heard(ping.id, now) {
+            self.actions.push_back(Action::Send(FromClient::Pong(Pong { re: ping.id }), Vec::new()));
+        }
+    }
+
+    fn failed(&mut self, error: Error, now: Duration) {
+        let Error { re, code, message, fatal } = error;
+        if fatal {
+            return self.fatal(code, message, now);
+        }
+        match re {
+            Some(re) => {
+                if let Some(address) = self.answered(re) {
+                    self.refuse(&address, Refusal { code, message });
+                }
+            }
+            None => self.events.push_back(Event::Error { code, message }),
+        }
+    }
+
+    /// An error instead of the greeting or the welcome: there will be none.
+    fn refused_link(&mut self, error: Error, now: Duration) {
+        self.fatal(error.code, error.message, now);
+    }
+
+    /// A `type` from the future that wants a reply.
+    pub(super) fn unknown(&mut self, id: u64, kind: &str, now: Duration) {
+        match &self.link {
+            Link::Alone | Link::Waiting(_) | Link::Connecting(_) => {}
+            Link::Greeting(_) => self.out_of_order("before its greeting", now),
+            Link::Negotiating(_) | Link::Ready(_) => {
+                if self.heard(id, now) {
+                    let message = format!("this client does not know the type `{kind}`");
+                    self.answer_error(id, Code::UnknownType, message);
+                }
+            }
+        }
+    }
+
+    /// A known `type` whose content is impossible.
+    pub(super) fn invalid(&mut self, re: Option<u64>, code: Code, message: String, now: Duration) {
+        match re {
+            Some(id) => {
+                if self.heard(id, now) {
+                    self.answer_error(id, code, message);
+                }
+            }
+            None => self.break_off(code, message, now),
+        }
+    }
+
+    fn answer_error(&mut self, id: u64, code: Code, message: String) {
+        let error = Error { re: Some(id), code, message, fatal: false };
+        self.actions.push_back(Action::Send(FromClient::Error(error), Vec::new()));
+    }
+
+    /// Takes in an `id` of the arbiter; breaks off if it does not increase.
+    fn heard(&mut self, id: u64, now: Duration) -> bool {
+        let increases = match &mut self.link {
+            Link::Negotiating(negotiating) => negotiating.numbers.hear(id),
+            Link::Ready(ready) => ready.numbers.hear(id),
+            Link::Alone | Link::Waiting(_) | Link::Connecting(_) | Link::Greeting(_) => false,
+        };
+        if !increases {
+            self.break_off(Code::IdReused, format!("the id {id} does not increase"), now);
+        }
+        increases
+    }
+
+    fn out_of_order(&mut self, when: &str, now: Duration) {
+        self.break_off(Code::OutOfOrder, format!("the arbiter said something {when} that is not legal"), now);
+    }
+}

@@ -1,0 +1,141 @@
+//! What a server has to do with each address, and the claims in the order of asking.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serverswap_protocol::{Address, SocketMode};
+
+/// What a server has to do with one address.
+#[derive(Debug)]
+pub(super) enum Place<L> {
+    /// Nothing.
+    Free,
+    /// It was claimed, and the claim is not answered.
+    Claiming(Claiming),
+    /// It is held; the accept loop does not run yet.
+    Granted(Granted<L>),
+    /// It is held and served.
+    Serving(Serving<L>),
+    /// It is held, and the server was told to let go.
+    Leaving(Leaving<L>),
+    /// It was let go of; what is open is being finished.
+    Draining(Draining),
+}
+
+/// A claim that is not answered.
+#[derive(Debug)]
+pub(super) struct Claiming {
+    pub socket: SocketMode,
+    pub more: bool,
+    /// When the server made it.
+    pub since: Duration,
+    /// Its `id` on this link; `None` until it is said there.
+    pub id: Option<u64>,
+}
+
+/// Held; the accept loop does not run yet.
+#[derive(Debug)]
+pub(super) struct Granted<L> {
+    /// `None` for `bind`.
+    pub listener: Option<L>,
+}
+
+/// Held and served.
+#[derive(Debug)]
+pub(super) struct Serving<L> {
+    /// `None` for `bind`.
+    pub listener: Option<L>,
+}
+
+/// Held, and told to let go.
+#[derive(Debug)]
+pub(super) struct Leaving<L> {
+    /// `None` for `bind`.
+    pub listener: Option<L>,
+    /// Whether the accept loop runs, or did when the takedown came.
+    pub serves: bool,
+    /// The takedowns of this link that wait for `released`; none after a link was lost.
+    pub owed: Vec<u64>,
+}
+
+/// Let go of.
+#[derive(Debug)]
+pub(super) struct Draining {
+    /// The takedown of this link that `progress` is about; `None` if it was not asked for
+    /// on this link.
+    pub takedown: Option<u64>,
+}
+
+/// Every address that a server has to do with.
+#[derive(Debug)]
+pub(super) struct Places<L> {
+    places: BTreeMap<Address, Place<L>>,
+    /// The addresses that are [`Place::Claiming`], oldest claim first.
+    claims: BTreeSet<(Duration, Address)>,
+}
+
+impl<L> Default for Places<L> {
+    fn default() -> Self {
+        Places { places: BTreeMap::new(), claims: BTreeSet::new() }
+    }
+}
+
+impl<L> Places<L> {
+    pub fn of(&self, address: &Address) -> &Place<L> {
+        self.places.get(address).unwrap_or(&Place::Free)
+    }
+
+    /// Takes the state out, to be [`set`](Self::set) again.
+    pub fn take(&mut self, address: &Address) -> Place<L> {
+        let place = self.places.remove(address).unwrap_or(Place::Free);
+        if let Place::Claiming(claiming) = &place {
+            self.claims.remove(&(claiming.since, address.clone()));
+        }
+        place
+    }
+
+    pub fn set(&mut self, address: &Address, place: Place<L>) {
+        drop(self.take(address));
+        match &place {
+            Place::Free => return,
+            Place::Claiming(claiming) => {
+                self.claims.insert((claiming.since, address.clone()));
+            }
+            Place::Granted(_) | Place::Serving(_) | Place::Leaving(_) | Place::Draining(_) => {}
+        }
+        self.places.insert(address.clone(), place);
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&Address, &Place<L>)> {
+        self.places.iter()
+    }
+
+    /// The claims that wait, in the order in which they were made.
+    pub fn claimed(&self) -> Vec<Address> {
+        self.claims.iter().map(|(_, address)| address.clone()).collect()
+    }
+
+    /// The claim that has waited longest, and since when.
+    pub fn oldest_claim(&self) -> Option<(Duration, &Address)> {
+        self.claims.first().map(|(since, address)| (*since, address))
+    }
+
+    /// Notes the `id` under which a claim is said on this link.
+    pub fn asked(&mut self, address: &Address, number: u64) {
+        if let Some(Place::Claiming(claiming)) = self.places.get_mut(address) {
+            claiming.id = Some(number);
+        }
+    }
+
+    /// Forgets every number of a link that has ended.
+    pub fn forget_numbers(&mut self) {
+        for place in self.places.values_mut() {
+            match place {
+                Place::Claiming(claiming) => claiming.id = None,
+                Place::Leaving(leaving) => leaving.owed.clear(),
+                Place::Draining(draining) => draining.takedown = None,
+                Place::Free | Place::Granted(_) | Place::Serving(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Looking for the arbiter: links that are made and lost, and the time (rules 5 to 7).
+
+use std::time::Duration;
+
+use serverswap_protocol::message::{Code, Error, FromClient};
+
+use super::Session;
+use super::action::Action;
+use super::event::{Event, Refusal};
+use super::link::{Connecting, Contact, Greeting, Link, Lookout, PAUSE_MAX, Search, Until, Waiting};
+
+impl<L: Clone> Session<L> {
+    /// When [`Self::tick`] is to be called at the latest; `None` if time changes nothing.
+    pub fn deadline(&self) -> Option<Duration> {
+        let retry = match &self.link {
+            Link::Waiting(waiting) => match waiting.until {
+                Until::Change(_) => None,
+                Until::ChangeOr(at) | Until::Time(at) => Some(at),
+            },
+            Link::Alone | Link::Connecting(_) | Link::Greeting(_) | Link::Negotiating(_) | Link::Ready(_) => {
+                None
+            }
+        };
+        [retry, self.claim_expires()].into_iter().flatten().min()
+    }
+
+    /// Lets the time pass: attempts that are due are made, claims that waited too long fail.
+    pub fn tick(&mut self, now: Duration) {
+        self.expire(now);
+        let due = match &self.link {
+            Link::Waiting(waiting) => match waiting.until {
+                Until::Change(_) => None,
+                Until::ChangeOr(at) | Until::Time(at) => (at <= now).then_some(waiting.search),
+            },
+            Link::Alone | Link::Connecting(_) | Link::Greeting(_) | Link::Negotiating(_) | Link::Ready(_) => {
+                None
+            }
+        };
+        if let Some(search) = due {
+            // By its path, which may lead to another directory by now.
+            let search = self.watching(Search { lookout: Lookout::Idle, ..search });
+            self.connect(search);
+        }
+    }
+
+    /// The directory has changed, or a claim was made: reason enough to look again.
+    pub(super) fn look_again(&mut self, now: Duration) {
+        match &mut self.link {
+            Link::Waiting(waiting) => match waiting.until {
+                Until::Change(not_before) if now < not_before => waiting.until = Until::Time(not_before),
+                Until::Change(_) | Until::ChangeOr(_) => {
+                    let search = waiting.search;
+                    self.connect(search);
+                }
+                Until::Time(_) => {}
+            },
+            Link::Alone | Link::Connecting(_) | Link::Greeting(_) | Link::Negotiating(_) | Link::Ready(_) => {
+            }
+        }
+    }
+
+    /// The socket was removed, by a leaving arbiter or with its directory: then the watch
+    /// is on a directory that nobody will use, so another look follows by the clock.
+    pub(super) fn vanished(&mut self, now: Duration) {
+        let Link::Waiting(waiting) = &mut self.link else { return };
+        match waiting.until {
+            Until::Change(not_before) => {
+                waiting.until = Until::ChangeOr(not_before.max(now + PAUSE_MAX));
+            }
+            Until::ChangeOr(_) | Until::Time(_) => {}
+        }
+    }
+
+    /// The directory is gone or cannot be watched: attempts go by the clock.
+    pub(super) fn blinded(&mut self, now: Duration) {
+        match &mut self.link {
+            Link::Alone | Link::Ready(_) => {}
+            Link::Waiting(waiting) => {
+                waiting.search.lookout = Lookout::Blind;
+                waiting.until = match waiting.until {
+                    Until::Change(not_before) => Until::Time(not_before.max(now + PAUSE_MAX)),
+                    Until::ChangeOr(at) | Until::Time(at) => Until::Time(at),
+                };
+            }
+            Link::Connecting(connecting) => connecting.search.lookout = Lookout::Blind,
+            Link::Greeting(greeting) => greeting.search.lookout = Lookout::Blind,
+            Link::Negotiating(negotiating) => negotiating.search.lookout = Lookout::Blind,
+        }
+    }
+
+    pub(super) fn connected(&mut self, pid: u32, now: Duration) {
+        let Some(search) = self.link.search(now) else { return };
+        self.link = Link::Greeting(Greeting { search, contact: Contact { since: now, pid } });
+    }
+
+    /// Nobody is there. Whoever becomes the arbiter changes the directory: it is watched,
+    /// looked at once more, and waited for.
+    pub(super) fn not_connected(&mut self, reason: String, now: Duration) {
+        let Some(search) = self.link.search(now) else { return };
+        match search.lookout {
+            Lookout::Idle => {
+                let search = self.watching(search);
+                self.connect(search);
+            }
+            Lookout::Watching | Lookout::Blind => {
+                self.wait(search, wait_for_change(search, now, now), reason);
+            }
+        }
+    }
+
+    /// Somebody is there, and overrun.
+    pub(super) fn busy(&mut self, now: Duration) {
+        let Some(search) = self.link.search(now) else { return };
+        let reason = "its queue of connections is full".to_owned();
+        self.fruitless(Search { fruitless: search.fruitless + 1, ..search }, reason, now);
+    }
+
+    /// The link has ended: the arbiter has, in all likelihood.
+    pub(super) fn ended(&mut self, now: Duration) {
+        let reason = "it closed the connection".to_owned();
+        match &self.link {
+            Link::Alone | Link::Waiting(_) | Link::Connecting(_) => {}
+            Link::Greeting(greeting) => {
+                let search = greeting.search;
+                self.lost(Search { fruitless: search.fruitless + 1, ..search }, reason, now);
+            }
+            Link::Negotiating(negotiating) => {
+                let search = negotiating.search;
+                self.lost(Search { fruitless: search.fruitless + 1, ..search }, reason, now);
+            }
+            Link::Ready(ready) => {
+                let search = ready.search(now);
+                self.lost(search, reason, now);
+            }
+        }
+    }
+
+    /// The arbiter breaks the protocol, or offers no version of it that is known here: it
+    /// is told so, and left.
+    pub(super) fn break_off(&mut self, code: Code, message: String, now: Duration) {
+        let error = Error { re: None, code: code.clone(), message: message.clone(), fatal: true };
+        self.actions.push_back(Action::Send(FromClient::Error(error), Vec::new()));
+        self.fatal(code, message, now);
+    }
+
+    /// A fatal error, the arbiter's or ours, ends the link and the claims with it (rule 7).
+    /// A shortage passes: then the claims wait on.
+    pub(super) fn fatal(&mut self, code: Code, message: String, now: Duration) {
+        let Some(search) = self.link.search(now) else { return };
+        self.places.forget_numbers();
+        self.actions.push_back(Action::Close);
+        self.events.push_back(Event::Error { code: code.clone(), message: message.clone() });
+        let search = self.watching(search);
+        let later = now + PAUSE_MAX;
+        if code == Code::TooManyConnections || code == Code::Exhausted {
+            self.wait(search, Until::Time(later), message);
+        } else {
+            self.wait(search, wait_for_change(search, later, now), message.clone());
+            self.refuse_all(&Refusal { code, message });
+        }
+    }
+
+    fn lost(&mut self, search: Search, reason: String, now: Duration) {
+        self.places.forget_numbers();
+        self.actions.push_back(Action::Close);
+        self.fruitless(search, reason, now);
+    }
+
+    fn fruitless(&mut self, search: Search, reason: String, now: Duration) {
+        let pause = search.pause();
+        if pause.is_zero() {
+            self.connect(search);
+        } else {
+            let search = self.watching(search);
+            self.wait(search, Until::ChangeOr(now + pause), reason);
+        }
+    }
+
+    fn connect(&mut self, search: Search) {
+        self.actions.push_back(Action::Connect);
+        self.link = Link::Connecting(Connecting { search });
+    }
+
+    /// Has the directory watched from now on; [`Self::blinded`] takes that back.
+    fn watching(&mut self, search: Search) -> Search {
+        match search.lookout {
+            Lookout::Watching => {}
+            Lookout::Idle | Lookout::Blind => self.actions.push_back(Action::Watch),
+        }
+        Search { lookout: Lookout::Watching, ..search }
+    }
+
+    fn wait(&mut self, search: Search, until: Until, reason: String) {
+        self.link = Link::Waiting(Waiting { search, until, reason });
+    }
+}
+
+/// Waiting for a change of the directory; by the clock if it cannot be seen.
+fn wait_for_change(search: Search, not_before: Duration, now: Duration) -> Until {
+    match search.lookout {
+        Lookout::Watching => Until::Change(not_before),
+        Lookout::Idle | Lookout::Blind => Until::Time(now + PAUSE_MAX),
+    }
+}

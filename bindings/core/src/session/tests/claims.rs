@@ -1,0 +1,132 @@
+//! Claims and their ends.
+
+use super::*;
+
+#[test]
+fn a_grant_hands_the_listener_over() {
+    let mut bench = Bench::linked();
+    bench.inherit(":1");
+    bench.receive_with(r#"{"type":"granted","re":2,"address":":1","fds":["listener"]}"#, &[7]);
+    assert_eq!(bench.seen(), ["granted :1 +7"]);
+}
+
+#[test]
+fn an_error_that_answers_a_claim_refuses_it_and_it_can_be_made_again() {
+    let mut bench = Bench::linked();
+    bench.bind("a").bind("b").told();
+    bench.receive(r#"{"type":"error","re":2,"code":"superseded","message":"8-1 is newer"}"#);
+    assert_eq!(bench.seen(), ["refused a superseded"]);
+    bench.bind("a");
+    assert_eq!(bench.told(), [r#"{"type":"readyFor","id":4,"address":"a","socket":"bind"}"#]);
+}
+
+#[test]
+fn progress_says_what_a_claim_waits_for() {
+    let mut bench = Bench::linked();
+    bench.bind("a");
+    bench.receive(r#"{"type":"progress","re":2,"waitingFor":"process 5 to let go"}"#);
+    bench.receive(r#"{"type":"progress","re":9,"waitingFor":"nobody knows"}"#);
+    assert_eq!(bench.seen(), [r#"waiting a Some("process 5 to let go")"#]);
+}
+
+#[test]
+fn what_cannot_be_claimed_says_why() {
+    let mut bench = Bench::linked();
+    bench.bind("a");
+    let mut claim = |text: &str, socket| bench.session.ready_for(&address(text), socket, false, bench.now);
+    assert_eq!(claim("a", SocketMode::Bind), Err(UseError::AlreadyClaimed(address("a"))));
+    assert_eq!(claim("b", SocketMode::Inherit), Err(UseError::NotInheritable(address("b"))));
+    bench.session.fail("no database");
+    let after = bench.session.ready_for(&address("c"), SocketMode::Bind, false, bench.now);
+    assert_eq!(after, Err(UseError::Failed));
+}
+
+#[test]
+fn fail_withdraws_the_claims_that_wait_and_nothing_that_is_held() {
+    let mut bench = Bench::serving();
+    bench.bind("a").told();
+    bench.session.fail("no database");
+    assert_eq!(bench.seen(), ["refused a withdrawn"]);
+    assert_eq!(bench.session.serving(&address(":1")), Ok(()));
+}
+
+#[test]
+fn a_reason_is_cut_to_the_longest_text_between_two_characters() {
+    let mut bench = Bench::linked();
+    bench.session.fail(&"é".repeat(2_000));
+    let Some(Action::Send(FromClient::Fail(fail), _)) = bench.session.next_action() else {
+        panic!("`fail` is said at once");
+    };
+    assert_eq!(fail.reason, "é".repeat(1_024));
+}
+
+#[test]
+fn a_grant_of_a_withdrawn_claim_is_given_back_and_never_shown() {
+    let mut bench = Bench::linked();
+    bench.inherit(":1").told();
+    bench.session.released(&address(":1")).expect("claimed");
+    assert_eq!(bench.seen(), ["refused :1 withdrawn"]);
+    bench.receive_with(r#"{"type":"granted","re":2,"address":":1","fds":["listener"]}"#, &[7]);
+    let released = r#"{"type":"released","address":":1"}"#;
+    assert_eq!(bench.told(), [released, released]);
+    assert_eq!(bench.seen(), [""; 0]);
+}
+
+#[test]
+fn a_grant_of_a_withdrawn_claim_does_not_end_the_next_claim_of_the_address() {
+    let mut bench = Bench::linked();
+    bench.inherit(":1").told();
+    bench.session.released(&address(":1")).expect("claimed");
+    bench.inherit(":1").told();
+    bench.seen();
+    bench.receive_with(r#"{"type":"granted","re":2,"address":":1","fds":["listener"]}"#, &[7]);
+    assert_eq!((bench.told(), bench.seen()), (vec![], vec![]));
+    bench.receive_with(r#"{"type":"granted","re":3,"address":":1","fds":["listener"]}"#, &[8]);
+    assert_eq!(bench.seen(), ["granted :1 +8"]);
+}
+
+#[test]
+fn the_answer_to_a_withdrawal_says_nothing_new() {
+    let mut bench = Bench::linked();
+    bench.bind("a");
+    bench.session.released(&address("a")).expect("claimed");
+    bench.seen();
+    bench.receive(r#"{"type":"error","re":2,"code":"withdrawn","message":"as you say"}"#);
+    assert_eq!(bench.seen(), [""; 0]);
+}
+
+#[test]
+fn an_address_that_is_let_go_of_before_its_grant_was_seen_counts_as_withdrawn() {
+    let mut bench = Bench::linked();
+    bench.bind("a").receive(r#"{"type":"granted","re":2,"address":"a"}"#);
+    bench.session.released(&address("a")).expect("held");
+    assert_eq!(bench.seen(), ["refused a withdrawn"]);
+}
+
+#[test]
+fn a_grant_with_a_listener_too_many_or_too_few_is_a_fault_of_the_arbiter() {
+    let cases: [(SocketMode, &[u32]); 2] = [(SocketMode::Inherit, &[]), (SocketMode::Bind, &[7])];
+    for (socket, listeners) in cases {
+        let mut bench = Bench::linked();
+        bench.claim(":1", socket);
+        bench.receive_with(r#"{"type":"granted","re":2,"address":":1"}"#, listeners);
+        let seen = bench.seen();
+        assert_eq!(seen.last().map(String::as_str), Some("refused :1 descriptor_mismatch"), "{socket:?}");
+    }
+}
+
+#[test]
+fn without_a_supervisor_every_claim_is_granted_at_once_and_nothing_is_said() {
+    let mut bench = Bench::alone();
+    bench.bind("a").inherit(":1").inherit(":2");
+    assert_eq!(bench.told(), ["open :1", "open :2"]);
+    let refusal = Refusal { code: Code::AddressInUse, message: "taken".into() };
+    bench.handle(Input::Opened { address: address(":1"), listener: Ok(7) });
+    bench.handle(Input::Opened { address: address(":2"), listener: Err(refusal) });
+    assert_eq!(bench.seen(), ["granted a", "granted :1 +7", "refused :2 address_in_use"]);
+    bench.session.serving(&address(":1")).expect("held");
+    bench.session.on_takedown(&address(":1"));
+    bench.session.released(&address(":1")).expect("held");
+    bench.session.server_up();
+    assert_eq!((bench.told(), bench.session.deadline()), (vec![], None));
+}

@@ -1,0 +1,162 @@
+//! A session driven by events. Its actions and events are compared as text: lines as the
+//! JSON that is sent, `+7` for an attached listener 7.
+
+mod claims;
+mod negotiation;
+mod pair;
+mod search;
+mod table;
+mod takedown;
+
+use std::time::Duration;
+
+use serverswap_protocol::line::encode;
+use serverswap_protocol::message::{Code, FromArbiter};
+use serverswap_protocol::{Address, SocketMode};
+
+use super::*;
+
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+
+/// A session with listeners that are numbers, and a clock that only moves when told.
+pub(super) struct Bench {
+    pub session: Session<u32>,
+    pub now: Duration,
+}
+
+pub(super) fn address(text: &str) -> Address {
+    text.parse().expect("a valid address")
+}
+
+fn identity() -> Identity {
+    Identity {
+        client: ClientInfo { name: "test".into(), version: "1".into() },
+        generation: Some("7-9".parse().expect("valid")),
+    }
+}
+
+impl Bench {
+    /// Not yet connected.
+    pub fn new() -> Self {
+        let now = Duration::from_secs(100);
+        Bench { session: Session::supervised(identity(), Patience::default(), now), now }
+    }
+
+    /// Without a supervisor.
+    pub fn alone() -> Self {
+        Bench { session: Session::alone(identity()), now: Duration::from_secs(100) }
+    }
+
+    /// Connected and welcomed, with nothing held; what was said is forgotten.
+    pub fn linked() -> Self {
+        let mut bench = Bench::new();
+        bench.link();
+        bench.told();
+        bench
+    }
+
+    /// Linked, and serving `:1` by the listener 7.
+    pub fn serving() -> Self {
+        let mut bench = Bench::linked();
+        bench.inherit(":1");
+        bench.receive_with(r#"{"type":"granted","re":2,"address":":1","fds":["listener"]}"#, &[7]);
+        bench.session.serving(&address(":1")).expect("held");
+        bench.told();
+        bench.seen();
+        bench
+    }
+
+    pub fn handle(&mut self, input: Input<u32>) -> &mut Self {
+        self.session.handle(input, self.now);
+        self
+    }
+
+    pub fn connect(&mut self) -> &mut Self {
+        self.handle(Input::Connected { pid: 42 })
+    }
+
+    pub fn absent(&mut self) -> &mut Self {
+        self.handle(Input::NotConnected { reason: "connection refused".into() })
+    }
+
+    pub fn greet(&mut self) -> &mut Self {
+        self.receive(
+            r#"{"type":"greeting","versions":[1],"arbiter":{"name":"serverswap","version":"0","pid":42},"limits":{"lineBytes":65536,"fdsPerLine":128}}"#,
+        )
+    }
+
+    pub fn welcome(&mut self) -> &mut Self {
+        self.receive(r#"{"type":"welcome","re":1,"version":1}"#)
+    }
+
+    /// From the connection to the welcome.
+    pub fn link(&mut self) -> &mut Self {
+        self.connect().greet().welcome()
+    }
+
+    pub fn receive(&mut self, line: &str) -> &mut Self {
+        self.receive_with(line, &[])
+    }
+
+    pub fn receive_with(&mut self, line: &str, listeners: &[u32]) -> &mut Self {
+        let message: FromArbiter = serde_json::from_str(line).expect("a line of the arbiter");
+        let fds = listeners.iter().map(|listener| ("listener".to_owned(), *listener)).collect();
+        self.handle(Input::Received { message, fds })
+    }
+
+    pub fn pass(&mut self, time: Duration) -> &mut Self {
+        self.now += time;
+        self.session.tick(self.now);
+        self
+    }
+
+    pub fn inherit(&mut self, text: &str) -> &mut Self {
+        self.claim(text, SocketMode::Inherit)
+    }
+
+    pub fn bind(&mut self, text: &str) -> &mut Self {
+        self.claim(text, SocketMode::Bind)
+    }
+
+    fn claim(&mut self, text: &str, socket: SocketMode) -> &mut Self {
+        self.session.ready_for(&address(text), socket, false, self.now).expect("it can be claimed");
+        self
+    }
+
+    /// The actions since the last call.
+    pub fn told(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.session.next_action()).map(|action| told(&action)).collect()
+    }
+
+    /// The events since the last call.
+    pub fn seen(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.session.next_event()).map(|event| seen(&event)).collect()
+    }
+}
+
+fn told(action: &Action<u32>) -> String {
+    match action {
+        Action::Watch => "watch".into(),
+        Action::Unwatch => "unwatch".into(),
+        Action::Connect => "connect".into(),
+        Action::Close => "close".into(),
+        Action::Open(address) => format!("open {address}"),
+        Action::Send(line, listeners) => {
+            let text = String::from_utf8(encode(line)).expect("JSON is UTF-8");
+            let attached: String = listeners.iter().map(|listener| format!(" +{listener}")).collect();
+            format!("{}{attached}", text.trim_end())
+        }
+    }
+}
+
+pub(super) fn seen(event: &Event<u32>) -> String {
+    let code = |code: &Code| code.to_string();
+    match event {
+        Event::Granted { address, listener: Some(listener) } => format!("granted {address} +{listener}"),
+        Event::Granted { address, listener: None } => format!("granted {address}"),
+        Event::Refused { address, error } => format!("refused {address} {}", code(&error.code)),
+        Event::Waiting { address, waiting_for } => format!("waiting {address} {waiting_for:?}"),
+        Event::Takedown { address, reason, drain } => format!("takedown {address} {reason:?} {drain:?}"),
+        Event::Error { code: error, message } => format!("error {}: {message}", code(error)),
+    }
+}

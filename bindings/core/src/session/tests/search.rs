@@ -1,0 +1,189 @@
+//! Links that are made, lost and looked for.
+
+use super::*;
+
+#[test]
+fn an_arbiter_that_is_not_there_is_looked_for_again_after_the_watch_and_then_waited_for() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.told(), ["connect"]);
+    bench.absent();
+    assert_eq!(bench.told(), ["watch", "connect"]);
+    bench.absent();
+    assert_eq!((bench.told(), bench.session.deadline()), (vec![], None));
+    bench.handle(Input::Changed);
+    assert_eq!(bench.told(), ["connect"]);
+    bench.link();
+    assert!(bench.told().contains(&"unwatch".to_owned()));
+}
+
+#[test]
+fn a_lost_arbiter_is_looked_for_at_once() {
+    let mut bench = Bench::linked();
+    bench.pass(60 * SECOND).handle(Input::Ended);
+    assert_eq!(bench.told(), ["close", "connect"]);
+}
+
+#[test]
+fn an_orphan_waits_for_ever_without_a_clock() {
+    let mut bench = Bench::serving();
+    bench.handle(Input::Ended).absent().absent();
+    bench.told();
+    assert_eq!(bench.session.deadline(), None);
+    bench.pass(1_000_000 * SECOND);
+    assert_eq!((bench.told(), bench.seen()), (vec![], vec![]));
+}
+
+#[test]
+fn without_a_watch_attempts_are_made_every_second() {
+    let mut bench = Bench::serving();
+    bench.handle(Input::Ended).absent().handle(Input::Blinded).absent();
+    bench.told();
+    assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
+    bench.pass(SECOND);
+    assert_eq!(bench.told(), ["watch", "connect"]);
+}
+
+#[test]
+fn when_the_directory_is_deleted_attempts_go_by_the_clock() {
+    let mut bench = Bench::serving();
+    bench.handle(Input::Ended).absent().absent();
+    bench.told();
+    bench.handle(Input::Blinded);
+    assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
+}
+
+#[test]
+fn a_socket_that_vanished_is_looked_for_once_more_by_its_path() {
+    let mut bench = Bench::serving();
+    bench.handle(Input::Ended).absent().absent();
+    bench.told();
+    bench.handle(Input::Vanished).pass(SECOND);
+    assert_eq!(bench.told(), ["watch", "connect"]);
+    bench.absent();
+    assert_eq!(bench.session.deadline(), None);
+}
+
+#[test]
+fn a_claim_fails_after_ten_seconds_without_an_arbiter_and_holdings_stay() {
+    let mut bench = Bench::serving();
+    bench.handle(Input::Ended).absent().absent();
+    bench.pass(5 * SECOND).bind("a").absent();
+    bench.pass(9 * SECOND);
+    assert_eq!(bench.seen(), [""; 0]);
+    assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
+    bench.pass(SECOND);
+    assert_eq!(bench.seen(), ["refused a supervisor_lost"]);
+    assert_eq!(bench.session.released(&address(":1")), Ok(()));
+}
+
+#[test]
+fn a_claim_that_waits_when_the_link_is_lost_has_ten_seconds_from_then() {
+    let mut bench = Bench::linked();
+    bench.bind("a").pass(100 * SECOND);
+    bench.handle(Input::Ended).absent().absent();
+    assert_eq!(bench.session.deadline(), Some(bench.now + 10 * SECOND));
+}
+
+#[test]
+fn a_claim_fails_after_five_seconds_without_a_greeting_and_a_late_one_is_still_welcome() {
+    let mut bench = Bench::new();
+    bench.bind("a").connect();
+    assert_eq!(bench.session.deadline(), Some(bench.now + 5 * SECOND));
+    bench.pass(5 * SECOND);
+    assert_eq!(bench.seen(), ["refused a arbiter_not_responding"]);
+    bench.greet().welcome();
+    assert!(bench.session.is_linked());
+}
+
+#[test]
+fn the_refusal_names_the_arbiter_that_does_not_answer() {
+    let mut bench = Bench::new();
+    bench.bind("a").connect().pass(5 * SECOND);
+    let Some(Event::Refused { error, .. }) = bench.session.next_event() else {
+        panic!("the claim is refused");
+    };
+    assert_eq!(error.message, "the supervisor with process id 42 has not answered for 5s");
+}
+
+#[test]
+fn a_full_queue_and_an_arbiter_that_hangs_up_are_tried_ever_more_slowly() {
+    fn queue_is_full(bench: &mut Bench) {
+        bench.handle(Input::Busy);
+    }
+    fn hangs_up(bench: &mut Bench) {
+        bench.connect().handle(Input::Ended);
+    }
+    for fails in [queue_is_full, hangs_up] {
+        let mut bench = Bench::new();
+        let mut attempts = 0;
+        let until = bench.now + 60 * SECOND;
+        while bench.now < until {
+            let connects = bench.told().iter().filter(|action| *action == "connect").count();
+            attempts += connects;
+            if connects == 0 {
+                let wait = bench.session.deadline().expect("it is tried again") - bench.now;
+                bench.pass(wait);
+            } else {
+                fails(&mut bench);
+            }
+        }
+        assert!((60..80).contains(&attempts), "{attempts} attempts in a minute");
+    }
+}
+
+#[test]
+fn links_that_end_soon_after_their_welcome_are_no_busy_loop_either() {
+    let mut bench = Bench::new();
+    let immediate = (0..100)
+        .take_while(|_| {
+            bench.link().handle(Input::Ended);
+            bench.told().contains(&"connect".to_owned())
+        })
+        .count();
+    assert_eq!(immediate, 3);
+    assert!(bench.session.deadline().is_some());
+}
+
+#[test]
+fn a_fatal_error_fails_the_claims_and_is_not_tried_again_before_the_directory_changes() {
+    let mut bench = Bench::serving();
+    bench.bind("a").told();
+    bench.receive(r#"{"type":"error","code":"other_pid_namespace","message":"no","fatal":true}"#);
+    assert_eq!(bench.seen(), ["error other_pid_namespace: no", "refused a other_pid_namespace"]);
+    assert_eq!(bench.told(), ["close", "watch"]);
+    assert_eq!(bench.session.deadline(), None);
+    bench.handle(Input::Changed);
+    assert_eq!((bench.told(), bench.session.deadline()), (vec![], Some(bench.now + SECOND)));
+    bench.pass(SECOND);
+    assert_eq!(bench.told(), ["watch", "connect"]);
+    assert_eq!(bench.session.serving(&address(":1")), Ok(()));
+}
+
+#[test]
+fn a_claim_that_is_made_after_a_fatal_error_gets_an_answer_of_its_own() {
+    let mut bench = Bench::linked();
+    bench.receive(r#"{"type":"error","code":"not_permitted","message":"no","fatal":true}"#);
+    bench.told();
+    bench.bind("a").pass(SECOND);
+    assert_eq!(bench.told(), ["watch", "connect"]);
+}
+
+#[test]
+fn a_shortage_of_the_arbiter_passes_and_claims_wait_for_that() {
+    let mut bench = Bench::new();
+    bench.bind("a").connect();
+    bench.receive(r#"{"type":"error","code":"too_many_connections","message":"full","fatal":true}"#);
+    assert_eq!(bench.seen(), ["error too_many_connections: full"]);
+    assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
+    bench.told();
+    bench.pass(SECOND);
+    assert_eq!(bench.told(), ["watch", "connect"]);
+}
+
+#[test]
+fn a_peer_that_is_not_to_be_talked_to_is_left_before_anything_is_said() {
+    let mut bench = Bench::new();
+    bench.bind("a").told();
+    bench.handle(Input::Broken { code: Code::NotPermitted, message: "another user".into() });
+    assert_eq!(bench.seen(), ["error not_permitted: another user", "refused a not_permitted"]);
+}

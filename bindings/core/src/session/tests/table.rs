@@ -1,0 +1,173 @@
+//! Every state of an address against every word and line that is about it.
+
+use super::*;
+
+/// What is done to the address `:1`, or arrives about it.
+const DEEDS: [&str; 8] =
+    ["readyFor", "serving", "onTakedown", "released", "progress", "granted", "takedown", "error"];
+
+fn in_state(state: &str) -> Bench {
+    let mut bench = match state {
+        "free" => Bench::linked(),
+        "claiming" => {
+            let mut bench = Bench::linked();
+            bench.inherit(":1");
+            bench
+        }
+        "granted" => {
+            let mut bench = in_state("claiming");
+            bench.receive_with(r#"{"type":"granted","re":2,"address":":1","fds":["listener"]}"#, &[7]);
+            bench
+        }
+        "serving" => Bench::serving(),
+        "leaving" => {
+            let mut bench = Bench::serving();
+            bench.receive(r#"{"type":"takedown","id":1,"address":":1","reason":"replaced","drainMs":9}"#);
+            bench
+        }
+        "draining" => {
+            let mut bench = in_state("leaving");
+            bench.session.released(&address(":1")).expect("held");
+            bench
+        }
+        other => panic!("no such state: {other}"),
+    };
+    bench.told();
+    bench.seen();
+    bench
+}
+
+/// What follows: an error of use, lines without their braces and address, events.
+fn after(state: &str, deed: &str) -> String {
+    let mut bench = in_state(state);
+    let at = address(":1");
+    let result = match deed {
+        "readyFor" => bench.session.ready_for(&at, SocketMode::Inherit, true, bench.now),
+        "serving" => bench.session.serving(&at),
+        "onTakedown" => {
+            bench.session.on_takedown(&at);
+            Ok(())
+        }
+        "released" => bench.session.released(&at),
+        "progress" => bench.session.progress(&at, Some(3), None),
+        "granted" => {
+            bench.receive_with(r#"{"type":"granted","re":2,"address":":1","fds":["listener"]}"#, &[8]);
+            Ok(())
+        }
+        "takedown" => {
+            bench.receive(r#"{"type":"takedown","id":4,"address":":1","reason":"stopping","drainMs":5}"#);
+            Ok(())
+        }
+        "error" => {
+            bench.receive(r#"{"type":"error","re":2,"code":"superseded","message":"no"}"#);
+            Ok(())
+        }
+        other => panic!("no such deed: {other}"),
+    };
+    let refused = result.err().map(|error| match error {
+        UseError::AlreadyClaimed(_) => "AlreadyClaimed".to_owned(),
+        UseError::NotHeld(_) => "NotHeld".to_owned(),
+        other @ (UseError::NotInheritable(_) | UseError::Failed | UseError::Forked { .. }) => {
+            other.to_string()
+        }
+    });
+    let lines = bench
+        .told()
+        .into_iter()
+        .map(|line| line.replace(['{', '}', '"'], "").replace("type:", "").replace(",address::1", ""));
+    let events = bench.seen().into_iter().map(|event| event.replace(" :1", ""));
+    refused
+        .into_iter()
+        .chain(lines.map(|line| format!("> {line}")))
+        .chain(events)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+fn assert_row(state: &str, expected: [&str; DEEDS.len()]) {
+    assert_eq!(DEEDS.map(|deed| after(state, deed)), expected, "{state}");
+}
+
+#[test]
+fn a_free_address_can_be_claimed_and_is_never_held() {
+    assert_row(
+        "free",
+        [
+            "> readyFor,id:2,socket:inherit,more:true",
+            "NotHeld",
+            "> onTakedown",
+            "NotHeld",
+            "NotHeld",
+            "> released",
+            "> released,re:4",
+            "",
+        ],
+    );
+}
+
+#[test]
+fn a_claimed_address_waits_for_its_answer() {
+    assert_row(
+        "claiming",
+        [
+            "AlreadyClaimed",
+            "NotHeld",
+            "> onTakedown",
+            "> released; refused withdrawn",
+            "NotHeld",
+            "granted +8",
+            "> released,re:4",
+            "refused superseded",
+        ],
+    );
+}
+
+#[test]
+fn a_granted_address_is_served_or_let_go_of() {
+    assert_row(
+        "granted",
+        ["AlreadyClaimed", "> serving", "> onTakedown", "> released", "", "", "takedown Stopping 5ms", ""],
+    );
+}
+
+#[test]
+fn a_served_address_is_taken_down_or_let_go_of() {
+    assert_row(
+        "serving",
+        ["AlreadyClaimed", "", "> onTakedown", "> released", "", "", "takedown Stopping 5ms", ""],
+    );
+}
+
+#[test]
+fn an_address_that_is_taken_down_is_held_until_it_is_released() {
+    assert_row(
+        "leaving",
+        [
+            "AlreadyClaimed",
+            "",
+            "> onTakedown",
+            "> released,re:1",
+            "> progress,re:1,connections:3",
+            "",
+            "",
+            "",
+        ],
+    );
+}
+
+#[test]
+fn a_released_address_is_finished_and_can_be_claimed_again() {
+    assert_row(
+        "draining",
+        [
+            "> readyFor,id:3,socket:inherit,more:true",
+            "NotHeld",
+            "> onTakedown",
+            "NotHeld",
+            "> progress,re:1,connections:3",
+            "> released",
+            "> released,re:4",
+            "",
+        ],
+    );
+}

@@ -1,0 +1,108 @@
+//! Takedown and release, with and without a link in between.
+
+use super::*;
+
+const TAKEDOWN: &str = r#"{"type":"takedown","id":5,"address":":1","reason":"replaced","drainMs":30000}"#;
+
+#[test]
+fn a_takedown_is_told_and_its_release_answers_it() {
+    let mut bench = Bench::serving();
+    bench.receive(TAKEDOWN);
+    assert_eq!(bench.seen(), ["takedown :1 Replaced 30s"]);
+    assert_eq!(bench.told(), [""; 0]);
+    bench.session.released(&address(":1")).expect("held");
+    assert_eq!(bench.told(), [r#"{"type":"released","re":5,"address":":1"}"#]);
+}
+
+#[test]
+fn progress_of_a_drain_names_the_takedown_before_and_after_the_release() {
+    let mut bench = Bench::serving();
+    bench.receive(TAKEDOWN);
+    let progress = |bench: &mut Bench, connections, extend| {
+        bench.session.progress(&address(":1"), connections, extend).expect("it was taken");
+    };
+    progress(&mut bench, Some(3), None);
+    bench.session.released(&address(":1")).expect("held");
+    progress(&mut bench, Some(1), Some(SECOND));
+    let expected = [
+        r#"{"type":"progress","re":5,"connections":3}"#,
+        r#"{"type":"released","re":5,"address":":1"}"#,
+        r#"{"type":"progress","re":5,"connections":1,"extendMs":1000}"#,
+    ];
+    assert_eq!(bench.told(), expected);
+    bench.handle(Input::Ended).told();
+    progress(&mut bench, Some(0), None);
+    assert_eq!(bench.told(), [""; 0]);
+}
+
+#[test]
+fn a_takedown_of_what_was_let_go_of_is_answered_at_once() {
+    let mut bench = Bench::serving();
+    bench.session.released(&address(":1")).expect("held");
+    bench.receive(TAKEDOWN);
+    let expected = [r#"{"type":"released","address":":1"}"#, r#"{"type":"released","re":5,"address":":1"}"#];
+    assert_eq!((bench.told(), bench.seen()), (expected.map(String::from).to_vec(), vec![]));
+}
+
+#[test]
+fn a_takedown_that_the_server_works_on_is_not_told_again_by_the_next_arbiter() {
+    let mut bench = Bench::serving();
+    bench.receive(TAKEDOWN).seen();
+    bench.handle(Input::Ended).link();
+    assert!(bench.told()[2].contains(r#""holding":[{"address":":1","serving":true}]"#));
+    bench.receive(r#"{"type":"takedown","id":1,"address":":1","reason":"replaced","drainMs":9}"#);
+    assert_eq!(bench.seen(), [""; 0]);
+    bench.session.released(&address(":1")).expect("held");
+    assert_eq!(bench.told(), [r#"{"type":"released","re":1,"address":":1"}"#]);
+}
+
+#[test]
+fn a_release_without_a_link_is_said_by_the_next_hello_as_draining() {
+    let mut bench = Bench::serving();
+    bench.receive(TAKEDOWN);
+    bench.handle(Input::Ended);
+    bench.session.released(&address(":1")).expect("held");
+    bench.link();
+    let told = bench.told();
+    assert!(told[2].ends_with(r#""generation":"7-9","draining":[":1"]}"#), "{}", told[2]);
+    assert_eq!(told.len(), 3);
+}
+
+#[test]
+fn a_takedown_that_the_next_arbiter_does_not_repeat_is_given_up_without_an_answer() {
+    let mut bench = Bench::serving();
+    bench.receive(TAKEDOWN);
+    bench.handle(Input::Ended).link().told();
+    bench.session.released(&address(":1")).expect("held");
+    assert_eq!(bench.told(), [r#"{"type":"released","address":":1"}"#]);
+}
+
+#[test]
+fn every_takedown_line_is_answered_once() {
+    let mut bench = Bench::serving();
+    bench.receive(TAKEDOWN);
+    bench.receive(r#"{"type":"takedown","id":6,"address":":1","reason":"stopping","drainMs":9}"#);
+    assert_eq!(bench.seen(), ["takedown :1 Replaced 30s"]);
+    bench.session.released(&address(":1")).expect("held");
+    let expected =
+        [r#"{"type":"released","re":5,"address":":1"}"#, r#"{"type":"released","re":6,"address":":1"}"#];
+    assert_eq!(bench.told(), expected);
+}
+
+#[test]
+fn a_takedown_that_was_not_seen_before_the_release_is_not_told_any_more() {
+    let mut bench = Bench::serving();
+    bench.receive(TAKEDOWN);
+    bench.session.released(&address(":1")).expect("held");
+    assert_eq!(bench.seen(), [""; 0]);
+}
+
+#[test]
+fn a_server_that_begins_to_serve_while_it_is_taken_down_says_so() {
+    let mut bench = Bench::linked();
+    bench.bind("a").receive(r#"{"type":"granted","re":2,"address":"a"}"#).told();
+    bench.receive(r#"{"type":"takedown","id":1,"address":"a","reason":"replaced","drainMs":9}"#);
+    bench.session.serving(&address("a")).expect("held");
+    bench.session.serving(&address("a")).expect("held");
+    assert_eq!(bench.told(), [r#"{"type":"serving","address":"a"}"#]);
+}

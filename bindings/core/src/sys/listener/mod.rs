@@ -1,0 +1,20 @@
+//! The sockets of addresses: made, recognised, and fetched from another process.
+//!
+//! Deliberately no passing on and no count of holders here.
+//! Rules: a listener is close-on-exec and non-blocking, and whoever holds it leaves it so, for
+//! the mode belongs to all of its duplicates. A Unix socket's path is removed only
+//! when nobody listens there.
+
+mod error;
+mod fetch;
+mod matches;
+mod open;
+mod owner;
+mod socket_table;
+mod unix_path;
+
+pub use error::{OpenError, Owner};
+pub use fetch::fetch;
+pub use matches::matches;
+pub use open::open;
+pub use unix_path::remove_stale;

@@ -1,0 +1,116 @@
+//! Makes the socket of an address, bound and listening.
+#![allow(unsafe_code)]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+use std::{fs, io};
+
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, UnixAddr};
+use nix::sys::socket::{bind, setsockopt, socket, sockopt};
+use nix::sys::stat::{Mode, fchmod};
+use serverswap_protocol::{Address, Endpoint};
+
+use super::error::OpenError;
+use super::owner;
+use super::unix_path::remove_stale;
+
+/// Connections that wait to be accepted; the kernel lowers it to `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+
+/// Opens the socket of an address that nobody holds: close-on-exec, non-blocking,
+/// `SO_REUSEADDR`, listening (UDP: bound). `:8080` is one dual-stack socket, or an IPv4 one
+/// on a machine without IPv6. A Unix socket has mode 0666 less the umask; a path that a dead
+/// process left behind is removed first.
+///
+/// # Errors
+/// See [`OpenError`]. Nothing is left behind.
+pub fn open(address: &Address) -> Result<OwnedFd, OpenError> {
+    let opened = match address {
+        Address::Tcp(endpoint) => open_inet(*endpoint, SockType::Stream),
+        Address::Udp(endpoint) => open_inet(*endpoint, SockType::Datagram),
+        Address::Unix(path) => open_unix(path),
+        Address::Name(_) => return Err(OpenError::NoSocket(address.clone())),
+    };
+    opened.map_err(|source| explain(address.clone(), source))
+}
+
+fn open_inet(endpoint: Endpoint, kind: SockType) -> nix::Result<OwnedFd> {
+    let opened = bind_inet(endpoint.socket_address(), endpoint, kind);
+    match (endpoint, opened) {
+        (Endpoint::Any { port }, Err(Errno::EAFNOSUPPORT)) => {
+            bind_inet(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)), endpoint, kind)
+        }
+        (Endpoint::Any { .. } | Endpoint::Ip(_), opened) => opened,
+    }
+}
+
+fn bind_inet(at: SocketAddr, endpoint: Endpoint, kind: SockType) -> nix::Result<OwnedFd> {
+    let family = if at.is_ipv6() { AddressFamily::Inet6 } else { AddressFamily::Inet };
+    let socket = new_socket(family, kind)?;
+    if at.is_ipv6() {
+        // Said in any case: the default is a setting of the machine (net.ipv6.bindv6only).
+        setsockopt(&socket, sockopt::Ipv6V6Only, &matches!(endpoint, Endpoint::Ip(_)))?;
+    }
+    if kind == SockType::Stream {
+        // Not on UDP: there it would let two sockets have one port.
+        setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+    }
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(at))?;
+    if kind == SockType::Stream {
+        listen_on(&socket)?;
+    }
+    Ok(socket)
+}
+
+fn open_unix(path: &Path) -> nix::Result<OwnedFd> {
+    remove_stale(path).map_err(errno)?;
+    let socket = new_socket(AddressFamily::Unix, SockType::Stream)?;
+    // bind(2) gives the path the mode of the socket, less the umask.
+    fchmod(&socket, Mode::from_bits_truncate(0o666))?;
+    bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    if let Err(error) = listen_on(&socket) {
+        let _ = fs::remove_file(path); // ours: bind has just made it
+        return Err(error);
+    }
+    Ok(socket)
+}
+
+fn new_socket(family: AddressFamily, kind: SockType) -> nix::Result<OwnedFd> {
+    socket(family, kind, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)
+}
+
+/// Why not nix's: it refuses a backlog above the C library's `SOMAXCONN`, which is 128 on musl.
+fn listen_on(socket: &OwnedFd) -> nix::Result<()> {
+    // SAFETY: listen takes two integers, and the descriptor is open for as long as it is borrowed.
+    Errno::result(unsafe { libc::listen(socket.as_raw_fd(), BACKLOG) }).map(drop)
+}
+
+fn is_other_file(address: &Address) -> bool {
+    match address {
+        Address::Unix(path) => fs::symlink_metadata(path).is_ok_and(|file| !file.file_type().is_socket()),
+        Address::Tcp(_) | Address::Udp(_) | Address::Name(_) => false,
+    }
+}
+
+fn errno(error: io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel's errors are a list without end")]
+fn explain(address: Address, source: Errno) -> OpenError {
+    match source {
+        Errno::EADDRINUSE if is_other_file(&address) => OpenError::OtherFile(address),
+        Errno::EADDRINUSE => OpenError::InUse { owner: owner::find(&address), address },
+        Errno::EACCES | Errno::EPERM | Errno::EROFS => OpenError::NotPermitted { address, source },
+        Errno::EADDRNOTAVAIL | Errno::EAFNOSUPPORT | Errno::ENOENT | Errno::ENOTDIR => {
+            OpenError::NotAvailable { address, source }
+        }
+        Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM | Errno::ENOSPC => {
+            OpenError::Exhausted { address, source }
+        }
+        source => OpenError::Io { address, source },
+    }
+}

@@ -1,0 +1,66 @@
+//! Finds the process that has the socket of an address.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use serverswap_protocol::{Address, Endpoint};
+
+use super::error::Owner;
+use super::socket_table::{InetSocket, UnixSocket, find_inet};
+use crate::sys::process::{environment, name};
+
+/// Who has a socket that is in the way of this address; `None` when that cannot be seen
+/// from here: another user's process, another pid namespace, a socket that is bound and
+/// does not listen.
+pub(super) fn find(address: &Address) -> Option<Owner> {
+    let inode = match address {
+        Address::Tcp(endpoint) => inet_inode(*endpoint, ["tcp", "tcp6"]),
+        Address::Udp(endpoint) => inet_inode(*endpoint, ["udp", "udp6"]),
+        Address::Unix(path) => UnixSocket::bound_at(path).map(|socket| socket.inode),
+        Address::Name(_) => None,
+    }?;
+    holder_of(inode).map(describe)
+}
+
+fn inet_inode(endpoint: Endpoint, [v4, v6]: [&str; 2]) -> Option<u64> {
+    let tables: &[&str] = match endpoint {
+        Endpoint::Any { .. } => &[v6, v4],
+        Endpoint::Ip(SocketAddr::V4(_)) => &[v4, v6],
+        Endpoint::Ip(SocketAddr::V6(_)) => &[v6],
+    };
+    let found = tables.iter().find_map(|table| find_inet(table, |socket| is_in_the_way(socket, endpoint)));
+    found.map(|socket| socket.inode)
+}
+
+fn is_in_the_way(socket: &InetSocket, endpoint: Endpoint) -> bool {
+    let taken = socket.at.ip().to_canonical();
+    socket.at.port() == endpoint.port()
+        && match endpoint {
+            Endpoint::Any { .. } => true,
+            Endpoint::Ip(wanted) => overlap(taken, wanted.ip().to_canonical()),
+        }
+}
+
+fn overlap(one: IpAddr, other: IpAddr) -> bool {
+    one.is_unspecified() || other.is_unspecified() || one == other
+}
+
+/// The process with the lowest pid that has a descriptor of the socket: the parent comes
+/// before the workers that inherited it.
+fn holder_of(inode: u64) -> Option<u32> {
+    let link = PathBuf::from(format!("socket:[{inode}]"));
+    let entries = fs::read_dir("/proc").ok()?.flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| has_descriptor(*pid, &link).unwrap_or_default()).min()
+}
+
+fn has_descriptor(pid: u32, link: &Path) -> io::Result<bool> {
+    let mut descriptors = fs::read_dir(format!("/proc/{pid}/fd"))?.flatten();
+    Ok(descriptors.any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == link)))
+}
+
+fn describe(pid: u32) -> Owner {
+    let serverswap_dir = environment(pid, "SERVERSWAP_DIR").map(PathBuf::from);
+    Owner { pid, program: name(pid), serverswap_dir }
+}

@@ -1,0 +1,117 @@
+//! Processes: which one, whether it lives, what it says about itself, signals to it.
+//!
+//! Deliberately no spawn(2) and no wait(2) here, and no signal to a bare number: pid
+//! numbers are used again.
+//! Rules: a pidfd is opened first and the start time compared afterwards; gone is what the
+//! pidfd says ([`is_gone`]), a zombie is gone.
+
+mod about;
+mod group;
+mod pidfd;
+
+use std::os::fd::OwnedFd;
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+
+pub use about::{boot_id, environment, group, name, pid_namespace, pid_namespace_of};
+pub use group::{group_members, signal_group};
+pub use nix::sys::signal::Signal;
+pub(in crate::sys) use pidfd::pidfd_getfd;
+pub use pidfd::{is_gone, pidfd_open, pidfd_send_signal};
+
+/// One process of this boot: the pid may be used again, the pair is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Process {
+    /// Its id in our pid namespace.
+    pub pid: u32,
+    /// When it started, in clock ticks since boot (field 22 of `/proc/PID/stat`).
+    pub start: u64,
+}
+
+impl Process {
+    /// The process that has this pid now; also a zombie.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none.
+    pub fn of(pid: u32) -> io::Result<Process> {
+        let stat = Stat::read(pid)?;
+        Ok(Process { pid, start: stat.start })
+    }
+
+    /// This process.
+    ///
+    /// # Errors
+    /// `/proc` is not mounted.
+    pub fn current() -> io::Result<Process> {
+        Process::of(std::process::id())
+    }
+
+    /// A pidfd of exactly this process: `None` when it is gone without a trace or its pid
+    /// belongs to another one. Of a zombie there is one, and [`is_gone`] says so.
+    ///
+    /// # Errors
+    /// Out of descriptors, or `/proc` is not readable.
+    pub fn pidfd(self) -> io::Result<Option<OwnedFd>> {
+        let found = pidfd_open(self.pid).and_then(|pidfd| Ok((pidfd, Process::of(self.pid)?)));
+        match found {
+            Ok((pidfd, process)) => Ok((process == self).then_some(pidfd)),
+            Err(error) if is_no_process(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether the error means that the process is gone: ENOENT from `/proc`, ESRCH otherwise.
+pub(in crate::sys) fn is_no_process(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
+}
+
+/// What is needed of `/proc/PID/stat`.
+struct Stat {
+    process_group: u32,
+    start: u64,
+}
+
+impl Stat {
+    fn read(pid: u32) -> io::Result<Stat> {
+        let text = fs::read(format!("/proc/{pid}/stat"))?;
+        Stat::parse(&text).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    }
+
+    /// The second field, the name in brackets, may hold anything, brackets and blanks
+    /// included: count from the last bracket.
+    fn parse(text: &[u8]) -> Option<Stat> {
+        let name_end = text.iter().rposition(|byte| *byte == b')')?;
+        let rest = std::str::from_utf8(text.get(name_end + 1..)?).ok()?;
+        let mut fields = rest.split_ascii_whitespace();
+        let process_group = fields.nth(2)?.parse().ok()?; // field 5
+        let start = fields.nth(16)?.parse().ok()?; // field 22
+        Some(Stat { process_group, start })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_brackets_and_blanks_does_not_shift_the_fields() {
+        let text = b"77 (a) S 1 (b) S 1 77 77 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 1000 9";
+        let stat = Stat::parse(text).expect("a whole line");
+        assert_eq!((stat.process_group, stat.start), (77, 4242));
+    }
+
+    #[test]
+    fn a_living_process_has_a_pidfd_that_says_so() {
+        let pidfd = Process::current().and_then(Process::pidfd).expect("this process is in /proc");
+        assert!(!is_gone(pidfd.expect("this process lives")).expect("a pidfd can be polled"));
+    }
+
+    #[test]
+    fn another_process_with_the_same_pid_is_not_this_one() {
+        let mut process = Process::current().expect("this process is in /proc");
+        process.start -= 1;
+        assert!(process.pidfd().expect("readable").is_none());
+    }
+}

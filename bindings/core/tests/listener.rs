@@ -1,0 +1,235 @@
+//! Making and recognising listeners: real sockets on free ports.
+//!
+//! No process is started in this file: a child that has not called exec yet would hold a
+//! closed listener open.
+
+use std::fs;
+use std::io::Write;
+use std::net::{Ipv6Addr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket};
+use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
+use serverswap::protocol::Address;
+use serverswap::protocol::message::Code;
+use serverswap::sys::listener::{OpenError, Owner, matches, open, remove_stale};
+
+fn address(text: &str) -> Address {
+    text.parse().expect("an address")
+}
+
+fn unix_address(path: &Path) -> Address {
+    Address::Unix(path.to_owned())
+}
+
+/// Opens `template` with `PORT` replaced by a port that nobody has, and says which.
+fn open_free(template: &str) -> (OwnedFd, Address, u16) {
+    for _ in 0..100 {
+        let probe = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).expect("a free port");
+        let port = probe.local_addr().expect("bound").port();
+        drop(probe);
+        let address = address(&template.replace("PORT", &port.to_string()));
+        match open(&address) {
+            Ok(listener) => return (listener, address, port),
+            Err(error) => assert_eq!(error.code(), Code::AddressInUse, "{error}"),
+        }
+    }
+    panic!("every port that was free a moment ago is taken");
+}
+
+/// The owner that an address in use is said to have.
+fn owner(error: OpenError) -> Owner {
+    let text = error.to_string();
+    let OpenError::InUse { owner: Some(owner), .. } = error else {
+        panic!("in use by somebody, not {error:?}");
+    };
+    assert!(text.contains(&format!("pid {}", owner.pid)), "{text}");
+    owner
+}
+
+#[test]
+fn a_port_of_every_interface_is_one_socket_for_ipv4_and_ipv6() {
+    let (listener, _, port) = open_free(":PORT");
+    let listener = TcpListener::from(listener);
+    for host in ["127.0.0.1", "::1"] {
+        let client = TcpStream::connect((host, port)).expect("it listens");
+        let (_, from) = listener.accept().expect("the connection waits");
+        assert_eq!(from.port(), client.local_addr().expect("connected").port());
+    }
+}
+
+#[test]
+fn a_listener_is_closed_on_exec_and_does_not_block() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let unix = open(&unix_address(&directory.path().join("app.sock"))).expect("a free path");
+    for listener in [open_free(":PORT").0, open_free("udp::PORT").0, unix] {
+        assert_eq!(fcntl(&listener, FcntlArg::F_GETFD), Ok(FdFlag::FD_CLOEXEC.bits()));
+        let flags = fcntl(&listener, FcntlArg::F_GETFL).expect("open");
+        assert!(OFlag::from_bits_retain(flags).contains(OFlag::O_NONBLOCK));
+    }
+}
+
+#[test]
+fn an_address_is_matched_by_its_own_listener_alone() {
+    let templates = [
+        ":PORT",
+        "127.0.0.1:PORT",
+        "0.0.0.0:PORT",
+        "[::1]:PORT",
+        "[::]:PORT",
+        "udp::PORT",
+        "udp:127.0.0.1:PORT",
+    ];
+    for made in templates {
+        let (listener, _, port) = open_free(made);
+        for asked in templates {
+            let asked_address = address(&asked.replace("PORT", &port.to_string()));
+            assert_eq!(matches(&listener, &asked_address), made == asked, "{made} is asked for {asked}");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_listen_matches_nothing() {
+    let (listener, address, port) = open_free("127.0.0.1:PORT");
+    let client = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    let accepted = TcpListener::from(listener).accept().expect("the connection waits").0;
+    assert!(!matches(&accepted, &address) && !matches(&client, &address));
+    let file = tempfile::tempfile().expect("a temporary file");
+    assert!(!matches(&file, &address));
+    assert!(!matches(&accepted, &Address::Name("mailer".to_owned())));
+}
+
+#[test]
+fn a_connected_datagram_socket_is_no_listener() {
+    let (socket, address, port) = open_free("udp:127.0.0.1:PORT");
+    assert!(matches(&socket, &address));
+    let socket = UdpSocket::from(socket);
+    socket.connect(("127.0.0.1", port)).expect("UDP connects to anybody");
+    assert!(!matches(&socket, &address));
+}
+
+#[test]
+fn a_port_whose_last_connections_linger_is_opened_again() {
+    let (listener, address, port) = open_free("127.0.0.1:PORT");
+    let client = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    let listener = TcpListener::from(listener);
+    drop(listener.accept().expect("the connection waits")); // the server's side lingers
+    drop((client, listener));
+    open(&address).expect("TIME_WAIT is in nobody's way");
+}
+
+#[test]
+fn an_address_in_use_names_the_process_that_has_it() {
+    for template in [":PORT", "127.0.0.1:PORT", "[::1]:PORT", "udp::PORT", "udp:[::1]:PORT"] {
+        let (_held, address, _) = open_free(template);
+        let owner = owner(open(&address).expect_err("it is held"));
+        assert_eq!((owner.pid, owner.serverswap_dir), (std::process::id(), None), "{template}");
+    }
+}
+
+#[test]
+fn the_wildcard_is_in_the_way_of_one_interface_and_the_other_way_round() {
+    for (held, wanted) in [(":PORT", "127.0.0.1:PORT"), ("[::1]:PORT", ":PORT"), ("0.0.0.0:PORT", ":PORT")] {
+        let (_held, _, port) = open_free(held);
+        let wanted = address(&wanted.replace("PORT", &port.to_string()));
+        assert_eq!(owner(open(&wanted).expect_err("it is held")).pid, std::process::id(), "{held}");
+    }
+}
+
+#[test]
+fn a_unix_socket_is_opened_with_no_right_to_execute() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("app.sock");
+    let listener = open(&unix_address(&path)).expect("a free path");
+    UnixStream::connect(&path).expect("it listens");
+    assert!(matches(&listener, &unix_address(&path)));
+    assert!(!matches(&listener, &unix_address(&directory.path().join("other.sock"))));
+    assert_eq!(fs::metadata(&path).expect("made").permissions().mode() & 0o711, 0o600);
+}
+
+#[test]
+fn a_path_that_a_dead_process_left_behind_is_opened_again() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("app.sock");
+    drop(UnixListener::bind(&path).expect("a free path"));
+    let listener = open(&unix_address(&path)).expect("nobody listens there");
+    drop(listener);
+    assert!(remove_stale(&path).expect("writable"));
+    assert!(!remove_stale(&path).expect("nothing there"));
+}
+
+#[test]
+fn a_path_at_which_somebody_listens_is_left_as_it_is() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("app.sock");
+    let _listener = UnixListener::bind(&path).expect("a free path");
+    let owner = owner(open(&unix_address(&path)).expect_err("it is held"));
+    assert_eq!(owner.pid, std::process::id());
+    assert!(!remove_stale(&path).expect("readable"));
+    UnixStream::connect(&path).expect("it still listens");
+}
+
+#[test]
+fn a_socket_that_is_about_to_listen_is_not_taken_for_a_dead_one() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("app.sock");
+    let early =
+        socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).expect("a socket");
+    bind(early.as_raw_fd(), &UnixAddr::new(&path).expect("short")).expect("a free path");
+    assert_eq!(owner(open(&unix_address(&path)).expect_err("it is held")).pid, std::process::id());
+    assert!(fs::symlink_metadata(&path).expect("still there").file_type().is_socket());
+}
+
+#[test]
+fn a_file_that_is_not_a_socket_is_left_as_it_is() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("app.sock");
+    fs::File::create(&path).and_then(|mut file| file.write_all(b"mine")).expect("writable");
+    let error = open(&unix_address(&path)).expect_err("there is a file");
+    assert_eq!(error.code(), Code::AddressInUse);
+    let expected = format!(
+        "`unix:{}` is a file that is not a socket, and serverswap does not remove it",
+        path.display()
+    );
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(fs::read(&path).expect("still there"), b"mine");
+}
+
+#[test]
+fn what_this_machine_does_not_have_is_not_available() {
+    let cases = [
+        ("192.0.2.1:8080", "Cannot assign requested address"),
+        ("unix:/no/such/folder/app.sock", "No such file or directory"),
+    ];
+    for (text, reason) in cases {
+        let error = open(&address(text)).expect_err("not here");
+        assert_eq!(error.code(), Code::AddressNotAvailable);
+        assert_eq!(error.to_string(), format!("`{text}` cannot be opened on this machine: {reason}"));
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_writable_is_not_permitted() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o555)).expect("ours");
+    setfsgid(Gid::from_raw(65_534));
+    setfsuid(Uid::from_raw(65_534)); // of this thread alone; without effect unless we are root
+    let opened = open(&unix_address(&directory.path().join("app.sock")));
+    setfsuid(Uid::effective());
+    setfsgid(Gid::effective());
+    let error = opened.expect_err("not writable");
+    assert_eq!(error.code(), Code::AddressNotPermitted);
+    assert!(error.to_string().ends_with("may not be opened by this user: Permission denied"), "{error}");
+}
+
+#[test]
+fn a_name_has_no_socket() {
+    let error = open(&address("mailer")).expect_err("no socket");
+    assert_eq!(error.code(), Code::NotInheritable);
+    assert_eq!(error.to_string(), "`mailer` is a name without a socket and cannot be inherited");
+}

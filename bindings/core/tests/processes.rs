@@ -1,0 +1,114 @@
+//! Processes and process groups: real children, ended by signals, awaited by pidfd.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+
+use nix::poll::{PollFd, PollFlags, poll};
+use serverswap::sys::process::{
+    Process, Signal, environment, group, group_members, is_gone, name, pidfd_send_signal, signal_group,
+};
+
+const GENERATION: &str = "SERVERSWAP_GENERATION";
+
+/// A `cat` that ends when its standard input is closed or a signal comes. It has answered
+/// once: before exec(2) is through, `/proc` shows the environment of its parent.
+fn cat(configure: impl FnOnce(&mut Command) -> &mut Command) -> Child {
+    let mut command = Command::new("cat");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).env_remove(GENERATION);
+    let mut child = configure(&mut command).spawn().expect("cat");
+    child.stdin.as_mut().expect("piped").write_all(b"up\n").expect("it reads");
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("it writes");
+    child
+}
+
+/// A shell that leads its own group and has one child in it.
+fn group_of_two(generation: Option<&str>) -> Child {
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec 3<&0; sh -c 'echo up; read line' <&3 & echo up; wait"]);
+    command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).env_remove(GENERATION);
+    command.envs(generation.map(|value| (GENERATION, value)));
+    let mut child = command.spawn().expect("sh");
+    let lines = BufReader::new(child.stdout.as_mut().expect("piped")).lines();
+    assert_eq!(lines.take(2).filter(Result::is_ok).count(), 2);
+    child
+}
+
+fn wait_until_gone(pidfd: impl AsFd) {
+    let mut polled = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut polled, 10_000_u16), Ok(1));
+}
+
+/// Ends the child, and with it those that read from the same pipe.
+fn end(mut child: Child) {
+    drop(child.stdin.take());
+    child.wait().expect("our own child");
+}
+
+fn pids(process_group: u32, generation: &str) -> BTreeSet<u32> {
+    let members = group_members(process_group, generation).expect("readable");
+    members.iter().map(|(process, _)| process.pid).collect()
+}
+
+#[test]
+fn a_zombie_is_gone_and_a_reaped_process_leaves_no_trace() {
+    let mut child = cat(|command| command);
+    let process = Process::of(child.id()).expect("the child is in /proc");
+    let pidfd = process.pidfd().expect("readable").expect("the child lives");
+    assert!(!is_gone(&pidfd).expect("polled"));
+    pidfd_send_signal(&pidfd, Signal::SIGKILL).expect("our own child");
+    wait_until_gone(&pidfd);
+    assert_eq!(Process::of(child.id()).expect("a zombie is in /proc"), process);
+    assert!(is_gone(process.pidfd().expect("readable").expect("a zombie has a pidfd")).expect("polled"));
+    child.wait().expect("our own child");
+    assert!(process.pidfd().expect("readable").is_none());
+    let error = pidfd_send_signal(&pidfd, Signal::SIGTERM).expect_err("it is gone");
+    assert_eq!(error.raw_os_error(), Some(nix::errno::Errno::ESRCH as i32));
+}
+
+#[test]
+fn a_process_says_its_program_its_group_and_its_environment() {
+    let child = cat(|command| command.process_group(0).env("SERVERSWAP_DIR", "/x"));
+    let id = child.id();
+    assert_eq!(name(id).as_deref(), Some("cat"));
+    assert_eq!(group(id).expect("readable"), id);
+    assert_eq!(environment(id, "SERVERSWAP_DIR"), Some("/x".into()));
+    assert_eq!(environment(id, GENERATION), None);
+    end(child);
+}
+
+#[test]
+fn a_signal_reaches_every_member_of_the_generations_group() {
+    let mut child = group_of_two(Some("7-1"));
+    let members = group_members(child.id(), "7-1").expect("readable");
+    assert_eq!(members.len(), 2);
+    assert_eq!(signal_group(child.id(), "7-1", Signal::SIGKILL).expect("our own"), 2);
+    members.iter().for_each(|(_, pidfd)| wait_until_gone(pidfd));
+    child.wait().expect("our own child");
+    assert_eq!(signal_group(child.id(), "7-1", Signal::SIGKILL).expect("readable"), 0);
+}
+
+#[test]
+fn a_group_of_another_generation_with_the_same_number_is_left_alone() {
+    for shown in [Some("7-1"), None] {
+        let child = group_of_two(shown);
+        assert_eq!(pids(child.id(), "7-2"), BTreeSet::new(), "{shown:?}");
+        assert_eq!(signal_group(child.id(), "7-2", Signal::SIGKILL).expect("readable"), 0);
+        end(child);
+    }
+}
+
+#[test]
+fn one_member_that_shows_the_generation_vouches_for_one_that_shows_none() {
+    let leader = group_of_two(Some("7-1"));
+    let group = i32::try_from(leader.id()).expect("a pid");
+    let silent = cat(|command| command.process_group(group));
+    let other = cat(|command| command.process_group(group).env(GENERATION, "7-2"));
+    let found = pids(leader.id(), "7-1");
+    assert!(found.contains(&leader.id()) && found.contains(&silent.id()), "{found:?}");
+    assert!(!found.contains(&other.id()), "{found:?}");
+    [silent, other, leader].into_iter().for_each(end);
+}

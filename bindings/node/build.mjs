@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+/**
+ * Builds the addon and puts it beside the package, so that `require('<clone>/bindings/node')` works.
+ *
+ * usage: node bindings/node/build.mjs [--debug]
+ *
+ * `--debug` builds without optimisation. CARGO and CARGO_TARGET_DIR are honoured.
+ */
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, renameSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const cargo = process.env.CARGO ?? 'cargo';
+const { values } = parseArgs({ options: { debug: { type: 'boolean', default: false } } });
+
+const library = build(values.debug ? [] : ['--release']);
+const addon = path.join(here, `serverswap.${platform()}.node`);
+put(library, addon);
+console.log(addon);
+
+/** The path of the library that cargo has built: asked of cargo, not guessed. */
+function build(profile) {
+  const arguments_ = ['build', '-p', 'serverswap-node', ...profile, '--message-format=json-render-diagnostics'];
+  const messages = execFileSync(cargo, arguments_, {
+    cwd: here,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: Infinity,
+  });
+  const artifact = messages
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line))
+    .find(({ reason, target }) => reason === 'compiler-artifact' && target.name === 'serverswap_node');
+  return artifact.filenames.find((file) => /\.(so|dylib)$/.test(file));
+}
+
+/** What npm calls this platform. */
+function platform() {
+  const glibc = process.report.getReport().header.glibcVersionRuntime;
+  const library = process.platform === 'linux' ? [glibc === undefined ? 'musl' : 'gnu'] : [];
+  return [process.platform, process.arch, ...library].join('-');
+}
+
+/** Renamed into place: a process that has the old one loaded goes on running it. */
+function put(from, to) {
+  const temporary = `${to}.${process.pid}`;
+  copyFileSync(from, temporary);
+  renameSync(temporary, to);
+}

@@ -1,0 +1,106 @@
+'use strict';
+
+/**
+ * The drain of one server: stop accepting, then lose nothing that was accepted.
+ *
+ * Rules:
+ * - the listening socket is closed first and alone. `http.Server.close` is bypassed: it also closes
+ *   idle keep-alive connections, and with them the requests that are on their way on them.
+ *   Connections that the kernel has not handed out yet stay in the backlog, for the new server;
+ * - every open connection, silent and idle ones included, gets to send its request, and is closed
+ *   with the answer;
+ * - what is not closed by then (an upgraded connection, a client that never speaks) is destroyed at the
+ *   deadline. The deadline never holds the event loop: the connections do.
+ */
+const net = require('node:net');
+
+const { Connections } = require('./connections.cjs');
+const { Http1 } = require('./http1.cjs');
+const { Http2 } = require('./http2.cjs');
+
+/** The longest delay of a timer; a longer one would fire at once. */
+const DELAY_MS_MAX = 2 ** 31 - 1;
+
+class Drain {
+  #server;
+  #connections;
+  #sockets;
+  #http1;
+  #http2;
+  #begun = false;
+  #drained;
+  #timer;
+  #deadline = 0;
+
+  /**
+   * @param {import('node:net').Server} server one that does not accept yet; what it accepted before is
+   *   not seen
+   */
+  constructor(server) {
+    this.#server = server;
+    this.#connections = new Connections(server, 'connection');
+    this.#sockets = isTls(server) ? new Connections(server, 'secureConnection') : this.#connections;
+    this.#http1 = new Http1(server);
+    this.#http2 = new Http2(server);
+    this.#drained = once(server, 'close').then(() => this.#connections.gone());
+  }
+
+  /** Fulfilled when the server has stopped accepting and its last connection is closed. Never rejected. */
+  get drained() {
+    return this.#drained;
+  }
+
+  /** Whether `begin` was called. */
+  get begun() {
+    return this.#begun;
+  }
+
+  /** The open sockets that the program can speak on. */
+  get sockets() {
+    return this.#sockets.list();
+  }
+
+  /**
+   * Stops accepting before it returns, and drains.
+   *
+   * @param {number} drainMs milliseconds until everything is destroyed
+   * @param {(open: number) => void} [onOpen] called with the number of open connections, at once and as
+   *   they close
+   */
+  begin(drainMs, onOpen = () => {}) {
+    this.#begun = true;
+    net.Server.prototype.close.call(this.#server);
+    this.#http1.drain();
+    this.#http2.drain();
+    onOpen(this.#connections.count);
+    this.#connections.onClosed(onOpen);
+    this.extend(drainMs);
+    this.#drained.then(() => clearTimeout(this.#timer));
+  }
+
+  /** Makes the deadline no earlier than `drainMs` milliseconds from now. */
+  extend(drainMs) {
+    const deadline = performance.now() + drainMs;
+    if (deadline > this.#deadline) {
+      this.#deadline = deadline;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#destroy(), Math.min(drainMs, DELAY_MS_MAX)).unref();
+    }
+  }
+
+  #destroy() {
+    this.#http2.destroy();
+    this.#connections.destroy();
+  }
+}
+
+/** Not `events.once`, which also rejects when the server has an error. */
+function once(server, event) {
+  return new Promise((resolve) => server.once(event, resolve));
+}
+
+function isTls(server) {
+  return typeof server.setSecureContext === 'function';
+}
+
+module.exports = { Drain };

@@ -1,0 +1,46 @@
+'use strict';
+
+/** Makes a server listen on a descriptor that it is given. */
+const cluster = require('node:cluster');
+
+/**
+ * The backlog of every listener of serverswap. Node calls listen(2) on what it is given, and a smaller
+ * number would shrink the backlog for all who hold the socket.
+ */
+const BACKLOG = 4096;
+
+/**
+ * Fulfilled when the server listens, or has been closed before it came to that.
+ *
+ * @param {import('node:net').Server} server
+ * @param {number} fd owned by the server from now on
+ */
+function listening(server, fd) {
+  return new Promise((resolve, reject) => {
+    const settle = (settled) => (value) => {
+      for (const [event, listener] of Object.entries(listeners)) {
+        server.off(event, listener);
+      }
+      settled(value);
+    };
+    const listeners = { listening: settle(resolve), close: settle(resolve), error: settle(reject) };
+    for (const [event, listener] of Object.entries(listeners)) {
+      server.on(event, listener);
+    }
+    start(server, fd);
+  });
+}
+
+/**
+ * In a worker of `cluster`, `server.listen({ fd })` means a descriptor of the primary process, and
+ * `exclusive` is not looked at; what it calls in the end is reachable under its old name.
+ */
+function start(server, fd) {
+  if (cluster.isWorker) {
+    server._listen2(null, null, null, BACKLOG, fd);
+  } else {
+    server.listen({ fd }, BACKLOG);
+  }
+}
+
+module.exports = { listening };

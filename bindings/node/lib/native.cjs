@@ -1,0 +1,51 @@
+'use strict';
+
+/**
+ * Loads the native addon: the file that `build.mjs` puts beside this package, or else the one
+ * of the platform package that npm installed.
+ *
+ * Which C library the system has is not detected: a file for the other one does not load, and
+ * the next candidate is tried. When none loads, the error says for each one why.
+ */
+const { existsSync } = require('node:fs');
+const path = require('node:path');
+
+const { ServerSwapError } = require('./error.cjs');
+
+const C_LIBRARIES = ['gnu', 'musl'];
+
+module.exports = load();
+
+function load() {
+  const problems = [];
+  for (const candidate of candidates()) {
+    try {
+      return require(candidate);
+    } catch (error) {
+      problems.push({ candidate, error });
+    }
+  }
+  throw notLoaded(problems);
+}
+
+function candidates() {
+  const platforms = C_LIBRARIES.map((library) => `${process.platform}-${process.arch}-${library}`);
+  const built = platforms
+    .map((platform) => path.join(__dirname, '..', `serverswap.${platform}.node`))
+    .filter((file) => existsSync(file));
+  return [...built, ...platforms.map((platform) => `@serverswap/${platform}`)];
+}
+
+function notLoaded(problems) {
+  const reasons = problems.map(({ candidate, error }) => `  ${candidate}: ${firstLine(error)}`);
+  const message = [
+    `no native addon for ${process.platform} ${process.arch} could be loaded`,
+    ...reasons,
+    'hint: `npm install` must not omit optional dependencies; in a clone run `node bindings/node/build.mjs`',
+  ].join('\n');
+  return new ServerSwapError('addon_not_loaded', message, { cause: problems[0]?.error });
+}
+
+function firstLine(error) {
+  return String(error?.message ?? error).split('\n', 1)[0];
+}

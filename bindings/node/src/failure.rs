@@ -1,0 +1,40 @@
+//! What a call is refused with: an error whose `code` is in JavaScript what it is in the
+//! protocol.
+
+use serverswap::{Address, ConnectError, UseError};
+
+/// An error with a `code` of ours.
+pub type Failure = napi::Error<String>;
+
+/// # Errors
+/// `invalid_address`.
+pub fn address(text: &str) -> Result<Address, Failure> {
+    text.parse().map_err(|error: serverswap::AddressError| failure("invalid_address", &error))
+}
+
+/// For a word at the wrong time.
+pub fn of_use(error: UseError) -> Failure {
+    let code = match &error {
+        UseError::AlreadyClaimed(_) => "already_claimed",
+        UseError::NotInheritable(_) => "not_inheritable",
+        UseError::NotHeld(_) => "not_held",
+        UseError::Failed => "failed",
+        UseError::Forked { .. } => "forked",
+    };
+    failure(code, &error)
+}
+
+/// For a connection that cannot be set up.
+pub fn of_connect(error: ConnectError) -> Failure {
+    let code = match &error {
+        ConnectError::RelativeSocket(_) | ConnectError::GenerationMissing | ConnectError::Generation(_) => {
+            "invalid_environment"
+        }
+        ConnectError::Io(_) => "exhausted",
+    };
+    failure(code, &error)
+}
+
+fn failure(code: &str, error: &dyn std::error::Error) -> Failure {
+    Failure::new(code.to_owned(), error.to_string())
+}

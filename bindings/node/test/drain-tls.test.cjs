@@ -1,0 +1,168 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const fs = require('node:fs');
+const http2 = require('node:http2');
+const https = require('node:https');
+const net = require('node:net');
+const path = require('node:path');
+const { test } = require('node:test');
+const tls = require('node:tls');
+
+const { Drain } = require('../lib/drain.cjs');
+const { RawClient } = require('./support/raw-client.cjs');
+
+const LONG_MS = 60_000;
+const CLOSED = { status: 200, connection: 'close', body: 'ok' };
+const KEPT = { status: 200, connection: 'keep-alive', body: 'ok' };
+
+const fixture = (name) => fs.readFileSync(path.join(__dirname, 'fixtures', name));
+const credentials = { key: fixture('localhost.key.pem'), cert: fixture('localhost.cert.pem') };
+const trust = { ca: credentials.cert, servername: 'localhost' };
+
+const answerOk = (request, response) => {
+  response.setHeader('Content-Length', 2);
+  response.end('ok');
+};
+
+async function started(server) {
+  const drain = new Drain(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { drain, port: server.address().port };
+}
+
+async function secured(socket) {
+  await once(socket, 'secureConnect');
+  return new RawClient(socket);
+}
+
+/** A client whose session is up on both sides. */
+async function session(server, port) {
+  const accepted = once(server, 'session');
+  const client = http2.connect(`https://127.0.0.1:${port}`, trust);
+  await Promise.all([accepted, once(client, 'connect')]);
+  return client;
+}
+
+async function ask(client) {
+  const stream = client.request({ ':path': '/' });
+  stream.setEncoding('utf8');
+  const [headers] = await once(stream, 'response');
+  let body = '';
+  for await (const text of stream) {
+    body += text;
+  }
+  return { status: headers[':status'], body };
+}
+
+/** Node's http2 writes what was asked at the end of the turn, before it calls immediates. */
+const turnInWhichItIsWritten = () => new Promise(setImmediate);
+
+const answered = { status: 200, body: 'ok' };
+
+test('https: a handshake that has not begun is finished and its request answered', async () => {
+  const server = https.createServer(credentials, answerOk);
+  const { drain, port } = await started(server);
+  const accepted = once(server, 'connection');
+  const socket = net.connect(port, '127.0.0.1');
+  await accepted;
+  drain.begin(LONG_MS);
+  assert.equal(drain.sockets.length, 0, 'nothing to speak on yet');
+  const client = await secured(tls.connect({ socket, ...trust }));
+  assert.deepEqual(await client.ask('/'), CLOSED);
+  await drain.drained;
+});
+
+test('https: an idle keep-alive connection gets one more answer', async () => {
+  const server = https.createServer(credentials, answerOk);
+  const { drain, port } = await started(server);
+  const client = await secured(tls.connect({ port, host: '127.0.0.1', ...trust }));
+  assert.deepEqual(await client.ask('/'), KEPT);
+  drain.begin(LONG_MS);
+  assert.equal(drain.sockets[0].encrypted, true);
+  assert.deepEqual(await client.ask('/'), CLOSED);
+  await drain.drained;
+});
+
+test('https: a handshake that never ends is destroyed at the deadline', async () => {
+  const server = https.createServer(credentials, answerOk);
+  const { drain, port } = await started(server);
+  const accepted = once(server, 'connection');
+  const client = await RawClient.connect(port);
+  await accepted;
+  drain.begin(1);
+  await client.ended;
+  await drain.drained;
+});
+
+test('http2: a request on its way when the drain begins is answered', async () => {
+  const server = http2.createSecureServer(credentials, answerOk);
+  const { drain, port } = await started(server);
+  const client = await session(server, port);
+  assert.deepEqual(await ask(client), answered);
+  await new Promise((resolve) => client.ping(resolve));
+  const onItsWay = ask(client);
+  await turnInWhichItIsWritten();
+  drain.begin(LONG_MS);
+  assert.deepEqual(await onItsWay, answered);
+  await drain.drained;
+});
+
+test('http2: an idle session gets one more answer, then it is told to go away', async () => {
+  const server = http2.createSecureServer(credentials, answerOk);
+  const { drain, port } = await started(server);
+  const client = await session(server, port);
+  assert.deepEqual(await ask(client), answered);
+  drain.begin(LONG_MS);
+  assert.deepEqual(await ask(client), answered);
+  await once(client, 'close');
+  await drain.drained;
+});
+
+test('http2: a session that stays idle is told to go away', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const server = http2.createSecureServer(credentials, answerOk);
+  const { drain, port } = await started(server);
+  const client = await session(server, port);
+  drain.begin(LONG_MS);
+  t.mock.timers.tick(5_000);
+  await once(client, 'goaway');
+  await drain.drained;
+});
+
+test('http2: a session that has not asked yet gets to ask', async () => {
+  const server = http2.createSecureServer(credentials, answerOk);
+  const { drain, port } = await started(server);
+  const client = await session(server, port);
+  drain.begin(LONG_MS);
+  assert.deepEqual(await ask(client), answered);
+  await drain.drained;
+});
+
+test('http2: a stream that never ends is destroyed at the deadline', async () => {
+  const server = http2.createSecureServer(credentials);
+  server.on('stream', (stream) => {
+    stream.on('error', () => {});
+    stream.respond({ ':status': 200 });
+  });
+  const { drain, port } = await started(server);
+  const client = await session(server, port);
+  const stream = client.request({ ':path': '/' });
+  stream.on('error', () => {});
+  await once(stream, 'response');
+  drain.begin(1);
+  await once(client, 'close');
+  await drain.drained;
+});
+
+test('http2 with allowHTTP1: an HTTP/1 client is answered with `Connection: close`', async () => {
+  const server = http2.createSecureServer({ ...credentials, allowHTTP1: true }, answerOk);
+  const { drain, port } = await started(server);
+  const client = await secured(tls.connect({ port, host: '127.0.0.1', ALPNProtocols: ['http/1.1'], ...trust }));
+  assert.deepEqual(await client.ask('/'), KEPT);
+  drain.begin(LONG_MS);
+  assert.deepEqual(await client.ask('/'), CLOSED);
+  await drain.drained;
+});

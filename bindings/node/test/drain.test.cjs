@@ -1,0 +1,193 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const http = require('node:http');
+const net = require('node:net');
+const { test } = require('node:test');
+
+const { Drain } = require('../lib/drain.cjs');
+const { RawClient } = require('./support/raw-client.cjs');
+
+const LONG_MS = 60_000;
+const CLOSED = { status: 200, connection: 'close', body: 'ok' };
+const KEPT = { status: 200, connection: 'keep-alive', body: 'ok' };
+
+const answerOk = (request, response) => response.setHeader('Content-Length', 2).end('ok');
+
+async function started(server) {
+  const drain = new Drain(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { drain, port: server.address().port };
+}
+
+/** A client that the server has accepted and that has said nothing. */
+async function acceptedClient(server, port) {
+  const accepted = once(server, 'connection');
+  const client = await RawClient.connect(port);
+  await accepted;
+  return client;
+}
+
+test('a connection that was accepted and is silent gets to send its request', async () => {
+  const server = http.createServer(answerOk);
+  const { drain, port } = await started(server);
+  const client = await acceptedClient(server, port);
+  drain.begin(LONG_MS);
+  assert.deepEqual(await client.ask('/'), CLOSED);
+  await drain.drained;
+});
+
+test('an idle keep-alive connection gets one more answer, with `Connection: close`', async () => {
+  const server = http.createServer(answerOk);
+  const { drain, port } = await started(server);
+  const client = await RawClient.connect(port);
+  assert.deepEqual(await client.ask('/'), KEPT);
+  drain.begin(LONG_MS);
+  assert.deepEqual(await client.ask('/'), CLOSED);
+  await client.ended;
+  await drain.drained;
+});
+
+test('a request under way is answered with `Connection: close`', async () => {
+  const server = http.createServer();
+  const { drain, port } = await started(server);
+  const client = await RawClient.connect(port);
+  client.get('/');
+  const [request, response] = await once(server, 'request');
+  drain.begin(LONG_MS);
+  answerOk(request, response);
+  assert.deepEqual(await client.answer(), CLOSED);
+  await drain.drained;
+});
+
+test('a response whose headers are out is finished, and the next one closes', async () => {
+  const server = http.createServer();
+  const { drain, port } = await started(server);
+  const client = await RawClient.connect(port);
+  client.get('/');
+  const [, response] = await once(server, 'request');
+  response.setHeader('Content-Length', 2).write('o');
+  drain.begin(LONG_MS);
+  response.end('k');
+  assert.deepEqual(await client.answer(), KEPT);
+  server.on('request', answerOk);
+  assert.deepEqual(await client.ask('/'), CLOSED);
+  await drain.drained;
+});
+
+test('a program that insists on keep-alive is overruled, however it says it', async () => {
+  const ways = {
+    '/set': (response) => response.setHeader('Connection', 'keep-alive').setHeader('Content-Length', 2).end('ok'),
+    '/object': (response) => response.writeHead(200, { connection: 'keep-alive', 'Content-Length': 2 }).end('ok'),
+    '/reason': (response) => response.writeHead(200, 'Fine', { Connection: 'keep-alive', 'Content-Length': 2 }).end('ok'),
+    '/array': (response) => response.writeHead(200, ['Connection', 'keep-alive', 'Content-Length', '2']).end('ok'),
+    '/both': (response) => response.setHeader('Connection', 'keep-alive').writeHead(200, { 'Content-Length': 2 }).end('ok'),
+  };
+  for (const path of Object.keys(ways)) {
+    const server = http.createServer((request, response) => ways[request.url](response));
+    const { drain, port } = await started(server);
+    const client = await acceptedClient(server, port);
+    drain.begin(LONG_MS);
+    assert.deepEqual(await client.ask(path), CLOSED, path);
+    await drain.drained;
+  }
+});
+
+test('pipelined requests under way are all answered and only the last answer closes', async () => {
+  const server = http.createServer();
+  const { drain, port } = await started(server);
+  const client = await RawClient.connect(port);
+  const waiting = [];
+  const both = new Promise((resolve) => {
+    server.on('request', (...pair) => waiting.push(pair) === 2 && resolve());
+  });
+  client.get('/1');
+  client.get('/2');
+  await both;
+  drain.begin(LONG_MS);
+  waiting.forEach(([request, response]) => answerOk(request, response));
+  assert.deepEqual([await client.answer(), await client.answer()], [KEPT, CLOSED]);
+  await drain.drained;
+});
+
+test('a request with `Expect: 100-continue` closes as well', async () => {
+  const server = http.createServer();
+  server.on('checkContinue', answerOk);
+  const { drain, port } = await started(server);
+  const client = await acceptedClient(server, port);
+  drain.begin(LONG_MS);
+  assert.deepEqual(await client.ask('/', 'Expect: 100-continue'), CLOSED);
+  await drain.drained;
+});
+
+test('an upgraded connection stays until the deadline and is destroyed then', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const server = http.createServer();
+  server.on('upgrade', (request, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+    socket.on('error', () => {}).pipe(socket);
+  });
+  const { drain, port } = await started(server);
+  const client = await RawClient.connect(port);
+  assert.equal((await client.ask('/', 'Connection: Upgrade', 'Upgrade: echo')).status, 101);
+  drain.begin(LONG_MS);
+  client.socket.write('HTTP/1.1 200 still here\r\n\r\n');
+  assert.equal((await client.answer()).status, 200, 'it is served while the server drains');
+  assert.equal(drain.sockets.length, 1);
+  t.mock.timers.tick(LONG_MS);
+  await client.ended;
+  await drain.drained;
+});
+
+test('at the deadline everything is destroyed', async () => {
+  const server = net.createServer();
+  const { drain, port } = await started(server);
+  const client = await acceptedClient(server, port);
+  drain.begin(1);
+  await client.ended;
+  await drain.drained;
+});
+
+test('a later deadline can be asked for, an earlier one not', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const server = net.createServer();
+  const { drain, port } = await started(server);
+  const client = await acceptedClient(server, port);
+  drain.begin(1_000);
+  drain.extend(500);
+  drain.extend(2_000);
+  t.mock.timers.tick(1_999);
+  assert.equal(drain.sockets[0].destroyed, false);
+  t.mock.timers.tick(1);
+  await client.ended;
+  await drain.drained;
+});
+
+test('connections of a plain net server end by themselves', async () => {
+  const server = net.createServer((socket) => socket.pipe(socket));
+  const { drain, port } = await started(server);
+  const client = await acceptedClient(server, port);
+  drain.begin(LONG_MS);
+  client.socket.end('HTTP/1.1 200 echo\r\n\r\n');
+  assert.equal((await client.answer()).status, 200);
+  await drain.drained;
+});
+
+test('a server without connections is drained at once', async () => {
+  const { drain } = await started(http.createServer());
+  drain.begin(LONG_MS);
+  await drain.drained;
+});
+
+test('the number of open connections is told at once and after each that closes', async () => {
+  const server = net.createServer((socket) => socket.resume());
+  const { drain, port } = await started(server);
+  const clients = [await acceptedClient(server, port), await acceptedClient(server, port)];
+  const counts = [];
+  drain.begin(LONG_MS, (open) => counts.push(open));
+  clients.forEach((client) => client.socket.end());
+  await drain.drained;
+  assert.deepEqual(counts, [2, 1, 0]);
+});

@@ -1,0 +1,242 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { RawClient } = require('./support/raw-client.cjs');
+const { scene } = require('./support/scene.cjs');
+
+const ANSWERED = { status: 200, connection: 'close', body: 'ok' };
+const KEPT = { status: 200, connection: 'keep-alive', body: 'ok' };
+
+const SERVER = `
+  const server = require('node:http').createServer((request, response) =>
+    response.setHeader('Content-Length', 2).end('ok'));`;
+
+/** Grants the next claim with the listener of this path. */
+async function grants(arbiter, path) {
+  const { id, address } = await arbiter.hears('readyFor');
+  arbiter.says({ type: 'granted', re: id, address, fds: ['listener'] }, [path]);
+}
+
+/** A program up to the moment in which its `listen` is serving. */
+async function serving(t, source, options) {
+  const all = await scene(t, source, options);
+  await all.arbiter.welcomes();
+  await all.arbiter.hears('onTakedown');
+  await grants(all.arbiter, all.socket);
+  await all.arbiter.hears('serving');
+  return all;
+}
+
+const takedown = (address, drainMs = 30_000) => ({ type: 'takedown', id: 1, address, reason: 'replaced', drainMs });
+
+test('listen claims by inheritance, listens on what it is given and says serving', async (t) => {
+  const { arbiter, program, address, socket } = await scene(t, `${SERVER}
+    serverswap.listen(server, ADDRESS, { more: true }).then((handle) => say(handle.address));`);
+  await arbiter.welcomes();
+  await arbiter.hears('onTakedown');
+  const { id, ...claim } = await arbiter.hears('readyFor');
+  assert.deepEqual(claim, { type: 'readyFor', address, socket: 'inherit', more: true });
+  arbiter.says({ type: 'granted', re: id, address, fds: ['listener'] }, [socket]);
+  await arbiter.hears('serving');
+  assert.equal(await program.hears(), address);
+  const client = await RawClient.connect(socket);
+  assert.deepEqual(await client.ask('/'), KEPT);
+});
+
+test('a takedown is answered at once, every connection afterwards, and the process ends by itself', async (t) => {
+  const { arbiter, program, address, socket } = await serving(t, `${SERVER}
+    serverswap.listen(server, ADDRESS).then((handle) => handle.drained).then(() => say('drained'));`);
+  const idle = await RawClient.connect(socket);
+  const silent = await RawClient.connect(socket);
+  assert.deepEqual(await idle.ask('/'), KEPT);
+  arbiter.says(takedown(address));
+  assert.equal((await arbiter.hears('progress')).connections, 2);
+  assert.deepEqual(await arbiter.hears('released'), { type: 'released', re: 1, address });
+  assert.deepEqual(await silent.ask('/'), ANSWERED);
+  assert.deepEqual(await idle.ask('/'), ANSWERED);
+  assert.equal(await program.hears(), 'drained');
+  assert.equal(await program.exit(), 0);
+});
+
+test('what waits in the backlog at the takedown is left to the next server', async (t) => {
+  const { arbiter, program, address, socket } = await serving(t, `${SERVER}
+    serverswap.listen(server, ADDRESS).then((handle) => handle.drained).then(() => say('drained'));`);
+  arbiter.says(takedown(address));
+  await arbiter.hears('progress');
+  await arbiter.hears('released');
+  await program.hears();
+  const waiting = await RawClient.connect(socket);
+  assert.equal(await program.exit(), 0);
+  assert.equal(waiting.socket.readyState, 'open');
+  waiting.socket.destroy();
+});
+
+test('progress counts down as connections close', async (t) => {
+  const { arbiter, address, socket } = await serving(t, `${SERVER} serverswap.listen(server, ADDRESS);`);
+  const clients = [await RawClient.connect(socket), await RawClient.connect(socket)];
+  for (const client of clients) {
+    await client.ask('/');
+  }
+  arbiter.says(takedown(address));
+  assert.equal((await arbiter.hears('progress')).connections, 2);
+  await arbiter.hears('released');
+  await clients[0].ask('/');
+  assert.equal((await arbiter.hears('progress')).connections, 1);
+  await clients[1].ask('/');
+  assert.equal((await arbiter.hears('progress')).connections, 0);
+});
+
+test('at the drain deadline what is still open is closed, and the process ends', async (t) => {
+  const { arbiter, program, address, socket } = await serving(t, `${SERVER} serverswap.listen(server, ADDRESS);`);
+  const client = await RawClient.connect(socket);
+  await client.ask('/');
+  arbiter.says(takedown(address, 1));
+  await client.ended;
+  assert.equal(await program.exit(), 0);
+});
+
+test('`drainTimeout` shortens the drain, and `progress` with `extendMs` lengthens it', async (t) => {
+  const { arbiter, program, address, socket } = await serving(t, `${SERVER}
+    serverswap.listen(server, ADDRESS, {
+      drainTimeout: 1,
+      onTakedown: () => serverswap.progress(ADDRESS, { extendMs: 600_000 }),
+    });`);
+  const client = await RawClient.connect(socket);
+  await client.ask('/');
+  arbiter.says(takedown(address));
+  await arbiter.hears('progress');
+  await arbiter.hears('released');
+  assert.equal((await arbiter.hears('progress')).extendMs, 600_000);
+  assert.deepEqual(await client.ask('/'), ANSWERED);
+  assert.equal(await program.exit(), 0);
+});
+
+test('the hook of listen gets the reason and the open connections, after accepting has stopped', async (t) => {
+  const { arbiter, program, address, socket } = await serving(t, `
+    const server = require('node:net').createServer((socket) => socket.write('HTTP/1.1 200 hello\\r\\n\\r\\n'));
+    serverswap.listen(server, ADDRESS, {
+      onTakedown({ reason, drainMs, connections }) {
+        say([reason, drainMs, connections.length, server.listening].join());
+        connections.forEach((connection) => connection.end('HTTP/1.1 200 bye\\r\\n\\r\\n'));
+      },
+    });`);
+  const client = await RawClient.connect(socket);
+  await client.answer();
+  arbiter.says(takedown(address));
+  assert.equal(await program.hears(), 'replaced,30000,1,false');
+  assert.equal((await client.answer()).status, 200);
+  assert.equal(await program.exit(), 0);
+});
+
+test('a program that closes its server gives the address up', async (t) => {
+  const { arbiter, program, address } = await serving(t, `${SERVER}
+    serverswap.listen(server, ADDRESS).then(() => server.close(() => say('closed')));`);
+  assert.deepEqual(await arbiter.hears('released'), { type: 'released', address });
+  assert.equal(await program.hears(), 'closed');
+  assert.equal(await program.exit(), 0);
+});
+
+test('a program that closes its handle gives the address up and drains', async (t) => {
+  const { arbiter, program, address, socket } = await serving(t, `${SERVER}
+    serverswap.listen(server, ADDRESS).then((handle) =>
+      process.stdin.once('data', () => { handle.close().then(() => say('drained')); process.stdin.destroy(); }));`);
+  const client = await RawClient.connect(socket);
+  await client.ask('/');
+  program.tell('close');
+  assert.deepEqual(await arbiter.hears('released'), { type: 'released', address });
+  assert.deepEqual(await client.ask('/'), ANSWERED);
+  assert.equal(await program.hears(), 'drained');
+  assert.equal(await program.exit(), 0);
+});
+
+test('server.close() while it drains closes no idle connection', async (t) => {
+  const { arbiter, program, address, socket } = await serving(t, `${SERVER}
+    serverswap.listen(server, ADDRESS, { onTakedown: () => server.close(() => say('closed')) });`);
+  const client = await RawClient.connect(socket);
+  await client.ask('/');
+  arbiter.says(takedown(address));
+  await arbiter.hears('progress');
+  await arbiter.hears('released');
+  assert.deepEqual(await client.ask('/'), ANSWERED);
+  assert.equal(await program.hears(), 'closed');
+  assert.equal(await program.exit(), 0);
+});
+
+test('a takedown that comes before the server listens is answered, and the process ends', async (t) => {
+  const { arbiter, program, address, socket } = await scene(t, `${SERVER}
+    serverswap.listen(server, ADDRESS).then((handle) => handle.drained).then(() => say('drained'));`);
+  await arbiter.welcomes();
+  await arbiter.hears('onTakedown');
+  const { id } = await arbiter.hears('readyFor');
+  arbiter.says({ type: 'granted', re: id, address, fds: ['listener'] }, [socket]);
+  arbiter.says(takedown(address));
+  assert.equal(await program.hears(), 'drained');
+  assert.equal(await program.exit(), 0);
+});
+
+test('the long way: readyFor gives a listener for server.listen', async (t) => {
+  const { arbiter, program, socket, address } = await scene(t, `${SERVER}
+    serverswap.onTakedown(ADDRESS, () => { server.close(); say('taken'); });
+    serverswap.readyFor(ADDRESS, { inherit: true }, (error, listener) =>
+      server.listen(listener, () => listener.serving()));`);
+  await arbiter.welcomes();
+  await arbiter.hears('onTakedown');
+  await grants(arbiter, socket);
+  await arbiter.hears('serving');
+  const client = await RawClient.connect(socket);
+  assert.deepEqual(await client.ask('/'), KEPT);
+  arbiter.says(takedown(address));
+  await arbiter.hears('released');
+  assert.equal(await program.hears(), 'taken');
+  assert.equal(await program.exit(), 0);
+});
+
+test('a listener that is closed unused gives the address up and leaves no descriptor', async (t) => {
+  const { arbiter, program, socket, address } = await scene(t, `
+    const open = () => require('node:fs').readdirSync('/proc/self/fd').length;
+    (async () => {
+      const before = await serverswap.readyFor('warm up').catch(open);
+      const listener = await serverswap.readyFor(ADDRESS, { inherit: true });
+      const during = open();
+      listener.close();
+      say(during - open());
+    })();`);
+  await arbiter.welcomes();
+  await grants(arbiter, socket);
+  assert.deepEqual(await arbiter.hears('released'), { type: 'released', address });
+  assert.equal(await program.hears(), '2', 'its own, and the one of the connection');
+});
+
+test('a cluster worker listens on the descriptor of its own claim', async (t) => {
+  const { arbiter, socket } = await serving(t, `
+    const cluster = require('node:cluster');
+    const server = require('node:http').createServer((request, response) =>
+      response.setHeader('Content-Length', 2).end('ok'));
+    if (cluster.isPrimary) {
+      cluster.setupPrimary({ exec: process.argv[0], args: process.execArgv, execArgv: [] });
+    }
+    if (cluster.isPrimary) {
+      const fs = require('node:fs');
+      const file = SOCKET + '.worker.cjs';
+      fs.writeFileSync(file, process.execArgv[process.execArgv.indexOf('-e') + 1]);
+      cluster.setupPrimary({ exec: file, execArgv: [] });
+      cluster.fork();
+      process.stdin.resume().once('end', () => process.exit());
+    } else {
+      serverswap.listen(server, ADDRESS);
+    }`);
+  const client = await RawClient.connect(socket);
+  assert.deepEqual(await client.ask('/'), KEPT);
+});
+
+test('a handle that nobody keeps is not collected: its takedown is answered', async (t) => {
+  const source = `${SERVER} serverswap.listen(server, ADDRESS).then(() => { gc(); say('collected'); });`;
+  const { arbiter, program, address } = await serving(t, source, { flags: ['--expose-gc'] });
+  await program.hears();
+  arbiter.says(takedown(address));
+  await arbiter.hears('progress');
+  await arbiter.hears('released');
+  assert.equal(await program.exit(), 0);
+});

@@ -1,0 +1,152 @@
+//! One deploy of the demo, as a person would do it.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serverswap_protocol::Address;
+
+use super::DemoError;
+use crate::load::Load;
+use crate::paint::{BAD, BOLD, DIM, GOOD, duration, paint};
+use crate::world::{Exit, LIMIT, Started, World, WorldError};
+
+/// Which program a version is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Program {
+    /// `http.js`.
+    Good,
+    /// `broken.js`.
+    Broken,
+}
+
+/// A version that was started, with its supervisor.
+pub(super) struct Version {
+    number: u32,
+    started: Started,
+}
+
+/// What became of one deploy.
+#[derive(Debug)]
+pub(super) struct Deploy {
+    /// The version.
+    pub(super) number: u32,
+    /// How it went.
+    pub(super) outcome: Outcome,
+}
+
+/// How a deploy went.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The new version took over.
+    Swapped {
+        /// From the command to the first answer of the new version.
+        answers: Duration,
+        /// From the command to the end of the old version and of its command.
+        old_gone: Duration,
+        /// The exit status of the old version's command.
+        old_status: i32,
+    },
+    /// The new version failed, as was meant.
+    Refused(Exit),
+}
+
+impl Deploy {
+    pub(super) fn as_it_should_be(&self) -> bool {
+        match &self.outcome {
+            Outcome::Swapped { old_status, .. } => *old_status == 0,
+            Outcome::Refused(exit) => exit.status != 0,
+        }
+    }
+
+    /// Says in one line what became of it; `old` is the version that served before.
+    fn show(&self, old: u32) {
+        let number = self.number;
+        let text = match &self.outcome {
+            Outcome::Swapped { answers, old_gone, old_status } => format!(
+                "version {number} answers after {}; version {old} has exited after {}, its command with status {old_status}",
+                duration(*answers),
+                duration(*old_gone)
+            ),
+            Outcome::Refused(exit) => {
+                format!("exit status {} after {}; version {old} serves on", exit.status, duration(exit.took))
+            }
+        };
+        let mark = if self.as_it_should_be() { paint(GOOD, "✓") } else { paint(BAD, "✗") };
+        anstream::println!("  {mark} {text}");
+    }
+}
+
+impl Version {
+    pub(super) fn start(
+        world: &World,
+        address: &Address,
+        number: u32,
+        program: Program,
+    ) -> Result<Version, WorldError> {
+        let file = match program {
+            Program::Good => "node/http.js",
+            Program::Broken => "node/broken.js",
+        };
+        anstream::println!(
+            "\n{} {}",
+            paint(DIM, format!("VERSION={number}")),
+            paint(BOLD, format!("serverswap-deploy node examples/{file}"))
+        );
+        let command = world.deploy(["node".to_owned(), world.programs().example(file)]);
+        let command = command.env("VERSION", number.to_string()).env("ADDRESS", address.to_string());
+        Ok(Version { number, started: command.start()? })
+    }
+
+    pub(super) async fn prints_that_it_serves(&mut self) -> Result<(), WorldError> {
+        self.started.prints(&format!("version {} serves", self.number)).await.map(drop)
+    }
+
+    /// Prints what its command has said since the last time.
+    pub(super) fn show(&mut self) {
+        for line in self.started.new_lines() {
+            anstream::println!("  {}", paint(DIM, format!("{} │ {line}", self.number)));
+        }
+    }
+
+    /// Asks it to stop, as a service manager would.
+    pub(super) async fn stop(mut self) -> Result<Exit, WorldError> {
+        self.started.signal(Signal::TERM);
+        let exit = self.started.exit().await?;
+        anstream::println!("\n{}", paint(BOLD, "kill -TERM (the last command)"));
+        self.show();
+        Ok(exit)
+    }
+}
+
+/// A good version takes over from the one that serves.
+pub(super) async fn good(
+    mut new: Version,
+    mut old: Version,
+    load: &mut Load,
+) -> Result<(Deploy, Version), DemoError> {
+    let number = new.number;
+    let began = new.started.began();
+    let first = load.answered_by(&number.to_string(), LIMIT).await?;
+    let exit = old.started.exit().await?;
+    let (answers, old_gone) = (first - began, began.elapsed());
+    let deploy = Deploy { number, outcome: Outcome::Swapped { answers, old_gone, old_status: exit.status } };
+    new.show();
+    old.show();
+    deploy.show(old.number);
+    Ok((deploy, new))
+}
+
+/// A broken version does not; the one that serves goes on.
+pub(super) async fn broken(
+    world: &World,
+    address: &Address,
+    number: u32,
+    serving: &mut Version,
+) -> Result<Deploy, DemoError> {
+    let mut new = Version::start(world, address, number, Program::Broken)?;
+    let deploy = Deploy { number, outcome: Outcome::Refused(new.started.exit().await?) };
+    new.show();
+    serving.show();
+    deploy.show(serving.number);
+    Ok(deploy)
+}

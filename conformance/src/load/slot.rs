@@ -1,0 +1,138 @@
+//! One slot of a load: a client that sends a request, waits for its answer and begins again.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::board::Board;
+use super::exchange::{Use, connect_failure, exchange};
+use super::failure::Failure;
+use super::response::Answer;
+use super::stream::{Idle, Stream};
+use super::target::Target;
+
+/// How often a slot asks again while its requests fail at once.
+const PACE_AFTER_FAILURE: Duration = Duration::from_millis(1);
+
+/// How one client behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// Whether it uses a connection again.
+    pub connections: Connections,
+    /// New connections: how long one is silent before its request is sent. Kept ones: how long
+    /// one is idle between two requests.
+    pub pause: Duration,
+}
+
+/// How one client uses connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connections {
+    /// A new one for every request.
+    New,
+    /// The same one until the server ends it.
+    Kept,
+}
+
+impl Slot {
+    /// A new connection for every request, without a pause.
+    pub const NEW: Slot = Slot { connections: Connections::New, pause: Duration::ZERO };
+
+    /// A kept connection, without a pause.
+    pub const KEPT: Slot = Slot { connections: Connections::Kept, pause: Duration::ZERO };
+
+    /// The same with a pause.
+    pub const fn pausing(self, pause: Duration) -> Slot {
+        Slot { pause, ..self }
+    }
+}
+
+/// Runs one slot until the load is over.
+pub(super) async fn run(slot: Slot, board: Rc<Board>) {
+    let request = Request::new(slot.connections, &board.plan.target, &board.plan.path);
+    let mut pace = interval(PACE_AFTER_FAILURE);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut kept = None;
+    while board.goes_on() {
+        let begin = board.now();
+        match one_request(slot, &board, &request, &mut kept).await {
+            Ok((answer, latency)) => board.succeeded(begin, latency, &answer),
+            Err(failure) => {
+                board.lost(begin, failure);
+                pace.tick().await;
+            }
+        }
+        if let Some(stream) = kept.take() {
+            kept = still_open(stream, slot.pause, &board).await;
+        }
+    }
+}
+
+/// The bytes of a slot's request; they never change.
+struct Request(Vec<u8>);
+
+impl Request {
+    fn new(connections: Connections, target: &Target, path: &str) -> Self {
+        let host = match target {
+            Target::Tcp(socket) => socket.to_string(),
+            Target::Unix(_) => "localhost".to_owned(),
+        };
+        let connection = match connections {
+            Connections::New => "close",
+            Connections::Kept => "keep-alive",
+        };
+        Request(
+            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\n\r\n").into_bytes(),
+        )
+    }
+}
+
+/// One request with its latency: the time to connect and to be answered, without any pause.
+/// A connection that may be used again is left in `kept`.
+async fn one_request(
+    slot: Slot,
+    board: &Board,
+    request: &Request,
+    kept: &mut Option<Stream>,
+) -> Result<(Answer, Duration), Failure> {
+    let limit = board.plan.request_timeout;
+    let connecting = Instant::now();
+    let (stream, used) = match kept.take() {
+        Some(stream) => (stream, Use::Again),
+        None => (connect(&board.plan.target, limit).await?, Use::First),
+    };
+    let connected = connecting.elapsed();
+    if slot.connections == Connections::New && !slot.pause.is_zero() {
+        stream.idle(slot.pause).await;
+    }
+    let sending = Instant::now();
+    let answer =
+        timeout(limit, exchange(&stream, &request.0, used)).await.map_err(|_| Failure::Timeout)??;
+    if slot.connections == Connections::Kept && !answer.last {
+        *kept = Some(stream);
+    }
+    if !(200..300).contains(&answer.status) {
+        return Err(Failure::BadStatus);
+    }
+    Ok((answer, connected + sending.elapsed()))
+}
+
+async fn connect(target: &Target, limit: Duration) -> Result<Stream, Failure> {
+    match timeout(limit, Stream::connect(target)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(connect_failure(&error)),
+        Err(_) => Err(Failure::TimeoutOnConnect),
+    }
+}
+
+/// Keeps a connection idle for `pause`, as a client does that looks before it uses one again.
+async fn still_open(stream: Stream, pause: Duration, board: &Board) -> Option<Stream> {
+    let idle = if pause.is_zero() { stream.look() } else { stream.idle(pause).await };
+    match idle {
+        Idle::Quiet => Some(stream),
+        Idle::Over => {
+            board.idle_closed();
+            None
+        }
+    }
+}

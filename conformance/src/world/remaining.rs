@@ -1,0 +1,63 @@
+//! Which processes belong to a runtime directory, and their end.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+/// A process started by a process that is being ended appears in a later round.
+const ROUNDS_MAX: usize = 20;
+
+/// How long one round waits for the processes that it has killed.
+const ROUND_TIMEOUT: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+
+/// A living process.
+#[derive(Debug)]
+pub struct Remaining {
+    /// Its process id.
+    pub pid: u32,
+    /// Its arguments, separated by spaces.
+    pub command: String,
+    pidfd: OwnedFd,
+}
+
+/// Every living process, but this one, with `SERVERSWAP_DIR` set to `runtime_dir`.
+pub(super) fn of(runtime_dir: &Path) -> Vec<Remaining> {
+    let wanted = [b"SERVERSWAP_DIR=".as_slice(), runtime_dir.as_os_str().as_encoded_bytes()].concat();
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| *pid != std::process::id()).filter_map(|pid| look(pid, &wanted)).collect()
+}
+
+/// The pidfd comes first: what is read afterwards is about the process that it names, or about
+/// nobody.
+fn look(pid: u32, wanted: &[u8]) -> Option<Remaining> {
+    let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
+    let pidfd = pidfd_open(raw, PidfdFlags::empty()).ok()?;
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    environment.split(|byte| *byte == 0).find(|variable| *variable == wanted)?;
+    let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let command = String::from_utf8_lossy(&arguments).trim_end_matches('\0').replace('\0', " ");
+    Some(Remaining { pid, command, pidfd })
+}
+
+/// Kills every process of the directory and waits until none is left.
+pub(super) fn end(runtime_dir: &Path) {
+    for _ in 0..ROUNDS_MAX {
+        let remaining = of(runtime_dir);
+        if remaining.is_empty() {
+            return;
+        }
+        for process in &remaining {
+            // It may have ended by itself.
+            let _ = pidfd_send_signal(&process.pidfd, Signal::KILL);
+        }
+        for process in &remaining {
+            let mut ended = [PollFd::new(&process.pidfd, PollFlags::IN)];
+            let _ = poll(&mut ended, Some(&ROUND_TIMEOUT));
+        }
+    }
+}

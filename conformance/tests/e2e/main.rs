@@ -1,0 +1,19 @@
+//! The whole of serverswap, as a user meets it: real commands, real servers, real connections.
+//!
+//! Each test is a world of its own (a private runtime directory and free ports), and ends every
+//! process that it started. The programs come from the same build: `make test` makes them.
+
+mod addresses;
+mod arbiter;
+mod bad_input;
+mod broken;
+mod deploys;
+mod forms;
+mod restart;
+mod seed;
+mod shop;
+mod signals;
+mod status;
+
+/// What a test returns: the first thing that went wrong, in words.
+type Outcome = Result<(), Box<dyn std::error::Error>>;

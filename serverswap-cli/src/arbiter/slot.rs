@@ -1,0 +1,188 @@
+//! One address: who claims, holds and gives it up, and who keeps a duplicate of its listener.
+//!
+//! Queries only; who may do what next is decided in `decide`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serverswap::protocol::message::TakedownReason;
+use serverswap::protocol::{Generation, SocketMode};
+use serverswap::sys::process::Process;
+
+/// What the arbiter knows of one address.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Slot {
+    /// The servers that have to do with the address.
+    pub(super) parties: BTreeMap<Process, Party>,
+    /// Named by the state file, alive, and not back yet.
+    pub(super) expected: BTreeMap<Process, Expected>,
+    /// Supervisors that stay, whose generation served here and is not replaced.
+    pub(super) owners: BTreeMap<Process, Generation>,
+    /// Supervisors that have a duplicate of the listener.
+    pub(super) keepers: BTreeMap<Process, Keeper>,
+    /// Whether the arbiter itself has a duplicate of the listener.
+    pub(super) listener: Listener,
+}
+
+/// The arbiter's own duplicate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Listener {
+    /// It has none.
+    #[default]
+    Absent,
+    /// It was asked for in this batch of events.
+    Opening,
+    /// The driver has it.
+    Held,
+}
+
+/// A server and an address.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Party {
+    pub(super) generation: Generation,
+    pub(super) stage: Stage,
+}
+
+/// How far a server is with an address.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Stage {
+    /// It said `readyFor` and waits.
+    Claim(Claim),
+    /// `granted`, and it has not said `serving` yet.
+    Granted { socket: SocketMode, since: Duration },
+    /// It serves.
+    Hold { socket: SocketMode, since: Duration },
+    /// It is to let go.
+    Taking(Taking),
+    /// It let go, and finishes what is open.
+    Released { takedown: Option<u64>, since: Duration },
+}
+
+/// A waiting claim.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Claim {
+    /// The `id` of the `readyFor`.
+    pub(super) id: u64,
+    pub(super) socket: SocketMode,
+    /// Whether the claimant was told what it waits for.
+    pub(super) told: Told,
+}
+
+/// Whether something was said already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    Not,
+    Once,
+}
+
+/// A takedown that is under way.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Taking {
+    pub(super) socket: SocketMode,
+    /// The `id` of the `takedown` on the present connection; `None` while it was not sent there.
+    pub(super) message: Option<u64>,
+    pub(super) reason: TakedownReason,
+    pub(super) since: Duration,
+}
+
+/// What the state file says of a process that is not back yet.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Expected {
+    /// A server that was granted the address, and serves it or not.
+    Server { generation: Generation, socket: SocketMode, serving: bool, since: Duration },
+    /// A supervisor that owns the address, keeps a duplicate, or both.
+    Supervisor { generation: Generation, owns: bool, keeps: bool },
+}
+
+/// A supervisor's duplicate.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Keeper {
+    pub(super) generation: Generation,
+    /// Whether it was told, on its present connection, to close it.
+    pub(super) told_to_close: Told,
+}
+
+impl Party {
+    /// Granted or serving: the address is its own.
+    pub(super) fn holds(&self) -> bool {
+        match self.stage {
+            Stage::Granted { .. } | Stage::Hold { .. } => true,
+            Stage::Claim(_) | Stage::Taking(_) | Stage::Released { .. } => false,
+        }
+    }
+
+    /// Anything but a server that lets go or has let go.
+    pub(super) fn is_active(&self) -> bool {
+        match self.stage {
+            Stage::Claim(_) | Stage::Granted { .. } | Stage::Hold { .. } => true,
+            Stage::Taking(_) | Stage::Released { .. } => false,
+        }
+    }
+
+    pub(super) fn serves(&self) -> bool {
+        matches!(self.stage, Stage::Hold { .. })
+    }
+
+    pub(super) fn is_granted(&self) -> bool {
+        matches!(self.stage, Stage::Granted { .. })
+    }
+
+    pub(super) fn is_taking(&self) -> bool {
+        matches!(self.stage, Stage::Taking(_))
+    }
+
+    pub(super) fn claim(&self) -> Option<&Claim> {
+        match &self.stage {
+            Stage::Claim(claim) => Some(claim),
+            Stage::Granted { .. } | Stage::Hold { .. } | Stage::Taking(_) | Stage::Released { .. } => None,
+        }
+    }
+}
+
+impl Slot {
+    /// The newest generation that serves.
+    pub(super) fn top(&self) -> Option<Generation> {
+        self.newest(Party::serves)
+    }
+
+    /// The newest generation with a waiting claim.
+    pub(super) fn newest_claim(&self) -> Option<Generation> {
+        self.newest(|party| party.claim().is_some())
+    }
+
+    /// The newest generation that was granted the address and does not serve it yet.
+    pub(super) fn newest_granted(&self) -> Option<Generation> {
+        self.newest(Party::is_granted)
+    }
+
+    pub(super) fn newest_owner(&self) -> Option<Generation> {
+        self.owners.values().copied().max()
+    }
+
+    /// The processes whose party fulfils `condition`.
+    pub(super) fn processes(&self, condition: impl Fn(&Party) -> bool) -> BTreeSet<Process> {
+        self.parties.iter().filter(|(_, party)| condition(party)).map(|(process, _)| *process).collect()
+    }
+
+    /// The generation of every server that has to do with the address, back or awaited.
+    pub(super) fn generations_of_servers(&self) -> impl Iterator<Item = Generation> {
+        let awaited = self.expected.values().filter_map(|expected| match expected {
+            Expected::Server { generation, .. } => Some(*generation),
+            Expected::Supervisor { .. } => None,
+        });
+        self.parties.values().map(|party| party.generation).chain(awaited)
+    }
+
+    /// Whether nothing is left to be remembered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.parties.is_empty()
+            && self.expected.is_empty()
+            && self.owners.is_empty()
+            && self.keepers.is_empty()
+            && self.listener == Listener::Absent
+    }
+
+    fn newest(&self, condition: impl Fn(&Party) -> bool) -> Option<Generation> {
+        self.parties.values().filter(|party| condition(party)).map(|party| party.generation).max()
+    }
+}

@@ -1,0 +1,271 @@
+//! What supervisors are told: row 6 of DECIDE, and whether a generation as a whole is up.
+//!
+//! A status is told when it differs from the last one told on the same connection, so a
+//! supervisor that has just come back learns everything anew. `replaced` means that a newer
+//! generation serves. The duplicate of the listener goes with `serving`, to a supervisor
+//! that stays, and its keeping is written before it is sent (N6, N7).
+
+use std::collections::BTreeMap;
+
+use serverswap::protocol::message::{Event, EventKind, Form, FromArbiter, LISTENER, Role};
+use serverswap::protocol::{Address, Generation};
+use serverswap::sys::process::Process;
+
+use super::decide::{event, millis};
+use super::slot::{Keeper, Listener, Slot, Told};
+use super::{Arbiter, Link, Supervision, Turn, Up};
+
+/// What an address is to a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    Granted,
+    Serving,
+    Busy,
+    Vacant,
+    Replaced,
+}
+
+impl Status {
+    fn kind(self) -> EventKind {
+        match self {
+            Status::Granted => EventKind::Granted,
+            Status::Serving => EventKind::Serving,
+            Status::Busy => EventKind::Busy,
+            Status::Vacant => EventKind::Vacant,
+            Status::Replaced => EventKind::Replaced,
+        }
+    }
+}
+
+impl Slot {
+    /// The first of the rows that fits; `None`: nothing that a supervisor acts on.
+    fn status(&self, generation: Generation) -> Option<Status> {
+        let newer = |other: Option<Generation>| other.is_some_and(|other| other > generation);
+        let own = |condition: fn(&super::slot::Party) -> bool| {
+            self.parties.values().any(|party| party.generation == generation && condition(party))
+        };
+        if newer(self.top()) {
+            Some(Status::Replaced)
+        } else if own(super::slot::Party::serves) {
+            Some(Status::Serving)
+        } else if own(super::slot::Party::is_granted) {
+            Some(Status::Granted)
+        } else if !self.expected.is_empty() {
+            None
+        } else if newer(self.newest_claim()) || newer(self.newest_granted()) || newer(self.newest_owner()) {
+            Some(Status::Busy)
+        } else if self.parties.values().any(|party| party.is_active() || party.is_taking()) {
+            None
+        } else {
+            Some(Status::Vacant)
+        }
+    }
+}
+
+impl Arbiter {
+    /// The supervisor of a generation that serves and stays owns the address, until a newer one serves.
+    pub(super) fn own(&mut self, address: &Address, generation: Generation) {
+        let Some(Supervision::Stays(supervisor)) =
+            self.generations.get(&generation).map(|progress| progress.supervision)
+        else {
+            return;
+        };
+        let slot = self.slot_mut(address);
+        let serves =
+            slot.parties.values().any(|party| party.generation == generation && party.serves());
+        if serves && slot.top() == Some(generation) {
+            slot.owners.insert(supervisor, generation);
+        }
+    }
+
+    pub(super) fn own_what_is_served(&mut self, generation: Generation) {
+        let addresses: Vec<Address> = self.slots.keys().cloned().collect();
+        for address in addresses {
+            if self.slot(&address).top() == Some(generation) {
+                self.own(&address, generation);
+            }
+        }
+    }
+
+    pub(super) fn tell_status(&mut self, address: &Address, turn: &mut Turn) {
+        let slot = self.slot(address);
+        let supervisors: Vec<(Link, Process, Generation, Form)> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.role == Role::Supervisor)
+            .filter_map(|(link, peer)| Some((*link, peer.process, peer.generation?, peer.form)))
+            .collect();
+        for (link, supervisor, generation, form) in supervisors {
+            let Some(peer) = self.peers.get_mut(&link) else {
+                continue;
+            };
+            let is_concerned = peer.told.contains_key(address)
+                || slot.owners.contains_key(&supervisor)
+                || slot.keepers.contains_key(&supervisor)
+                || slot.parties.values().any(|party| party.generation == generation);
+            let Some(status) = slot.status(generation).filter(|_| is_concerned) else {
+                continue;
+            };
+            if peer.told.insert(address.clone(), status) == Some(status) {
+                continue;
+            }
+            let is_kept = slot.keepers.contains_key(&supervisor);
+            let keeps = status == Status::Serving && form == Form::Stay && slot.listener == Listener::Held;
+            let pid = slot
+                .parties
+                .iter()
+                .filter(|(_, party)| party.holds() && (party.generation == generation || status == Status::Replaced))
+                .max_by_key(|(_, party)| party.generation)
+                .map(|(process, _)| process.pid);
+            let told = Event { pid, ..event(status.kind(), generation, address) };
+            if keeps && !is_kept {
+                let keeper = Keeper { generation, told_to_close: Told::Not };
+                self.slot_mut(address).keepers.insert(supervisor, keeper);
+                turn.changed();
+                let told = Event { fds: vec![LISTENER.to_owned()], ..told };
+                turn.send_with_listener(link, FromArbiter::Event(told), address);
+            } else {
+                turn.send(link, FromArbiter::Event(told));
+            }
+        }
+    }
+
+    /// To the supervisors of one generation, and to every observer.
+    pub(super) fn tell_supervisors_of(&self, generation: Generation, told: &Event, turn: &mut Turn) {
+        self.tell(told, turn, |of| of == generation);
+    }
+
+    /// To every supervisor whose generation has to do with the address, and to observers.
+    pub(super) fn tell_draining(&self, address: &Address, process: Process, turn: &mut Turn) {
+        let Some(server) = self.servers.get(&process) else {
+            return;
+        };
+        let slot = self.slot(address);
+        let told = Event {
+            pid: Some(process.pid),
+            connections: server.connections,
+            remaining_ms: server.drain_until.map(|until| millis(until.saturating_sub(turn.now))),
+            ..event(EventKind::Draining, server.generation, address)
+        };
+        self.tell(&told, turn, |generation| {
+            slot.parties.values().any(|party| party.generation == generation)
+        });
+    }
+
+    /// Before a server that has ended is forgotten.
+    pub(super) fn tell_gone(&self, process: Process, turn: &mut Turn) {
+        let Some(server) = self.servers.get(&process) else {
+            return;
+        };
+        let told = Event { pid: Some(process.pid), ..whole(EventKind::Gone, server.generation) };
+        let slots = self.slots.values().filter(|slot| slot.parties.contains_key(&process));
+        let concerned: Vec<Generation> =
+            slots.flat_map(|slot| slot.parties.values()).map(|party| party.generation).collect();
+        self.tell(&told, turn, |generation| concerned.contains(&generation));
+    }
+
+    fn tell(&self, told: &Event, turn: &mut Turn, is_concerned: impl Fn(Generation) -> bool) {
+        for (link, peer) in &self.peers {
+            let listens = match peer.role {
+                Role::Server => false,
+                Role::Supervisor => peer.generation.is_some_and(&is_concerned),
+                Role::Observer => true,
+            };
+            if listens {
+                turn.send(*link, FromArbiter::Event(told.clone()));
+            }
+        }
+    }
+
+    /// Says `up` and `done`, and forgets generations that nothing is left of.
+    pub(super) fn tell_generations(&mut self, turn: &mut Turn) {
+        let tallies = self.tallies();
+        for (generation, tally) in &tallies {
+            let progress = self.progress(*generation);
+            let everything_is_served = tally.serving > 0 && tally.pending == 0;
+            let is_up = match progress.up {
+                Up::Implied | Up::Said => everything_is_served,
+                Up::Awaited | Up::Yes => false,
+            };
+            if is_up {
+                progress.up = Up::Yes;
+                turn.changed();
+            }
+        }
+        self.tell_up_and_done(&tallies, turn);
+        let linked: Vec<Generation> = self.peers.values().filter_map(|peer| peer.generation).collect();
+        let left_over: Vec<Generation> = self.leftovers.iter().map(super::end::Leftover::generation).collect();
+        self.generations.retain(|generation, _| {
+            tallies.contains_key(generation) || linked.contains(generation) || left_over.contains(generation)
+        });
+    }
+
+    fn tell_up_and_done(&mut self, tallies: &BTreeMap<Generation, Tally>, turn: &mut Turn) {
+        let mut told = Vec::new();
+        for (link, peer) in &mut self.peers {
+            let (Role::Supervisor, Some(generation)) = (peer.role, peer.generation) else {
+                continue;
+            };
+            let is_up = self.generations.get(&generation).is_some_and(|progress| progress.up == Up::Yes);
+            let tally = tallies.get(&generation).copied().unwrap_or_default();
+            if is_up && peer.told_up == Told::Not {
+                peer.told_up = Told::Once;
+                told.push((*link, whole(EventKind::Up, generation)));
+            }
+            let is_done = is_up && tally.serving > 0 && tally.pending == 0 && tally.older == 0;
+            if is_done && peer.form == Form::Leave && peer.told_done == Told::Not {
+                peer.told_done = Told::Once;
+                told.push((*link, whole(EventKind::Done, generation)));
+            }
+        }
+        for (link, event) in told {
+            turn.send(link, FromArbiter::Event(event));
+        }
+    }
+
+    fn tallies(&self) -> BTreeMap<Generation, Tally> {
+        let mut tallies: BTreeMap<Generation, Tally> = BTreeMap::new();
+        for slot in self.slots.values() {
+            for party in slot.parties.values() {
+                let older = slot.generations_of_servers().filter(|other| *other < party.generation).count();
+                let tally = tallies.entry(party.generation).or_default();
+                tally.serving += usize::from(party.serves());
+                tally.pending += usize::from(party.is_granted() || party.claim().is_some());
+                tally.older += older;
+            }
+            let expected = slot.expected.values().map(super::slot::Expected::generation);
+            for generation in expected.chain(slot.owners.values().copied()) {
+                tallies.entry(generation).or_default();
+            }
+            for keeper in slot.keepers.values() {
+                tallies.entry(keeper.generation).or_default();
+            }
+        }
+        tallies
+    }
+}
+
+/// Over all addresses of a generation.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    serving: usize,
+    /// Granted and not serving, or claimed.
+    pending: usize,
+    /// Servers of older generations that have not exited.
+    older: usize,
+}
+
+/// An event about a whole generation, without particulars.
+pub(super) fn whole(what: EventKind, generation: Generation) -> Event {
+    Event {
+        what,
+        generation,
+        address: None,
+        pid: None,
+        connections: None,
+        remaining_ms: None,
+        code: None,
+        message: None,
+        fds: Vec::new(),
+    }
+}

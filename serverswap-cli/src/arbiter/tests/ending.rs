@@ -1,0 +1,91 @@
+use std::time::Duration;
+
+use serverswap::protocol::SocketMode::Inherit;
+use serverswap::protocol::message::{Closed, EventKind, Form::Stay, FromClient, Progress, Stop};
+
+use super::world::{A, B, DRAIN, Heard, KILL, World, address, of};
+use crate::arbiter::Attached;
+use crate::arbiter::Signal::{Kill, Term};
+
+const MOMENT: Duration = Duration::from_millis(1);
+
+#[test]
+fn a_server_that_does_not_exit_gets_term_and_then_kill() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.server_is_up(20, &[A]);
+    world.releases(10, A);
+    assert_eq!(world.passes(DRAIN - MOMENT), []);
+    assert_eq!(world.passes(MOMENT), [(10, Heard::Signalled(Term))]);
+    assert_eq!(world.passes(KILL - MOMENT), []);
+    assert_eq!(world.passes(MOMENT), [(10, Heard::Signalled(Kill))]);
+    assert_eq!(world.arbiter.deadline(), None);
+}
+
+#[test]
+fn a_server_without_a_handler_gets_term_at_once() {
+    let mut world = World::new();
+    world.server(10);
+    world.claims(10, A, Inherit);
+    world.serves(10, A);
+    assert_eq!(of(10, &world.server_is_up(20, &[A])), [Heard::Signalled(Term)]);
+}
+
+#[test]
+fn a_server_that_serves_another_address_is_never_ended() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A, B]);
+    world.server_is_up(20, &[A]);
+    world.releases(10, A);
+    assert_eq!(world.passes(DRAIN + KILL), []);
+    assert_eq!(world.serving(B), [10]);
+}
+
+#[test]
+fn its_drain_begins_anew_when_the_last_address_goes() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A, B]);
+    world.server(20);
+    world.claims(20, A, Inherit);
+    world.claims(20, B, Inherit);
+    world.serves(20, A);
+    world.passes(DRAIN);
+    assert_eq!(world.serves(20, B), [(10, Heard::Takedown)]);
+    assert_eq!(world.passes(DRAIN - MOMENT), []);
+    assert_eq!(world.passes(MOMENT), [(10, Heard::Signalled(Term))]);
+}
+
+#[test]
+fn a_draining_server_can_ask_for_more_time() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.server_is_up(20, &[A]);
+    world.passes(DRAIN - MOMENT);
+    let extend = Progress { re: 1, extend_ms: Some(60_000), ..Progress::default() };
+    world.says(10, FromClient::Progress(extend));
+    assert_eq!(world.passes(Duration::from_secs(60) - MOMENT), []);
+    assert_eq!(world.passes(MOMENT), [(10, Heard::Signalled(Term))]);
+}
+
+#[test]
+fn stop_takes_down_the_own_generation_and_no_other() {
+    let mut world = World::new();
+    world.supervisor(11, Stay);
+    world.server_is_up(10, &[A]);
+    world.server_is_up(20, &[B]);
+    let heard = world.says(11, FromClient::Stop(Stop {}));
+    assert_eq!(of(10, &heard), [Heard::Takedown]);
+    assert_eq!(of(20, &heard), []);
+}
+
+#[test]
+fn a_stopped_address_is_closed_as_soon_as_it_is_released() {
+    let mut world = World::new();
+    world.supervisor(11, Stay);
+    world.server_is_up(10, &[A]);
+    world.says(11, FromClient::Stop(Stop {}));
+    let heard = world.releases(10, A);
+    assert!(of(11, &heard).contains(&Heard::Told(EventKind::Close, Attached::Nothing)));
+    world.says(11, FromClient::Closed(Closed { address: address(A) }));
+    assert!(!world.arbiter.has_listener(&address(A)));
+}

@@ -1,0 +1,9 @@
+//! The arbiter, told events one by one. Each test reads as a list of what happens.
+
+mod bind;
+mod ending;
+mod inherit;
+mod recover;
+mod rejoin;
+mod supervisors;
+mod world;

@@ -1,0 +1,103 @@
+use std::time::Duration;
+
+use serverswap::protocol::SocketMode::Inherit;
+use serverswap::protocol::message::{Code, Form::Leave, Role::Server};
+
+use super::world::{A, B, DRAIN, Heard, World, held, of};
+use crate::arbiter::{Attached::Listener, Fetched, Signal::{Kill, Term}};
+
+const WAIT: Duration = Duration::from_secs(2);
+
+#[test]
+fn nothing_is_decided_before_the_holder_of_the_file_is_back() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    let mut world = world.taken_over(&[]);
+    world.server(20);
+    assert_eq!(world.claims(20, A, Inherit), []);
+    let heard = world.arrives(10, Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(20, &heard), [Heard::Granted(Listener)]);
+}
+
+#[test]
+fn a_holder_that_has_died_meanwhile_is_not_waited_for() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    let mut world = world.taken_over(&[10]);
+    world.server(20);
+    assert_eq!(world.claims(20, A, Inherit), [(20, Heard::Granted(Listener))]);
+}
+
+#[test]
+fn who_is_not_back_yet_keeps_its_serving_when_the_file_is_written_again() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    let mut world = world.taken_over(&[]);
+    world.server_is_up(20, &[B]);
+    assert_eq!(world.taken_over(&[]).serving(A), [10]);
+}
+
+#[test]
+fn the_listener_of_a_holder_that_does_not_come_back_is_fetched() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    let mut world = world.taken_over(&[]);
+    world.server(20);
+    world.claims(20, A, Inherit);
+    assert_eq!(of(20, &world.passes(WAIT)), [Heard::Granted(Listener)]);
+    assert_eq!(world.serving(A), [10]);
+    assert_eq!(of(10, &world.serves(20, A)), [Heard::Signalled(Term)]);
+}
+
+#[test]
+fn an_absent_holder_without_the_listener_is_ended_before_one_is_opened() {
+    let mut world = World::new();
+    world.server(10);
+    world.claims(10, A, Inherit);
+    let mut world = world.taken_over(&[]);
+    world.fetch.insert(10, Fetched::Absent);
+    world.server(20);
+    world.claims(20, A, Inherit);
+    let heard = world.passes(WAIT + DRAIN);
+    assert_eq!(of(10, &heard), [Heard::Signalled(Term), Heard::Signalled(Kill)]);
+    assert_eq!(of(20, &heard), [Heard::Waiting]);
+    assert_eq!(of(20, &world.ends(10)), [Heard::Granted(Listener)]);
+}
+
+#[test]
+fn where_the_kernel_refuses_to_look_the_holder_is_ended_first() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    let mut world = world.taken_over(&[]);
+    world.fetch.insert(10, Fetched::Refused);
+    world.passes(WAIT);
+    world.server(20);
+    let heard = world.claims(20, A, Inherit);
+    assert_eq!(of(20, &heard), [Heard::Waiting]);
+    assert_eq!(of(10, &heard), [Heard::Signalled(Term)]);
+    assert_eq!(of(20, &world.ends(10)), [Heard::Granted(Listener)]);
+}
+
+#[test]
+fn an_absent_holder_that_serves_another_address_lives_until_that_is_served_too() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A, B]);
+    let mut world = world.taken_over(&[]);
+    world.passes(WAIT);
+    let heard = world.server_is_up(20, &[A]);
+    assert_eq!(of(10, &heard), []);
+    assert_eq!(of(10, &world.passes(DRAIN)), []);
+    world.claims(20, B, Inherit);
+    assert_eq!(of(10, &world.serves(20, B)), [Heard::Signalled(Term)]);
+}
+
+#[test]
+fn an_older_claim_is_superseded_once_the_newer_holder_is_back() {
+    let mut world = World::new();
+    world.server_is_up(20, &[A]);
+    let mut world = world.taken_over(&[]);
+    world.server(10);
+    world.claims(10, A, Inherit);
+    let heard = world.arrives(20, Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(10, &heard), [Heard::Refused(Code::Superseded)]);
+}

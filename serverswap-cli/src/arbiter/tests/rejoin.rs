@@ -1,0 +1,87 @@
+use serverswap::protocol::SocketMode::Inherit;
+use serverswap::protocol::message::{Form::Leave, Role::Server};
+
+use super::world::{A, DRAIN, Heard, World, address, held, of};
+use crate::arbiter::{Attached::Listener, Signal};
+
+#[test]
+fn a_lost_connection_ends_no_hold() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.link_ends(10);
+    assert_eq!(world.serving(A), [10]);
+}
+
+#[test]
+fn a_lost_connection_ends_a_waiting_claim() {
+    let mut world = World::new();
+    world.server(10);
+    world.claims(10, A, serverswap::protocol::SocketMode::Bind);
+    world.handles_takedown(10, A);
+    world.serves(10, A);
+    world.server(20);
+    world.claims(20, A, serverswap::protocol::SocketMode::Bind);
+    world.link_ends(20);
+    assert_eq!(world.releases(10, A), []);
+}
+
+#[test]
+fn a_grant_that_the_returning_server_does_not_hold_is_over() {
+    let mut world = World::new();
+    world.server(10);
+    world.claims(10, A, Inherit);
+    world.link_ends(10);
+    world.server(10);
+    assert!(!world.arbiter.has_listener(&address(A)));
+}
+
+#[test]
+fn holding_without_serving_takes_nobody_down() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.server(20);
+    world.claims(20, A, Inherit);
+    world.link_ends(20);
+    assert_eq!(world.arrives(20, Server, Leave, vec![held(A, false)]), [(20, Heard::Welcome)]);
+    assert_eq!(world.serves(20, A), [(10, Heard::Takedown)]);
+}
+
+#[test]
+fn a_takedown_is_said_again_to_a_server_that_comes_back() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.server_is_up(20, &[A]);
+    world.link_ends(10);
+    let heard = world.arrives(10, Server, Leave, vec![held(A, true)]);
+    assert_eq!(heard, [(10, Heard::Welcome), (10, Heard::Takedown)]);
+}
+
+#[test]
+fn a_draining_server_that_comes_back_is_not_ended_in_mid_drain() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.server_is_up(20, &[A]);
+    world.releases(10, A);
+    world.link_ends(10);
+    let arrival = world.arrival(10, Server, Leave, Vec::new(), vec![address(A)]);
+    world.happens(vec![arrival]);
+    assert_eq!(of(10, &world.passes(DRAIN - std::time::Duration::from_secs(1))), []);
+}
+
+#[test]
+fn a_holder_that_stays_away_is_ended_once_a_newer_one_serves() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.link_ends(10);
+    let heard = world.server_is_up(20, &[A]);
+    assert_eq!(of(20, &heard), [Heard::Welcome, Heard::Granted(Listener)]);
+    assert_eq!(of(10, &world.passes(DRAIN)), [Heard::Signalled(Signal::Term), Heard::Signalled(Signal::Kill)]);
+}
+
+#[test]
+fn a_second_connection_of_a_process_displaces_the_first() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.arrives(10, Server, Leave, vec![held(A, true)]);
+    assert_eq!(world.serving(A), [10]);
+}

@@ -1,0 +1,110 @@
+use serverswap::protocol::SocketMode::Inherit;
+use serverswap::protocol::message::DecidedVerdict::{End, Keep};
+use serverswap::protocol::message::EventKind::{
+    Busy, Claimed, Done, Draining, Gone, Granted, Replaced, Serving, Up, Vacant,
+};
+use serverswap::protocol::message::Form::{Leave, Stay};
+use serverswap::protocol::message::{FromClient, ReadyFor, Role, ServerUp, TimedOut};
+
+use super::world::{A, Heard, World, address, held, of};
+use crate::arbiter::Attached::{Listener, Nothing};
+
+fn told(kinds: &[serverswap::protocol::message::EventKind]) -> Vec<Heard> {
+    kinds.iter().map(|kind| Heard::Told(kind.clone(), Nothing)).collect()
+}
+
+#[test]
+fn a_leaving_supervisor_hears_the_whole_handover_in_order() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.supervisor(21, Leave);
+    let mut heard = world.server_is_up(20, &[A]);
+    heard.extend(world.releases(10, A));
+    heard.extend(world.ends(10));
+    assert_eq!(of(21, &heard), told(&[Claimed, Granted, Draining, Serving, Up, Gone, Done]));
+}
+
+#[test]
+fn a_supervisor_that_stays_gets_the_listener_with_serving() {
+    let mut world = World::new();
+    world.supervisor(11, Stay);
+    let heard = world.server_is_up(10, &[A]);
+    assert_eq!(of(11, &heard)[2..], [Heard::Told(Serving, Listener), Heard::Told(Up, Nothing)]);
+}
+
+#[test]
+fn its_listener_outlives_the_server_and_the_arbiter() {
+    let mut world = World::new();
+    world.supervisor(11, Stay);
+    world.server_is_up(10, &[A]);
+    assert_eq!(of(11, &world.ends(10)), told(&[Gone, Vacant]));
+    assert!(world.arbiter.has_listener(&address(A)));
+    let mut world = world.taken_over(&[10]);
+    world.server(12);
+    assert_eq!(world.claims(12, A, Inherit), []);
+    let heard = world.arrives(11, Role::Supervisor, Stay, vec![held(A, true)]);
+    assert_eq!(of(12, &heard), [Heard::Granted(Listener)]);
+}
+
+#[test]
+fn replaced_is_told_only_when_the_newer_generation_serves() {
+    let mut world = World::new();
+    world.supervisor(11, Stay);
+    world.server_is_up(10, &[A]);
+    world.server(20);
+    assert_eq!(of(11, &world.claims(20, A, Inherit)), []);
+    let heard = world.serves(20, A);
+    assert_eq!(of(11, &heard), told(&[Draining, Replaced]));
+}
+
+#[test]
+fn a_crashed_server_whose_address_a_newer_one_claims_is_busy() {
+    let mut world = World::new();
+    world.supervisor(11, Stay);
+    world.server_is_up(10, &[A]);
+    world.server(20);
+    world.claims(20, A, Inherit);
+    assert_eq!(of(11, &world.ends(10)), told(&[Gone, Busy]));
+}
+
+#[test]
+fn a_server_that_serves_is_kept_when_it_is_not_up_in_time() {
+    let mut world = World::new();
+    world.supervisor(11, Leave);
+    world.server(10);
+    world.claims(10, A, Inherit);
+    assert_eq!(world.says(11, FromClient::TimedOut(TimedOut { id: 2 })), [(11, Heard::Verdict(End))]);
+    world.serves(10, A);
+    assert_eq!(world.says(11, FromClient::TimedOut(TimedOut { id: 3 })), [(11, Heard::Verdict(Keep))]);
+}
+
+#[test]
+fn a_server_that_the_file_lists_as_serving_is_kept() {
+    let mut world = World::new();
+    world.supervisor(11, Stay);
+    world.server_is_up(10, &[A]);
+    let mut world = world.taken_over(&[]);
+    world.supervisor(11, Stay);
+    assert_eq!(of(11, &world.says(11, FromClient::TimedOut(TimedOut { id: 2 }))), [Heard::Verdict(Keep)]);
+}
+
+#[test]
+fn a_server_that_announced_more_claims_is_up_when_it_says_so() {
+    let mut world = World::new();
+    world.supervisor(11, Leave);
+    world.server(10);
+    let claim = ReadyFor { id: 2, address: address(A), socket: Inherit, more: true };
+    world.says(10, FromClient::ReadyFor(claim));
+    assert_eq!(of(11, &world.serves(10, A)), told(&[Serving]));
+    assert_eq!(of(11, &world.says(10, FromClient::ServerUp(ServerUp {}))), told(&[Up, Done]));
+}
+
+#[test]
+fn a_status_is_told_again_on_a_new_connection() {
+    let mut world = World::new();
+    world.supervisor(11, Leave);
+    world.server_is_up(10, &[A]);
+    world.link_ends(11);
+    let heard = world.supervisor(11, Leave);
+    assert_eq!(of(11, &heard)[1..], told(&[Serving, Up, Done])[..]);
+}

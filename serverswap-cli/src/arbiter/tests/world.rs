@@ -1,0 +1,296 @@
+//! An arbiter with a clock, and words for what clients say and hear.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serverswap::protocol::message::{
+    Code, EventKind, Form, FromArbiter, FromClient, Holding, OnTakedown, ReadyFor, Released, Role, Serving,
+    Timeouts,
+};
+use serverswap::protocol::{Address, Generation, SocketMode};
+use serverswap::sys::process::Process;
+
+use crate::arbiter::{Action, Arbiter, Arrival, Attached, Event, Fetched, Limits, Link, Liveness, Signal, Turn};
+use crate::state::Snapshot;
+
+pub(super) const A: &str = ":8080";
+pub(super) const B: &str = ":8081";
+pub(super) const DRAIN: Duration = Duration::from_secs(30);
+pub(super) const KILL: Duration = Duration::from_secs(5);
+
+/// An arbiter, the time, and who is connected where.
+pub(super) struct World {
+    pub(super) arbiter: Arbiter,
+    pub(super) now: Duration,
+    links: BTreeMap<u32, Link>,
+    ids: BTreeMap<u32, u64>,
+    next_link: u64,
+    /// What opening an address gives; by default it succeeds.
+    pub(super) open_fails: BTreeMap<Address, Code>,
+    /// What looking for a listener in a process gives; by default it is found.
+    pub(super) fetch: BTreeMap<u32, Fetched>,
+}
+
+/// What a client heard, in short.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Heard {
+    Welcome,
+    Granted(Attached),
+    Takedown,
+    Refused(Code),
+    Told(EventKind, Attached),
+    Waiting,
+    Verdict(serverswap::protocol::message::DecidedVerdict),
+    Signalled(Signal),
+}
+
+pub(super) fn address(text: &str) -> Address {
+    text.parse().expect("an address")
+}
+
+/// Server and supervisor of generation N: pids N * 10 and N * 10 + 1.
+pub(super) fn generation(pid: u32) -> Generation {
+    let number = pid / 10;
+    Generation { start: u64::from(number), pid: number * 10 + 1 }
+}
+
+pub(super) fn process(pid: u32) -> Process {
+    Process { pid, start: u64::from(pid) }
+}
+
+pub(super) fn held(text: &str, serving: bool) -> (Holding, Attached) {
+    (Holding { address: address(text), serving, on_takedown: true }, Attached::Listener)
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        World::with(Arbiter::new(Limits::default()))
+    }
+
+    fn with(arbiter: Arbiter) -> Self {
+        World {
+            arbiter,
+            now: Duration::from_secs(1000),
+            links: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            next_link: 0,
+            open_fails: BTreeMap::new(),
+            fetch: BTreeMap::new(),
+        }
+    }
+
+    /// Another arbiter takes over what this one wrote; nobody is connected to it.
+    pub(super) fn taken_over(self, dead: &[u32]) -> Self {
+        let snapshot = self.arbiter.snapshot();
+        let text = serde_json::to_string(&snapshot).expect("it is written");
+        let snapshot: Snapshot = serde_json::from_str(&text).expect("it is read");
+        let named: BTreeSet<Process> = snapshot
+            .addresses
+            .values()
+            .flat_map(|record| {
+                let holders = record.holders.iter().map(|holder| holder.process);
+                let supervisors = record.supervisors.iter().map(|supervisor| supervisor.process);
+                holders.chain(supervisors).chain(record.draining.iter().map(|drain| drain.process))
+            })
+            .filter(|process| !dead.contains(&process.pid))
+            .collect();
+        let arbiter = Arbiter::recover(Limits::default(), &snapshot, &named, self.now);
+        World { now: self.now, next_link: self.next_link, ..World::with(arbiter) }
+    }
+
+    /// Lets events happen together; returns who heard what, in order.
+    pub(super) fn happens(&mut self, events: Vec<Event>) -> Vec<(u32, Heard)> {
+        let mut turn = Turn::new(self.now);
+        self.arbiter.handle(events, &mut turn);
+        let mut done = Vec::new();
+        loop {
+            let (questions, rest): (Vec<Action>, Vec<Action>) = std::mem::take(&mut turn.actions)
+                .into_iter()
+                .partition(|action| matches!(action, Action::Open { .. } | Action::Fetch { .. }));
+            turn.actions = rest;
+            if questions.is_empty() {
+                break;
+            }
+            let answers: Vec<Event> = questions.into_iter().filter_map(|question| self.answer(question)).collect();
+            self.arbiter.handle(answers, &mut turn);
+        }
+        for action in turn.actions {
+            done.extend(self.heard(action));
+        }
+        done
+    }
+
+    fn answer(&self, question: Action) -> Option<Event> {
+        match question {
+            Action::Open { address } => {
+                let result = match self.open_fails.get(&address) {
+                    Some(code) => Err((code.clone(), "it cannot be opened".to_owned())),
+                    None => Ok(()),
+                };
+                Some(Event::Opened { address, result })
+            }
+            Action::Fetch { process, address } => {
+                let found = self.fetch.get(&process.pid).copied().unwrap_or(Fetched::Found);
+                Some(Event::Fetched { process, address, found })
+            }
+            Action::Send { .. }
+            | Action::Disconnect { .. }
+            | Action::CloseListener { .. }
+            | Action::Signal { .. } => None,
+        }
+    }
+
+    fn heard(&self, action: Action) -> Option<(u32, Heard)> {
+        let (link, message, listener) = match action {
+            Action::Send { link, message, listener } => (link, message, listener),
+            Action::Signal { process, signal, .. } => return Some((process.pid, Heard::Signalled(signal))),
+            Action::Disconnect { .. }
+            | Action::CloseListener { .. }
+            | Action::Open { .. }
+            | Action::Fetch { .. } => return None,
+        };
+        let pid = self.links.iter().find(|(_, at)| **at == link).map(|(pid, _)| *pid)?;
+        let attached = if listener.is_some() { Attached::Listener } else { Attached::Nothing };
+        let heard = match message {
+            FromArbiter::Welcome(_) => Heard::Welcome,
+            FromArbiter::Granted(_) => Heard::Granted(attached),
+            FromArbiter::Takedown(_) => Heard::Takedown,
+            FromArbiter::Progress(_) => Heard::Waiting,
+            FromArbiter::Event(event) => Heard::Told(event.what, attached),
+            FromArbiter::Verdict(verdict) => Heard::Verdict(verdict.verdict),
+            FromArbiter::Error(error) => Heard::Refused(error.code),
+            FromArbiter::Greeting(_) | FromArbiter::Ping(_) | FromArbiter::Pong(_) => return None,
+        };
+        Some((pid, heard))
+    }
+
+    pub(super) fn arrives(&mut self, pid: u32, role: Role, form: Form, holding: Vec<(Holding, Attached)>) -> Vec<(u32, Heard)> {
+        let event = self.arrival(pid, role, form, holding, Vec::new());
+        self.happens(vec![event])
+    }
+
+    pub(super) fn arrival(
+        &mut self,
+        pid: u32,
+        role: Role,
+        form: Form,
+        holding: Vec<(Holding, Attached)>,
+        draining: Vec<Address>,
+    ) -> Event {
+        self.next_link += 1;
+        let link = Link(self.next_link);
+        self.links.insert(pid, link);
+        self.ids.insert(pid, 1);
+        Event::Arrived(Arrival {
+            link,
+            process: process(pid),
+            liveness: Liveness::Alive,
+            id: 1,
+            role,
+            generation: Some(generation(pid)),
+            holding,
+            draining,
+            form: Some(form),
+            timeouts: Some(Timeouts { drain_ms: 30_000, kill_ms: 5_000 }),
+        })
+    }
+
+    pub(super) fn server(&mut self, pid: u32) -> Vec<(u32, Heard)> {
+        self.arrives(pid, Role::Server, Form::Leave, Vec::new())
+    }
+
+    pub(super) fn supervisor(&mut self, pid: u32, form: Form) -> Vec<(u32, Heard)> {
+        self.arrives(pid, Role::Supervisor, form, Vec::new())
+    }
+
+    pub(super) fn said(&mut self, pid: u32, message: FromClient) -> Event {
+        Event::Said { link: self.links[&pid], message, liveness: Liveness::Alive }
+    }
+
+    pub(super) fn says(&mut self, pid: u32, message: FromClient) -> Vec<(u32, Heard)> {
+        let event = self.said(pid, message);
+        self.happens(vec![event])
+    }
+
+    pub(super) fn claim(&mut self, pid: u32, text: &str, socket: SocketMode) -> Event {
+        let id = self.ids.get_mut(&pid).expect("it is connected");
+        *id += 1;
+        let id = *id;
+        let claim = ReadyFor { id, address: address(text), socket, more: false };
+        self.said(pid, FromClient::ReadyFor(claim))
+    }
+
+    pub(super) fn claims(&mut self, pid: u32, text: &str, socket: SocketMode) -> Vec<(u32, Heard)> {
+        let event = self.claim(pid, text, socket);
+        self.happens(vec![event])
+    }
+
+    pub(super) fn handles_takedown(&mut self, pid: u32, text: &str) -> Vec<(u32, Heard)> {
+        self.says(pid, FromClient::OnTakedown(OnTakedown { address: address(text) }))
+    }
+
+    pub(super) fn serves(&mut self, pid: u32, text: &str) -> Vec<(u32, Heard)> {
+        self.says(pid, FromClient::Serving(Serving { address: address(text) }))
+    }
+
+    pub(super) fn releases(&mut self, pid: u32, text: &str) -> Vec<(u32, Heard)> {
+        self.says(pid, FromClient::Released(Released { re: None, address: address(text) }))
+    }
+
+    /// Claims by inheritance, handles takedown and serves, with everything in between.
+    pub(super) fn server_is_up(&mut self, pid: u32, texts: &[&str]) -> Vec<(u32, Heard)> {
+        let mut heard = self.server(pid);
+        for text in texts {
+            heard.extend(self.claims(pid, text, SocketMode::Inherit));
+            heard.extend(self.handles_takedown(pid, text));
+        }
+        for text in texts {
+            heard.extend(self.serves(pid, text));
+        }
+        heard
+    }
+
+    pub(super) fn link_ends(&mut self, pid: u32) -> Vec<(u32, Heard)> {
+        let link = self.links[&pid];
+        self.happens(vec![Event::Unlinked { link }])
+    }
+
+    pub(super) fn ends(&mut self, pid: u32) -> Vec<(u32, Heard)> {
+        self.happens(vec![Event::Gone { process: process(pid) }])
+    }
+
+    /// Lets time pass, and the deadlines in it come, one after the other.
+    pub(super) fn passes(&mut self, time: Duration) -> Vec<(u32, Heard)> {
+        let end = self.now + time;
+        let mut heard = Vec::new();
+        while let Some(deadline) = self.arbiter.deadline().filter(|deadline| *deadline <= end) {
+            assert!(deadline >= self.now || !heard.is_empty(), "a deadline in the past would never rest");
+            self.now = self.now.max(deadline);
+            heard.extend(self.happens(vec![Event::Tick]));
+        }
+        self.now = end;
+        heard
+    }
+
+    /// The pids that the state file lists as serving.
+    pub(super) fn serving(&self, text: &str) -> Vec<u32> {
+        let snapshot = self.arbiter.snapshot();
+        let holders = snapshot.addresses.get(&address(text)).map(|record| record.holders.clone());
+        let draining: Vec<u32> = snapshot
+            .addresses
+            .get(&address(text))
+            .map(|record| record.draining.iter().map(|drain| drain.process.pid).collect())
+            .unwrap_or_default();
+        holders
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|holder| holder.serving && !draining.contains(&holder.process.pid))
+            .map(|holder| holder.process.pid)
+            .collect()
+    }
+}
+
+/// Only what one client heard.
+pub(super) fn of(pid: u32, heard: &[(u32, Heard)]) -> Vec<Heard> {
+    heard.iter().filter(|(who, _)| *who == pid).map(|(_, what)| what.clone()).collect()
+}

@@ -1,0 +1,7 @@
+//! The same as `serverswap --stay`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    serverswap_cli::main(serverswap_cli::cli::Program::ServerswapDeploy)
+}

@@ -1,0 +1,66 @@
+//! The parts of the help that are not about one option: usage, examples, exit statuses,
+//! signals, environment.
+
+use std::fmt::Write;
+
+use crate::operator::EXIT_STATUSES;
+
+pub(super) const USAGE: &str = "serverswap [OPTIONS] CMD [ARGS]...
+       serverswap status [ADDRESS] [--json] [--dir PATH]
+       serverswap completions SHELL [PROGRAM]
+       serverswap man [PROGRAM]";
+
+pub(super) const DEPLOY_USAGE: &str = "serverswap-deploy [OPTIONS] CMD [ARGS]...";
+
+pub(super) const SHORT: &str = "Example: serverswap node server.js
+Run it again to deploy. More with --help.";
+
+pub(super) const DEPLOY_SHORT: &str = "Example: serverswap-deploy node server.js
+Run it again to deploy. More with --help.";
+
+const EXAMPLES: &str = "Examples:
+  serverswap node server.js              start it; again: deploy it
+  serverswap server.js --port 8080       the same, with arguments of its own
+  serverswap --ready-timeout 5m ./app    an app that needs long to be ready
+  serverswap status :8080                who serves it?
+  serverswap --json ./app | jq .outcome  for scripts";
+
+const DEPLOY_EXAMPLES: &str = "Examples:
+  serverswap-deploy node server.js                 in a service unit or a container
+  serverswap-deploy --restart on-failure ./app     and start it again when it crashes
+  serverswap-deploy --cwd /srv/app/current ./app   `current` is followed at every start";
+
+const SIGNALS: &str = "Signals:
+  TERM, INT  before the server is up: end it, the old one serves on. Afterwards: leave at once,
+             the new server runs on; with --stay: takedown, drain, TERM, KILL. Each further
+             signal brings the next step at once.
+  HUP        ignored: to deploy, run the command again; a closed terminal ends no deploy.";
+
+const ENVIRONMENT: &str = "Environment:
+  SERVERSWAP_DIR      the runtime directory, if --dir is not given
+  XDG_RUNTIME_DIR     where it is otherwise, for users other than root
+  NO_COLOR            no colour
+  The server gets SERVERSWAP_SOCKET, SERVERSWAP_GENERATION and SERVERSWAP_DIR, and none of the
+  variables that a service manager gave to us (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*, FDSTORE).";
+
+/// After the options of `serverswap --help`.
+pub(super) fn long() -> String {
+    sections(EXAMPLES)
+}
+
+/// After the options of `serverswap-deploy --help`.
+pub(super) fn deploy_long() -> String {
+    sections(DEPLOY_EXAMPLES)
+}
+
+fn sections(examples: &str) -> String {
+    format!("{examples}\n\n{}\n{SIGNALS}\n\n{ENVIRONMENT}", exit_statuses())
+}
+
+fn exit_statuses() -> String {
+    let mut text = "Exit status:\n".to_owned();
+    for (status, meaning) in EXIT_STATUSES {
+        writeln!(text, "  {status:<6} {meaning}").expect("a String takes everything");
+    }
+    text
+}

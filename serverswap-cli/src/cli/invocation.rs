@@ -1,0 +1,78 @@
+//! What the command line asks for, typed.
+
+use std::path::PathBuf;
+
+use serverswap::protocol::Address;
+use serverswap::protocol::message::Form;
+use std::time::Duration;
+
+use super::{CommandLine, Program, Shell};
+use crate::operator::{LogFormat, ResultFormat, Verbosity};
+use crate::supervisor::{Plan, Restart};
+use serverswap::protocol::Generation;
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Invocation {
+    /// Start a server and supervise it.
+    Run(Run),
+    /// Show who serves what.
+    Status(Status),
+    /// Print the completions of a program.
+    Completions(Shell, Program),
+    /// Print the man page of a program.
+    Man(Program),
+}
+
+/// Start a server and supervise it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// What to start.
+    pub command: CommandLine,
+    /// Whether to stay.
+    pub form: Form,
+    /// From the start until up.
+    pub ready_timeout: Duration,
+    /// From the takedown to TERM.
+    pub drain_timeout: Duration,
+    /// From TERM to KILL.
+    pub kill_timeout: Duration,
+    /// When to start it again.
+    pub restart: Restart,
+    /// The server's working directory, as given.
+    pub cwd: Option<PathBuf>,
+    /// `--dir`, as given: see [`environment::runtime_directory`](super::environment::runtime_directory).
+    pub dir: Option<PathBuf>,
+    /// How much is told.
+    pub verbosity: Verbosity,
+    /// The form of the lines on stderr.
+    pub log: LogFormat,
+    /// What goes to stdout at the end.
+    pub result: ResultFormat,
+}
+
+/// Show who serves what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Only this address.
+    pub address: Option<Address>,
+    /// Text or a JSON object.
+    pub result: ResultFormat,
+    /// `--dir`, as given.
+    pub dir: Option<PathBuf>,
+}
+
+impl Run {
+    /// The plan of the generation that this starts.
+    pub fn plan(&self, generation: Generation) -> Plan {
+        Plan {
+            command: self.command.display(),
+            form: self.form,
+            restart: self.restart,
+            ready_timeout: self.ready_timeout,
+            drain_timeout: self.drain_timeout,
+            kill_timeout: self.kill_timeout,
+            generation,
+        }
+    }
+}

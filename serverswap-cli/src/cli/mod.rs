@@ -1,0 +1,22 @@
+//! The command line: one clap definition for parsing, `--help`, the man page and the
+//! completions, turned into a typed [`Invocation`].
+//!
+//! Deliberately nothing is done here: no directory is created and nothing is started.
+
+mod answer;
+mod command_line;
+mod definition;
+mod duration;
+pub mod environment;
+mod help;
+mod invocation;
+mod parse;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::answer::{completions, man_page};
+pub use self::command_line::CommandLine;
+pub use self::definition::{LogFormatOption, Program, RestartOption, Shell, definition};
+pub use self::invocation::{Invocation, Run, Status};
+pub use self::parse::{UsageError, parse};

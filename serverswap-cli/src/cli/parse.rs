@@ -1,0 +1,173 @@
+//! From arguments to an [`Invocation`].
+
+use std::ffi::OsString;
+
+use clap::Parser;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use serverswap::protocol::message::Form;
+
+use super::definition::{DeployArguments, RunArguments, ServerswapArguments, StatusArguments, Tool};
+use super::{CommandLine, Invocation, LogFormatOption, Program, RestartOption, Run, Status};
+use crate::operator::{LogFormat, ResultFormat, Verbosity};
+use crate::supervisor::Restart;
+
+/// Arguments that make no sense: exit status 2.
+#[derive(Debug)]
+pub enum UsageError {
+    /// clap's own, with its usage lines; also `--help` and `--version`, which are none.
+    Clap(clap::Error),
+    /// Options that do not go together.
+    Combination {
+        /// What is wrong.
+        error: String,
+        /// What to write instead.
+        hint: String,
+    },
+}
+
+impl UsageError {
+    /// Prints it, to stderr (help and version: to stdout), and returns the exit status.
+    pub fn print(&self) -> u8 {
+        match self {
+            UsageError::Clap(error) => {
+                let _dropped_if_closed = error.print();
+                u8::try_from(error.exit_code()).unwrap_or(2)
+            }
+            UsageError::Combination { error, hint } => {
+                eprintln!("error: {error}; nothing was started\nhint: {hint}");
+                2
+            }
+        }
+    }
+}
+
+impl From<clap::Error> for UsageError {
+    fn from(error: clap::Error) -> Self {
+        UsageError::Clap(error)
+    }
+}
+
+/// Reads the arguments of `program`; the first is the program's name.
+///
+/// # Errors
+///
+/// [`UsageError`]: print it and exit with what that returns.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    program: Program,
+) -> Result<Invocation, UsageError> {
+    match program {
+        Program::Serverswap => serverswap(arguments),
+        Program::ServerswapDeploy => {
+            let arguments = DeployArguments::try_parse_from(arguments)?;
+            Ok(Invocation::Run(run(arguments.run, Form::Stay)))
+        }
+    }
+}
+
+fn serverswap(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, UsageError> {
+    let matches = ServerswapArguments::command().try_get_matches_from(arguments)?;
+    let given = given(&matches);
+    let arguments = ServerswapArguments::from_arg_matches(&matches)?;
+    let form = if arguments.stay { Form::Stay } else { Form::Leave };
+    match arguments.tool {
+        None => {
+            let run = run(arguments.run, form);
+            restart_needs_stay(&run)?;
+            Ok(Invocation::Run(run))
+        }
+        Some(tool) => {
+            nothing_else(&tool, &given)?;
+            tool_invocation(tool, arguments.run)
+        }
+    }
+}
+
+fn tool_invocation(tool: Tool, run: RunArguments) -> Result<Invocation, UsageError> {
+    match tool {
+        Tool::Status(status) => status_invocation(status, run),
+        Tool::Completions { shell, program } => Ok(Invocation::Completions(shell, program)),
+        Tool::Man { program } => Ok(Invocation::Man(program)),
+    }
+}
+
+fn status_invocation(status: StatusArguments, run: RunArguments) -> Result<Invocation, UsageError> {
+    let address = status.address.map(|text| text.parse()).transpose();
+    let address = address.map_err(|error: serverswap::protocol::AddressError| UsageError::Combination {
+        error: error.to_string(),
+        hint: "write it like `serverswap status :8080`".to_owned(),
+    })?;
+    let result = result(status.json || run.json);
+    Ok(Invocation::Status(Status { address, result, dir: status.dir.or(run.dir) }))
+}
+
+fn run(arguments: RunArguments, form: Form) -> Run {
+    Run {
+        command: CommandLine::from_words(arguments.command, arguments.cwd.as_deref()),
+        form,
+        ready_timeout: arguments.ready_timeout,
+        drain_timeout: arguments.drain_timeout,
+        kill_timeout: arguments.kill_timeout,
+        restart: match arguments.restart {
+            RestartOption::Never => Restart::Never,
+            RestartOption::OnFailure => Restart::OnFailure,
+            RestartOption::Always => Restart::Always,
+        },
+        cwd: arguments.cwd,
+        dir: arguments.dir,
+        verbosity: match (arguments.quiet, arguments.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        },
+        log: match arguments.log_format {
+            LogFormatOption::Text => LogFormat::Text,
+            LogFormatOption::Json => LogFormat::Json,
+        },
+        result: result(arguments.json),
+    }
+}
+
+fn result(json: bool) -> ResultFormat {
+    if json { ResultFormat::Json } else { ResultFormat::None }
+}
+
+fn restart_needs_stay(run: &Run) -> Result<(), UsageError> {
+    let when = match (run.form, run.restart) {
+        (Form::Stay, _) | (Form::Leave, Restart::Never) => return Ok(()),
+        (Form::Leave, Restart::OnFailure) => "on-failure",
+        (Form::Leave, Restart::Always) => "always",
+    };
+    Err(UsageError::Combination {
+        error: format!("`--restart {when}` needs a supervisor that stays"),
+        hint: format!("serverswap --stay --restart {when} {}", run.command.display()),
+    })
+}
+
+/// Options of a run beside a tool are a mistake, but for those that the tool has too.
+fn nothing_else(tool: &Tool, given: &[String]) -> Result<(), UsageError> {
+    let (name, shared): (&str, &[&str]) = match tool {
+        Tool::Status(_) => ("status", &["dir", "json"]),
+        Tool::Completions { .. } => ("completions", &[]),
+        Tool::Man { .. } => ("man", &[]),
+    };
+    match given.iter().find(|option| !shared.contains(&option.as_str())) {
+        None => Ok(()),
+        Some(option) => {
+            let option = option.replace('_', "-");
+            Err(UsageError::Combination {
+                error: format!("`--{option}` does not go with `serverswap {name}`"),
+                hint: format!("to run a program of that name: `serverswap --{option} -- {name}`"),
+            })
+        }
+    }
+}
+
+/// The options before a tool's name that were written, not defaults.
+fn given(matches: &ArgMatches) -> Vec<String> {
+    let written = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    let groups = ["RunArguments", "ServerswapArguments"];
+    let options = matches.ids().filter(|id| !groups.contains(&id.as_str()));
+    options.filter(written).map(ToString::to_string).collect()
+}

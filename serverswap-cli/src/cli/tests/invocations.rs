@@ -1,0 +1,166 @@
+//! From arguments to an invocation.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use serverswap::protocol::message::Form;
+
+use crate::cli::{Invocation, Program, Run, Status, UsageError, parse};
+use crate::operator::{LogFormat, ResultFormat, Verbosity};
+use crate::supervisor::Restart;
+
+fn parsed(program: Program, arguments: &[&str]) -> Result<Invocation, String> {
+    let words = std::iter::once(program.name()).chain(arguments.iter().copied()).map(OsString::from);
+    parse(words, program).map_err(|error| match error {
+        UsageError::Clap(error) => error.to_string(),
+        UsageError::Combination { error, hint } => format!("error: {error}\nhint: {hint}\n"),
+    })
+}
+
+fn run(arguments: &[&str]) -> Run {
+    match parsed(Program::Serverswap, arguments) {
+        Ok(Invocation::Run(run)) => run,
+        other => panic!("{arguments:?}: {other:?}"),
+    }
+}
+
+fn words(arguments: &[&str]) -> String {
+    run(arguments).command.display()
+}
+
+#[track_caller]
+fn refused(arguments: &[&str], expected: &str) {
+    let error = parsed(Program::Serverswap, arguments).expect_err("it is refused");
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn the_defaults_are_those_of_the_documentation() {
+    let run = run(&["./app"]);
+    assert_eq!(
+        (run.form, run.ready_timeout, run.drain_timeout, run.kill_timeout, run.restart),
+        (
+            Form::Leave,
+            Duration::from_secs(60),
+            Duration::from_secs(30),
+            Duration::from_secs(5),
+            Restart::Never
+        )
+    );
+    assert_eq!(
+        (run.verbosity, run.log, run.result),
+        (Verbosity::Normal, LogFormat::Text, ResultFormat::None)
+    );
+}
+
+#[test]
+fn everything_after_the_command_is_its_own() {
+    assert_eq!(
+        words(&["./app", "--stay", "-v", "--", "status", "--json"]),
+        "./app --stay -v -- status --json"
+    );
+    assert_eq!(words(&["--stay", "./app", "--drain-timeout", "1s"]), "./app --drain-timeout 1s");
+}
+
+#[test]
+fn two_dashes_may_come_before_the_command() {
+    assert_eq!(words(&["--stay", "--", "./app", "-x"]), "./app -x");
+}
+
+#[test]
+fn a_command_with_the_name_of_a_tool_comes_after_two_dashes() {
+    assert_eq!(words(&["--", "status", ":8080"]), "status :8080");
+}
+
+#[test]
+fn a_name_of_a_tool_is_an_argument_when_it_comes_after_the_command() {
+    assert_eq!(words(&["node", "status"]), "node status");
+}
+
+#[test]
+fn an_option_that_does_not_exist_is_not_a_command() {
+    refused(&["--sty", "./app"], "unexpected argument '--sty'");
+}
+
+#[test]
+fn nothing_to_start_is_refused() {
+    refused(&[], "CMD");
+    refused(&["--stay"], "CMD");
+}
+
+#[test]
+fn a_duration_without_a_unit_is_refused_with_a_hint() {
+    refused(&["--ready-timeout", "30", "./app"], "write `30s` for seconds");
+}
+
+#[test]
+fn restart_without_stay_is_refused_with_the_right_command() {
+    let error = parsed(Program::Serverswap, &["--restart", "always", "node", "server.js"]);
+    let expected = "error: `--restart always` needs a supervisor that stays\n\
+                    hint: serverswap --stay --restart always node server.js\n";
+    assert_eq!(error, Err(expected.to_owned()));
+}
+
+#[test]
+fn restart_with_stay_is_taken() {
+    assert_eq!(run(&["--stay", "--restart", "on-failure", "./app"]).restart, Restart::OnFailure);
+}
+
+#[test]
+fn quiet_and_verbose_exclude_each_other() {
+    refused(&["-q", "-v", "./app"], "cannot be used with");
+}
+
+#[test]
+fn deploy_stays_and_has_no_tools() {
+    let invocation = parsed(Program::ServerswapDeploy, &["--restart", "always", "status", "--json"]);
+    let Ok(Invocation::Run(run)) = invocation else {
+        panic!("{invocation:?}");
+    };
+    assert_eq!((run.form, run.command.display().as_str()), (Form::Stay, "status --json"));
+}
+
+#[test]
+fn status_takes_an_address_in_any_of_its_forms() {
+    let expected = Status {
+        address: Some(":8080".parse().expect("valid")),
+        result: ResultFormat::Json,
+        dir: Some("/d".into()),
+    };
+    let invocation = parsed(Program::Serverswap, &["status", "8080", "--json", "--dir", "/d"]);
+    assert_eq!(invocation, Ok(Invocation::Status(expected.clone())));
+    let invocation = parsed(Program::Serverswap, &["--dir", "/d", "--json", "status", "8080"]);
+    assert_eq!(invocation, Ok(Invocation::Status(expected)));
+}
+
+#[test]
+fn status_refuses_what_is_no_address_and_says_why() {
+    refused(&["status", "localhost:80"], "names are not looked up");
+}
+
+#[test]
+fn options_of_a_run_do_not_go_with_a_tool() {
+    refused(&["--stay", "status"], "hint: to run a program of that name: `serverswap --stay -- status`");
+    refused(&["--drain-timeout", "1s", "man"], "`--drain-timeout` does not go with `serverswap man`");
+}
+
+#[test]
+fn a_script_that_is_a_file_runs_with_its_interpreter() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for name in ["server.js", "server.mjs", "server.cjs", "server.py", "server.rb"] {
+        std::fs::write(folder.path().join(name), "").expect("written");
+    }
+    let cwd = folder.path().to_str().expect("a plain path");
+    let words = |script| words(&["--cwd", cwd, script, "a", "b c"]);
+    assert_eq!(words("server.js"), "node server.js a 'b c'");
+    assert_eq!(words("server.mjs"), "node server.mjs a 'b c'");
+    assert_eq!(words("server.cjs"), "node server.cjs a 'b c'");
+    assert_eq!(words("server.py"), "python3 server.py a 'b c'");
+    assert_eq!(words("server.rb"), "server.rb a 'b c'");
+    assert_eq!(words("missing.js"), "missing.js a 'b c'");
+}
+
+#[test]
+fn the_working_directory_stays_as_it_was_given() {
+    assert_eq!(run(&["--cwd", "releases/../current", "./app"]).cwd, Some("releases/../current".into()));
+}

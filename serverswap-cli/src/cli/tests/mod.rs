@@ -1,0 +1,4 @@
+//! What the command line means, and how it describes itself.
+
+mod help;
+mod invocations;

@@ -1,0 +1,340 @@
+//! The arbiter's driver: sockets, pidfds, time and the state file around the pure core.
+//!
+//! It decides nothing. Everything that is ready at once becomes one turn: the core handles
+//! it, the state is written, and only then is anything sent (DESIGN.md, section 5, rule 1).
+//! One epoll instance holds every connection and pidfd, so an idle arbiter never wakes up.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serverswap::protocol::Address;
+use serverswap::protocol::message::{Code, Error, FromArbiter, FromClient};
+use serverswap::sys::clock::boottime_micros;
+use serverswap::sys::listener::{self, OpenError, Owner};
+use serverswap::sys::process::Process;
+use tokio::io::unix::AsyncFd;
+use tokio::time::{Instant, sleep_until};
+
+use super::clients::{Clients, Heard};
+use super::door::Door;
+use super::poller::{Poller, Token};
+use super::watched::Watched;
+use crate::arbiter::{Action, Arbiter, Changed, Event, Fetched, Limits, Signal, Turn};
+use crate::operator::Report;
+use crate::sys::async_fd::async_fd;
+use crate::state::{self, Directory, Header, Lock, StateFile};
+
+/// How long after a state file that could not be written, or a connection that could not be
+/// accepted, it is tried again.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// The one arbiter of a directory, for as long as this process has the lock.
+pub(super) struct ArbiterDriver {
+    core: Arbiter,
+    directory: Directory,
+    header: Header,
+    poller: AsyncFd<Poller>,
+    door: Door,
+    clients: Clients,
+    watched: Watched,
+    listeners: BTreeMap<Address, Arc<OwnedFd>>,
+    /// Events whose turn could not be written yet.
+    unwritten: Vec<Event>,
+    report: Rc<dyn Fn(Report)>,
+    _lock: Lock,
+}
+
+/// What the driver found out for the core within a turn.
+#[derive(Default)]
+struct Found {
+    listeners: BTreeMap<Address, Arc<OwnedFd>>,
+}
+
+impl ArbiterDriver {
+    /// Takes office: reads the state and opens the door.
+    ///
+    /// # Errors
+    /// The socket cannot be bound, or the kernel gives no epoll instance.
+    pub(super) fn start(directory: Directory, lock: Lock, report: Rc<dyn Fn(Report)>) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        let header = super::recovery::header()?;
+        let snapshot = super::recovery::snapshot(&directory, &header, &*report);
+        let mut watched = Watched::default();
+        let alive = watched.watch_all(super::recovery::processes(&snapshot), &poller)?;
+        let core = Arbiter::recover(Limits::default(), &snapshot, &alive, now());
+        let door = Door::open(&directory, &poller)?;
+        Ok(ArbiterDriver {
+            core,
+            directory,
+            header,
+            poller: async_fd(poller)?,
+            door,
+            clients: Clients::default(),
+            watched,
+            listeners: BTreeMap::new(),
+            unwritten: Vec::new(),
+            report,
+            _lock: lock,
+        })
+    }
+
+    /// Serves until the process exits.
+    pub(super) async fn run(mut self) {
+        loop {
+            let deadline = self.deadline();
+            tokio::select! {
+                tokens = ready(&self.poller) => self.wake(tokens),
+                () = until(deadline) => self.retry(),
+            }
+        }
+    }
+
+    fn wake(&mut self, tokens: Vec<Token>) {
+        let mut events = Vec::new();
+        for token in tokens {
+            match token {
+                Token::Door => self.accept(),
+                Token::Client(link) => {
+                    self.clients.receive(link, &self.watched, &mut events);
+                }
+                Token::Process(process) => self.bury(process, &mut events),
+            }
+        }
+        self.turn(events);
+    }
+
+    fn retry(&mut self) {
+        self.door.reopen(self.poller.get_ref());
+        self.turn(vec![Event::Tick]);
+    }
+
+    fn accept(&mut self) {
+        for socket in self.door.accept(self.poller.get_ref()) {
+            self.clients.greet(socket, &mut self.watched, self.poller.get_ref());
+        }
+    }
+
+    /// A process has ended: what it had said is read before it counts as gone (rule 4).
+    fn bury(&mut self, process: Process, events: &mut Vec<Event>) {
+        for link in self.clients.links_of(process) {
+            self.clients.receive_rest(link, &self.watched, events);
+            self.clients.remove(link, self.poller.get_ref());
+        }
+        self.watched.forget_pidfd(process, self.poller.get_ref());
+        events.push(Event::Gone { process });
+    }
+
+    fn turn(&mut self, events: Vec<Event>) {
+        let events = if self.unwritten.is_empty() { events } else { self.after_unwritten(events) };
+        let mut next = self.core.clone();
+        let mut turn = Turn::new(now());
+        let mut found = Found::default();
+        next.handle(events.iter().cloned(), &mut turn);
+        self.look_up(&mut next, &mut turn, &mut found);
+        if turn.state_changed() == Changed::State
+            && let Err(error) = self.write(&next)
+        {
+            return self.put_off(events, &error);
+        }
+        self.core = next;
+        self.keep_listeners(found);
+        self.perform(turn.actions);
+        self.clients.settle(self.poller.get_ref());
+    }
+
+    /// Answers what the core asks within the turn, until it asks no more.
+    fn look_up(&self, next: &mut Arbiter, turn: &mut Turn, found: &mut Found) {
+        loop {
+            let mut answers = Vec::new();
+            for action in std::mem::take(&mut turn.actions) {
+                match action {
+                    Action::Open { address } => answers.push(self.open(address, found)),
+                    Action::Fetch { process, address } => answers.push(self.fetch(process, address, found)),
+                    Action::Send { .. }
+                    | Action::Disconnect { .. }
+                    | Action::CloseListener { .. }
+                    | Action::Signal { .. } => turn.actions.push(action),
+                }
+            }
+            if answers.is_empty() {
+                return;
+            }
+            next.handle(answers, turn);
+        }
+    }
+
+    fn open(&self, address: Address, found: &mut Found) -> Event {
+        let result = match listener::open(&address) {
+            Ok(fd) => {
+                found.listeners.insert(address.clone(), Arc::new(fd));
+                Ok(())
+            }
+            Err(error) => {
+                let error = self.without_our_own_directory(error);
+                Err((error.code(), error.to_string()))
+            }
+        };
+        Event::Opened { address, result }
+    }
+
+    /// The holder's directory is worth a word only if it is another one than ours.
+    fn without_our_own_directory(&self, error: OpenError) -> OpenError {
+        match error {
+            OpenError::InUse { address, owner } => {
+                let owner = owner.map(|owner| Owner {
+                    serverswap_dir: owner.serverswap_dir.filter(|dir| dir != self.directory.path()),
+                    ..owner
+                });
+                OpenError::InUse { address, owner }
+            }
+            OpenError::OtherFile(_)
+            | OpenError::NotPermitted { .. }
+            | OpenError::NotAvailable { .. }
+            | OpenError::Exhausted { .. }
+            | OpenError::NoSocket(_)
+            | OpenError::Io { .. } => error,
+        }
+    }
+
+    fn fetch(&self, process: Process, address: Address, found: &mut Found) -> Event {
+        let pidfd = self.watched.pidfd(process);
+        let fetched = match pidfd.map(|pidfd| listener::fetch(process, pidfd, &address)) {
+            Some(Ok(Some(fd))) => {
+                found.listeners.insert(address.clone(), Arc::new(fd));
+                Fetched::Found
+            }
+            Some(Ok(None)) | None => Fetched::Absent,
+            Some(Err(_)) => Fetched::Refused,
+        };
+        Event::Fetched { process, address, found: fetched }
+    }
+
+    fn write(&self, next: &Arbiter) -> io::Result<()> {
+        let state = StateFile { header: self.header.clone(), snapshot: next.snapshot() };
+        state::write(&self.directory.state(), &state)
+    }
+
+    /// Nothing was decided: claims are refused, everything else waits until it can be written.
+    fn put_off(&mut self, events: Vec<Event>, error: &io::Error) {
+        if self.unwritten.is_empty() {
+            (self.report)(Report::StateNotWritten { path: self.directory.state(), problem: error.to_string() });
+        }
+        self.unwritten.clear();
+        for event in events {
+            match event {
+                Event::Said { link, message: FromClient::ReadyFor(claim), .. } => {
+                    let message = format!("the arbiter cannot write its state: {error}");
+                    let refusal =
+                        Error { re: Some(claim.id), code: Code::StateNotWritten, message, fatal: false };
+                    self.clients.send(link, &FromArbiter::Error(refusal), None);
+                }
+                Event::Tick => {}
+                Event::Arrived(_)
+                | Event::Said { .. }
+                | Event::Unlinked { .. }
+                | Event::Gone { .. }
+                | Event::Opened { .. }
+                | Event::Fetched { .. } => self.unwritten.push(event),
+            }
+        }
+        self.clients.settle(self.poller.get_ref());
+    }
+
+    fn after_unwritten(&mut self, events: Vec<Event>) -> Vec<Event> {
+        let mut all = std::mem::take(&mut self.unwritten);
+        all.extend(events);
+        all
+    }
+
+    /// Listeners that came with a `hello` or were found in the turn, where the core wants one.
+    fn keep_listeners(&mut self, found: Found) {
+        let offered = self.clients.take_offered();
+        for (address, listener) in found.listeners.into_iter().chain(offered) {
+            if self.core.has_listener(&address) {
+                self.listeners.entry(address).or_insert(listener);
+            }
+        }
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Send { link, message, listener } => {
+                    let listener = listener.and_then(|address| self.listeners.get(&address).cloned());
+                    self.clients.send(link, &message, listener);
+                }
+                Action::Disconnect { link } => self.clients.close_after_sending(link),
+                Action::CloseListener { address } => self.close_listener(&address),
+                Action::Signal { process, generation, signal } => {
+                    let signal = match signal {
+                        Signal::Term => serverswap::sys::process::Signal::SIGTERM,
+                        Signal::Kill => serverswap::sys::process::Signal::SIGKILL,
+                    };
+                    self.watched.signal_group(process, &generation.to_string(), signal);
+                }
+                Action::Open { .. } | Action::Fetch { .. } => {
+                    debug_assert!(false, "answered within the turn");
+                }
+            }
+        }
+    }
+
+    fn close_listener(&mut self, address: &Address) {
+        self.listeners.remove(address);
+        match address {
+            Address::Unix(path) => {
+                // Somebody else may serve the path by now: then it is not stale and stays.
+                let _ = listener::remove_stale(path);
+            }
+            Address::Tcp(_) | Address::Udp(_) | Address::Name(_) => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let core = self.core.deadline().map(|at| at.saturating_sub(now()));
+        let is_waiting = !self.unwritten.is_empty() || self.door.is_shut();
+        let retry = is_waiting.then_some(RETRY);
+        core.into_iter().chain(retry).min().map(|wait| Instant::now() + wait)
+    }
+}
+
+/// Waits for, and takes, everything that is ready.
+async fn ready(poller: &AsyncFd<Poller>) -> Vec<Token> {
+    loop {
+        let Ok(mut guard) = poller.readable().await else {
+            return Vec::new();
+        };
+        let tokens = poller.get_ref().ready();
+        if tokens.is_empty() {
+            guard.clear_ready();
+        } else {
+            return tokens;
+        }
+    }
+}
+
+/// Waits until a moment; for ever if there is none.
+pub(super) async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The `now` of the core: time since boot.
+fn now() -> Duration {
+    Duration::from_micros(boottime_micros())
+}
+
+/// What a client's messages become; here so that `clients` need not know the core's driver.
+pub(super) fn event(heard: Heard) -> Event {
+    match heard {
+        Heard::Arrived(arrival) => Event::Arrived(*arrival),
+        Heard::Said { link, message, liveness } => Event::Said { link, message, liveness },
+        Heard::Ended { link } => Event::Unlinked { link },
+    }
+}

@@ -1,0 +1,358 @@
+//! The supervisor's connection to the arbiter, whichever process that is: also this one.
+//!
+//! Without a connection it tries the lock and then the socket: at once, when the directory
+//! changes, and every 100 ms, because unlocking wakes nobody (N1). Whoever gets the lock
+//! becomes the arbiter here. An arbiter that lives and does not greet is told of, never
+//! taken over (DESIGN.md, section 5, rule 11).
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serverswap::protocol::limits::HOLDING_PER_LINE_MAX;
+use serverswap::protocol::line::Decoded;
+use serverswap::protocol::message::{
+    self, ClientInfo, Code, DecidedVerdict, Error, FromArbiter, FromClient, Hello, Holding, HoldingMore, Pong, Role,
+    VERSION,
+};
+use serverswap::protocol::Address;
+use serverswap::sys::channel::{Channel, Fill, connect};
+use serverswap::sys::peer::credentials;
+use serverswap::sys::watch::DirectoryWatch;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::time::Instant;
+
+use super::arbiter::until;
+use super::faults;
+use super::office::Office;
+use crate::operator::Fault;
+use crate::sys::async_fd::async_fd;
+use crate::state::Directory;
+use crate::supervisor::{Plan, Said};
+
+/// How often the lock and the socket are tried without a connection.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// How long an arbiter may take to greet.
+const GREETING_WAIT: Duration = Duration::from_secs(5);
+
+/// What the connection brings.
+pub(super) enum LinkEvent {
+    /// The arbiter has said `welcome`.
+    Linked,
+    /// The connection has ended, and everything on it was read.
+    Lost,
+    /// The arbiter said `event`, perhaps with a duplicate of the listener.
+    Told(message::Event, Option<OwnedFd>),
+    /// The arbiter answered `timedOut`.
+    Verdict(DecidedVerdict),
+    /// The arbiter answered the last barrier.
+    BarrierPassed,
+    /// The arbiter lives and does not greet.
+    NotResponding { pid: u32 },
+    /// The arbiter will not have us.
+    Refused { code: Code, message: String },
+    /// Neither the lock nor the socket can be had.
+    Unreachable(io::Error),
+}
+
+/// The connection, or the way to one.
+pub(super) struct Link {
+    directory: Directory,
+    plan: Plan,
+    office: Office,
+    state: State,
+    id: u64,
+}
+
+enum State {
+    /// No connection; when it is tried again.
+    Down { retry_at: Instant, watch: Option<AsyncFd<DirectoryWatch>> },
+    /// Connected, not greeted.
+    Connected { wire: Wire, greeting_by: Instant, pid: u32, told: NotResponding },
+    /// Greeted, `hello` said.
+    Greeted { wire: Wire },
+    /// Negotiated.
+    Up { wire: Wire },
+}
+
+type Wire = AsyncFd<Channel<FromArbiter, FromClient>>;
+
+/// Whether it was told that the arbiter does not greet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NotResponding {
+    Untold,
+    Told,
+}
+
+/// What the supervisor's core says that its generation owns, and the duplicates it keeps.
+pub(super) struct Owned<'a> {
+    pub(super) holding: Vec<Holding>,
+    pub(super) kept: &'a BTreeMap<Address, Arc<OwnedFd>>,
+}
+
+impl Link {
+    pub(super) fn new(directory: Directory, plan: Plan, office: Office) -> Self {
+        Link { directory, plan, office, state: State::down(Instant::now()), id: 0 }
+    }
+
+    /// Waits until there is something to do. Nothing is lost when it is cancelled.
+    pub(super) async fn ready(&self) {
+        match &self.state {
+            State::Down { retry_at, watch: None } => until(Some(*retry_at)).await,
+            State::Down { retry_at, watch: Some(watch) } => {
+                tokio::select! {
+                    _ = watch.readable() => {}
+                    () = until(Some(*retry_at)) => {}
+                }
+            }
+            State::Connected { wire, told: NotResponding::Told, .. } => wire_ready(wire).await,
+            State::Connected { wire, greeting_by, told: NotResponding::Untold, .. } => {
+                tokio::select! {
+                    () = wire_ready(wire) => {}
+                    () = until(Some(*greeting_by)) => {}
+                }
+            }
+            State::Greeted { wire } | State::Up { wire } => wire_ready(wire).await,
+        }
+    }
+
+    /// Does what is to be done; never waits.
+    pub(super) fn step(&mut self, owned: Owned<'_>) -> Vec<LinkEvent> {
+        let mut events = Vec::new();
+        match &mut self.state {
+            State::Down { .. } => self.try_to_connect(&mut events),
+            State::Connected { .. } | State::Greeted { .. } | State::Up { .. } => {}
+        }
+        self.receive(&owned, &mut events);
+        self.flush();
+        events
+    }
+
+    /// Says something of the supervisor's; dropped without a connection.
+    pub(super) fn say(&mut self, said: Said) {
+        let State::Up { wire } = &mut self.state else {
+            return;
+        };
+        self.id += 1;
+        let id = self.id;
+        wire.get_mut().send(&said.message(|| id), Vec::new());
+        self.flush();
+    }
+
+    /// What it means that there was no `welcome` for too long.
+    pub(super) fn silent_fault(&self, directory: &Directory) -> Fault {
+        match &self.state {
+            State::Connected { pid, .. } => {
+                Fault::ArbiterNotResponding { directory: directory.path().to_owned(), pid: *pid }
+            }
+            State::Down { .. } | State::Greeted { .. } | State::Up { .. } => {
+                faults::unreachable(directory, &io::Error::from_raw_os_error(libc::ETIMEDOUT))
+            }
+        }
+    }
+
+    /// Gives up the arbiter's role, if this process has it, before the process ends.
+    pub(super) async fn leave_office(&mut self) {
+        self.office.leave().await;
+    }
+
+    fn try_to_connect(&mut self, events: &mut Vec<LinkEvent>) {
+        // Watch first, then look: what changes after the look wakes us.
+        let watch = DirectoryWatch::new(self.directory.path()).and_then(async_fd).ok();
+        let taken = self.office.try_to_take(&self.directory);
+        match taken.and_then(|()| self.connect()) {
+            Ok(state) => self.state = state,
+            Err(error) => {
+                self.state = State::Down { retry_at: Instant::now() + RETRY, watch };
+                if !is_expected(&error) {
+                    events.push(LinkEvent::Unreachable(error));
+                }
+            }
+        }
+    }
+
+    fn connect(&self) -> io::Result<State> {
+        let socket = connect(&self.directory.socket())?;
+        let pid = credentials(&socket)?.pid;
+        let wire = async_fd(Channel::new(socket))?;
+        let greeting_by = Instant::now() + GREETING_WAIT;
+        Ok(State::Connected { wire, greeting_by, pid, told: NotResponding::Untold })
+    }
+
+    fn receive(&mut self, owned: &Owned<'_>, events: &mut Vec<LinkEvent>) {
+        loop {
+            let Some(wire) = self.state.wire() else {
+                return;
+            };
+            let filled = wire.get_mut().fill().unwrap_or(Fill::End);
+            self.decode(owned, events);
+            match filled {
+                Fill::Data => {}
+                Fill::WouldBlock => return self.check_greeting(events),
+                Fill::End => return self.lose(events),
+            }
+        }
+    }
+
+    fn decode(&mut self, owned: &Owned<'_>, events: &mut Vec<LinkEvent>) {
+        while let Some(wire) = self.state.wire() {
+            match wire.get_mut().next() {
+                Ok(None) => return,
+                Ok(Some(Decoded::Ignored)) => {}
+                Ok(Some(Decoded::Unknown { id, kind })) => self.answer_unknown(id, &kind),
+                Ok(Some(Decoded::Message { message, fds })) => self.hear(message, fds, owned, events),
+                Err(_) => return self.lose(events),
+            }
+        }
+    }
+
+    fn hear(
+        &mut self,
+        message: FromArbiter,
+        mut fds: Vec<(String, OwnedFd)>,
+        owned: &Owned<'_>,
+        events: &mut Vec<LinkEvent>,
+    ) {
+        match message {
+            FromArbiter::Greeting(_) => self.say_hello(owned),
+            FromArbiter::Welcome(_) => {
+                self.state = match std::mem::replace(&mut self.state, State::down(Instant::now())) {
+                    State::Greeted { wire } => State::Up { wire },
+                    other @ (State::Down { .. } | State::Connected { .. } | State::Up { .. }) => other,
+                };
+                events.push(LinkEvent::Linked);
+            }
+            FromArbiter::Event(event) => events.push(LinkEvent::Told(event, fds.pop().map(|(_, fd)| fd))),
+            FromArbiter::Verdict(verdict) => events.push(LinkEvent::Verdict(verdict.verdict)),
+            FromArbiter::Ping(ping) => self.send(&FromClient::Pong(Pong { re: ping.id })),
+            FromArbiter::Error(error) => {
+                if error.fatal {
+                    events.push(LinkEvent::Refused { code: error.code, message: error.message });
+                }
+            }
+            FromArbiter::Pong(_) => events.push(LinkEvent::BarrierPassed),
+            FromArbiter::Granted(_)
+            | FromArbiter::Takedown(_)
+            | FromArbiter::Progress(_) => {}
+        }
+    }
+
+    fn say_hello(&mut self, owned: &Owned<'_>) {
+        self.state = match std::mem::replace(&mut self.state, State::down(Instant::now())) {
+            State::Connected { wire, .. } => State::Greeted { wire },
+            other @ (State::Down { .. } | State::Greeted { .. } | State::Up { .. }) => return self.state = other,
+        };
+        self.id = 1;
+        let mut chunks = owned.holding.chunks(HOLDING_PER_LINE_MAX).peekable();
+        let first = chunks.next().unwrap_or_default();
+        let (fds, listeners) = owned.listeners(first);
+        let hello = FromClient::Hello(Hello {
+            id: self.id,
+            version: VERSION,
+            client: ClientInfo { name: "serverswap".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            role: Role::Supervisor,
+            generation: Some(self.plan.generation),
+            holding: first.to_vec(),
+            draining: Vec::new(),
+            more: chunks.peek().is_some(),
+            form: Some(self.plan.form),
+            timeouts: Some(self.plan.timeouts()),
+            fds,
+        });
+        self.send_with(&hello, listeners);
+        while let Some(chunk) = chunks.next() {
+            let (fds, listeners) = owned.listeners(chunk);
+            let more = chunks.peek().is_some();
+            self.send_with(&FromClient::Holding(HoldingMore { holding: chunk.to_vec(), more, fds }), listeners);
+        }
+    }
+
+    fn answer_unknown(&mut self, id: u64, kind: &str) {
+        let message = format!("version {VERSION} has no message `{kind}`");
+        self.send(&FromClient::Error(Error { re: Some(id), code: Code::UnknownType, message, fatal: false }));
+    }
+
+    fn check_greeting(&mut self, events: &mut Vec<LinkEvent>) {
+        let State::Connected { greeting_by, pid, told, .. } = &mut self.state else {
+            return;
+        };
+        if *told == NotResponding::Untold && *greeting_by <= Instant::now() {
+            *told = NotResponding::Told;
+            events.push(LinkEvent::NotResponding { pid: *pid });
+        }
+    }
+
+    fn lose(&mut self, events: &mut Vec<LinkEvent>) {
+        let was_up = matches!(self.state, State::Up { .. });
+        self.state = State::down(Instant::now());
+        if was_up {
+            events.push(LinkEvent::Lost);
+        }
+    }
+
+    fn send(&mut self, message: &FromClient) {
+        self.send_with(message, Vec::new());
+    }
+
+    fn send_with(&mut self, message: &FromClient, listeners: Vec<Arc<OwnedFd>>) {
+        if let Some(wire) = self.state.wire() {
+            wire.get_mut().send(message, listeners);
+        }
+    }
+
+    /// A failed write needs no answer: the end of the connection is read next.
+    fn flush(&mut self) {
+        if let Some(wire) = self.state.wire() {
+            let _ = wire.get_mut().flush();
+        }
+    }
+}
+
+impl State {
+    fn down(retry_at: Instant) -> Self {
+        State::Down { retry_at, watch: None }
+    }
+
+    fn wire(&mut self) -> Option<&mut Wire> {
+        match self {
+            State::Down { .. } => None,
+            State::Connected { wire, .. } | State::Greeted { wire } | State::Up { wire } => Some(wire),
+        }
+    }
+}
+
+impl Owned<'_> {
+    /// The names and descriptors that go with a line.
+    fn listeners(&self, holding: &[Holding]) -> (Vec<String>, Vec<Arc<OwnedFd>>) {
+        holding
+            .iter()
+            .filter_map(|held| Some((held.address.to_string(), self.kept.get(&held.address)?.clone())))
+            .unzip()
+    }
+}
+
+/// Readable, or writable while something waits to be sent. Readiness is cleared here, and
+/// every step reads until the socket has no more.
+async fn wire_ready(wire: &Wire) {
+    let interest =
+        if wire.get_ref().wants_write() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+    if let Ok(mut guard) = wire.ready(interest).await {
+        guard.clear_ready();
+    }
+}
+
+/// What no arbiter, a starting one or an ending one look like.
+fn is_expected(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::WouldBlock
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+    )
+}

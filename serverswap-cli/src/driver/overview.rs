@@ -1,0 +1,96 @@
+//! `serverswap status`: the state file, compared with the processes that live.
+//!
+//! It needs no arbiter: what the last one wrote is still true of everybody who lives.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use serverswap::protocol::{Address, Generation};
+use serverswap::sys::clock::boottime_micros;
+use serverswap::sys::process::{self, Process};
+
+use super::faults;
+use super::survivors::is_alive;
+use crate::operator::Fault;
+use crate::state::{self, AddressRecord, Directory, DirectoryError, Snapshot, StateFile};
+use crate::status::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision};
+
+/// Looks now.
+///
+/// # Errors
+/// The directory or the state file cannot be used. That there is none of either is no
+/// error: then nobody serves.
+pub(super) fn overview(path: &Path) -> Result<Overview, Fault> {
+    let empty = Overview {
+        directory: path.to_owned(),
+        now: SystemTime::now(),
+        arbiter: None,
+        addresses: Vec::new(),
+    };
+    let directory = match Directory::check(path) {
+        Ok(directory) => directory,
+        Err(DirectoryError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(empty);
+        }
+        Err(error) => return Err(faults::directory(error)),
+    };
+    match state::read(&directory.state()) {
+        Ok(Some(file)) if is_of_this_boot(&file) => Ok(filled(empty, &file)),
+        Ok(Some(_) | None) => Ok(empty),
+        Err(error) => Err(Fault::State { path: directory.state(), problem: error.to_string() }),
+    }
+}
+
+fn is_of_this_boot(file: &StateFile) -> bool {
+    process::boot_id().is_ok_and(|boot| boot == file.header.boot)
+}
+
+fn filled(empty: Overview, file: &StateFile) -> Overview {
+    let arbiter = file.header.arbiter;
+    let addresses = file.snapshot.addresses.iter();
+    let addresses = addresses.map(|(address, record)| one(address, record, &file.snapshot)).filter(has_anything);
+    Overview { arbiter: is_alive(arbiter).then_some(arbiter.pid), addresses: addresses.collect(), ..empty }
+}
+
+fn has_anything(overview: &AddressOverview) -> bool {
+    !(overview.holders.is_empty() && overview.draining.is_empty() && overview.owners.is_empty())
+}
+
+fn one(address: &Address, record: &AddressRecord, snapshot: &Snapshot) -> AddressOverview {
+    let now = Duration::from_micros(boottime_micros());
+    let drains = |process: Process| record.draining.iter().any(|drain| drain.process == process);
+    let holders = record.holders.iter().filter(|holder| !drains(holder.process) && is_alive(holder.process));
+    let draining = record.draining.iter().filter(|drain| is_alive(drain.process));
+    let owners = record.supervisors.iter().filter(|one| one.owns && is_alive(one.process));
+    AddressOverview {
+        address: address.clone(),
+        holders: holders
+            .map(|holder| Holder {
+                pid: holder.process.pid,
+                generation: holder.generation,
+                stage: if holder.serving { Stage::Serving } else { Stage::Granted },
+                age: now.saturating_sub(holder.since()),
+                supervision: supervision(snapshot, holder.generation),
+            })
+            .collect(),
+        draining: draining
+            .map(|drain| Draining {
+                pid: drain.process.pid,
+                generation: drain.generation,
+                age: now.saturating_sub(drain.since()),
+                remaining: Some(drain.until().saturating_sub(now)),
+                connections: drain.connections,
+                supervision: supervision(snapshot, drain.generation),
+            })
+            .collect(),
+        owners: owners.map(|one| Owner { pid: one.process.pid, generation: one.generation }).collect(),
+    }
+}
+
+fn supervision(snapshot: &Snapshot, generation: Generation) -> Supervision {
+    let supervisor = snapshot.generations.get(&generation).and_then(|record| record.supervisor);
+    match supervisor.filter(|supervisor| is_alive(*supervisor)) {
+        Some(supervisor) => Supervision::Pid(supervisor.pid),
+        None => Supervision::LeftAlone,
+    }
+}

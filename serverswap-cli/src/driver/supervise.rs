@@ -1,0 +1,239 @@
+//! Runs one generation: the supervisor's core, its server, its link to the arbiter, signals.
+//!
+//! The link is made before the server is started: if no arbiter can be reached or become,
+//! nothing is started and nothing was touched.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serverswap::protocol::Address;
+use serverswap::sys::clock::monotonic;
+use tokio::time::Instant;
+
+use super::arbiter::until;
+use super::faults;
+use super::link::{Link, LinkEvent, Owned};
+use super::office::Office;
+use super::server::{Server, ServerEvent, reap_strangers};
+use super::signals::{Arrived, Signals};
+use super::survivors::survivors;
+use crate::operator::{Console, Fault, Outcome, Report};
+use crate::spawn::{self, ServerCommand, SpawnFailure};
+use crate::state::Directory;
+use crate::supervisor::{Action, Attached, Event, Plan, Supervisor};
+
+/// How long the first connection to an arbiter may take.
+const FIRST_LINK_WAIT: Duration = Duration::from_secs(10);
+
+/// One generation and everything around its core.
+pub(super) struct Supervision {
+    core: Supervisor,
+    plan: Plan,
+    console: Console,
+    began: Duration,
+    command: ServerCommand,
+    directory: Directory,
+    link: Link,
+    signals: Signals,
+    server: Server,
+    /// Duplicates that the core said to keep.
+    kept: BTreeMap<Address, Arc<OwnedFd>>,
+    /// What the core wants done, in order.
+    actions: Vec<Action>,
+}
+
+impl Supervision {
+    /// Becomes the arbiter or connects to it, and then begins.
+    ///
+    /// # Errors
+    /// No arbiter can be had; nothing was started.
+    pub(super) async fn begin(
+        plan: Plan,
+        command: ServerCommand,
+        directory: Directory,
+        console: Console,
+    ) -> Result<Self, Fault> {
+        let began = monotonic();
+        let signals = Signals::new().map_err(|error| faults::system("sigaction", &error))?;
+        let report = Rc::new(move |report: Report| console.report(&report, monotonic().saturating_sub(began)));
+        let mut link = Link::new(directory.clone(), plan.clone(), Office::new(report));
+        first_link(&mut link, &directory).await?;
+        let mut actions = Vec::new();
+        let mut core = Supervisor::new(plan.clone(), monotonic(), &mut actions);
+        core.handle(Event::Linked, monotonic(), &mut actions);
+        Ok(Supervision {
+            core,
+            plan,
+            console,
+            began,
+            command,
+            directory,
+            link,
+            signals,
+            server: Server::None,
+            kept: BTreeMap::new(),
+            actions,
+        })
+    }
+
+    /// Goes on until the core says `Exit`; returns the exit status.
+    pub(super) async fn until_the_end(mut self) -> u8 {
+        loop {
+            if let Some(outcome) = self.perform(None) {
+                return self.conclude(&outcome).await;
+            }
+            let outcome = self.next().await;
+            if let Some(outcome) = outcome {
+                return self.conclude(&outcome).await;
+            }
+        }
+    }
+
+    /// Waits for one thing to happen and lets the core take it in.
+    async fn next(&mut self) -> Option<Box<Outcome>> {
+        let deadline = self.core.deadline().map(|at| Instant::now() + at.saturating_sub(monotonic()));
+        tokio::select! {
+            arrived = self.signals.next() => match arrived {
+                Arrived::Signal(signal) => self.handle(Event::Signal(signal), None),
+                Arrived::Child => {
+                    reap_strangers(&self.server);
+                    None
+                }
+            },
+            () = self.server.changed() => self.server_changed(),
+            () = self.link.ready() => self.link_ready(),
+            () = until(deadline) => self.handle(Event::Tick, None),
+        }
+    }
+
+    fn server_changed(&mut self) -> Option<Box<Outcome>> {
+        let event = match self.server.step(self.plan.generation)? {
+            ServerEvent::Exited { exit, leftovers } => Event::ServerExited { exit, leftovers },
+            ServerEvent::LeftoversGone => Event::LeftoversGone,
+        };
+        self.signals.after_reaping(&self.server);
+        self.handle(event, None)
+    }
+
+    fn link_ready(&mut self) -> Option<Box<Outcome>> {
+        let owned = Owned { holding: self.core.holding(), kept: &self.kept };
+        for event in self.link.step(owned) {
+            let outcome = match event {
+                LinkEvent::Linked => self.handle(Event::Linked, None),
+                LinkEvent::Lost => self.handle(Event::LinkLost, None),
+                LinkEvent::Told(event, listener) => {
+                    let attached = if listener.is_some() { Attached::Listener } else { Attached::Nothing };
+                    self.handle(Event::FromArbiter(event, attached), listener)
+                }
+                LinkEvent::Verdict(verdict) => self.handle(Event::Verdict(verdict), None),
+                LinkEvent::BarrierPassed => self.handle(Event::BarrierPassed, None),
+                LinkEvent::NotResponding { pid } => self.tell(&Report::ArbiterSilent { pid }),
+                LinkEvent::Refused { message, .. } => {
+                    self.tell(&Report::ArbiterUnreachable { problem: message })
+                }
+                LinkEvent::Unreachable(error) => {
+                    self.tell(&Report::ArbiterUnreachable { problem: error.to_string() })
+                }
+            };
+            if outcome.is_some() {
+                return outcome;
+            }
+        }
+        None
+    }
+
+    fn handle(&mut self, event: Event, listener: Option<OwnedFd>) -> Option<Box<Outcome>> {
+        self.core.handle(event, monotonic(), &mut self.actions);
+        self.perform(listener)
+    }
+
+    /// Does what the core wants; `listener` came with the event just handled.
+    fn perform(&mut self, listener: Option<OwnedFd>) -> Option<Box<Outcome>> {
+        let mut listener = listener;
+        while !self.actions.is_empty() {
+            for action in std::mem::take(&mut self.actions) {
+                match action {
+                    Action::Spawn => self.spawn(),
+                    Action::Send(said) => self.link.say(said),
+                    Action::Keep { address } => {
+                        if let Some(listener) = listener.take() {
+                            self.kept.insert(address, Arc::new(listener));
+                        }
+                    }
+                    Action::Close { address } => drop(self.kept.remove(&address)),
+                    Action::SignalGroup(signal) => self.server.signal(signal, self.plan.generation),
+                    Action::Report(report) => self.console.report(&report, self.elapsed()),
+                    Action::Exit(outcome) => return Some(outcome),
+                }
+            }
+        }
+        None
+    }
+
+    fn spawn(&mut self) {
+        let started = spawn::start(&self.command).and_then(|pid| {
+            let server = Server::started(pid).map_err(|error| self.not_watched(&error))?;
+            self.server = server;
+            Ok(pid)
+        });
+        let event = match started {
+            Ok(pid) => Event::Spawned { pid },
+            Err(failure) => Event::SpawnFailed(failure),
+        };
+        self.core.handle(event, monotonic(), &mut self.actions);
+    }
+
+    fn not_watched(&self, error: &std::io::Error) -> SpawnFailure {
+        SpawnFailure::Other {
+            program: self.command.program.to_string_lossy().into_owned(),
+            errno: error.raw_os_error().unwrap_or(libc::EIO),
+        }
+    }
+
+    fn tell(&self, report: &Report) -> Option<Box<Outcome>> {
+        self.console.report(report, self.elapsed());
+        None
+    }
+
+    fn elapsed(&self) -> Duration {
+        monotonic().saturating_sub(self.began)
+    }
+
+    async fn conclude(mut self, outcome: &Outcome) -> u8 {
+        let status = self.console.conclude(outcome, &survivors(&self.directory));
+        self.link.leave_office().await;
+        status
+    }
+}
+
+/// Waits for the first `welcome`.
+async fn first_link(link: &mut Link, directory: &Directory) -> Result<(), Fault> {
+    let give_up_at = Instant::now() + FIRST_LINK_WAIT;
+    let kept = BTreeMap::new();
+    loop {
+        tokio::select! {
+            () = link.ready() => {}
+            () = until(Some(give_up_at)) => return Err(link.silent_fault(directory)),
+        }
+        for event in link.step(Owned { holding: Vec::new(), kept: &kept }) {
+            match event {
+                LinkEvent::Linked => return Ok(()),
+                LinkEvent::NotResponding { pid } => {
+                    let directory = directory.path().to_owned();
+                    return Err(Fault::ArbiterNotResponding { directory, pid });
+                }
+                LinkEvent::Refused { code, message } => {
+                    return Err(faults::refused(directory, &code, message));
+                }
+                LinkEvent::Unreachable(error) => return Err(faults::unreachable(directory, &error)),
+                LinkEvent::Lost
+                | LinkEvent::Told(..)
+                | LinkEvent::Verdict(_)
+                | LinkEvent::BarrierPassed => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What the two programs do: read the command line, do it, say how it ended.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::cli::{self, Invocation, Program};
+use crate::driver;
+
+/// Runs `program` with this process's arguments.
+pub fn main(program: Program) -> ExitCode {
+    let status = match cli::parse(std::env::args_os(), program) {
+        Ok(Invocation::Run(run)) => driver::run(&run),
+        Ok(Invocation::Status(status)) => driver::status(&status),
+        Ok(Invocation::Completions(shell, of)) => print(&cli::completions(shell, of)),
+        Ok(Invocation::Man(of)) => print(&cli::man_page(of)),
+        Err(error) => error.print(),
+    };
+    ExitCode::from(status)
+}
+
+/// A reader that closes early, such as `head`, is no failure.
+fn print(text: &[u8]) -> u8 {
+    let _ = std::io::stdout().write_all(text);
+    0
+}

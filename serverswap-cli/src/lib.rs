@@ -1,0 +1,18 @@
+//! The commands `serverswap` and `serverswap-deploy`: they start a new copy of a server
+//! while the old one goes on serving, and let the new one take its addresses over.
+//!
+//! Two pure cores decide: the [`supervisor`] (the life of one generation) and the
+//! [`arbiter`] (who holds which address); `driver` moves bytes and time around them. What people see is in [`operator`] and [`status`].
+
+pub mod arbiter;
+pub mod cli;
+mod driver;
+mod entry;
+pub mod operator;
+pub mod spawn;
+pub mod state;
+pub mod status;
+pub mod supervisor;
+mod sys;
+
+pub use entry::main;

@@ -1,0 +1,200 @@
+//! What serverswap itself could not do: exit status 125. The lead-in of every run; the
+//! server was not started, or goes on by itself.
+
+use std::path::PathBuf;
+
+use super::verdict::Verdict;
+
+/// Why serverswap could not do its part. `errno` is as in errno(3).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The runtime directory belongs to somebody else.
+    #[error("the runtime directory `{}` belongs to uid {owner}, not to uid {uid}", .directory.display())]
+    DirectoryOwner {
+        /// The directory.
+        directory: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who we are.
+        uid: u32,
+    },
+    /// Others may enter the runtime directory.
+    #[error("the runtime directory `{}` has mode {mode:04o}; it must be 0700", .directory.display())]
+    DirectoryMode {
+        /// The directory.
+        directory: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The runtime directory is a symbolic link.
+    #[error("the runtime directory `{}` is a symbolic link, and none is followed", .directory.display())]
+    DirectorySymlink {
+        /// The link.
+        directory: PathBuf,
+    },
+    /// There is something else at its place.
+    #[error("`{}` is not a directory", .directory.display())]
+    DirectoryNotDirectory {
+        /// The path.
+        directory: PathBuf,
+    },
+    /// Its path is too long for the socket in it (unix(7): 107 bytes).
+    #[error("the runtime directory `{}` is too long for a socket path: {length} bytes, at most {limit}", .directory.display())]
+    DirectoryTooLong {
+        /// The directory.
+        directory: PathBuf,
+        /// The length of the socket's path, in bytes.
+        length: usize,
+        /// The most that fits.
+        limit: usize,
+    },
+    /// It was deleted under us.
+    #[error("the runtime directory `{}` was deleted while it was in use", .directory.display())]
+    DirectoryDeleted {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// It cannot be created, opened or written to.
+    #[error("the runtime directory `{}` cannot be used: {}", .directory.display(), os(*.errno))]
+    DirectoryUnusable {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        errno: i32,
+    },
+    /// The lock file cannot be opened or locked.
+    #[error("the lock `{}` cannot be taken: {}", .path.display(), os(*.errno))]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        errno: i32,
+    },
+    /// The state file cannot be read.
+    #[error("the state file `{}` cannot be read: {problem}", .path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// Why, for people.
+        problem: String,
+    },
+    /// An arbiter lives and does not greet.
+    #[error("the arbiter (pid {pid}) of `{}` did not answer within 5 s", .directory.display())]
+    ArbiterNotResponding {
+        /// The directory.
+        directory: PathBuf,
+        /// The arbiter.
+        pid: u32,
+    },
+    /// The arbiter refused us.
+    #[error("the arbiter of `{}` refused us: {message}", .directory.display())]
+    ArbiterRefused {
+        /// The directory.
+        directory: PathBuf,
+        /// In its words.
+        message: String,
+    },
+    /// The directory is used from another pid namespace.
+    #[error("the runtime directory `{}` is in use in another pid namespace", .directory.display())]
+    OtherPidNamespace {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// Anything else that the operating system refused.
+    #[error("{what} failed: {}", os(*.errno))]
+    System {
+        /// What was tried, for example `epoll_create1`.
+        what: &'static str,
+        /// Why.
+        errno: i32,
+    },
+}
+
+impl Fault {
+    /// One word, for programs: `reason` of the JSON object.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Fault::DirectoryOwner { .. } => "directory_owner",
+            Fault::DirectoryMode { .. } => "directory_mode",
+            Fault::DirectorySymlink { .. } => "directory_symlink",
+            Fault::DirectoryNotDirectory { .. } => "directory_not_directory",
+            Fault::DirectoryTooLong { .. } => "directory_too_long",
+            Fault::DirectoryDeleted { .. } => "directory_deleted",
+            Fault::DirectoryUnusable { .. } => "directory_unusable",
+            Fault::Lock { .. } => "lock",
+            Fault::State { .. } => "state_unreadable",
+            Fault::ArbiterNotResponding { .. } => "arbiter_not_responding",
+            Fault::ArbiterRefused { .. } => "arbiter_refused",
+            Fault::OtherPidNamespace { .. } => "other_pid_namespace",
+            Fault::System { .. } => "system",
+        }
+    }
+
+    /// The error, with what is still true, and the hint.
+    pub fn verdict(&self, still: StillTrue) -> Verdict {
+        let still = match still {
+            StillTrue::NothingStarted => "nothing was started, and no other server was touched".to_owned(),
+            StillTrue::ServerGoesOn { pid } => format!("the server (pid {pid}) goes on by itself"),
+            StillTrue::ServerEnded => "the new server was ended, and no other server was touched".to_owned(),
+            StillTrue::NothingAsked => "no server was touched".to_owned(),
+        };
+        Verdict::Badly { error: format!("{self}; {still}"), hint: self.hint() }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            Fault::DirectoryOwner { .. }
+            | Fault::DirectorySymlink { .. }
+            | Fault::DirectoryNotDirectory { .. } => {
+                "give a directory of your own: `--dir PATH` or `SERVERSWAP_DIR`".to_owned()
+            }
+            Fault::DirectoryMode { directory, .. } => format!("`chmod 700 {}`", directory.display()),
+            Fault::DirectoryTooLong { .. } => {
+                "give a shorter one: `--dir /tmp/swap` or `SERVERSWAP_DIR`".to_owned()
+            }
+            Fault::DirectoryDeleted { .. } => {
+                "run the command again: it makes a new one; servers that were left alone return to it"
+                    .to_owned()
+            }
+            Fault::DirectoryUnusable { directory, .. } => {
+                format!("see `ls -ld {}`, or give another: `--dir PATH`", directory.display())
+            }
+            Fault::Lock { path, .. } => {
+                format!("see `ls -l {}`, or give another: `--dir PATH`", path.display())
+            }
+            Fault::State { path, .. } => {
+                format!("move it away and run the command again: `mv {0} {0}.broken`", path.display())
+            }
+            Fault::ArbiterNotResponding { pid, .. } => {
+                format!(
+                    "if it is stopped: `kill -CONT {pid}`; if it hangs: `kill -KILL {pid}` (its server serves on); then run the command again"
+                )
+            }
+            Fault::ArbiterRefused { .. } => "`serverswap status -v` shows who the arbiter is".to_owned(),
+            Fault::OtherPidNamespace { .. } => {
+                "give each container a runtime directory of its own: `--dir PATH`".to_owned()
+            }
+            Fault::System { .. } => "see the limits of this user: `ulimit -a`".to_owned(),
+        }
+    }
+}
+
+/// What is still true after a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StillTrue {
+    /// It came before the server was started.
+    NothingStarted,
+    /// The server runs, and nothing was done to it.
+    ServerGoesOn {
+        /// The server.
+        pid: u32,
+    },
+    /// The server was ended before it claimed anything.
+    ServerEnded,
+    /// Nothing was to be started: `serverswap status`.
+    NothingAsked,
+}
+
+fn os(errno: i32) -> std::io::Error {
+    std::io::Error::from_raw_os_error(errno)
+}

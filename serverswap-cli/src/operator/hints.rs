@@ -1,0 +1,118 @@
+//! The next command, for each way in which a run ends badly.
+
+use serverswap::protocol::message::Code;
+
+use super::outcome::{Ending, Facts, Reached};
+use super::verdict::failed_code;
+use crate::spawn::SpawnFailure;
+use crate::supervisor::ServerExit;
+
+const STATUS: &str = "`serverswap status` shows who serves now";
+
+/// What to do next.
+pub(super) fn next(ending: &Ending, facts: &Facts) -> String {
+    match ending {
+        Ending::DoneInPart => failed(facts).unwrap_or_else(|| STATUS.to_owned()),
+        Ending::Interrupted(_) | Ending::LeftServing(_) => {
+            format!("{STATUS}; run the command again to deploy")
+        }
+        Ending::Superseded => {
+            format!("{STATUS}; the latest start wins, so run the command again if this one should")
+        }
+        Ending::SaidFail(_) => {
+            "the server's own messages are above; mend it and run the command again".to_owned()
+        }
+        Ending::Exited(exit) => failed(facts).unwrap_or_else(|| exited(*exit, facts)),
+        Ending::NotUp | Ending::NotUpKept => failed(facts).unwrap_or_else(|| not_up(facts)),
+        Ending::NotStarted(failure) => not_started(failure),
+        Ending::Done | Ending::Replaced | Ending::Stopped(_) | Ending::Left(_) | Ending::Ended => {
+            STATUS.to_owned()
+        }
+    }
+}
+
+fn exited(exit: ServerExit, facts: &Facts) -> String {
+    let by_itself = format!("the server's own messages are above; try it by itself: `{}`", facts.command);
+    match (facts.reached, exit.is_success()) {
+        (Reached::Nothing, true) => {
+            "a server says `readyFor(address)` and stays in the foreground: start it without `&` or a daemon option"
+                .to_owned()
+        }
+        (Reached::Nothing, false) => by_itself,
+        (Reached::Serving | Reached::Up, _) => {
+            "run the command again; with `--stay --restart on-failure` it is started again by itself".to_owned()
+        }
+    }
+}
+
+fn not_up(facts: &Facts) -> String {
+    if facts.addresses.is_empty() {
+        "the server has to say `readyFor(address)` when it is ready; if it only needs longer: `--ready-timeout 5m`"
+            .to_owned()
+    } else {
+        "if it only needs longer: `--ready-timeout 5m`; `-v` shows what it waits for".to_owned()
+    }
+}
+
+fn not_started(failure: &SpawnFailure) -> String {
+    match failure {
+        SpawnFailure::NotFound { program } if program.contains('/') => {
+            format!("see whether it is there: `ls -l {program}` (from `--cwd`, if that is given)")
+        }
+        SpawnFailure::NotFound { program } => {
+            format!("check the spelling, or give its path: `serverswap ./{program}`")
+        }
+        SpawnFailure::NotExecutable { program, errno: libc::ENOENT } => {
+            format!("the interpreter in its first line does not exist: `head -1 {program}`")
+        }
+        SpawnFailure::NotExecutable { program, errno: libc::ENOEXEC } => {
+            format!(
+                "it is neither a program nor a script with a first line like `#!/bin/sh`: `file {program}`"
+            )
+        }
+        SpawnFailure::NotExecutable { program, .. } => format!("make it executable: `chmod +x {program}`"),
+        SpawnFailure::WorkingDirectory { path, .. } => {
+            format!("give a directory that exists and may be entered: `ls -ld {}`", path.display())
+        }
+        SpawnFailure::Other { .. } => "see the limits of this user: `ulimit -a`".to_owned(),
+    }
+}
+
+/// By the code of the first claim that failed.
+fn failed(facts: &Facts) -> Option<String> {
+    let hint = match failed_code(facts)? {
+        Code::AddressInUse => {
+            "stop the program that has it, or start that one with serverswap too; then run the command again"
+        }
+        Code::AddressNotPermitted => {
+            "a port below 1024 needs root, `setcap cap_net_bind_service=+ep` on serverswap, or `sysctl net.ipv4.ip_unprivileged_port_start`; a Unix socket needs a folder that we may write to"
+        }
+        Code::AddressNotAvailable => "see which addresses this machine has: `ip address`",
+        Code::InvalidAddress => {
+            "write it like `:8080`, `127.0.0.1:8080`, `[::1]:443`, `unix:/run/app.sock`, `udp::53` or `mailer`"
+        }
+        Code::NotInheritable => "an address without a socket cannot be inherited: claim it with `bind`",
+        Code::AlreadyClaimed => "one server may claim an address once, and only one may hold it exclusively",
+        Code::StateNotWritten => "see whether the disk of the runtime directory is full: `df`",
+        Code::Exhausted => "see the limits of this user: `ulimit -n`",
+        Code::SupervisorLost | Code::ArbiterNotResponding => STATUS,
+        Code::MalformedLine
+        | Code::LineTooLong
+        | Code::InvalidMessage
+        | Code::UnknownType
+        | Code::DescriptorMismatch
+        | Code::NotNegotiated
+        | Code::VersionUnsupported
+        | Code::OutOfOrder
+        | Code::IdReused => "the server's client library breaks the protocol: update it",
+        Code::NotPermitted
+        | Code::OtherPidNamespace
+        | Code::TooManyConnections
+        | Code::Superseded
+        | Code::Stopping
+        | Code::Withdrawn
+        | Code::Internal
+        | Code::Other(_) => STATUS,
+    };
+    Some(hint.to_owned())
+}

@@ -1,0 +1,238 @@
+//! How a run of `serverswap` ended, typed; and the exit status that follows from it.
+//!
+//! No text here: [`verdict`](super::verdict) has the words.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serverswap::protocol::message::Code;
+use serverswap::protocol::{Address, Generation};
+
+use super::duration::serialize_some_millis;
+use crate::spawn::SpawnFailure;
+use crate::supervisor::{Asked, ServerExit};
+
+/// The end of a run, and what there is to say about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// What happened until then.
+    pub facts: Facts,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The server is up, and every server that it replaced has exited.
+    Done,
+    /// The same, but a claim on some address failed.
+    DoneInPart,
+    /// The server ended after a newer generation had taken all of its addresses.
+    Replaced,
+    /// The supervisor was asked to stop, and its server has ended.
+    Stopped(Asked),
+    /// Asked to leave while older servers still drained: the new server serves on.
+    Left(Asked),
+    /// The server was up, and ended by itself with status 0.
+    Ended,
+    /// Asked to stop before the server was up: it was ended.
+    Interrupted(Asked),
+    /// Asked to stop before the server was up, but it served something: it goes on.
+    LeftServing(Asked),
+    /// A newer generation was faster.
+    Superseded,
+    /// The server said `fail`, with this reason.
+    SaidFail(String),
+    /// The server ended by itself although it was to go on.
+    Exited(ServerExit),
+    /// The server was not up in time and served nothing: it was ended.
+    NotUp,
+    /// The server was not up in time but serves something: it goes on.
+    NotUpKept,
+    /// The server could not be started.
+    NotStarted(SpawnFailure),
+}
+
+/// What happened until the end of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// What was started, for people.
+    pub command: String,
+    /// The generation.
+    pub generation: Generation,
+    /// The last server, if one was started.
+    pub pid: Option<u32>,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// Whether it was ever up.
+    pub reached: Reached,
+    /// The ready timeout.
+    pub ready_timeout: Duration,
+    /// What became of each address that was claimed.
+    pub addresses: Vec<Swap>,
+    /// The older servers that drained or exited.
+    pub replaced: Vec<u32>,
+    /// From the start of the command.
+    pub duration: Duration,
+}
+
+/// How far a generation came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reached {
+    /// No server of it was ever up, and none was told to serve.
+    Nothing,
+    /// It served an address, and was never up as a whole.
+    Serving,
+    /// It was up.
+    Up,
+}
+
+/// What became of an address that was claimed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Swap {
+    /// The address.
+    pub address: Address,
+    /// How its claim stands.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// From the server's start to the grant.
+    #[serde(
+        rename = "readyMs",
+        serialize_with = "serialize_some_millis",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ready_after: Option<Duration>,
+    /// From the server's start until it served.
+    #[serde(
+        rename = "servingMs",
+        serialize_with = "serialize_some_millis",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub serving_after: Option<Duration>,
+}
+
+/// How a claim stands at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "standing", rename_all = "snake_case")]
+pub enum Standing {
+    /// It waits.
+    Waiting,
+    /// It was granted, and the server does not serve it yet.
+    Granted,
+    /// The server serves it, or served it last.
+    Serving,
+    /// A newer generation was given it.
+    Replaced,
+    /// It lost to a newer generation.
+    Superseded,
+    /// It failed.
+    Failed {
+        /// For programs.
+        code: Code,
+        /// For people.
+        message: String,
+    },
+}
+
+/// 120: see [`EXIT_STATUSES`].
+pub const SUPERSEDED: u8 = 120;
+/// 121: see [`EXIT_STATUSES`].
+pub const SAID_FAIL: u8 = 121;
+/// 122: see [`EXIT_STATUSES`].
+pub const ENDED_EARLY: u8 = 122;
+/// 123: see [`EXIT_STATUSES`].
+pub const DONE_IN_PART: u8 = 123;
+/// 124: see [`EXIT_STATUSES`].
+pub const NOT_UP: u8 = 124;
+/// 125: see [`EXIT_STATUSES`].
+pub const UNABLE: u8 = 125;
+/// 126: see [`EXIT_STATUSES`].
+pub const NOT_EXECUTABLE: u8 = 126;
+/// 127: see [`EXIT_STATUSES`].
+pub const NOT_FOUND: u8 = 127;
+
+/// The greatest status that is passed on from a server as it is.
+const SERVER_STATUS_MAX: u8 = 119;
+
+/// The exit statuses: the one table that `--help`, the man page and the README show.
+pub const EXIT_STATUSES: [(&str, &str); 13] = [
+    ("0", "done; or replaced by a later generation; or stopped as asked"),
+    ("1-119", "the server failed: its own status (greater ones become 119)"),
+    ("2", "wrong usage"),
+    ("3", "`serverswap status`: not served"),
+    ("120", "a newer generation was faster"),
+    ("121", "the server said `fail`"),
+    ("122", "the server ended with 0 although it was to go on, for example without a claim"),
+    ("123", "up, but a claim on some address failed"),
+    ("124", "not up within --ready-timeout"),
+    ("125", "serverswap itself could not: directory, lock, arbiter"),
+    ("126", "the command is not executable"),
+    ("127", "the command was not found"),
+    ("128+N", "signal N killed the server, or asked us to stop before it was up"),
+];
+
+impl Outcome {
+    /// The exit status, as in [`EXIT_STATUSES`].
+    pub fn status(&self) -> u8 {
+        match &self.ending {
+            Ending::Done | Ending::Replaced | Ending::Stopped(_) | Ending::Left(_) | Ending::Ended => 0,
+            Ending::DoneInPart => DONE_IN_PART,
+            Ending::Interrupted(asked) | Ending::LeftServing(asked) => 128 + asked.number(),
+            Ending::Superseded => SUPERSEDED,
+            Ending::SaidFail(_) => SAID_FAIL,
+            Ending::Exited(ServerExit::Status(0)) => ENDED_EARLY,
+            Ending::Exited(ServerExit::Status(status)) => (*status).min(SERVER_STATUS_MAX),
+            Ending::Exited(ServerExit::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+            Ending::NotUp | Ending::NotUpKept => NOT_UP,
+            Ending::NotStarted(SpawnFailure::NotFound { .. }) => NOT_FOUND,
+            Ending::NotStarted(SpawnFailure::NotExecutable { .. }) => NOT_EXECUTABLE,
+            Ending::NotStarted(SpawnFailure::WorkingDirectory { .. } | SpawnFailure::Other { .. }) => UNABLE,
+        }
+    }
+
+    /// The end in one word, for programs: `outcome` of the JSON object.
+    pub fn word(&self) -> &'static str {
+        match &self.ending {
+            Ending::Done => "done",
+            Ending::DoneInPart => "done_in_part",
+            Ending::Replaced => "replaced",
+            Ending::Stopped(_) => "stopped",
+            Ending::Left(_) => "left",
+            Ending::Ended => "ended",
+            Ending::Interrupted(_) | Ending::LeftServing(_) => "interrupted",
+            Ending::Superseded => "superseded",
+            Ending::SaidFail(_)
+            | Ending::Exited(_)
+            | Ending::NotUp
+            | Ending::NotUpKept
+            | Ending::NotStarted(_) => "failed",
+        }
+    }
+
+    /// Why, in one word, for programs: `reason` of the JSON object.
+    pub fn reason(&self) -> &'static str {
+        match &self.ending {
+            Ending::Done => "every_replaced_server_exited",
+            Ending::DoneInPart => "claim_failed",
+            Ending::Replaced => "newer_generation_serves",
+            Ending::Stopped(_) | Ending::Left(_) | Ending::Interrupted(_) => "signal",
+            Ending::LeftServing(_) => "signal_server_kept",
+            Ending::Ended => "server_ended",
+            Ending::Superseded => "newer_generation_claims",
+            Ending::SaidFail(_) => "server_said_fail",
+            Ending::Exited(_) => match self.facts.reached {
+                Reached::Nothing => "exited_before_up",
+                Reached::Serving | Reached::Up => "exited",
+            },
+            Ending::NotUp => "ready_timeout",
+            Ending::NotUpKept => "ready_timeout_server_kept",
+            Ending::NotStarted(SpawnFailure::NotFound { .. }) => "not_found",
+            Ending::NotStarted(SpawnFailure::NotExecutable { .. }) => "not_executable",
+            Ending::NotStarted(SpawnFailure::WorkingDirectory { .. }) => "working_directory",
+            Ending::NotStarted(SpawnFailure::Other { .. }) => "not_started",
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! What happened, for the operator: one typed value for each line of progress.
+//!
+//! The text and the JSON form of a line come from the same value. Nothing here knows a
+//! terminal; see [`Console`](super::Console).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+use serverswap::protocol::Address;
+use serverswap::protocol::message::Code;
+
+use super::duration::{serialize_millis, serialize_some_millis};
+use crate::spawn::SpawnFailure;
+use crate::supervisor::{Asked, ServerExit};
+
+/// Something that happened to the generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Report {
+    /// The server was started.
+    Started {
+        /// What was started, for people.
+        command: String,
+        /// Its process id.
+        pid: u32,
+        /// How many times this generation was started before.
+        restarts: u32,
+    },
+    /// The server claims an address and waits for it.
+    Claimed {
+        /// The address.
+        address: Address,
+    },
+    /// The server was granted an address.
+    Granted {
+        /// The address.
+        address: Address,
+        /// Since its start.
+        #[serde(rename = "afterMs", serialize_with = "serialize_millis")]
+        after: Duration,
+    },
+    /// The server serves an address.
+    Serving {
+        /// The address.
+        address: Address,
+        /// The server.
+        pid: u32,
+        /// Since its start.
+        #[serde(rename = "afterMs", serialize_with = "serialize_millis")]
+        after: Duration,
+    },
+    /// The whole server is up.
+    Up {
+        /// Since its start.
+        #[serde(rename = "afterMs", serialize_with = "serialize_millis")]
+        after: Duration,
+    },
+    /// A claim failed.
+    ClaimFailed {
+        /// The address.
+        address: Address,
+        /// For programs.
+        code: Code,
+        /// For people.
+        message: String,
+    },
+    /// A claim lost to a newer generation.
+    Superseded {
+        /// The address.
+        address: Address,
+    },
+    /// A newer generation asks for an address of this one.
+    Busy {
+        /// The address.
+        address: Address,
+    },
+    /// A newer generation serves an address of this one.
+    Replaced {
+        /// The address.
+        address: Address,
+    },
+    /// The server gives up.
+    SaidFail {
+        /// The server.
+        pid: u32,
+        /// In its own words.
+        reason: String,
+    },
+    /// A server that was replaced finishes what is open.
+    Draining(Draining),
+    /// The same, again.
+    DrainProgress(Draining),
+    /// A server that was replaced has exited.
+    Gone {
+        /// The server.
+        pid: u32,
+    },
+    /// An address was or will be without a server for a moment.
+    Gap {
+        /// The address, if it is about one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        address: Option<Address>,
+        /// Why.
+        message: String,
+    },
+    /// The server is not up in time; the arbiter is asked whether it holds something.
+    NotUp {
+        /// The server.
+        pid: u32,
+        /// The ready timeout.
+        #[serde(rename = "afterMs", serialize_with = "serialize_millis")]
+        after: Duration,
+    },
+    /// It does: it is not ended.
+    Kept {
+        /// The server.
+        pid: u32,
+        /// What it serves, as far as the supervisor was told.
+        addresses: Vec<Address>,
+    },
+    /// The server ended.
+    ServerExited {
+        /// The server.
+        pid: u32,
+        /// How.
+        exit: ServerExit,
+        /// Since its start.
+        #[serde(rename = "afterMs", serialize_with = "serialize_millis")]
+        after: Duration,
+    },
+    /// The server could not be started again.
+    NotStarted {
+        /// Why.
+        failure: SpawnFailure,
+    },
+    /// The server is started again after a delay.
+    RestartIn {
+        /// The delay.
+        #[serde(rename = "delayMs", serialize_with = "serialize_millis")]
+        delay: Duration,
+    },
+    /// The server gave its addresses to a newer generation that does not serve them yet.
+    Waiting {
+        /// The addresses.
+        addresses: Vec<Address>,
+    },
+    /// The newer generation failed: the server is started again.
+    Resuming {
+        /// The addresses that nobody has.
+        addresses: Vec<Address>,
+    },
+    /// The supervisor was asked to stop: the server is told to let go and to drain.
+    Stopping {
+        /// The server.
+        pid: u32,
+        /// By which signal.
+        signal: Asked,
+        /// Until TERM.
+        #[serde(rename = "drainMs", serialize_with = "serialize_millis")]
+        drain: Duration,
+    },
+    /// The server's group got TERM.
+    Terminated {
+        /// The server.
+        pid: u32,
+        /// Until KILL.
+        #[serde(rename = "killAfterMs", serialize_with = "serialize_millis")]
+        kill_after: Duration,
+    },
+    /// The server's group got KILL.
+    Killed {
+        /// The server.
+        pid: u32,
+    },
+    /// Processes that the exited server left behind got TERM.
+    LeftoversTerminated {
+        /// The server.
+        pid: u32,
+    },
+    /// HUP came, and is ignored.
+    HangupIgnored,
+    /// A connection to an arbiter stands.
+    Linked,
+    /// The connection to the arbiter has ended.
+    LinkLost,
+    /// An arbiter lives and does not greet; its servers and ours go on.
+    ArbiterSilent {
+        /// The arbiter.
+        pid: u32,
+    },
+    /// Neither the lock nor the socket can be had; it is tried again.
+    ArbiterUnreachable {
+        /// Why, for people.
+        problem: String,
+    },
+    /// The state file says nothing that can be used; who lives comes back by itself.
+    StateIgnored {
+        /// The file.
+        path: PathBuf,
+        /// Why, for people.
+        problem: String,
+    },
+    /// The state file cannot be written: nothing is granted until it can.
+    StateNotWritten {
+        /// The file.
+        path: PathBuf,
+        /// Why, for people.
+        problem: String,
+    },
+}
+
+/// How far the drain of a replaced server is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Draining {
+    /// The server.
+    pub pid: u32,
+    /// What it let go of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// How many connections are still open, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u64>,
+    /// Until TERM, if there is a deadline.
+    #[serde(
+        rename = "remainingMs",
+        serialize_with = "serialize_some_millis",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub remaining: Option<Duration>,
+}
+
+/// How much a report matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Only with `-v`.
+    Detail,
+    /// Ordinary progress.
+    Notice,
+    /// Something is not as it should be.
+    Warning,
+}
+
+impl Report {
+    /// How much it matters.
+    pub fn level(&self) -> Level {
+        match self {
+            Report::ClaimFailed { .. }
+            | Report::Superseded { .. }
+            | Report::SaidFail { .. }
+            | Report::Gap { .. }
+            | Report::NotUp { .. }
+            | Report::Kept { .. }
+            | Report::NotStarted { .. }
+            | Report::Killed { .. }
+            | Report::LeftoversTerminated { .. }
+            | Report::ArbiterSilent { .. }
+            | Report::ArbiterUnreachable { .. }
+            | Report::StateIgnored { .. }
+            | Report::StateNotWritten { .. } => Level::Warning,
+            Report::Started { .. }
+            | Report::Granted { .. }
+            | Report::Serving { .. }
+            | Report::Up { .. }
+            | Report::Busy { .. }
+            | Report::Replaced { .. }
+            | Report::Draining(_)
+            | Report::Gone { .. }
+            | Report::ServerExited { .. }
+            | Report::RestartIn { .. }
+            | Report::Waiting { .. }
+            | Report::Resuming { .. }
+            | Report::Stopping { .. }
+            | Report::Terminated { .. }
+            | Report::HangupIgnored => Level::Notice,
+            Report::Claimed { .. } | Report::DrainProgress(_) | Report::Linked | Report::LinkLost => {
+                Level::Detail
+            }
+        }
+    }
+}

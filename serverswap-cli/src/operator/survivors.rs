@@ -1,0 +1,78 @@
+//! What is still true when a run ends: who serves what. At three in the morning it is the
+//! first question.
+//!
+//! Nothing is guessed: what the driver could not find out is said to be unknown, with the
+//! command that tells it.
+
+use serde::Serialize;
+use serverswap::protocol::Address;
+
+use super::outcome::{Facts, Reached, Standing, Swap};
+use super::words;
+
+/// Who serves, as it was found just before the end was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Survivors {
+    /// It could not be found out.
+    Unknown,
+    /// These living servers, of whatever generation, serve; and no others that serverswap
+    /// knows of.
+    Known(Vec<Survivor>),
+}
+
+/// A living server and an address that it serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Survivor {
+    /// The address.
+    pub address: Address,
+    /// The server.
+    pub pid: u32,
+}
+
+/// Most addresses that are named in a sentence.
+const NAMED_MAX: usize = 3;
+
+/// The half sentence after the error: what is still true.
+pub(super) fn still(facts: &Facts, survivors: &Survivors) -> String {
+    match survivors {
+        Survivors::Unknown if is_untouched(facts) => "no other server was touched".to_owned(),
+        Survivors::Unknown => "what serves now is not known".to_owned(),
+        Survivors::Known(survivors) => known(facts, survivors),
+    }
+}
+
+/// An exclusive claim takes the old holder down before it is granted, so only a generation
+/// that asked for nothing, or in vain, is known to have touched nobody.
+fn is_untouched(facts: &Facts) -> bool {
+    let in_vain =
+        |swap: &Swap| matches!(swap.standing, Standing::Failed { .. }) && swap.ready_after.is_none();
+    facts.reached == Reached::Nothing && facts.addresses.iter().all(in_vain)
+}
+
+fn known(facts: &Facts, survivors: &[Survivor]) -> String {
+    let claimed: Vec<&Address> = facts.addresses.iter().map(|swap| &swap.address).collect();
+    let of_interest = |survivor: &&Survivor| claimed.is_empty() || claimed.contains(&&survivor.address);
+    let serving: Vec<&Survivor> = survivors.iter().filter(of_interest).collect();
+    let empty = |address: &&&Address| !serving.iter().any(|survivor| survivor.address == ***address);
+    let unserved: Vec<&Address> = claimed.iter().filter(empty).copied().collect();
+    let mut parts: Vec<String> =
+        serving.iter().take(NAMED_MAX).map(|survivor| serves(facts, survivor)).collect();
+    if serving.len() > NAMED_MAX {
+        parts.push(format!("{} more addresses are served", serving.len() - NAMED_MAX));
+    }
+    match unserved.len() {
+        0 => {}
+        1..=NAMED_MAX => parts.push(format!("nobody serves {}", words::list(&unserved))),
+        many => parts.push(format!("nobody serves {many} of its addresses")),
+    }
+    if parts.is_empty() {
+        "no other server was touched, and none serves in this directory".to_owned()
+    } else {
+        words::list(&parts)
+    }
+}
+
+fn serves(facts: &Facts, survivor: &Survivor) -> String {
+    let still = if facts.pid == Some(survivor.pid) { "goes on serving" } else { "still serves" };
+    format!("pid {} {still} {}", survivor.pid, survivor.address)
+}

@@ -1,0 +1,143 @@
+//! The forms of a line: text and JSON, quiet and verbose, with and without colour.
+
+use std::time::SystemTime;
+
+use super::*;
+
+const PLAIN: Console = Console {
+    verbosity: Verbosity::Normal,
+    log: LogFormat::Text,
+    result: ResultFormat::None,
+    colour: Colour::None,
+};
+
+const JSON: Console = Console { log: LogFormat::Json, ..PLAIN };
+
+fn line(console: Console, report: &Report) -> Option<String> {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_331);
+    console.line(report, Duration::from_millis(331), time)
+}
+
+fn serving() -> Report {
+    Report::Serving { address: address(":8080"), pid: 4242, after: Duration::from_millis(331) }
+}
+
+fn kept() -> Report {
+    Report::Kept { pid: 4242, addresses: vec![address(":8080"), address("mailer")] }
+}
+
+#[test]
+fn a_line_begins_with_the_name_of_the_program() {
+    assert_eq!(line(PLAIN, &serving()).as_deref(), Some("serverswap: :8080 now served by pid 4242\n"));
+}
+
+#[test]
+fn quiet_prints_no_progress() {
+    let quiet = Console { verbosity: Verbosity::Quiet, ..PLAIN };
+    assert_eq!((line(quiet, &serving()), line(quiet, &kept())), (None, None));
+}
+
+#[test]
+fn details_are_printed_only_when_they_are_asked_for() {
+    let verbose = Console { verbosity: Verbosity::Verbose, ..PLAIN };
+    let expected = "serverswap: connected to the arbiter\n".to_owned();
+    assert_eq!((line(PLAIN, &Report::Linked), line(verbose, &Report::Linked)), (None, Some(expected)));
+}
+
+#[test]
+fn colour_is_for_warnings_and_only_if_it_is_wanted() {
+    let colour = Console { colour: Colour::Ansi, ..PLAIN };
+    let expected = "\x1b[2mserverswap:\x1b[0m \x1b[33mpid 4242 serves :8080 and mailer; it is kept\x1b[0m\n";
+    assert_eq!(line(colour, &kept()).as_deref(), Some(expected));
+    assert_eq!(
+        line(PLAIN, &kept()).as_deref(),
+        Some("serverswap: pid 4242 serves :8080 and mailer; it is kept\n")
+    );
+}
+
+#[test]
+fn no_color_is_obeyed() {
+    assert_eq!(Colour::detect(Some("1".as_ref())), Colour::None);
+}
+
+#[test]
+fn a_json_line_has_the_fields_and_the_text() {
+    let expected = serde_json::json!({
+        "time": "2023-11-14T22:13:20.331Z",
+        "level": "notice",
+        "elapsedMs": 331,
+        "event": "serving",
+        "address": ":8080",
+        "pid": 4242,
+        "afterMs": 331,
+        "message": ":8080 now served by pid 4242",
+    });
+    let text = line(JSON, &serving()).expect("it is told");
+    let object: serde_json::Value = serde_json::from_str(&text).expect("one object");
+    assert_eq!(object, expected);
+}
+
+#[test]
+fn every_report_has_a_json_line() {
+    let draining = Draining { pid: 4100, address: None, connections: None, remaining: None };
+    let failure = crate::spawn::SpawnFailure::NotFound { program: "nodee".to_owned() };
+    for report in [kept(), Report::Draining(draining), Report::NotStarted { failure }, Report::HangupIgnored]
+    {
+        let text = line(JSON, &report).expect("it is told");
+        let object: serde_json::Value = serde_json::from_str(&text).expect("one object");
+        assert!(object["event"].is_string() && object["message"].is_string(), "{text}");
+    }
+}
+
+#[test]
+fn an_error_is_two_lines() {
+    let verdict = Verdict::Badly { error: "it broke; the old one serves".into(), hint: "mend it".into() };
+    let words = |console: Console| console.last_words(&verdict, Duration::ZERO, SystemTime::UNIX_EPOCH);
+    assert_eq!(words(PLAIN), "error: it broke; the old one serves\nhint: mend it\n");
+    assert_eq!(words(Console { verbosity: Verbosity::Quiet, ..PLAIN }), words(PLAIN));
+}
+
+#[test]
+fn a_good_end_is_one_line_and_quiet_says_nothing() {
+    let verdict = Verdict::Well("done".to_owned());
+    let words = |console: Console| console.last_words(&verdict, Duration::ZERO, SystemTime::UNIX_EPOCH);
+    assert_eq!(words(PLAIN), "serverswap: done\n");
+    assert_eq!(words(Console { verbosity: Verbosity::Quiet, ..PLAIN }), "");
+}
+
+#[test]
+fn the_result_object_says_how_it_ended() {
+    let mut outcome = outcome(Ending::Done, Reached::Up, vec![swap(":8080", Standing::Serving)]);
+    outcome.facts.replaced = vec![4100];
+    let survivors = serves(4242, ":8080");
+    let verdict = Verdict::of(&outcome, &survivors);
+    let object: serde_json::Value =
+        serde_json::from_str(&outcome_json(&outcome, &survivors, &verdict)).expect("one object");
+    let expected = serde_json::json!({
+        "outcome": "done",
+        "reason": "every_replaced_server_exited",
+        "status": 0,
+        "message": "done: :8080 swapped in 331 ms",
+        "command": "node server.js",
+        "generation": "2000-77",
+        "pid": 4242,
+        "restarts": 0,
+        "addresses": [{ "address": ":8080", "standing": "serving", "readyMs": 312, "servingMs": 331 }],
+        "replaced": [4100],
+        "servingNow": [{ "address": ":8080", "pid": 4242 }],
+        "durationMs": 28_000,
+    });
+    assert_eq!(object, expected);
+}
+
+#[test]
+fn a_fault_has_a_result_object_too() {
+    let fault = Fault::ArbiterNotResponding { directory: "/d".into(), pid: 99 };
+    let object: serde_json::Value =
+        serde_json::from_str(&fault_json(&fault, &fault.verdict(StillTrue::NothingStarted)))
+            .expect("one object");
+    assert_eq!(
+        (&object["outcome"], &object["reason"], &object["status"]),
+        (&"unable".into(), &"arbiter_not_responding".into(), &125.into())
+    );
+}

@@ -1,0 +1,269 @@
+//! What is said at the end. The first question is whether somebody still serves.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::spawn::SpawnFailure;
+use crate::supervisor::{Asked, ServerExit};
+
+#[track_caller]
+fn well(outcome: &Outcome, expected: &str) {
+    assert_eq!(Verdict::of(outcome, &Survivors::Unknown), Verdict::Well(expected.to_owned()));
+}
+
+#[track_caller]
+fn badly(outcome: &Outcome, survivors: &Survivors, expected: &str) -> String {
+    match Verdict::of(outcome, survivors) {
+        Verdict::Badly { error, hint } => {
+            assert_eq!(error, expected);
+            hint
+        }
+        Verdict::Well(text) => panic!("{text}"),
+    }
+}
+
+#[test]
+fn a_first_start_is_served_and_a_later_one_is_swapped() {
+    let mut done = outcome(Ending::Done, Reached::Up, vec![swap(":8080", Standing::Serving)]);
+    well(&done, "done: :8080 served after 331 ms");
+    done.facts.replaced = vec![4100];
+    well(&done, "done: :8080 swapped in 331 ms");
+}
+
+#[test]
+fn many_addresses_are_counted() {
+    let addresses = (8080..9080).map(|port| swap(&format!(":{port}"), Standing::Serving)).collect();
+    well(&outcome(Ending::Done, Reached::Up, addresses), "done: 1000 addresses served after 331 ms");
+}
+
+#[test]
+fn the_other_good_ends_say_what_happened() {
+    let serving = vec![swap(":8080", Standing::Serving)];
+    let replaced = vec![swap(":8080", Standing::Replaced)];
+    well(&outcome(Ending::Replaced, Reached::Up, replaced), "replaced: a newer generation serves :8080");
+    well(
+        &outcome(Ending::Stopped(Asked::Terminate), Reached::Up, serving.clone()),
+        "stopped by TERM after 28 s",
+    );
+    well(
+        &outcome(Ending::Left(Asked::Interrupt), Reached::Up, serving.clone()),
+        "left by INT: `node server.js` (pid 4242) goes on serving :8080",
+    );
+    well(
+        &outcome(Ending::Ended, Reached::Up, serving),
+        "`node server.js` (pid 4242) ended by itself with status 0 after 28 s",
+    );
+}
+
+#[test]
+fn a_server_that_exits_early_leaves_the_old_one_and_says_so() {
+    let early = outcome(Ending::Exited(ServerExit::Status(1)), Reached::Nothing, vec![]);
+    let hint = badly(
+        &early,
+        &serves(4100, ":8080"),
+        "`node server.js` (pid 4242) exited with status 1 after 28 s, before it claimed an address; pid 4100 still serves :8080",
+    );
+    assert_eq!(hint, "the server's own messages are above; try it by itself: `node server.js`");
+}
+
+#[test]
+fn what_is_not_known_is_not_claimed() {
+    let early = |addresses| outcome(Ending::Exited(ServerExit::Status(1)), Reached::Nothing, addresses);
+    let start = "`node server.js` (pid 4242) exited with status 1 after 28 s, before it";
+    badly(
+        &early(vec![]),
+        &Survivors::Unknown,
+        &format!("{start} claimed an address; no other server was touched"),
+    );
+    // An exclusive claim that waits has taken the old holder down already.
+    badly(
+        &early(vec![swap("mailer", Standing::Waiting)]),
+        &Survivors::Unknown,
+        &format!("{start} served; what serves now is not known"),
+    );
+}
+
+#[test]
+fn an_address_that_nobody_serves_is_named() {
+    let crash = outcome(
+        Ending::Exited(ServerExit::Signal(11)),
+        Reached::Up,
+        vec![swap(":8080", Standing::Serving), swap(":8081", Standing::Serving)],
+    );
+    badly(
+        &crash,
+        &serves(4100, ":8081"),
+        "`node server.js` (pid 4242) was killed by SIGSEGV 28 s after the start, while it served; pid 4100 still serves :8081 and nobody serves :8080",
+    );
+}
+
+#[test]
+fn the_very_first_server_has_nobody_beside_it() {
+    let early = outcome(Ending::Exited(ServerExit::Status(0)), Reached::Nothing, vec![]);
+    let hint = badly(
+        &early,
+        &nobody(),
+        "`node server.js` (pid 4242) exited with status 0 after 28 s, before it claimed an address; no other server was touched, and none serves in this directory",
+    );
+    assert!(hint.contains("readyFor"), "{hint}");
+}
+
+#[test]
+fn a_claim_that_failed_is_the_reason_and_names_the_culprit() {
+    let message = "pid 999 (nginx) listens on it";
+    let early = outcome(
+        Ending::Exited(ServerExit::Status(1)),
+        Reached::Nothing,
+        vec![failed(":8080", Code::AddressInUse, message)],
+    );
+    let hint = badly(
+        &early,
+        &Survivors::Unknown,
+        "`node server.js` (pid 4242) exited with status 1 after 28 s; `:8080` was not granted: pid 999 (nginx) listens on it; no other server was touched",
+    );
+    assert!(hint.starts_with("stop the program that has it"), "{hint}");
+}
+
+#[test]
+fn a_privileged_port_says_which_right_is_missing() {
+    let late = outcome(
+        Ending::NotUp,
+        Reached::Nothing,
+        vec![failed(":80", Code::AddressNotPermitted, "permission denied")],
+    );
+    let hint = badly(
+        &late,
+        &nobody(),
+        "`node server.js` (pid 4242) was not up within 1 min: `:80` was not granted: permission denied; nobody serves :80",
+    );
+    assert!(hint.contains("cap_net_bind_service"), "{hint}");
+}
+
+#[test]
+fn a_server_that_hangs_says_how_far_it_came() {
+    let late = |addresses| outcome(Ending::NotUp, Reached::Nothing, addresses);
+    let old = serves(4100, ":8080");
+    let cases = [
+        (vec![], "`node server.js` (pid 4242) claimed no address within 1 min"),
+        (
+            vec![swap(":8080", Standing::Waiting)],
+            "`node server.js` (pid 4242) was not up within 1 min: its claim of :8080 still waited",
+        ),
+        (
+            vec![swap(":8080", Standing::Granted)],
+            "`node server.js` (pid 4242) was not up within 1 min: it was granted :8080 and did not serve it",
+        ),
+    ];
+    for (addresses, expected) in cases {
+        badly(&late(addresses), &old, &format!("{expected}; pid 4100 still serves :8080"));
+    }
+}
+
+#[test]
+fn a_late_server_that_serves_goes_on_and_is_not_called_the_old_one() {
+    badly(
+        &outcome(Ending::NotUpKept, Reached::Serving, vec![swap(":8080", Standing::Serving)]),
+        &serves(4242, ":8080"),
+        "`node server.js` (pid 4242) did not say that it was up within 1 min; pid 4242 goes on serving :8080",
+    );
+}
+
+#[test]
+fn the_other_bad_ends_say_what_happened() {
+    let old = serves(4100, ":8080");
+    let lost = vec![swap(":8080", Standing::Superseded)];
+    let cases = [
+        (
+            outcome(Ending::Superseded, Reached::Nothing, lost),
+            "`node server.js` (pid 4242) was superseded: a newer generation claims or holds :8080",
+        ),
+        (
+            outcome(Ending::SaidFail("no database".to_owned()), Reached::Nothing, vec![]),
+            "`node server.js` (pid 4242) gave up: no database",
+        ),
+        (
+            outcome(Ending::Interrupted(Asked::Interrupt), Reached::Nothing, vec![]),
+            "INT came before `node server.js` (pid 4242) was up, and ended it",
+        ),
+    ];
+    for (outcome, expected) in cases {
+        badly(&outcome, &old, &format!("{expected}; pid 4100 still serves :8080"));
+    }
+}
+
+#[test]
+fn a_claim_that_failed_beside_one_that_serves_is_an_error() {
+    let addresses =
+        vec![swap(":8080", Standing::Serving), failed(":80", Code::AddressNotPermitted, "permission denied")];
+    badly(
+        &outcome(Ending::DoneInPart, Reached::Up, addresses),
+        &serves(4242, ":8080"),
+        "`node server.js` (pid 4242) is up, but `:80` was not granted: permission denied; pid 4242 goes on serving :8080 and nobody serves :80",
+    );
+}
+
+#[test]
+fn a_command_that_cannot_be_started_says_what_to_do() {
+    let not_started = |failure| Outcome {
+        facts: Facts { pid: None, ..outcome(Ending::Done, Reached::Nothing, vec![]).facts },
+        ending: Ending::NotStarted(failure),
+    };
+    let program = || "nodee".to_owned();
+    let missing = not_started(SpawnFailure::NotFound { program: program() });
+    let hint = badly(&missing, &Survivors::Unknown, "`nodee` was not found; no other server was touched");
+    assert_eq!(hint, "check the spelling, or give its path: `serverswap ./nodee`");
+    let refused = not_started(SpawnFailure::NotExecutable { program: program(), errno: libc::EACCES });
+    let hint = badly(
+        &refused,
+        &Survivors::Unknown,
+        "`nodee` is not executable: Permission denied (os error 13); no other server was touched",
+    );
+    assert_eq!(hint, "make it executable: `chmod +x nodee`");
+    assert_eq!((missing.status(), refused.status()), (127, 126));
+}
+
+#[test]
+fn every_status_of_an_end_is_in_the_table() {
+    let endings = [
+        (Ending::DoneInPart, "123"),
+        (Ending::Superseded, "120"),
+        (Ending::SaidFail(String::new()), "121"),
+        (Ending::Exited(ServerExit::Status(0)), "122"),
+        (Ending::NotUp, "124"),
+        (Ending::NotUpKept, "124"),
+    ];
+    for (ending, expected) in endings {
+        let status = outcome(ending, Reached::Nothing, vec![]).status().to_string();
+        assert_eq!(status, expected);
+        assert!(EXIT_STATUSES.iter().any(|(listed, _)| *listed == status), "{status}");
+    }
+}
+
+#[test]
+fn a_fault_of_ours_says_what_is_still_true_and_what_to_do() {
+    let directory = || PathBuf::from("/run/serverswap");
+    let faults = [
+        (
+            Fault::DirectoryOwner { directory: directory(), owner: 0, uid: 7 },
+            "the runtime directory `/run/serverswap` belongs to uid 0, not to uid 7; nothing was started, and no other server was touched",
+        ),
+        (
+            Fault::DirectorySymlink { directory: directory() },
+            "the runtime directory `/run/serverswap` is a symbolic link, and none is followed; nothing was started, and no other server was touched",
+        ),
+        (
+            Fault::DirectoryTooLong { directory: directory(), length: 120, limit: 107 },
+            "the runtime directory `/run/serverswap` is too long for a socket path: 120 bytes, at most 107; nothing was started, and no other server was touched",
+        ),
+        (
+            Fault::ArbiterNotResponding { directory: directory(), pid: 99 },
+            "the arbiter (pid 99) of `/run/serverswap` did not answer within 5 s; nothing was started, and no other server was touched",
+        ),
+    ];
+    for (fault, expected) in faults {
+        let Verdict::Badly { error, hint } = fault.verdict(StillTrue::NothingStarted) else {
+            panic!("{fault} is no success");
+        };
+        assert_eq!((error.as_str(), hint.is_empty()), (expected, false));
+    }
+}

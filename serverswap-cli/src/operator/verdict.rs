@@ -1,0 +1,181 @@
+//! The last words of a run: one line when it went well, an error and a hint when not.
+
+use std::time::Duration;
+
+use serverswap::protocol::message::Code;
+
+use super::duration::text;
+use super::outcome::{Ending, Facts, Outcome, Reached, Standing, Swap};
+use super::survivors::{Survivors, still};
+use super::{hints, words};
+use crate::spawn::SpawnFailure;
+
+/// The last words, without colour and without the program's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It went well.
+    Well(String),
+    /// It did not.
+    Badly {
+        /// What went wrong; and what is still true.
+        error: String,
+        /// The next command.
+        hint: String,
+    },
+}
+
+/// Most addresses that are named in a sentence.
+const NAMED_MAX: usize = 4;
+
+impl Verdict {
+    /// What to say about the end of a run.
+    pub fn of(outcome: &Outcome, survivors: &Survivors) -> Verdict {
+        let facts = &outcome.facts;
+        match well(&outcome.ending, facts) {
+            Some(text) => Verdict::Well(text),
+            None => Verdict::Badly {
+                error: format!("{}; {}", badly(&outcome.ending, facts), still(facts, survivors)),
+                hint: hints::next(&outcome.ending, facts),
+            },
+        }
+    }
+}
+
+fn well(ending: &Ending, facts: &Facts) -> Option<String> {
+    match ending {
+        Ending::Done => Some(done(facts)),
+        Ending::Replaced => {
+            let replaced = named(facts, |standing| *standing == Standing::Replaced);
+            Some(format!("replaced: a newer generation serves {replaced}"))
+        }
+        Ending::Stopped(asked) => Some(format!("stopped by {} after {}", asked.name(), text(facts.duration))),
+        Ending::Left(asked) => {
+            let served = named(facts, |standing| *standing == Standing::Serving);
+            Some(format!("left by {}: {} goes on serving {served}", asked.name(), server(facts)))
+        }
+        Ending::Ended => {
+            Some(format!("{} ended by itself with status 0 after {}", server(facts), text(facts.duration)))
+        }
+        Ending::DoneInPart
+        | Ending::Interrupted(_)
+        | Ending::LeftServing(_)
+        | Ending::Superseded
+        | Ending::SaidFail(_)
+        | Ending::Exited(_)
+        | Ending::NotUp
+        | Ending::NotUpKept
+        | Ending::NotStarted(_) => None,
+    }
+}
+
+fn badly(ending: &Ending, facts: &Facts) -> String {
+    let server = server(facts);
+    match ending {
+        Ending::DoneInPart => format!("{server} is up, but {}", failed(facts).unwrap_or_default()),
+        Ending::Interrupted(asked) => format!("{} came before {server} was up, and ended it", asked.name()),
+        Ending::LeftServing(asked) => format!("{} came before {server} was up as a whole", asked.name()),
+        Ending::Superseded => {
+            let lost = named(facts, |standing| *standing == Standing::Superseded);
+            format!("{server} was superseded: a newer generation claims or holds {lost}")
+        }
+        Ending::SaidFail(reason) => format!("{server} gave up: {reason}"),
+        Ending::Exited(exit) => exited(&words::ended(*exit), facts),
+        Ending::NotUp | Ending::NotUpKept => not_up(facts),
+        Ending::NotStarted(failure) => not_started(failure),
+        Ending::Done | Ending::Replaced | Ending::Stopped(_) | Ending::Left(_) | Ending::Ended => {
+            String::new()
+        }
+    }
+}
+
+fn done(facts: &Facts) -> String {
+    let verb = if facts.replaced.is_empty() { "served" } else { "swapped" };
+    let slowest: Option<Duration> = facts.addresses.iter().filter_map(|swap| swap.serving_after).max();
+    let joint = if facts.replaced.is_empty() { "after" } else { "in" };
+    let served = named(facts, |standing| *standing == Standing::Serving);
+    format!("done: {served} {verb} {joint} {}", text(slowest.unwrap_or(facts.duration)))
+}
+
+fn exited(how: &str, facts: &Facts) -> String {
+    let server = server(facts);
+    let after = text(facts.duration);
+    match (facts.reached, failed(facts)) {
+        (Reached::Nothing, Some(failed)) => format!("{server} {how} after {after}; {failed}"),
+        (Reached::Nothing, None) if facts.addresses.is_empty() => {
+            format!("{server} {how} after {after}, before it claimed an address")
+        }
+        (Reached::Nothing, None) => format!("{server} {how} after {after}, before it served"),
+        (Reached::Serving | Reached::Up, _) => {
+            format!("{server} {how} {after} after the start, while it served")
+        }
+    }
+}
+
+fn not_up(facts: &Facts) -> String {
+    let server = server(facts);
+    let timeout = text(facts.ready_timeout);
+    let waiting = facts.addresses.iter().find(|swap| swap.standing == Standing::Waiting);
+    let granted = facts.addresses.iter().find(|swap| swap.standing == Standing::Granted);
+    match (failed(facts), waiting, granted) {
+        (Some(failed), ..) => format!("{server} was not up within {timeout}: {failed}"),
+        (None, Some(swap), _) => {
+            format!("{server} was not up within {timeout}: its claim of {} still waited", swap.address)
+        }
+        (None, None, Some(swap)) => {
+            format!(
+                "{server} was not up within {timeout}: it was granted {} and did not serve it",
+                swap.address
+            )
+        }
+        (None, None, None) if facts.addresses.is_empty() => {
+            format!("{server} claimed no address within {timeout}")
+        }
+        (None, None, None) => format!("{server} did not say that it was up within {timeout}"),
+    }
+}
+
+fn not_started(failure: &SpawnFailure) -> String {
+    failure.to_string()
+}
+
+/// What became of the first claim that failed.
+fn failed(facts: &Facts) -> Option<String> {
+    let failed = |swap: &Swap| match &swap.standing {
+        Standing::Failed { message, .. } => Some(format!("`{}` was not granted: {message}", swap.address)),
+        Standing::Waiting
+        | Standing::Granted
+        | Standing::Serving
+        | Standing::Replaced
+        | Standing::Superseded => None,
+    };
+    facts.addresses.iter().find_map(failed)
+}
+
+/// The code of the first claim that failed.
+pub(super) fn failed_code(facts: &Facts) -> Option<&Code> {
+    facts.addresses.iter().find_map(|swap| match &swap.standing {
+        Standing::Failed { code, .. } => Some(code),
+        Standing::Waiting
+        | Standing::Granted
+        | Standing::Serving
+        | Standing::Replaced
+        | Standing::Superseded => None,
+    })
+}
+
+fn server(facts: &Facts) -> String {
+    match facts.pid {
+        Some(pid) => format!("`{}` (pid {pid})", facts.command),
+        None => format!("`{}`", facts.command),
+    }
+}
+
+fn named(facts: &Facts, condition: impl Fn(&Standing) -> bool) -> String {
+    let found: Vec<_> =
+        facts.addresses.iter().filter(|swap| condition(&swap.standing)).map(|swap| &swap.address).collect();
+    match found.len() {
+        0 => "its addresses".to_owned(),
+        1..=NAMED_MAX => words::list(&found),
+        many => format!("{many} addresses"),
+    }
+}

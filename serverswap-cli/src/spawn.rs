@@ -1,0 +1,140 @@
+//! Starts a server: in a session of its own, with `/dev/null` as stdin and our stdout and
+//! stderr as they are.
+//!
+//! Deliberately no waiting and no signals here: whoever reaps children does that. The
+//! working directory is entered as it was given, at every start: a `current` that points
+//! to another release by then is followed, and nothing is resolved once and remembered.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Serialize;
+use serverswap::protocol::Generation;
+
+use crate::cli::environment;
+use crate::sys::session;
+
+/// What to start, and what it is told about serverswap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerCommand {
+    /// The program, as `execvp` takes it.
+    pub program: OsString,
+    /// Its arguments, without the program.
+    pub arguments: Vec<OsString>,
+    /// The working directory as it was given; `None` is the supervisor's own.
+    pub cwd: Option<PathBuf>,
+    /// The arbiter's socket: `SERVERSWAP_SOCKET`.
+    pub socket: PathBuf,
+    /// The runtime directory: `SERVERSWAP_DIR`.
+    pub directory: PathBuf,
+    /// The generation that the server belongs to: `SERVERSWAP_GENERATION`.
+    pub generation: Generation,
+}
+
+/// Why a server could not be started. Numbers are `errno` (errno(3)).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum SpawnFailure {
+    /// No such program in `PATH`, or no such file.
+    #[error("`{program}` was not found")]
+    NotFound {
+        /// The program as it was given.
+        program: String,
+    },
+    /// The file exists and cannot be executed.
+    #[error("`{program}` is not executable: {}", io::Error::from_raw_os_error(*.errno))]
+    NotExecutable {
+        /// The program as it was given.
+        program: String,
+        /// EACCES, ENOEXEC, or ENOENT for a script whose interpreter is missing.
+        errno: i32,
+    },
+    /// `--cwd` cannot be entered.
+    #[error("the working directory `{}` cannot be entered: {}", .path.display(), io::Error::from_raw_os_error(*.errno))]
+    WorkingDirectory {
+        /// The directory as it was given.
+        path: PathBuf,
+        /// Why.
+        errno: i32,
+    },
+    /// Out of processes, memory, or anything else.
+    #[error("`{program}` could not be started: {}", io::Error::from_raw_os_error(*.errno))]
+    Other {
+        /// The program as it was given.
+        program: String,
+        /// Why.
+        errno: i32,
+    },
+}
+
+/// Starts the server and returns its process id, which is also the id of its session and
+/// of its process group. It is a child: it has to be reaped.
+///
+/// # Errors
+///
+/// [`SpawnFailure`] says what the operator has to mend; no process is left then.
+pub fn start(server: &ServerCommand) -> Result<u32, SpawnFailure> {
+    if let Some(cwd) = &server.cwd {
+        enterable(cwd)?;
+    }
+    let child = command(server).spawn().map_err(|error| failure(server, &error))?;
+    Ok(child.id())
+}
+
+fn command(server: &ServerCommand) -> Command {
+    let mut command = Command::new(&server.program);
+    command
+        .args(&server.arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::inherit())
+        .stderr(Stdio::inherit())
+        .env(environment::SERVERSWAP_SOCKET, &server.socket)
+        .env(environment::SERVERSWAP_DIR, &server.directory)
+        .env(environment::SERVERSWAP_GENERATION, server.generation.to_string());
+    for name in environment::SCRUBBED {
+        command.env_remove(name);
+    }
+    if let Some(cwd) = &server.cwd {
+        command.current_dir(cwd);
+    }
+    session::own_session(&mut command);
+    command
+}
+
+/// Tells a directory that cannot be entered from a program that cannot be found: both are
+/// the same number when they come out of a child.
+fn enterable(cwd: &Path) -> Result<(), SpawnFailure> {
+    let problem = match std::fs::metadata(cwd) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => libc::ENOTDIR,
+        Err(error) => errno(&error),
+    };
+    Err(SpawnFailure::WorkingDirectory { path: cwd.to_owned(), errno: problem })
+}
+
+fn failure(server: &ServerCommand, error: &io::Error) -> SpawnFailure {
+    let program = server.program.to_string_lossy().into_owned();
+    let errno = errno(error);
+    match errno {
+        libc::ENOENT if is_file(server) => SpawnFailure::NotExecutable { program, errno },
+        libc::ENOENT | libc::ENOTDIR => SpawnFailure::NotFound { program },
+        libc::EACCES | libc::ENOEXEC | libc::EPERM | libc::EISDIR => {
+            SpawnFailure::NotExecutable { program, errno }
+        }
+        _ => SpawnFailure::Other { program, errno },
+    }
+}
+
+/// Whether the program is a path to something that exists: then what was not found is the
+/// interpreter in its first line.
+fn is_file(server: &ServerCommand) -> bool {
+    let path = Path::new(&server.program);
+    let is_path = path.components().count() > 1 || path.is_absolute();
+    is_path && server.cwd.as_deref().unwrap_or(Path::new("")).join(path).exists()
+}
+
+fn errno(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(libc::EIO)
+}

@@ -1,0 +1,206 @@
+//! The runtime directory: where it is, and whether it can be trusted.
+//!
+//! Whoever can write here can speak to every server of the user, so it must be ours, for us
+//! alone, and no symbolic link (DESIGN.md, guarantee 6).
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Uid, geteuid};
+
+/// Longest path that fits a socket's address, without the closing NUL (unix(7)).
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// A directory that was checked, and the files in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    path: PathBuf,
+}
+
+/// A directory that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// It is a symbolic link.
+    #[error("the runtime directory `{}` is a symbolic link", path.display())]
+    SymbolicLink {
+        /// Which.
+        path: PathBuf,
+    },
+    /// It is something else than a directory.
+    #[error("the runtime directory `{}` is not a directory", path.display())]
+    NotADirectory {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Another user owns it.
+    #[error("the runtime directory `{}` is owned by user {owner}, not by user {ours}", path.display())]
+    OwnedByAnother {
+        /// Which.
+        path: PathBuf,
+        /// Its owner's id.
+        owner: u32,
+        /// Our id.
+        ours: u32,
+    },
+    /// Others may enter it.
+    #[error("the runtime directory `{}` has mode {mode:04o}: other users could enter it", path.display())]
+    OpenToOthers {
+        /// Which.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The socket's path would not fit.
+    #[error("the runtime directory `{}` is too long: its socket would have {length} bytes, at most {limit} fit", path.display())]
+    TooLong {
+        /// Which.
+        path: PathBuf,
+        /// The length of its socket's path, in bytes.
+        length: usize,
+        /// The most that fits, in bytes.
+        limit: usize,
+    },
+    /// It cannot be made or looked at.
+    #[error("cannot use the runtime directory `{}`", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Directory {
+    /// Makes the directory where there is none, and checks it.
+    ///
+    /// # Errors
+    /// [`DirectoryError`]: nothing was changed but, at most, the directory made.
+    pub fn prepare(path: &Path) -> Result<Self, DirectoryError> {
+        let path = std::path::absolute(path).map_err(|source| io_error(path, source))?;
+        match DirBuilder::new().mode(0o700).create(&path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(io_error(&path, source)),
+        }
+        Directory::check(&path)
+    }
+
+    /// Checks a directory that exists.
+    ///
+    /// # Errors
+    /// [`DirectoryError`].
+    pub fn check(path: &Path) -> Result<Self, DirectoryError> {
+        let path = std::path::absolute(path).map_err(|source| io_error(path, source))?;
+        let found = fs::symlink_metadata(&path).map_err(|source| io_error(&path, source))?;
+        trustworthy(&path, &found, geteuid())?;
+        let directory = Directory { path };
+        let socket = directory.socket();
+        let length = socket.as_os_str().len();
+        let limit = SOCKET_PATH_BYTES_MAX - UNFINISHED_SUFFIX.len();
+        if length > limit {
+            return Err(DirectoryError::TooLong { path: directory.path, length, limit });
+        }
+        Ok(directory)
+    }
+
+    /// Where it is, absolute.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The arbiter's socket.
+    pub fn socket(&self) -> PathBuf {
+        self.path.join("serverswap.sock")
+    }
+
+    /// The name under which the socket is bound before it is renamed.
+    pub fn unfinished_socket(&self) -> PathBuf {
+        self.path.join(format!("serverswap.sock{UNFINISHED_SUFFIX}"))
+    }
+
+    /// The lock.
+    pub fn lock(&self) -> PathBuf {
+        self.path.join("lock")
+    }
+
+    /// The state file.
+    pub fn state(&self) -> PathBuf {
+        self.path.join("state.json")
+    }
+}
+
+const UNFINISHED_SUFFIX: &str = ".new";
+
+fn trustworthy(path: &Path, found: &fs::Metadata, user: Uid) -> Result<(), DirectoryError> {
+    let path = path.to_owned();
+    if found.is_symlink() {
+        return Err(DirectoryError::SymbolicLink { path });
+    }
+    if !found.is_dir() {
+        return Err(DirectoryError::NotADirectory { path });
+    }
+    if found.uid() != user.as_raw() {
+        return Err(DirectoryError::OwnedByAnother { path, owner: found.uid(), ours: user.as_raw() });
+    }
+    let mode = found.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(DirectoryError::OpenToOthers { path, mode });
+    }
+    Ok(())
+}
+
+fn io_error(path: &Path, source: io::Error) -> DirectoryError {
+    DirectoryError::Io { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn it_is_made_for_its_owner_alone() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("run");
+        Directory::prepare(&path).expect("made");
+        let mode = fs::metadata(&path).expect("there").permissions().mode() & 0o7777;
+        assert_eq!(mode, 0o700);
+        Directory::prepare(&path).expect("there already");
+    }
+
+    #[test]
+    fn a_symbolic_link_is_refused() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let link = folder.path().join("run");
+        symlink(folder.path(), &link).expect("linked");
+        assert!(matches!(Directory::prepare(&link), Err(DirectoryError::SymbolicLink { .. })));
+    }
+
+    #[test]
+    fn a_directory_that_others_may_enter_is_refused() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("run");
+        fs::create_dir(&path).expect("made");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("opened");
+        assert!(matches!(Directory::prepare(&path), Err(DirectoryError::OpenToOthers { mode: 0o755, .. })));
+    }
+
+    #[test]
+    fn a_directory_of_another_user_is_refused() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let found = fs::symlink_metadata(folder.path()).expect("there");
+        let other = Uid::from_raw(found.uid() + 1);
+        let result = trustworthy(folder.path(), &found, other);
+        assert!(matches!(result, Err(DirectoryError::OwnedByAnother { .. })));
+    }
+
+    #[test]
+    fn a_path_too_long_for_a_socket_is_refused() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("a".repeat(100));
+        assert!(matches!(Directory::prepare(&path), Err(DirectoryError::TooLong { .. })));
+    }
+}

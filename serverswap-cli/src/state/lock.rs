@@ -1,0 +1,73 @@
+//! The lock of a directory: who has it is the arbiter.
+//!
+//! The kernel lets go of it when the process ends, however it ends (flock(2)); there is
+//! nothing to clean up and nobody to elect.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+
+/// The lock, held for as long as this lives.
+#[derive(Debug)]
+pub struct Lock {
+    _file: Flock<File>,
+}
+
+/// Why the lock was not got.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process has it.
+    #[error("another arbiter has it")]
+    Held,
+    /// The file cannot be opened or locked.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Lock {
+    /// Tries to take the lock, without waiting.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] while another process has it.
+    pub fn try_take(path: &Path) -> Result<Self, LockError> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).bits())
+            .open(path)?;
+        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+            Errno::EWOULDBLOCK => LockError::Held,
+            other => LockError::Io(other.into()),
+        })?;
+        still_there(&file, path)?;
+        Ok(Lock { _file: file })
+    }
+}
+
+/// Somebody may have removed the directory and made it anew between opening and locking.
+fn still_there(file: &File, path: &Path) -> Result<(), LockError> {
+    let (ours, named) = (file.metadata()?, fs::metadata(path)?);
+    if (ours.dev(), ours.ino()) == (named.dev(), named.ino()) { Ok(()) } else { Err(LockError::Held) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_at_a_time_has_it() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("lock");
+        let first = Lock::try_take(&path).expect("free");
+        assert!(matches!(Lock::try_take(&path), Err(LockError::Held)));
+        drop(first);
+        Lock::try_take(&path).expect("free again");
+    }
+}

@@ -1,0 +1,144 @@
+//! The content of the state file: who holds which address, who keeps a duplicate, what drains.
+//!
+//! Times are microseconds since boot, because the file is worth nothing after the boot.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serverswap::protocol::message::Timeouts;
+use serverswap::protocol::{Address, Generation, SocketMode};
+use serverswap::sys::process::Process;
+
+/// Everything that the arbiter has decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The generations that have anything to do with an address.
+    pub generations: BTreeMap<Generation, GenerationRecord>,
+    /// The addresses that anybody has anything to do with.
+    pub addresses: BTreeMap<Address, AddressRecord>,
+}
+
+/// A generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GenerationRecord {
+    /// Its deadlines, for whoever takes it down.
+    pub timeouts: Timeouts,
+    /// Its supervisor, while one is connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supervisor: Option<Process>,
+    /// Whether that supervisor stays.
+    pub stays: bool,
+    /// Whether the whole generation is up.
+    pub up: bool,
+    /// Whether it is not up before its server says `serverUp`.
+    pub awaits_server_up: bool,
+}
+
+/// An address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressRecord {
+    /// Servers that were granted it and have not released it.
+    pub holders: Vec<HolderRecord>,
+    /// Supervisors that own it or keep a duplicate of its listener.
+    pub supervisors: Vec<SupervisorRecord>,
+    /// Servers that were told to let go and have not exited.
+    pub draining: Vec<DrainRecord>,
+}
+
+/// A server that was granted an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HolderRecord {
+    /// The process.
+    #[serde(flatten)]
+    pub process: Process,
+    /// Its generation.
+    pub generation: Generation,
+    /// How it took the address.
+    pub socket: SocketMode,
+    /// Whether it said that it serves.
+    pub serving: bool,
+    /// Since when, in microseconds since boot.
+    pub since_micros: u64,
+}
+
+/// A supervisor that has a right to an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupervisorRecord {
+    /// The process.
+    #[serde(flatten)]
+    pub process: Process,
+    /// Its generation.
+    pub generation: Generation,
+    /// Whether it may start a server for the address again.
+    pub owns: bool,
+    /// Whether it has a duplicate of the listener.
+    pub keeps: bool,
+}
+
+/// A server that finishes what is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DrainRecord {
+    /// The process.
+    #[serde(flatten)]
+    pub process: Process,
+    /// Its generation.
+    pub generation: Generation,
+    /// Since when, in microseconds since boot.
+    pub since_micros: u64,
+    /// When it gets TERM, in microseconds since boot.
+    pub until_micros: u64,
+    /// How many connections it has open, by its own word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u64>,
+}
+
+impl AddressRecord {
+    /// Whether nothing is to be remembered of the address.
+    pub fn is_empty(&self) -> bool {
+        self.holders.is_empty() && self.supervisors.is_empty() && self.draining.is_empty()
+    }
+}
+
+impl HolderRecord {
+    /// A record with `since` as time since boot.
+    pub fn new(process: Process, generation: Generation, socket: SocketMode, serving: bool, since: Duration) -> Self {
+        HolderRecord { process, generation, socket, serving, since_micros: micros(since) }
+    }
+
+    /// Since when, as time since boot.
+    pub fn since(&self) -> Duration {
+        Duration::from_micros(self.since_micros)
+    }
+}
+
+impl DrainRecord {
+    /// A record with times since boot.
+    pub fn new(
+        process: Process,
+        generation: Generation,
+        since: Duration,
+        until: Duration,
+        connections: Option<u64>,
+    ) -> Self {
+        let (since_micros, until_micros) = (micros(since), micros(until));
+        DrainRecord { process, generation, since_micros, until_micros, connections }
+    }
+
+    /// Since when, as time since boot.
+    pub fn since(&self) -> Duration {
+        Duration::from_micros(self.since_micros)
+    }
+
+    /// When it gets TERM, as time since boot.
+    pub fn until(&self) -> Duration {
+        Duration::from_micros(self.until_micros)
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

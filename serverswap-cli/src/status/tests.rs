@@ -1,0 +1,132 @@
+//! Text and JSON of the same overview.
+
+use std::time::{Duration, SystemTime};
+
+use super::*;
+
+fn generation(start: u64, pid: u32) -> Generation {
+    Generation { start, pid }
+}
+
+fn overview(addresses: Vec<AddressOverview>) -> Overview {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    Overview { directory: PathBuf::from("/run/serverswap"), now, arbiter: Some(4200), addresses }
+}
+
+fn swapped() -> AddressOverview {
+    AddressOverview {
+        address: address(":8080"),
+        holders: vec![Holder {
+            pid: 4242,
+            generation: generation(2_000, 4200),
+            stage: Stage::Serving,
+            age: Duration::from_secs(125),
+            supervision: Supervision::Pid(4200),
+        }],
+        draining: vec![Draining {
+            pid: 4100,
+            generation: generation(1_000, 4000),
+            age: Duration::from_secs(12),
+            remaining: Some(Duration::from_secs(18)),
+            connections: Some(3),
+            supervision: Supervision::LeftAlone,
+        }],
+        owners: vec![Owner { pid: 4200, generation: generation(2_000, 4200) }],
+    }
+}
+
+fn address(text: &str) -> Address {
+    text.parse().expect("tests use valid addresses")
+}
+
+fn restarting() -> AddressOverview {
+    let owners = vec![Owner { pid: 5000, generation: generation(3_000, 5000) }];
+    AddressOverview { owners, ..AddressOverview::empty(address("mailer")) }
+}
+
+#[test]
+fn the_table_has_a_line_for_each_server() {
+    let expected = "\
+ADDRESS  STATE                             PID   FOR        SUPERVISOR  GENERATION
+:8080    serving                           4242  2 min 5 s  pid 4200    2000-4200
+         draining (3 connections, 18 s left)  4100  12 s       left alone  1000-4000
+";
+    let words = |text: &str| -> Vec<Vec<String>> {
+        text.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+    };
+    assert_eq!(words(&overview(vec![swapped()]).render(ResultFormat::None)), words(expected));
+}
+
+#[test]
+fn the_columns_are_aligned() {
+    let text = overview(vec![swapped(), restarting()]).render(ResultFormat::None);
+    let column = text.find("PID").expect("the head has it");
+    let fourth: Vec<&str> = text.lines().map(|line| &line[column - 2..column]).collect();
+    assert_eq!(fourth, ["  "; 4]);
+}
+
+#[test]
+fn an_address_whose_server_is_being_started_again_names_its_supervisor() {
+    let text = overview(vec![restarting()]).render(ResultFormat::None);
+    assert_eq!(text.lines().last(), Some("mailer   restarting  -    -    pid 5000    3000-5000"), "{text}");
+}
+
+#[test]
+fn an_address_that_nobody_has_is_not_served() {
+    let text = overview(vec![swapped()]).only(&address(":9090")).render(ResultFormat::None);
+    assert_eq!(text.lines().last(), Some(":9090    not served  -    -    -           -"));
+}
+
+#[test]
+fn an_empty_directory_says_so() {
+    assert_eq!(overview(vec![]).render(ResultFormat::None), "nothing is served in /run/serverswap\n");
+}
+
+#[test]
+fn the_exit_status_tells_whether_it_is_served() {
+    let both = overview(vec![swapped(), restarting()]);
+    assert_eq!(both.exit_status(), 0);
+    assert_eq!(both.clone().only(&address(":8080")).exit_status(), 0);
+    assert_eq!(both.clone().only(&address("mailer")).exit_status(), NOT_SERVED);
+    assert_eq!(both.only(&address(":9090")).exit_status(), NOT_SERVED);
+    assert_eq!(overview(vec![]).exit_status(), NOT_SERVED);
+}
+
+#[test]
+fn granted_is_not_served() {
+    let mut granted = swapped();
+    granted.holders[0].stage = Stage::Granted;
+    assert_eq!(overview(vec![granted]).exit_status(), NOT_SERVED);
+}
+
+#[test]
+fn the_json_says_the_same_as_the_table() {
+    let object: serde_json::Value =
+        serde_json::from_str(&overview(vec![swapped()]).render(ResultFormat::Json)).expect("one object");
+    let expected = serde_json::json!({
+        "directory": "/run/serverswap",
+        "arbiter": 4200,
+        "addresses": [{
+            "address": ":8080",
+            "served": true,
+            "holders": [{
+                "pid": 4242,
+                "generation": "2000-4200",
+                "state": "serving",
+                "since": "2023-11-14T22:11:15.000Z",
+                "forMs": 125_000,
+                "supervisor": 4200,
+            }],
+            "draining": [{
+                "pid": 4100,
+                "generation": "1000-4000",
+                "since": "2023-11-14T22:13:08.000Z",
+                "forMs": 12_000,
+                "remainingMs": 18_000,
+                "connections": 3,
+            }],
+            "owners": [{ "pid": 4200, "generation": "2000-4200" }],
+        }],
+    });
+    assert_eq!(object, expected);
+}

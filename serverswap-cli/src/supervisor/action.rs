@@ -1,0 +1,69 @@
+//! What comes out of the supervisor's core.
+
+use serverswap::protocol::Address;
+use serverswap::protocol::message::{Closed, FromClient, Ping, Stop, TimedOut};
+
+use crate::operator::{Outcome, Report};
+
+/// Something for the driver to do, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Start the server; answered by [`Event::Spawned`](super::Event::Spawned) or
+    /// [`Event::SpawnFailed`](super::Event::SpawnFailed).
+    Spawn,
+    /// Send to the arbiter. Only while linked; dropped if the connection ends first.
+    Send(Said),
+    /// Keep the listener that came with the event just handled, in place of an older one.
+    Keep {
+        /// Its address.
+        address: Address,
+    },
+    /// Close the kept duplicate of a listener.
+    Close {
+        /// Its address.
+        address: Address,
+    },
+    /// Signal every process of the server's group.
+    SignalGroup(GroupSignal),
+    /// Tell the operator.
+    Report(Report),
+    /// Nothing more will follow: tell the operator and exit.
+    Exit(Box<Outcome>),
+}
+
+/// What a supervisor says; the driver numbers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// May the server be ended? Answered by [`Event::Verdict`](super::Event::Verdict).
+    TimedOut,
+    /// The duplicate is closed.
+    Closed {
+        /// Of which listener.
+        address: Address,
+    },
+    /// The generation is to be taken down.
+    Stop,
+    /// A barrier; answered by [`Event::BarrierPassed`](super::Event::BarrierPassed).
+    Barrier,
+}
+
+impl Said {
+    /// The message on the wire; `next_id` is asked for a number if an answer is owed.
+    pub fn message(self, next_id: impl FnOnce() -> u64) -> FromClient {
+        match self {
+            Said::TimedOut => FromClient::TimedOut(TimedOut { id: next_id() }),
+            Said::Closed { address } => FromClient::Closed(Closed { address }),
+            Said::Stop => FromClient::Stop(Stop {}),
+            Said::Barrier => FromClient::Ping(Ping { id: next_id() }),
+        }
+    }
+}
+
+/// A signal to a process group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupSignal {
+    /// TERM.
+    Term,
+    /// KILL.
+    Kill,
+}

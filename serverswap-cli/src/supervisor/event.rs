@@ -1,0 +1,117 @@
+//! What goes into the supervisor's core.
+
+use serde::Serialize;
+use serverswap::protocol::message::{self, DecidedVerdict};
+
+use crate::spawn::SpawnFailure;
+
+/// Something that happened to the generation. The driver reports each exactly once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The arbiter has sent `welcome`: messages can be sent.
+    Linked,
+    /// The connection to the arbiter has ended, and everything on it was read.
+    LinkLost,
+    /// The arbiter sent an `event`.
+    FromArbiter(message::Event, Attached),
+    /// The arbiter answered the last [`Said::TimedOut`](super::Said::TimedOut).
+    Verdict(DecidedVerdict),
+    /// The arbiter answered the last [`Said::Barrier`](super::Said::Barrier).
+    BarrierPassed,
+    /// The server was started; its process group has the same number.
+    Spawned {
+        /// Its process id.
+        pid: u32,
+    },
+    /// The server could not be started.
+    SpawnFailed(SpawnFailure),
+    /// The server has exited and was reaped.
+    ServerExited {
+        /// How it ended.
+        exit: ServerExit,
+        /// Whether other processes of its group are alive.
+        leftovers: Leftovers,
+    },
+    /// The last process of the exited server's group has ended.
+    LeftoversGone,
+    /// The supervisor was sent a signal.
+    Signal(Signal),
+    /// Nothing happened but time.
+    Tick,
+}
+
+/// Whether an `event` carried a duplicate of the listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attached {
+    /// The driver has it, and drops it unless the next actions have
+    /// [`Action::Keep`](super::Action::Keep).
+    Listener,
+    /// It carried none.
+    Nothing,
+}
+
+/// Whether processes of a group outlived its leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leftovers {
+    /// Some did: the driver reports [`Event::LeftoversGone`] when the last has ended.
+    Alive,
+    /// None.
+    None,
+}
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerExit {
+    /// It exited with this status.
+    Status(u8),
+    /// This signal killed it.
+    Signal(i32),
+}
+
+impl ServerExit {
+    /// Whether it ended with status 0.
+    pub fn is_success(self) -> bool {
+        self == ServerExit::Status(0)
+    }
+}
+
+/// A signal that was sent to the supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// TERM: stop.
+    Terminate,
+    /// INT: stop.
+    Interrupt,
+    /// HUP: ignored.
+    Hangup,
+}
+
+/// A signal that asks the supervisor to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Asked {
+    /// TERM.
+    #[serde(rename = "TERM")]
+    Terminate,
+    /// INT.
+    #[serde(rename = "INT")]
+    Interrupt,
+}
+
+impl Asked {
+    /// Its number (signal(7)).
+    pub fn number(self) -> u8 {
+        match self {
+            Asked::Terminate => 15,
+            Asked::Interrupt => 2,
+        }
+    }
+
+    /// Its name without `SIG`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Asked::Terminate => "TERM",
+            Asked::Interrupt => "INT",
+        }
+    }
+}

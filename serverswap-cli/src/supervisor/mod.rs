@@ -1,0 +1,132 @@
+//! The life of one generation: it is started, comes up, is asked for its addresses, ends,
+//! and perhaps is started again.
+//!
+//! Deliberately no clock, process, socket or log in here: events and `now` go in, actions
+//! and a deadline come out. Who holds an address is the arbiter's to decide; the supervisor
+//! goes by its word.
+//!
+//! The rules, from DESIGN.md section 5 and `shared/field/handover-arbiter.md`:
+//!
+//! 1. Until the arbiter's word says otherwise, nothing that this generation does touches
+//!    another server. Nothing ever ends because the connection to the arbiter did.
+//! 2. A server that serves something is not ended for being late, for losing a race, for
+//!    saying `fail` or for a Ctrl-C: the arbiter is asked first, every time.
+//! 3. `replaced` is final.
+//! 4. A generation that gave an address up on request stays until a newer one serves it,
+//!    and takes it back if that one fails.
+//! 5. Deadlines are data, looked at on every turn; what happened goes before what is due.
+//! 6. Processes of the server's group do not outlive it.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod action;
+mod addresses;
+mod asking;
+mod backoff;
+mod event;
+mod hear;
+mod judge;
+mod older;
+mod plan;
+mod running;
+mod settling;
+mod starting;
+mod state;
+mod stopping;
+mod sweeping;
+mod up;
+mod waiting;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use serverswap::protocol::message::Holding;
+
+use self::starting::Starting;
+use self::state::{Input, State};
+use self::world::{Link, World};
+use crate::operator::Report;
+
+pub use self::action::{Action, GroupSignal, Said};
+pub use self::backoff::{RESTART_DELAY, RESTART_DELAY_MAX, RESTART_RESET};
+pub use self::event::{Asked, Attached, Event, Leftovers, ServerExit, Signal};
+pub use self::plan::{INTERRUPT_PATIENCE, Plan, Restart, SETTLE_MAX};
+
+/// The supervisor of one generation.
+#[derive(Debug, Clone)]
+pub struct Supervisor {
+    state: State,
+    world: World,
+}
+
+impl Supervisor {
+    /// A supervisor, and the first thing for it to do. `now` is counted from any fixed
+    /// moment and never goes back.
+    pub fn new(plan: Plan, now: Duration, actions: &mut Vec<Action>) -> Self {
+        let mut world = World::new(plan, now);
+        let state = Starting::enter(&mut world);
+        actions.append(&mut world.out);
+        Supervisor { state, world }
+    }
+
+    /// Takes in one event; what is to be done about it is appended to `actions`.
+    pub fn handle(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
+        self.world.now = now;
+        if let Some(input) = self.take_in(event) {
+            self.step(|state, world| state.on(input, world));
+        }
+        while self.deadline().is_some_and(|deadline| deadline <= now) {
+            self.step(State::due);
+        }
+        actions.append(&mut self.world.out);
+    }
+
+    /// When [`Event::Tick`] is to be sent, if nothing happens before.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.state.deadline()
+    }
+
+    /// What the generation owns: `holding` of the supervisor's `hello`. The listeners that
+    /// are attached to it are those that the driver was told to [`Action::Keep`].
+    pub fn holding(&self) -> Vec<Holding> {
+        self.world.addresses.holding()
+    }
+
+    fn step(&mut self, step: impl FnOnce(State, &mut World) -> State) {
+        let state = std::mem::replace(&mut self.state, State::Over);
+        self.state = step(state, &mut self.world);
+    }
+
+    fn take_in(&mut self, event: Event) -> Option<Input> {
+        match event {
+            Event::Linked => {
+                self.world.link = Link::Up;
+                self.world.report(Report::Linked);
+                Some(Input::Linked)
+            }
+            Event::LinkLost => {
+                self.world.link = Link::Down;
+                self.world.older.link_lost();
+                self.world.report(Report::LinkLost);
+                None
+            }
+            Event::FromArbiter(event, attached) => Some(Input::Heard(self.world.hear(event, attached))),
+            Event::Verdict(verdict) => Some(Input::Verdict(verdict)),
+            Event::BarrierPassed => Some(Input::BarrierPassed),
+            Event::Spawned { pid } => Some(Input::Spawned { pid }),
+            Event::SpawnFailed(failure) => Some(Input::SpawnFailed(failure)),
+            Event::ServerExited { exit, leftovers } => Some(Input::Exited { exit, leftovers }),
+            Event::LeftoversGone => Some(Input::LeftoversGone),
+            Event::Signal(Signal::Terminate) => Some(Input::Asked(Asked::Terminate)),
+            Event::Signal(Signal::Interrupt) => Some(Input::Asked(Asked::Interrupt)),
+            Event::Signal(Signal::Hangup) => {
+                self.world.report(Report::HangupIgnored);
+                None
+            }
+            Event::Tick => None,
+        }
+    }
+}

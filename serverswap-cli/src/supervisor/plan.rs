@@ -1,0 +1,55 @@
+//! What one generation was started with, and the named limits of its supervision.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serverswap::protocol::Generation;
+use serverswap::protocol::message::{Form, Timeouts};
+
+/// How long a supervisor waits, after its server has exited, for the arbiter's word on the
+/// addresses that it held, before it goes by what it knows.
+pub const SETTLE_MAX: Duration = Duration::from_secs(2);
+
+/// How long an interrupt waits for a connection to an arbiter, that could say whether the
+/// server may be ended.
+pub const INTERRUPT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What one generation was started with. It never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What is started, for people.
+    pub command: String,
+    /// Whether the supervisor outlives the deploy.
+    pub form: Form,
+    /// What becomes of a server that ends although nobody asked it to. Only with [`Form::Stay`].
+    pub restart: Restart,
+    /// From the start of a server until it must be up.
+    pub ready_timeout: Duration,
+    /// From the takedown to TERM.
+    pub drain_timeout: Duration,
+    /// From TERM to KILL.
+    pub kill_timeout: Duration,
+    /// The identity of this generation.
+    pub generation: Generation,
+}
+
+impl Plan {
+    /// The deadlines as the supervisor's `hello` says them.
+    pub fn timeouts(&self) -> Timeouts {
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Timeouts { drain_ms: millis(self.drain_timeout), kill_ms: millis(self.kill_timeout) }
+    }
+}
+
+/// When a server that was up once, and ended by itself, is started again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restart {
+    /// Never: the supervisor ends with it.
+    #[default]
+    Never,
+    /// When it failed: a non-zero status, a signal, not up in time, or `fail`.
+    OnFailure,
+    /// Also when it ended with status 0.
+    Always,
+}

@@ -1,0 +1,91 @@
+//! The server has ended, and what the arbiter still has to say is awaited.
+//!
+//! A server that says `fail`, or is told that it lost, ends in the same instant as the
+//! arbiter tells us; and a server without a takedown handler is ended by the arbiter. What
+//! the end means is in events that may still be under way. Two barriers, one after the
+//! other, bring everything that the server had said before it ended: it lay in the
+//! arbiter's buffers when the first was sent, so it is read before the second is answered.
+//! Beyond that, an address that was granted or served gets a new word (`vacant`, `busy`,
+//! `replaced`), which is waited for as well. All of it is bounded.
+
+use std::time::Duration;
+
+use super::judge;
+use super::plan::SETTLE_MAX;
+use super::starting;
+use super::state::{Ended, Input, State};
+use super::sweeping::hear_late;
+use super::world::{Link, World};
+use crate::supervisor::Said;
+
+/// Waiting for the arbiter's word.
+#[derive(Debug, Clone)]
+pub(super) struct Settling {
+    ended: Ended,
+    barrier: Barrier,
+    pub(super) until: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Barrier {
+    First,
+    Second,
+    Passed,
+}
+
+impl Settling {
+    pub(super) fn enter(ended: Ended, world: &mut World) -> State {
+        let until = world.now + SETTLE_MAX;
+        match world.link {
+            Link::Up => {
+                world.say(Said::Barrier);
+                State::Settling(Settling { ended, barrier: Barrier::First, until })
+            }
+            Link::Down => Settling { ended, barrier: Barrier::Passed, until }.settle(world),
+        }
+    }
+
+    pub(super) fn on(self, input: Input, world: &mut World) -> State {
+        match input {
+            Input::BarrierPassed => self.passed(world),
+            Input::Linked => {
+                world.say(Said::Barrier);
+                State::Settling(Settling { barrier: Barrier::First, ..self })
+            }
+            Input::Heard(heard) => {
+                let ended = hear_late(self.ended, heard, world);
+                Settling { ended, ..self }.settle(world)
+            }
+            Input::Asked(asked) => {
+                let cause = starting::cause(asked, world);
+                judge::next(Ended { cause, ..self.ended }, world)
+            }
+            Input::Verdict(_)
+            | Input::Spawned { .. }
+            | Input::SpawnFailed(_)
+            | Input::Exited { .. }
+            | Input::LeftoversGone => State::Settling(self),
+        }
+    }
+
+    pub(super) fn due(self, world: &mut World) -> State {
+        judge::next(self.ended, world)
+    }
+
+    fn passed(self, world: &mut World) -> State {
+        match self.barrier {
+            Barrier::First => {
+                world.say(Said::Barrier);
+                State::Settling(Settling { barrier: Barrier::Second, ..self })
+            }
+            Barrier::Second | Barrier::Passed => Settling { barrier: Barrier::Passed, ..self }.settle(world),
+        }
+    }
+
+    fn settle(self, world: &mut World) -> State {
+        match self.barrier {
+            Barrier::Passed if !world.addresses.is_unsettled() => judge::next(self.ended, world),
+            Barrier::First | Barrier::Second | Barrier::Passed => State::Settling(self),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The server is being ended: it drains, gets TERM, gets KILL. Each further signal to the
+//! supervisor brings the next of these at once.
+//!
+//! The arbiter keeps the same deadlines; ours hold also when there is none.
+
+use std::time::Duration;
+
+use super::event::Asked;
+use super::hear::Heard;
+use super::state::{Cause, Ended, Input, Server, State};
+use super::sweeping::Sweeping;
+use super::world::World;
+use super::{GroupSignal, Said, starting};
+use crate::operator::Report;
+
+/// The server is to end.
+#[derive(Debug, Clone)]
+pub(super) struct Stopping {
+    server: Server,
+    cause: Cause,
+    stage: Stage,
+}
+
+/// How hard it was asked.
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    /// `stop` was said.
+    Draining { term_at: Duration },
+    /// TERM was sent.
+    Terminating { kill_at: Duration },
+    /// KILL was sent: the kernel will say when it is over.
+    Killed,
+}
+
+impl Stopping {
+    /// The supervisor was asked to stop. A server that has nothing to drain gets TERM now.
+    pub(super) fn stop(server: Server, asked: Asked, world: &mut World) -> State {
+        world.say(Said::Stop);
+        let cause = Cause::Stop(asked);
+        if !world.addresses.is_anything_to_drain() {
+            return Stopping::terminate(server, cause, world);
+        }
+        let drain = world.plan.drain_timeout;
+        world.report(Report::Stopping { pid: server.pid, signal: asked, drain });
+        State::Stopping(Stopping { server, cause, stage: Stage::Draining { term_at: world.now + drain } })
+    }
+
+    /// TERM now.
+    pub(super) fn terminate(server: Server, cause: Cause, world: &mut World) -> State {
+        let kill_after = world.plan.kill_timeout;
+        world.signal(GroupSignal::Term);
+        world.report(Report::Terminated { pid: server.pid, kill_after });
+        State::Stopping(Stopping {
+            server,
+            cause,
+            stage: Stage::Terminating { kill_at: world.now + kill_after },
+        })
+    }
+
+    pub(super) fn on(self, input: Input, world: &mut World) -> State {
+        match input {
+            Input::Linked => {
+                match self.stage {
+                    Stage::Draining { .. } => world.say(Said::Stop),
+                    Stage::Terminating { .. } | Stage::Killed => {}
+                }
+                State::Stopping(self)
+            }
+            Input::Heard(Heard::OwnDrain(until)) => self.extended(until),
+            Input::Exited { exit, leftovers } => {
+                let ended = Ended { server: self.server, exit, cause: self.cause, up_for: Duration::ZERO };
+                Sweeping::enter(ended, leftovers, world)
+            }
+            Input::Asked(asked) => {
+                let cause = starting::cause(asked, world);
+                Stopping { cause, ..self }.harder(world)
+            }
+            Input::Heard(Heard::News | Heard::Up | Heard::Done | Heard::SaidFail(_))
+            | Input::Verdict(_)
+            | Input::BarrierPassed
+            | Input::Spawned { .. }
+            | Input::SpawnFailed(_)
+            | Input::LeftoversGone => State::Stopping(self),
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        match self.stage {
+            Stage::Draining { term_at } => Some(term_at),
+            Stage::Terminating { kill_at } => Some(kill_at),
+            Stage::Killed => None,
+        }
+    }
+
+    pub(super) fn due(self, world: &mut World) -> State {
+        self.harder(world)
+    }
+
+    fn harder(self, world: &mut World) -> State {
+        match self.stage {
+            Stage::Draining { .. } => Stopping::terminate(self.server, self.cause, world),
+            Stage::Terminating { .. } | Stage::Killed => {
+                world.signal(GroupSignal::Kill);
+                world.report(Report::Killed { pid: self.server.pid });
+                State::Stopping(Stopping { stage: Stage::Killed, ..self })
+            }
+        }
+    }
+
+    /// The arbiter gave it more time.
+    fn extended(self, until: Duration) -> State {
+        let stage = match self.stage {
+            Stage::Draining { term_at } => Stage::Draining { term_at: term_at.max(until) },
+            stage @ (Stage::Terminating { .. } | Stage::Killed) => stage,
+        };
+        State::Stopping(Stopping { stage, ..self })
+    }
+}

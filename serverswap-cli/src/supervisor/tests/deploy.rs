@@ -1,0 +1,263 @@
+//! `serverswap`: it leaves when the new server is up and every replaced one has exited.
+
+use super::*;
+
+#[test]
+fn the_server_is_started_before_there_is_a_connection() {
+    Run::unlinked(Form::Leave, Restart::Never).did(&["spawn"]);
+}
+
+#[test]
+fn a_deploy_ends_when_the_arbiter_says_that_it_is_done() {
+    Run::leave()
+        .up(":8080")
+        .did(&["say closed :8080"])
+        .whole(EventKind::Done)
+        .did(&["exit 0 every_replaced_server_exited"]);
+}
+
+#[test]
+fn done_without_up_before_it_is_an_end_too() {
+    Run::leave()
+        .told(EventKind::Serving, ":8080")
+        .whole(EventKind::Done)
+        .did(&["exit 0 every_replaced_server_exited"]);
+}
+
+#[test]
+fn a_claim_that_failed_beside_one_that_serves_is_in_the_exit_status() {
+    Run::leave()
+        .told(EventKind::Serving, ":8080")
+        .told(EventKind::Failed, ":8081")
+        .whole(EventKind::Up)
+        .whole(EventKind::Done)
+        .did(&["exit 123 claim_failed"]);
+}
+
+#[test]
+fn nothing_happens_after_the_end() {
+    Run::leave().whole(EventKind::Done).forget().exited(1).signal(Signal::Terminate).at(99_000).did(&[]);
+}
+
+#[test]
+fn a_server_that_exits_before_it_is_up_is_the_end_and_its_status_is_ours() {
+    Run::leave().exited(3).did(&["say ping"]).settled().did(&["say ping", "exit 3 exited_before_up"]);
+}
+
+#[test]
+fn a_server_that_ends_well_before_it_is_up_has_failed_all_the_same() {
+    Run::leave().exited(0).settled().did(&["say ping", "say ping", "exit 122 exited_before_up"]);
+}
+
+#[test]
+fn a_server_that_a_signal_killed_is_reported_as_shells_do() {
+    Run::leave().killed_by(11).settled().did(&["say ping", "say ping", "exit 139 exited_before_up"]);
+}
+
+#[test]
+fn a_status_that_has_a_meaning_of_ours_is_not_passed_on() {
+    Run::leave().exited(124).settled().did(&["say ping", "say ping", "exit 119 exited_before_up"]);
+}
+
+#[test]
+fn without_a_connection_an_early_exit_is_the_end_at_once() {
+    Run::unlinked(Form::Leave, Restart::Never)
+        .spawned(PID)
+        .exited(3)
+        .did(&["spawn", "exit 3 exited_before_up"]);
+}
+
+#[test]
+fn a_command_that_cannot_be_started_is_the_end() {
+    Run::unlinked(Form::Leave, Restart::Never)
+        .on(Event::SpawnFailed(not_found()))
+        .did(&["spawn", "exit 127 not_found"]);
+}
+
+#[test]
+fn the_arbiter_is_asked_before_a_late_server_is_ended() {
+    Run::leave()
+        .at(59_999)
+        .did(&[])
+        .at(60_000)
+        .did(&["say timedOut"])
+        .verdict(DecidedVerdict::End)
+        .did(&["TERM"])
+        .killed_by(15)
+        .settled()
+        .did(&["say ping", "say ping", "exit 124 ready_timeout"]);
+}
+
+#[test]
+fn a_late_server_that_ignores_term_is_killed_after_the_kill_timeout() {
+    Run::leave()
+        .at(60_000)
+        .verdict(DecidedVerdict::End)
+        .forget()
+        .at(64_999)
+        .did(&[])
+        .at(65_000)
+        .did(&["KILL"]);
+}
+
+#[test]
+fn a_late_server_that_serves_is_kept_and_the_status_says_that_it_is_late() {
+    Run::leave()
+        .takes(":8080")
+        .older_drains(4100, ":8080", 3)
+        .at(60_000)
+        .forget()
+        .verdict(DecidedVerdict::Keep)
+        .did(&[])
+        .older_gone(4100)
+        .did(&["exit 124 ready_timeout_server_kept"]);
+}
+
+#[test]
+fn a_late_server_that_comes_up_after_all_is_an_ordinary_deploy() {
+    Run::leave()
+        .takes(":8080")
+        .older_drains(4100, ":8080", 3)
+        .at(60_000)
+        .verdict(DecidedVerdict::Keep)
+        .forget()
+        .whole(EventKind::Up)
+        .older_gone(4100)
+        .whole(EventKind::Done)
+        .did(&["exit 0 every_replaced_server_exited"]);
+}
+
+#[test]
+fn up_in_the_turn_of_the_deadline_goes_before_it() {
+    Run::leave().takes(":8080").forget().clock(60_000).whole(EventKind::Up).did(&[]);
+}
+
+#[test]
+fn up_while_the_arbiter_is_asked_makes_the_answer_void() {
+    Run::leave()
+        .at(60_000)
+        .takes(":8080")
+        .whole(EventKind::Up)
+        .forget()
+        .verdict(DecidedVerdict::Keep)
+        .did(&[]);
+}
+
+#[test]
+fn a_server_that_says_fail_is_ended() {
+    Run::leave()
+        .said_fail("no database")
+        .did(&["say timedOut"])
+        .verdict(DecidedVerdict::End)
+        .killed_by(15)
+        .settled()
+        .did(&["TERM", "say ping", "say ping", "exit 121 server_said_fail"]);
+}
+
+#[test]
+fn a_server_that_says_fail_and_exits_at_once_has_said_fail() {
+    Run::leave().exited(1).said_fail("no database").settled().did(&[
+        "say ping",
+        "say ping",
+        "exit 121 server_said_fail",
+    ]);
+}
+
+#[test]
+fn a_server_that_says_fail_and_serves_goes_on() {
+    Run::leave()
+        .takes(":8080")
+        .forget()
+        .said_fail("half of me")
+        .verdict(DecidedVerdict::Keep)
+        .did(&["say timedOut", "exit 121 server_said_fail"]);
+}
+
+#[test]
+fn a_server_that_lost_every_claim_is_ended() {
+    Run::leave()
+        .told(EventKind::Claimed, ":8080")
+        .told(EventKind::Superseded, ":8080")
+        .verdict(DecidedVerdict::End)
+        .killed_by(15)
+        .settled()
+        .did(&["say timedOut", "TERM", "say ping", "say ping", "exit 120 newer_generation_claims"]);
+}
+
+#[test]
+fn a_server_that_lost_one_of_its_claims_goes_on_with_the_others() {
+    Run::leave()
+        .told(EventKind::Claimed, ":8080")
+        .told(EventKind::Claimed, ":8081")
+        .told(EventKind::Superseded, ":8080")
+        .did(&[]);
+}
+
+#[test]
+fn a_server_that_exits_because_it_lost_was_superseded() {
+    Run::leave().exited(1).told(EventKind::Superseded, ":8080").settled().did(&[
+        "say ping",
+        "say ping",
+        "exit 120 newer_generation_claims",
+    ]);
+}
+
+#[test]
+fn an_address_that_was_granted_and_is_served_by_a_newer_one_counts_as_lost() {
+    Run::leave().told(EventKind::Granted, ":8080").told(EventKind::Replaced, ":8080").did(&["say timedOut"]);
+}
+
+#[test]
+fn a_server_that_crashes_while_older_ones_drain_is_an_error() {
+    Run::leave()
+        .up(":8080")
+        .older_drains(4100, ":8080", 3)
+        .forget()
+        .killed_by(11)
+        .settled()
+        .told(EventKind::Vacant, ":8080")
+        .did(&["say ping", "say ping", "exit 139 exited"]);
+}
+
+#[test]
+fn a_server_that_is_replaced_while_older_ones_drain_is_no_error() {
+    Run::leave().up(":8080").forget().told(EventKind::Replaced, ":8080").exited(1).settled().did(&[
+        "say ping",
+        "say ping",
+        "exit 0 newer_generation_serves",
+    ]);
+}
+
+#[test]
+fn what_the_server_left_behind_is_ended_before_the_end() {
+    Run::leave()
+        .on(Event::ServerExited { exit: ServerExit::Status(1), leftovers: Leftovers::Alive })
+        .did(&["TERM"])
+        .at(5_000)
+        .did(&["KILL"])
+        .on(Event::LeftoversGone)
+        .settled()
+        .did(&["say ping", "say ping", "exit 1 exited_before_up"]);
+}
+
+#[test]
+fn the_progress_of_a_swap_reads_well() {
+    Run::unlinked(Form::Leave, Restart::Never)
+        .spawned(PID)
+        .clock(312)
+        .told(EventKind::Granted, ":8080")
+        .clock(331)
+        .told(EventKind::Serving, ":8080")
+        .older_drains(4100, ":8080", 3)
+        .older_drains(4100, ":8080", 1)
+        .older_gone(4100)
+        .older_gone(4100)
+        .reported(&[
+            "started node server.js (pid 4242)",
+            ":8080 ready after 312 ms; granted",
+            ":8080 now served by pid 4242",
+            "pid 4100 drains :8080 (3 connections, 28 s left)",
+            "pid 4100 drains :8080 (1 connection, 28 s left)",
+            "pid 4100 has exited",
+        ]);
+}

@@ -1,0 +1,77 @@
+//! The connection to the arbiter: nothing ends because it does.
+
+use super::*;
+
+#[test]
+fn a_lost_connection_does_nothing_to_a_server() {
+    for run in [Run::leave(), Run::stay(), Run::leave().up(":8080"), Run::stay().up(":8080")] {
+        run.forget().on(Event::LinkLost).did(&[]);
+    }
+}
+
+#[test]
+fn what_is_said_again_is_not_reported_again() {
+    Run::stay()
+        .up(":8080")
+        .on(Event::LinkLost)
+        .linked()
+        .forget()
+        .told(EventKind::Serving, ":8080")
+        .whole(EventKind::Up)
+        .reported(&[]);
+}
+
+#[test]
+fn a_late_server_waits_for_a_connection_before_anybody_ends_it() {
+    Run::unlinked(Form::Leave, Restart::Never)
+        .spawned(PID)
+        .forget()
+        .at(600_000)
+        .did(&[])
+        .linked()
+        .did(&["say timedOut"]);
+}
+
+#[test]
+fn a_question_that_the_old_arbiter_did_not_answer_is_asked_again() {
+    Run::leave().at(60_000).forget().on(Event::LinkLost).linked().did(&["say timedOut"]);
+}
+
+#[test]
+fn a_new_arbiter_is_asked_for_its_barriers_again() {
+    Run::leave().exited(1).on(Event::LinkLost).forget().linked().settled().did(&[
+        "say ping",
+        "say ping",
+        "exit 1 exited_before_up",
+    ]);
+}
+
+#[test]
+fn an_arbiter_that_says_nothing_does_not_hold_the_end_up_for_ever() {
+    Run::stay().up(":8080").forget().exited(1).at(1_999).did(&["say ping"]).at(2_000).did(&["exit 1 exited"]);
+}
+
+#[test]
+fn the_hello_names_what_the_generation_owns() {
+    let run = Run::stay()
+        .up(":8080")
+        .takes("mailer")
+        .told(EventKind::Busy, "mailer")
+        .told(EventKind::Claimed, ":9090");
+    let holding: Vec<(String, bool)> =
+        run.supervisor.holding().into_iter().map(|held| (held.address.to_string(), held.serving)).collect();
+    assert_eq!(holding, [(":8080".to_owned(), true), ("mailer".to_owned(), false)]);
+}
+
+#[test]
+fn a_drain_that_ended_while_nobody_was_the_arbiter_holds_nothing_up() {
+    Run::leave()
+        .takes(":8080")
+        .older_drains(4100, ":8080", 3)
+        .on(Event::LinkLost)
+        .linked()
+        .at(60_000)
+        .forget()
+        .verdict(DecidedVerdict::Keep)
+        .did(&["exit 124 ready_timeout_server_kept"]);
+}

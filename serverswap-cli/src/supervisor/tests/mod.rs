@@ -1,0 +1,226 @@
+//! Each test is a list of events and the actions that come out; no process is started and
+//! no time passes but by `at`.
+
+mod deploy;
+mod link;
+mod restart;
+mod signals;
+mod swap;
+
+use std::time::Duration;
+
+use serverswap::protocol::message::{self, Code, DecidedVerdict, EventKind, Form};
+use serverswap::protocol::{Address, Generation};
+
+use super::*;
+use crate::spawn::SpawnFailure;
+
+const OURS: Generation = Generation { start: 2_000, pid: 77 };
+const OLDER: Generation = Generation { start: 1_000, pid: 66 };
+const PID: u32 = 4242;
+
+/// A supervisor and everything that it did, as text.
+struct Run {
+    supervisor: Supervisor,
+    now: Duration,
+    done: Vec<String>,
+    reports: Vec<String>,
+}
+
+impl Run {
+    fn leave() -> Run {
+        Run::with(Form::Leave, Restart::Never)
+    }
+
+    fn stay() -> Run {
+        Run::with(Form::Stay, Restart::Never)
+    }
+
+    /// A run whose server was started, and that has a connection; what it did is forgotten.
+    fn with(form: Form, restart: Restart) -> Run {
+        Run::unlinked(form, restart).linked().spawned(PID).forget()
+    }
+
+    fn unlinked(form: Form, restart: Restart) -> Run {
+        let plan = Plan {
+            command: "node server.js".to_owned(),
+            form,
+            restart,
+            ready_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(30),
+            kill_timeout: Duration::from_secs(5),
+            generation: OURS,
+        };
+        let mut actions = Vec::new();
+        let supervisor = Supervisor::new(plan, Duration::ZERO, &mut actions);
+        let mut run = Run { supervisor, now: Duration::ZERO, done: Vec::new(), reports: Vec::new() };
+        run.note(actions);
+        run
+    }
+
+    fn on(mut self, event: Event) -> Run {
+        let mut actions = Vec::new();
+        self.supervisor.handle(event, self.now, &mut actions);
+        self.note(actions);
+        self
+    }
+
+    fn note(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Report(report) => self.reports.push(report.text()),
+                Action::Spawn => self.done.push("spawn".to_owned()),
+                Action::Send(Said::TimedOut) => self.done.push("say timedOut".to_owned()),
+                Action::Send(Said::Closed { address }) => self.done.push(format!("say closed {address}")),
+                Action::Send(Said::Stop) => self.done.push("say stop".to_owned()),
+                Action::Send(Said::Barrier) => self.done.push("say ping".to_owned()),
+                Action::Keep { address } => self.done.push(format!("keep {address}")),
+                Action::Close { address } => self.done.push(format!("close {address}")),
+                Action::SignalGroup(GroupSignal::Term) => self.done.push("TERM".to_owned()),
+                Action::SignalGroup(GroupSignal::Kill) => self.done.push("KILL".to_owned()),
+                Action::Exit(outcome) => {
+                    self.done.push(format!("exit {} {}", outcome.status(), outcome.reason()));
+                }
+            }
+        }
+    }
+
+    fn linked(self) -> Run {
+        self.on(Event::Linked)
+    }
+
+    fn spawned(self, pid: u32) -> Run {
+        self.on(Event::Spawned { pid })
+    }
+
+    /// An event of our own generation about an address.
+    fn told(self, what: EventKind, address: &str) -> Run {
+        self.on(Event::FromArbiter(about(what, address), Attached::Nothing))
+    }
+
+    /// `serving`, with the listener for a supervisor that stays.
+    fn serving(self, address: &str) -> Run {
+        let event = about(EventKind::Serving, address);
+        self.on(Event::FromArbiter(event, Attached::Listener))
+    }
+
+    /// An event about the whole of our generation.
+    fn whole(self, what: EventKind) -> Run {
+        self.on(Event::FromArbiter(event(what, OURS), Attached::Nothing))
+    }
+
+    fn said_fail(self, reason: &str) -> Run {
+        let failed = message::Event {
+            code: Some(Code::Internal),
+            message: Some(reason.to_owned()),
+            ..event(EventKind::Failed, OURS)
+        };
+        self.on(Event::FromArbiter(failed, Attached::Nothing))
+    }
+
+    /// An older server drains.
+    fn older_drains(self, pid: u32, address: &str, connections: u64) -> Run {
+        let draining = message::Event {
+            pid: Some(pid),
+            address: Some(parse(address)),
+            connections: Some(connections),
+            remaining_ms: Some(28_000),
+            ..event(EventKind::Draining, OLDER)
+        };
+        self.on(Event::FromArbiter(draining, Attached::Nothing))
+    }
+
+    /// An older server has exited.
+    fn older_gone(self, pid: u32) -> Run {
+        let gone = message::Event { pid: Some(pid), ..event(EventKind::Gone, OLDER) };
+        self.on(Event::FromArbiter(gone, Attached::Nothing))
+    }
+
+    /// Our server claims, is granted and serves an address.
+    fn takes(self, address: &str) -> Run {
+        self.told(EventKind::Claimed, address).told(EventKind::Granted, address).serving(address)
+    }
+
+    /// The same, and it is all.
+    fn up(self, address: &str) -> Run {
+        self.takes(address).whole(EventKind::Up)
+    }
+
+    fn verdict(self, verdict: DecidedVerdict) -> Run {
+        self.on(Event::Verdict(verdict))
+    }
+
+    /// The server has exited, and nothing of its group is left.
+    fn exited(self, status: u8) -> Run {
+        self.on(Event::ServerExited { exit: ServerExit::Status(status), leftovers: Leftovers::None })
+    }
+
+    fn killed_by(self, signal: i32) -> Run {
+        self.on(Event::ServerExited { exit: ServerExit::Signal(signal), leftovers: Leftovers::None })
+    }
+
+    /// Both barriers are answered: the arbiter has nothing more to say of the server.
+    fn settled(self) -> Run {
+        self.on(Event::BarrierPassed).on(Event::BarrierPassed)
+    }
+
+    fn signal(self, signal: Signal) -> Run {
+        self.on(Event::Signal(signal))
+    }
+
+    /// Time passes; nothing else.
+    fn at(mut self, millis: u64) -> Run {
+        self.now = Duration::from_millis(millis);
+        self.on(Event::Tick)
+    }
+
+    /// Time passes, without a turn.
+    fn clock(mut self, millis: u64) -> Run {
+        self.now = Duration::from_millis(millis);
+        self
+    }
+
+    /// What was done until now is another test's business.
+    fn forget(mut self) -> Run {
+        self.done.clear();
+        self.reports.clear();
+        self
+    }
+
+    #[track_caller]
+    fn did(self, expected: &[&str]) -> Run {
+        assert_eq!(self.done, expected);
+        self.forget()
+    }
+
+    #[track_caller]
+    fn reported(self, expected: &[&str]) {
+        assert_eq!(self.reports, expected);
+    }
+}
+
+fn parse(address: &str) -> Address {
+    address.parse().expect("tests use valid addresses")
+}
+
+fn about(what: EventKind, address: &str) -> message::Event {
+    message::Event { address: Some(parse(address)), pid: Some(PID), ..event(what, OURS) }
+}
+
+fn event(what: EventKind, generation: Generation) -> message::Event {
+    message::Event {
+        what,
+        generation,
+        address: None,
+        pid: None,
+        connections: None,
+        remaining_ms: None,
+        code: None,
+        message: None,
+        fds: Vec::new(),
+    }
+}
+
+fn not_found() -> SpawnFailure {
+    SpawnFailure::NotFound { program: "nodee".to_owned() }
+}

@@ -1,0 +1,172 @@
+//! TERM, INT and HUP to the supervisor.
+
+use super::*;
+
+#[test]
+fn a_signal_before_it_is_up_ends_the_new_server_if_it_serves_nothing() {
+    Run::leave()
+        .signal(Signal::Interrupt)
+        .did(&["say timedOut"])
+        .verdict(DecidedVerdict::End)
+        .did(&["TERM"])
+        .killed_by(15)
+        .settled()
+        .did(&["say ping", "say ping", "exit 130 signal"]);
+}
+
+#[test]
+fn a_signal_before_it_is_up_leaves_a_server_that_serves() {
+    Run::leave()
+        .takes(":8080")
+        .forget()
+        .signal(Signal::Terminate)
+        .verdict(DecidedVerdict::Keep)
+        .did(&["say timedOut", "exit 143 signal_server_kept"]);
+}
+
+#[test]
+fn a_second_signal_before_it_is_up_does_not_wait_for_the_arbiter() {
+    Run::leave().signal(Signal::Interrupt).signal(Signal::Interrupt).did(&["say timedOut", "TERM"]);
+}
+
+#[test]
+fn without_a_connection_a_signal_waits_a_moment_for_one() {
+    Run::unlinked(Form::Leave, Restart::Never)
+        .spawned(PID)
+        .signal(Signal::Interrupt)
+        .at(999)
+        .did(&["spawn"])
+        .at(1_000)
+        .did(&["TERM"]);
+}
+
+#[test]
+fn a_signal_after_it_is_up_leaves_at_once_and_the_server_lives_on() {
+    Run::leave()
+        .up(":8080")
+        .older_drains(4100, ":8080", 3)
+        .forget()
+        .signal(Signal::Terminate)
+        .did(&["exit 0 signal"]);
+}
+
+#[test]
+fn a_signal_while_the_server_is_being_started_ends_it_as_soon_as_it_runs() {
+    Run::unlinked(Form::Leave, Restart::Never)
+        .signal(Signal::Terminate)
+        .did(&["spawn"])
+        .spawned(PID)
+        .did(&["TERM"])
+        .killed_by(15)
+        .did(&["exit 143 signal"]);
+}
+
+#[test]
+fn a_supervisor_that_stays_takes_its_server_down_and_ends_well() {
+    Run::stay()
+        .up(":8080")
+        .forget()
+        .signal(Signal::Terminate)
+        .did(&["say stop"])
+        .exited(0)
+        .settled()
+        .told(EventKind::Vacant, ":8080")
+        .did(&["say ping", "say ping", "exit 0 signal"]);
+}
+
+#[test]
+fn a_server_that_does_not_drain_in_time_gets_term_and_then_kill() {
+    Run::stay()
+        .up(":8080")
+        .forget()
+        .signal(Signal::Terminate)
+        .at(29_999)
+        .did(&["say stop"])
+        .at(30_000)
+        .did(&["TERM"])
+        .at(35_000)
+        .did(&["KILL"]);
+}
+
+#[test]
+fn each_further_signal_brings_the_next_step_at_once() {
+    Run::stay()
+        .up(":8080")
+        .forget()
+        .signal(Signal::Terminate)
+        .signal(Signal::Interrupt)
+        .signal(Signal::Terminate)
+        .did(&["say stop", "TERM", "KILL"]);
+}
+
+#[test]
+fn a_server_that_holds_nothing_gets_term_at_once() {
+    Run::stay().signal(Signal::Terminate).did(&["say stop", "TERM"]).exited(0).settled().did(&[
+        "say ping",
+        "say ping",
+        "exit 0 signal",
+    ]);
+}
+
+#[test]
+fn a_server_that_still_finishes_what_it_had_is_given_its_drain() {
+    Run::stay()
+        .up(":8080")
+        .told(EventKind::Replaced, ":8080")
+        .forget()
+        .signal(Signal::Terminate)
+        .did(&["say stop"]);
+}
+
+#[test]
+fn more_time_from_the_arbiter_moves_the_deadline() {
+    let more = message::Event { remaining_ms: Some(50_000), ..event(EventKind::Draining, OURS) };
+    Run::stay()
+        .up(":8080")
+        .forget()
+        .signal(Signal::Terminate)
+        .on(Event::FromArbiter(more, Attached::Nothing))
+        .at(49_999)
+        .did(&["say stop"])
+        .at(50_000)
+        .did(&["TERM"]);
+}
+
+#[test]
+fn stop_is_said_again_to_a_new_arbiter() {
+    Run::stay()
+        .up(":8080")
+        .on(Event::LinkLost)
+        .forget()
+        .signal(Signal::Terminate)
+        .did(&[])
+        .linked()
+        .did(&["say stop"]);
+}
+
+#[test]
+fn a_signal_while_no_server_runs_is_the_end_at_once() {
+    Run::with(Form::Stay, Restart::Always)
+        .up(":8080")
+        .exited(1)
+        .settled()
+        .told(EventKind::Vacant, ":8080")
+        .forget()
+        .signal(Signal::Terminate)
+        .did(&["exit 0 signal"]);
+}
+
+#[test]
+fn a_signal_while_leftovers_are_ended_kills_them_at_once() {
+    Run::stay()
+        .on(Event::ServerExited { exit: ServerExit::Status(1), leftovers: Leftovers::Alive })
+        .signal(Signal::Terminate)
+        .did(&["TERM", "KILL"]);
+}
+
+#[test]
+fn hangup_is_ignored_and_said() {
+    let run = Run::leave().signal(Signal::Hangup);
+    assert_eq!(run.done, [""; 0]);
+    run.reported(&["HUP is ignored; run the command again to deploy"]);
+}

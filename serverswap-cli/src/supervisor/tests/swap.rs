@@ -1,0 +1,179 @@
+//! Duplicates of listeners, and addresses that go to a newer generation.
+
+use super::*;
+
+#[test]
+fn a_supervisor_that_stays_keeps_the_listener() {
+    Run::stay().takes(":8080").did(&["keep :8080"]);
+}
+
+#[test]
+fn a_supervisor_that_leaves_does_not_and_says_so() {
+    Run::leave().takes(":8080").did(&["say closed :8080"]);
+}
+
+#[test]
+fn a_replaced_address_is_closed_and_answered() {
+    Run::stay()
+        .up(":8080")
+        .forget()
+        .told(EventKind::Replaced, ":8080")
+        .did(&["close :8080", "say closed :8080"]);
+}
+
+#[test]
+fn replaced_is_final_whatever_is_told_later() {
+    let run = Run::stay()
+        .up(":8080")
+        .told(EventKind::Replaced, ":8080")
+        .forget()
+        .told(EventKind::Vacant, ":8080")
+        .told(EventKind::Busy, ":8080")
+        .serving(":8080")
+        .did(&["say closed :8080"]);
+    assert_eq!(run.supervisor.holding(), []);
+}
+
+#[test]
+fn close_ends_the_duplicate_and_not_the_ownership() {
+    let run = Run::stay()
+        .up(":8080")
+        .forget()
+        .told(EventKind::Close, ":8080")
+        .did(&["close :8080", "say closed :8080"]);
+    assert_eq!(run.supervisor.holding().len(), 1);
+}
+
+#[test]
+fn close_is_answered_also_without_a_duplicate() {
+    Run::stay().told(EventKind::Close, ":8080").did(&["say closed :8080"]);
+}
+
+#[test]
+fn a_supervisor_that_stays_ends_well_when_its_server_was_replaced() {
+    Run::stay().up(":8080").told(EventKind::Replaced, ":8080").forget().exited(0).settled().did(&[
+        "say ping",
+        "say ping",
+        "exit 0 newer_generation_serves",
+    ]);
+}
+
+#[test]
+fn a_replaced_server_that_had_to_be_killed_is_no_failure() {
+    Run::stay().up(":8080").told(EventKind::Replaced, ":8080").forget().killed_by(9).settled().did(&[
+        "say ping",
+        "say ping",
+        "exit 0 newer_generation_serves",
+    ]);
+}
+
+#[test]
+fn a_server_without_a_handler_that_was_ended_for_a_newer_one_is_no_failure() {
+    Run::stay()
+        .up(":8080")
+        .forget()
+        .killed_by(15)
+        .settled()
+        .did(&["say ping", "say ping"])
+        .told(EventKind::Replaced, ":8080")
+        .did(&["close :8080", "say closed :8080", "exit 0 newer_generation_serves"]);
+}
+
+#[test]
+fn a_server_that_gave_an_address_up_leaves_its_supervisor_waiting() {
+    Run::stay()
+        .up("mailer")
+        .told(EventKind::Busy, "mailer")
+        .forget()
+        .exited(0)
+        .settled()
+        .did(&["say ping", "say ping"])
+        .told(EventKind::Replaced, "mailer")
+        .did(&["close mailer", "say closed mailer", "exit 0 newer_generation_serves"]);
+}
+
+#[test]
+fn the_address_is_taken_back_when_the_newer_one_fails() {
+    Run::stay()
+        .up("mailer")
+        .told(EventKind::Busy, "mailer")
+        .exited(0)
+        .settled()
+        .forget()
+        .told(EventKind::Vacant, "mailer")
+        .did(&["spawn"]);
+}
+
+#[test]
+fn it_is_taken_back_also_by_a_supervisor_that_leaves() {
+    Run::leave()
+        .up("mailer")
+        .told(EventKind::Busy, "mailer")
+        .exited(0)
+        .settled()
+        .forget()
+        .told(EventKind::Vacant, "mailer")
+        .did(&["spawn"]);
+}
+
+#[test]
+fn a_server_that_was_granted_and_let_go_before_it_served_is_owed_the_address_too() {
+    Run::stay()
+        .told(EventKind::Granted, "mailer")
+        .told(EventKind::Busy, "mailer")
+        .exited(0)
+        .settled()
+        .forget()
+        .told(EventKind::Vacant, "mailer")
+        .did(&["spawn"]);
+}
+
+#[test]
+fn a_newer_one_that_failed_before_our_server_exited_is_not_waited_for() {
+    Run::stay()
+        .up("mailer")
+        .told(EventKind::Busy, "mailer")
+        .told(EventKind::Vacant, "mailer")
+        .forget()
+        .exited(0)
+        .settled()
+        .did(&["say ping", "say ping", "spawn"]);
+}
+
+#[test]
+fn a_server_that_was_started_again_and_lost_is_no_end_for_its_supervisor() {
+    Run::with(Form::Stay, Restart::OnFailure)
+        .up(":8080")
+        .exited(1)
+        .settled()
+        .told(EventKind::Vacant, ":8080")
+        .at(100)
+        .spawned(4243)
+        .told(EventKind::Claimed, ":8080")
+        .forget()
+        .told(EventKind::Superseded, ":8080")
+        .told(EventKind::Busy, ":8080")
+        .verdict(DecidedVerdict::End)
+        .killed_by(15)
+        .settled()
+        .did(&["say timedOut", "TERM", "say ping", "say ping"])
+        .told(EventKind::Replaced, ":8080")
+        .did(&["close :8080", "say closed :8080", "exit 0 newer_generation_serves"]);
+}
+
+#[test]
+fn of_two_addresses_one_may_be_replaced_and_the_other_served_on() {
+    Run::stay().takes(":8080").up(":8081").told(EventKind::Replaced, ":8080").forget().at(999_000).did(&[]);
+}
+
+#[test]
+fn a_server_that_was_replaced_before_it_was_up_drains_on_after_the_ready_timeout() {
+    Run::stay().takes(":8080").told(EventKind::Replaced, ":8080").forget().at(60_000).did(&[]);
+}
+
+#[test]
+fn a_newer_server_that_drains_is_not_one_that_we_replaced() {
+    let newer = Generation { start: 3_000, pid: 88 };
+    let draining = message::Event { pid: Some(5000), ..event(EventKind::Draining, newer) };
+    Run::stay().on(Event::FromArbiter(draining, Attached::Nothing)).reported(&[]);
+}

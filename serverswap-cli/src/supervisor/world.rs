@@ -1,0 +1,102 @@
+//! What every state of the supervisor needs: the plan, what is known, and where actions go.
+
+use std::time::Duration;
+
+use super::addresses::Addresses;
+use super::backoff::Backoff;
+use super::older::Older;
+use super::{Action, GroupSignal, Plan, Said};
+use crate::operator::{Ending, Facts, Outcome, Reached, Report};
+
+/// Everything but the state.
+#[derive(Debug, Clone)]
+pub(super) struct World {
+    pub(super) plan: Plan,
+    pub(super) link: Link,
+    pub(super) addresses: Addresses,
+    pub(super) older: Older,
+    pub(super) backoff: Backoff,
+    /// How far the generation came.
+    pub(super) reached: Reached,
+    /// The last server.
+    pub(super) pid: Option<u32>,
+    /// When the present server was started.
+    pub(super) spawned_at: Duration,
+    /// When the command was started.
+    pub(super) began_at: Duration,
+    /// How often a server was started.
+    pub(super) starts: u32,
+    pub(super) now: Duration,
+    pub(super) out: Vec<Action>,
+}
+
+/// The connection to the arbiter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    Down,
+    Up,
+}
+
+impl World {
+    pub(super) fn new(plan: Plan, now: Duration) -> Self {
+        World {
+            plan,
+            link: Link::Down,
+            addresses: Addresses::default(),
+            older: Older::default(),
+            backoff: Backoff::default(),
+            reached: Reached::Nothing,
+            pid: None,
+            spawned_at: now,
+            began_at: now,
+            starts: 0,
+            now,
+            out: Vec::new(),
+        }
+    }
+
+    pub(super) fn report(&mut self, report: Report) {
+        self.out.push(Action::Report(report));
+    }
+
+    /// Sends if there is a connection; what is still true is said again when there is one.
+    pub(super) fn say(&mut self, said: Said) {
+        match self.link {
+            Link::Up => self.out.push(Action::Send(said)),
+            Link::Down => {}
+        }
+    }
+
+    pub(super) fn signal(&mut self, signal: GroupSignal) {
+        self.out.push(Action::SignalGroup(signal));
+    }
+
+    pub(super) fn exit(&mut self, ending: Ending) {
+        let facts = Facts {
+            command: self.plan.command.clone(),
+            generation: self.plan.generation,
+            pid: self.pid,
+            restarts: self.starts.saturating_sub(1),
+            reached: self.reached,
+            ready_timeout: self.plan.ready_timeout,
+            addresses: self.addresses.swaps(),
+            replaced: self.older.replaced(),
+            duration: self.now.saturating_sub(self.began_at),
+        };
+        self.out.push(Action::Exit(Box::new(Outcome { ending, facts })));
+    }
+
+    /// Since the start of the present server.
+    pub(super) fn since_spawn(&self) -> Duration {
+        self.now.saturating_sub(self.spawned_at)
+    }
+
+    /// Notes how far the generation came; it never comes less far.
+    pub(super) fn reach(&mut self, reached: Reached) {
+        self.reached = match (self.reached, reached) {
+            (Reached::Up, _) | (_, Reached::Up) => Reached::Up,
+            (Reached::Serving, _) | (_, Reached::Serving) => Reached::Serving,
+            (Reached::Nothing, Reached::Nothing) => Reached::Nothing,
+        };
+    }
+}

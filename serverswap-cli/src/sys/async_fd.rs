@@ -1,0 +1,30 @@
+//! Descriptors in tokio's event loop.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use serverswap::protocol::message::{FromArbiter, FromClient};
+use serverswap::sys::channel::Channel;
+use serverswap::sys::watch::DirectoryWatch;
+use tokio::io::unix::AsyncFd;
+
+use crate::driver::Poller;
+
+/// What owns one descriptor, opens it before it is registered, and closes it when it is
+/// dropped, not before.
+pub(crate) trait OneDescriptor: AsRawFd {}
+
+impl OneDescriptor for OwnedFd {}
+impl OneDescriptor for Channel<FromArbiter, FromClient> {}
+impl OneDescriptor for DirectoryWatch {}
+impl OneDescriptor for Poller {}
+
+/// Registers it for readiness.
+///
+/// # Errors
+/// What epoll_ctl(2) says.
+pub(crate) fn async_fd<T: OneDescriptor>(inner: T) -> io::Result<AsyncFd<T>> {
+    // SAFETY: by the contract of `OneDescriptor` the descriptor is open, is the same at
+    // every call, and stays open for as long as `inner` lives.
+    unsafe { AsyncFd::register(inner) }.map_err(io::Error::from)
+}

@@ -1,0 +1,32 @@
+//! The limit of open descriptors: raised for ourselves, given back to the server.
+//!
+//! The arbiter holds a descriptor for every inherited address and every connection, and
+//! one user may have only as many under way as this limit says (unix(7)); the server gets
+//! the limit that we were started with, because programs that use select(2) break above 1024.
+
+use std::io;
+use std::sync::OnceLock;
+
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+
+/// The soft and hard limit that this process was started with.
+static STARTED_WITH: OnceLock<(rlim_t, rlim_t)> = OnceLock::new();
+
+/// Raises the soft limit to the hard one. Without it fewer addresses fit, and nothing else
+/// is different, so a refusal is passed over.
+pub(crate) fn raise_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok()
+    {
+        let _ = STARTED_WITH.set((soft, hard));
+    }
+}
+
+/// In the child, between fork and exec: setrlimit(2) is async-signal-safe in practice (a
+/// bare system call), and the cell is only read.
+pub(super) fn restore_limit() -> io::Result<()> {
+    match STARTED_WITH.get() {
+        Some((soft, hard)) => Ok(setrlimit(Resource::RLIMIT_NOFILE, *soft, *hard)?),
+        None => Ok(()),
+    }
+}

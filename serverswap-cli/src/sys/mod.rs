@@ -1,0 +1,6 @@
+//! Every `unsafe` of the commands, behind safe functions. Nothing here decides.
+#![allow(unsafe_code)]
+
+pub(crate) mod async_fd;
+pub(crate) mod descriptors;
+pub(crate) mod session;

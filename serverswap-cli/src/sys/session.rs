@@ -1,0 +1,54 @@
+//! What a child does between fork and exec: a session of its own, signals as they are in a
+//! fresh process, and no descriptor but stdin, stdout and stderr.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// Every signal but the real-time ones (signal(7)).
+const ORDINARY_SIGNALS: std::ops::RangeInclusive<libc::c_int> = 1..=31;
+
+/// Makes the child of `command` the leader of a session and a process group, so that
+/// neither a closed terminal nor a Ctrl-C meant for us reaches it, gives it default signal
+/// dispositions and an empty signal mask, and leaves it the standard descriptors alone.
+pub(crate) fn own_session(command: &mut Command) {
+    // SAFETY: `prepare` runs in the child between fork and exec and calls async-signal-safe
+    // functions only (signal-safety(7)): it allocates nothing and takes no lock.
+    unsafe { command.pre_exec(prepare) };
+}
+
+fn prepare() -> io::Result<()> {
+    // SAFETY: setsid takes no arguments and touches no memory of ours.
+    if unsafe { libc::setsid() } == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    default_signals()?;
+    super::descriptors::restore_limit()?;
+    close_on_exec();
+    Ok(())
+}
+
+fn default_signals() -> io::Result<()> {
+    for signal in ORDINARY_SIGNALS {
+        if signal != libc::SIGKILL && signal != libc::SIGSTOP {
+            // SAFETY: SIG_DFL is a valid disposition for every signal but the two left out.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+    }
+    let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset initialises the set that sigprocmask reads; the old mask is not asked for.
+    let changed = unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut())
+    };
+    if changed == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Marks everything above stderr. The standard library's own pipe stays usable until exec.
+/// Kernels before 5.11 do not know it: there, everything of ours is close-on-exec anyway.
+fn close_on_exec() {
+    // SAFETY: the call changes descriptor flags only; its failure changes nothing.
+    unsafe {
+        libc::syscall(libc::SYS_close_range, 3 as libc::c_uint, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC)
+    };
+}

@@ -1,0 +1,135 @@
+//! Requests and their terminal replies: `id` rises for each sender, and every request is
+//! answered once, by a reply of its own kind or by `error`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{Side, Table, Violation};
+use crate::message::{Code, LISTENER};
+
+/// What was asked and what of it is still open.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(super) struct Requests {
+    asked: BTreeMap<(Side, u64), Request>,
+}
+
+/// One message with an `id`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Request {
+    kind: String,
+    /// The address that it is about.
+    pub(super) address: Option<String>,
+    /// Whether the reply carries a listener.
+    inherits: bool,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Stage {
+    Open,
+    Answered,
+}
+
+impl Requests {
+    /// Takes in a line's `id` and `re`.
+    pub(super) fn observe(&mut self, by: Side, line: &Map<String, Value>) -> Result<(), Violation> {
+        self.ask(by, line)?;
+        self.answer(by, line)
+    }
+
+    /// The request of the other side that a line of `by` is about.
+    pub(super) fn about(&self, by: Side, line: &Map<String, Value>) -> Option<(u64, &Request)> {
+        let re = number(line, "re")?;
+        self.asked.get(&(by.other(), re)).map(|request| (re, request))
+    }
+
+    /// The `id`s of `side` that still wait for their terminal reply.
+    pub(super) fn open(&self, side: Side) -> Vec<u64> {
+        let open = self.asked.iter().filter(|((by, _), request)| *by == side && request.stage == Stage::Open);
+        open.map(|((_, id), _)| *id).collect()
+    }
+
+    fn ask(&mut self, by: Side, line: &Map<String, Value>) -> Result<(), Violation> {
+        let Some(id) = number(line, "id") else {
+            return Ok(());
+        };
+        let newest = self.asked.range((by, 0)..=(by, u64::MAX)).next_back().map(|((_, id), _)| *id);
+        if newest.is_some_and(|newest| id <= newest) {
+            return Err(violation(
+                by,
+                &Code::IdReused,
+                format!("`id` {id} is not greater than the one before"),
+            ));
+        }
+        let request = Request {
+            kind: text(line, "type").unwrap_or_default().to_owned(),
+            address: text(line, "address").map(str::to_owned),
+            inherits: text(line, "socket") == Some("inherit"),
+            stage: Stage::Open,
+        };
+        self.asked.insert((by, id), request);
+        Ok(())
+    }
+
+    fn answer(&mut self, by: Side, line: &Map<String, Value>) -> Result<(), Violation> {
+        let Some(re) = number(line, "re") else {
+            return Ok(());
+        };
+        let kind = text(line, "type").unwrap_or_default();
+        let wrong = |message: String| Err(violation(by, &Code::OutOfOrder, message));
+        let Some(request) = self.asked.get_mut(&(by.other(), re)) else {
+            return wrong(format!("`{kind}` answers {re}, which was never asked"));
+        };
+        if kind == "progress" {
+            let drains = request.kind == "takedown";
+            return match request.stage {
+                Stage::Open => Ok(()),
+                Stage::Answered if drains => Ok(()),
+                Stage::Answered => wrong(format!("`progress` about {re}, which was answered")),
+            };
+        }
+        let table = Table::v1();
+        let is_reply = kind == "error" || table.replies.values().any(|reply| reply == kind);
+        if !is_reply {
+            return Ok(());
+        }
+        if request.stage == Stage::Answered {
+            return wrong(format!("`{kind}` answers {re} a second time"));
+        }
+        let expected = table.replies.get(&request.kind);
+        if kind != "error" && expected.is_some_and(|expected| expected != kind) {
+            return wrong(format!("`{kind}` answers `{}` {re}", request.kind));
+        }
+        if kind != "error" && text(line, "address").map(str::to_owned) != request.address {
+            return wrong(format!("`{kind}` answers {re} for another address"));
+        }
+        request.stage = Stage::Answered;
+        if kind == "granted" { request.check_listener(by, line) } else { Ok(()) }
+    }
+}
+
+impl Request {
+    fn check_listener(&self, by: Side, line: &Map<String, Value>) -> Result<(), Violation> {
+        let attached = line.get("fds").is_some_and(|fds| fds == &Value::from(vec![LISTENER]));
+        let nothing = line.get("fds").is_none_or(|fds| fds.as_array().is_some_and(Vec::is_empty));
+        if (self.inherits && attached) || (!self.inherits && nothing) {
+            return Ok(());
+        }
+        let message = "`granted` carries `listener` exactly when the address is inherited".to_owned();
+        Err(violation(by, &Code::DescriptorMismatch, message))
+    }
+}
+
+/// A violation with a code of version 1.
+pub(super) fn violation(by: Side, code: &Code, message: String) -> Violation {
+    Violation { by, code: code.to_string(), message }
+}
+
+pub(super) fn number(line: &Map<String, Value>, key: &str) -> Option<u64> {
+    line.get(key)?.as_u64()
+}
+
+pub(super) fn text<'a>(line: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    line.get(key)?.as_str()
+}

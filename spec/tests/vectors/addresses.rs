@@ -1,0 +1,41 @@
+//! Addresses: every spelling, its canonical text, and every rejection.
+
+use serde_json::{Value, json};
+use serverswap_protocol::Address;
+use serverswap_protocol::address::AddressProblem;
+
+use crate::committed::{Schemas, json as file};
+
+fn problem(problem: AddressProblem) -> &'static str {
+    match problem {
+        AddressProblem::Empty => "empty",
+        AddressProblem::Port => "port",
+        AddressProblem::Host => "host",
+        AddressProblem::UnixPath => "unixPath",
+        AddressProblem::Name => "name",
+    }
+}
+
+#[test]
+fn every_address_has_its_canonical_text_or_its_problem_and_the_patterns_say_what_they_can() {
+    let schemas = Schemas::of("client-to-arbiter");
+    let vectors = file("v1/vectors/addresses.json");
+    for case in vectors["cases"].as_array().expect("cases") {
+        let text = case["text"].as_str().expect("a text");
+        match text.parse::<Address>() {
+            Ok(address) => {
+                assert_eq!(json!(address.to_string()), case["canonical"], "{text:?}");
+                let again: Address = address.to_string().parse().expect("canonical texts are addresses");
+                assert_eq!(again, address, "{text:?}");
+            }
+            Err(error) => {
+                assert_eq!(case["canonical"], Value::Null, "{text:?}: {error}");
+                assert_eq!(case["problem"], problem(error.problem), "{text:?}");
+            }
+        }
+        let line = json!({"type": "serving", "address": text});
+        let accepted = case["canonical"].is_string();
+        assert_eq!(schemas.lenient.is_valid(&line) == accepted, case["pattern"] == true, "{text:?}: lenient");
+        assert_eq!(schemas.strict.is_valid(&line), case["strict"] == true, "{text:?}: strict");
+    }
+}
