@@ -9,6 +9,8 @@ const { scene } = require('./support/scene.cjs');
 const ANSWERED = { status: 200, connection: 'close', body: 'ok' };
 const KEPT = { status: 200, connection: 'keep-alive', body: 'ok' };
 
+const WORKER = require.resolve('./fixtures/cluster-worker.cjs');
+
 const SERVER = `
   const server = require('node:http').createServer((request, response) =>
     response.setHeader('Content-Length', 2).end('ok'));`;
@@ -197,7 +199,6 @@ test('a listener that is closed unused gives the address up and leaves no descri
   const { arbiter, program, socket, address } = await scene(t, `
     const open = () => require('node:fs').readdirSync('/proc/self/fd').length;
     (async () => {
-      const before = await serverswap.readyFor('warm up').catch(open);
       const listener = await serverswap.readyFor(ADDRESS, { inherit: true });
       const during = open();
       listener.close();
@@ -210,25 +211,16 @@ test('a listener that is closed unused gives the address up and leaves no descri
 });
 
 test('a cluster worker listens on the descriptor of its own claim', async (t) => {
-  const { arbiter, socket } = await serving(t, `
+  const { arbiter, program, socket } = await serving(t, `
     const cluster = require('node:cluster');
-    const server = require('node:http').createServer((request, response) =>
-      response.setHeader('Content-Length', 2).end('ok'));
-    if (cluster.isPrimary) {
-      cluster.setupPrimary({ exec: process.argv[0], args: process.execArgv, execArgv: [] });
-    }
-    if (cluster.isPrimary) {
-      const fs = require('node:fs');
-      const file = SOCKET + '.worker.cjs';
-      fs.writeFileSync(file, process.execArgv[process.execArgv.indexOf('-e') + 1]);
-      cluster.setupPrimary({ exec: file, execArgv: [] });
-      cluster.fork();
-      process.stdin.resume().once('end', () => process.exit());
-    } else {
-      serverswap.listen(server, ADDRESS);
-    }`);
+    cluster.setupPrimary({ exec: ${JSON.stringify(WORKER)}, args: [ADDRESS], execArgv: [] });
+    const worker = cluster.fork();
+    process.stdin.once('data', () => { worker.kill(); process.stdin.destroy(); });`);
   const client = await RawClient.connect(socket);
   assert.deepEqual(await client.ask('/'), KEPT);
+  program.tell('kill');
+  await arbiter.hears('ended');
+  assert.equal(await program.exit(), 0);
 });
 
 test('a handle that nobody keeps is not collected: its takedown is answered', async (t) => {

@@ -3,14 +3,15 @@
 
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serverswap_protocol::limits::HOLDING_PER_LINE_MAX;
 use serverswap_protocol::message::{
-    ClientInfo, FromArbiter, FromClient, Hello, Holding, OnTakedown, ReadyFor, Released, Role, ServerUp,
-    Serving, VERSION,
+    ClientInfo, FromArbiter, FromClient, Hello, Holding, HoldingMore, OnTakedown, ReadyFor, Released, Role,
+    ServerUp, Serving, VERSION,
 };
 use serverswap_protocol::{Address, SocketMode};
 
@@ -59,9 +60,11 @@ struct Server {
     mode: SocketMode,
     /// Claims under way, by their `id`.
     claims: HashMap<u64, Address>,
-    /// What is held, with its listener if it was inherited.
-    held: Vec<(Address, Option<OwnedFd>)>,
+    held: Vec<Held>,
 }
+
+/// An address that is held, with its listener if it was inherited.
+type Held = (Address, Option<OwnedFd>);
 
 /// Runs until every address was taken.
 ///
@@ -102,28 +105,27 @@ impl Server {
         let generation = variable("SERVERSWAP_GENERATION")?
             .parse()
             .map_err(|error| ServerError::Setup(format!("SERVERSWAP_GENERATION: {error}")))?;
-        let holding = self.held.iter().map(|(address, _)| Holding {
-            address: address.clone(),
-            serving: true,
-            on_takedown: true,
-        });
-        let attached =
-            self.held.iter().filter_map(|(address, fd)| Some((address.to_string(), fd.as_ref()?.as_fd())));
-        let (names, fds): (Vec<String>, Vec<_>) = attached.unzip();
+        let mut lines = self.held.chunks(HOLDING_PER_LINE_MAX).peekable();
+        let (holding, names, fds) = said(lines.next().unwrap_or_default());
         let hello = Hello {
             id: self.wire.id(),
             version: VERSION,
             client: ClientInfo { name: "serverswap-bench".into(), version: env!("CARGO_PKG_VERSION").into() },
             role: Role::Server,
             generation: Some(generation),
-            holding: holding.collect(),
+            holding,
             draining: Vec::new(),
-            more: false,
+            more: lines.peek().is_some(),
             form: None,
             timeouts: None,
             fds: names,
         };
         self.wire.send(&FromClient::Hello(hello), &fds)?;
+        while let Some(line) = lines.next() {
+            let (holding, names, fds) = said(line);
+            let more = lines.peek().is_some();
+            self.wire.send(&FromClient::Holding(HoldingMore { holding, more, fds: names }), &fds)?;
+        }
         loop {
             match self.wire.receive()?.message {
                 FromArbiter::Welcome(_) => return Ok(()),
@@ -219,6 +221,19 @@ impl Server {
             inotify::Reader::new(&watch, &mut buffer).next().map_err(failed)?;
         }
     }
+}
+
+/// What is held, as it is said after a reconnect: the list, the names of the listeners, the
+/// listeners.
+fn said(held: &[Held]) -> (Vec<Holding>, Vec<String>, Vec<BorrowedFd<'_>>) {
+    let holding = held.iter().map(|(address, _)| Holding {
+        address: address.clone(),
+        serving: true,
+        on_takedown: true,
+    });
+    let attached = held.iter().filter_map(|(address, fd)| Some((address.to_string(), fd.as_ref()?.as_fd())));
+    let (names, fds) = attached.unzip();
+    (holding.collect(), names, fds)
 }
 
 /// A server with a thousand listeners needs more than the usual thousand descriptors.

@@ -63,7 +63,7 @@ async fn a_server_that_is_killed_by_a_signal() -> Outcome {
 
 #[tokio::test]
 async fn a_server_that_is_not_up_in_time_is_ended_with_its_children() -> Outcome {
-    fails_with(124, "not up", |shop| {
+    fails_with(124, "claimed no address within 300 ms", |shop| {
         shop.world.deploy(["--ready-timeout", "300ms", "sh", "-c", "sleep 600 & wait"])
     })
     .await

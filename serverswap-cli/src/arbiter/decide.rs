@@ -14,7 +14,8 @@
 use std::collections::BTreeSet;
 
 use serverswap::protocol::message::{
-    Code, Error, Event as Told_, EventKind, FromArbiter, Granted, LISTENER, Progress, Takedown, TakedownReason,
+    Code, Error, Event as Told_, EventKind, FromArbiter, Granted, LISTENER, Progress, Takedown,
+    TakedownReason,
 };
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
@@ -42,8 +43,10 @@ impl Arbiter {
 
     fn supersede(&mut self, address: &Address, turn: &mut Turn) {
         let slot = self.slot(address);
-        let bar =
-            [slot.top(), slot.newest_granted(), slot.newest_owner(), slot.newest_claim()].into_iter().flatten().max();
+        let bar = [slot.top(), slot.newest_granted(), slot.newest_owner(), slot.newest_claim()]
+            .into_iter()
+            .flatten()
+            .max();
         let Some(bar) = bar else {
             return;
         };
@@ -58,9 +61,8 @@ impl Arbiter {
         let Some(newest) = slot.newest_claim() else {
             return;
         };
-        let claims = |mode| {
-            slot.processes(move |party| party.claim().is_some_and(|claim| claim.socket == mode))
-        };
+        let claims =
+            |mode| slot.processes(move |party| party.claim().is_some_and(|claim| claim.socket == mode));
         let (inherit, bind) = (claims(SocketMode::Inherit), claims(SocketMode::Bind));
         if !inherit.is_empty() {
             self.grant_inherited(address, newest, &inherit, turn);
@@ -99,8 +101,9 @@ impl Arbiter {
     }
 
     fn grant_exclusive(&mut self, address: &Address, newest: Generation, claimant: Process, turn: &mut Turn) {
-        let siblings =
-            self.slot(address).processes(|party| party.generation == newest && (party.holds() || party.is_taking()));
+        let siblings = self
+            .slot(address)
+            .processes(|party| party.generation == newest && (party.holds() || party.is_taking()));
         if let Some(sibling) = siblings.first() {
             let message = format!("pid {} of the same generation holds `{address}` exclusively", sibling.pid);
             self.refuse_claim(address, claimant, Code::AlreadyClaimed, message, turn);
@@ -266,7 +269,10 @@ impl Arbiter {
             }
             claim.told = Told::Once;
             let waiting_for = Some(format!("pid {pids} to release `{address}`"));
-            turn.send(link, FromArbiter::Progress(Progress { re: claim.id, waiting_for, ..Progress::default() }));
+            turn.send(
+                link,
+                FromArbiter::Progress(Progress { re: claim.id, waiting_for, ..Progress::default() }),
+            );
         }
     }
 

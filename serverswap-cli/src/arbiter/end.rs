@@ -62,6 +62,14 @@ impl Arbiter {
         }
     }
 
+    /// A server that will not let go by itself has no time left.
+    pub(super) fn end_now(&mut self, process: Process, turn: &mut Turn) {
+        if let Some(server) = self.servers.get_mut(&process) {
+            server.drain_until = Some(turn.now);
+            turn.changed();
+        }
+    }
+
     fn drain_at_least_until(&mut self, process: Process, until: Duration, turn: &mut Turn) {
         if let Some(server) = self.servers.get_mut(&process) {
             server.drain_until = server.drain_until.max(Some(until));
@@ -75,13 +83,19 @@ impl Arbiter {
             return;
         };
         let generation = server.generation;
-        let supervised = self.generations.get(&generation).is_some_and(|progress| match progress.supervision {
-            Supervision::Stays(_) | Supervision::Leaves(_) | Supervision::Stopping(_) => true,
-            Supervision::Alone => false,
-        });
+        let supervised =
+            self.generations.get(&generation).is_some_and(|progress| match progress.supervision {
+                Supervision::Stays(_) | Supervision::Leaves(_) | Supervision::Stopping(_) => true,
+                Supervision::Alone => false,
+            });
         let has_siblings = self.servers.values().any(|other| other.generation == generation);
         if !supervised && !has_siblings {
-            self.leftovers.push(Leftover { process, generation, term_at: term_at.max(turn.now), term_sent: None });
+            self.leftovers.push(Leftover {
+                process,
+                generation,
+                term_at: term_at.max(turn.now),
+                term_sent: None,
+            });
         }
     }
 

@@ -54,23 +54,29 @@ pub enum Attached {
 impl Arbiter {
     pub(super) fn arrive(&mut self, arrival: Arrival, turn: &mut Turn) {
         self.displace(&arrival, turn);
-        self.peers.insert(arrival.link, Peer {
-            process: arrival.process,
-            generation: arrival.generation,
-            role: arrival.role,
-            form: arrival.form.unwrap_or(Form::Leave),
-            last_id: arrival.id,
-            sent_id: 0,
-            told: Default::default(),
-            told_up: Told::Not,
-            told_done: Told::Not,
-        });
-        turn.send(arrival.link, FromArbiter::Welcome(Welcome {
-            re: arrival.id,
-            version: VERSION,
-            generation: arrival.generation,
-            capabilities: Default::default(),
-        }));
+        self.peers.insert(
+            arrival.link,
+            Peer {
+                process: arrival.process,
+                generation: arrival.generation,
+                role: arrival.role,
+                form: arrival.form.unwrap_or(Form::Leave),
+                last_id: arrival.id,
+                sent_id: 0,
+                told: Default::default(),
+                told_up: Told::Not,
+                told_done: Told::Not,
+            },
+        );
+        turn.send(
+            arrival.link,
+            FromArbiter::Welcome(Welcome {
+                re: arrival.id,
+                version: VERSION,
+                generation: arrival.generation,
+                capabilities: Default::default(),
+            }),
+        );
         match (arrival.role, arrival.generation) {
             (Role::Server, Some(generation)) => self.server_arrives(arrival, generation, turn),
             (Role::Supervisor, Some(generation)) => self.supervisor_arrives(arrival, generation, turn),
@@ -80,8 +86,12 @@ impl Arbiter {
 
     /// One connection a process: the newest one counts.
     fn displace(&mut self, arrival: &Arrival, turn: &mut Turn) {
-        let displaced: Vec<Link> =
-            self.peers.iter().filter(|(_, peer)| peer.process == arrival.process).map(|(link, _)| *link).collect();
+        let displaced: Vec<Link> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.process == arrival.process)
+            .map(|(link, _)| *link)
+            .collect();
         for link in displaced {
             self.unlink(link, turn);
             turn.actions.push(Action::Disconnect { link });
@@ -220,7 +230,8 @@ impl Arbiter {
             Form::Stay => Supervision::Stays(process),
         };
         turn.changed();
-        let owned: Vec<Address> = arrival.holding.iter().map(|(holding, _)| holding.address.clone()).collect();
+        let owned: Vec<Address> =
+            arrival.holding.iter().map(|(holding, _)| holding.address.clone()).collect();
         for (address, slot) in &mut self.slots {
             let named = slot.expected.contains_key(&process)
                 || slot.owners.contains_key(&process)

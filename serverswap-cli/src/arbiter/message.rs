@@ -2,13 +2,13 @@
 //! decided afterwards, once for everything that was read together.
 
 use serverswap::protocol::message::{
-    Closed, Code, DecidedVerdict, Error, EventKind, Fail, FromArbiter, FromClient, OnTakedown, Pong, Progress,
-    ReadyFor, Released, Role, Serving, TakedownReason, Verdict,
+    Closed, Code, DecidedVerdict, Error, EventKind, Fail, FromArbiter, FromClient, OnTakedown, Pong,
+    Progress, ReadyFor, Released, Role, Serving, TakedownReason, Verdict,
 };
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
-use super::slot::{Claim, Expected, Party, Stage, Told};
+use super::slot::{Claim, Expected, Party, Slot, Stage, Told};
 use super::{Action, Arbiter, Link, Liveness, Supervision, Turn, Up};
 
 impl Arbiter {
@@ -54,7 +54,8 @@ impl Arbiter {
             FromClient::ServerUp(_) => self.server_up(generation, turn),
             FromClient::Fail(fail) => self.fail(process, generation, fail, turn),
             FromClient::Ping(ping) => turn.send(link, FromArbiter::Pong(Pong { re: ping.id })),
-            FromClient::Pong(_) | FromClient::Error(_) => {}
+            FromClient::Error(error) => self.takedown_failed(process, &error, turn),
+            FromClient::Pong(_) => {}
             FromClient::Hello(_)
             | FromClient::Holding(_)
             | FromClient::TimedOut(_)
@@ -126,7 +127,11 @@ impl Arbiter {
         }
         let holds = |party: &Party| party.is_active() || party.is_taking();
         if self.slot(&address).parties.get(&process).is_some_and(holds) {
-            return refuse(Code::AlreadyClaimed, format!("this server claims or holds `{address}` already"), turn);
+            return refuse(
+                Code::AlreadyClaimed,
+                format!("this server claims or holds `{address}` already"),
+                turn,
+            );
         }
         if matches!(self.progress(generation).supervision, Supervision::Stopping(_)) {
             return refuse(Code::Stopping, "the supervisor was asked to stop".to_owned(), turn);
@@ -182,13 +187,17 @@ impl Arbiter {
             return;
         };
         match party.stage {
+            // An answer to a takedown that crossed; the claim is a later one.
+            Stage::Claim(_) if released.re.is_some() => {}
             Stage::Claim(_) => {
                 let message = format!("the server withdrew its claim on `{address}`");
                 self.refuse_claim(&address, process, Code::Withdrawn, message, turn);
             }
             Stage::Granted { .. } | Stage::Hold { .. } | Stage::Taking(_) => {
                 let stage = Stage::Released { takedown: released.re, since: turn.now };
-                self.slot_mut(&address).parties.insert(process, Party { generation: party.generation, stage });
+                self.slot_mut(&address)
+                    .parties
+                    .insert(process, Party { generation: party.generation, stage });
                 turn.changed();
             }
             Stage::Released { .. } => {}
@@ -229,19 +238,32 @@ impl Arbiter {
 
     /// The server gives up: its claims end, and its supervisor ends it.
     fn fail(&mut self, process: Process, generation: Generation, fail: Fail, turn: &mut Turn) {
-        for address in self.addresses_of(process) {
-            let slot = self.slot_mut(&address);
-            if slot.parties.get(&process).is_some_and(|party| party.claim().is_some()) {
-                slot.parties.remove(&process);
-                turn.touched.insert(address);
-            }
-        }
         let event = serverswap::protocol::message::Event {
             pid: Some(process.pid),
             message: Some(fail.reason),
             ..super::status::whole(EventKind::Failed, generation)
         };
         self.tell_supervisors_of(generation, &event, turn);
+        for address in self.addresses_of(process) {
+            let message = "the server said `fail`".to_owned();
+            self.refuse_claim(&address, process, Code::Withdrawn, message, turn);
+            turn.touched.insert(address);
+        }
+    }
+
+    /// A server that answers a takedown with an error will not let go by itself.
+    fn takedown_failed(&mut self, process: Process, error: &Error, turn: &mut Turn) {
+        let Some(re) = error.re else {
+            return;
+        };
+        let is_answered = |slot: &Slot| {
+            slot.parties
+                .get(&process)
+                .is_some_and(|party| party.is_taking() && party.stage.is_about_takedown(re))
+        };
+        if self.slots.values().any(|slot| is_answered(slot)) {
+            self.end_now(process, turn);
+        }
     }
 
     /// Rule 9: a server that holds, or that the state lists as serving, is never ended for it.

@@ -23,8 +23,8 @@ mod hello;
 mod message;
 mod recover;
 mod slot;
-mod status;
 mod snapshot;
+mod status;
 #[cfg(test)]
 mod tests;
 
@@ -404,7 +404,8 @@ impl Arbiter {
             Role::Server => {}
             Role::Supervisor | Role::Observer => return,
         }
-        let Some(server) = self.servers.get_mut(&peer.process).filter(|server| server.link == Some(link)) else {
+        let Some(server) = self.servers.get_mut(&peer.process).filter(|server| server.link == Some(link))
+        else {
             return;
         };
         server.link = None;
@@ -416,7 +417,9 @@ impl Arbiter {
                     slot.parties.remove(&peer.process);
                 }
                 Some(slot::Stage::Taking(taking)) => taking.message = None,
-                Some(slot::Stage::Granted { .. } | slot::Stage::Hold { .. } | slot::Stage::Released { .. })
+                Some(
+                    slot::Stage::Granted { .. } | slot::Stage::Hold { .. } | slot::Stage::Released { .. },
+                )
                 | None => {}
             }
             turn.touched.insert(address);

@@ -27,7 +27,13 @@ impl Arbiter {
     pub fn recover(limits: Limits, snapshot: &Snapshot, alive: &BTreeSet<Process>, now: Duration) -> Self {
         let mut arbiter = Arbiter::new(limits);
         for (generation, record) in &snapshot.generations {
-            let up = if record.up { Up::Yes } else if record.awaits_server_up { Up::Awaited } else { Up::Implied };
+            let up = if record.up {
+                Up::Yes
+            } else if record.awaits_server_up {
+                Up::Awaited
+            } else {
+                Up::Implied
+            };
             let progress = Progress { timeouts: record.timeouts, supervision: Supervision::Alone, up };
             arbiter.generations.insert(*generation, progress);
         }
@@ -125,7 +131,8 @@ impl Arbiter {
 
     fn counts_by_file(&mut self, process: Process, address: &Address, turn: &mut Turn) {
         let slot = self.slot_mut(address);
-        if let Some(Expected::Server { generation, socket, serving, since }) = slot.expected.remove(&process) {
+        if let Some(Expected::Server { generation, socket, serving, since }) = slot.expected.remove(&process)
+        {
             let stage =
                 if serving { Stage::Hold { socket, since } } else { Stage::Granted { socket, since } };
             slot.parties.insert(process, Party { generation, stage });

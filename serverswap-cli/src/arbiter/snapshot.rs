@@ -50,12 +50,14 @@ impl Arbiter {
                 Expected::Server { generation, socket, serving, since } => {
                     record.holders.push(HolderRecord::new(*process, *generation, *socket, *serving, *since));
                 }
-                Expected::Supervisor { generation, owns, keeps } => record.supervisors.push(SupervisorRecord {
-                    process: *process,
-                    generation: *generation,
-                    owns: *owns,
-                    keeps: *keeps,
-                }),
+                Expected::Supervisor { generation, owns, keeps } => {
+                    record.supervisors.push(SupervisorRecord {
+                        process: *process,
+                        generation: *generation,
+                        owns: *owns,
+                        keeps: *keeps,
+                    })
+                }
             }
         }
         record.supervisors.extend(supervisors(slot));

@@ -71,8 +71,7 @@ impl Arbiter {
             return;
         };
         let slot = self.slot_mut(address);
-        let serves =
-            slot.parties.values().any(|party| party.generation == generation && party.serves());
+        let serves = slot.parties.values().any(|party| party.generation == generation && party.serves());
         if serves && slot.top() == Some(generation) {
             slot.owners.insert(supervisor, generation);
         }
@@ -114,7 +113,9 @@ impl Arbiter {
             let pid = slot
                 .parties
                 .iter()
-                .filter(|(_, party)| party.holds() && (party.generation == generation || status == Status::Replaced))
+                .filter(|(_, party)| {
+                    party.holds() && (party.generation == generation || status == Status::Replaced)
+                })
                 .max_by_key(|(_, party)| party.generation)
                 .map(|(process, _)| process.pid);
             let told = Event { pid, ..event(status.kind(), generation, address) };
@@ -194,7 +195,8 @@ impl Arbiter {
         }
         self.tell_up_and_done(&tallies, turn);
         let linked: Vec<Generation> = self.peers.values().filter_map(|peer| peer.generation).collect();
-        let left_over: Vec<Generation> = self.leftovers.iter().map(super::end::Leftover::generation).collect();
+        let left_over: Vec<Generation> =
+            self.leftovers.iter().map(super::end::Leftover::generation).collect();
         self.generations.retain(|generation, _| {
             tallies.contains_key(generation) || linked.contains(generation) || left_over.contains(generation)
         });

@@ -25,8 +25,8 @@ use super::poller::{Poller, Token};
 use super::watched::Watched;
 use crate::arbiter::{Action, Arbiter, Changed, Event, Fetched, Limits, Signal, Turn};
 use crate::operator::Report;
-use crate::sys::async_fd::async_fd;
 use crate::state::{self, Directory, Header, Lock, StateFile};
+use crate::sys::async_fd::async_fd;
 
 /// How long after a state file that could not be written, or a connection that could not be
 /// accepted, it is tried again.
@@ -221,7 +221,10 @@ impl ArbiterDriver {
     /// Nothing was decided: claims are refused, everything else waits until it can be written.
     fn put_off(&mut self, events: Vec<Event>, error: &io::Error) {
         if self.unwritten.is_empty() {
-            (self.report)(Report::StateNotWritten { path: self.directory.state(), problem: error.to_string() });
+            (self.report)(Report::StateNotWritten {
+                path: self.directory.state(),
+                problem: error.to_string(),
+            });
         }
         self.unwritten.clear();
         for event in events {

@@ -88,8 +88,7 @@ impl Clients {
             return;
         }
         let negotiation = Negotiation::default();
-        let client =
-            Client { channel, process, negotiation, ending: Ending::Not, interest: Interest::Read };
+        let client = Client { channel, process, negotiation, ending: Ending::Not, interest: Interest::Read };
         self.open.insert(link, client);
         self.send(link, &FromArbiter::Greeting(greeting()), None);
     }
@@ -195,7 +194,7 @@ impl Clients {
             }
             Step::Unfinished => {}
             Step::Said(message) => {
-                events.push(super::arbiter::event(Heard::Said { link, message, liveness }));
+                events.push(super::arbiter::event(Heard::Said { link, message: *message, liveness }));
             }
             Step::Refused { code, message } => {
                 self.say_error(link, None, code, message);

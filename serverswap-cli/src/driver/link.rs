@@ -11,13 +11,13 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serverswap::protocol::Address;
 use serverswap::protocol::limits::HOLDING_PER_LINE_MAX;
 use serverswap::protocol::line::Decoded;
 use serverswap::protocol::message::{
-    self, ClientInfo, Code, DecidedVerdict, Error, FromArbiter, FromClient, Hello, Holding, HoldingMore, Pong, Role,
-    VERSION,
+    self, ClientInfo, Code, DecidedVerdict, Error, FromArbiter, FromClient, Hello, Holding, HoldingMore,
+    Pong, Role, VERSION,
 };
-use serverswap::protocol::Address;
 use serverswap::sys::channel::{Channel, Fill, connect};
 use serverswap::sys::peer::credentials;
 use serverswap::sys::watch::DirectoryWatch;
@@ -29,9 +29,9 @@ use super::arbiter::until;
 use super::faults;
 use super::office::Office;
 use crate::operator::Fault;
-use crate::sys::async_fd::async_fd;
 use crate::state::Directory;
 use crate::supervisor::{Plan, Said};
+use crate::sys::async_fd::async_fd;
 
 /// How often the lock and the socket are tried without a connection.
 const RETRY: Duration = Duration::from_millis(100);
@@ -235,16 +235,16 @@ impl Link {
                 }
             }
             FromArbiter::Pong(_) => events.push(LinkEvent::BarrierPassed),
-            FromArbiter::Granted(_)
-            | FromArbiter::Takedown(_)
-            | FromArbiter::Progress(_) => {}
+            FromArbiter::Granted(_) | FromArbiter::Takedown(_) | FromArbiter::Progress(_) => {}
         }
     }
 
     fn say_hello(&mut self, owned: &Owned<'_>) {
         self.state = match std::mem::replace(&mut self.state, State::down(Instant::now())) {
             State::Connected { wire, .. } => State::Greeted { wire },
-            other @ (State::Down { .. } | State::Greeted { .. } | State::Up { .. }) => return self.state = other,
+            other @ (State::Down { .. } | State::Greeted { .. } | State::Up { .. }) => {
+                return self.state = other;
+            }
         };
         self.id = 1;
         let mut chunks = owned.holding.chunks(HOLDING_PER_LINE_MAX).peekable();
@@ -253,7 +253,10 @@ impl Link {
         let hello = FromClient::Hello(Hello {
             id: self.id,
             version: VERSION,
-            client: ClientInfo { name: "serverswap".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            client: ClientInfo {
+                name: "serverswap".to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
             role: Role::Supervisor,
             generation: Some(self.plan.generation),
             holding: first.to_vec(),
@@ -267,7 +270,10 @@ impl Link {
         while let Some(chunk) = chunks.next() {
             let (fds, listeners) = owned.listeners(chunk);
             let more = chunks.peek().is_some();
-            self.send_with(&FromClient::Holding(HoldingMore { holding: chunk.to_vec(), more, fds }), listeners);
+            self.send_with(
+                &FromClient::Holding(HoldingMore { holding: chunk.to_vec(), more, fds }),
+                listeners,
+            );
         }
     }
 
@@ -338,8 +344,11 @@ impl Owned<'_> {
 /// Readable, or writable while something waits to be sent. Readiness is cleared here, and
 /// every step reads until the socket has no more.
 async fn wire_ready(wire: &Wire) {
-    let interest =
-        if wire.get_ref().wants_write() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+    let interest = if wire.get_ref().wants_write() {
+        Interest::READABLE | Interest::WRITABLE
+    } else {
+        Interest::READABLE
+    };
     if let Ok(mut guard) = wire.ready(interest).await {
         guard.clear_ready();
     }

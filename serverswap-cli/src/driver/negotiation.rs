@@ -38,7 +38,7 @@ pub(super) enum Step {
     /// More `holding` lines follow.
     Unfinished,
     /// A message of a negotiated client.
-    Said(FromClient),
+    Said(Box<FromClient>),
     /// The connection cannot go on.
     Refused { code: Code, message: String },
 }
@@ -63,11 +63,12 @@ impl Negotiation {
             }
             (Negotiation::Done, message) => {
                 *self = Negotiation::Done;
-                Step::Said(message)
+                Step::Said(Box::new(message))
             }
             (Negotiation::Silent | Negotiation::Listing(_), _) => refused(
                 Code::NotNegotiated,
-                "the first line must be `hello`, followed only by the `holding` lines that it announces".to_owned(),
+                "the first line must be `hello`, followed only by the `holding` lines that it announces"
+                    .to_owned(),
             ),
         }
     }
@@ -109,7 +110,8 @@ impl CompleteHello {
         for (name, fd) in fds {
             let address = name.parse::<Address>().ok().filter(|address| listed.contains(address));
             let Some(address) = address.filter(|address| matches(&fd, address)) else {
-                let message = format!("the descriptor `{name}` is not the listener of an address in `holding`");
+                let message =
+                    format!("the descriptor `{name}` is not the listener of an address in `holding`");
                 return Err(refused(Code::InvalidMessage, message));
             };
             self.listeners.push((address, Arc::new(fd)));

@@ -21,12 +21,8 @@ use crate::status::{AddressOverview, Draining, Holder, Overview, Owner, Stage, S
 /// The directory or the state file cannot be used. That there is none of either is no
 /// error: then nobody serves.
 pub(super) fn overview(path: &Path) -> Result<Overview, Fault> {
-    let empty = Overview {
-        directory: path.to_owned(),
-        now: SystemTime::now(),
-        arbiter: None,
-        addresses: Vec::new(),
-    };
+    let empty =
+        Overview { directory: path.to_owned(), now: SystemTime::now(), arbiter: None, addresses: Vec::new() };
     let directory = match Directory::check(path) {
         Ok(directory) => directory,
         Err(DirectoryError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
@@ -48,7 +44,8 @@ fn is_of_this_boot(file: &StateFile) -> bool {
 fn filled(empty: Overview, file: &StateFile) -> Overview {
     let arbiter = file.header.arbiter;
     let addresses = file.snapshot.addresses.iter();
-    let addresses = addresses.map(|(address, record)| one(address, record, &file.snapshot)).filter(has_anything);
+    let addresses =
+        addresses.map(|(address, record)| one(address, record, &file.snapshot)).filter(has_anything);
     Overview { arbiter: is_alive(arbiter).then_some(arbiter.pid), addresses: addresses.collect(), ..empty }
 }
 

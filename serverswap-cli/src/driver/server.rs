@@ -14,8 +14,8 @@ use serverswap::protocol::Generation;
 use serverswap::sys::process::{Signal, group_members, pidfd_open, signal_group};
 use tokio::io::unix::AsyncFd;
 
-use crate::sys::async_fd::async_fd;
 use crate::supervisor::{GroupSignal, Leftovers, ServerExit};
+use crate::sys::async_fd::async_fd;
 
 /// The server that was started last.
 pub(super) enum Server {
@@ -109,7 +109,9 @@ fn reap(pid: u32) -> Option<ServerExit> {
     let child = Pid::from_raw(i32::try_from(pid).ok()?);
     loop {
         return match waitpid(child, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(_, status)) => Some(ServerExit::Status(u8::try_from(status).unwrap_or(u8::MAX))),
+            Ok(WaitStatus::Exited(_, status)) => {
+                Some(ServerExit::Status(u8::try_from(status).unwrap_or(u8::MAX)))
+            }
             Ok(WaitStatus::Signaled(_, signal, _)) => Some(ServerExit::Signal(signal as i32)),
             Ok(_) => None,
             Err(Errno::EINTR) => continue,

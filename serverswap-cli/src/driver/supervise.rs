@@ -58,7 +58,8 @@ impl Supervision {
     ) -> Result<Self, Fault> {
         let began = monotonic();
         let signals = Signals::new().map_err(|error| faults::system("sigaction", &error))?;
-        let report = Rc::new(move |report: Report| console.report(&report, monotonic().saturating_sub(began)));
+        let report =
+            Rc::new(move |report: Report| console.report(&report, monotonic().saturating_sub(began)));
         let mut link = Link::new(directory.clone(), plan.clone(), Office::new(report));
         first_link(&mut link, &directory).await?;
         let mut actions = Vec::new();
@@ -229,10 +230,7 @@ async fn first_link(link: &mut Link, directory: &Directory) -> Result<(), Fault>
                     return Err(faults::refused(directory, &code, message));
                 }
                 LinkEvent::Unreachable(error) => return Err(faults::unreachable(directory, &error)),
-                LinkEvent::Lost
-                | LinkEvent::Told(..)
-                | LinkEvent::Verdict(_)
-                | LinkEvent::BarrierPassed => {}
+                LinkEvent::Lost | LinkEvent::Told(..) | LinkEvent::Verdict(_) | LinkEvent::BarrierPassed => {}
             }
         }
     }

@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 use serverswap::protocol::Address;
+use serverswap::protocol::message::Code;
 
 use super::outcome::{Facts, Reached, Standing, Swap};
 use super::words;
@@ -53,8 +54,9 @@ fn known(facts: &Facts, survivors: &[Survivor]) -> String {
     let claimed: Vec<&Address> = facts.addresses.iter().map(|swap| &swap.address).collect();
     let of_interest = |survivor: &&Survivor| claimed.is_empty() || claimed.contains(&&survivor.address);
     let serving: Vec<&Survivor> = survivors.iter().filter(of_interest).collect();
-    let empty = |address: &&&Address| !serving.iter().any(|survivor| survivor.address == ***address);
-    let unserved: Vec<&Address> = claimed.iter().filter(empty).copied().collect();
+    let empty = |address: &&Address| !serving.iter().any(|survivor| survivor.address == **address);
+    let ours = facts.addresses.iter().filter(|swap| !is_foreign(swap)).map(|swap| &swap.address);
+    let unserved: Vec<&Address> = ours.filter(empty).collect();
     let mut parts: Vec<String> =
         serving.iter().take(NAMED_MAX).map(|survivor| serves(facts, survivor)).collect();
     if serving.len() > NAMED_MAX {
@@ -65,10 +67,25 @@ fn known(facts: &Facts, survivors: &[Survivor]) -> String {
         1..=NAMED_MAX => parts.push(format!("nobody serves {}", words::list(&unserved))),
         many => parts.push(format!("nobody serves {many} of its addresses")),
     }
+    if parts.is_empty() && !claimed.is_empty() {
+        return "no other server was touched".to_owned();
+    }
     if parts.is_empty() {
         "no other server was touched, and none serves in this directory".to_owned()
     } else {
         words::list(&parts)
+    }
+}
+
+/// A program that serverswap does not manage has it.
+fn is_foreign(swap: &Swap) -> bool {
+    match &swap.standing {
+        Standing::Failed { code, .. } => *code == Code::AddressInUse,
+        Standing::Waiting
+        | Standing::Granted
+        | Standing::Serving
+        | Standing::Replaced
+        | Standing::Superseded => false,
     }
 }
 

@@ -141,7 +141,7 @@ fn not_started(failure: &SpawnFailure) -> String {
 /// What became of the first claim that failed.
 fn failed(facts: &Facts) -> Option<String> {
     let failed = |swap: &Swap| match &swap.standing {
-        Standing::Failed { message, .. } => Some(format!("`{}` was not granted: {message}", swap.address)),
+        Standing::Failed { message, .. } => Some(words::not_granted(&swap.address, message)),
         Standing::Waiting
         | Standing::Granted
         | Standing::Serving

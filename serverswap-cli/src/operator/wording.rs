@@ -16,7 +16,7 @@ impl Report {
             Report::Granted { address, after } => format!("{address} ready after {}; granted", text(*after)),
             Report::Serving { address, pid, .. } => format!("{address} now served by pid {pid}"),
             Report::Up { after } => format!("up after {}", text(*after)),
-            Report::ClaimFailed { address, message, .. } => format!("{address} was not granted: {message}"),
+            Report::ClaimFailed { address, message, .. } => words::not_granted(address, message),
             Report::Superseded { address } => {
                 format!("{address} goes to a newer generation; this claim is over")
             }

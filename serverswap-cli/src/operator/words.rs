@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use serverswap::protocol::Address;
+
 use crate::supervisor::ServerExit;
 
 /// `a`, `a and b`, `a, b and c`.
@@ -13,6 +15,15 @@ pub(crate) fn list<T: Display>(items: &[T]) -> String {
             let first: Vec<String> = first.iter().map(ToString::to_string).collect();
             format!("{} and {last}", first.join(", "))
         }
+    }
+}
+
+/// Why a claim failed. Most messages name the address; it is not said twice.
+pub(crate) fn not_granted(address: &Address, message: &str) -> String {
+    if message.contains(&address.to_string()) {
+        format!("not granted: {message}")
+    } else {
+        format!("`{address}` was not granted: {message}")
     }
 }
 

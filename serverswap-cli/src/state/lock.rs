@@ -42,9 +42,8 @@ impl Lock {
             .mode(0o600)
             .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).bits())
             .open(path)?;
-        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-            Errno::EWOULDBLOCK => LockError::Held,
-            other => LockError::Io(other.into()),
+        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
+            if errno == Errno::EWOULDBLOCK { LockError::Held } else { LockError::Io(errno.into()) }
         })?;
         still_there(&file, path)?;
         Ok(Lock { _file: file })

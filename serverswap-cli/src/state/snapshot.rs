@@ -105,7 +105,13 @@ impl AddressRecord {
 
 impl HolderRecord {
     /// A record with `since` as time since boot.
-    pub fn new(process: Process, generation: Generation, socket: SocketMode, serving: bool, since: Duration) -> Self {
+    pub fn new(
+        process: Process,
+        generation: Generation,
+        socket: SocketMode,
+        serving: bool,
+        since: Duration,
+    ) -> Self {
         HolderRecord { process, generation, socket, serving, since_micros: micros(since) }
     }
 

@@ -237,17 +237,13 @@ impl World {
         self.close(address);
     }
 
-    /// Closes the duplicate. A supervisor that stays answers also when it has none: a new
-    /// arbiter goes by the state file, and waits for the answer.
+    /// Closes the duplicate and says so: once for each that was sent (SS-SUP-3).
     fn close(&mut self, address: &Address) {
         let known = self.addresses.at(address);
         if known.duplicate == Duplicate::Kept {
             known.duplicate = Duplicate::None;
             self.out.push(Action::Close { address: address.clone() });
-        }
-        match self.plan.form {
-            Form::Stay => self.say(Said::Closed { address: address.clone() }),
-            Form::Leave => {}
+            self.say(Said::Closed { address: address.clone() });
         }
     }
 

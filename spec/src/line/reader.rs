@@ -81,10 +81,7 @@ impl<F> Default for LineReader<F> {
 impl<F> LineReader<F> {
     /// Takes in what one recvmsg(2) returned.
     pub fn push(&mut self, bytes: &[u8], fds: impl IntoIterator<Item = F>) {
-        if self.start == self.bytes.len() {
-            self.bytes.clear();
-            (self.start, self.searched) = (0, 0);
-        }
+        self.forget_taken();
         self.bytes.extend_from_slice(bytes);
         self.fds.extend(fds);
     }
@@ -118,6 +115,16 @@ impl<F> LineReader<F> {
         if self.start < self.bytes.len() { Err(LineError::Unfinished) } else { Ok(()) }
     }
 
+    /// Lets go of lines that were taken: at once when nothing follows them, otherwise when
+    /// they are as much as one line, so that a stream without a pause does not pile up.
+    fn forget_taken(&mut self) {
+        if self.start == self.bytes.len() || self.start >= LINE_BYTES_MAX {
+            self.bytes.drain(..self.start);
+            self.searched -= self.start;
+            self.start = 0;
+        }
+    }
+
     fn line_end(&mut self) -> Result<Option<usize>, LineError> {
         let found = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n');
         if let Some(offset) = found {
@@ -129,7 +136,9 @@ impl<F> LineReader<F> {
         if buffered >= LINE_BYTES_MAX {
             return Err(LineError::TooLong);
         }
-        if buffered == 0 && !self.fds.is_empty() {
+        // What is queued now can only belong to the line that has begun.
+        let most = if buffered == 0 { 0 } else { FDS_PER_LINE_MAX };
+        if self.fds.len() > most {
             return Err(LineError::LeftOver(self.fds.len()));
         }
         Ok(None)

@@ -144,7 +144,8 @@ pub struct Timeouts {
 pub struct Holding {
     /// The address.
     pub address: Address,
-    /// Whether the accept loop runs: only then does it count as serving.
+    /// Whether the accept loop runs: only then does it count as serving. From a supervisor:
+    /// whether its server serves, as far as it knows.
     pub serving: bool,
     /// Whether this server handles takedown of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -240,8 +241,8 @@ pub struct TimedOut {
     pub id: u64,
 }
 
-/// A supervisor has closed its duplicate of a listener: the answer to `event` of kind `close`
-/// or `replaced`.
+/// A supervisor has closed its duplicate of a listener, because of an `event` of kind `close`
+/// or `replaced`, or because it does not keep it. Said once for each duplicate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Closed {

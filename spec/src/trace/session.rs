@@ -137,7 +137,7 @@ impl Session {
         let track = self.addresses.entry(address).or_insert_with(|| Track::new(&machine.initial));
         let newest = track.asked.get(&by.other()).copied();
         if re.is_some() && re != newest {
-            return Ok(Outcome::Ignored);
+            return stale(self.view, by, name);
         }
         let step = Step { machine, state: &track.state, speaker: by, name };
         match step.take()? {
@@ -241,6 +241,16 @@ impl Step<'_> {
         let message = format!("`{}` in state `{}` of `{id}`", self.name.name, self.state);
         Violation { by: self.speaker, code, message }
     }
+}
+
+/// A reply to an older request about the address. It may have crossed the newer one, but
+/// whoever has read that one grants no other.
+fn stale(view: Side, by: Side, name: &Name) -> Result<Outcome, Violation> {
+    if view == by && name.name == "granted" {
+        let message = "`granted` for a claim that was withdrawn and made again".to_owned();
+        return Err(violation(by, &Code::OutOfOrder, message));
+    }
+    Ok(Outcome::Ignored)
 }
 
 fn objects<'a>(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serverswap_protocol::message::{Code, FromClient, ReadyFor, Released};
+use serverswap_protocol::message::{Code, FromClient, Progress, ReadyFor, Released};
 use serverswap_protocol::{Address, SocketMode};
 
 use super::Session;
@@ -26,20 +26,55 @@ impl<L: Clone> Session<L> {
     /// The arbiter grants. `listener` is there exactly when the claim was to inherit; a
     /// grant of another form is a fault of the arbiter.
     pub(super) fn granted(&mut self, re: u64, address: &Address, listener: Option<L>, now: Duration) {
+        if self.answered(re).as_ref() != Some(address) {
+            return self.out_of_order("`granted` for a claim that is not open", now);
+        }
         match self.places.of(address) {
             Place::Claiming(claiming) if claiming.id == Some(re) => {
                 if listener.is_some() == (claiming.socket == SocketMode::Inherit) {
-                    self.answered(re);
                     self.grant(address, listener);
                 } else {
                     let message = format!("`granted` of `{address}` has too many listeners or too few");
                     self.break_off(Code::DescriptorMismatch, message, now);
                 }
             }
-            // A grant of an earlier claim that was withdrawn: its `released` is under way.
-            Place::Claiming(_) | Place::Granted(_) | Place::Serving(_) | Place::Leaving(_) => {}
-            Place::Free | Place::Draining(_) => {
-                self.tell_now(FromClient::Released(Released { re: None, address: address.clone() }));
+            // The claim was withdrawn, and the `released` that did it lets go.
+            Place::Free
+            | Place::Claiming(_)
+            | Place::Granted(_)
+            | Place::Serving(_)
+            | Place::Leaving(_)
+            | Place::Draining(_) => {}
+        }
+    }
+
+    /// The arbiter refuses, or confirms that a claim was withdrawn.
+    pub(super) fn refused(&mut self, re: u64, error: Refusal, now: Duration) {
+        let Some(address) = self.answered(re) else {
+            return self.out_of_order("an `error` for a claim that is not open", now);
+        };
+        if self.waits(&address, re) {
+            self.refuse(&address, error);
+        }
+    }
+
+    /// What an open claim waits for.
+    pub(super) fn claim_waits(&mut self, progress: Progress, now: Duration) {
+        let Link::Ready(ready) = &self.link else { return };
+        let Some(address) = ready.asked.get(&progress.re).cloned() else {
+            return self.out_of_order("`progress` of a claim that is not open", now);
+        };
+        if self.waits(&address, progress.re) {
+            self.events.push_back(Event::Waiting { address, waiting_for: progress.waiting_for });
+        }
+    }
+
+    /// Whether the claim with this `id` is the one that the server waits for.
+    fn waits(&self, address: &Address, id: u64) -> bool {
+        match self.places.of(address) {
+            Place::Claiming(claiming) => claiming.id == Some(id),
+            Place::Free | Place::Granted(_) | Place::Serving(_) | Place::Leaving(_) | Place::Draining(_) => {
+                false
             }
         }
     }
@@ -60,8 +95,8 @@ impl<L: Clone> Session<L> {
         }
     }
 
-    /// The claim with this `id`, if it was said on this link and not answered before.
-    pub(super) fn answered(&mut self, re: u64) -> Option<Address> {
+    /// The address of the claim with this `id`, if it was said on this link and not answered.
+    fn answered(&mut self, re: u64) -> Option<Address> {
         match &mut self.link {
             Link::Ready(ready) => ready.asked.remove(&re),
             Link::Alone
@@ -74,8 +109,7 @@ impl<L: Clone> Session<L> {
 
     /// The server does not want the address any more.
     pub(super) fn withdraw(&mut self, address: &Address, claiming: &Claiming, why: &str) {
-        if let Some(id) = claiming.id {
-            self.answered(id);
+        if claiming.id.is_some() {
             self.tell_now(FromClient::Released(Released { re: None, address: address.clone() }));
         }
         self.refuse(address, Refusal { code: Code::Withdrawn, message: format!("`{address}`: {why}") });

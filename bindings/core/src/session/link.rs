@@ -116,7 +116,7 @@ pub(super) struct Ready {
     /// As in [`Search`], for the case that this link ends soon, too.
     pub fruitless: u32,
     pub numbers: Numbers,
-    /// The claims that were said on this link and not answered.
+    /// The claims that were said on this link and not answered, withdrawn ones included.
     pub asked: BTreeMap<u64, Address>,
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serverswap_protocol::Address;
 use serverswap_protocol::message::{
-    Code, Error, FromArbiter, FromClient, LISTENER, Ping, Pong, Progress, Released, Takedown,
+    Code, Error, FromArbiter, FromClient, LISTENER, Ping, Pong, Released, Takedown,
 };
 
 use super::Session;
@@ -27,7 +27,7 @@ impl<L: Clone> Session<L> {
     fn before_hello(&mut self, message: FromArbiter, now: Duration) {
         match message {
             FromArbiter::Greeting(greeting) => self.greeted(&greeting, now),
-            FromArbiter::Error(error) => self.refused_link(error, now),
+            FromArbiter::Error(error) => self.link_refused(error, now),
             FromArbiter::Welcome(_)
             | FromArbiter::Granted(_)
             | FromArbiter::Takedown(_)
@@ -35,22 +35,22 @@ impl<L: Clone> Session<L> {
             | FromArbiter::Event(_)
             | FromArbiter::Verdict(_)
             | FromArbiter::Ping(_)
-            | FromArbiter::Pong(_) => self.out_of_order("before its greeting", now),
+            | FromArbiter::Pong(_) => self.out_of_order("something other than its `greeting`", now),
         }
     }
 
     fn before_welcome(&mut self, message: FromArbiter, now: Duration) {
         match message {
             FromArbiter::Welcome(welcome) => self.welcomed(&welcome, now),
-            FromArbiter::Error(error) => self.refused_link(error, now),
-            FromArbiter::Ping(ping) => self.pinged(ping, now),
-            FromArbiter::Progress(_)
+            FromArbiter::Error(error) => self.link_refused(error, now),
+            FromArbiter::Greeting(_)
+            | FromArbiter::Granted(_)
+            | FromArbiter::Takedown(_)
+            | FromArbiter::Progress(_)
             | FromArbiter::Event(_)
             | FromArbiter::Verdict(_)
-            | FromArbiter::Pong(_) => {}
-            FromArbiter::Greeting(_) | FromArbiter::Granted(_) | FromArbiter::Takedown(_) => {
-                self.out_of_order("before its welcome", now);
-            }
+            | FromArbiter::Ping(_)
+            | FromArbiter::Pong(_) => self.out_of_order("something other than its `welcome`", now),
         }
     }
 
@@ -61,12 +61,12 @@ impl<L: Clone> Session<L> {
                 self.granted(granted.re, &granted.address, listener, now);
             }
             FromArbiter::Takedown(takedown) => self.told_to_let_go(takedown, now),
-            FromArbiter::Progress(progress) => self.claim_waits(progress),
+            FromArbiter::Progress(progress) => self.claim_waits(progress, now),
             FromArbiter::Ping(ping) => self.pinged(ping, now),
             FromArbiter::Error(error) => self.failed(error, now),
             FromArbiter::Event(_) | FromArbiter::Verdict(_) | FromArbiter::Pong(_) => {}
             FromArbiter::Greeting(_) | FromArbiter::Welcome(_) => {
-                self.out_of_order("after its welcome", now);
+                self.out_of_order("its `greeting` or `welcome` again", now);
             }
         }
     }
@@ -79,16 +79,18 @@ impl<L: Clone> Session<L> {
         let next = match self.places.take(address) {
             Place::Granted(granted) => {
                 self.tell_takedown(&takedown);
-                Place::Leaving(Leaving { listener: granted.listener, serves: false, owed: vec![*id] })
+                Place::Leaving(Leaving { listener: granted.listener, serves: false, owed: Some(*id) })
             }
             Place::Serving(serving) => {
                 self.tell_takedown(&takedown);
-                Place::Leaving(Leaving { listener: serving.listener, serves: true, owed: vec![*id] })
+                Place::Leaving(Leaving { listener: serving.listener, serves: true, owed: Some(*id) })
             }
-            Place::Leaving(mut leaving) => {
-                leaving.owed.push(*id);
-                Place::Leaving(leaving)
+            Place::Leaving(leaving) if leaving.owed.is_some() => {
+                self.places.set(address, Place::Leaving(leaving));
+                return self.out_of_order("`takedown` of an address whose takedown is open", now);
             }
+            // The server has been told over a link that was lost since.
+            Place::Leaving(leaving) => Place::Leaving(Leaving { owed: Some(*id), ..leaving }),
             Place::Draining(_) => {
                 self.answer_takedown(*id, address);
                 Place::Draining(Draining { takedown: Some(*id) })
@@ -113,14 +115,6 @@ impl<L: Clone> Session<L> {
         self.tell_now(FromClient::Released(Released { re: Some(id), address: address.clone() }));
     }
 
-    fn claim_waits(&mut self, progress: Progress) {
-        let Link::Ready(ready) = &self.link else { return };
-        if let Some(address) = ready.asked.get(&progress.re) {
-            let address = address.clone();
-            self.events.push_back(Event::Waiting { address, waiting_for: progress.waiting_for });
-        }
-    }
-
     /// Everything before the ping was processed: lines are handled one by one.
     fn pinged(&mut self, ping: Ping, now: Duration) {
         if self.heard(ping.id, now) {
@@ -130,61 +124,61 @@ impl<L: Clone> Session<L> {
 
     fn failed(&mut self, error: Error, now: Duration) {
         let Error { re, code, message, fatal } = error;
-        if fatal {
-            return self.fatal(code, message, now);
-        }
-        match re {
-            Some(re) => {
-                if let Some(address) = self.answered(re) {
-                    self.refuse(&address, Refusal { code, message });
-                }
-            }
-            None => self.events.push_back(Event::Error { code, message }),
+        match (fatal, re) {
+            (true, _) => self.fatal(code, message, now),
+            (false, Some(re)) => self.refused(re, Refusal { code, message }, now),
+            (false, None) => self.events.push_back(Event::Error { code, message }),
         }
     }
 
-    /// An error instead of the greeting or the welcome: there will be none.
-    fn refused_link(&mut self, error: Error, now: Duration) {
-        self.fatal(error.code, error.message, now);
+    /// An error instead of the greeting or the welcome can only be a fatal one.
+    fn link_refused(&mut self, error: Error, now: Duration) {
+        if error.fatal {
+            self.fatal(error.code, error.message, now);
+        } else {
+            self.out_of_order(&format!("`{}`, which ends nothing: {}", error.code, error.message), now);
+        }
     }
 
     /// A `type` from the future that wants a reply.
     pub(super) fn unknown(&mut self, id: u64, kind: &str, now: Duration) {
-        match &self.link {
-            Link::Alone | Link::Waiting(_) | Link::Connecting(_) => {}
-            Link::Greeting(_) => self.out_of_order("before its greeting", now),
-            Link::Negotiating(_) | Link::Ready(_) => {
-                if self.heard(id, now) {
-                    let message = format!("this client does not know the type `{kind}`");
-                    self.answer_error(id, Code::UnknownType, message);
-                }
-            }
-        }
+        let message = format!("this client does not know the type `{kind}`");
+        self.answer_error(id, Code::UnknownType, message, now);
     }
 
     /// A known `type` whose content is impossible.
     pub(super) fn invalid(&mut self, re: Option<u64>, code: Code, message: String, now: Duration) {
         match re {
-            Some(id) => {
-                if self.heard(id, now) {
-                    self.answer_error(id, code, message);
-                }
-            }
+            Some(id) => self.answer_error(id, code, message, now),
             None => self.break_off(code, message, now),
         }
     }
 
-    fn answer_error(&mut self, id: u64, code: Code, message: String) {
-        let error = Error { re: Some(id), code, message, fatal: false };
-        self.actions.push_back(Action::Send(FromClient::Error(error), Vec::new()));
+    /// Answers a request that cannot be done. Before the welcome there are no requests.
+    fn answer_error(&mut self, id: u64, code: Code, message: String, now: Duration) {
+        match &self.link {
+            Link::Alone | Link::Waiting(_) | Link::Connecting(_) => {}
+            Link::Greeting(_) | Link::Negotiating(_) => {
+                self.out_of_order(&format!("a request before its `welcome`; {message}"), now);
+            }
+            Link::Ready(_) => {
+                if self.heard(id, now) {
+                    let error = Error { re: Some(id), code, message, fatal: false };
+                    self.actions.push_back(Action::Send(FromClient::Error(error), Vec::new()));
+                }
+            }
+        }
     }
 
     /// Takes in an `id` of the arbiter; breaks off if it does not increase.
     fn heard(&mut self, id: u64, now: Duration) -> bool {
         let increases = match &mut self.link {
-            Link::Negotiating(negotiating) => negotiating.numbers.hear(id),
             Link::Ready(ready) => ready.numbers.hear(id),
-            Link::Alone | Link::Waiting(_) | Link::Connecting(_) | Link::Greeting(_) => false,
+            Link::Alone
+            | Link::Waiting(_)
+            | Link::Connecting(_)
+            | Link::Greeting(_)
+            | Link::Negotiating(_) => false,
         };
         if !increases {
             self.break_off(Code::IdReused, format!("the id {id} does not increase"), now);
@@ -192,7 +186,7 @@ impl<L: Clone> Session<L> {
         increases
     }
 
-    fn out_of_order(&mut self, when: &str, now: Duration) {
-        self.break_off(Code::OutOfOrder, format!("the arbiter said something {when} that is not legal"), now);
+    pub(super) fn out_of_order(&mut self, what: &str, now: Duration) {
+        self.break_off(Code::OutOfOrder, format!("the arbiter has said {what}"), now);
     }
 }

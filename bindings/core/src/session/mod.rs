@@ -13,7 +13,8 @@
 //!    the order in which they were made, with new ids.
 //! 3. A takedown is told to the server once a holding, and every `takedown` line is answered
 //!    by one `released`: at once if the address was let go of already.
-//! 4. A grant that nobody waits for any more is given back by `released` and never shown.
+//! 4. A grant that nobody waits for any more is closed and never shown: the `released` that
+//!    withdrew its claim lets go of it.
 //! 5. Watch, then look, then wait: an arbiter that is not there is waited for only when it was
 //!    looked for after the directory was being watched. Another link is looked for at once
 //!    when one ends, ever more slowly when links bear no fruit, and after a fatal error
@@ -171,6 +172,14 @@ impl<L: Clone> Session<L> {
             Link::Ready(_) => self.actions.push_back(Action::Send(message, Vec::new())),
             Link::Negotiating(negotiating) => negotiating.unsaid.push(message),
             Link::Alone | Link::Waiting(_) | Link::Connecting(_) | Link::Greeting(_) => {}
+        }
+    }
+
+    /// As [`Self::tell`], for what a server that has said `fail` does not say any more.
+    fn tell_unless_failed(&mut self, message: FromClient) {
+        match self.outcome {
+            Outcome::Open | Outcome::Up => self.tell(message),
+            Outcome::Failed(_) => {}
         }
     }
 

@@ -58,6 +58,10 @@ impl<L: Clone> Session<L> {
     }
 
     fn say_again(&mut self) {
+        if let Outcome::Failed(reason) = &self.outcome {
+            let reason = reason.clone();
+            return self.tell_now(FromClient::Fail(Fail { reason }));
+        }
         let unheld: Vec<_> =
             self.handled.iter().filter(|address| !self.places.of(address).is_held()).cloned().collect();
         for address in unheld {
@@ -66,13 +70,9 @@ impl<L: Clone> Session<L> {
         for address in self.places.claimed() {
             self.ask(&address);
         }
-        match &self.outcome {
-            Outcome::Open => {}
+        match self.outcome {
             Outcome::Up => self.tell_now(FromClient::ServerUp(ServerUp {})),
-            Outcome::Failed(reason) => {
-                let reason = reason.clone();
-                self.tell_now(FromClient::Fail(Fail { reason }));
-            }
+            Outcome::Open | Outcome::Failed(_) => {}
         }
     }
 }

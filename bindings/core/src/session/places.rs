@@ -54,8 +54,8 @@ pub(super) struct Leaving<L> {
     pub listener: Option<L>,
     /// Whether the accept loop runs, or did when the takedown came.
     pub serves: bool,
-    /// The takedowns of this link that wait for `released`; none after a link was lost.
-    pub owed: Vec<u64>,
+    /// The takedown of this link that `released` answers; `None` since a link was lost.
+    pub owed: Option<u64>,
 }
 
 /// Let go of.
@@ -132,7 +132,7 @@ impl<L> Places<L> {
         for place in self.places.values_mut() {
             match place {
                 Place::Claiming(claiming) => claiming.id = None,
-                Place::Leaving(leaving) => leaving.owed.clear(),
+                Place::Leaving(leaving) => leaving.owed = None,
                 Place::Draining(draining) => draining.takedown = None,
                 Place::Free | Place::Granted(_) | Place::Serving(_) => {}
             }

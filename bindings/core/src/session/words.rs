@@ -65,13 +65,13 @@ impl<L: Clone> Session<L> {
     pub fn serving(&mut self, address: &Address) -> Result<(), UseError> {
         let next = match self.places.take(address) {
             Place::Granted(granted) => {
-                self.tell(FromClient::Serving(ServingLine { address: address.clone() }));
+                self.tell_unless_failed(FromClient::Serving(ServingLine { address: address.clone() }));
                 Place::Serving(Serving { listener: granted.listener })
             }
             Place::Leaving(mut leaving) => {
                 if !leaving.serves {
                     leaving.serves = true;
-                    self.tell(FromClient::Serving(ServingLine { address: address.clone() }));
+                    self.tell_unless_failed(FromClient::Serving(ServingLine { address: address.clone() }));
                 }
                 Place::Leaving(leaving)
             }
@@ -92,10 +92,10 @@ impl<L: Clone> Session<L> {
             return;
         }
         let line = FromClient::OnTakedown(OnTakedown { address: address.clone() });
-        if self.places.of(address).is_held() {
-            self.tell(line);
-        } else {
-            self.tell_now(line);
+        match (&self.outcome, self.places.of(address).is_held()) {
+            (Outcome::Failed(_), _) => {}
+            (Outcome::Open | Outcome::Up, true) => self.tell(line),
+            (Outcome::Open | Outcome::Up, false) => self.tell_now(line),
         }
     }
 
@@ -109,8 +109,8 @@ impl<L: Clone> Session<L> {
             Place::Claiming(claiming) => {
                 self.withdraw(address, &claiming, "the claim was withdrawn");
             }
-            Place::Granted(_) | Place::Serving(_) => self.let_go(address, &[]),
-            Place::Leaving(leaving) => self.let_go(address, &leaving.owed),
+            Place::Granted(_) | Place::Serving(_) => self.let_go(address, None),
+            Place::Leaving(leaving) => self.let_go(address, leaving.owed),
             unheld @ (Place::Free | Place::Draining(_)) => {
                 self.places.set(address, unheld);
                 return Err(UseError::NotHeld(address.clone()));
@@ -119,14 +119,12 @@ impl<L: Clone> Session<L> {
         Ok(())
     }
 
-    fn let_go(&mut self, address: &Address, owed: &[u64]) {
-        if owed.is_empty() {
-            self.tell(FromClient::Released(Released { re: None, address: address.clone() }));
+    fn let_go(&mut self, address: &Address, takedown: Option<u64>) {
+        match takedown {
+            Some(id) => self.answer_takedown(id, address),
+            None => self.tell(FromClient::Released(Released { re: None, address: address.clone() })),
         }
-        for id in owed {
-            self.answer_takedown(*id, address);
-        }
-        self.places.set(address, Place::Draining(Draining { takedown: owed.last().copied() }));
+        self.places.set(address, Place::Draining(Draining { takedown }));
         self.unshow(address);
     }
 
@@ -156,7 +154,7 @@ impl<L: Clone> Session<L> {
         extend: Option<Duration>,
     ) -> Result<(), UseError> {
         let takedown = match self.places.of(address) {
-            Place::Leaving(leaving) => leaving.owed.last().copied(),
+            Place::Leaving(leaving) => leaving.owed,
             Place::Draining(draining) => draining.takedown,
             Place::Granted(_) | Place::Serving(_) => None,
             Place::Free | Place::Claiming(_) => return Err(UseError::NotHeld(address.clone())),

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
-use serverswap::protocol::SocketMode::Inherit;
-use serverswap::protocol::message::{Closed, EventKind, Form::Stay, FromClient, Progress, Stop};
+use serverswap::protocol::SocketMode::{Bind, Inherit};
+use serverswap::protocol::message::{
+    Closed, Code, Error, EventKind, Fail, Form::Stay, FromClient, Progress, Stop,
+};
 
 use super::world::{A, B, DRAIN, Heard, KILL, World, address, of};
 use crate::arbiter::Attached;
@@ -88,4 +90,24 @@ fn a_stopped_address_is_closed_as_soon_as_it_is_released() {
     assert!(of(11, &heard).contains(&Heard::Told(EventKind::Close, Attached::Nothing)));
     world.says(11, FromClient::Closed(Closed { address: address(A) }));
     assert!(!world.arbiter.has_listener(&address(A)));
+}
+
+#[test]
+fn a_server_that_answers_a_takedown_with_an_error_gets_term_at_once() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.server_is_up(20, &[A]);
+    let error = Error { re: Some(1), code: Code::Internal, message: "I will not".to_owned(), fatal: false };
+    assert_eq!(world.says(10, FromClient::Error(error)), [(10, Heard::Signalled(Term))]);
+}
+
+#[test]
+fn fail_ends_every_claim_with_an_answer() {
+    let mut world = World::new();
+    world.server(10);
+    world.claims(10, A, Bind);
+    world.server(20);
+    world.claims(20, A, Bind);
+    let fail = Fail { reason: "no database".to_owned() };
+    assert_eq!(world.says(20, FromClient::Fail(fail)), [(20, Heard::Refused(Code::Withdrawn))]);
 }

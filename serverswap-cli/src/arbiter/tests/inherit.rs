@@ -37,7 +37,8 @@ fn the_word_of_a_server_that_was_dead_when_it_was_read_takes_nobody_down() {
     world.server_is_up(10, &[A]);
     world.server(20);
     world.claims(20, A, Inherit);
-    let Event::Said { link, message, .. } = world.said(20, FromClient::Serving(Serving { address: address(A) }))
+    let Event::Said { link, message, .. } =
+        world.said(20, FromClient::Serving(Serving { address: address(A) }))
     else {
         panic!("it is a message");
     };

@@ -4,7 +4,11 @@ use serverswap::protocol::SocketMode::Inherit;
 use serverswap::protocol::message::{Code, Form::Leave, Role::Server};
 
 use super::world::{A, B, DRAIN, Heard, World, held, of};
-use crate::arbiter::{Attached::Listener, Fetched, Signal::{Kill, Term}};
+use crate::arbiter::{
+    Attached::Listener,
+    Fetched,
+    Signal::{Kill, Term},
+};
 
 const WAIT: Duration = Duration::from_secs(2);
 

@@ -75,7 +75,10 @@ fn a_holder_that_stays_away_is_ended_once_a_newer_one_serves() {
     world.link_ends(10);
     let heard = world.server_is_up(20, &[A]);
     assert_eq!(of(20, &heard), [Heard::Welcome, Heard::Granted(Listener)]);
-    assert_eq!(of(10, &world.passes(DRAIN)), [Heard::Signalled(Signal::Term), Heard::Signalled(Signal::Kill)]);
+    assert_eq!(
+        of(10, &world.passes(DRAIN)),
+        [Heard::Signalled(Signal::Term), Heard::Signalled(Signal::Kill)]
+    );
 }
 
 #[test]

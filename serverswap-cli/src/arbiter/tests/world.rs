@@ -10,7 +10,9 @@ use serverswap::protocol::message::{
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
-use crate::arbiter::{Action, Arbiter, Arrival, Attached, Event, Fetched, Limits, Link, Liveness, Signal, Turn};
+use crate::arbiter::{
+    Action, Arbiter, Arrival, Attached, Event, Fetched, Limits, Link, Liveness, Signal, Turn,
+};
 use crate::state::Snapshot;
 
 pub(super) const A: &str = ":8080";
@@ -111,7 +113,8 @@ impl World {
             if questions.is_empty() {
                 break;
             }
-            let answers: Vec<Event> = questions.into_iter().filter_map(|question| self.answer(question)).collect();
+            let answers: Vec<Event> =
+                questions.into_iter().filter_map(|question| self.answer(question)).collect();
             self.arbiter.handle(answers, &mut turn);
         }
         for action in turn.actions {
@@ -164,7 +167,13 @@ impl World {
         Some((pid, heard))
     }
 
-    pub(super) fn arrives(&mut self, pid: u32, role: Role, form: Form, holding: Vec<(Holding, Attached)>) -> Vec<(u32, Heard)> {
+    pub(super) fn arrives(
+        &mut self,
+        pid: u32,
+        role: Role,
+        form: Form,
+        holding: Vec<(Holding, Attached)>,
+    ) -> Vec<(u32, Heard)> {
         let event = self.arrival(pid, role, form, holding, Vec::new());
         self.happens(vec![event])
     }

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use crate::cli::{Program, Shell, completions, definition, man_page};
+use crate::cli::{Program, Shell, completions, definition, environment, man_page};
+use crate::operator::EXIT_STATUSES;
 
 const PROGRAMS: [Program; 2] = [Program::Serverswap, Program::ServerswapDeploy];
 
@@ -73,4 +74,25 @@ fn every_shell_has_completions() {
         let text = String::from_utf8(completions(shell, Program::Serverswap)).expect("scripts are text");
         assert!(text.contains("drain-timeout"), "{shell}");
     }
+}
+
+#[test]
+fn the_readme_has_the_table_of_exit_statuses() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))
+        .expect("it is there");
+    let rows = EXIT_STATUSES.map(|(status, meaning)| format!("| {status} | {meaning} |\n"));
+    assert!(
+        readme.contains(&rows.concat()),
+        "the table in README.md is stale; it is to be:\n{}",
+        rows.concat()
+    );
+}
+
+#[test]
+fn the_readme_names_every_variable_that_is_scrubbed() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))
+        .expect("it is there");
+    let missing: Vec<&str> =
+        environment::SCRUBBED.into_iter().filter(|name| !readme.contains(&format!("`{name}`"))).collect();
+    assert_eq!(missing, [""; 0]);
 }

@@ -110,7 +110,7 @@ fn the_very_first_server_has_nobody_beside_it() {
 
 #[test]
 fn a_claim_that_failed_is_the_reason_and_names_the_culprit() {
-    let message = "pid 999 (nginx) listens on it";
+    let message = "`:8080` is held by pid 999 (`nginx`), which serverswap does not manage";
     let early = outcome(
         Ending::Exited(ServerExit::Status(1)),
         Reached::Nothing,
@@ -119,9 +119,12 @@ fn a_claim_that_failed_is_the_reason_and_names_the_culprit() {
     let hint = badly(
         &early,
         &Survivors::Unknown,
-        "`node server.js` (pid 4242) exited with status 1 after 28 s; `:8080` was not granted: pid 999 (nginx) listens on it; no other server was touched",
+        "`node server.js` (pid 4242) exited with status 1 after 28 s; not granted: `:8080` is held by pid 999 (`nginx`), which serverswap does not manage; no other server was touched",
     );
     assert!(hint.starts_with("stop the program that has it"), "{hint}");
+    // Somebody does serve it: it would be wrong to say that nobody does.
+    let error = "`node server.js` (pid 4242) exited with status 1 after 28 s; not granted: `:8080` is held by pid 999 (`nginx`), which serverswap does not manage; no other server was touched";
+    badly(&early, &nobody(), error);
 }
 
 #[test]

@@ -45,8 +45,18 @@ fn close_ends_the_duplicate_and_not_the_ownership() {
 }
 
 #[test]
-fn close_is_answered_also_without_a_duplicate() {
-    Run::stay().told(EventKind::Close, ":8080").did(&["say closed :8080"]);
+fn what_is_not_kept_is_neither_closed_nor_answered() {
+    Run::stay().told(EventKind::Close, ":8080").told(EventKind::Replaced, ":8080").did(&[]);
+}
+
+#[test]
+fn a_duplicate_is_answered_once() {
+    Run::stay()
+        .up(":8080")
+        .forget()
+        .told(EventKind::Close, ":8080")
+        .told(EventKind::Replaced, ":8080")
+        .did(&["close :8080", "say closed :8080"]);
 }
 
 #[test]

@@ -25,7 +25,6 @@ fn progress_says_what_a_claim_waits_for() {
     let mut bench = Bench::linked();
     bench.bind("a");
     bench.receive(r#"{"type":"progress","re":2,"waitingFor":"process 5 to let go"}"#);
-    bench.receive(r#"{"type":"progress","re":9,"waitingFor":"nobody knows"}"#);
     assert_eq!(bench.seen(), [r#"waiting a Some("process 5 to let go")"#]);
 }
 
@@ -61,15 +60,36 @@ fn a_reason_is_cut_to_the_longest_text_between_two_characters() {
 }
 
 #[test]
-fn a_grant_of_a_withdrawn_claim_is_given_back_and_never_shown() {
+fn a_grant_of_a_withdrawn_claim_is_closed_and_never_shown() {
     let mut bench = Bench::linked();
     bench.inherit(":1").told();
     bench.session.released(&address(":1")).expect("claimed");
     assert_eq!(bench.seen(), ["refused :1 withdrawn"]);
     bench.receive_with(r#"{"type":"granted","re":2,"address":":1","fds":["listener"]}"#, &[7]);
-    let released = r#"{"type":"released","address":":1"}"#;
-    assert_eq!(bench.told(), [released, released]);
+    assert_eq!(bench.told(), [r#"{"type":"released","address":":1"}"#]);
     assert_eq!(bench.seen(), [""; 0]);
+}
+
+#[test]
+fn an_answer_to_what_is_not_open_breaks_the_link_off() {
+    let answers = [
+        r#"{"type":"granted","re":2,"address":"a"}"#,
+        r#"{"type":"error","re":2,"code":"superseded","message":"8-1 is newer"}"#,
+        r#"{"type":"progress","re":2}"#,
+    ];
+    for second in answers {
+        let mut bench = Bench::linked();
+        bench.bind("a").receive(answers[1]).seen();
+        bench.receive(second);
+        assert!(bench.seen()[0].starts_with("error out_of_order"), "{second}");
+    }
+}
+
+#[test]
+fn a_grant_of_another_address_than_the_claims_breaks_the_link_off() {
+    let mut bench = Bench::linked();
+    bench.bind("a").receive(r#"{"type":"granted","re":2,"address":"b"}"#);
+    assert_eq!(bench.seen().last().map(String::as_str), Some("refused a out_of_order"));
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! A session and an arbiter in memory, joined by a link that splits, merges and drops: when
-//! the link holds at last, both believe the same, and every claim has ended exactly once.
+//! the link holds at last, both believe the same, every claim has ended exactly once, and the
+//! state tables of the specification saw nothing that they forbid.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use proptest::prelude::*;
 use serverswap_protocol::line::{Decoded, LineReader, decode};
 use serverswap_protocol::message::{
-    ArbiterInfo, Error, Granted, Greeting, Limits, Message, Takedown, TakedownReason, Welcome,
+    ArbiterInfo, Error, Granted, Greeting, Limits, Message, Ping, Takedown, TakedownReason, Welcome,
 };
+use serverswap_protocol::trace::{self, Side};
 
 use super::super::places::Place;
 use super::*;
@@ -20,6 +22,11 @@ enum Step {
     Claim(usize),
     Serving(usize),
     Release(usize),
+    OnTakedown(usize),
+    Progress(usize),
+    ServerUp,
+    Fail,
+    Ping,
     Grant(usize),
     Refuse(usize),
     Takedown(usize),
@@ -31,17 +38,22 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let at = 0..ADDRESSES.len();
     let bytes = 1..200_usize;
-    prop_oneof![
+    let common = prop_oneof![
         at.clone().prop_map(Step::Claim),
         at.clone().prop_map(Step::Serving),
         at.clone().prop_map(Step::Release),
+        at.clone().prop_map(Step::OnTakedown),
+        at.clone().prop_map(Step::Progress),
+        Just(Step::ServerUp),
+        Just(Step::Ping),
         at.clone().prop_map(Step::Grant),
         at.clone().prop_map(Step::Refuse),
         at.prop_map(Step::Takedown),
         bytes.clone().prop_map(Step::ToClient),
         bytes.prop_map(Step::ToArbiter),
         Just(Step::DropLink),
-    ]
+    ];
+    prop_oneof![100 => common, 1 => Just(Step::Fail)]
 }
 
 /// Bytes under way, and the listeners that travel with some of them.
@@ -114,14 +126,16 @@ impl Arbiter {
                 }
             }
             FromClient::Released(released) => return self.released(released.re, &released.address),
-            FromClient::OnTakedown(_) | FromClient::Progress(_) | FromClient::ServerUp(_) => {}
-            other @ (FromClient::Holding(_)
+            FromClient::OnTakedown(_)
+            | FromClient::Progress(_)
+            | FromClient::ServerUp(_)
             | FromClient::Fail(_)
+            | FromClient::Pong(_) => {}
+            other @ (FromClient::Holding(_)
             | FromClient::TimedOut(_)
             | FromClient::Closed(_)
             | FromClient::Stop(_)
             | FromClient::Ping(_)
-            | FromClient::Pong(_)
             | FromClient::Error(_)) => panic!("not in these scripts: {other:?}"),
         }
         None
@@ -155,6 +169,8 @@ struct Pair {
     arbiter: Arbiter,
     to_client: Direction,
     to_arbiter: Direction,
+    /// The specification, looking on at the client's end of this link.
+    trace: trace::Session,
     /// Claims that were accepted by the session, and those that ended, by address.
     claimed: BTreeMap<Address, usize>,
     ended: BTreeMap<Address, usize>,
@@ -167,6 +183,7 @@ impl Pair {
             arbiter: Arbiter::default(),
             to_client: Direction::default(),
             to_arbiter: Direction::default(),
+            trace: trace::Session::new(Side::Client),
             claimed: BTreeMap::new(),
             ended: BTreeMap::new(),
         };
@@ -180,6 +197,11 @@ impl Pair {
             Step::Claim(index) => self.claim(&at(index)),
             Step::Serving(index) => drop(self.bench.session.serving(&at(index))),
             Step::Release(index) => drop(self.bench.session.released(&at(index))),
+            Step::OnTakedown(index) => self.bench.session.on_takedown(&at(index)),
+            Step::Progress(index) => drop(self.bench.session.progress(&at(index), Some(1), None)),
+            Step::ServerUp => self.bench.session.server_up(),
+            Step::Fail => self.bench.session.fail("no database"),
+            Step::Ping => self.ping(),
             Step::Grant(index) => self.grant(&at(index)),
             Step::Refuse(index) => {
                 if let Some((id, _)) = self.arbiter.claims.remove(&at(index)) {
@@ -215,7 +237,8 @@ impl Pair {
     }
 
     fn take_down(&mut self, address: &Address) {
-        if self.arbiter.welcomed && self.arbiter.held.contains_key(address) {
+        let open = self.arbiter.takedowns.values().any(|taken| taken == address);
+        if self.arbiter.welcomed && !open && self.arbiter.held.contains_key(address) {
             self.arbiter.next_id += 1;
             let id = self.arbiter.next_id;
             self.arbiter.takedowns.insert(id, address.clone());
@@ -225,9 +248,18 @@ impl Pair {
         }
     }
 
+    fn ping(&mut self) {
+        if self.arbiter.welcomed {
+            self.arbiter.next_id += 1;
+            self.to_client.send(&FromArbiter::Ping(Ping { id: self.arbiter.next_id }), &[]);
+        }
+    }
+
     fn deliver_to_client(&mut self, bytes: usize) {
         for (message, fds) in self.to_client.deliver(bytes) {
+            self.observe(Side::Arbiter, &message);
             self.bench.handle(Input::Received { message, fds });
+            self.carry_out();
         }
     }
 
@@ -249,25 +281,36 @@ impl Pair {
         self.arbiter.welcomed = false;
     }
 
-    /// Carries out what the session asks for; time passes when it waits to try again.
+    fn observe<M: Message>(&mut self, by: Side, message: &M) {
+        let line = serde_json::from_slice(&encode(message)).expect("a JSON object");
+        self.trace.observe(by, &line).expect("no rule is broken");
+    }
+
+    /// Does what the session asks for.
+    fn carry_out(&mut self) {
+        while let Some(action) = self.bench.session.next_action() {
+            match action {
+                Action::Watch | Action::Unwatch => {}
+                Action::Connect => self.greet(),
+                Action::Send(line, listeners) => {
+                    self.observe(Side::Client, &line);
+                    self.to_arbiter.send(&line, &listeners);
+                }
+                Action::Close => (self.to_client, self.to_arbiter) = Default::default(),
+                Action::Open(address) => panic!("not alone: {address}"),
+            }
+        }
+    }
+
+    /// Does what the session asks for; time passes when it waits to try again.
     fn settle(&mut self) {
-        loop {
-            while let Some(action) = self.bench.session.next_action() {
-                match action {
-                    Action::Watch | Action::Unwatch => {}
-                    Action::Connect => self.greet(),
-                    Action::Send(line, listeners) => self.to_arbiter.send(&line, &listeners),
-                    Action::Close => (self.to_client, self.to_arbiter) = Default::default(),
-                    Action::Open(address) => panic!("not alone: {address}"),
-                }
-            }
-            match self.bench.session.deadline() {
-                Some(at) if at < self.bench.now + 2 * SECOND => {
-                    let wait = at - self.bench.now;
-                    self.bench.pass(wait);
-                }
-                Some(_) | None => break,
-            }
+        self.carry_out();
+        while let Some(at) = self.bench.session.deadline()
+            && at < self.bench.now + 2 * SECOND
+        {
+            let wait = at - self.bench.now;
+            self.bench.pass(wait);
+            self.carry_out();
         }
         while let Some(event) = self.bench.session.next_event() {
             match event {
@@ -282,6 +325,7 @@ impl Pair {
 
     fn greet(&mut self) {
         self.bench.connect();
+        self.trace = trace::Session::new(Side::Client);
         let arbiter = ArbiterInfo { name: "pair".into(), version: "1".into(), pid: 42 };
         let greeting = Greeting { versions: vec![1], arbiter, capabilities: [].into(), limits: Limits::V1 };
         self.to_client.send(&FromArbiter::Greeting(greeting), &[]);
@@ -312,7 +356,7 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_the_link_does_both_sides_believe_the_same_in_the_end(

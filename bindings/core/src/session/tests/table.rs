@@ -64,6 +64,9 @@ fn after(state: &str, deed: &str) -> String {
         }
         other => panic!("no such deed: {other}"),
     };
+    if !bench.session.is_linked() {
+        return BREAKS_OFF.to_owned();
+    }
     let refused = result.err().map(|error| match error {
         UseError::AlreadyClaimed(_) => "AlreadyClaimed".to_owned(),
         UseError::NotHeld(_) => "NotHeld".to_owned(),
@@ -88,6 +91,9 @@ fn assert_row(state: &str, expected: [&str; DEEDS.len()]) {
     assert_eq!(DEEDS.map(|deed| after(state, deed)), expected, "{state}");
 }
 
+/// What an answer to nothing leads to.
+const BREAKS_OFF: &str = "breaks off";
+
 #[test]
 fn a_free_address_can_be_claimed_and_is_never_held() {
     assert_row(
@@ -98,9 +104,9 @@ fn a_free_address_can_be_claimed_and_is_never_held() {
             "> onTakedown",
             "NotHeld",
             "NotHeld",
-            "> released",
+            BREAKS_OFF,
             "> released,re:4",
-            "",
+            BREAKS_OFF,
         ],
     );
 }
@@ -126,7 +132,16 @@ fn a_claimed_address_waits_for_its_answer() {
 fn a_granted_address_is_served_or_let_go_of() {
     assert_row(
         "granted",
-        ["AlreadyClaimed", "> serving", "> onTakedown", "> released", "", "", "takedown Stopping 5ms", ""],
+        [
+            "AlreadyClaimed",
+            "> serving",
+            "> onTakedown",
+            "> released",
+            "",
+            BREAKS_OFF,
+            "takedown Stopping 5ms",
+            BREAKS_OFF,
+        ],
     );
 }
 
@@ -134,7 +149,16 @@ fn a_granted_address_is_served_or_let_go_of() {
 fn a_served_address_is_taken_down_or_let_go_of() {
     assert_row(
         "serving",
-        ["AlreadyClaimed", "", "> onTakedown", "> released", "", "", "takedown Stopping 5ms", ""],
+        [
+            "AlreadyClaimed",
+            "",
+            "> onTakedown",
+            "> released",
+            "",
+            BREAKS_OFF,
+            "takedown Stopping 5ms",
+            BREAKS_OFF,
+        ],
     );
 }
 
@@ -148,9 +172,9 @@ fn an_address_that_is_taken_down_is_held_until_it_is_released() {
             "> onTakedown",
             "> released,re:1",
             "> progress,re:1,connections:3",
-            "",
-            "",
-            "",
+            BREAKS_OFF,
+            BREAKS_OFF,
+            BREAKS_OFF,
         ],
     );
 }
@@ -165,9 +189,22 @@ fn a_released_address_is_finished_and_can_be_claimed_again() {
             "> onTakedown",
             "NotHeld",
             "> progress,re:1,connections:3",
-            "> released",
+            BREAKS_OFF,
             "> released,re:4",
-            "",
+            BREAKS_OFF,
         ],
     );
+}
+
+#[test]
+fn after_fail_nothing_is_said_but_releases() {
+    let mut bench = in_state("granted");
+    bench.session.fail("no database");
+    bench.told();
+    bench.session.serving(&address(":1")).expect("held");
+    bench.session.on_takedown(&address(":1"));
+    bench.session.server_up();
+    assert_eq!(bench.told(), [""; 0]);
+    bench.session.released(&address(":1")).expect("held");
+    assert_eq!(bench.told(), [r#"{"type":"released","address":":1"}"#]);
 }
