@@ -53,19 +53,20 @@ lint: tools ## Format check and clippy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 
-# The addon and the programs are built first: the end-to-end tests start them.
+# The addon and the programs are built first: the end-to-end tests start them. The addon is a
+# debug build here, which shares everything with the other tests; `make build` makes the other one.
 .PHONY: test-rust
 test-rust: tools
 	@mkdir -p $(LOGS)
 	cargo build --workspace --all-targets --all-features
-	node $(NODE)/build.mjs
+	node $(NODE)/build.mjs --debug
 	cargo test --workspace --all-features 2>&1 | tee $(LOGS)/rust.log
 
 .PHONY: test-node
 test-node: tools
 	@mkdir -p $(LOGS)
 	cd $(NODE) && npm ci --no-audit --no-fund
-	cd $(NODE) && npm test 2>&1 | tee $(abspath $(LOGS))/node.log
+	cd $(NODE) && { npm run check && npm test; } 2>&1 | tee $(abspath $(LOGS))/node.log
 
 # ---- the rest ----------------------------------------------------------------------------------
 

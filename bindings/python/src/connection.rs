@@ -36,8 +36,10 @@ impl Connection {
     /// `InvalidEnvironment`, or `Exhausted` without a descriptor to be had.
     #[new]
     fn new() -> Result<Self, Failure> {
-        let client =
-            ClientInfo { name: "serverswap-python".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+        let client = ClientInfo {
+            name: "serverswap-python".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
         let connection = CoreConnection::from_env(client)?;
         Ok(Connection {
             pid: process::id(),
@@ -143,10 +145,7 @@ impl Connection {
 }
 
 impl Connection {
-    fn with<T>(
-        &self,
-        word: impl FnOnce(&mut CoreConnection) -> Result<T, UseError>,
-    ) -> Result<T, Failure> {
+    fn with<T>(&self, word: impl FnOnce(&mut CoreConnection) -> Result<T, UseError>) -> Result<T, Failure> {
         let forked = UseError::Forked { parent: self.pid };
         if process::id() != self.pid {
             return Err(forked.into());

@@ -14,11 +14,11 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
+    use crate::canonical_address;
+    #[pymodule_export]
     use crate::connection::Connection;
     #[pymodule_export]
     use crate::event::Event;
-    #[pymodule_export]
-    use crate::canonical_address;
 }
 
 /// The canonical text of an address. The grammar is in one place for all languages.

@@ -2,13 +2,13 @@
 //! decided afterwards, once for everything that was read together.
 
 use serverswap::protocol::message::{
-    Closed, Code, DecidedVerdict, Error, EventKind, Fail, FromArbiter, FromClient, OnTakedown, Pong,
-    Progress, ReadyFor, Released, Role, Serving, TakedownReason, Verdict,
+    Closed, Code, Error, EventKind, Fail, FromArbiter, FromClient, OnTakedown, Pong, Progress, ReadyFor,
+    Released, Role, Serving, TakedownReason,
 };
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
-use super::slot::{Claim, Expected, Party, Slot, Stage, Told};
+use super::slot::{Claim, Party, Slot, Stage, Told};
 use super::{Action, Arbiter, Link, Liveness, Supervision, Turn, Up};
 
 impl Arbiter {
@@ -135,6 +135,13 @@ impl Arbiter {
         }
         if matches!(self.progress(generation).supervision, Supervision::Stopping(_)) {
             return refuse(Code::Stopping, "the supervisor was asked to stop".to_owned(), turn);
+        }
+        if self.is_condemned(process, generation) {
+            return refuse(
+                Code::Stopping,
+                "the server was not up in time and is being ended".to_owned(),
+                turn,
+            );
         }
         if more {
             let progress = self.progress(generation);
@@ -264,19 +271,6 @@ impl Arbiter {
         if self.slots.values().any(|slot| is_answered(slot)) {
             self.end_now(process, turn);
         }
-    }
-
-    /// Rule 9: a server that holds, or that the state lists as serving, is never ended for it.
-    fn timed_out(&mut self, link: Link, generation: Generation, re: u64, turn: &mut Turn) {
-        let serves = self.slots.values().any(|slot| {
-            slot.parties.values().any(|party| party.generation == generation && party.serves())
-                || slot.expected.values().any(|expected| match expected {
-                    Expected::Server { generation: of, serving, .. } => *of == generation && *serving,
-                    Expected::Supervisor { .. } => false,
-                })
-        });
-        let verdict = if serves { DecidedVerdict::Keep } else { DecidedVerdict::End };
-        turn.send(link, FromArbiter::Verdict(Verdict { re, verdict }));
     }
 
     fn closed(&mut self, process: Process, address: &Address, turn: &mut Turn) {

@@ -17,6 +17,9 @@
 //! 7. A generation that serves another address is never ended (`end`).
 //! 10. Holders that do not come back are found by their descriptors, or ended (`recover`).
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod condemn;
 mod decide;
 mod end;
 mod hello;
@@ -240,6 +243,9 @@ struct Progress {
     timeouts: Timeouts,
     supervision: Supervision,
     up: Up,
+    /// When its supervisor was last allowed to end its server: whoever was started before
+    /// that gets nothing any more.
+    condemned_at: Option<Duration>,
 }
 
 /// What is known of the supervisor that started a generation.
@@ -496,7 +502,8 @@ impl Arbiter {
 
     fn progress(&mut self, generation: Generation) -> &mut Progress {
         let timeouts = self.limits.timeouts;
-        let progress = Progress { timeouts, supervision: Supervision::Alone, up: Up::Implied };
+        let progress =
+            Progress { timeouts, supervision: Supervision::Alone, up: Up::Implied, condemned_at: None };
         self.generations.entry(generation).or_insert(progress)
     }
 }

@@ -34,7 +34,8 @@ impl Arbiter {
             } else {
                 Up::Implied
             };
-            let progress = Progress { timeouts: record.timeouts, supervision: Supervision::Alone, up };
+            let timeouts = record.timeouts;
+            let progress = Progress { timeouts, supervision: Supervision::Alone, up, condemned_at: None };
             arbiter.generations.insert(*generation, progress);
         }
         for (address, record) in &snapshot.addresses {

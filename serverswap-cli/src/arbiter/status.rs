@@ -12,7 +12,7 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::decide::{event, millis};
-use super::slot::{Keeper, Listener, Slot, Told};
+use super::slot::{Keeper, Listener, Party, Slot, Told};
 use super::{Arbiter, Link, Supervision, Turn, Up};
 
 /// What an address is to a generation.
@@ -41,20 +41,20 @@ impl Slot {
     /// The first of the rows that fits; `None`: nothing that a supervisor acts on.
     fn status(&self, generation: Generation) -> Option<Status> {
         let newer = |other: Option<Generation>| other.is_some_and(|other| other > generation);
-        let own = |condition: fn(&super::slot::Party) -> bool| {
+        let own = |condition: fn(&Party) -> bool| {
             self.parties.values().any(|party| party.generation == generation && condition(party))
         };
         if newer(self.top()) {
             Some(Status::Replaced)
-        } else if own(super::slot::Party::serves) {
+        } else if own(Party::serves) {
             Some(Status::Serving)
-        } else if own(super::slot::Party::is_granted) {
+        } else if own(Party::is_granted) {
             Some(Status::Granted)
         } else if !self.expected.is_empty() {
             None
         } else if newer(self.newest_claim()) || newer(self.newest_granted()) || newer(self.newest_owner()) {
             Some(Status::Busy)
-        } else if self.parties.values().any(|party| party.is_active() || party.is_taking()) {
+        } else if self.parties.values().any(Party::is_active) || own(Party::is_taking) {
             None
         } else {
             Some(Status::Vacant)

@@ -20,13 +20,13 @@ use serverswap::protocol::message::{
 };
 use serverswap::sys::channel::{Channel, Fill, connect};
 use serverswap::sys::peer::credentials;
-use serverswap::sys::watch::DirectoryWatch;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::Instant;
 
 use super::arbiter::until;
 use super::faults;
+use super::lookout::Lookout;
 use super::office::Office;
 use crate::operator::Fault;
 use crate::state::Directory;
@@ -64,13 +64,14 @@ pub(super) struct Link {
     directory: Directory,
     plan: Plan,
     office: Office,
+    lookout: Lookout,
     state: State,
     id: u64,
 }
 
 enum State {
     /// No connection; when it is tried again.
-    Down { retry_at: Instant, watch: Option<AsyncFd<DirectoryWatch>> },
+    Down { retry_at: Instant },
     /// Connected, not greeted.
     Connected { wire: Wire, greeting_by: Instant, pid: u32, told: NotResponding },
     /// Greeted, `hello` said.
@@ -96,16 +97,22 @@ pub(super) struct Owned<'a> {
 
 impl Link {
     pub(super) fn new(directory: Directory, plan: Plan, office: Office) -> Self {
-        Link { directory, plan, office, state: State::down(Instant::now()), id: 0 }
+        Link {
+            directory,
+            plan,
+            office,
+            lookout: Lookout::default(),
+            state: State::down(Instant::now()),
+            id: 0,
+        }
     }
 
     /// Waits until there is something to do. Nothing is lost when it is cancelled.
     pub(super) async fn ready(&self) {
         match &self.state {
-            State::Down { retry_at, watch: None } => until(Some(*retry_at)).await,
-            State::Down { retry_at, watch: Some(watch) } => {
+            State::Down { retry_at } => {
                 tokio::select! {
-                    _ = watch.readable() => {}
+                    () = self.lookout.changed() => {}
                     () = until(Some(*retry_at)) => {}
                 }
             }
@@ -161,18 +168,30 @@ impl Link {
     }
 
     fn try_to_connect(&mut self, events: &mut Vec<LinkEvent>) {
-        // Watch first, then look: what changes after the look wakes us.
-        let watch = DirectoryWatch::new(self.directory.path()).and_then(async_fd).ok();
-        let taken = self.office.try_to_take(&self.directory);
-        match taken.and_then(|()| self.connect()) {
-            Ok(state) => self.state = state,
+        let mut found = self.look();
+        if found.is_err() && !self.lookout.is_watching() {
+            // Watch, then look again: what changes after that look wakes us.
+            self.lookout.watch(self.directory.path());
+            found = self.look();
+        }
+        match found {
+            Ok(state) => {
+                self.lookout.pause();
+                self.state = state;
+            }
             Err(error) => {
-                self.state = State::Down { retry_at: Instant::now() + RETRY, watch };
+                self.state = State::down(Instant::now() + RETRY);
                 if !is_expected(&error) {
                     events.push(LinkEvent::Unreachable(error));
                 }
             }
         }
+    }
+
+    fn look(&mut self) -> io::Result<State> {
+        self.lookout.forget_changes();
+        self.office.try_to_take(&self.directory)?;
+        self.connect()
     }
 
     fn connect(&self) -> io::Result<State> {
@@ -320,7 +339,7 @@ impl Link {
 
 impl State {
     fn down(retry_at: Instant) -> Self {
-        State::Down { retry_at, watch: None }
+        State::Down { retry_at }
     }
 
     fn wire(&mut self) -> Option<&mut Wire> {

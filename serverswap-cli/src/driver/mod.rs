@@ -13,6 +13,7 @@ mod clients;
 mod door;
 mod faults;
 mod link;
+mod lookout;
 mod negotiation;
 mod office;
 mod overview;

@@ -39,9 +39,15 @@ impl Server {
     /// A child that has just been started.
     ///
     /// # Errors
-    /// Out of descriptors.
+    /// Out of descriptors; the child was ended then.
     pub(super) fn started(pid: u32) -> io::Result<Self> {
-        Ok(Server::Running { pid, pidfd: async_fd(pidfd_open(pid)?)? })
+        match pidfd_open(pid).and_then(async_fd) {
+            Ok(pidfd) => Ok(Server::Running { pid, pidfd }),
+            Err(error) => {
+                end_unwatched(pid);
+                Err(error)
+            }
+        }
     }
 
     /// Waits until something becomes of it. Nothing is lost when it is cancelled.
@@ -118,6 +124,15 @@ fn reap(pid: u32) -> Option<ServerExit> {
             // Somebody else has reaped it: then nothing is known but that it ended.
             Err(_) => Some(ServerExit::Status(u8::MAX)),
         };
+    }
+}
+
+/// Ends and reaps a child whose end could not be waited for otherwise.
+fn end_unwatched(pid: u32) {
+    if let Ok(child) = i32::try_from(pid).map(Pid::from_raw) {
+        // It has not been reaped, so the number is still its own; and after KILL the wait is short.
+        let _ = killpg(child, Signal::SIGKILL);
+        let _ = waitpid(child, None);
     }
 }
 

@@ -17,7 +17,7 @@ const PAUSE_MIN: Duration = Duration::from_millis(10);
 const FRUITLESS_MAX: u32 = 3;
 
 /// The link to the arbiter.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Link {
     /// There is no supervisor and there will be none.
     Alone,
@@ -56,7 +56,7 @@ pub(super) enum Lookout {
 }
 
 /// No attempt is under way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Waiting {
     pub search: Search,
     pub until: Until,
@@ -76,13 +76,13 @@ pub(super) enum Until {
 }
 
 /// The driver was asked to connect.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Connecting {
     pub search: Search,
 }
 
 /// Connected.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Greeting {
     pub search: Search,
     pub contact: Contact,
@@ -97,7 +97,7 @@ pub(super) struct Contact {
 }
 
 /// `hello` was sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Negotiating {
     pub search: Search,
     pub contact: Contact,
@@ -109,7 +109,7 @@ pub(super) struct Negotiating {
 }
 
 /// Welcomed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Ready {
     /// When the welcome came.
     pub since: Duration,

@@ -68,7 +68,7 @@ pub struct Identity {
 }
 
 /// One server's side of the protocol, over as many links as it takes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Session<L> {
     identity: Identity,
     patience: Patience,
@@ -83,7 +83,7 @@ pub struct Session<L> {
 }
 
 /// What the server has said about its start as a whole.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Outcome {
     /// Nothing yet, or for ever: `serverUp` is only for servers that claim with `more`.
     Open,

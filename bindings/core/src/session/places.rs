@@ -6,7 +6,7 @@ use std::time::Duration;
 use serverswap_protocol::{Address, SocketMode};
 
 /// What a server has to do with one address.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Place<L> {
     /// Nothing.
     Free,
@@ -23,7 +23,7 @@ pub(super) enum Place<L> {
 }
 
 /// A claim that is not answered.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Claiming {
     pub socket: SocketMode,
     pub more: bool,
@@ -34,21 +34,21 @@ pub(super) struct Claiming {
 }
 
 /// Held; the accept loop does not run yet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Granted<L> {
     /// `None` for `bind`.
     pub listener: Option<L>,
 }
 
 /// Held and served.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Serving<L> {
     /// `None` for `bind`.
     pub listener: Option<L>,
 }
 
 /// Held, and told to let go.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Leaving<L> {
     /// `None` for `bind`.
     pub listener: Option<L>,
@@ -59,7 +59,7 @@ pub(super) struct Leaving<L> {
 }
 
 /// Let go of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Draining {
     /// The takedown of this link that `progress` is about; `None` if it was not asked for
     /// on this link.
@@ -67,7 +67,7 @@ pub(super) struct Draining {
 }
 
 /// Every address that a server has to do with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Places<L> {
     places: BTreeMap<Address, Place<L>>,
     /// The addresses that are [`Place::Claiming`], oldest claim first.

@@ -18,10 +18,10 @@ class Program {
 
   /**
    * @param {string} source JavaScript with `serverswap`, `say`, and everything that `node -e` has
-   * @param {{ env?: object, flags?: string[] }} [options]
+   * @param {{ env?: object, flags?: string[], prelude?: string }} [options]
    */
-  constructor(source, { env = {}, flags = [] } = {}) {
-    this.#process = spawn(process.execPath, [...flags, '-e', PRELUDE + source], {
+  constructor(source, { env = {}, flags = [], prelude = PRELUDE } = {}) {
+    this.#process = spawn(process.execPath, [...flags, '-e', prelude + source], {
       env: { ...withoutSupervisor(process.env), ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });

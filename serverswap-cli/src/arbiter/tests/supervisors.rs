@@ -4,7 +4,7 @@ use serverswap::protocol::message::EventKind::{
     Busy, Claimed, Done, Draining, Gone, Granted, Replaced, Serving, Up, Vacant,
 };
 use serverswap::protocol::message::Form::{Leave, Stay};
-use serverswap::protocol::message::{FromClient, ReadyFor, Role, ServerUp, TimedOut};
+use serverswap::protocol::message::{Code, FromClient, ReadyFor, Role, ServerUp, TimedOut};
 
 use super::world::{A, Heard, World, address, held, of};
 use crate::arbiter::Attached::{Listener, Nothing};
@@ -73,9 +73,30 @@ fn a_server_that_serves_is_kept_when_it_is_not_up_in_time() {
     world.supervisor(11, Leave);
     world.server(10);
     world.claims(10, A, Inherit);
-    assert_eq!(world.says(11, FromClient::TimedOut(TimedOut { id: 2 })), [(11, Heard::Verdict(End))]);
     world.serves(10, A);
-    assert_eq!(world.says(11, FromClient::TimedOut(TimedOut { id: 3 })), [(11, Heard::Verdict(Keep))]);
+    assert_eq!(world.says(11, FromClient::TimedOut(TimedOut { id: 2 })), [(11, Heard::Verdict(Keep))]);
+}
+
+#[test]
+fn the_late_word_of_a_server_that_is_being_ended_takes_nobody_down() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.supervisor(21, Leave);
+    world.server(20);
+    world.claims(20, A, Inherit);
+    let heard = world.says(21, FromClient::TimedOut(TimedOut { id: 2 }));
+    assert!(of(21, &heard).contains(&Heard::Verdict(End)));
+    assert_eq!(of(10, &world.serves(20, A)), []);
+    assert_eq!(world.claims(20, "127.0.0.1:1", Inherit), [(20, Heard::Refused(Code::Stopping))]);
+}
+
+#[test]
+fn a_server_that_crashes_while_an_older_one_lets_go_can_be_started_again_at_once() {
+    let mut world = World::new();
+    world.supervisor(21, Stay);
+    world.server_is_up(10, &[A]);
+    world.server_is_up(20, &[A]);
+    assert!(of(21, &world.ends(20)).contains(&Heard::Told(Vacant, Nothing)));
 }
 
 #[test]

@@ -1,0 +1,118 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const http = require('node:http');
+const { test } = require('node:test');
+
+const serverswap = require('..');
+const { Program } = require('./support/program.cjs');
+
+const { ServerSwapError, fail, listen, onTakedown, progress, readyFor, serving } = serverswap;
+
+const withCode = (code) => (error) => error instanceof ServerSwapError && error.code === code;
+
+test('what is no address is refused at once, and the error says what to write instead', () => {
+  for (const text of ['', 'localhost:80', ':0', ':99999', 'unix:relative', 'two words', '-1']) {
+    assert.throws(() => readyFor(text), withCode('invalid_address'), text);
+  }
+  assert.throws(() => readyFor('localhost:80'), /must be an IP address such as `127\.0\.0\.1`/);
+  assert.throws(() => readyFor(0), withCode('invalid_address'));
+});
+
+test('arguments of a wrong kind are refused at once', () => {
+  const wrong = [
+    () => readyFor(),
+    () => readyFor(null),
+    () => readyFor(80.5),
+    () => readyFor({ port: 80 }),
+    () => readyFor(['127.0.0.1:80']),
+    () => readyFor('mailer', 'inherit'),
+    () => readyFor('mailer', null),
+    () => readyFor('mailer', {}, 'callback'),
+    () => readyFor('mailer', { inherits: true }),
+    () => readyFor('mailer', { inherit: 1 }),
+    () => readyFor('mailer', { signal: {} }),
+    () => readyFor('mailer', { serving: 'later' }),
+    () => onTakedown('mailer'),
+    () => onTakedown('mailer', 'callback'),
+    () => onTakedown(undefined, () => {}),
+    () => fail(),
+    () => fail(''),
+    () => fail(new Error('no database')),
+    () => progress('mailer', { connections: -1 }),
+    () => progress('mailer', { connections: 1.5 }),
+    () => progress('mailer', { extendMs: Infinity }),
+    () => progress('mailer', 3),
+    () => serving(),
+  ];
+  for (const call of wrong) {
+    assert.throws(call, withCode('invalid_argument'), String(call));
+  }
+});
+
+test('listen takes nothing but a server that does not listen yet', async () => {
+  const listening = http.createServer().listen(0);
+  const wrong = [undefined, 'server', {}, (request, response) => response.end(), listening];
+  for (const server of wrong) {
+    await assert.rejects(listen(server, ':8080'), withCode('invalid_argument'));
+  }
+  await assert.rejects(listen(http.createServer(), ':8080', { drainTimeout: '30s' }), withCode('invalid_argument'));
+  await assert.rejects(listen(http.createServer(), 'localhost:80'), withCode('invalid_address'));
+  listening.close();
+});
+
+test('a name has no socket to inherit', async () => {
+  await assert.rejects(readyFor('mailer', { inherit: true }), withCode('not_inheritable'));
+  await assert.rejects(listen(http.createServer(), 'mailer'), withCode('not_inheritable'));
+});
+
+test('an address is claimed once', async () => {
+  const grant = await readyFor('once');
+  await assert.rejects(readyFor('once'), withCode('already_claimed'));
+  grant.close();
+  (await readyFor('once')).close();
+});
+
+test('serving is said of what is held only', () => {
+  assert.throws(() => serving('nobody'), withCode('not_held'));
+});
+
+test('progress is said of what is held or was taken only', () => {
+  assert.throws(() => progress('nobody', { connections: 1 }), withCode('not_held'));
+});
+
+test('a closed grant says nothing more', async () => {
+  const grant = await readyFor('closed', { serving: 'manual' });
+  grant.close();
+  grant.close();
+  grant.serving();
+});
+
+test('a signal that is aborted already withdraws the claim before it is made', async () => {
+  const signal = AbortSignal.abort();
+  await assert.rejects(readyFor('aborted', { signal }), { name: 'AbortError', code: 'ABORT_ERR' });
+  (await readyFor('aborted')).close();
+});
+
+test('after fail nothing can be claimed', async () => {
+  const program = new Program(`
+    serverswap.fail('no database');
+    serverswap.fail('twice');
+    serverswap.readyFor('mailer').catch((error) => say(error.code));`);
+  assert.equal(await program.hears(), 'failed');
+  assert.equal(await program.exit(), 0);
+});
+
+test('an environment that no supervisor sets is named', async () => {
+  const program = new Program(`serverswap.readyFor('mailer');`, { env: { SERVERSWAP_SOCKET: 'relative.sock' } });
+  assert.equal(await program.exit(), 1);
+  assert.match(await program.stderr(), /`SERVERSWAP_SOCKET` must be an absolute path[^]*invalid_environment/);
+});
+
+test('an addon that cannot be loaded is explained', async () => {
+  const program = new Program(`say('loaded')`, { flags: ['--require', require.resolve('./fixtures/no-addon.cjs')] });
+  assert.equal(await program.exit(), 1);
+  const stderr = await program.stderr();
+  assert.match(stderr, /no native addon for linux \S+ could be loaded/);
+  assert.match(stderr, /hint: .*optional dependencies/);
+});

@@ -1,0 +1,85 @@
+"""serverswap for Python: what a server says and hears while it is swapped.
+
+A new copy of a server says that it is ready for an address; only then the old one is told to let go
+of it. Without a supervisor (``python3 server.py`` instead of ``serverswap server.py``) every claim is
+granted at once, and nothing else happens. ``serverswap.aio`` has the same words for asyncio.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ._errors import (
+    AddressInUseError,
+    AddressNotAvailableError,
+    AddressNotPermittedError,
+    AlreadyClaimedError,
+    ArbiterNotRespondingError,
+    ClaimTimeoutError,
+    ExhaustedError,
+    FailedError,
+    ForkedError,
+    InternalError,
+    InvalidAddressError,
+    InvalidArgumentError,
+    InvalidEnvironmentError,
+    NotHeldError,
+    NotInheritableError,
+    NotPermittedError,
+    ProtocolError,
+    ServerSwapError,
+    StateNotWrittenError,
+    StoppingError,
+    SupersededError,
+    SupervisorLostError,
+    TakenDownError,
+    WithdrawnError,
+)
+from ._listener import Listener
+from ._takedown import Takedown
+from ._words import fail, listen, on_takedown, progress, ready_for, released, server_up, serving
+
+#: Whether a supervisor started this process; without one every claim is granted at once.
+supervised: bool = bool(os.environ.get("SERVERSWAP_SOCKET"))
+
+#: Which start of the command this process belongs to; opaque.
+generation: str | None = (os.environ.get("SERVERSWAP_GENERATION") or None) if supervised else None
+
+__all__ = [
+    "AddressInUseError",
+    "AddressNotAvailableError",
+    "AddressNotPermittedError",
+    "AlreadyClaimedError",
+    "ArbiterNotRespondingError",
+    "ClaimTimeoutError",
+    "ExhaustedError",
+    "FailedError",
+    "ForkedError",
+    "InternalError",
+    "InvalidAddressError",
+    "InvalidArgumentError",
+    "InvalidEnvironmentError",
+    "Listener",
+    "NotHeldError",
+    "NotInheritableError",
+    "NotPermittedError",
+    "ProtocolError",
+    "ServerSwapError",
+    "StateNotWrittenError",
+    "StoppingError",
+    "SupersededError",
+    "SupervisorLostError",
+    "TakenDownError",
+    "Takedown",
+    "WithdrawnError",
+    "fail",
+    "generation",
+    "listen",
+    "on_takedown",
+    "progress",
+    "ready_for",
+    "released",
+    "server_up",
+    "serving",
+    "supervised",
+]

@@ -1,0 +1,56 @@
+"""A handler of an asyncio program."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ._takedown import takes_argument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+
+    from ._hub import Hub
+    from ._takedown import Takedown
+
+#: The tasks of handlers that run; an event loop keeps no reference of its own.
+_running: set[asyncio.Task[None]] = set()
+
+
+class LoopHandler:
+    """It runs as a task of the loop in which it was registered, or of the one that reads."""
+
+    def __init__(self, handler: Callable[..., object], hub: Hub) -> None:
+        self.handler = handler
+        self._hub = hub
+        self._takes_takedown = takes_argument(handler)
+        self._loop = _running_loop()
+        if self._loop is not None:
+            hub.read_by_loop(self._loop)
+
+    def start(self, takedown: Takedown, done: Callable[[], None]) -> None:
+        """Runs it; ``done`` is called when it is finished, and not if it raises."""
+        loop = self._loop or self._hub.loop
+        if loop is None or loop.is_closed():
+            return
+
+        def create() -> None:
+            task = loop.create_task(self._run(takedown, done))
+            _running.add(task)
+            task.add_done_callback(_running.discard)
+
+        loop.call_soon_threadsafe(create)
+
+    async def _run(self, takedown: Takedown, done: Callable[[], None]) -> None:
+        result = self.handler(takedown) if self._takes_takedown else self.handler()
+        if asyncio.iscoroutine(result):
+            await result
+        done()
+
+
+def _running_loop() -> AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -1,0 +1,118 @@
+"""A streams server of asyncio on an inherited address, from its claim to its last connection."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from ._aio_handler import LoopHandler
+from ._arguments import address_of, callable_of, timeout_of
+from ._drain import Told, deadline_of, let_go
+from ._hub import HUB
+from ._listener import BACKLOG
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any
+
+    from ._takedown import Takedown
+
+    Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+#: Turns of the event loop from accept(2) to the task of a connection (four), and some more.
+_TURNS = 8
+
+
+class StreamServer:
+    """``asyncio.start_server`` that can be swapped.
+
+    ``answer(reader, writer)`` is a coroutine function that serves one connection. When the address is
+    taken, :attr:`draining` becomes true: from then on each connection is to be closed with its next
+    answer. Silent and idle ones are not closed for that, because a request may be on its way; what is
+    still open at the deadline is.
+    """
+
+    def __init__(
+        self, answer: Answer, address: str | int, *, drain_timeout: float | None = None, **options: Any
+    ) -> None:
+        callable_of(answer, "what answers a connection")
+        self._answer = answer
+        self._address = address_of(address)
+        self._drain_timeout = timeout_of(drain_timeout)
+        self._options = options
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._takedown: asyncio.Future[Takedown | None]
+        self._released: asyncio.Future[None]
+
+    @property
+    def draining(self) -> bool:
+        """Whether the address was taken, or :meth:`close` called."""
+        return self._takedown.done()
+
+    async def serve(self) -> None:
+        """Claims the address, serves it until it is taken, and returns when nothing is open.
+
+        :raises ServerSwapError: the claim has failed. The old server serves on
+        """
+        from . import aio
+
+        loop = asyncio.get_running_loop()
+        self._takedown, self._released = loop.create_future(), loop.create_future()
+        handler = LoopHandler(self._taken, HUB)
+        HUB.on_takedown(self._address, handler)
+        try:
+            listener = await aio.listen(self._address)
+            server = await asyncio.start_server(
+                self._serve_one, sock=listener, backlog=BACKLOG, **self._options
+            )
+            HUB.serving(self._address)
+            takedown = await self._takedown
+        finally:
+            HUB.off_takedown(self._address, handler)
+        server.close()
+        let_go(self._address)
+        self._released.set_result(None)
+        await accepted_are_known()
+        await self._drain(deadline_of(takedown, self._drain_timeout))
+
+    def close(self) -> None:
+        """Gives the address up, and drains."""
+        if not self._takedown.done():
+            self._takedown.set_result(None)
+
+    async def _taken(self, takedown: Takedown) -> None:
+        if not self._takedown.done():
+            self._takedown.set_result(takedown)
+        await self._released
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "asyncio serves each connection with a task"
+        self._open[task] = writer
+        try:
+            await self._answer(reader, writer)
+        finally:
+            writer.close()
+            del self._open[task]
+
+    async def _drain(self, deadline: float) -> None:
+        told = Told(self._address)
+        while self._open:
+            told.open(len(self._open))
+            left = deadline - time.monotonic()
+            if left <= 0:
+                for task, writer in self._open.items():
+                    writer.transport.abort()
+                    task.cancel()
+            await asyncio.wait(
+                list(self._open), timeout=max(left, 0) or None, return_when=asyncio.FIRST_COMPLETED
+            )
+        told.open(0)
+
+
+async def accepted_are_known() -> None:
+    """What was accepted before this is being served after it: asyncio needs a few turns of the loop, in
+    which each step puts the next at the end of the queue."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)

@@ -1,0 +1,50 @@
+"""What a caller may write, parsed once, at the edge."""
+
+from __future__ import annotations
+
+from ._errors import InvalidArgumentError
+from ._native import canonical_address
+
+
+def address_of(address: str | int) -> str:
+    """The canonical text of an address.
+
+    :raises InvalidArgumentError: neither a text nor a port number
+    :raises InvalidAddressError: a text that names no address
+    """
+    if isinstance(address, bool) or not isinstance(address, (str, int)):
+        raise wrong("an address is a string such as ':8080' or a port number", address)
+    return canonical_address(str(address))
+
+
+def timeout_of(timeout: float | None) -> float | None:
+    """A number of seconds, or ``None`` for no limit.
+
+    :raises InvalidArgumentError: anything else
+    """
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
+        raise wrong("a timeout is a number of seconds from 0 on, or None", timeout)
+    # What is longer than the platform can wait is no limit.
+    import threading
+
+    return float(timeout) if timeout <= threading.TIMEOUT_MAX else None
+
+
+def callable_of(function: object, what: str) -> None:
+    """:raises InvalidArgumentError: it cannot be called"""
+    if not callable(function):
+        raise wrong(f"{what} is something to call", function)
+
+
+def reason_of(reason: str) -> str:
+    """:raises InvalidArgumentError: no text, or an empty one"""
+    if not isinstance(reason, str) or not reason:
+        raise wrong("the reason is a string that is not empty", reason)
+    return reason
+
+
+def wrong(expected: str, found: object) -> InvalidArgumentError:
+    """A mistake in the program, always raised at once."""
+    return InvalidArgumentError(f"{expected}, not {found!r}")

@@ -1,0 +1,141 @@
+"""The words of serverswap for asyncio: coroutines that hold no thread.
+
+The connection is read by the event loop itself (``add_reader``), on asyncio's own loops and on
+uvloop. A claim that is cancelled is withdrawn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from ._aio_handler import LoopHandler
+from ._aio_server import StreamServer
+from ._arguments import address_of, callable_of, reason_of, timeout_of
+from ._errors import ClaimTimeoutError
+from ._hub import HUB
+from ._listener import Listener
+from ._takedown import Takedown, takes_argument
+from ._words import progress as _progress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar, overload
+
+    H = TypeVar("H", bound=Callable[..., object])
+else:
+
+    def overload(function):
+        return function
+
+
+__all__ = [
+    "Listener",
+    "StreamServer",
+    "Takedown",
+    "fail",
+    "listen",
+    "on_takedown",
+    "progress",
+    "ready_for",
+    "released",
+    "server_up",
+    "serving",
+]
+
+
+async def ready_for(
+    address: str | int,
+    callback: Callable[..., object] | None = None,
+    *,
+    inherit: bool = False,
+    more: bool = False,
+    timeout: float | None = None,
+) -> Listener | None:
+    """As :func:`serverswap.ready_for`; the callback may be a coroutine function."""
+    canonical, seconds = address_of(address), timeout_of(timeout)
+    if callback is not None:
+        callable_of(callback, "the callback")
+    listener = await _claim(canonical, inherit=bool(inherit), more=bool(more), timeout=seconds)
+    if callback is not None:
+        result = callback(listener) if takes_argument(callback) else callback()
+        if asyncio.iscoroutine(result):
+            await result
+        HUB.serving(canonical)
+    return listener
+
+
+async def listen(address: str | int, *, more: bool = False, timeout: float | None = None) -> Listener:
+    """As :func:`serverswap.listen`; the socket is non-blocking, as event loops want it."""
+    listener = await ready_for(address, inherit=True, more=more, timeout=timeout)
+    assert listener is not None, "an inherited address is granted with its socket"
+    listener.setblocking(False)
+    return listener
+
+
+async def _claim(address: str, *, inherit: bool, more: bool, timeout: float | None) -> Listener | None:
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[None] = loop.create_future()
+
+    def answer() -> None:
+        if not answered.done():
+            answered.set_result(None)
+
+    HUB.read_by_loop(loop)
+    wake = lambda: loop.call_soon_threadsafe(answer)
+    claim = HUB.claim(address, inherit=inherit, more=more, wake=wake)
+    try:
+        await asyncio.wait_for(answered, timeout)
+        return claim.result()
+    except asyncio.TimeoutError:
+        HUB.withdraw(claim)
+        message = f"`{address}` was not granted within {timeout} s; the claim was withdrawn"
+        raise ClaimTimeoutError(message) from None
+    except BaseException:
+        HUB.withdraw(claim)
+        raise
+
+
+async def serving(address: str | int) -> None:
+    """As :func:`serverswap.serving`."""
+    HUB.serving(address_of(address))
+
+
+async def server_up() -> None:
+    """As :func:`serverswap.server_up`."""
+    HUB.server_up()
+
+
+async def fail(reason: str) -> None:
+    """As :func:`serverswap.fail`."""
+    HUB.fail(reason_of(reason))
+
+
+async def released(address: str | int) -> None:
+    """As :func:`serverswap.released`."""
+    HUB.released(address_of(address))
+
+
+async def progress(
+    address: str | int, *, connections: int | None = None, extend: float | None = None
+) -> None:
+    """As :func:`serverswap.progress`."""
+    _progress(address, connections=connections, extend=extend)
+
+
+@overload
+def on_takedown(address: str | int, handler: H) -> H: ...
+@overload
+def on_takedown(address: str | int) -> Callable[[H], H]: ...
+def on_takedown(address: str | int, handler: Callable[..., object] | None = None) -> object:
+    """As :func:`serverswap.on_takedown`: registers at once, and is not to be awaited. The handler, a
+    function or a coroutine function, runs in the event loop that runs now, or else in the one that
+    claims the address."""
+    canonical = address_of(address)
+
+    def register(handler: H) -> H:
+        callable_of(handler, "a handler")
+        HUB.on_takedown(canonical, LoopHandler(handler, HUB))
+        return handler
+
+    return register if handler is None else register(handler)

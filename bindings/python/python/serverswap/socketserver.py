@@ -1,0 +1,141 @@
+"""``socketserver`` and ``http.server`` on an inherited address, with a drain that loses nothing.
+
+::
+
+    server = ThreadingHTTPServer(("", 8080), Handler, bind_and_activate=False)
+    serverswap.socketserver.serve(server, ":8080")
+
+The server must not fork. With a handler of ``http.server`` the last answer of each connection says
+``Connection: close`` while the server drains.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import socketserver
+import threading
+import time
+
+from ._arguments import address_of, timeout_of, wrong
+from ._drain import Told, deadline_of, let_go
+from ._http_handler import closing_handler
+from ._hub import HUB
+from ._takedown import ThreadHandler
+from ._words import listen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._listener import Listener
+    from ._takedown import Takedown
+
+__all__ = ["serve"]
+
+
+def serve(server: socketserver.TCPServer, address: str | int, *, drain_timeout: float | None = None) -> None:
+    """Claims the address, serves it until it is taken, and returns when nothing is open.
+
+    :param server: one that was made with ``bind_and_activate=False``
+    :param drain_timeout: most seconds for finishing open connections; the supervisor's limit at most
+    :raises ServerSwapError: the claim has failed. The old server serves on
+    """
+    if not isinstance(server, socketserver.TCPServer):
+        raise wrong("serve takes a server of socketserver or http.server", server)
+    _Served(server, address_of(address), timeout_of(drain_timeout)).serve()
+
+
+class _Served:
+    """One server, from its claim to its last connection."""
+
+    def __init__(self, server: socketserver.TCPServer, address: str, drain_timeout: float | None) -> None:
+        self._server = server
+        self._address = address
+        self._drain_timeout = drain_timeout
+        self._takedown: Takedown | None = None
+        self._closed = threading.Event()
+        self._connections = _Connections(server)
+
+    def serve(self) -> None:
+        handler = ThreadHandler(self._taken)
+        HUB.on_takedown(self._address, handler)
+        try:
+            listener = listen(self._address)
+            self._accept(listener)
+        finally:
+            HUB.off_takedown(self._address, handler)
+            self._closed.set()
+        let_go(self._address)
+        self._connections.drain(Told(self._address), deadline_of(self._takedown, self._drain_timeout))
+
+    def _accept(self, listener: Listener) -> None:
+        """Until somebody calls ``shutdown`` of the server; a takedown does."""
+        server = self._server
+        server.socket.close()
+        server.socket = listener
+        server.server_address = listener.getsockname()
+        server.RequestHandlerClass = closing_handler(server.RequestHandlerClass, self._drains)
+        # Another server may be faster: then there is nothing to accept, and nothing to wait for.
+        listener.setblocking(False)
+        wakes = select.epoll()
+        with wakes:
+            wakes.register(listener, select.EPOLLIN)
+            wakes.register(listener.stop, select.EPOLLIN)
+            # What the server's loop waits for: the takedown, too.
+            server.fileno = wakes.fileno  # type: ignore[method-assign]
+            HUB.serving(self._address)
+            server.serve_forever()
+            # Deleted before it is closed, because another process still has the socket.
+            wakes.unregister(listener)
+        listener.close()
+
+    def _taken(self, takedown: Takedown) -> None:
+        self._takedown = takedown
+        self._server.shutdown()
+        self._closed.wait()
+
+    def _drains(self) -> bool:
+        return self._takedown is not None or self._closed.is_set()
+
+
+class _Connections:
+    """The connections that a server has accepted and not closed."""
+
+    def __init__(self, server: socketserver.TCPServer) -> None:
+        self._open: set[socket.socket] = set()
+        self._changed = threading.Condition()
+        self._process_request = server.process_request
+        self._close_request = server.close_request
+        server.process_request = self._opened  # type: ignore[method-assign]
+        server.close_request = self._closed  # type: ignore[method-assign]
+
+    def _opened(self, request: Any, client_address: Any) -> None:
+        with self._changed:
+            self._open.add(request)
+        self._process_request(request, client_address)
+
+    def _closed(self, request: Any) -> None:
+        self._close_request(request)
+        with self._changed:
+            self._open.discard(request)
+            self._changed.notify_all()
+
+    def drain(self, told: Told, deadline: float) -> None:
+        """Waits until none is open, and ends those that are at the deadline."""
+        with self._changed:
+            while self._open:
+                told.open(len(self._open))
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    self._end_all()
+                    return
+                self._changed.wait(left)
+        told.open(0)
+
+    def _end_all(self) -> None:
+        for request in self._open:
+            try:
+                request.shutdown(socket.SHUT_RDWR)
+            except OSError:  # The client has ended it.
+                pass

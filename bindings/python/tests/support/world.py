@@ -1,0 +1,155 @@
+"""A runtime directory of its own, and every process that was started in it."""
+
+import contextlib
+import os
+import random
+import select
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+from .programs import binary
+
+#: Seconds after which a test has failed. Nothing waits that long when it works.
+LIMIT = 30
+
+
+class World:
+    """Ends what it has started, whatever becomes of the test."""
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.directory.chmod(0o700)
+        self._commands = []
+
+    def deploy(self, command, **environment):
+        """Starts a server under `serverswap-deploy`, which stays beside it."""
+        return self._start([binary("serverswap-deploy"), *command], environment)
+
+    def leave(self, command, **environment):
+        """Starts a server with `serverswap`, which leaves when the deploy is done."""
+        return self._start([binary("serverswap"), *command], environment)
+
+    def _start(self, command, environment):
+        command = Command(command, {**self.environment, **environment})
+        self._commands.append(command)
+        return command
+
+    @property
+    def environment(self):
+        """What makes a `serverswap` use this directory, and nothing of an outer one."""
+        outer = {name: value for name, value in os.environ.items() if not name.startswith("SERVERSWAP_")}
+        return {**outer, "SERVERSWAP_DIR": str(self.directory), "PYTHONUNBUFFERED": "1"}
+
+    def servers(self):
+        """The processes that run in this directory and are no `serverswap`."""
+        return [pid for pid in self._processes() if not _name(pid).startswith("serverswap")]
+
+    def _processes(self):
+        mark = f"SERVERSWAP_DIR={self.directory}".encode()
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                        yield int(entry.name)
+
+    def close(self):
+        """Kills what still runs, supervisors first: they start nothing again."""
+        for command in self._commands:
+            command.kill()
+        for pid in list(self._processes()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+class Command:
+    """A started command; what it and its server print is kept."""
+
+    def __init__(self, command, environment):
+        self._process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._lines = []
+        self._printed = threading.Condition()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self):
+        with self._process.stdout as lines:
+            for line in lines:
+                with self._printed:
+                    self._lines.append(line)
+                    self._printed.notify_all()
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    @property
+    def output(self):
+        """What was printed until now."""
+        with self._printed:
+            return "".join(self._lines)
+
+    def prints(self, text):
+        """Waits until a line with this text is printed, and returns the line."""
+
+        def found():
+            return next((line for line in self._lines if text in line), None)
+
+        with self._printed:
+            self._printed.wait_for(found, LIMIT)
+            line = found()
+        assert line is not None, f"`{text}` was not printed, but:\n{self.output}"
+        return line
+
+    def exit(self):
+        """Waits until it has ended, and returns its exit status."""
+        try:
+            return self._process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it has not ended after {LIMIT} s:\n{self.output}") from None
+
+    def signal(self, number):
+        self._process.send_signal(number)
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+
+
+def _name(pid):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text()
+    return "serverswap (gone)"
+
+
+def free_port():
+    """A port that nobody has, outside of the range that the kernel gives to clients."""
+    while True:
+        port = random.randint(12_000, 30_000)
+        with socket.socket(socket.AF_INET6) as probe:
+            with contextlib.suppress(OSError):
+                probe.bind(("::", port))
+                return port
+
+
+def wait_for_exit(pid):
+    """Waits for the end of a process that is no child of this one."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        assert poll.poll(LIMIT * 1000), f"process {pid} has not ended after {LIMIT} s"
+    finally:
+        os.close(pidfd)

@@ -1,0 +1,287 @@
+//! A server: the shipped client session, and a program that claims, serves, lets go and exits.
+
+use std::collections::BTreeMap;
+
+use serverswap::protocol::message::{ClientInfo, Code};
+use serverswap::protocol::{Address, Generation, SocketMode};
+use serverswap::session::{Action, Event, Identity, Input, Patience, Session};
+use serverswap::sys::process::Process;
+use serverswap_cli::supervisor::ServerExit;
+
+use super::wire::Listener;
+use super::world::{Broken, World};
+
+/// A process.
+#[derive(Debug, Clone)]
+pub struct Server {
+    pub process: Process,
+    pub generation: Generation,
+    /// Which supervisor started it.
+    pub parent: usize,
+    pub socket: SocketMode,
+    pub life: Life,
+}
+
+#[derive(Debug, Clone)]
+pub enum Life {
+    /// It has been started.
+    Booting,
+    /// It has claimed its addresses.
+    Running(Box<Program>),
+    /// It has ended.
+    Ended(ServerExit),
+}
+
+/// What is inside a running server.
+#[derive(Debug, Clone)]
+pub struct Program {
+    pub session: Session<Listener>,
+    pub wire: Option<u64>,
+    pub watch: Watch,
+    pub doings: BTreeMap<Address, Doing>,
+}
+
+/// The watch on the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    Off,
+    On,
+    /// A socket has appeared since.
+    Changed,
+}
+
+/// What the program does with an address; its own duplicate of the listener goes with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    Waits,
+    /// Granted, the accept loop does not run.
+    Prepares(Option<Listener>),
+    Serves(Option<Listener>),
+    /// Told to let go, and it has not done so: it accepts if it did before.
+    Leaves { listener: Option<Listener>, accepts: bool },
+    LetGo,
+    Lost,
+}
+
+impl Doing {
+    /// Whether connections are accepted.
+    pub fn accepts(self) -> bool {
+        match self {
+            Doing::Serves(_) | Doing::Leaves { accepts: true, .. } => true,
+            Doing::Waits | Doing::Prepares(_) | Doing::Leaves { accepts: false, .. } | Doing::LetGo | Doing::Lost => {
+                false
+            }
+        }
+    }
+
+    /// Whether the address is the server's own.
+    pub fn holds(self) -> bool {
+        match self {
+            Doing::Prepares(_) | Doing::Serves(_) | Doing::Leaves { .. } => true,
+            Doing::Waits | Doing::LetGo | Doing::Lost => false,
+        }
+    }
+
+    pub fn listener(self) -> Option<Listener> {
+        match self {
+            Doing::Prepares(listener) | Doing::Serves(listener) | Doing::Leaves { listener, .. } => listener,
+            Doing::Waits | Doing::LetGo | Doing::Lost => None,
+        }
+    }
+}
+
+impl Server {
+    pub fn is_alive(&self) -> bool {
+        !matches!(self.life, Life::Ended(_))
+    }
+
+    pub fn program(&self) -> Option<&Program> {
+        match &self.life {
+            Life::Running(program) => Some(program),
+            Life::Booting | Life::Ended(_) => None,
+        }
+    }
+
+    pub fn doing(&self, address: &Address) -> Option<Doing> {
+        self.program()?.doings.get(address).copied()
+    }
+
+    pub fn doings(&self) -> impl Iterator<Item = (&Address, Doing)> {
+        self.program().into_iter().flat_map(|program| program.doings.iter().map(|(address, doing)| (address, *doing)))
+    }
+
+    /// Nothing is held, claimed or hoped for any more.
+    pub fn is_done(&self) -> bool {
+        self.program().is_some_and(|program| {
+            program.doings.values().all(|doing| matches!(doing, Doing::LetGo | Doing::Lost))
+        })
+    }
+
+    /// What it exits with when it is done.
+    pub fn status(&self) -> ServerExit {
+        let let_go = self.doings().any(|(_, doing)| doing == Doing::LetGo);
+        ServerExit::Status(if let_go { 0 } else { 1 })
+    }
+}
+
+impl World {
+    /// It begins: connects and claims everything.
+    pub fn boot(&mut self, pid: u32) {
+        let now = self.now;
+        let addresses = self.setup.addresses.clone();
+        self.with_server(pid, |world, server| {
+            let client = ClientInfo { name: "model".to_owned(), version: "0".to_owned() };
+            let identity = Identity { client, generation: Some(server.generation) };
+            let mut program = Program {
+                session: Session::supervised(identity, Patience::default(), now),
+                wire: None,
+                watch: Watch::Off,
+                doings: BTreeMap::new(),
+            };
+            for address in &addresses {
+                program.session.on_takedown(address);
+                program.session.ready_for(address, server.socket, false, now).expect("it is free");
+                program.doings.insert(address.clone(), Doing::Waits);
+            }
+            world.settle(server, &mut program);
+            server.life = Life::Running(Box::new(program));
+        });
+    }
+
+    /// The accept loop of a granted address begins.
+    pub fn serve(&mut self, pid: u32, address: &Address) {
+        self.with_program(pid, |_, program| {
+            if let Some(Doing::Prepares(listener)) = program.doings.get(address).copied() {
+                program.session.serving(address).expect("it is held");
+                program.doings.insert(address.clone(), Doing::Serves(listener));
+            }
+        });
+        self.served.insert(address.clone());
+    }
+
+    /// It stops accepting and lets go.
+    pub fn let_go(&mut self, pid: u32, address: &Address) {
+        self.with_program(pid, |_, program| {
+            program.session.released(address).expect("it is held");
+            program.doings.insert(address.clone(), Doing::LetGo);
+        });
+    }
+
+    /// It reads one line of its arbiter, or the end of the connection.
+    pub fn receive(&mut self, pid: u32) {
+        let now = self.now;
+        self.with_program(pid, |world, program| {
+            let Some(id) = program.wire else { return };
+            let input = match world.read_below(id) {
+                Some((message, listener)) => {
+                    let fds = listener.map(|listener| ("listener".to_owned(), listener)).into_iter().collect();
+                    Input::Received { message, fds }
+                }
+                None => Input::Ended,
+            };
+            program.session.handle(input, now);
+        });
+    }
+
+    /// It sees that a socket has appeared in the directory.
+    pub fn notice(&mut self, pid: u32) {
+        let now = self.now;
+        self.with_program(pid, |_, program| {
+            program.watch = Watch::On;
+            program.session.handle(Input::Changed, now);
+        });
+    }
+
+    /// Its session's deadline has come.
+    pub fn server_due(&mut self, pid: u32) {
+        let now = self.now;
+        self.with_program(pid, |_, program| program.session.tick(now));
+    }
+
+    fn with_program(&mut self, pid: u32, change: impl FnOnce(&mut World, &mut Program)) {
+        self.with_server(pid, |world, server| {
+            if let Life::Running(mut program) = std::mem::replace(&mut server.life, Life::Booting) {
+                change(world, &mut program);
+                world.settle(server, &mut program);
+                server.life = Life::Running(program);
+            }
+        });
+    }
+
+    /// Does what the session wants, and what the program does at once about its events.
+    fn settle(&mut self, server: &Server, program: &mut Program) {
+        while let Some(action) = program.session.next_action() {
+            self.perform_for_session(server, program, action);
+        }
+        while let Some(event) = program.session.next_event() {
+            self.see(server, program, event);
+        }
+    }
+
+    fn perform_for_session(&mut self, server: &Server, program: &mut Program, action: Action<Listener>) {
+        let now = self.now;
+        match action {
+            Action::Watch => program.watch = Watch::On,
+            Action::Unwatch => program.watch = Watch::Off,
+            Action::Connect => {
+                if let Some(id) = program.wire.take() {
+                    self.close_below(id);
+                }
+                match self.connect(server.process) {
+                    Some((id, greeting)) => {
+                        program.wire = Some(id);
+                        program.session.handle(Input::Connected { pid: greeting.arbiter.pid }, now);
+                        let message = serverswap::protocol::message::FromArbiter::Greeting(greeting);
+                        program.session.handle(Input::Received { message, fds: Vec::new() }, now);
+                    }
+                    None => program.session.handle(Input::NotConnected { reason: "refused".to_owned() }, now),
+                }
+            }
+            Action::Send(line, listeners) => {
+                if let Some(id) = program.wire {
+                    let names = serverswap::protocol::message::Message::fds(&line).to_vec();
+                    let named = names.iter().map(|name| name.parse().expect("an address"));
+                    let attached = named.zip(listeners).collect();
+                    self.send_up(id, line, attached);
+                }
+            }
+            Action::Close => {
+                if let Some(id) = program.wire.take() {
+                    self.close_below(id);
+                }
+            }
+            Action::Open(_) => self.broken.push(Broken::Protocol("a supervised session opens nothing".to_owned())),
+        }
+    }
+
+    fn see(&mut self, server: &Server, program: &mut Program, event: Event<Listener>) {
+        match event {
+            Event::Granted { address, listener } => {
+                if server.socket == SocketMode::Bind {
+                    self.bind(server.process.pid, &address);
+                }
+                program.doings.insert(address, Doing::Prepares(listener));
+            }
+            Event::Refused { address, error } => {
+                match error.code {
+                    Code::Superseded
+                    | Code::SupervisorLost
+                    | Code::AddressInUse
+                    | Code::Stopping
+                    | Code::ArbiterNotResponding => {}
+                    code => self.broken.push(Broken::Protocol(format!("a claim ends with `{code:?}`: {}", error.message))),
+                }
+                program.doings.insert(address, Doing::Lost);
+            }
+            Event::Waiting { .. } => {}
+            Event::Takedown { address, .. } => {
+                let doing = program.doings.get(&address).copied().unwrap_or(Doing::Lost);
+                let leaves = Doing::Leaves { listener: doing.listener(), accepts: doing.accepts() };
+                program.doings.insert(address, leaves);
+            }
+            Event::Error { code, message } => {
+                self.broken.push(Broken::Protocol(format!("a session hears `{code:?}`: {message}")));
+            }
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! A `serverswap` command: the shipped supervisor, its connection, the duplicates that it
+//! keeps, and perhaps the arbiter (`office`).
+//!
+//! As `driver::link` and `driver::supervise` do it: the core begins at the first `welcome`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serverswap::protocol::message::{ClientInfo, Form, FromArbiter, FromClient, Hello, Role, VERSION};
+use serverswap::protocol::{Address, Generation};
+use serverswap::sys::process::Process;
+use serverswap_cli::operator::{Ending, Outcome};
+use serverswap_cli::supervisor::{
+    Action, Attached, Event, GroupSignal, Plan, Restart, ServerExit, Signal, Supervisor,
+};
+
+use super::server::{Life, Server};
+use super::setup::{Planned, Seeded};
+use super::wire::Listener;
+use super::world::{Broken, World};
+
+/// A process.
+#[derive(Debug, Clone)]
+pub struct Supervision {
+    pub index: usize,
+    pub process: Process,
+    pub plan: Plan,
+    pub planned: Planned,
+    /// `None` before the first `welcome`.
+    pub core: Option<Box<Supervisor>>,
+    pub link: Link,
+    /// The last `id` said.
+    pub id: u64,
+    pub kept: BTreeMap<Address, Listener>,
+    /// The server that was started last, and whether its end was told.
+    pub child: Child,
+    pub life: Presence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    Down,
+    /// The lock was not got, and the seeded fault is that nobody tries again.
+    GivenUp,
+    /// `hello` was said.
+    Greeted(u64),
+    Up(u64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Child {
+    None,
+    Started(u32),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Presence {
+    Present,
+    /// It was killed.
+    Killed,
+    /// It has exited.
+    Exited(Box<Ending>),
+}
+
+impl Supervision {
+    pub fn new(index: usize, planned: Planned) -> Self {
+        let number = u32::try_from(index).expect("a few");
+        let pid = 101 + number;
+        let generation = Generation { start: u64::from(number) + 1, pid };
+        let plan = Plan {
+            command: "model".to_owned(),
+            form: planned.form,
+            restart: Restart::Always,
+            ready_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(30),
+            kill_timeout: Duration::from_secs(5),
+            generation,
+        };
+        Supervision {
+            index,
+            process: Process { pid, start: u64::from(pid) },
+            plan,
+            planned,
+            core: None,
+            link: Link::Down,
+            id: 0,
+            kept: BTreeMap::new(),
+            child: Child::None,
+            life: Presence::Present,
+        }
+    }
+
+    pub fn is_alive(&self) -> bool {
+        self.life == Presence::Present
+    }
+
+    pub fn wire(&self) -> Option<u64> {
+        match self.link {
+            Link::Down | Link::GivenUp => None,
+            Link::Greeted(id) | Link::Up(id) => Some(id),
+        }
+    }
+
+    fn hello(&self) -> (FromClient, Vec<(Address, Listener)>) {
+        let holding = self.core.as_ref().map(|core| core.holding()).unwrap_or_default();
+        let attached: Vec<(Address, Listener)> = holding
+            .iter()
+            .filter_map(|held| Some((held.address.clone(), *self.kept.get(&held.address)?)))
+            .collect();
+        let hello = FromClient::Hello(Hello {
+            id: 1,
+            version: VERSION,
+            client: ClientInfo { name: "serverswap".to_owned(), version: "0".to_owned() },
+            role: Role::Supervisor,
+            generation: Some(self.plan.generation),
+            holding,
+            draining: Vec::new(),
+            more: false,
+            form: Some(self.plan.form),
+            timeouts: Some(self.plan.timeouts()),
+            fds: attached.iter().map(|(address, _)| address.to_string()).collect(),
+        });
+        (hello, attached)
+    }
+}
+
+impl World {
+    /// It tries the lock, and then connects to whoever is the arbiter.
+    pub fn look_for_arbiter(&mut self, index: usize) {
+        self.with_supervisor(index, |world, supervisor| {
+            let won = world.try_to_take_office(supervisor.process.pid);
+            match world.connect(supervisor.process) {
+                Some((id, _)) => {
+                    let (hello, attached) = supervisor.hello();
+                    supervisor.id = 1;
+                    supervisor.link = Link::Greeted(id);
+                    world.send_up(id, hello, attached);
+                }
+                None if !won && world.setup.seeded == Seeded::LockTriedOnce => supervisor.link = Link::GivenUp,
+                None => {}
+            }
+        });
+    }
+
+    /// It reads one line of the arbiter, or the end of the connection.
+    pub fn hear(&mut self, index: usize) {
+        self.with_supervisor(index, |world, supervisor| {
+            let Some(id) = supervisor.wire() else { return };
+            match world.read_below(id) {
+                Some((message, listener)) => world.heard(supervisor, id, message, listener),
+                None => {
+                    world.close_below(id);
+                    let was_up = matches!(supervisor.link, Link::Up(_));
+                    supervisor.link = Link::Down;
+                    if was_up {
+                        world.happens(supervisor, Event::LinkLost, None);
+                    }
+                }
+            }
+        });
+    }
+
+    fn heard(&mut self, supervisor: &mut Supervision, id: u64, message: FromArbiter, listener: Option<Listener>) {
+        match message {
+            FromArbiter::Welcome(_) => {
+                supervisor.link = Link::Up(id);
+                if supervisor.core.is_none() {
+                    let mut actions = Vec::new();
+                    let core = Supervisor::new(supervisor.plan.clone(), self.now, &mut actions);
+                    supervisor.core = Some(Box::new(core));
+                    self.perform_for_supervisor(supervisor, actions, None);
+                }
+                self.happens(supervisor, Event::Linked, None);
+            }
+            FromArbiter::Event(event) => {
+                let attached = if listener.is_some() { Attached::Listener } else { Attached::Nothing };
+                self.happens(supervisor, Event::FromArbiter(event, attached), listener);
+            }
+            FromArbiter::Verdict(verdict) => self.happens(supervisor, Event::Verdict(verdict.verdict), None),
+            FromArbiter::Pong(_) => self.happens(supervisor, Event::BarrierPassed, None),
+            FromArbiter::Greeting(_)
+            | FromArbiter::Granted(_)
+            | FromArbiter::Takedown(_)
+            | FromArbiter::Progress(_)
+            | FromArbiter::Ping(_)
+            | FromArbiter::Error(_) => {
+                self.broken.push(Broken::Protocol(format!("a supervisor hears {message:?}")));
+            }
+        }
+    }
+
+    /// Its server has ended, and it is told.
+    pub fn reap(&mut self, index: usize) {
+        self.with_supervisor(index, |world, supervisor| {
+            let Some(exit) = world.unreaped(supervisor) else { return };
+            supervisor.child = Child::None;
+            let leftovers = serverswap_cli::supervisor::Leftovers::None;
+            world.happens(supervisor, Event::ServerExited { exit, leftovers }, None);
+        });
+    }
+
+    /// How the server of a supervisor has ended, if that was not told.
+    pub fn unreaped(&self, supervisor: &Supervision) -> Option<ServerExit> {
+        let Child::Started(pid) = supervisor.child else { return None };
+        match self.servers.get(&pid)?.life {
+            Life::Ended(exit) => Some(exit),
+            Life::Booting | Life::Running(_) => None,
+        }
+    }
+
+    /// TERM is sent to it.
+    pub fn terminate(&mut self, index: usize) {
+        self.with_supervisor(index, |world, supervisor| {
+            world.happens(supervisor, Event::Signal(Signal::Terminate), None);
+        });
+    }
+
+    /// Its deadline has come.
+    pub fn supervisor_due(&mut self, index: usize) {
+        self.with_supervisor(index, |world, supervisor| world.happens(supervisor, Event::Tick, None));
+    }
+
+    fn happens(&mut self, supervisor: &mut Supervision, event: Event, listener: Option<Listener>) {
+        let mut actions = Vec::new();
+        if let Some(core) = &mut supervisor.core {
+            core.handle(event, self.now, &mut actions);
+        }
+        self.perform_for_supervisor(supervisor, actions, listener);
+    }
+
+    fn perform_for_supervisor(
+        &mut self,
+        supervisor: &mut Supervision,
+        actions: Vec<Action>,
+        mut listener: Option<Listener>,
+    ) {
+        for action in actions {
+            match action {
+                Action::Spawn => {
+                    let pid = self.spawn(supervisor);
+                    self.happens(supervisor, Event::Spawned { pid }, None);
+                }
+                Action::Send(said) => {
+                    if let Link::Up(id) = supervisor.link {
+                        supervisor.id += 1;
+                        let number = supervisor.id;
+                        self.send_up(id, said.message(|| number), Vec::new());
+                    }
+                }
+                Action::Keep { address } => {
+                    if let Some(listener) = listener.take() {
+                        supervisor.kept.insert(address, listener);
+                    }
+                }
+                Action::Close { address } => drop(supervisor.kept.remove(&address)),
+                Action::SignalGroup(signal) => self.signal(supervisor, signal),
+                Action::Report(_) => {}
+                Action::Exit(outcome) => return self.conclude(supervisor, *outcome),
+            }
+        }
+    }
+
+    fn spawn(&mut self, supervisor: &mut Supervision) -> u32 {
+        let number = self.servers.values().filter(|server| server.parent == supervisor.index).count();
+        let pid = (supervisor.process.pid - 100) * 1000 + u32::try_from(number).expect("a few");
+        supervisor.child = Child::Started(pid);
+        let server = Server {
+            process: Process { pid, start: u64::from(pid) },
+            generation: supervisor.plan.generation,
+            parent: supervisor.index,
+            socket: supervisor.planned.socket,
+            life: Life::Booting,
+        };
+        self.add_server(server);
+        pid
+    }
+
+    fn signal(&mut self, supervisor: &Supervision, signal: GroupSignal) {
+        let number = match signal {
+            GroupSignal::Term => 15,
+            GroupSignal::Kill => 9,
+        };
+        if let Child::Started(pid) = supervisor.child {
+            self.end_server(pid, ServerExit::Signal(number));
+        }
+    }
+
+    fn conclude(&mut self, supervisor: &mut Supervision, outcome: Outcome) {
+        supervisor.life = Presence::Exited(Box::new(outcome.ending));
+        self.left(supervisor);
+    }
+
+    /// What the kernel does when a supervisor's process has ended.
+    pub fn left(&mut self, supervisor: &mut Supervision) {
+        supervisor.core = None;
+        supervisor.kept.clear();
+        supervisor.link = Link::Down;
+        self.close_everything_of(supervisor.process.pid);
+    }
+
+    /// Whether it stays with its server.
+    pub fn stays(supervisor: &Supervision) -> bool {
+        supervisor.plan.form == Form::Stay
+    }
+}
