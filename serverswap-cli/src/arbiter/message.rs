@@ -193,18 +193,20 @@ impl Arbiter {
         let Some(party) = self.slot(&address).parties.get(&process).cloned() else {
             return;
         };
+        // With `re` it answers one takedown and means nothing else: the claim or the grant of
+        // the moment may be a later one, when the two crossed.
+        if released.re.is_some_and(|re| !party.stage.is_about_takedown(re)) {
+            return;
+        }
         match party.stage {
-            // An answer to a takedown that crossed; the claim is a later one.
-            Stage::Claim(_) if released.re.is_some() => {}
             Stage::Claim(_) => {
                 let message = format!("the server withdrew its claim on `{address}`");
                 self.refuse_claim(&address, process, Code::Withdrawn, message, turn);
             }
             Stage::Granted { .. } | Stage::Hold { .. } | Stage::Taking(_) => {
                 let stage = Stage::Released { takedown: released.re, since: turn.now };
-                self.slot_mut(&address)
-                    .parties
-                    .insert(process, Party { generation: party.generation, stage });
+                let party = Party { generation: party.generation, stage };
+                self.slot_mut(&address).parties.insert(process, party);
                 turn.changed();
             }
             Stage::Released { .. } => {}

@@ -1,5 +1,5 @@
 use serverswap::protocol::SocketMode::Inherit;
-use serverswap::protocol::message::{Form::Leave, Role::Server};
+use serverswap::protocol::message::{Form::Leave, FromClient, Released, Role::Server};
 
 use super::world::{A, DRAIN, Heard, World, address, held, of};
 use crate::arbiter::{Attached::Listener, Signal};
@@ -86,5 +86,19 @@ fn a_second_connection_of_a_process_displaces_the_first() {
     let mut world = World::new();
     world.server_is_up(10, &[A]);
     world.arrives(10, Server, Leave, vec![held(A, true)]);
+    assert_eq!(world.serving(A), [10]);
+}
+
+#[test]
+fn the_answer_to_an_old_takedown_does_not_give_up_a_later_grant() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.server_is_up(20, &[A]);
+    world.releases(10, A);
+    world.ends(20);
+    assert_eq!(world.claims(10, A, Inherit), [(10, Heard::Granted(Listener))]);
+    let late = Released { re: Some(1), address: address(A) };
+    world.says(10, FromClient::Released(late));
+    world.serves(10, A);
     assert_eq!(world.serving(A), [10]);
 }
