@@ -14,8 +14,7 @@
 use std::collections::BTreeSet;
 
 use serverswap::protocol::message::{
-    Code, Error, Event as Told_, EventKind, FromArbiter, Granted, LISTENER, Progress, Takedown,
-    TakedownReason,
+    Code, Error, Event, EventKind, FromArbiter, Granted, LISTENER, Progress, Takedown, TakedownReason,
 };
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
@@ -140,7 +139,7 @@ impl Arbiter {
             if let Some(keeper) = self.slot_mut(address).keepers.get_mut(&process) {
                 keeper.told_to_close = Told::Once;
             }
-            turn.send(link, FromArbiter::Event(event(EventKind::Close, generation, address)));
+            turn.send(link, FromArbiter::Event(Event::about(EventKind::Close, generation, address)));
         }
     }
 
@@ -237,11 +236,11 @@ impl Arbiter {
             turn.send(link, FromArbiter::Error(error));
         }
         let what = if code == Code::Superseded { EventKind::Superseded } else { EventKind::Failed };
-        let told = Told_ {
+        let told = Event {
             pid: Some(process.pid),
             code: Some(code),
             message: Some(message),
-            ..event(what, generation, address)
+            ..Event::about(what, generation, address)
         };
         self.tell_supervisors_of(generation, &told, turn);
     }
@@ -294,21 +293,6 @@ impl Arbiter {
             self.slot_mut(address).listener = Listener::Absent;
             turn.actions.push(Action::CloseListener { address: address.clone() });
         }
-    }
-}
-
-/// An event about an address, without particulars.
-pub(super) fn event(what: EventKind, generation: Generation, address: &Address) -> Told_ {
-    Told_ {
-        what,
-        generation,
-        address: Some(address.clone()),
-        pid: None,
-        connections: None,
-        remaining_ms: None,
-        code: None,
-        message: None,
-        fds: Vec::new(),
     }
 }
 

@@ -2,8 +2,8 @@
 //! decided afterwards, once for everything that was read together.
 
 use serverswap::protocol::message::{
-    Closed, Code, Error, EventKind, Fail, FromArbiter, FromClient, OnTakedown, Pong, Progress, ReadyFor,
-    Released, Role, Serving, TakedownReason,
+    self, Closed, Code, Error, EventKind, Fail, FromArbiter, FromClient, OnTakedown, Pong, Progress,
+    ReadyFor, Released, Role, Serving, TakedownReason,
 };
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
@@ -151,7 +151,7 @@ impl Arbiter {
         }
         let stage = Stage::Claim(Claim { id, socket, told: Told::Not });
         self.slot_mut(&address).parties.insert(process, Party { generation, stage });
-        let event = super::decide::event(EventKind::Claimed, generation, &address);
+        let event = message::Event::about(EventKind::Claimed, generation, &address);
         self.tell_supervisors_of(generation, &event, turn);
         turn.touched.insert(address);
     }
@@ -247,10 +247,10 @@ impl Arbiter {
 
     /// The server gives up: its claims end, and its supervisor ends it.
     fn fail(&mut self, process: Process, generation: Generation, fail: Fail, turn: &mut Turn) {
-        let event = serverswap::protocol::message::Event {
+        let event = message::Event {
             pid: Some(process.pid),
             message: Some(fail.reason),
-            ..super::status::whole(EventKind::Failed, generation)
+            ..message::Event::new(EventKind::Failed, generation)
         };
         self.tell_supervisors_of(generation, &event, turn);
         for address in self.addresses_of(process) {

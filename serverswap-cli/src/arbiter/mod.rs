@@ -19,11 +19,15 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod action;
 mod condemn;
 mod decide;
 mod end;
+mod event;
+mod gone;
 mod hello;
 mod message;
+mod parts;
 mod recover;
 mod slot;
 mod snapshot;
@@ -31,140 +35,20 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serverswap::protocol::message::{Code, Form, FromArbiter, FromClient, Role, Timeouts};
+use serverswap::protocol::message::{Code, Timeouts};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
+pub use action::{Action, Changed, Signal, Turn};
+pub use event::{Event, Fetched, Link, Liveness};
 pub use hello::{Arrival, Attached};
 
+use parts::{Peer, Progress, Server, Supervision, Up};
 use slot::Slot;
-use status::Status;
-
-/// One connection to the arbiter, numbered by the driver and never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Link(pub u64);
-
-/// Whether a process was alive when its message was read: its pidfd was polled then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Liveness {
-    /// It runs, or has stopped.
-    Alive,
-    /// It has ended.
-    Dead,
-}
-
-/// What happened.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// A client has said `hello` and all of its `holding` lines.
-    Arrived(Arrival),
-    /// A negotiated client says something else.
-    Said {
-        /// Where.
-        link: Link,
-        /// What.
-        message: FromClient,
-        /// Whether the speaker was alive at that moment.
-        liveness: Liveness,
-    },
-    /// A connection ended.
-    Unlinked {
-        /// Which.
-        link: Link,
-    },
-    /// A process has ended and everything that it had sent was read.
-    Gone {
-        /// Which.
-        process: Process,
-    },
-    /// The answer to [`Action::Open`].
-    Opened {
-        /// Which address.
-        address: Address,
-        /// The code and text of the failure.
-        result: Result<(), (Code, String)>,
-    },
-    /// The answer to [`Action::Fetch`].
-    Fetched {
-        /// From whom.
-        process: Process,
-        /// Which address.
-        address: Address,
-        /// What was found.
-        found: Fetched,
-    },
-    /// A deadline may have passed.
-    Tick,
-}
-
-/// What became of the search for a listener among another process's descriptors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fetched {
-    /// The driver has a duplicate of it.
-    Found,
-    /// It is not there: the process has not read its grant.
-    Absent,
-    /// The kernel refuses to look.
-    Refused,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// Open the listener; answered by [`Event::Opened`] in the same turn.
-    Open {
-        /// Which address.
-        address: Address,
-    },
-    /// Look for the listener in the process; answered by [`Event::Fetched`] in the same turn.
-    Fetch {
-        /// In whom.
-        process: Process,
-        /// Which address.
-        address: Address,
-    },
-    /// Say something.
-    Send {
-        /// To whom.
-        link: Link,
-        /// What.
-        message: FromArbiter,
-        /// The address whose listener is attached.
-        listener: Option<Address>,
-    },
-    /// Close the connection after what was said.
-    Disconnect {
-        /// Which.
-        link: Link,
-    },
-    /// Close the duplicate of a listener; the path of a Unix socket goes with it.
-    CloseListener {
-        /// Which address.
-        address: Address,
-    },
-    /// Signal the process group of a server.
-    Signal {
-        /// Whose group; it may have ended itself while the rest of the group lives.
-        process: Process,
-        /// The generation that the group's members carry in their environment.
-        generation: Generation,
-        /// Which signal.
-        signal: Signal,
-    },
-}
-
-/// The two ways to end a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// Ask it.
-    Term,
-    /// End it.
-    Kill,
-}
 
 /// The arbiter's knowledge. `Clone` is cheap: what a turn does not touch is shared.
 #[derive(Debug, Clone)]
@@ -198,133 +82,6 @@ impl Default for Limits {
             rejoin_wait: Duration::from_secs(2),
             timeouts: Timeouts { drain_ms: 30_000, kill_ms: 5_000 },
         }
-    }
-}
-
-/// A server process, for as long as it lives.
-#[derive(Debug, Clone)]
-struct Server {
-    generation: Generation,
-    link: Option<Link>,
-    /// When its connection ended; cleared when it comes back.
-    unlinked: Option<Duration>,
-    /// The addresses whose takedown it handles.
-    handlers: BTreeSet<Address>,
-    /// Until when it may drain; set by its first takedown, moved by later ones.
-    drain_until: Option<Duration>,
-    /// When it got TERM.
-    term_sent: Option<Duration>,
-    /// When it got KILL.
-    kill_sent: Option<Duration>,
-    /// How many connections it has open, by its own word.
-    connections: Option<u64>,
-}
-
-/// A negotiated connection.
-#[derive(Debug, Clone)]
-struct Peer {
-    process: Process,
-    generation: Option<Generation>,
-    role: Role,
-    form: Form,
-    /// The greatest `id` received.
-    last_id: u64,
-    /// The greatest `id` sent.
-    sent_id: u64,
-    /// To a supervisor: the last status of each address.
-    told: BTreeMap<Address, Status>,
-    told_up: slot::Told,
-    told_done: slot::Told,
-}
-
-/// How far a generation is as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Progress {
-    timeouts: Timeouts,
-    supervision: Supervision,
-    up: Up,
-    /// When its supervisor was last allowed to end its server: whoever was started before
-    /// that gets nothing any more.
-    condemned_at: Option<Duration>,
-}
-
-/// What is known of the supervisor that started a generation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Supervision {
-    /// It has not said `hello`, or it has left.
-    Alone,
-    /// It leaves when its server is up and every replaced one has exited.
-    Leaves(Process),
-    /// It stays with its server.
-    Stays(Process),
-    /// It was asked to stop: the generation gets nothing any more.
-    Stopping(Process),
-}
-
-/// Whether a generation is up, and who says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Up {
-    /// As soon as everything granted is served and no claim waits.
-    Implied,
-    /// Its server said that more claims will follow: not before `serverUp`.
-    Awaited,
-    /// It said `serverUp`; as soon as everything granted is served.
-    Said,
-    /// It is up.
-    Yes,
-}
-
-/// One turn: what is to be done, and what has been touched.
-#[derive(Debug)]
-pub struct Turn {
-    now: Duration,
-    /// What is to be done, in order, after the state was written.
-    pub actions: Vec<Action>,
-    touched: BTreeSet<Address>,
-    changed: Changed,
-}
-
-/// Whether a turn changed what the state file says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Changed {
-    /// The file is as it was.
-    Not,
-    /// The file is to be written before anything is sent.
-    State,
-}
-
-impl Supervision {
-    fn process(self) -> Option<Process> {
-        match self {
-            Supervision::Alone => None,
-            Supervision::Leaves(process) | Supervision::Stays(process) | Supervision::Stopping(process) => {
-                Some(process)
-            }
-        }
-    }
-}
-
-impl Turn {
-    /// An empty turn at `now`, the time since boot.
-    pub fn new(now: Duration) -> Self {
-        Turn { now, actions: Vec::new(), touched: BTreeSet::new(), changed: Changed::Not }
-    }
-
-    /// Whether the state is to be written before the actions are performed.
-    pub fn state_changed(&self) -> Changed {
-        self.changed
-    }
-
-    fn changed(&mut self) {
-        self.changed = Changed::State;
-    }
-
-    fn send(&mut self, link: Link, message: FromArbiter) {
-        self.actions.push(Action::Send { link, message, listener: None });
-    }
-
-    fn send_with_listener(&mut self, link: Link, message: FromArbiter, address: &Address) {
-        self.actions.push(Action::Send { link, message, listener: Some(address.clone()) });
     }
 }
 
@@ -397,67 +154,6 @@ impl Arbiter {
                 for process in self.slot(address).processes(|party| party.claim().is_some()) {
                     self.refuse_claim(address, process, code.clone(), message.clone(), turn);
                 }
-            }
-        }
-    }
-
-    /// The connection is over; what was granted on it stays granted (rule 4).
-    fn unlink(&mut self, link: Link, turn: &mut Turn) {
-        let Some(peer) = self.peers.remove(&link) else {
-            return;
-        };
-        match peer.role {
-            Role::Server => {}
-            Role::Supervisor | Role::Observer => return,
-        }
-        let Some(server) = self.servers.get_mut(&peer.process).filter(|server| server.link == Some(link))
-        else {
-            return;
-        };
-        server.link = None;
-        server.unlinked = Some(turn.now);
-        for address in self.addresses_of(peer.process) {
-            let slot = self.slot_mut(&address);
-            match slot.parties.get_mut(&peer.process).map(|party| &mut party.stage) {
-                Some(slot::Stage::Claim(_)) => {
-                    slot.parties.remove(&peer.process);
-                }
-                Some(slot::Stage::Taking(taking)) => taking.message = None,
-                Some(
-                    slot::Stage::Granted { .. } | slot::Stage::Hold { .. } | slot::Stage::Released { .. },
-                )
-                | None => {}
-            }
-            turn.touched.insert(address);
-        }
-    }
-
-    fn gone(&mut self, process: Process, turn: &mut Turn) {
-        self.tell_gone(process, turn);
-        for (address, slot) in &mut self.slots {
-            let involved = slot.parties.contains_key(&process)
-                || slot.expected.contains_key(&process)
-                || slot.owners.contains_key(&process)
-                || slot.keepers.contains_key(&process);
-            if !involved {
-                continue;
-            }
-            let slot = Arc::make_mut(slot);
-            slot.parties.remove(&process);
-            slot.expected.remove(&process);
-            slot.owners.remove(&process);
-            slot.keepers.remove(&process);
-            turn.touched.insert(address.clone());
-            turn.changed();
-        }
-        if let Some(server) = self.servers.remove(&process) {
-            self.remember_leftovers(process, &server, turn);
-        }
-        self.peers.retain(|_, peer| peer.process != process);
-        for progress in self.generations.values_mut() {
-            if progress.supervision.process() == Some(process) {
-                progress.supervision = Supervision::Alone;
-                turn.changed();
             }
         }
     }

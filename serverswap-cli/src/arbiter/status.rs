@@ -11,7 +11,7 @@ use serverswap::protocol::message::{Event, EventKind, Form, FromArbiter, LISTENE
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
-use super::decide::{event, millis};
+use super::decide::millis;
 use super::slot::{Keeper, Listener, Party, Slot, Told};
 use super::{Arbiter, Link, Supervision, Turn, Up};
 
@@ -118,7 +118,7 @@ impl Arbiter {
                 })
                 .max_by_key(|(_, party)| party.generation)
                 .map(|(process, _)| process.pid);
-            let told = Event { pid, ..event(status.kind(), generation, address) };
+            let told = Event { pid, ..Event::about(status.kind(), generation, address) };
             if keeps && !is_kept {
                 let keeper = Keeper { generation, told_to_close: Told::Not };
                 self.slot_mut(address).keepers.insert(supervisor, keeper);
@@ -146,7 +146,7 @@ impl Arbiter {
             pid: Some(process.pid),
             connections: server.connections,
             remaining_ms: server.drain_until.map(|until| millis(until.saturating_sub(turn.now))),
-            ..event(EventKind::Draining, server.generation, address)
+            ..Event::about(EventKind::Draining, server.generation, address)
         };
         self.tell(&told, turn, |generation| {
             slot.parties.values().any(|party| party.generation == generation)
@@ -158,7 +158,7 @@ impl Arbiter {
         let Some(server) = self.servers.get(&process) else {
             return;
         };
-        let told = Event { pid: Some(process.pid), ..whole(EventKind::Gone, server.generation) };
+        let told = Event { pid: Some(process.pid), ..Event::new(EventKind::Gone, server.generation) };
         let slots = self.slots.values().filter(|slot| slot.parties.contains_key(&process));
         let concerned: Vec<Generation> =
             slots.flat_map(|slot| slot.parties.values()).map(|party| party.generation).collect();
@@ -212,12 +212,12 @@ impl Arbiter {
             let tally = tallies.get(&generation).copied().unwrap_or_default();
             if is_up && peer.told_up == Told::Not {
                 peer.told_up = Told::Once;
-                told.push((*link, whole(EventKind::Up, generation)));
+                told.push((*link, Event::new(EventKind::Up, generation)));
             }
             let is_done = is_up && tally.serving > 0 && tally.pending == 0 && tally.older == 0;
             if is_done && peer.form == Form::Leave && peer.told_done == Told::Not {
                 peer.told_done = Told::Once;
-                told.push((*link, whole(EventKind::Done, generation)));
+                told.push((*link, Event::new(EventKind::Done, generation)));
             }
         }
         for (link, event) in told {
@@ -255,19 +255,4 @@ struct Tally {
     pending: usize,
     /// Servers of older generations that have not exited.
     older: usize,
-}
-
-/// An event about a whole generation, without particulars.
-pub(super) fn whole(what: EventKind, generation: Generation) -> Event {
-    Event {
-        what,
-        generation,
-        address: None,
-        pid: None,
-        connections: None,
-        remaining_ms: None,
-        code: None,
-        message: None,
-        fds: Vec::new(),
-    }
 }

@@ -194,6 +194,28 @@ pub struct Event {
     pub fds: Vec<String>,
 }
 
+impl Event {
+    /// An event about a whole generation, without particulars.
+    pub fn new(what: EventKind, generation: Generation) -> Self {
+        Event {
+            what,
+            generation,
+            address: None,
+            pid: None,
+            connections: None,
+            remaining_ms: None,
+            code: None,
+            message: None,
+            fds: Vec::new(),
+        }
+    }
+
+    /// An event about an address of a generation, without particulars.
+    pub fn about(what: EventKind, generation: Generation, address: &Address) -> Self {
+        Event { address: Some(address.clone()), ..Event::new(what, generation) }
+    }
+}
+
 /// What an `event` tells. An unknown kind is ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("x-open" = true)))]

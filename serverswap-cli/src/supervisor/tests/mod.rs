@@ -208,17 +208,7 @@ fn about(what: EventKind, address: &str) -> message::Event {
 }
 
 fn event(what: EventKind, generation: Generation) -> message::Event {
-    message::Event {
-        what,
-        generation,
-        address: None,
-        pid: None,
-        connections: None,
-        remaining_ms: None,
-        code: None,
-        message: None,
-        fds: Vec::new(),
-    }
+    message::Event::new(what, generation)
 }
 
 fn not_found() -> SpawnFailure {

@@ -1,0 +1,75 @@
+//! What goes into the arbiter's core.
+
+use serverswap::protocol::Address;
+use serverswap::protocol::message::{Code, FromClient};
+use serverswap::sys::process::Process;
+
+use super::Arrival;
+
+/// One connection to the arbiter, numbered by the driver and never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Link(pub u64);
+
+/// Whether a process was alive when its message was read: its pidfd was polled then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Liveness {
+    /// It runs, or has stopped.
+    Alive,
+    /// It has ended.
+    Dead,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A client has said `hello` and all of its `holding` lines.
+    Arrived(Arrival),
+    /// A negotiated client says something else.
+    Said {
+        /// Where.
+        link: Link,
+        /// What.
+        message: FromClient,
+        /// Whether the speaker was alive at that moment.
+        liveness: Liveness,
+    },
+    /// A connection ended.
+    Unlinked {
+        /// Which.
+        link: Link,
+    },
+    /// A process has ended and everything that it had sent was read.
+    Gone {
+        /// Which.
+        process: Process,
+    },
+    /// The answer to [`Action::Open`].
+    Opened {
+        /// Which address.
+        address: Address,
+        /// The code and text of the failure.
+        result: Result<(), (Code, String)>,
+    },
+    /// The answer to [`Action::Fetch`].
+    Fetched {
+        /// From whom.
+        process: Process,
+        /// Which address.
+        address: Address,
+        /// What was found.
+        found: Fetched,
+    },
+    /// A deadline may have passed.
+    Tick,
+}
+
+/// What became of the search for a listener among another process's descriptors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetched {
+    /// The driver has a duplicate of it.
+    Found,
+    /// It is not there: the process has not read its grant.
+    Absent,
+    /// The kernel refuses to look.
+    Refused,
+}
