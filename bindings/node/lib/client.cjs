@@ -34,6 +34,17 @@ function call(method, ...args) {
   });
 }
 
+/** As `call`, and of no effect when the address is not held, or not any more. */
+function callIfHeld(method, ...args) {
+  try {
+    call(method, ...args);
+  } catch (error) {
+    if (error.code !== 'not_held') {
+      throw error;
+    }
+  }
+}
+
 /** Runs a call into the addon, whose errors have a code of ours and no class. */
 function translated(run) {
   try {
@@ -52,4 +63,4 @@ receive('error', ({ code, message }) => {
   process.emitWarning(message, { type: 'ServerSwapWarning', code });
 });
 
-module.exports = { call, receive, translated };
+module.exports = { call, callIfHeld, receive, translated };

@@ -5,7 +5,9 @@
  */
 const { closeSync } = require('node:fs');
 
-const { call } = require('./client.cjs');
+const { call, callIfHeld } = require('./client.cjs');
+
+const servingIfHeld = Symbol('servingIfHeld');
 
 /** An address that this server holds. */
 class Grant {
@@ -30,6 +32,13 @@ class Grant {
   serving() {
     if (!this.#closed) {
       call('serving', this.#address);
+    }
+  }
+
+  /** As `serving()`, for when the address may have been taken in the meantime. Not for programs. */
+  [servingIfHeld]() {
+    if (!this.#closed) {
+      callIfHeld('serving', this.#address);
     }
   }
 
@@ -83,4 +92,4 @@ function grantOf({ address, fd }) {
   return fd === undefined ? new Grant(address) : new Listener(address, fd);
 }
 
-module.exports = { Grant, Listener, grantOf };
+module.exports = { grantOf, servingIfHeld };

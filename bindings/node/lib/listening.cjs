@@ -1,7 +1,6 @@
 'use strict';
 
 /** Makes a server listen on a descriptor that it is given. */
-const cluster = require('node:cluster');
 
 /**
  * The backlog of every listener of serverswap. Node calls listen(2) on what it is given, and a smaller
@@ -36,6 +35,8 @@ function listening(server, fd) {
  * `exclusive` is not looked at; what it calls in the end is reachable under its old name.
  */
 function start(server, fd) {
+  // Not at the head of the file: most programs do not have it loaded, and `require` is to be quick.
+  const cluster = require('node:cluster');
   if (cluster.isWorker) {
     server._listen2(null, null, null, BACKLOG, fd);
   } else {

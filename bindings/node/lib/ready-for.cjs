@@ -12,7 +12,7 @@
 const { addressOf } = require('./address.cjs');
 const { claim } = require('./claim.cjs');
 const { wrongArgument } = require('./error.cjs');
-const { grantOf } = require('./grant.cjs');
+const { grantOf, servingIfHeld } = require('./grant.cjs');
 const { checkOptions } = require('./options.cjs');
 
 const OPTIONS = {
@@ -73,15 +73,7 @@ function whenRefused(callback) {
 }
 
 function sayServingSoon(grant) {
-  setImmediate(() => {
-    try {
-      grant.serving();
-    } catch (error) {
-      if (error.code !== 'not_held') {
-        throw error;
-      }
-    }
-  });
+  setImmediate(() => grant[servingIfHeld]());
   return grant;
 }
 

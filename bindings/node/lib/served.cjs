@@ -8,8 +8,9 @@
  * - the address is given up as well when the program closes the server by itself;
  * - while it drains, `server.close()` only waits: Node's own would close idle connections.
  */
-const { call } = require('./client.cjs');
+const { callIfHeld } = require('./client.cjs');
 const { Drain } = require('./drain.cjs');
+const { servingIfHeld } = require('./grant.cjs');
 const { listening } = require('./listening.cjs');
 const { thinned } = require('./open-count.cjs');
 const { offTakedown, onTakedown } = require('./takedown.cjs');
@@ -66,7 +67,7 @@ class Served {
     }
     if (!this.#drain.begun) {
       this.#watchClose();
-      grant.serving();
+      grant[servingIfHeld]();
     }
   }
 
@@ -86,7 +87,7 @@ class Served {
   #takenDown(done, { address, reason, drainMs }) {
     offTakedown(address, this.#takedown);
     if (!this.#drain.begun) {
-      const report = thinned((open) => call('progress', address, open));
+      const report = thinned((open) => callIfHeld('progress', address, open));
       this.#drain.begin(this.#drainMs(drainMs), report);
     }
     done();

@@ -191,3 +191,15 @@ test('the number of open connections is told at once and after each that closes'
   await drain.drained;
   assert.deepEqual(counts, [2, 1, 0]);
 });
+
+test('of 200 requests that are sent in the moment of the takedown none is lost', async () => {
+  const server = http.createServer(answerOk);
+  const { drain, port } = await started(server);
+  const clients = await Promise.all(Array.from({ length: 200 }, () => RawClient.connect(port)));
+  await Promise.all(clients.map((client) => client.ask('/')));
+  clients.forEach((client) => client.get('/'));
+  drain.begin(LONG_MS);
+  const answers = await Promise.all(clients.map((client) => client.answer()));
+  assert.deepEqual(answers, clients.map(() => CLOSED));
+  await drain.drained;
+});

@@ -223,6 +223,24 @@ test('a cluster worker listens on the descriptor of its own claim', async (t) =>
   assert.equal(await program.exit(), 0);
 });
 
+test('a server that claims its address again while it still drains is not disturbed by that', async (t) => {
+  const { arbiter, program, address, socket } = await serving(t, `${SERVER}
+    serverswap.listen(server, ADDRESS, {
+      onTakedown: () => serverswap.readyFor(ADDRESS, (error) => say(error.code)),
+    });`);
+  const client = await RawClient.connect(socket);
+  await client.ask('/');
+  arbiter.says(takedown(address));
+  await arbiter.hears('progress');
+  await arbiter.hears('released');
+  const { id } = await arbiter.hears('readyFor');
+  assert.deepEqual(await client.ask('/'), ANSWERED);
+  await client.ended;
+  arbiter.says({ type: 'error', re: id, code: 'superseded', message: 'a newer one came', fatal: false });
+  assert.equal(await program.hears(), 'superseded');
+  assert.equal(await program.exit(), 0);
+});
+
 test('a handle that nobody keeps is not collected: its takedown is answered', async (t) => {
   const source = `${SERVER} serverswap.listen(server, ADDRESS).then(() => { gc(); say('collected'); });`;
   const { arbiter, program, address } = await serving(t, source, { flags: ['--expose-gc'] });

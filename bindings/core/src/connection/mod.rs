@@ -79,6 +79,12 @@ impl Connection {
         self.generation.is_some()
     }
 
+    /// Whether the arbiter has been spoken with and what was said until now is on its way to it; true
+    /// without a supervisor. A process that ends before that has said nothing.
+    pub fn is_linked(&self) -> bool {
+        !self.is_supervised() || self.session.is_linked()
+    }
+
     /// The generation that this server belongs to; `None` without a supervisor.
     pub fn generation(&self) -> Option<Generation> {
         self.generation

@@ -1,0 +1,172 @@
+/**
+ * serverswap for Node: what a server says and hears while it is swapped.
+ *
+ * Without a supervisor (`SERVERSWAP_SOCKET` is not set) every claim is granted at once, an inherited
+ * listener is opened in the process, and nothing else happens.
+ */
+import type { Server as NetServer, Socket } from 'node:net';
+
+/** `':8080'`, `'127.0.0.1:8080'`, `'[::1]:443'`, `'unix:/run/app.sock'`, `'udp::53'`, a name, or a port number. */
+export type Address = string | number;
+
+/** Why an address is taken: a newer server has it, or the supervisor was asked to stop. */
+export type TakedownReason = 'replaced' | 'stopping';
+
+/** The request to stop accepting and let go of an address. */
+export interface Takedown {
+  /** The canonical address. */
+  readonly address: string;
+  readonly reason: TakedownReason;
+  /** Milliseconds from the takedown until the process gets TERM. */
+  readonly drainMs: number;
+}
+
+/** An address that this server holds. */
+export interface Grant {
+  /** The canonical address. */
+  readonly address: string;
+  /**
+   * Says that the accept loop runs. Of no effect after `close()`.
+   * @throws {ServerSwapError} `not_held`
+   */
+  serving(): void;
+  /** Gives the address up. */
+  close(): void;
+}
+
+/** The socket of an address, for `server.listen(listener)` and `dgramSocket.bind(listener)`. */
+export interface Listener extends Grant {
+  /** The descriptor. Who reads it owns it; if nobody has, `close()` closes it. */
+  readonly fd: number;
+  readonly exclusive: true;
+}
+
+export interface ClaimOptions {
+  /** Further claims will follow: the server is not up before it says `serverUp()`. */
+  more?: boolean | undefined;
+  /** Aborted, the claim is withdrawn and rejected with an `AbortError`. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface BindOptions extends ClaimOptions {
+  /** Exclusive, the default: the old server lets go first, then this one binds for itself. */
+  inherit?: false | undefined;
+  /**
+   * `'auto'`, the default: `serving` is said when the callback is done (when it returns, or its promise is
+   * fulfilled; in the promise form, after the code behind `await` ran up to its next wait) and one
+   * turn of the event loop has passed. `'manual'`: `grant.serving()` says it.
+   */
+  serving?: 'auto' | 'manual' | undefined;
+}
+
+export interface InheritOptions extends ClaimOptions {
+  /** The listening socket itself is passed. Say `listener.serving()` when the server listens. */
+  inherit: true;
+}
+
+/**
+ * A callback that takes no parameter is called once the address is granted, and a refusal is an uncaught
+ * error. One that takes any is called with the grant, or with the error.
+ */
+export type Answered<T> = (error: ServerSwapError | AbortError | null, grant?: T) => unknown;
+
+/** What an aborted signal leads to, as in Node's own functions. */
+export interface AbortError extends Error {
+  name: 'AbortError';
+  code: 'ABORT_ERR';
+}
+
+/**
+ * This server is ready to take the address. Everything slow comes before it.
+ *
+ * How many parameters a callback takes is read from its `length`.
+ *
+ * @throws {ServerSwapError} at once: `invalid_argument`, `invalid_address`. Otherwise as rejection,
+ *   argument, or uncaught error: `superseded`, `address_in_use`, `already_claimed`, `supervisor_lost`, …
+ */
+export function readyFor(address: Address, options: InheritOptions): Promise<Listener>;
+export function readyFor(address: Address, options?: BindOptions): Promise<Grant>;
+export function readyFor(address: Address, callback: Answered<Grant>): void;
+export function readyFor(address: Address, options: InheritOptions, callback: Answered<Listener>): void;
+export function readyFor(address: Address, options: BindOptions, callback: Answered<Grant>): void;
+
+/**
+ * A callback that takes no parameter is done when it returns, or when the promise that it returned is
+ * fulfilled. One that takes any is done when it calls `done`.
+ */
+export type TakenDown = (done: () => void, takedown: Takedown) => unknown;
+
+/**
+ * What to do when the address is taken: stop accepting. A server without this is ended when its address
+ * is taken. Several callbacks of one address are called in order, and it is released when all are done.
+ *
+ * @throws {ServerSwapError} `invalid_argument`, `invalid_address`
+ */
+export function onTakedown(address: Address, callback: TakenDown): void;
+
+export interface ListenOptions extends ClaimOptions {
+  /** Milliseconds after which open connections are destroyed, if that is sooner than the supervisor's. */
+  drainTimeout?: number | undefined;
+  /** Called when the address is taken, after accepting has stopped. */
+  onTakedown?: ((takedown: Takedown & { readonly connections: Socket[] }) => void) | undefined;
+}
+
+/** A server on an address. */
+export interface Listening {
+  /** The canonical address. */
+  readonly address: string;
+  /** Fulfilled when accepting has stopped and the last connection is closed. Never rejected. */
+  readonly drained: Promise<void>;
+  /** Gives the address up and drains; returns `drained`. */
+  close(): Promise<void>;
+}
+
+/**
+ * The whole life of a server on an inherited address: claims it, listens on the socket that is passed, says
+ * `serving`, and when it is taken stops accepting, answers every open connection once more, and lets the process
+ * end by itself.
+ *
+ * @param server of node:http, https, http2, tls or net, that does not listen yet
+ * @throws {ServerSwapError} as `readyFor`; or what the server's `error` event says
+ */
+export function listen(server: NetServer, address: Address, options?: ListenOptions): Promise<Listening>;
+
+/**
+ * The accept loop of a granted address runs.
+ * @throws {ServerSwapError} `not_held`
+ */
+export function serving(address: Address): void;
+
+/** Every address that this server will ever claim is granted and serving; for claims with `more`. */
+export function serverUp(): void;
+
+/** This server gives up: the deploy has failed, for this reason. The process is not ended by it. */
+export function fail(reason: string): void;
+
+/**
+ * How the drain of an address goes. `listen` tells the connections by itself.
+ * @throws {ServerSwapError} `not_held`
+ */
+export function progress(
+  address: Address,
+  options?: {
+    /** How many connections are open. */
+    connections?: number | undefined;
+    /** Asks for this many milliseconds from now on. */
+    extendMs?: number | undefined;
+  },
+): void;
+
+/** Whether a supervisor started this process. */
+export const supervised: boolean;
+
+/** Which start of the command this process belongs to, opaque; null without a supervisor. */
+export const generation: string | null;
+
+/** What every refused call of this package throws or is rejected with. */
+export class ServerSwapError extends Error {
+  constructor(code: string, message: string, options?: { cause?: unknown });
+  name: 'ServerSwapError';
+  /** For programs, for example `address_in_use`. */
+  readonly code: string;
+}
