@@ -1,6 +1,6 @@
 # One command for each thing that is done with this repository. `make help` lists them.
 #
-# Needed: cargo, node and npm. Everything else comes from their registries. CARGO_TARGET_DIR moves
+# Needed: cargo, node, npm and python3. Everything else comes from their registries. CARGO_TARGET_DIR moves
 # the builds elsewhere, as always with cargo.
 
 SHELL := bash
@@ -12,6 +12,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release
 LOGS := $(TARGET)/test-logs
 NODE := bindings/node
+PYTHON := bindings/python
 
 .PHONY: help
 help: ## This list
@@ -19,15 +20,16 @@ help: ## This list
 
 .PHONY: tools
 tools:
-	@for tool in cargo node npm; do command -v $$tool >/dev/null || { echo "error: $$tool is not on this machine" >&2; echo "hint: serverswap is built with Rust (https://rustup.rs) and Node (https://nodejs.org)" >&2; exit 1; }; done
+	@for tool in cargo node npm python3; do command -v $$tool >/dev/null || { echo "error: $$tool is not on this machine" >&2; echo "hint: serverswap is built and tested with Rust (https://rustup.rs), Node (https://nodejs.org) and Python 3" >&2; exit 1; }; done
 
 # ---- build -------------------------------------------------------------------------------------
 
 .PHONY: build
-build: tools ## Release programs in target/release, and the Node addon
+build: tools ## Release programs in target/release, the Node addon, the Python package in .venv
 	cargo build --release --workspace
 	node $(NODE)/build.mjs
-	@echo "built: $(RELEASE)/serverswap, $(RELEASE)/serverswap-deploy and the package in $(NODE)"
+	$(PYTHON)/setup.sh
+	@echo "built: $(RELEASE)/serverswap, $(RELEASE)/serverswap-deploy, the package in $(NODE) and the one in .venv"
 
 # ---- run ---------------------------------------------------------------------------------------
 
@@ -45,7 +47,7 @@ bench: build ## The promised figures, measured
 .PHONY: test
 test: tools ## Everything that CI does
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)
-	@$(MAKE) --no-print-directory lint test-rust test-node
+	@$(MAKE) --no-print-directory lint test-rust test-node test-python
 	@cat $(LOGS)/*.log | awk -f conformance/sum-tests.awk
 
 .PHONY: lint
@@ -68,6 +70,13 @@ test-node: tools
 	cd $(NODE) && npm ci --no-audit --no-fund
 	cd $(NODE) && { npm run check && npm test; } 2>&1 | tee $(abspath $(LOGS))/node.log
 
+# The wheel carries the release programs, so they are built here too; the tests drive the debug ones.
+.PHONY: test-python
+test-python: tools
+	@mkdir -p $(LOGS)
+	$(PYTHON)/setup.sh
+	SERVERSWAP_BIN_DIR=$(abspath $(TARGET))/debug $(PYTHON)/test.sh 2>&1 | tee $(LOGS)/python.log
+
 # ---- the rest ----------------------------------------------------------------------------------
 
 .PHONY: fmt
@@ -77,4 +86,4 @@ fmt: tools ## Formats the Rust code
 .PHONY: clean
 clean: ## Removes everything that was built
 	cargo clean
-	rm -rf $(NODE)/node_modules $(NODE)/*.node
+	rm -rf $(NODE)/node_modules $(NODE)/*.node .venv $(PYTHON)/dist $(PYTHON)/data

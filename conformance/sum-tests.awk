@@ -1,5 +1,5 @@
 # Adds up the closing lines of the test runners: cargo's `test result: ok. 5 passed; 0 failed; …`
-# and node's `# pass 12`, `# fail 0` (or `ℹ pass 12` on a terminal).
+# node's `# pass 12`, `# fail 0` (or `ℹ pass 12` on a terminal), and pytest's `12 passed in 3.4s`.
 
 /^test result: / {
     for (field = 1; field < NF; field++) {
@@ -13,6 +13,14 @@
     if ($2 == "pass") passed += $3
     if ($2 == "fail") failed += $3
     if ($2 == "skipped") skipped += $3
+}
+
+/^=*[ ]*[0-9]+ (passed|failed|skipped|errors?).* in [0-9.]+s/ {
+    for (field = 1; field < NF; field++) {
+        if ($(field + 1) ~ /^passed/) passed += $field
+        if ($(field + 1) ~ /^(failed|errors?)/) failed += $field
+        if ($(field + 1) ~ /^skipped/) skipped += $field
+    }
 }
 
 END {

@@ -61,6 +61,13 @@ impl Connection {
         self.generation.as_deref()
     }
 
+    /// Whether what was said until now is on its way to the arbiter. A process that ends before
+    /// that has said nothing.
+    #[getter]
+    fn linked(&self) -> Result<bool, Failure> {
+        self.with(|connection| Ok(connection.is_linked()))
+    }
+
     /// What to wait for: readable exactly when `handle_io` has something to do.
     fn fileno(&self) -> Result<RawFd, Failure> {
         self.with(|connection| Ok(connection.as_raw_fd()))

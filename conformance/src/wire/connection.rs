@@ -80,13 +80,20 @@ impl Wire {
     /// # Errors
     /// If the arbiter is gone.
     pub fn send(&mut self, message: &FromClient, fds: &[BorrowedFd<'_>]) -> Result<(), WireError> {
-        let bytes = encode(message);
+        self.send_bytes(&encode(message), fds)
+    }
+
+    /// Sends any bytes at all; the descriptors go with the first one.
+    ///
+    /// # Errors
+    /// If the arbiter is gone.
+    pub fn send_bytes(&mut self, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), WireError> {
         let mut space = vec![MaybeUninit::uninit(); SendAncillaryMessage::ScmRights(fds).size()];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         if !fds.is_empty() {
             ancillary.push(SendAncillaryMessage::ScmRights(fds));
         }
-        let sent = sendmsg(&self.socket, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL);
+        let sent = sendmsg(&self.socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL);
         let sent = sent.map_err(io::Error::from)?;
         io::Write::write_all(&mut self.socket, &bytes[sent..])?;
         Ok(())

@@ -37,6 +37,11 @@ impl Programs {
         self.repository.join("examples").join(file).display().to_string()
     }
 
+    /// A program of the Rust examples, such as `on-tokio`, from the same build.
+    pub fn built(&self, name: &str) -> String {
+        self.serverswap.with_file_name(name).display().to_string()
+    }
+
     /// A server that exists for the tests and measurements only, such as `close.js`.
     pub fn fixture(&self, file: &str) -> String {
         self.repository.join("conformance/servers").join(file).display().to_string()

@@ -9,11 +9,22 @@ mod bad_input;
 mod broken;
 mod deploys;
 mod forms;
+mod hostile;
+mod init;
+mod kills;
+mod limits;
+mod processes;
 mod restart;
+mod rust;
 mod seed;
 mod shop;
 mod signals;
+mod state;
 mod status;
+mod stopped;
+mod terminal;
+mod users;
+mod wrapped;
 
 /// What a test returns: the first thing that went wrong, in words.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

@@ -84,7 +84,7 @@ impl Arbiter {
                     self.grant(address, *process, turn);
                 }
             }
-            Listener::Opening => {}
+            Listener::Opening | Listener::Awaited { .. } => {}
             Listener::Absent => {
                 self.take_down(address, turn, TakedownReason::Replaced, |generation| generation < newest);
                 let slot = self.slot(address);

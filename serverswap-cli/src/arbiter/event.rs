@@ -50,6 +50,14 @@ pub enum Event {
         /// The code and text of the failure.
         result: Result<(), (Code, String)>,
     },
+    /// The other answer to [`Action::Open`]: a server of this directory that has not said
+    /// `hello` yet has it open.
+    HeldByAbsent {
+        /// Which address.
+        address: Address,
+        /// Who has it, for people.
+        message: String,
+    },
     /// The answer to [`Action::Fetch`].
     Fetched {
         /// From whom.

@@ -42,6 +42,13 @@ pub struct Arrival {
     pub timeouts: Option<Timeouts>,
 }
 
+impl Arrival {
+    /// A supervisor that owns nothing: its server is not started yet, or has nothing yet.
+    pub fn is_of_a_new_deploy(&self) -> bool {
+        self.role == Role::Supervisor && self.holding.is_empty()
+    }
+}
+
 /// Whether a holder's listener came with its `hello`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attached {
@@ -183,7 +190,7 @@ impl Arbiter {
     ) {
         let (process, address, now) = (arrival.process, &holding.address, turn.now);
         let slot = self.slot_mut(address);
-        if attached == Attached::Listener && slot.listener == Listener::Absent {
+        if attached == Attached::Listener && slot.listener != Listener::Held {
             slot.listener = Listener::Held;
         }
         let (socket, since) = match slot.parties.get(&process).map(|party| &party.stage) {
@@ -222,6 +229,7 @@ impl Arbiter {
 
     fn supervisor_arrives(&mut self, arrival: Arrival, generation: Generation, turn: &mut Turn) {
         let process = arrival.process;
+        self.tell_untold(arrival.link, generation, turn);
         let default_timeouts = self.limits.timeouts;
         let progress = self.progress(generation);
         progress.timeouts = arrival.timeouts.unwrap_or(default_timeouts);
@@ -252,7 +260,7 @@ impl Arbiter {
             slot.owners.insert(process, generation);
             if attached == Attached::Listener {
                 slot.keepers.insert(process, Keeper { generation, told_to_close: Told::Not });
-                if slot.listener == Listener::Absent {
+                if slot.listener != Listener::Held {
                     slot.listener = Listener::Held;
                 }
             }

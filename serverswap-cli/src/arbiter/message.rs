@@ -317,8 +317,10 @@ impl Arbiter {
         self.fatal(link, Code::OutOfOrder, format!("a {role} may not say this now"), turn);
     }
 
+    /// The connection is over at once: what else came with the fault is not heard any more.
     fn fatal(&mut self, link: Link, code: Code, message: String, turn: &mut Turn) {
         turn.send(link, FromArbiter::Error(Error { re: None, code, message, fatal: true }));
+        self.unlink(link, turn);
         turn.actions.push(Action::Disconnect { link });
     }
 }

@@ -34,6 +34,8 @@ mod snapshot;
 mod status;
 #[cfg(test)]
 mod tests;
+mod unnamed;
+mod untold;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,6 +60,8 @@ pub struct Arbiter {
     peers: BTreeMap<Link, Peer>,
     generations: BTreeMap<Generation, Progress>,
     leftovers: Vec<end::Leftover>,
+    /// Ends of claims whose supervisor was not connected, oldest first.
+    untold: Vec<serverswap::protocol::message::Event>,
     /// Until when those whom the state file names are awaited.
     recover_until: Option<Duration>,
     limits: Limits,
@@ -94,6 +98,7 @@ impl Arbiter {
             peers: BTreeMap::new(),
             generations: BTreeMap::new(),
             leftovers: Vec::new(),
+            untold: Vec::new(),
             recover_until: None,
             limits,
         }
@@ -118,7 +123,7 @@ impl Arbiter {
 
     /// When [`Event::Tick`] is due next, as time since boot.
     pub fn deadline(&self) -> Option<Duration> {
-        self.recover_until.into_iter().chain(self.next_end()).min()
+        self.recover_until.into_iter().chain(self.next_end()).chain(self.next_unreturned()).min()
     }
 
     /// Whether the driver is to have a duplicate of the listener of this address.
@@ -133,6 +138,7 @@ impl Arbiter {
             Event::Unlinked { link } => self.unlink(link, turn),
             Event::Gone { process } => self.gone(process, turn),
             Event::Opened { address, result } => self.opened(&address, result, turn),
+            Event::HeldByAbsent { address, message } => self.held_by_absent(&address, message, turn),
             Event::Fetched { process, address, found } => self.fetched(process, &address, found, turn),
             Event::Tick => self.tick(turn),
         }
@@ -143,6 +149,7 @@ impl Arbiter {
             self.recover_until = None;
             self.look_for_absent(turn);
         }
+        self.give_up_unreturned(turn);
     }
 
     fn opened(&mut self, address: &Address, result: Result<(), (Code, String)>, turn: &mut Turn) {

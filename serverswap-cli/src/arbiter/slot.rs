@@ -25,13 +25,20 @@ pub(super) struct Slot {
 }
 
 /// The arbiter's own duplicate.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Listener {
     /// It has none.
     #[default]
     Absent,
     /// It was asked for in this batch of events.
     Opening,
+    /// A server of this directory has it, whom no state file names and who is not back yet.
+    Awaited {
+        /// How long claims wait for its return.
+        until: Duration,
+        /// What they are told then.
+        message: String,
+    },
     /// The driver has it.
     Held,
 }

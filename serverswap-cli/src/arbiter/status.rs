@@ -132,7 +132,8 @@ impl Arbiter {
     }
 
     /// To the supervisors of one generation, and to every observer.
-    pub(super) fn tell_supervisors_of(&self, generation: Generation, told: &Event, turn: &mut Turn) {
+    pub(super) fn tell_supervisors_of(&mut self, generation: Generation, told: &Event, turn: &mut Turn) {
+        self.remember_untold(generation, told);
         self.tell(told, turn, |of| of == generation);
     }
 

@@ -27,10 +27,14 @@ use crate::arbiter::{Action, Arbiter, Changed, Event, Fetched, Limits, Signal, T
 use crate::operator::Report;
 use crate::state::{self, Directory, Header, Lock, StateFile};
 use crate::sys::async_fd::async_fd;
+use crate::sys::descriptors;
 
 /// How long after a state file that could not be written, or a connection that could not be
 /// accepted, it is tried again.
 const RETRY: Duration = Duration::from_millis(200);
+
+/// Most connections accepted in a turn, so that a crowd at the door keeps nobody waiting.
+const ACCEPTS_PER_TURN: usize = 64;
 
 /// The one arbiter of a directory, for as long as this process has the lock.
 pub(super) struct ArbiterDriver {
@@ -113,7 +117,10 @@ impl ArbiterDriver {
     }
 
     fn accept(&mut self) {
-        for socket in self.door.accept(self.poller.get_ref()) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            let Some(socket) = self.door.accept(self.poller.get_ref()) else {
+                return;
+            };
             self.clients.greet(socket, &mut self.watched, self.poller.get_ref());
         }
     }
@@ -143,7 +150,16 @@ impl ArbiterDriver {
         self.core = next;
         self.keep_listeners(found);
         self.perform(turn.actions);
-        self.clients.settle(self.poller.get_ref());
+        self.settle();
+    }
+
+    /// Sends what can be sent. A client that does not read is closed, and its end is an event
+    /// like any other; every turn of this kind has fewer clients, so there is a last one.
+    fn settle(&mut self) {
+        let unread = self.clients.settle(self.poller.get_ref());
+        if !unread.is_empty() {
+            self.turn(unread.into_iter().map(|link| Event::Unlinked { link }).collect());
+        }
     }
 
     /// Answers what the core asks within the turn, until it asks no more.
@@ -168,36 +184,30 @@ impl ArbiterDriver {
     }
 
     fn open(&self, address: Address, found: &mut Found) -> Event {
-        let result = match listener::open(&address) {
+        match listener::open(&address) {
+            Ok(fd) if descriptors::is_reserved(&fd) => {
+                let message = "the arbiter has no descriptor left for another listener".to_owned();
+                Event::Opened { address, result: Err((Code::Exhausted, message)) }
+            }
             Ok(fd) => {
                 found.listeners.insert(address.clone(), Arc::new(fd));
-                Ok(())
+                Event::Opened { address, result: Ok(()) }
             }
-            Err(error) => {
-                let error = self.without_our_own_directory(error);
-                Err((error.code(), error.to_string()))
+            Err(OpenError::InUse { owner: Some(owner), .. }) if self.is_one_of_ours(&owner) => {
+                let pid = owner.pid;
+                let program = owner.program.unwrap_or_default();
+                let message = format!(
+                    "`{address}` is held by pid {pid} (`{program}`), a server of this directory that is \
+                     not connected to its arbiter"
+                );
+                Event::HeldByAbsent { address, message }
             }
-        };
-        Event::Opened { address, result }
+            Err(error) => Event::Opened { address, result: Err((error.code(), error.to_string())) },
+        }
     }
 
-    /// The holder's directory is worth a word only if it is another one than ours.
-    fn without_our_own_directory(&self, error: OpenError) -> OpenError {
-        match error {
-            OpenError::InUse { address, owner } => {
-                let owner = owner.map(|owner| Owner {
-                    serverswap_dir: owner.serverswap_dir.filter(|dir| dir != self.directory.path()),
-                    ..owner
-                });
-                OpenError::InUse { address, owner }
-            }
-            OpenError::OtherFile(_)
-            | OpenError::NotPermitted { .. }
-            | OpenError::NotAvailable { .. }
-            | OpenError::Exhausted { .. }
-            | OpenError::NoSocket(_)
-            | OpenError::Io { .. } => error,
-        }
+    fn is_one_of_ours(&self, owner: &Owner) -> bool {
+        owner.serverswap_dir.as_deref() == Some(self.directory.path())
     }
 
     fn fetch(&self, process: Process, address: Address, found: &mut Found) -> Event {
@@ -235,16 +245,23 @@ impl ArbiterDriver {
                         Error { re: Some(claim.id), code: Code::StateNotWritten, message, fatal: false };
                     self.clients.send(link, &FromArbiter::Error(refusal), None);
                 }
+                Event::Arrived(arrival) if arrival.is_of_a_new_deploy() => {
+                    let message = format!("the arbiter cannot write its state: {error}");
+                    let refusal = Error { re: None, code: Code::StateNotWritten, message, fatal: true };
+                    self.clients.send(arrival.link, &FromArbiter::Error(refusal), None);
+                    self.clients.close_after_sending(arrival.link);
+                }
                 Event::Tick => {}
                 Event::Arrived(_)
                 | Event::Said { .. }
                 | Event::Unlinked { .. }
                 | Event::Gone { .. }
                 | Event::Opened { .. }
+                | Event::HeldByAbsent { .. }
                 | Event::Fetched { .. } => self.unwritten.push(event),
             }
         }
-        self.clients.settle(self.poller.get_ref());
+        self.settle();
     }
 
     fn after_unwritten(&mut self, events: Vec<Event>) -> Vec<Event> {

@@ -22,6 +22,7 @@ use super::negotiation::{Negotiation, Step};
 use super::poller::{Interest, Poller, Token};
 use super::watched::Watched;
 use crate::arbiter::{Arrival, Event, Link, Liveness};
+use crate::sys::descriptors;
 
 /// Most bytes that may wait for a client that does not read.
 const QUEUED_BYTES_MAX: usize = 4 << 20;
@@ -65,6 +66,8 @@ enum Ending {
     Not,
     /// It is closed when everything was sent.
     AfterSending,
+    /// It was told what it did wrong, and that is the last thing that it is told.
+    AfterFault,
 }
 
 impl Clients {
@@ -75,7 +78,6 @@ impl Clients {
         let process = match admitted {
             Ok(process) => process,
             Err(Refusal { code, message }) => {
-                channel.send(&FromArbiter::Greeting(greeting()), Vec::new());
                 channel.send(&FromArbiter::Error(Error { re: None, code, message, fatal: true }), Vec::new());
                 // One attempt: whoever is not let in gets no buffer of ours.
                 let _ = channel.flush();
@@ -107,6 +109,10 @@ impl Clients {
         if self.open.len() >= CONNECTIONS_MAX {
             let message = format!("{CONNECTIONS_MAX} connections are open");
             return Err(Refusal { code: Code::TooManyConnections, message });
+        }
+        if descriptors::is_reserved(socket) {
+            let message = "the arbiter has no descriptor left for another connection".to_owned();
+            return Err(Refusal { code: Code::Exhausted, message });
         }
         let pidfd = match peer_pidfd(socket) {
             Some(pidfd) => pidfd,
@@ -141,7 +147,7 @@ impl Clients {
         let Some(client) = self.open.get_mut(&link) else {
             return More::No;
         };
-        if client.ending == Ending::AfterSending {
+        if client.ending != Ending::Not {
             return More::No;
         }
         let filled = client.channel.fill().unwrap_or(Fill::End);
@@ -164,7 +170,7 @@ impl Clients {
                 Ok(Some(Decoded::Ignored)) => {}
                 Ok(Some(Decoded::Unknown { id, kind })) => {
                     let message = format!("version {VERSION} has no message `{kind}`");
-                    self.say_error(link, Some(id), Code::UnknownType, message);
+                    self.answer(link, Some(id), Code::UnknownType, message, events);
                 }
                 Ok(Some(Decoded::Message { message, fds })) => {
                     self.step(link, message, fds, watched, events);
@@ -196,22 +202,31 @@ impl Clients {
             Step::Said(message) => {
                 events.push(super::arbiter::event(Heard::Said { link, message: *message, liveness }));
             }
-            Step::Refused { code, message } => {
-                self.say_error(link, None, code, message);
-                events.push(super::arbiter::event(Heard::Ended { link }));
-                self.close_after_sending(link);
-            }
+            Step::Refused { code, message } => self.end(link, code, message, events),
         }
     }
 
     fn refuse(&mut self, link: Link, error: &ReceiveError, events: &mut Vec<Event>) {
-        let (re, code, message) = (error.re(), error.code(), error.to_string());
-        if error.is_fatal() {
-            self.say_error(link, None, code, message);
-            events.push(super::arbiter::event(Heard::Ended { link }));
-            self.close_after_sending(link);
-        } else {
-            self.say_error(link, re, code, message);
+        self.answer(link, error.re(), error.code(), error.to_string(), events);
+    }
+
+    /// The error that answers a request; without one, or before the `welcome`, it is about the
+    /// connection.
+    fn answer(&mut self, link: Link, re: Option<u64>, code: Code, message: String, events: &mut Vec<Event>) {
+        let is_negotiated =
+            self.open.get(&link).is_some_and(|client| matches!(client.negotiation, Negotiation::Done));
+        match (re, is_negotiated, code) {
+            (Some(re), true, code) => self.say_error(link, Some(re), code, message),
+            (_, false, Code::UnknownType) => self.end(link, Code::NotNegotiated, message, events),
+            (_, _, code) => self.end(link, code, message, events),
+        }
+    }
+
+    fn end(&mut self, link: Link, code: Code, message: String, events: &mut Vec<Event>) {
+        self.say_error(link, None, code, message);
+        events.push(super::arbiter::event(Heard::Ended { link }));
+        if let Some(client) = self.open.get_mut(&link) {
+            client.ending = Ending::AfterFault;
         }
     }
 
@@ -221,7 +236,7 @@ impl Clients {
     }
 
     pub(super) fn send(&mut self, link: Link, message: &FromArbiter, listener: Option<Arc<OwnedFd>>) {
-        if let Some(client) = self.open.get_mut(&link) {
+        if let Some(client) = self.open.get_mut(&link).filter(|client| client.ending != Ending::AfterFault) {
             client.channel.send(message, listener.into_iter().collect());
             self.unsettled.insert(link);
         }
@@ -229,7 +244,9 @@ impl Clients {
 
     pub(super) fn close_after_sending(&mut self, link: Link) {
         if let Some(client) = self.open.get_mut(&link) {
-            client.ending = Ending::AfterSending;
+            if client.ending == Ending::Not {
+                client.ending = Ending::AfterSending;
+            }
             self.unsettled.insert(link);
         }
     }
@@ -245,27 +262,36 @@ impl Clients {
     }
 
     /// Sends what can be sent now, and closes what is to be closed. A client that does not
-    /// read what it is sent is closed; it may come back.
-    pub(super) fn settle(&mut self, poller: &Poller) {
+    /// read what it is sent is closed, and returned; it may come back.
+    pub(super) fn settle(&mut self, poller: &Poller) -> Vec<Link> {
+        let mut unread = Vec::new();
         for link in std::mem::take(&mut self.unsettled) {
             let Some(client) = self.open.get_mut(&link) else {
                 continue;
             };
             let sent = client.channel.flush();
             let is_stuck = client.channel.queued_bytes() > QUEUED_BYTES_MAX;
-            let is_over = client.ending == Ending::AfterSending && !client.channel.wants_write();
+            let is_over = client.ending != Ending::Not && !client.channel.wants_write();
+            if is_stuck && client.ending == Ending::Not {
+                unread.push(link);
+            }
             if is_stuck || is_over {
                 self.remove(link, poller);
                 continue;
             }
             // After a failed write the rest is still to be read; the end of it comes by itself.
             let waits = sent.is_ok() && client.channel.wants_write();
-            let interest = if waits { Interest::ReadAndWrite } else { Interest::Read };
+            let interest = match client.ending {
+                Ending::Not if waits => Interest::ReadAndWrite,
+                Ending::Not => Interest::Read,
+                Ending::AfterSending | Ending::AfterFault => Interest::Write,
+            };
             if interest != client.interest {
                 client.interest = interest;
                 poller.change(&client.channel, Token::Client(link), interest);
             }
         }
+        unread
     }
 }
 

@@ -38,18 +38,17 @@ impl Door {
         Ok(Door { socket, path: directory.socket(), accepting: Accepting::Yes })
     }
 
-    /// Everybody who waits at the door.
-    pub(super) fn accept(&mut self, poller: &Poller) -> Vec<OwnedFd> {
-        let mut accepted = Vec::new();
+    /// The next one who waits at the door.
+    pub(super) fn accept(&mut self, poller: &Poller) -> Option<OwnedFd> {
         loop {
             match self.socket.accept() {
-                Ok((client, _)) => accepted.push(client.into()),
+                Ok((client, _)) => return Some(client.into()),
                 Err(error) if is_about_one_client(&error) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return accepted,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
                 Err(_) => {
                     poller.remove(&self.socket, Token::Door);
                     self.accepting = Accepting::NotNow;
-                    return accepted;
+                    return None;
                 }
             }
         }

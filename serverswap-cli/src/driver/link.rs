@@ -66,6 +66,8 @@ pub(super) struct Link {
     office: Office,
     lookout: Lookout,
     state: State,
+    /// Why the arbiter would not have us, the last time; cleared by its `welcome`.
+    refusal: Option<Code>,
     id: u64,
 }
 
@@ -103,6 +105,7 @@ impl Link {
             office,
             lookout: Lookout::default(),
             state: State::down(Instant::now()),
+            refusal: None,
             id: 0,
         }
     }
@@ -239,6 +242,7 @@ impl Link {
         match message {
             FromArbiter::Greeting(_) => self.say_hello(owned),
             FromArbiter::Welcome(_) => {
+                self.refusal = None;
                 self.state = match std::mem::replace(&mut self.state, State::down(Instant::now())) {
                     State::Greeted { wire } => State::Up { wire },
                     other @ (State::Down { .. } | State::Connected { .. } | State::Up { .. }) => other,
@@ -250,12 +254,23 @@ impl Link {
             FromArbiter::Ping(ping) => self.send(&FromClient::Pong(Pong { re: ping.id })),
             FromArbiter::Error(error) => {
                 if error.fatal {
-                    events.push(LinkEvent::Refused { code: error.code, message: error.message });
+                    self.refused(error, events);
                 }
             }
             FromArbiter::Pong(_) => events.push(LinkEvent::BarrierPassed),
             FromArbiter::Granted(_) | FromArbiter::Takedown(_) | FromArbiter::Progress(_) => {}
         }
+    }
+
+    /// It is tried again as if nobody had been there; what is wrong is told once.
+    fn refused(&mut self, error: Error, events: &mut Vec<LinkEvent>) {
+        if self.refusal.replace(error.code.clone()).as_ref() != Some(&error.code) {
+            events.push(LinkEvent::Refused { code: error.code, message: error.message });
+        }
+        if matches!(self.state, State::Up { .. }) {
+            events.push(LinkEvent::Lost);
+        }
+        self.state = State::down(Instant::now() + RETRY);
     }
 
     fn say_hello(&mut self, owned: &Owned<'_>) {
@@ -312,11 +327,12 @@ impl Link {
     }
 
     fn lose(&mut self, events: &mut Vec<LinkEvent>) {
-        let was_up = matches!(self.state, State::Up { .. });
-        self.state = State::down(Instant::now());
-        if was_up {
-            events.push(LinkEvent::Lost);
+        match self.state {
+            State::Down { .. } => return,
+            State::Connected { .. } | State::Greeted { .. } => {}
+            State::Up { .. } => events.push(LinkEvent::Lost),
         }
+        self.state = State::down(Instant::now());
     }
 
     fn send(&mut self, message: &FromClient) {

@@ -25,11 +25,13 @@ pub(super) enum Token {
     Process(Process),
 }
 
-/// Whether a client has to be written to as well.
+/// What a client is watched for. That it is gone is always told (EPOLLHUP).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Interest {
     Read,
     ReadAndWrite,
+    /// Nothing more is read from it, and what it still says must not wake anybody.
+    Write,
 }
 
 /// The epoll instance and what its numbers stand for.
@@ -63,6 +65,7 @@ impl Poller {
         let flags = match interest {
             Interest::Read => EpollFlags::EPOLLIN,
             Interest::ReadAndWrite => EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT,
+            Interest::Write => EpollFlags::EPOLLOUT,
         };
         let number = self.tokens.borrow().numbers.get(&token).copied();
         if let Some(number) = number {

@@ -43,6 +43,8 @@ pub(super) struct Supervision {
     kept: BTreeMap<Address, Arc<OwnedFd>>,
     /// What the core wants done, in order.
     actions: Vec<Action>,
+    /// What came with the first `welcome`.
+    heard: Vec<LinkEvent>,
 }
 
 impl Supervision {
@@ -61,7 +63,7 @@ impl Supervision {
         let report =
             Rc::new(move |report: Report| console.report(&report, monotonic().saturating_sub(began)));
         let mut link = Link::new(directory.clone(), plan.clone(), Office::new(report));
-        first_link(&mut link, &directory).await?;
+        let heard = first_link(&mut link, &directory).await?;
         let mut actions = Vec::new();
         let mut core = Supervisor::new(plan.clone(), monotonic(), &mut actions);
         core.handle(Event::Linked, monotonic(), &mut actions);
@@ -77,18 +79,18 @@ impl Supervision {
             server: Server::None,
             kept: BTreeMap::new(),
             actions,
+            heard,
         })
     }
 
     /// Goes on until the core says `Exit`; returns the exit status.
     pub(super) async fn until_the_end(mut self) -> u8 {
+        let heard = std::mem::take(&mut self.heard);
+        let mut outcome = self.perform(None).or_else(|| self.hear(heard));
         loop {
-            if let Some(outcome) = self.perform(None) {
-                return self.conclude(&outcome).await;
-            }
-            let outcome = self.next().await;
-            if let Some(outcome) = outcome {
-                return self.conclude(&outcome).await;
+            match outcome {
+                Some(outcome) => return self.conclude(&outcome).await,
+                None => outcome = self.next().await,
             }
         }
     }
@@ -121,7 +123,12 @@ impl Supervision {
 
     fn link_ready(&mut self) -> Option<Box<Outcome>> {
         let owned = Owned { holding: self.core.holding(), kept: &self.kept };
-        for event in self.link.step(owned) {
+        let events = self.link.step(owned);
+        self.hear(events)
+    }
+
+    fn hear(&mut self, events: Vec<LinkEvent>) -> Option<Box<Outcome>> {
+        for event in events {
             let outcome = match event {
                 LinkEvent::Linked => self.handle(Event::Linked, None),
                 LinkEvent::Lost => self.handle(Event::LinkLost, None),
@@ -210,8 +217,8 @@ impl Supervision {
     }
 }
 
-/// Waits for the first `welcome`.
-async fn first_link(link: &mut Link, directory: &Directory) -> Result<(), Fault> {
+/// Waits for the first `welcome`; returns what came with it.
+async fn first_link(link: &mut Link, directory: &Directory) -> Result<Vec<LinkEvent>, Fault> {
     let give_up_at = Instant::now() + FIRST_LINK_WAIT;
     let kept = BTreeMap::new();
     loop {
@@ -219,9 +226,10 @@ async fn first_link(link: &mut Link, directory: &Directory) -> Result<(), Fault>
             () = link.ready() => {}
             () = until(Some(give_up_at)) => return Err(link.silent_fault(directory)),
         }
-        for event in link.step(Owned { holding: Vec::new(), kept: &kept }) {
+        let mut events = link.step(Owned { holding: Vec::new(), kept: &kept }).into_iter();
+        while let Some(event) = events.next() {
             match event {
-                LinkEvent::Linked => return Ok(()),
+                LinkEvent::Linked => return Ok(events.collect()),
                 LinkEvent::NotResponding { pid } => {
                     let directory = directory.path().to_owned();
                     return Err(Fault::ArbiterNotResponding { directory, pid });

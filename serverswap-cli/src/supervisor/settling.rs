@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::judge;
 use super::plan::SETTLE_MAX;
 use super::starting;
-use super::state::{Ended, Input, State};
+use super::state::{Cause, Ended, Input, State, Why};
 use super::sweeping::hear_late;
 use super::world::{Link, World};
 use crate::supervisor::Said;
@@ -36,13 +36,17 @@ enum Barrier {
 impl Settling {
     pub(super) fn enter(ended: Ended, world: &mut World) -> State {
         let until = world.now + SETTLE_MAX;
-        match world.link {
-            Link::Up => {
-                world.say(Said::Barrier);
-                State::Settling(Settling { ended, barrier: Barrier::First, until })
+        match (world.link, &ended.cause) {
+            // Asked to stop, and nobody there: nothing that could be said would matter.
+            (Link::Down, Cause::Stop(_) | Cause::Refused(Why::Interrupted(_))) => {
+                return Settling { ended, barrier: Barrier::Passed, until }.settle(world);
             }
-            Link::Down => Settling { ended, barrier: Barrier::Passed, until }.settle(world),
+            // Whoever is or becomes the arbiter may know what the end means.
+            (Link::Down, Cause::Itself | Cause::Refused(Why::NotUp | Why::Superseded | Why::SaidFail(_))) => {
+            }
+            (Link::Up, _) => world.say(Said::Barrier),
         }
+        State::Settling(Settling { ended, barrier: Barrier::First, until })
     }
 
     pub(super) fn on(self, input: Input, world: &mut World) -> State {

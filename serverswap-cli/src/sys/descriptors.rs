@@ -5,6 +5,7 @@
 //! the limit that we were started with, because programs that use select(2) break above 1024.
 
 use std::io;
+use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
@@ -20,6 +21,17 @@ pub(crate) fn raise_limit() {
     {
         let _ = STARTED_WITH.set((soft, hard));
     }
+}
+
+/// Descriptors that no connection and no listener may use up: the state file is written with
+/// one, and whoever finds no room is told so with one.
+const RESERVED: rlim_t = 16;
+
+/// Whether this descriptor is one of the last. The kernel gives out the lowest free number,
+/// so a high one means that those below are in use.
+pub(crate) fn is_reserved(fd: &impl AsRawFd) -> bool {
+    let number = rlim_t::try_from(fd.as_raw_fd()).unwrap_or_default();
+    getrlimit(Resource::RLIMIT_NOFILE).is_ok_and(|(soft, _)| number + RESERVED >= soft)
 }
 
 /// In the child, between fork and exec: setrlimit(2) is async-signal-safe in practice (a

@@ -6,10 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serverswap::protocol::message::{ArbiterInfo, FromArbiter, FromClient, Greeting, Limits, TakedownReason, VERSION};
+use serverswap::protocol::message::{
+    ArbiterInfo, FromArbiter, FromClient, Greeting, Limits, TakedownReason, VERSION,
+};
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
-use serverswap_cli::arbiter::{self, Action, Arbiter, Arrival, Attached, Changed, Event, Fetched, Liveness, Turn};
+use serverswap_cli::arbiter::{
+    self, Action, Arbiter, Arrival, Attached, Changed, Event, Fetched, Liveness, Turn,
+};
+use serverswap_cli::state::Snapshot;
 use serverswap_cli::supervisor::ServerExit;
 
 use super::seal::Seal;
@@ -82,11 +87,7 @@ impl World {
             }
             None => {
                 self.close_above(id);
-                let mut events = vec![Event::Unlinked { link: arbiter::Link(id) }];
-                if self.setup.seeded == Seeded::EndOfStreamIsGone {
-                    events.push(Event::Gone { process: process(client) });
-                }
-                self.turn(events, Vec::new(), cut)
+                self.turn(vec![Event::Unlinked { link: arbiter::Link(id) }], Vec::new(), cut)
             }
         }
     }
@@ -95,7 +96,8 @@ impl World {
     pub fn bury(&mut self, pid: u32, cut: Cut) -> Done {
         let mut events = Vec::new();
         let mut offered = Vec::new();
-        let links: Vec<u64> = self.wires.iter().filter(|(_, wire)| wire.client == pid).map(|(id, _)| *id).collect();
+        let links: Vec<u64> =
+            self.wires.iter().filter(|(_, wire)| wire.client == pid).map(|(id, _)| *id).collect();
         for id in links {
             if self.setup.seeded == Seeded::GoneBeforeRead {
                 break;
@@ -185,9 +187,9 @@ impl World {
             | Seeded::StateNotWritten
             | Seeded::HoldingIsServing
             | Seeded::DeadAreBelieved
-            | Seeded::EndOfStreamIsGone
             | Seeded::GoneBeforeRead
-            | Seeded::LockTriedOnce => generation,
+            | Seeded::LockTriedOnce
+            | Seeded::WelcomedTwice => generation,
         }
     }
 
@@ -206,7 +208,7 @@ impl World {
         office.core.handle(events, &mut turn);
         let mut found = self.look_up(&mut office, &mut turn);
         if turn.state_changed() == Changed::State && self.setup.seeded != Seeded::StateNotWritten {
-            self.file = Seal::new(office.core.snapshot());
+            self.write(office.core.snapshot());
         }
         found.extend(offered);
         for (address, listener) in found {
@@ -231,6 +233,16 @@ impl World {
         }
     }
 
+    fn write(&mut self, snapshot: Snapshot) {
+        for (address, record) in &snapshot.addresses {
+            let leaves = |one: Process| record.draining.iter().any(|drain| drain.process == one);
+            if record.holders.iter().any(|holder| holder.serving && !leaves(holder.process)) {
+                self.served.insert(address.clone());
+            }
+        }
+        self.file = Seal::new(snapshot);
+    }
+
     /// Answers what the core asks within the turn, until it asks no more.
     fn look_up(&mut self, office: &mut Office, turn: &mut Turn) -> Vec<(Address, Listener)> {
         let mut found = Vec::new();
@@ -239,7 +251,9 @@ impl World {
             for action in std::mem::take(&mut turn.actions) {
                 match action {
                     Action::Open { address } => answers.push(self.open(office, address, &mut found)),
-                    Action::Fetch { process, address } => answers.push(self.fetch(process, address, &mut found)),
+                    Action::Fetch { process, address } => {
+                        answers.push(self.fetch(process, address, &mut found))
+                    }
                     Action::Send { .. }
                     | Action::Disconnect { .. }
                     | Action::CloseListener { .. }
@@ -287,8 +301,8 @@ impl World {
                     office.edit(|office| office.listeners.remove(&address));
                 }
             }
-            Action::Signal { process, generation, signal } => {
-                self.check_end(process.pid, generation);
+            Action::Signal { process, signal, .. } => {
+                self.check_end(process.pid);
                 let number = match signal {
                     arbiter::Signal::Term => 15,
                     arbiter::Signal::Kill => 9,
@@ -315,18 +329,28 @@ impl World {
         let attached = listener.map(|address| {
             let held = self.office.as_ref().and_then(|office| office.listeners.get(&address).copied());
             if held.is_none() {
-                self.broken.push(Broken::Protocol(format!("there is no listener of {address} for {message:?}")));
+                self.broken
+                    .push(Broken::Protocol(format!("there is no listener of {address} for {message:?}")));
             }
             held
         });
         if let Some(wire) = self.wires.get_mut(&link.0).filter(|wire| wire.arbiter_end == End::Open) {
-            wire.edit(|wire| wire.send_down(message, attached.flatten()));
+            let copies = match (&message, self.setup.seeded) {
+                (FromArbiter::Welcome(_), Seeded::WelcomedTwice) => 2,
+                _ => 1,
+            };
+            for _ in 0..copies {
+                wire.edit(|wire| wire.send_down(message.clone(), attached.flatten()));
+            }
         }
     }
 
     /// Nobody is told to let go before a newer one has said that it is ready.
     fn check_takedown(&mut self, link: u64, address: &Address) {
         let Some(old) = self.wires.get(&link).and_then(|wire| self.servers.get(&wire.client)) else { return };
+        if !old.is_alive() {
+            return;
+        }
         let generation = old.generation;
         let is_ready = self.servers.values().any(|server| {
             server.generation > generation
@@ -340,17 +364,17 @@ impl World {
         }
     }
 
-    /// The arbiter ends nobody who serves an address that no newer one is ready for.
-    fn check_end(&mut self, pid: u32, generation: Generation) {
+    /// The arbiter ends nobody who is the only one to serve an inherited address.
+    fn check_end(&mut self, pid: u32) {
         let Some(server) = self.servers.get(&pid) else { return };
-        let served: Vec<Address> =
-            server.doings().filter(|(_, doing)| doing.accepts()).map(|(address, _)| address.clone()).collect();
+        if server.socket == SocketMode::Bind || self.stopped.contains(&server.parent) {
+            return;
+        }
+        let served = server.doings().filter(|(_, doing)| doing.accepts());
+        let served: Vec<Address> = served.map(|(address, _)| address.clone()).collect();
         for address in served {
-            let is_newer_ready = self.servers.values().any(|other| {
-                other.generation > generation && !matches!(other.life, super::server::Life::Booting)
-            });
-            let is_stopping = self.stopped.contains(&self.servers[&pid].parent);
-            if !is_newer_ready && !is_stopping {
+            let others = self.accepting(&address).filter(|other| other.process.pid != pid).count();
+            if others == 0 && !self.excused.contains(&address) {
                 self.broken.push(Broken::TakenTooEarly(address));
             }
         }

@@ -11,6 +11,16 @@ use serverswap_cli::supervisor::ServerExit;
 use super::wire::Listener;
 use super::world::{Broken, World};
 
+/// How a claim may end in these worlds, beside a grant.
+const ENDS_OF_CLAIMS: [Code; 6] = [
+    Code::Superseded,
+    Code::SupervisorLost,
+    Code::AddressInUse,
+    Code::Stopping,
+    Code::Withdrawn,
+    Code::ArbiterNotResponding,
+];
+
 /// A process.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -58,7 +68,10 @@ pub enum Doing {
     Prepares(Option<Listener>),
     Serves(Option<Listener>),
     /// Told to let go, and it has not done so: it accepts if it did before.
-    Leaves { listener: Option<Listener>, accepts: bool },
+    Leaves {
+        listener: Option<Listener>,
+        accepts: bool,
+    },
     LetGo,
     Lost,
 }
@@ -68,9 +81,11 @@ impl Doing {
     pub fn accepts(self) -> bool {
         match self {
             Doing::Serves(_) | Doing::Leaves { accepts: true, .. } => true,
-            Doing::Waits | Doing::Prepares(_) | Doing::Leaves { accepts: false, .. } | Doing::LetGo | Doing::Lost => {
-                false
-            }
+            Doing::Waits
+            | Doing::Prepares(_)
+            | Doing::Leaves { accepts: false, .. }
+            | Doing::LetGo
+            | Doing::Lost => false,
         }
     }
 
@@ -107,7 +122,9 @@ impl Server {
     }
 
     pub fn doings(&self) -> impl Iterator<Item = (&Address, Doing)> {
-        self.program().into_iter().flat_map(|program| program.doings.iter().map(|(address, doing)| (address, *doing)))
+        self.program()
+            .into_iter()
+            .flat_map(|program| program.doings.iter().map(|(address, doing)| (address, *doing)))
     }
 
     /// Nothing is held, claimed or hoped for any more.
@@ -156,7 +173,11 @@ impl World {
                 program.doings.insert(address.clone(), Doing::Serves(listener));
             }
         });
-        self.served.insert(address.clone());
+    }
+
+    /// It does not want the address any more, that it has claimed.
+    pub fn withdraw(&mut self, pid: u32, address: &Address) {
+        self.with_program(pid, |_, program| program.session.released(address).expect("it is claimed"));
     }
 
     /// It stops accepting and lets go.
@@ -174,7 +195,8 @@ impl World {
             let Some(id) = program.wire else { return };
             let input = match world.read_below(id) {
                 Some((message, listener)) => {
-                    let fds = listener.map(|listener| ("listener".to_owned(), listener)).into_iter().collect();
+                    let fds =
+                        listener.map(|listener| ("listener".to_owned(), listener)).into_iter().collect();
                     Input::Received { message, fds }
                 }
                 None => Input::Ended,
@@ -250,7 +272,9 @@ impl World {
                     self.close_below(id);
                 }
             }
-            Action::Open(_) => self.broken.push(Broken::Protocol("a supervised session opens nothing".to_owned())),
+            Action::Open(_) => {
+                self.broken.push(Broken::Protocol("a supervised session opens nothing".to_owned()))
+            }
         }
     }
 
@@ -263,13 +287,9 @@ impl World {
                 program.doings.insert(address, Doing::Prepares(listener));
             }
             Event::Refused { address, error } => {
-                match error.code {
-                    Code::Superseded
-                    | Code::SupervisorLost
-                    | Code::AddressInUse
-                    | Code::Stopping
-                    | Code::ArbiterNotResponding => {}
-                    code => self.broken.push(Broken::Protocol(format!("a claim ends with `{code:?}`: {}", error.message))),
+                if !ENDS_OF_CLAIMS.contains(&error.code) {
+                    let problem = format!("a claim ends with `{:?}`: {}", error.code, error.message);
+                    self.broken.push(Broken::Protocol(problem));
                 }
                 program.doings.insert(address, Doing::Lost);
             }

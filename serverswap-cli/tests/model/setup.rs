@@ -60,14 +60,22 @@ pub enum Seeded {
     HoldingIsServing,
     /// N4: who speaks is taken for alive.
     DeadAreBelieved,
-    /// Rule 4: an end of stream is passed on as the end of the process.
-    EndOfStreamIsGone,
     /// N5: a process is gone before its connection was read to the end.
     GoneBeforeRead,
     /// N1: a supervisor that did not get the lock does not try it again.
     LockTriedOnce,
+    /// The protocol: every `welcome` is sent twice.
+    WelcomedTwice,
     /// Rule 2: the arbiter is told the generations in reverse.
     OldestWins,
+}
+
+impl std::fmt::Display for Faults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kinds = [("kills", self.kills), ("stalls", self.stalls), ("stops", self.stops)];
+        let allowed = kinds.iter().filter(|(_, allowed)| *allowed == Allowed::Yes).map(|(kind, _)| *kind);
+        write!(f, "{} faults {}", self.budget, allowed.collect::<Vec<_>>().join(" and "))
+    }
 }
 
 impl Faults {

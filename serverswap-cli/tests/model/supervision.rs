@@ -94,6 +94,11 @@ impl Supervision {
         self.life == Presence::Present
     }
 
+    /// Whether it stays with its server.
+    pub fn stays(&self) -> bool {
+        self.plan.form == Form::Stay
+    }
+
     pub fn wire(&self) -> Option<u64> {
         match self.link {
             Link::Down | Link::GivenUp => None,
@@ -136,7 +141,9 @@ impl World {
                     supervisor.link = Link::Greeted(id);
                     world.send_up(id, hello, attached);
                 }
-                None if !won && world.setup.seeded == Seeded::LockTriedOnce => supervisor.link = Link::GivenUp,
+                None if !won && world.setup.seeded == Seeded::LockTriedOnce => {
+                    supervisor.link = Link::GivenUp
+                }
                 None => {}
             }
         });
@@ -160,7 +167,13 @@ impl World {
         });
     }
 
-    fn heard(&mut self, supervisor: &mut Supervision, id: u64, message: FromArbiter, listener: Option<Listener>) {
+    fn heard(
+        &mut self,
+        supervisor: &mut Supervision,
+        id: u64,
+        message: FromArbiter,
+        listener: Option<Listener>,
+    ) {
         match message {
             FromArbiter::Welcome(_) => {
                 supervisor.link = Link::Up(id);
@@ -296,10 +309,5 @@ impl World {
         supervisor.kept.clear();
         supervisor.link = Link::Down;
         self.close_everything_of(supervisor.process.pid);
-    }
-
-    /// Whether it stays with its server.
-    pub fn stays(supervisor: &Supervision) -> bool {
-        supervisor.plan.form == Form::Stay
     }
 }

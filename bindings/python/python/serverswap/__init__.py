@@ -35,9 +35,22 @@ from ._errors import (
     TakenDownError,
     WithdrawnError,
 )
-from ._listener import Listener
 from ._takedown import Takedown
 from ._words import fail, listen, on_takedown, progress, ready_for, released, server_up, serving
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._listener import Listener
+else:
+
+    def __getattr__(name):
+        # `socket` takes longer to import than all the rest of this package.
+        if name == "Listener":
+            from ._listener import Listener
+
+            return Listener
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 #: Whether a supervisor started this process; without one every claim is granted at once.
 supervised: bool = bool(os.environ.get("SERVERSWAP_SOCKET"))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ._takedown import Takedown
 
-    Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+    _Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 #: Turns of the event loop from accept(2) to the task of a connection (four), and some more.
 _TURNS = 8
@@ -34,7 +34,7 @@ class StreamServer:
     """
 
     def __init__(
-        self, answer: Answer, address: str | int, *, drain_timeout: float | None = None, **options: Any
+        self, answer: _Answer, address: str | int, *, drain_timeout: float | None = None, **options: Any
     ) -> None:
         callable_of(answer, "what answers a connection")
         self._answer = answer

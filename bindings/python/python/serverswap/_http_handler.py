@@ -25,7 +25,8 @@ def closing_handler(handler: Any, drains: Callable[[], bool]) -> Any:
 
         def end_headers(self) -> None:
             if self._is_final and drains() and self.request_version != "HTTP/0.9":
-                self._headers_buffer = [line for line in self._headers_buffer if not _is_connection(line)]
+                kept = [line for line in self._headers_buffer if not _is_connection(line)]
+                self._headers_buffer: list[bytes] = kept
                 self.send_header("Connection", "close")
             super().end_headers()
 

@@ -20,7 +20,6 @@ import threading
 from . import _native
 from ._claim import Claim
 from ._errors import NotHeldError, error_of
-from ._listener import Listener
 from ._reader import start_reader
 from ._stop import Stop
 from ._takedown import Takedown
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    class Handler(Protocol):
+    class _Handler(Protocol):
         """Something that is done when an address is taken."""
 
         handler: Callable[..., object]
@@ -46,10 +45,12 @@ class Hub:
         self._lock = threading.RLock()
         self._connection: _native.Connection | None = None
         self._claims: dict[str, Claim] = {}
-        self._handlers: dict[str, list[Handler]] = {}
+        self._handlers: dict[str, list[_Handler]] = {}
         self._stops: dict[str, Stop] = {}
         #: Granted and not said to be serving.
         self._unserved: set[str] = set()
+        #: Who waits until what was said is on its way.
+        self._unlinked: list[Callable[[], object]] = []
         self._reader: threading.Thread | None = None
         #: The event loop that reads, or has read last.
         self.loop: AbstractEventLoop | None = None
@@ -92,10 +93,11 @@ class Hub:
             self._connected().server_up()
             self._hand_out()
 
-    def fail(self, reason: str) -> None:
-        """This server gives up."""
+    def fail(self, reason: str, *, wake: Callable[[], object]) -> None:
+        """This server gives up; ``wake`` is called, by any thread, when that is on its way."""
         with self._lock:
             self._connected().fail(reason)
+            self._unlinked.append(wake)
             self._hand_out()
 
     def progress(self, address: str, *, connections: int | None, extend: float | None) -> None:
@@ -111,14 +113,14 @@ class Hub:
             self._stop(address)
             self._hand_out()
 
-    def on_takedown(self, address: str, handler: Handler) -> None:
+    def on_takedown(self, address: str, handler: _Handler) -> None:
         """Adds a handler. ``released`` is said when all of an address are done."""
         with self._lock:
             self._connected().on_takedown(address)
             self._handlers.setdefault(address, []).append(handler)
             self._hand_out()
 
-    def off_takedown(self, address: str, handler: Handler) -> None:
+    def off_takedown(self, address: str, handler: _Handler) -> None:
         """Takes a handler away."""
         with self._lock:
             self._handlers[address].remove(handler)
@@ -171,10 +173,16 @@ class Hub:
                 self._taken(Takedown(event.address, event.reason, event.drain))
             elif event.kind == "error":
                 report(event.code, event.message)
+        if self._unlinked and self._connected().linked:
+            unlinked, self._unlinked = self._unlinked, []
+            for wake in unlinked:
+                wake()
 
     def _granted(self, address: str, fd: int | None) -> None:
         listener = None
         if fd is not None:
+            from ._listener import Listener
+
             stop = self._stops[address] = Stop()
             listener = Listener(fileno=fd, stop=stop)
         self._unserved.add(address)
@@ -226,6 +234,7 @@ class Hub:
         self._handlers.clear()
         self._stops.clear()
         self._unserved.clear()
+        self._unlinked.clear()
         self._reader = self.loop = None
         self._lock.release()
 

@@ -7,7 +7,7 @@ generations, in whatever language:
   ``settimeout`` and ``setblocking`` ask for is done here, by polling;
 - another server may be faster, so that ``accept`` finds nothing: it waits again;
 - when the address is taken, ``accept`` raises :class:`TakenDownError` at once, in every thread;
-- ``listen`` never makes the backlog shorter, and ``shutdown``, which would end the socket for
+- ``bind`` does nothing, ``listen`` never makes the backlog shorter, and ``shutdown``, which would end the socket for
   everybody, does nothing. ``close`` closes this process's descriptor only.
 """
 
@@ -87,6 +87,9 @@ class Listener(socket.socket):
                 return super().accept()
             except BlockingIOError:
                 pass
+
+    def bind(self, address: Any) -> None:
+        """Does nothing: it is bound."""
 
     def listen(self, backlog: int = BACKLOG) -> None:
         """Listens already; never makes the backlog shorter."""

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
     from ._listener import Listener
 
-    H = TypeVar("H", bound=Callable[..., object])
+    _H = TypeVar("_H", bound=Callable[..., object])
 else:
 
     def overload(function):
         return function
+
+#: How long ``fail`` waits for a supervisor that is not there or says nothing, in seconds.
+FAIL_LIMIT = 5.0
 
 
 def ready_for(
@@ -96,8 +99,14 @@ def server_up() -> None:
 
 
 def fail(reason: str) -> None:
-    """Says that this server gives up: the deploy has failed. The process is not ended by it."""
-    HUB.fail(reason_of(reason))
+    """Says that this server gives up: the deploy has failed. The process is not ended by it.
+
+    Waits until that is on its way to the supervisor, or :data:`FAIL_LIMIT` seconds.
+    """
+    told = threading.Event()
+    HUB.read_by_thread()
+    HUB.fail(reason_of(reason), wake=told.set)
+    told.wait(FAIL_LIMIT)
 
 
 def released(address: str | int) -> None:
@@ -121,9 +130,9 @@ def progress(address: str | int, *, connections: int | None = None, extend: floa
 
 
 @overload
-def on_takedown(address: str | int, handler: H) -> H: ...
+def on_takedown(address: str | int, handler: _H) -> _H: ...
 @overload
-def on_takedown(address: str | int) -> Callable[[H], H]: ...
+def on_takedown(address: str | int, handler: None = None) -> Callable[[_H], _H]: ...
 def on_takedown(address: str | int, handler: Callable[..., object] | None = None) -> object:
     """Registers what to do when a newer server takes the address; also as a decorator.
 
@@ -134,7 +143,7 @@ def on_takedown(address: str | int, handler: Callable[..., object] | None = None
     """
     canonical = address_of(address)
 
-    def register(handler: H) -> H:
+    def register(handler: _H) -> _H:
         callable_of(handler, "a handler")
         HUB.read_by_thread()
         HUB.on_takedown(canonical, ThreadHandler(handler))

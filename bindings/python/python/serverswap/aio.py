@@ -15,6 +15,7 @@ from ._errors import ClaimTimeoutError
 from ._hub import HUB
 from ._listener import Listener
 from ._takedown import Takedown, takes_argument
+from ._words import FAIL_LIMIT
 from ._words import progress as _progress
 
 TYPE_CHECKING = False
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar, overload
 
-    H = TypeVar("H", bound=Callable[..., object])
+    _H = TypeVar("_H", bound=Callable[..., object])
 else:
 
     def overload(function):
@@ -74,15 +75,7 @@ async def listen(address: str | int, *, more: bool = False, timeout: float | Non
 
 
 async def _claim(address: str, *, inherit: bool, more: bool, timeout: float | None) -> Listener | None:
-    loop = asyncio.get_running_loop()
-    answered: asyncio.Future[None] = loop.create_future()
-
-    def answer() -> None:
-        if not answered.done():
-            answered.set_result(None)
-
-    HUB.read_by_loop(loop)
-    wake = lambda: loop.call_soon_threadsafe(answer)
+    answered, wake = _awaited()
     claim = HUB.claim(address, inherit=inherit, more=more, wake=wake)
     try:
         await asyncio.wait_for(answered, timeout)
@@ -94,6 +87,19 @@ async def _claim(address: str, *, inherit: bool, more: bool, timeout: float | No
     except BaseException:
         HUB.withdraw(claim)
         raise
+
+
+def _awaited() -> tuple[asyncio.Future[None], Callable[[], object]]:
+    """A future of the running loop, and what fulfils it from any thread."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+    HUB.read_by_loop(loop)
+
+    def fulfil() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    return future, lambda: loop.call_soon_threadsafe(fulfil)
 
 
 async def serving(address: str | int) -> None:
@@ -108,7 +114,9 @@ async def server_up() -> None:
 
 async def fail(reason: str) -> None:
     """As :func:`serverswap.fail`."""
-    HUB.fail(reason_of(reason))
+    told, wake = _awaited()
+    HUB.fail(reason_of(reason), wake=wake)
+    await asyncio.wait([told], timeout=FAIL_LIMIT)
 
 
 async def released(address: str | int) -> None:
@@ -124,16 +132,16 @@ async def progress(
 
 
 @overload
-def on_takedown(address: str | int, handler: H) -> H: ...
+def on_takedown(address: str | int, handler: _H) -> _H: ...
 @overload
-def on_takedown(address: str | int) -> Callable[[H], H]: ...
+def on_takedown(address: str | int, handler: None = None) -> Callable[[_H], _H]: ...
 def on_takedown(address: str | int, handler: Callable[..., object] | None = None) -> object:
     """As :func:`serverswap.on_takedown`: registers at once, and is not to be awaited. The handler, a
     function or a coroutine function, runs in the event loop that runs now, or else in the one that
     claims the address."""
     canonical = address_of(address)
 
-    def register(handler: H) -> H:
+    def register(handler: _H) -> _H:
         callable_of(handler, "a handler")
         HUB.on_takedown(canonical, LoopHandler(handler, HUB))
         return handler

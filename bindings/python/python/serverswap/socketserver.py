@@ -43,7 +43,13 @@ def serve(server: socketserver.TCPServer, address: str | int, *, drain_timeout: 
     """
     if not isinstance(server, socketserver.TCPServer):
         raise wrong("serve takes a server of socketserver or http.server", server)
+    if server.socket.fileno() != -1 and _listens(server.socket):
+        raise wrong("serve takes a server made with bind_and_activate=False", server)
     _Served(server, address_of(address), timeout_of(drain_timeout)).serve()
+
+
+def _listens(sock: socket.socket) -> bool:
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) != 0
 
 
 class _Served:
@@ -74,7 +80,9 @@ class _Served:
         server = self._server
         server.socket.close()
         server.socket = listener
-        server.server_address = listener.getsockname()
+        # What servers note down about their address; the socket is bound and listens.
+        server.server_bind()
+        server.server_activate()
         server.RequestHandlerClass = closing_handler(server.RequestHandlerClass, self._drains)
         # Another server may be faster: then there is nothing to accept, and nothing to wait for.
         listener.setblocking(False)

@@ -2,6 +2,7 @@
 
 import collections
 import threading
+from http.client import HTTPException
 
 from .http import Connection
 from .world import LIMIT
@@ -21,15 +22,19 @@ class Load:
         kinds = [NEW] * new + [KEPT] * kept
         self._threads = [threading.Thread(target=self._run, args=(kind,)) for kind in kinds]
 
-    def __enter__(self):
+    def start(self):
+        """Begins, when there is a server."""
         for thread in self._threads:
             thread.start()
+
+    def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self._ending.set()
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
 
     def answered_by(self, version, more=20):
         """Waits until a version has answered some more requests of each kind."""
@@ -49,8 +54,10 @@ class Load:
                     connection = Connection(self._port)
                 answer = connection.ask()
                 assert answer.status == 200, f"status {answer.status}"
-            except (OSError, AssertionError) as error:
+            except (OSError, HTTPException, AssertionError) as error:
                 self._count(self.failures.append, f"{kind}: {error!r}")
+                if connection is not None:
+                    connection.close()
                 connection = None
                 continue
             self._count(self.answers.update, [(kind, answer.version)])

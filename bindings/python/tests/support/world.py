@@ -3,11 +3,13 @@
 import contextlib
 import os
 import random
+import re
 import select
 import signal
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 from .programs import binary
@@ -31,6 +33,10 @@ class World:
     def leave(self, command, **environment):
         """Starts a server with `serverswap`, which leaves when the deploy is done."""
         return self._start([binary("serverswap"), *command], environment)
+
+    def start(self, command, **environment):
+        """Starts a server without a `serverswap`."""
+        return self._start(command, environment)
 
     def _start(self, command, environment):
         command = Command(command, {**self.environment, **environment})
@@ -73,17 +79,18 @@ class Command:
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             text=True,
         )
         self._lines = []
         self._printed = threading.Condition()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
+        # Of one pipe for both, two processes would write into each other's lines.
+        for output in (self._process.stdout, self._process.stderr):
+            threading.Thread(target=self._read, args=(output,)).start()
 
-    def _read(self):
-        with self._process.stdout as lines:
-            for line in lines:
+    def _read(self, output):
+        with output:
+            for line in output:
                 with self._printed:
                     self._lines.append(line)
                     self._printed.notify_all()
@@ -110,6 +117,11 @@ class Command:
         assert line is not None, f"`{text}` was not printed, but:\n{self.output}"
         return line
 
+    @property
+    def server(self):
+        """The process that it has started last."""
+        return int(re.search(r"\(pid (\d+)\)", self.prints("serverswap: started"))[1])
+
     def exit(self):
         """Waits until it has ended, and returns its exit status."""
         try:
@@ -117,8 +129,11 @@ class Command:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"it has not ended after {LIMIT} s:\n{self.output}") from None
 
-    def signal(self, number):
-        self._process.send_signal(number)
+    def runs(self):
+        return self._process.poll() is None
+
+    def terminate(self):
+        self._process.terminate()
 
     def kill(self):
         self._process.kill()
@@ -139,6 +154,30 @@ def free_port():
             with contextlib.suppress(OSError):
                 probe.bind(("::", port))
                 return port
+
+
+def has_stopped_listening(pid):
+    """Waits until a process has no listening socket any more."""
+    deadline = time.monotonic() + LIMIT
+    while _listens(pid):
+        assert time.monotonic() < deadline, f"process {pid} still listens"
+
+
+def _listens(pid):
+    inodes = set()
+    with contextlib.suppress(FileNotFoundError):  # It has ended.
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # It was closed.
+                inodes.add(os.readlink(descriptor))
+    return any(f"socket:[{inode}]" in inodes for inode in _listening_inodes())
+
+
+def _listening_inodes():
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A":  # TCP_LISTEN
+                yield fields[9]
 
 
 def wait_for_exit(pid):

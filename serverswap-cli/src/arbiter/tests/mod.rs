@@ -2,8 +2,10 @@
 
 mod bind;
 mod ending;
+mod faults;
 mod inherit;
 mod recover;
 mod rejoin;
 mod supervisors;
+mod unnamed;
 mod world;

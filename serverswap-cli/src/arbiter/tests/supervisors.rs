@@ -1,7 +1,7 @@
 use serverswap::protocol::SocketMode::Inherit;
 use serverswap::protocol::message::DecidedVerdict::{End, Keep};
 use serverswap::protocol::message::EventKind::{
-    Busy, Claimed, Done, Draining, Gone, Granted, Replaced, Serving, Up, Vacant,
+    Busy, Claimed, Done, Draining, Gone, Granted, Replaced, Serving, Superseded, Up, Vacant,
 };
 use serverswap::protocol::message::Form::{Leave, Stay};
 use serverswap::protocol::message::{Code, FromClient, ReadyFor, Role, ServerUp, TimedOut};
@@ -128,4 +128,13 @@ fn a_status_is_told_again_on_a_new_connection() {
     world.link_ends(11);
     let heard = world.supervisor(11, Leave);
     assert_eq!(of(11, &heard)[1..], told(&[Serving, Up, Done])[..]);
+}
+
+#[test]
+fn a_supervisor_that_comes_back_learns_that_its_server_lost_meanwhile() {
+    let mut world = World::new();
+    world.server_is_up(20, &[A]);
+    world.server(10);
+    world.claims(10, A, Inherit);
+    assert_eq!(of(11, &world.supervisor(11, Leave))[1..], told(&[Superseded])[..]);
 }

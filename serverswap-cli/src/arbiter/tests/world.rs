@@ -29,6 +29,8 @@ pub(super) struct World {
     next_link: u64,
     /// What opening an address gives; by default it succeeds.
     pub(super) open_fails: BTreeMap<Address, Code>,
+    /// Whom opening an address finds there: a server of this directory that is not back.
+    pub(super) held_by_absent: BTreeSet<Address>,
     /// What looking for a listener in a process gives; by default it is found.
     pub(super) fetch: BTreeMap<u32, Fetched>,
 }
@@ -77,6 +79,7 @@ impl World {
             ids: BTreeMap::new(),
             next_link: 0,
             open_fails: BTreeMap::new(),
+            held_by_absent: BTreeSet::new(),
             fetch: BTreeMap::new(),
         }
     }
@@ -125,6 +128,9 @@ impl World {
 
     fn answer(&self, question: Action) -> Option<Event> {
         match question {
+            Action::Open { address } if self.held_by_absent.contains(&address) => {
+                Some(Event::HeldByAbsent { address, message: "pid 10 has it".to_owned() })
+            }
             Action::Open { address } => {
                 let result = match self.open_fails.get(&address) {
                     Some(code) => Err((code.clone(), "it cannot be opened".to_owned())),

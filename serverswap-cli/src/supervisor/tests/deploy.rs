@@ -60,11 +60,14 @@ fn a_status_that_has_a_meaning_of_ours_is_not_passed_on() {
 }
 
 #[test]
-fn without_a_connection_an_early_exit_is_the_end_at_once() {
+fn without_a_connection_an_early_exit_is_the_end_when_none_comes_in_time() {
     Run::unlinked(Form::Leave, Restart::Never)
         .spawned(PID)
         .exited(3)
-        .did(&["spawn", "exit 3 exited_before_up"]);
+        .at(1_999)
+        .did(&["spawn"])
+        .at(2_000)
+        .did(&["exit 3 exited_before_up"]);
 }
 
 #[test]

@@ -52,6 +52,20 @@ fn an_arbiter_that_says_nothing_does_not_hold_the_end_up_for_ever() {
 }
 
 #[test]
+fn a_server_that_ends_without_a_connection_is_judged_by_the_next_arbiter() {
+    Run::leave()
+        .told(EventKind::Claimed, ":8080")
+        .on(Event::LinkLost)
+        .forget()
+        .exited(1)
+        .did(&[])
+        .linked()
+        .told(EventKind::Superseded, ":8080")
+        .settled()
+        .did(&["say ping", "say ping", "exit 120 newer_generation_claims"]);
+}
+
+#[test]
 fn the_hello_names_what_the_generation_owns() {
     let run = Run::stay()
         .up(":8080")

@@ -1,0 +1,133 @@
+"""aiohttp on an inherited address, with a drain that loses nothing.
+
+::
+
+    serverswap.aiohttp.run_app(app, ":8080")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from typing import Any
+
+from aiohttp import web
+
+from . import aio
+from ._aio_handler import LoopHandler
+from ._aio_server import accepted_are_known
+from ._arguments import address_of, timeout_of
+from ._drain import Told, deadline_of, let_go
+from ._hub import HUB
+from ._listener import BACKLOG
+from ._takedown import Takedown
+
+__all__ = ["run_app", "serve"]
+
+
+def run_app(
+    app: web.Application, address: str | int, *, drain_timeout: float | None = None, **options: Any
+) -> None:
+    """As ``aiohttp.web.run_app``: serves until the address is taken, or INT or TERM, and nothing is open.
+
+    :param options: those of ``aiohttp.web.AppRunner``
+    """
+    asyncio.run(serve(app, address, drain_timeout=drain_timeout, **options))
+
+
+async def serve(
+    app: web.Application, address: str | int, *, drain_timeout: float | None = None, **options: Any
+) -> None:
+    """:func:`run_app` for a running event loop.
+
+    :raises ServerSwapError: the claim has failed. The old server serves on
+    """
+    await _Served(app, address_of(address), timeout_of(drain_timeout)).serve(options)
+
+
+class _Served:
+    """One application, from its start to its last connection."""
+
+    def __init__(self, app: web.Application, address: str, drain_timeout: float | None) -> None:
+        self._app = app
+        self._address = address
+        self._drain_timeout = drain_timeout
+        self._stopping: asyncio.Future[Takedown | None] = asyncio.get_running_loop().create_future()
+        self._released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def serve(self, options: dict[str, Any]) -> None:
+        self._app.on_response_prepare.append(self._close_with_answer)
+        runner = web.AppRunner(self._app, **options)
+        handler = LoopHandler(self._taken, HUB)
+        HUB.on_takedown(self._address, handler)
+        try:
+            await runner.setup()
+            listener = await aio.listen(self._address)
+            connections = _Connections(runner.server)
+            site = web.SockSite(runner, listener, backlog=BACKLOG)
+            await site.start()
+            HUB.serving(self._address)
+            takedown = await self._until_stopping()
+            await site.stop()
+            let_go(self._address)
+            self._released.set_result(None)
+            await accepted_are_known()
+            await connections.drain(Told(self._address), deadline_of(takedown, self._drain_timeout))
+        finally:
+            HUB.off_takedown(self._address, handler)
+            await runner.cleanup()
+
+    async def _until_stopping(self) -> Takedown | None:
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self._stop, None)
+        try:
+            return await self._stopping
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+    async def _taken(self, takedown: Takedown) -> None:
+        self._stop(takedown)
+        await self._released
+
+    def _stop(self, takedown: Takedown | None) -> None:
+        if not self._stopping.done():
+            self._stopping.set_result(takedown)
+
+    async def _close_with_answer(self, request: web.Request, response: web.StreamResponse) -> None:
+        if self._stopping.done() and response.status != 101:
+            response.headers["Connection"] = "close"
+            response.force_close()
+
+
+class _Connections:
+    """The connections of a server of aiohttp that are open."""
+
+    def __init__(self, server: Any) -> None:
+        self._count = 0
+        self._closed: asyncio.Future[None] | None = None
+        self._made, self._lost = server.connection_made, server.connection_lost
+        server.connection_made, server.connection_lost = self._opens, self._closes
+
+    def _opens(self, *arguments: Any) -> None:
+        self._count += 1
+        self._made(*arguments)
+
+    def _closes(self, *arguments: Any) -> None:
+        self._count -= 1
+        self._lost(*arguments)
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+
+    async def drain(self, told: Told, deadline: float) -> None:
+        """Waits until none is open, or until the deadline."""
+        while self._count > 0:
+            told.open(self._count)
+            self._closed = asyncio.get_running_loop().create_future()
+            done, _ = await asyncio.wait([self._closed], timeout=max(deadline - time.monotonic(), 0))
+            if not done:
+                return
+        told.open(0)

@@ -1,0 +1,175 @@
+"""uvicorn on an inherited address, with a drain that loses nothing.
+
+::
+
+    python -m serverswap.uvicorn app:app --address :8080 [options of uvicorn]
+
+or, in a program, ``serverswap.uvicorn.run("app:app", ":8080", log_level="warning")``. The application is
+loaded and started before the old server is told to let go. WebSockets are closed with 1012 (service
+restart) when the address is taken, so that their clients come to the new server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import inspect
+import socket
+import sys
+import time
+from typing import Any
+
+import uvicorn
+from click.core import ParameterSource
+
+from . import aio
+from ._aio_server import accepted_are_known
+from ._arguments import address_of, timeout_of
+from ._drain import Told, deadline_of, let_go
+from ._hub import HUB
+from ._listener import BACKLOG
+from ._takedown import Takedown
+
+__all__ = ["Server", "run"]
+
+#: How many seconds uvicorn needs to end when nothing is open, kept back from the drain.
+_END_SECONDS = 0.3
+
+
+def run(app: Any, address: str | int, *, drain_timeout: float | None = None, **options: Any) -> None:
+    """Serves an ASGI application until its address is taken and nothing is open.
+
+    :param options: those of ``uvicorn.Config``, without the ones about sockets, workers and reload
+    """
+    config = uvicorn.Config(app, **{"backlog": BACKLOG, **options})
+    Server(config, address, drain_timeout=drain_timeout).run()
+
+
+class Server(uvicorn.Server):
+    """A ``uvicorn.Server`` that can be swapped."""
+
+    def __init__(
+        self, config: uvicorn.Config, address: str | int, *, drain_timeout: float | None = None
+    ) -> None:
+        super().__init__(config)
+        self._address = address_of(address)
+        self._drain_timeout = timeout_of(drain_timeout)
+        self._open: _Observed = _Observed()
+        self.server_state.connections = self._open
+        self._takedown: Takedown | None = None
+        self._drains = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; afterwards the old server is told to let go."""
+        aio.on_takedown(self._address, self._taken)
+        listener = await aio.listen(self._address)
+        await super().startup(sockets=[listener])
+        if self.started:
+            HUB.serving(self._address)
+
+    async def on_tick(self, counter: int) -> bool:
+        """As uvicorn's, which makes the default headers anew."""
+        should_exit = await super().on_tick(counter)
+        if self._drains:
+            self._close_with_answers()
+        return should_exit
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers what is open, then ends as uvicorn does."""
+        self._stop_accepting()
+        let_go(self._address)
+        await accepted_are_known()
+        await self._drain(deadline_of(self._takedown, self._drain_timeout) - _END_SECONDS)
+        for connection in list(self._open):
+            connection.transport.abort()
+        await super().shutdown(sockets)
+
+    def _taken(self, takedown: Takedown) -> None:
+        self._takedown = takedown
+        self._stop_accepting()
+        self.should_exit = True
+
+    def _stop_accepting(self) -> None:
+        self._drains = True
+        for server in self.servers:
+            server.close()
+        self._close_with_answers()
+
+    def _close_with_answers(self) -> None:
+        """From now on each connection is closed with its next answer, also one under way."""
+        state = self.server_state
+        if _CLOSE not in state.default_headers:
+            state.default_headers = [*state.default_headers, _CLOSE]
+        for connection in list(self._open):
+            cycle = getattr(connection, "cycle", None)
+            if cycle is not None:
+                cycle.default_headers = state.default_headers
+            elif getattr(connection, "handshake_complete", False):
+                connection.shutdown()
+
+    async def _drain(self, deadline: float) -> None:
+        told = Told(self._address)
+        while self._open and not self.force_exit:
+            self._close_with_answers()
+            told.open(len(self._open))
+            left = deadline - time.monotonic()
+            if left <= 0 or not await self._open.shrinks(left):
+                return
+        told.open(0)
+
+
+_CLOSE = (b"connection", b"close")
+
+
+class _Observed(set[Any]):
+    """The connections of uvicorn, which tell when there is one less."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: asyncio.Future[None] | None = None
+
+    def discard(self, connection: Any) -> None:
+        super().discard(connection)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def shrinks(self, seconds: float) -> bool:
+        """Waits until one is closed; ``False`` after so many seconds."""
+        self._waiting = asyncio.get_running_loop().create_future()
+        done, _ = await asyncio.wait([self._waiting], timeout=seconds)
+        return bool(done)
+
+
+def _main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m serverswap.uvicorn",
+        description="Serve an ASGI application that can be swapped. Every other option is uvicorn's.",
+    )
+    parser.add_argument("app", help="the application, as `module:attribute`")
+    parser.add_argument("--address", required=True, help="for example :8080 or unix:/run/app.sock")
+    parser.add_argument("--drain-timeout", type=float, metavar="SECONDS", help="most time for open connections")
+    known, others = parser.parse_known_args(arguments)
+    run(known.app, known.address, drain_timeout=known.drain_timeout, **_options([known.app, *others]))
+
+
+def _options(arguments: list[str]) -> dict[str, Any]:
+    """What uvicorn's own command line makes of the arguments, as options of ``uvicorn.Config``."""
+    with uvicorn.main.make_context("uvicorn", arguments) as context:
+        parameters = context.params
+        given = {
+            name: value
+            for name, value in parameters.items()
+            if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        }
+    sys.path.insert(0, given.pop("app_dir", None) or "")
+    if "headers" in given:
+        given["headers"] = [tuple(header.split(":", 1)) for header in given["headers"]]
+    allowed = set(inspect.signature(uvicorn.Config).parameters)
+    refused = {"host", "port", "uds", "fd", "workers", "reload"} | (set(given) - allowed)
+    for name in sorted(refused & set(given) - {"app"}):
+        raise SystemExit(f"error: `--{name.replace('_', '-')}` has no meaning here; the address is `--address`")
+    return {name: value for name, value in given.items() if name != "app"}
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

@@ -1,0 +1,51 @@
+"""The wheel that setup.sh has built, in an empty environment."""
+
+import subprocess
+import sys
+
+import pytest
+from support.http import ask
+from support.programs import EXAMPLES, REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """A fresh environment with the wheel in it and nothing else."""
+    [wheel] = (REPOSITORY / "bindings/python/dist").glob("*.whl")
+    folder = tmp_path_factory.mktemp("environment")
+    run(sys.executable, "-m", "venv", "--without-pip", folder)
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin/python"]
+    run(*pip, "install", "--quiet", "--no-index", "--no-deps", wheel)
+    return folder / "bin"
+
+
+def run(*command):
+    subprocess.run([str(part) for part in command], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", ["serverswap", "serverswap-deploy"])
+def test_the_commands_are_native(environment, name):
+    assert (environment / name).read_bytes().startswith(b"\x7fELF")
+
+
+def test_a_server_is_swapped_with_what_was_installed(world, environment, port):
+    script = str(EXAMPLES / "python" / "http_server.py")
+    for version in ("1", "2"):
+        command = world.start(
+            [str(environment / "serverswap"), script],
+            ADDRESS=f":{port}",
+            VERSION=version,
+            PATH=f"{environment}:/usr/bin:/bin",
+        )
+        assert command.exit() == 0, command.output
+        assert ask(port).version == version
+        assert len(world.servers()) == 1
+
+
+def test_nothing_is_imported_that_is_not_needed(environment):
+    modules = "logging, asyncio, inspect, typing, re, socket".split(", ")
+    code = f"import sys; before = set(sys.modules); import serverswap; print(*[m for m in {modules} if m in set(sys.modules) - before])"
+    done = subprocess.run(
+        [str(environment / "python"), "-I", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "\n"

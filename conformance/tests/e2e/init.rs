@@ -1,0 +1,46 @@
+//! The supervisor as PID 1, as in a container.
+
+use rustix::process::Signal;
+use serverswap_conformance::world::{World, free_address};
+
+use crate::Outcome;
+use crate::processes::signal;
+use crate::shop::configured;
+
+#[tokio::test]
+async fn as_pid_1_it_reaps_what_others_leave_behind_and_exits_right() -> Outcome {
+    if !rustix::process::getuid().is_root() {
+        println!("skipped: only root can make a pid namespace");
+        return Ok(());
+    }
+    let (world, address) = (World::new()?, free_address());
+    // The subshell ends first: what it started becomes a child of PID 1.
+    let script = format!(
+        "(sh -c 'sleep 600 & echo the orphan is $!' &); exec node {}",
+        world.programs().example("node/http.js")
+    );
+    let deploy = world.programs().serverswap_deploy.display().to_string();
+    let options = ["--pid", "--fork", "--mount-proc", "--kill-child"].map(str::to_owned);
+    let command = options.into_iter().chain([deploy, "sh".to_owned(), "-c".to_owned(), script]);
+    let mut unshare =
+        configured(world.command(std::path::Path::new("unshare"), command), &address, 1).start()?;
+    unshare.prints("version 1 serves").await?;
+    unshare.says("up after").await?;
+    let init = children(unshare.pid())?.into_iter().next().ok_or("unshare has forked")?;
+    let zombies: Vec<u32> = children(init)?.into_iter().filter(|pid| is_zombie(*pid)).collect();
+    assert!(zombies.is_empty(), "{zombies:?} of {:?}", children(init)?);
+    signal(init, Signal::TERM)?;
+    assert_eq!(unshare.exit().await?.status, 0, "{}", unshare.stderr());
+    assert!(world.remaining().is_empty(), "{:?}", world.remaining());
+    Ok(())
+}
+
+fn children(pid: u32) -> Result<Vec<u32>, Box<dyn std::error::Error>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    Ok(text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
+}
+
+fn is_zombie(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
+}

@@ -1,0 +1,174 @@
+//! `kill -9` of any one process under load: the address stays served, and the next deploy works.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serverswap_conformance::load::Load;
+use serverswap_conformance::world::{Invocation, World, free_address};
+
+use crate::Outcome;
+use crate::processes::{ended, signal};
+use crate::shop::{Shop, configured, nothing_failed};
+
+/// Two more deploys under the same load, and one server and its supervisor at the end.
+async fn the_next_deploys_lose_nothing(shop: &mut Shop, load: Load) -> Outcome {
+    let mut next = shop.deploy(8).start()?;
+    next.prints("version 8 serves").await?;
+    next.says("up after").await?;
+    let (eighth, _) = shop.ask().await?;
+    let mut last = shop.deploy(9).start()?;
+    last.prints("version 9 serves").await?;
+    assert_eq!(next.exit().await?.status, 0, "{}", next.stderr());
+    ended(eighth).await?;
+    nothing_failed(load).await?;
+    assert_eq!(shop.ask().await?.1, "9");
+    shop.serving = last;
+    Ok(())
+}
+
+/// Only the last server and its supervisor live.
+fn nothing_is_left(shop: &Shop) {
+    assert_eq!(shop.world.remaining().len(), 2, "{:?}", shop.world.remaining());
+}
+
+fn leave(shop: &Shop, version: u32) -> Invocation {
+    let file = shop.world.programs().example("node/http.js");
+    configured(shop.world.serverswap([file]), &shop.address, version)
+}
+
+#[tokio::test]
+async fn the_arbiter_that_stays() -> Outcome {
+    let mut shop = Shop::open().await?;
+    let load = shop.load().await?;
+    let (server, _) = shop.ask().await?;
+    shop.serving.signal(Signal::KILL);
+    shop.serving.exit().await?;
+    the_next_deploys_lose_nothing(&mut shop, load).await?;
+    ended(server).await?;
+    nothing_is_left(&shop);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_arbiter_that_would_leave_before_its_server_is_ready() -> Outcome {
+    let mut shop = left_alone().await?;
+    let load = shop.load().await?;
+    let mut killed = shop.world.serverswap(["sh", "-c", "echo begun; exec sleep 600"]).start()?;
+    killed.prints("begun").await?;
+    killed.signal(Signal::KILL);
+    killed.exit().await?;
+    // Nobody is left who could end what it had started: that is said openly.
+    let orphan = shop.world.remaining().into_iter().find(|one| one.command == "sleep 600");
+    signal(orphan.ok_or("it lives on")?.pid, Signal::KILL)?;
+    the_next_deploys_lose_nothing(&mut shop, load).await?;
+    nothing_is_left(&shop);
+    Ok(())
+}
+
+/// Version 1 serves and its command has left.
+async fn left_alone() -> Result<Shop, Box<dyn std::error::Error>> {
+    let (world, address) = (World::new()?, free_address());
+    let file = world.programs().example("node/http.js");
+    let mut serving = configured(world.serverswap([file]), &address, 1).start()?;
+    assert_eq!(serving.exit().await?.status, 0, "{}", serving.stderr());
+    Ok(Shop { world, address, serving })
+}
+
+#[tokio::test]
+async fn an_arbiter_that_would_leave_while_the_old_server_drains() -> Outcome {
+    let mut shop = left_alone().await?;
+    let (old, _) = shop.ask().await?;
+    let silent = connect(&shop)?;
+    let load = shop.load().await?;
+    let mut killed = leave(&shop, 2).start()?;
+    killed.prints("version 2 serves").await?;
+    killed.says("drains").await?;
+    killed.signal(Signal::KILL);
+    killed.exit().await?;
+    the_next_deploys_lose_nothing(&mut shop, load).await?;
+    drop(silent);
+    ended(old).await?;
+    nothing_is_left(&shop);
+    Ok(())
+}
+
+/// A connection that says nothing: the server that accepts it waits for its request.
+fn connect(shop: &Shop) -> Result<std::net::TcpStream, Box<dyn std::error::Error>> {
+    match shop.target() {
+        serverswap_conformance::load::Target::Tcp(address) => Ok(std::net::TcpStream::connect(address)?),
+        other => Err(format!("{other} is no TCP address").into()),
+    }
+}
+
+#[tokio::test]
+async fn a_supervisor_that_is_not_the_arbiter() -> Outcome {
+    let world = World::new()?;
+    let mut arbiter = world.deploy(["sleep", "600"]).start()?;
+    arbiter.says("started").await?;
+    let mut shop = Shop::open_at(world, free_address()).await?;
+    let load = shop.load().await?;
+    shop.serving.signal(Signal::KILL);
+    shop.serving.exit().await?;
+    the_next_deploys_lose_nothing(&mut shop, load).await?;
+    arbiter.signal(Signal::TERM);
+    arbiter.exit().await?;
+    nothing_is_left(&shop);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_old_server_in_mid_drain() -> Outcome {
+    let mut shop = Shop::open().await?;
+    let (old, _) = shop.ask().await?;
+    let _silent = connect(&shop)?;
+    // Accepted before the next one, which is answered.
+    shop.ask().await?;
+    let mut second = shop.deploy(2).start()?;
+    second.prints("version 2 serves").await?;
+    shop.serving.says("newer generation").await?;
+    let load = shop.load().await?;
+    signal(old, Signal::KILL)?;
+    // It was replaced, whatever became of it afterwards.
+    assert_eq!(shop.serving.exit().await?.status, 0, "{}", shop.serving.stderr());
+    the_next_deploys_lose_nothing(&mut shop, load).await?;
+    assert_eq!(second.exit().await?.status, 0);
+    nothing_is_left(&shop);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_server_before_it_is_ready() -> Outcome {
+    let mut shop = Shop::open().await?;
+    let load = shop.load().await?;
+    let mut killed = shop.world.deploy(["sh", "-c", "echo begun; kill -9 $$"]).start()?;
+    assert_eq!(killed.exit().await?.status, 128 + 9, "{}", killed.stderr());
+    the_next_deploys_lose_nothing(&mut shop, load).await?;
+    nothing_is_left(&shop);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_server_once_it_serves_loses_nothing_that_it_had_not_accepted() -> Outcome {
+    let (world, address) = (World::new()?, free_address());
+    let deploy = |version| {
+        let file = world.programs().example("node/http.js");
+        let command =
+            world.deploy(["--restart".to_owned(), "on-failure".to_owned(), "node".to_owned(), file]);
+        configured(command, &address, version)
+    };
+    let mut first = deploy(1).start()?;
+    first.prints("version 1 serves").await?;
+    let mut second = deploy(2).start()?;
+    second.prints("version 2 serves").await?;
+    assert_eq!(first.exit().await?.status, 0, "{}", first.stderr());
+    let target = (&address).try_into()?;
+    let probe = serverswap_conformance::load::Probe::start(target, Duration::from_secs(60))?;
+    second.says("up after").await?;
+    let shop = Shop { world: World::new()?, address: address.clone(), serving: first };
+    signal(shop.ask().await?.0, Signal::KILL)?;
+    second.prints("version 2 serves").await?;
+    assert_eq!(shop.ask().await?.1, "2");
+    assert_eq!(probe.stop().first, None, "connections waited in the backlog");
+    assert_eq!(world.remaining().len(), 2, "{:?}", world.remaining());
+    Ok(())
+}

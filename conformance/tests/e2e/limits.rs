@@ -1,0 +1,47 @@
+//! An arbiter that has too few descriptors.
+
+use std::path::Path;
+
+use serverswap_conformance::wire::Wire;
+use serverswap_conformance::world::{World, free_address};
+
+use crate::Outcome;
+use crate::shop::{Shop, configured, nothing_failed};
+
+#[tokio::test]
+async fn an_arbiter_out_of_descriptors_does_not_spin_and_recovers() -> Outcome {
+    let (world, address) = (World::new()?, free_address());
+    let deploy = world.programs().serverswap_deploy.display().to_string();
+    let file = world.programs().example("node/http.js");
+    let command = ["--nofile=64:64".to_owned(), deploy, "node".to_owned(), file];
+    let command = configured(world.command(Path::new("prlimit"), command), &address, 1);
+    let mut serving = command.start()?;
+    serving.prints("version 1 serves").await?;
+    serving.says("up after").await?;
+    let mut shop = Shop { world, address, serving };
+    let load = shop.load().await?;
+    let socket = shop.world.runtime_dir().join("serverswap.sock");
+    let crowd = (0..100).map(|_| Wire::connect(&socket)).collect::<Result<Vec<_>, _>>()?;
+    let before = ticks(shop.serving.pid())?;
+    for _ in 0..5 {
+        let mut refused = shop.deploy(2).start()?;
+        let exit = refused.exit().await?;
+        let stderr = refused.stderr();
+        assert_eq!(exit.status, 125, "{stderr}");
+        assert!(stderr.contains("no descriptor left") && stderr.contains("hint: "), "{stderr}");
+    }
+    let used = ticks(shop.serving.pid())? - before;
+    assert!(used < 50, "the arbiter has used {used} ticks for five refusals");
+    drop(crowd);
+    shop.replace(3).await?;
+    nothing_failed(load).await?;
+    assert_eq!(shop.ask().await?.1, "3");
+    Ok(())
+}
+
+/// Ticks of processor time that a process has used (proc(5): fields 14 and 15).
+fn ticks(pid: u32) -> Result<u64, Box<dyn std::error::Error>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
+}

@@ -1,0 +1,53 @@
+//! Processes that are stopped (SIGSTOP): they live, and do nothing.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serverswap_conformance::world::{World, free_address};
+
+use crate::Outcome;
+use crate::processes::{ended, signal};
+use crate::shop::{Shop, configured, nothing_failed};
+
+#[tokio::test]
+async fn a_stopped_arbiter_is_named_and_nothing_is_touched_until_it_goes_on() -> Outcome {
+    let mut shop = Shop::open().await?;
+    let load = shop.load().await?;
+    shop.serving.signal(Signal::STOP);
+    let mut refused = shop.deploy(2).start()?;
+    let exit = refused.exit().await?;
+    let stderr = refused.stderr();
+    assert_eq!(exit.status, 125, "{stderr}");
+    assert!(exit.took < Duration::from_secs(8), "{:?}", exit.took);
+    assert!(stderr.contains(&format!("pid {}", shop.serving.pid())) && stderr.contains("hint: "), "{stderr}");
+    assert_eq!(shop.world.remaining().len(), 2, "{:?}", shop.world.remaining());
+    shop.serving.signal(Signal::CONT);
+    assert_eq!(shop.replace(3).await?.status, 0);
+    nothing_failed(load).await?;
+    assert_eq!(shop.ask().await?.1, "3");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stopped_old_server_is_replaced_and_killed_at_its_deadlines() -> Outcome {
+    let (world, address) = (World::new()?, free_address());
+    let deploy = |version| {
+        let options = ["--drain-timeout", "300ms", "--kill-timeout", "300ms", "node"].map(str::to_owned);
+        let file = world.programs().example("node/http.js");
+        configured(world.deploy(options.into_iter().chain([file])), &address, version)
+    };
+    let mut old = deploy(1).start()?;
+    old.prints("version 1 serves").await?;
+    let target = (&address).try_into()?;
+    let limit = serverswap_conformance::world::LIMIT;
+    let pid = serverswap_conformance::load::ask(&target, limit).await?.pid.ok_or("no pid")?;
+    signal(pid, Signal::STOP)?;
+    let mut new = deploy(2).start()?;
+    new.prints("version 2 serves").await?;
+    ended(pid).await?;
+    assert_eq!(old.exit().await?.status, 0, "{}", old.stderr());
+    let answer = serverswap_conformance::load::ask(&target, limit).await?;
+    assert_eq!(answer.version.as_deref(), Some("2"));
+    assert_eq!(world.remaining().len(), 2, "{:?}", world.remaining());
+    Ok(())
+}

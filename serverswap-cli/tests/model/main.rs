@@ -1,0 +1,52 @@
+//! The shipped cores, checked together: the arbiter and the supervisor of this crate and the
+//! client's session, the same transition functions that the product runs, with stateright.
+//!
+//! **What is real**: every decision. `Arbiter` with its snapshot and recovery, `Supervisor`,
+//! `Session`, the message types. **What is modelled** (this directory): the drivers around
+//! them, in the words of `src/driver` (a turn is decide, write, send; a process is gone when
+//! its pidfd says so and its connection was read to the end; the lock is tried again for as
+//! long as there is no connection), and the kernel: the lock, which is freed in a step of its
+//! own after its holder's connections have closed; connections (`wire`); listeners, every
+//! descriptor of which is counted in the arbiter, supervisors, servers and queues.
+//! The server program claims, serves when granted, lets go when told, and exits.
+//!
+//! **Steps**: every delivery of one line or end, everything at once, every move of a program,
+//! each in every order. **Faults**, counted by a budget: kill -9 of any process, also of the
+//! arbiter between the write of the state and each of the next three actions; a stall, after
+//! which any one deadline has passed (ready timeout, drain, rejoin, recovery wait: a holder
+//! that does not come back in time); TERM to a supervisor.
+//!
+//! **Time** stands still until nothing else can happen, and then jumps to the next deadline;
+//! a stall jumps earlier. A state is known by the text of all its parts (`seal`).
+//!
+//! **Bounds**: two or three generations of one server each, one or two addresses, one mode a
+//! run, up to two faults, breadth first. A run prints whether it was complete or cut off: a
+//! cut-off one has seen every short story and no long one. The default runs end in seconds;
+//! `SERVERSWAP_MODEL=deep` runs up to 4 million transitions of each of 64 beginnings.
+//!
+//! **Left out**: a process that stands still alone, TERM that is ignored, leftovers of a
+//! process group, garbled lines, failing writes, `serverUp`, `fail`, clients without a
+//! takedown handler or without descriptors, a lost state file, a change of mode between
+//! generations, pid reuse.
+//!
+//! **Excused** (guarantee 1): an address that was served by a server which a fault has killed
+//! after the arbiter had read its `serving`; an exclusive address whose claimant failed after
+//! the takedown, when no supervisor lives any more.
+//!
+//! `seeded` breaks a rule for each property and shows that it is noticed. `sentences` are the
+//! main paths as single stories.
+
+mod checking;
+mod office;
+mod play;
+mod properties;
+mod runs;
+mod seal;
+mod seeded;
+mod sentences;
+mod server;
+mod setup;
+mod step;
+mod supervision;
+mod wire;
+mod world;

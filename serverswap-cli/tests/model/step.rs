@@ -1,0 +1,272 @@
+//! What may happen next, and its happening.
+
+use std::time::Duration;
+
+use serverswap::protocol::Address;
+
+use super::office::{Cut, Done};
+use super::seal::Seal;
+use super::server::{Doing, Life, Watch};
+use super::setup::{Allowed, Seeded};
+use super::supervision::Link;
+use super::world::{Broken, Lock, World};
+
+/// One thing that happens to one process, or to the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The kernel lets go of the lock of a process that has ended.
+    Unlock,
+    /// A supervisor without a connection tries the lock, and connects.
+    Look(usize),
+    Hear(usize),
+    Reap(usize),
+    Boot(u32),
+    Receive(u32),
+    Notice(u32),
+    Serve(u32, Address),
+    LetGo(u32, Address),
+    /// A server that has nothing left exits.
+    Leave(u32),
+    /// The arbiter reads a line, or an end.
+    Deliver(u64),
+    /// The arbiter reads everything that lies there, in one turn.
+    DeliverEverything,
+    /// A pidfd tells the arbiter of an end.
+    Bury(u32),
+    /// Somebody whose deadline has come.
+    Due(Who),
+    /// Nothing else can happen, and the next deadline comes.
+    Pass,
+    /// A fault: kill -9.
+    Kill(u32),
+    /// A fault: the arbiter is killed within the turn.
+    DeliverCut(u64, usize),
+    BuryCut(u32, usize),
+    /// A fault: the machine stands still until this deadline has passed.
+    Stall(Who),
+    /// TERM to a supervisor.
+    Stop(usize),
+}
+
+/// Who has deadlines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    Arbiter,
+    Supervisor(usize),
+    Server(u32),
+}
+
+/// Deepest cut: after the write and so many actions.
+const CUTS: usize = 3;
+
+impl World {
+    /// What can happen without a fault; the passing of time only if nothing else can.
+    pub fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        self.steps_of_the_kernel(&mut steps);
+        self.steps_of_supervisors(&mut steps);
+        self.steps_of_servers(&mut steps);
+        steps.extend(self.due().map(Step::Due));
+        if steps.is_empty() && self.next_deadline().is_some() {
+            steps.push(Step::Pass);
+        }
+        steps
+    }
+
+    /// What can go wrong.
+    pub fn faults(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if self.faults_left == 0 {
+            return steps;
+        }
+        let faults = self.setup.faults;
+        if faults.kills == Allowed::Yes {
+            steps.extend(self.living().map(Step::Kill));
+            let readable = self.wires.iter().filter(|(_, wire)| wire.is_readable_above());
+            steps.extend(readable.flat_map(|(id, _)| (0..CUTS).map(|cut| Step::DeliverCut(*id, cut))));
+            let unburied = self.unburied().into_iter();
+            steps.extend(unburied.flat_map(|pid| (0..CUTS).map(move |cut| Step::BuryCut(pid, cut))));
+        }
+        if faults.stalls == Allowed::Yes {
+            let later = self.deadlines().into_iter().filter(|(_, at)| *at > self.now);
+            steps.extend(later.map(|(who, _)| Step::Stall(who)));
+        }
+        if faults.stops == Allowed::Yes {
+            let running = self
+                .supervisors
+                .iter()
+                .take(self.launched)
+                .filter(|one| one.is_alive() && one.core.is_some());
+            steps.extend(running.map(|one| Step::Stop(one.index)));
+        }
+        steps
+    }
+
+    fn steps_of_the_kernel(&self, steps: &mut Vec<Step>) {
+        if self.lock == Lock::Ending {
+            steps.push(Step::Unlock);
+        }
+        let readable = self.wires.iter().filter(|(_, wire)| wire.is_readable_above());
+        let readable: Vec<u64> = readable.map(|(id, _)| *id).collect();
+        steps.extend(readable.iter().map(|id| Step::Deliver(*id)));
+        if readable.len() > 1 {
+            steps.push(Step::DeliverEverything);
+        }
+        steps.extend(self.unburied().into_iter().map(Step::Bury));
+    }
+
+    fn steps_of_supervisors(&self, steps: &mut Vec<Step>) {
+        for supervisor in self.supervisors.iter().take(self.launched).filter(|one| one.is_alive()) {
+            let index = supervisor.index;
+            match supervisor.link {
+                Link::Down => {
+                    let in_vain = self.setup.seeded == Seeded::LockTriedOnce && self.lock == Lock::Ending;
+                    if self.lock == Lock::Free || self.office.is_some() || in_vain {
+                        steps.push(Step::Look(index));
+                    }
+                }
+                Link::GivenUp => {}
+                Link::Greeted(id) | Link::Up(id) => {
+                    if self.wires.get(&id).is_some_and(|wire| wire.is_readable_below()) {
+                        steps.push(Step::Hear(index));
+                    }
+                }
+            }
+            if self.unreaped(supervisor).is_some() {
+                steps.push(Step::Reap(index));
+            }
+        }
+    }
+
+    fn steps_of_servers(&self, steps: &mut Vec<Step>) {
+        for (pid, server) in &self.servers {
+            let program = match &server.life {
+                Life::Booting => {
+                    steps.push(Step::Boot(*pid));
+                    continue;
+                }
+                Life::Ended(_) => continue,
+                Life::Running(program) => program,
+            };
+            let wire = program.wire.and_then(|id| self.wires.get(&id));
+            if wire.is_some_and(|wire| wire.is_readable_below()) {
+                steps.push(Step::Receive(*pid));
+            }
+            if program.watch == Watch::Changed {
+                steps.push(Step::Notice(*pid));
+            }
+            for (address, doing) in server.doings() {
+                match doing {
+                    Doing::Prepares(_) => steps.push(Step::Serve(*pid, address.clone())),
+                    Doing::Leaves { .. } => steps.push(Step::LetGo(*pid, address.clone())),
+                    Doing::Waits | Doing::Serves(_) | Doing::LetGo | Doing::Lost => {}
+                }
+            }
+            if server.is_done() {
+                steps.push(Step::Leave(*pid));
+            }
+        }
+    }
+
+    fn deadlines(&self) -> Vec<(Who, Duration)> {
+        let arbiter = self.office.as_ref().and_then(|office| Some((Who::Arbiter, office.core.deadline()?)));
+        let supervisors = self.supervisors.iter().filter_map(|supervisor| {
+            Some((Who::Supervisor(supervisor.index), supervisor.core.as_ref()?.deadline()?))
+        });
+        let servers = self
+            .servers
+            .iter()
+            .filter_map(|(pid, server)| Some((Who::Server(*pid), server.program()?.session.deadline()?)));
+        arbiter.into_iter().chain(supervisors).chain(servers).collect()
+    }
+
+    fn due(&self) -> impl Iterator<Item = Who> + '_ {
+        self.deadlines().into_iter().filter(|(_, at)| *at <= self.now).map(|(who, _)| who)
+    }
+
+    fn next_deadline(&self) -> Option<Duration> {
+        self.deadlines().into_iter().map(|(_, at)| at).min()
+    }
+
+    /// Lets it happen; `false` if there was nothing in it that happened.
+    pub fn apply(&mut self, step: &Step) -> bool {
+        match step {
+            Step::Unlock => self.lock = Lock::Free,
+            Step::Look(index) => self.look_for_arbiter(*index),
+            Step::Hear(index) => self.hear(*index),
+            Step::Reap(index) => self.reap(*index),
+            Step::Boot(pid) => self.boot(*pid),
+            Step::Receive(pid) => self.receive(*pid),
+            Step::Notice(pid) => self.notice(*pid),
+            Step::Serve(pid, address) => self.serve(*pid, address),
+            Step::LetGo(pid, address) => self.let_go(*pid, address),
+            Step::Leave(pid) => self.end_server(*pid, self.servers[pid].status()),
+            Step::Deliver(id) => {
+                self.deliver(*id, Cut::Never);
+            }
+            Step::DeliverEverything => self.deliver_everything(),
+            Step::Bury(pid) => {
+                self.bury(*pid, Cut::Never);
+            }
+            Step::Due(who) => self.come_due(*who),
+            Step::Pass => self.now = self.next_deadline().unwrap_or(self.now).max(self.now),
+            Step::Kill(_) | Step::DeliverCut(..) | Step::BuryCut(..) | Step::Stall(_) | Step::Stop(_) => {
+                self.faults_left -= 1;
+                return self.go_wrong(step);
+            }
+        }
+        true
+    }
+
+    fn go_wrong(&mut self, step: &Step) -> bool {
+        match step {
+            Step::Kill(pid) => self.kill(*pid),
+            Step::DeliverCut(id, cut) => return self.deliver(*id, Cut::After(*cut)) == Done::Killed,
+            Step::BuryCut(pid, cut) => return self.bury(*pid, Cut::After(*cut)) == Done::Killed,
+            Step::Stall(who) => {
+                let at = self.deadlines().into_iter().find(|(one, _)| one == who).map(|(_, at)| at);
+                self.now = at.unwrap_or(self.now).max(self.now);
+            }
+            Step::Stop(index) => {
+                self.stopped.insert(*index);
+                self.terminate(*index);
+            }
+            Step::Unlock
+            | Step::Look(_)
+            | Step::Hear(_)
+            | Step::Reap(_)
+            | Step::Boot(_)
+            | Step::Receive(_)
+            | Step::Notice(_)
+            | Step::Serve(..)
+            | Step::LetGo(..)
+            | Step::Leave(_)
+            | Step::Deliver(_)
+            | Step::DeliverEverything
+            | Step::Bury(_)
+            | Step::Due(_)
+            | Step::Pass => {}
+        }
+        true
+    }
+
+    fn come_due(&mut self, who: Who) {
+        let before = self.print_of(who);
+        match who {
+            Who::Arbiter => self.arbiter_due(),
+            Who::Supervisor(index) => self.supervisor_due(index),
+            Who::Server(pid) => self.server_due(pid),
+        }
+        if self.print_of(who) == before && self.due().any(|one| one == who) {
+            self.broken.push(Broken::Spinning(format!("{who:?}")));
+        }
+    }
+
+    fn print_of(&self, who: Who) -> Option<u64> {
+        match who {
+            Who::Arbiter => self.office.as_ref().map(Seal::print),
+            Who::Supervisor(index) => self.supervisors.get(index).map(Seal::print),
+            Who::Server(pid) => self.servers.get(&pid).map(Seal::print),
+        }
+    }
+}
