@@ -78,7 +78,7 @@ async fn left_alone() -> Result<Shop, Box<dyn std::error::Error>> {
 async fn an_arbiter_that_would_leave_while_the_old_server_drains() -> Outcome {
     let mut shop = left_alone().await?;
     let (old, _) = shop.ask().await?;
-    let silent = connect(&shop)?;
+    let silent = silent(&shop).await?;
     let load = shop.load().await?;
     let mut killed = leave(&shop, 2).start()?;
     killed.prints("version 2 serves").await?;
@@ -92,12 +92,15 @@ async fn an_arbiter_that_would_leave_while_the_old_server_drains() -> Outcome {
     Ok(())
 }
 
-/// A connection that says nothing: the server that accepts it waits for its request.
-fn connect(shop: &Shop) -> Result<std::net::TcpStream, Box<dyn std::error::Error>> {
-    match shop.target() {
-        serverswap_conformance::load::Target::Tcp(address) => Ok(std::net::TcpStream::connect(address)?),
-        other => Err(format!("{other} is no TCP address").into()),
-    }
+/// A connection that says nothing: the server that accepts it waits for its request. A later
+/// one was answered, so this one has been accepted by then.
+async fn silent(shop: &Shop) -> Result<std::net::TcpStream, Box<dyn std::error::Error>> {
+    let connection = match shop.target() {
+        serverswap_conformance::load::Target::Tcp(address) => std::net::TcpStream::connect(address)?,
+        other => return Err(format!("{other} is no TCP address").into()),
+    };
+    shop.ask().await?;
+    Ok(connection)
 }
 
 #[tokio::test]
@@ -120,7 +123,7 @@ async fn a_supervisor_that_is_not_the_arbiter() -> Outcome {
 async fn an_old_server_in_mid_drain() -> Outcome {
     let mut shop = Shop::open().await?;
     let (old, _) = shop.ask().await?;
-    let _silent = connect(&shop)?;
+    let _silent = silent(&shop).await?;
     // Accepted before the next one, which is answered.
     shop.ask().await?;
     let mut second = shop.deploy(2).start()?;

@@ -15,13 +15,12 @@ fn to_the_group_of(pid: u32, signal: Signal) -> Outcome {
 async fn a_closed_terminal_ends_neither_a_deploy_nor_a_server() -> Outcome {
     let mut shop = Shop::open().await?;
     to_the_group_of(shop.serving.pid(), Signal::HUP)?;
-    let mut deploy = shop.world.deploy(["sh", "-c", "echo begun; read line < gate; exit 7"]);
+    let deploy = shop.world.deploy(["sh", "-c", "echo begun; read line < gate; exit 7"]);
     rustix::fs::mkfifoat(
         rustix::fs::CWD,
         shop.world.path().join("gate"),
         rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
     )?;
-    deploy = deploy.env("GATE", "1");
     let mut deploy = deploy.start()?;
     deploy.prints("begun").await?;
     to_the_group_of(deploy.pid(), Signal::HUP)?;
@@ -36,8 +35,7 @@ async fn a_closed_terminal_ends_neither_a_deploy_nor_a_server() -> Outcome {
 async fn ctrl_c_before_the_new_server_is_up_does_not_reach_the_old_one() -> Outcome {
     let shop = Shop::open().await?;
     let (old, _) = shop.ask().await?;
-    let mut deploy = shop.world.serverswap(["sh", "-c", "trap 'echo INT' INT; echo begun; sleep 600"]);
-    deploy = deploy.env("PS1", "");
+    let deploy = shop.world.serverswap(["sh", "-c", "trap 'echo INT' INT; echo begun; sleep 600"]);
     let mut deploy = deploy.start()?;
     deploy.prints("begun").await?;
     to_the_group_of(deploy.pid(), Signal::INT)?;

@@ -20,7 +20,7 @@ use serverswap_protocol::line::LineError;
 use serverswap_protocol::message::{
     ClientInfo, Code, FromArbiter, FromClient, Hello, Ping, ReadyFor, Role, VERSION,
 };
-use serverswap_protocol::{Address, Generation, SocketMode};
+use serverswap_protocol::{Generation, SocketMode};
 
 use crate::Outcome;
 use crate::shop::Shop;
@@ -56,10 +56,9 @@ async fn settled() -> Result<Shop, Box<dyn std::error::Error>> {
 /// A connection that was greeted and has said nothing.
 fn greeted(world: &World) -> Result<Wire, Box<dyn std::error::Error>> {
     let mut wire = Wire::connect(&world.runtime_dir().join("serverswap.sock"))?;
-    match wire.receive()?.message {
-        FromArbiter::Greeting(_) => Ok(wire),
-        other => Err(format!("the first line is no greeting: {other:?}").into()),
-    }
+    let first = wire.receive()?.message;
+    assert!(matches!(first, FromArbiter::Greeting(_)), "the first line is no greeting: {first:?}");
+    Ok(wire)
 }
 
 /// A connection that has said `hello` and was welcomed.
@@ -67,10 +66,9 @@ fn welcomed(world: &World, role: Role) -> Result<Wire, Box<dyn std::error::Error
     let mut wire = greeted(world)?;
     let hello = hello(&mut wire, role);
     wire.send(&FromClient::Hello(hello), &[])?;
-    match wire.receive()?.message {
-        FromArbiter::Welcome(_) => Ok(wire),
-        other => Err(format!("`hello` is answered with {other:?}").into()),
-    }
+    let answer = wire.receive()?.message;
+    assert!(matches!(answer, FromArbiter::Welcome(_)), "`hello` is answered with {answer:?}");
+    Ok(wire)
 }
 
 /// A `hello` of a generation that is newer than every other.
@@ -97,10 +95,8 @@ fn honest(world: &World) -> Result<Wire, Box<dyn std::error::Error>> {
     let mut wire = welcomed(world, Role::Server)?;
     let claim = claim(&mut wire, "honest", SocketMode::Bind);
     wire.send(&claim, &[])?;
-    match wire.receive()?.message {
-        FromArbiter::Granted(granted) => assert_eq!(granted.address, Address::Name("honest".to_owned())),
-        other => return Err(format!("an honest claim is answered with {other:?}").into()),
-    }
+    let answer = wire.receive()?.message;
+    assert!(matches!(answer, FromArbiter::Granted(_)), "an honest claim is answered with {answer:?}");
     Ok(wire)
 }
 
@@ -116,9 +112,10 @@ fn ping(wire: &mut Wire) -> FromClient {
 /// The code of the fatal error that is the last thing said on a connection.
 fn fatal(wire: &mut Wire) -> Result<Code, Box<dyn std::error::Error>> {
     let code = loop {
-        match wire.receive()?.message {
-            FromArbiter::Error(error) if error.fatal => break error.code,
-            _ => continue,
+        if let FromArbiter::Error(error) = wire.receive()?.message
+            && error.fatal
+        {
+            break error.code;
         }
     };
     is_over(wire.receive())?;
