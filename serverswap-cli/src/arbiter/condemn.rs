@@ -1,4 +1,5 @@
-//! A server that was not up in time: kept if it serves, condemned otherwise (rule 9).
+//! A server that was not up in time: kept if it serves or lets go of what it served,
+//! condemned otherwise (rule 9).
 //!
 //! The word that its supervisor may end it and the server's own word that it serves cross
 //! on the way. So whoever is condemned gets nothing from that moment on: its claims are
@@ -19,7 +20,8 @@ const TICK: Duration = Duration::from_millis(10);
 
 impl Arbiter {
     pub(super) fn timed_out(&mut self, link: Link, generation: Generation, re: u64, turn: &mut Turn) {
-        let verdict = if self.serves(generation) { DecidedVerdict::Keep } else { DecidedVerdict::End };
+        let is_kept = self.serves(generation) || self.lets_go(generation);
+        let verdict = if is_kept { DecidedVerdict::Keep } else { DecidedVerdict::End };
         match verdict {
             DecidedVerdict::Keep => {}
             DecidedVerdict::End => self.condemn(generation, turn),
@@ -44,6 +46,13 @@ impl Arbiter {
                     Expected::Supervisor { .. } => false,
                 })
         })
+    }
+
+    /// Whether it was told to let go, or has: it finishes what it has accepted, and the
+    /// arbiter has its deadline.
+    fn lets_go(&self, generation: Generation) -> bool {
+        let mut parties = self.slots.values().flat_map(|slot| slot.parties.values());
+        parties.any(|party| party.generation == generation && !party.is_active())
     }
 
     fn condemn(&mut self, generation: Generation, turn: &mut Turn) {

@@ -138,3 +138,15 @@ fn a_supervisor_that_comes_back_learns_that_its_server_lost_meanwhile() {
     world.claims(10, A, Inherit);
     assert_eq!(of(11, &world.supervisor(11, Leave))[1..], told(&[Superseded])[..]);
 }
+
+#[test]
+fn a_server_that_finishes_what_it_accepted_is_kept() {
+    let mut world = World::new();
+    world.supervisor(11, Leave);
+    world.server(10);
+    world.claims(10, A, Inherit);
+    world.handles_takedown(10, A);
+    world.server_is_up(20, &[A]);
+    world.releases(10, A);
+    assert_eq!(world.says(11, FromClient::TimedOut(TimedOut { id: 2 })), [(11, Heard::Verdict(Keep))]);
+}
