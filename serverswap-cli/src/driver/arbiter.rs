@@ -19,7 +19,7 @@ use serverswap::sys::process::Process;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, sleep_until};
 
-use super::clients::{Clients, Heard};
+use super::clients::Clients;
 use super::door::Door;
 use super::poller::{Poller, Token};
 use super::watched::Watched;
@@ -348,13 +348,4 @@ pub(super) async fn until(deadline: Option<Instant>) {
 /// The `now` of the core: time since boot.
 fn now() -> Duration {
     Duration::from_micros(boottime_micros())
-}
-
-/// What a client's messages become; here so that `clients` need not know the core's driver.
-pub(super) fn event(heard: Heard) -> Event {
-    match heard {
-        Heard::Arrived(arrival) => Event::Arrived(*arrival),
-        Heard::Said { link, message, liveness } => Event::Said { link, message, liveness },
-        Heard::Ended { link } => Event::Unlinked { link },
-    }
 }

@@ -21,7 +21,7 @@ use serverswap::sys::process::{Process, pidfd_open};
 use super::negotiation::{Negotiation, Step};
 use super::poller::{Interest, Poller, Token};
 use super::watched::Watched;
-use crate::arbiter::{Arrival, Event, Link, Liveness};
+use crate::arbiter::{Event, Link};
 use crate::sys::descriptors;
 
 /// Most bytes that may wait for a client that does not read.
@@ -29,16 +29,6 @@ const QUEUED_BYTES_MAX: usize = 4 << 20;
 
 /// Most reads from one client in a turn, so that nobody keeps the others waiting.
 const FILLS_PER_TURN: usize = 16;
-
-/// What was heard from a client.
-pub(super) enum Heard {
-    /// A complete `hello`.
-    Arrived(Box<Arrival>),
-    /// Something after it.
-    Said { link: Link, message: FromClient, liveness: Liveness },
-    /// The connection is over.
-    Ended { link: Link },
-}
 
 /// Every open connection.
 #[derive(Default)]
@@ -157,7 +147,7 @@ impl Clients {
             Fill::WouldBlock => More::No,
             Fill::End => {
                 self.close_after_sending(link);
-                events.push(super::arbiter::event(Heard::Ended { link }));
+                events.push(Event::Unlinked { link });
                 More::No
             }
         }
@@ -196,11 +186,11 @@ impl Clients {
         match client.negotiation.take_in(message, fds) {
             Step::Arrived(hello) => {
                 let arrival = hello.arrival(link, process, liveness, &mut self.offered);
-                events.push(super::arbiter::event(Heard::Arrived(Box::new(arrival))));
+                events.push(Event::Arrived(arrival));
             }
             Step::Unfinished => {}
             Step::Said(message) => {
-                events.push(super::arbiter::event(Heard::Said { link, message: *message, liveness }));
+                events.push(Event::Said { link, message: *message, liveness });
             }
             Step::Refused { code, message } => self.end(link, code, message, events),
         }
@@ -224,7 +214,7 @@ impl Clients {
 
     fn end(&mut self, link: Link, code: Code, message: String, events: &mut Vec<Event>) {
         self.say_error(link, None, code, message);
-        events.push(super::arbiter::event(Heard::Ended { link }));
+        events.push(Event::Unlinked { link });
         if let Some(client) = self.open.get_mut(&link) {
             client.ending = Ending::AfterFault;
         }

@@ -5,18 +5,16 @@
 //! becomes the arbiter here. An arbiter that lives and does not greet is told of, never
 //! taken over (DESIGN.md, section 5, rule 11).
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serverswap::protocol::Address;
 use serverswap::protocol::limits::HOLDING_PER_LINE_MAX;
 use serverswap::protocol::line::Decoded;
 use serverswap::protocol::message::{
-    self, ClientInfo, Code, DecidedVerdict, Error, FromArbiter, FromClient, Hello, Holding, HoldingMore,
-    Pong, Role, VERSION,
+    self, ClientInfo, Code, DecidedVerdict, Error, FromArbiter, FromClient, Hello, HoldingMore, Pong, Role,
+    VERSION,
 };
 use serverswap::sys::channel::{Channel, Fill, connect};
 use serverswap::sys::peer::credentials;
@@ -28,6 +26,7 @@ use super::arbiter::until;
 use super::faults;
 use super::lookout::Lookout;
 use super::office::Office;
+use super::owned::Owned;
 use crate::operator::Fault;
 use crate::state::Directory;
 use crate::supervisor::{Plan, Said};
@@ -89,12 +88,6 @@ type Wire = AsyncFd<Channel<FromArbiter, FromClient>>;
 enum NotResponding {
     Untold,
     Told,
-}
-
-/// What the supervisor's core says that its generation owns, and the duplicates it keeps.
-pub(super) struct Owned<'a> {
-    pub(super) holding: Vec<Holding>,
-    pub(super) kept: &'a BTreeMap<Address, Arc<OwnedFd>>,
 }
 
 impl Link {
@@ -363,16 +356,6 @@ impl State {
             State::Down { .. } => None,
             State::Connected { wire, .. } | State::Greeted { wire } | State::Up { wire } => Some(wire),
         }
-    }
-}
-
-impl Owned<'_> {
-    /// The names and descriptors that go with a line.
-    fn listeners(&self, holding: &[Holding]) -> (Vec<String>, Vec<Arc<OwnedFd>>) {
-        holding
-            .iter()
-            .filter_map(|held| Some((held.address.to_string(), self.kept.get(&held.address)?.clone())))
-            .unzip()
     }
 }
 

@@ -17,6 +17,7 @@ mod lookout;
 mod negotiation;
 mod office;
 mod overview;
+mod owned;
 mod poller;
 mod recovery;
 mod server;

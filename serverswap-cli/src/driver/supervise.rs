@@ -15,8 +15,9 @@ use tokio::time::Instant;
 
 use super::arbiter::until;
 use super::faults;
-use super::link::{Link, LinkEvent, Owned};
+use super::link::{Link, LinkEvent};
 use super::office::Office;
+use super::owned::Owned;
 use super::server::{Server, ServerEvent, reap_strangers};
 use super::signals::{Arrived, Signals};
 use super::survivors::survivors;
