@@ -179,10 +179,11 @@ impl Arbiter {
             let Some(party) = self.slot_mut(address).parties.get_mut(&process) else {
                 continue;
             };
+            let served = party.serves();
             let (Stage::Granted { socket, .. } | Stage::Hold { socket, .. }) = party.stage else {
                 continue;
             };
-            let taking = Taking { socket, message: None, reason: reason.clone(), since: turn.now };
+            let taking = Taking { socket, message: None, reason: reason.clone(), served, since: turn.now };
             party.stage = Stage::Taking(taking);
             turn.changed();
             self.begin_drain(address, process, turn);

@@ -12,7 +12,7 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::slot::Expected;
-use super::{Action, Arbiter, Server, Signal, Supervision, Turn};
+use super::{Action, Arbiter, Server, Signal, Turn};
 
 /// Longest extension of a drain that a server may ask for at a time.
 const EXTEND_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -83,11 +83,10 @@ impl Arbiter {
             return;
         };
         let generation = server.generation;
-        let supervised =
-            self.generations.get(&generation).is_some_and(|progress| match progress.supervision {
-                Supervision::Stays(_) | Supervision::Leaves(_) | Supervision::Stopping(_) => true,
-                Supervision::Alone => false,
-            });
+        let supervised = self
+            .generations
+            .get(&generation)
+            .is_some_and(|progress| progress.supervision.process().is_some());
         let has_siblings = self.servers.values().any(|other| other.generation == generation);
         if !supervised && !has_siblings {
             self.leftovers.push(Leftover {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serverswap::protocol::Address;
 use serverswap::protocol::message::Role;
 use serverswap::sys::process::Process;
 
@@ -40,8 +41,19 @@ impl Arbiter {
         }
     }
 
+    fn parties_of(&self, process: Process) -> Vec<(Address, slot::Party)> {
+        let parties = self
+            .slots
+            .iter()
+            .filter_map(|(address, slot)| Some((address.clone(), slot.parties.get(&process)?.clone())));
+        parties.collect()
+    }
+
     pub(super) fn gone(&mut self, process: Process, turn: &mut Turn) {
         self.tell_gone(process, turn);
+        for (address, party) in self.parties_of(process) {
+            self.remember_had(&address, process, &party, turn);
+        }
         for (address, slot) in &mut self.slots {
             let involved = slot.parties.contains_key(&process)
                 || slot.expected.contains_key(&process)

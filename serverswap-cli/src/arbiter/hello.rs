@@ -151,8 +151,8 @@ impl Arbiter {
             if let Some(Expected::Server { socket, .. }) = slot.expected.remove(&process) {
                 by_file.insert(address.clone(), socket);
             }
-            if !is_listed {
-                slot.parties.remove(&process);
+            if !is_listed && let Some(party) = slot.parties.remove(&process) {
+                self.remember_had(&address, process, &party, turn);
             }
             turn.touched.insert(address);
             turn.changed();
@@ -219,7 +219,7 @@ impl Arbiter {
         let slot = self.slot_mut(address);
         let known = slot.parties.get(&process).is_some_and(|party| !party.is_active() && !party.is_taking());
         if !known {
-            let stage = Stage::Released { takedown: None, since };
+            let stage = Stage::Released { takedown: None, served: true, since };
             slot.parties.insert(process, Party { generation, stage });
             self.begin_drain(address, process, turn);
         }

@@ -9,6 +9,7 @@ use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::slot::{Claim, Party, Slot, Stage, Told};
+use super::status::Status;
 use super::{Action, Arbiter, Link, Liveness, Supervision, Turn, Up};
 
 impl Arbiter {
@@ -204,7 +205,8 @@ impl Arbiter {
                 self.refuse_claim(&address, process, Code::Withdrawn, message, turn);
             }
             Stage::Granted { .. } | Stage::Hold { .. } | Stage::Taking(_) => {
-                let stage = Stage::Released { takedown: released.re, since: turn.now };
+                let served = party.had() == Some(Status::Serving);
+                let stage = Stage::Released { takedown: released.re, served, since: turn.now };
                 let party = Party { generation: party.generation, stage };
                 self.slot_mut(&address).parties.insert(process, party);
                 turn.changed();

@@ -61,8 +61,10 @@ pub(super) struct Progress {
 /// What is known of the supervisor that started a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Supervision {
-    /// It has not said `hello`, or it has left.
+    /// None is known, or it has left.
     Alone,
+    /// It lives and was connected to an arbiter before this one.
+    Away(Process),
     /// It leaves when its server is up and every replaced one has exited.
     Leaves(Process),
     /// It stays with its server.
@@ -87,9 +89,10 @@ impl Supervision {
     pub(super) fn process(self) -> Option<Process> {
         match self {
             Supervision::Alone => None,
-            Supervision::Leaves(process) | Supervision::Stays(process) | Supervision::Stopping(process) => {
-                Some(process)
-            }
+            Supervision::Away(process)
+            | Supervision::Leaves(process)
+            | Supervision::Stays(process)
+            | Supervision::Stopping(process) => Some(process),
         }
     }
 }

@@ -25,7 +25,9 @@ impl Arbiter {
     /// `alive` are the processes of the file that run now, by pid and start time; `now` is
     /// the time since boot.
     pub fn recover(limits: Limits, snapshot: &Snapshot, alive: &BTreeSet<Process>, now: Duration) -> Self {
-        let mut arbiter = Arbiter::new(limits);
+        let mut arbiter = Arbiter { untold: snapshot.untold.clone(), ..Arbiter::new(limits) };
+        // The file names them until it is written next, so nothing has to be written now.
+        let mut unwritten = Turn::new(now);
         for (generation, record) in &snapshot.generations {
             let up = if record.up {
                 Up::Yes
@@ -35,7 +37,9 @@ impl Arbiter {
                 Up::Implied
             };
             let timeouts = record.timeouts;
-            let progress = Progress { timeouts, supervision: Supervision::Alone, up, condemned_at: None };
+            let supervisor = record.supervisor.filter(|supervisor| alive.contains(supervisor));
+            let supervision = supervisor.map_or(Supervision::Alone, Supervision::Away);
+            let progress = Progress { timeouts, supervision, up, condemned_at: None };
             arbiter.generations.insert(*generation, progress);
         }
         for (address, record) in &snapshot.addresses {
@@ -48,6 +52,12 @@ impl Arbiter {
                     since: holder.since(),
                 };
                 arbiter.slot_mut(address).expected.insert(holder.process, expected);
+            }
+            for holder in record.holders.iter().filter(|holder| !alive.contains(&holder.process)) {
+                let (socket, since) = (holder.socket, holder.since());
+                let stage = Stage::by_file(holder.serving, socket, since);
+                let party = Party { generation: holder.generation, stage };
+                arbiter.remember_had(address, holder.process, &party, &mut unwritten);
             }
             for supervisor in record.supervisors.iter().filter(|one| alive.contains(&one.process)) {
                 let expected = Expected::Supervisor {
@@ -65,7 +75,7 @@ impl Arbiter {
                 if is_holder {
                     continue;
                 }
-                let stage = Stage::Released { takedown: None, since: drain.since() };
+                let stage = Stage::Released { takedown: None, served: true, since: drain.since() };
                 let party = Party { generation: drain.generation, stage };
                 arbiter.slot_mut(address).parties.insert(drain.process, party);
             }
@@ -134,8 +144,7 @@ impl Arbiter {
         let slot = self.slot_mut(address);
         if let Some(Expected::Server { generation, socket, serving, since }) = slot.expected.remove(&process)
         {
-            let stage =
-                if serving { Stage::Hold { socket, since } } else { Stage::Granted { socket, since } };
+            let stage = Stage::by_file(serving, socket, since);
             slot.parties.insert(process, Party { generation, stage });
         }
         turn.touched.insert(address.clone());
@@ -153,6 +162,7 @@ impl Arbiter {
             socket: SocketMode::Inherit,
             message: None,
             reason: TakedownReason::Replaced,
+            served: false,
             since: turn.now,
         };
         let slot = self.slot_mut(address);
@@ -160,6 +170,12 @@ impl Arbiter {
         slot.parties.insert(process, Party { generation, stage: Stage::Taking(taking) });
         self.begin_drain(address, process, turn);
         turn.changed();
+    }
+}
+
+impl Stage {
+    fn by_file(serving: bool, socket: SocketMode, since: Duration) -> Stage {
+        if serving { Stage::Hold { socket, since } } else { Stage::Granted { socket, since } }
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) enum Stage {
     /// It is to let go.
     Taking(Taking),
     /// It let go, and finishes what is open.
-    Released { takedown: Option<u64>, since: Duration },
+    Released { takedown: Option<u64>, served: bool, since: Duration },
 }
 
 /// A waiting claim.
@@ -89,6 +89,8 @@ pub(super) struct Taking {
     /// The `id` of the `takedown` on the present connection; `None` while it was not sent there.
     pub(super) message: Option<u64>,
     pub(super) reason: TakedownReason,
+    /// Whether it said that it serves, before.
+    pub(super) served: bool,
     pub(super) since: Duration,
 }
 

@@ -9,7 +9,7 @@ use serverswap::protocol::{Address, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::slot::{Expected, Slot, Stage};
-use super::{Arbiter, Progress, Supervision, Up};
+use super::{Arbiter, Progress, Up};
 use crate::state::{AddressRecord, DrainRecord, GenerationRecord, HolderRecord, Snapshot, SupervisorRecord};
 
 impl Arbiter {
@@ -23,7 +23,7 @@ impl Arbiter {
             .map(|(address, slot)| (address.clone(), self.address_record(address, slot)))
             .filter(|(_, record)| !record.is_empty())
             .collect();
-        Snapshot { generations, addresses }
+        Snapshot { generations, addresses, untold: self.untold.clone() }
     }
 
     fn address_record(&self, _address: &Address, slot: &Slot) -> AddressRecord {
@@ -37,7 +37,7 @@ impl Arbiter {
                 Stage::Granted { socket, since } => record.holders.push(holder(*socket, false, *since)),
                 Stage::Hold { socket, since } => record.holders.push(holder(*socket, true, *since)),
                 Stage::Taking(taking) => {
-                    record.holders.push(holder(taking.socket, true, taking.since));
+                    record.holders.push(holder(taking.socket, taking.served, taking.since));
                     record.draining.push(self.drain_record(*process, party.generation, taking.since));
                 }
                 Stage::Released { since, .. } => {
@@ -93,7 +93,6 @@ impl Progress {
         GenerationRecord {
             timeouts: self.timeouts,
             supervisor: self.supervision.process(),
-            stays: matches!(self.supervision, Supervision::Stays(_)),
             up: self.up == Up::Yes,
             awaits_server_up: self.up == Up::Awaited,
         }

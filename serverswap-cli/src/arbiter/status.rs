@@ -12,7 +12,7 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::decide::millis;
-use super::slot::{Keeper, Listener, Party, Slot, Told};
+use super::slot::{Keeper, Listener, Party, Slot, Stage, Taking, Told};
 use super::{Arbiter, Link, Supervision, Turn, Up};
 
 /// What an address is to a generation.
@@ -26,13 +26,33 @@ pub(super) enum Status {
 }
 
 impl Status {
-    fn kind(self) -> EventKind {
+    pub(super) fn kind(self) -> EventKind {
         match self {
             Status::Granted => EventKind::Granted,
             Status::Serving => EventKind::Serving,
             Status::Busy => EventKind::Busy,
             Status::Vacant => EventKind::Vacant,
             Status::Replaced => EventKind::Replaced,
+        }
+    }
+
+    /// The status that an event says, if it says one.
+    pub(super) fn of(kind: &EventKind) -> Option<Status> {
+        let all = [Status::Granted, Status::Serving, Status::Busy, Status::Vacant, Status::Replaced];
+        all.into_iter().find(|status| status.kind() == *kind)
+    }
+}
+
+impl Party {
+    /// The most that the server had; `None` if it was never granted the address.
+    pub(super) fn had(&self) -> Option<Status> {
+        match &self.stage {
+            Stage::Claim(_) => None,
+            Stage::Granted { .. } => Some(Status::Granted),
+            Stage::Hold { .. } => Some(Status::Serving),
+            Stage::Taking(Taking { served, .. }) | Stage::Released { served, .. } => {
+                Some(if *served { Status::Serving } else { Status::Granted })
+            }
         }
     }
 }
@@ -133,7 +153,7 @@ impl Arbiter {
 
     /// To the supervisors of one generation, and to every observer.
     pub(super) fn tell_supervisors_of(&mut self, generation: Generation, told: &Event, turn: &mut Turn) {
-        self.remember_untold(generation, told);
+        self.remember_untold(generation, told, turn);
         self.tell(told, turn, |of| of == generation);
     }
 
@@ -198,8 +218,11 @@ impl Arbiter {
         let linked: Vec<Generation> = self.peers.values().filter_map(|peer| peer.generation).collect();
         let left_over: Vec<Generation> =
             self.leftovers.iter().map(super::end::Leftover::generation).collect();
-        self.generations.retain(|generation, _| {
-            tallies.contains_key(generation) || linked.contains(generation) || left_over.contains(generation)
+        self.generations.retain(|generation, progress| {
+            tallies.contains_key(generation)
+                || linked.contains(generation)
+                || left_over.contains(generation)
+                || matches!(progress.supervision, Supervision::Away(_))
         });
     }
 

@@ -68,7 +68,7 @@ impl ArbiterDriver {
         let header = super::recovery::header()?;
         let snapshot = super::recovery::snapshot(&directory, &header, &*report);
         let mut watched = Watched::default();
-        let alive = watched.watch_all(super::recovery::processes(&snapshot), &poller)?;
+        let alive = watched.watch_all(snapshot.processes(), &poller)?;
         let core = Arbiter::recover(Limits::default(), &snapshot, &alive, now());
         let door = Door::open(&directory, &poller)?;
         Ok(ArbiterDriver {

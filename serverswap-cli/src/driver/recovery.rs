@@ -1,6 +1,5 @@
 //! What a new arbiter finds: the state file of the one before it, if it means anything here.
 
-use std::collections::BTreeSet;
 use std::io;
 
 use serverswap::sys::process::{self, Process};
@@ -30,15 +29,4 @@ pub(super) fn snapshot(directory: &Directory, header: &Header, report: &dyn Fn(R
             Snapshot::default()
         }
     }
-}
-
-/// Everybody whom the state names.
-pub(super) fn processes(snapshot: &Snapshot) -> BTreeSet<Process> {
-    let mut processes = BTreeSet::new();
-    for record in snapshot.addresses.values() {
-        processes.extend(record.holders.iter().map(|holder| holder.process));
-        processes.extend(record.supervisors.iter().map(|supervisor| supervisor.process));
-        processes.extend(record.draining.iter().map(|drain| drain.process));
-    }
-    processes
 }

@@ -2,11 +2,11 @@
 //!
 //! Times are microseconds since boot, because the file is worth nothing after the boot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serverswap::protocol::message::Timeouts;
+use serverswap::protocol::message::{Event, Timeouts};
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
@@ -17,6 +17,9 @@ pub struct Snapshot {
     pub generations: BTreeMap<Generation, GenerationRecord>,
     /// The addresses that anybody has anything to do with.
     pub addresses: BTreeMap<Address, AddressRecord>,
+    /// What supervisors that were not connected are still to be told, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Event>,
 }
 
 /// A generation.
@@ -25,11 +28,9 @@ pub struct Snapshot {
 pub struct GenerationRecord {
     /// Its deadlines, for whoever takes it down.
     pub timeouts: Timeouts,
-    /// Its supervisor, while one is connected.
+    /// Its supervisor, while it lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervisor: Option<Process>,
-    /// Whether that supervisor stays.
-    pub stays: bool,
     /// Whether the whole generation is up.
     pub up: bool,
     /// Whether it is not up before its server says `serverUp`.
@@ -94,6 +95,20 @@ pub struct DrainRecord {
     /// How many connections it has open, by its own word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
+}
+
+impl Snapshot {
+    /// Everybody whom it names.
+    pub fn processes(&self) -> BTreeSet<Process> {
+        let supervisors = self.generations.values().filter_map(|record| record.supervisor);
+        let mut processes: BTreeSet<Process> = supervisors.collect();
+        for record in self.addresses.values() {
+            processes.extend(record.holders.iter().map(|holder| holder.process));
+            processes.extend(record.supervisors.iter().map(|supervisor| supervisor.process));
+            processes.extend(record.draining.iter().map(|drain| drain.process));
+        }
+        processes
+    }
 }
 
 impl AddressRecord {

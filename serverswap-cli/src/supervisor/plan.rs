@@ -8,7 +8,7 @@ use serverswap::protocol::message::{Form, Timeouts};
 
 /// How long a supervisor waits, after its server has exited, for the arbiter's word on the
 /// addresses that it held, before it goes by what it knows.
-pub const SETTLE_MAX: Duration = Duration::from_secs(2);
+pub const SETTLE_MAX: Duration = Duration::from_secs(10);
 
 /// How long an interrupt waits for a connection to an arbiter, that could say whether the
 /// server may be ended.

@@ -54,12 +54,7 @@ impl World {
             return false;
         }
         self.lock = Lock::Held(pid);
-        let mut watched = BTreeSet::new();
-        for record in self.file.addresses.values() {
-            watched.extend(record.holders.iter().map(|holder| holder.process));
-            watched.extend(record.supervisors.iter().map(|supervisor| supervisor.process));
-            watched.extend(record.draining.iter().map(|drain| drain.process));
-        }
+        let mut watched = self.file.processes();
         watched.retain(|process| self.is_alive(process.pid));
         let core = Arbiter::recover(arbiter::Limits::default(), &self.file, &watched, self.now);
         self.office = Some(Seal::new(Office { pid, core, watched, listeners: BTreeMap::new() }));

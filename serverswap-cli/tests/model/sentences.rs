@@ -73,6 +73,30 @@ fn whenever_the_arbiter_is_killed_the_swap_ends_well() {
 }
 
 #[test]
+fn whenever_the_arbiter_is_killed_a_command_that_comes_back_late_says_that_it_lost() {
+    const LATE: usize = 1;
+    for (socket, form) in [(Inherit, Leave), (Inherit, Stay), (Bind, Leave), (Bind, Stay)] {
+        for kill_after in 0.. {
+            let faults = Faults { stalls: Allowed::Yes, ..Faults::kills(1) };
+            let mut play = Play::new(Setup::new(socket, &[Stay, form, Leave]).warm().faults(faults));
+            let steps = (0..kill_after).take_while(|_| play.next().is_some()).count();
+            play.world.faults_left = 0;
+            let arbiter = play.world.office.as_ref().map(|office| office.pid);
+            if let Some(arbiter) = arbiter.filter(|pid| *pid != play.world.supervisors[LATE].process.pid) {
+                play.kill(arbiter);
+                play.hold(Step::Look(LATE)).rest().let_happen().rest();
+                let end = play.presence(LATE);
+                let lost = [Ending::Done, Ending::Replaced, Ending::Superseded].map(ended);
+                assert!(lost.contains(&end), "{socket:?}, {form:?}, killed after {kill_after}: {end:?}");
+            }
+            if steps < kill_after {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
 fn a_takedown_that_is_under_way_when_the_arbiter_dies_is_obeyed() {
     let mut play = Play::new(Setup::new(Inherit, &[Stay, Leave]).warm().faults(Faults::kills(1)));
     play.until(|world| leaves(world, OLD, ":1"));

@@ -140,6 +140,46 @@ fn a_supervisor_that_comes_back_learns_that_its_server_lost_meanwhile() {
 }
 
 #[test]
+fn a_supervisor_learns_from_the_next_arbiter_that_its_server_was_granted_and_replaced() {
+    let mut world = World::new();
+    world.supervisor(11, Leave);
+    world.server(10);
+    world.claims(10, A, Inherit);
+    let mut world = world.taken_over(&[10]);
+    world.server_is_up(20, &[A]);
+    assert_eq!(of(11, &world.supervisor(11, Leave))[1..], told(&[Granted, Replaced])[..]);
+}
+
+#[test]
+fn what_a_server_had_is_known_to_the_arbiter_after_the_next() {
+    let mut world = World::new();
+    world.supervisor(11, Leave);
+    world.server(10);
+    let mut world = world.taken_over(&[]);
+    world.server(10);
+    world.handles_takedown(10, A);
+    world.claims(10, A, Inherit);
+    world.serves(10, A);
+    world.server_is_up(20, &[A]);
+    world.releases(10, A);
+    world.ends(10);
+    let mut world = world.taken_over(&[10]);
+    world.arrives(20, Role::Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(11, &world.supervisor(11, Leave))[1..], told(&[Serving, Replaced, Up])[..]);
+}
+
+#[test]
+fn nothing_is_kept_for_a_supervisor_that_has_left() {
+    let mut world = World::new();
+    world.supervisor(11, Leave);
+    world.server_is_up(10, &[A]);
+    world.ends(11);
+    world.server_is_up(20, &[A]);
+    world.ends(10);
+    assert!(world.arbiter.snapshot().untold.is_empty());
+}
+
+#[test]
 fn a_server_that_finishes_what_it_accepted_is_kept() {
     let mut world = World::new();
     world.supervisor(11, Leave);

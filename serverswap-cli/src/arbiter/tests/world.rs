@@ -89,17 +89,9 @@ impl World {
         let snapshot = self.arbiter.snapshot();
         let text = serde_json::to_string(&snapshot).expect("it is written");
         let snapshot: Snapshot = serde_json::from_str(&text).expect("it is read");
-        let named: BTreeSet<Process> = snapshot
-            .addresses
-            .values()
-            .flat_map(|record| {
-                let holders = record.holders.iter().map(|holder| holder.process);
-                let supervisors = record.supervisors.iter().map(|supervisor| supervisor.process);
-                holders.chain(supervisors).chain(record.draining.iter().map(|drain| drain.process))
-            })
-            .filter(|process| !dead.contains(&process.pid))
-            .collect();
-        let arbiter = Arbiter::recover(Limits::default(), &snapshot, &named, self.now);
+        let mut alive = snapshot.processes();
+        alive.retain(|process| !dead.contains(&process.pid));
+        let arbiter = Arbiter::recover(Limits::default(), &snapshot, &alive, self.now);
         World { now: self.now, next_link: self.next_link, ..World::with(arbiter) }
     }
 

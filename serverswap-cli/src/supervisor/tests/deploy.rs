@@ -64,9 +64,9 @@ fn without_a_connection_an_early_exit_is_the_end_when_none_comes_in_time() {
     Run::unlinked(Form::Leave, Restart::Never)
         .spawned(PID)
         .exited(3)
-        .at(1_999)
+        .at(9_999)
         .did(&["spawn"])
-        .at(2_000)
+        .at(10_000)
         .did(&["exit 3 exited_before_up"]);
 }
 

@@ -48,7 +48,14 @@ fn a_new_arbiter_is_asked_for_its_barriers_again() {
 
 #[test]
 fn an_arbiter_that_says_nothing_does_not_hold_the_end_up_for_ever() {
-    Run::stay().up(":8080").forget().exited(1).at(1_999).did(&["say ping"]).at(2_000).did(&["exit 1 exited"]);
+    Run::stay()
+        .up(":8080")
+        .forget()
+        .exited(1)
+        .at(9_999)
+        .did(&["say ping"])
+        .at(10_000)
+        .did(&["exit 1 exited"]);
 }
 
 #[test]
