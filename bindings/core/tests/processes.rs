@@ -8,7 +8,8 @@ use std::process::{Child, Command, Stdio};
 
 use nix::poll::{PollFd, PollFlags, poll};
 use serverswap::sys::process::{
-    Process, Signal, environment, group, group_members, is_gone, name, pidfd_send_signal, signal_group,
+    Process, Signal, environment, group, group_members, is_gone, name, pidfd_open, pidfd_send_signal,
+    signal_group,
 };
 
 const GENERATION: &str = "SERVERSWAP_GENERATION";
@@ -98,6 +99,20 @@ fn a_group_of_another_generation_with_the_same_number_is_left_alone() {
         assert_eq!(pids(child.id(), "7-2"), BTreeSet::new(), "{shown:?}");
         assert_eq!(signal_group(child.id(), "7-2", Signal::SIGKILL).expect("readable"), 0);
         end(child);
+    }
+}
+
+#[test]
+fn a_member_in_the_middle_of_exec_is_found() {
+    for _ in 0..100 {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 1000 & exit"]).env(GENERATION, "7-1").process_group(0);
+        let mut leader = command.spawn().expect("sh");
+        wait_until_gone(pidfd_open(leader.id()).expect("not reaped yet"));
+        let found = pids(leader.id(), "7-1").len();
+        signal_group(leader.id(), "7-1", Signal::SIGKILL).expect("our own");
+        leader.wait().expect("our own child");
+        assert_eq!(found, 1);
     }
 }
 

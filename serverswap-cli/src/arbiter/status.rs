@@ -174,16 +174,20 @@ impl Arbiter {
         });
     }
 
-    /// Before a server that has ended is forgotten.
+    /// Before a server that has ended is forgotten. Its own supervisor takes it as the last
+    /// word on the server's addresses, so it is not told while that word is not known.
     pub(super) fn tell_gone(&self, process: Process, turn: &mut Turn) {
         let Some(server) = self.servers.get(&process) else {
             return;
         };
         let told = Event { pid: Some(process.pid), ..Event::new(EventKind::Gone, server.generation) };
-        let slots = self.slots.values().filter(|slot| slot.parties.contains_key(&process));
+        let slots: Vec<_> = self.slots.values().filter(|slot| slot.parties.contains_key(&process)).collect();
+        let is_known = slots.iter().all(|slot| slot.expected.is_empty());
         let concerned: Vec<Generation> =
-            slots.flat_map(|slot| slot.parties.values()).map(|party| party.generation).collect();
-        self.tell(&told, turn, |generation| concerned.contains(&generation));
+            slots.iter().flat_map(|slot| slot.parties.values()).map(|party| party.generation).collect();
+        self.tell(&told, turn, |generation| {
+            concerned.contains(&generation) && (is_known || generation != told.generation)
+        });
     }
 
     fn tell(&self, told: &Event, turn: &mut Turn, is_concerned: impl Fn(Generation) -> bool) {

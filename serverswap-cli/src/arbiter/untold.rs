@@ -42,9 +42,25 @@ impl Arbiter {
         let generation = party.generation;
         let supervision = self.generations.get(&generation).map(|progress| progress.supervision);
         let is_supervised = supervision.and_then(Supervision::process).is_some();
-        if is_supervised && !self.hears(generation) {
-            let event = Event { pid: Some(process.pid), ..Event::about(status.kind(), generation, address) };
+        if !is_supervised {
+            return;
+        }
+        let event = Event { pid: Some(process.pid), ..Event::about(status.kind(), generation, address) };
+        if !self.hears(generation) {
             self.remember(event, turn);
+        } else if !self.slot(address).expected.is_empty() {
+            self.tell_had(event, status, address, turn);
+        }
+    }
+
+    /// What becomes of the address is not known before everybody is back: then the status
+    /// follows, to whoever was told something of it.
+    fn tell_had(&mut self, event: Event, status: Status, address: &Address, turn: &mut Turn) {
+        for (link, peer) in &mut self.peers {
+            let is_its_own = peer.role == Role::Supervisor && peer.generation == Some(event.generation);
+            if is_its_own && peer.told.insert(address.clone(), status) != Some(status) {
+                turn.send(*link, FromArbiter::Event(event.clone()));
+            }
         }
     }
 

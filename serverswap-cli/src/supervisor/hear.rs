@@ -66,7 +66,8 @@ impl World {
                     self.hear_of_address(&address, event, attached);
                 }
             }
-            EventKind::Gone | EventKind::Other(_) => {}
+            EventKind::Gone => self.told_gone = event.pid,
+            EventKind::Other(_) => {}
         }
         Heard::News
     }

@@ -6,7 +6,9 @@
 //! other, bring everything that the server had said before it ended: it lay in the
 //! arbiter's buffers when the first was sent, so it is read before the second is answered.
 //! Beyond that, an address that was granted or served gets a new word (`vacant`, `busy`,
-//! `replaced`), which is waited for as well. All of it is bounded.
+//! `replaced`), unless an older server still serves it. So either the word is waited for, or
+//! the arbiter's `gone` and one more barrier: the words came right behind it. All of it is
+//! bounded.
 
 use std::time::Duration;
 
@@ -23,7 +25,15 @@ use crate::supervisor::Said;
 pub(super) struct Settling {
     ended: Ended,
     barrier: Barrier,
+    /// Whether the arbiter had told of the server's end when the last barrier was sent.
+    gone: Gone,
     pub(super) until: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    Untold,
+    Told,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -39,23 +49,20 @@ impl Settling {
         match (world.link, &ended.cause) {
             // Asked to stop, and nobody there: nothing that could be said would matter.
             (Link::Down, Cause::Stop(_) | Cause::Refused(Why::Interrupted(_))) => {
-                return Settling { ended, barrier: Barrier::Passed, until }.settle(world);
+                return judge::next(ended, world);
             }
             // Whoever is or becomes the arbiter may know what the end means.
             (Link::Down, Cause::Itself | Cause::Refused(Why::NotUp | Why::Superseded | Why::SaidFail(_))) => {
             }
-            (Link::Up, _) => world.say(Said::Barrier),
+            (Link::Up, _) => {}
         }
-        State::Settling(Settling { ended, barrier: Barrier::First, until })
+        Settling { ended, barrier: Barrier::First, gone: Gone::Untold, until }.ask(Barrier::First, world)
     }
 
     pub(super) fn on(self, input: Input, world: &mut World) -> State {
         match input {
             Input::BarrierPassed => self.passed(world),
-            Input::Linked => {
-                world.say(Said::Barrier);
-                State::Settling(Settling { barrier: Barrier::First, ..self })
-            }
+            Input::Linked => self.ask(Barrier::First, world),
             Input::Heard(heard) => {
                 let ended = hear_late(self.ended, heard, world);
                 Settling { ended, ..self }.settle(world)
@@ -78,10 +85,8 @@ impl Settling {
 
     fn passed(self, world: &mut World) -> State {
         match self.barrier {
-            Barrier::First => {
-                world.say(Said::Barrier);
-                State::Settling(Settling { barrier: Barrier::Second, ..self })
-            }
+            Barrier::First => self.ask(Barrier::Second, world),
+            Barrier::Second if self.gone == Gone::Told => judge::next(self.ended, world),
             Barrier::Second | Barrier::Passed => Settling { barrier: Barrier::Passed, ..self }.settle(world),
         }
     }
@@ -89,7 +94,17 @@ impl Settling {
     fn settle(self, world: &mut World) -> State {
         match self.barrier {
             Barrier::Passed if !world.addresses.is_unsettled() => judge::next(self.ended, world),
+            Barrier::Passed if world.told_gone == Some(self.ended.server.pid) => {
+                self.ask(Barrier::Second, world)
+            }
             Barrier::First | Barrier::Second | Barrier::Passed => State::Settling(self),
         }
+    }
+
+    fn ask(self, barrier: Barrier, world: &mut World) -> State {
+        world.say(Said::Barrier);
+        let is_told = world.told_gone == Some(self.ended.server.pid);
+        let gone = if is_told { Gone::Told } else { Gone::Untold };
+        State::Settling(Settling { barrier, gone, ..self })
     }
 }

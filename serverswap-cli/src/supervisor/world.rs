@@ -20,6 +20,8 @@ pub(super) struct World {
     pub(super) reached: Reached,
     /// The last server.
     pub(super) pid: Option<u32>,
+    /// The last server of whose end the arbiter has told.
+    pub(super) told_gone: Option<u32>,
     /// When the present server was started.
     pub(super) spawned_at: Duration,
     /// When the command was started.
@@ -47,6 +49,7 @@ impl World {
             backoff: Backoff::default(),
             reached: Reached::Nothing,
             pid: None,
+            told_gone: None,
             spawned_at: now,
             began_at: now,
             starts: 0,

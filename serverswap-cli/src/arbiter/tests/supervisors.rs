@@ -169,6 +169,21 @@ fn what_a_server_had_is_known_to_the_arbiter_after_the_next() {
 }
 
 #[test]
+fn the_end_of_a_server_is_told_when_it_is_known_who_has_its_address() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.supervisor(21, Leave);
+    world.server(20);
+    world.claims(20, A, Inherit);
+    let mut world = world.taken_over(&[]);
+    world.supervisor(21, Leave);
+    world.arrives(20, Role::Server, Leave, vec![held(A, false)]);
+    assert_eq!(of(21, &world.ends(20)), told(&[]));
+    world.arrives(10, Role::Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(21, &world.server_is_up(30, &[A])), told(&[Busy, Replaced]));
+}
+
+#[test]
 fn nothing_is_kept_for_a_supervisor_that_has_left() {
     let mut world = World::new();
     world.supervisor(11, Leave);

@@ -48,7 +48,7 @@ pub fn environment(pid: u32, variable: &str) -> Option<OsString> {
     variable_in(&bytes, variable)
 }
 
-fn variable_in(environment: &[u8], variable: &str) -> Option<OsString> {
+pub(super) fn variable_in(environment: &[u8], variable: &str) -> Option<OsString> {
     environment.split(|byte| *byte == 0).find_map(|entry| {
         let value = entry.strip_prefix(variable.as_bytes())?.strip_prefix(b"=")?;
         Some(OsString::from_vec(value.to_owned()))
