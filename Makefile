@@ -16,7 +16,7 @@ PYTHON := bindings/python
 
 .PHONY: help
 help: ## This list
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: tools
 tools:
@@ -47,8 +47,14 @@ bench: build ## The promised figures, measured
 .PHONY: test
 test: tools ## Everything that CI does
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)
-	@$(MAKE) --no-print-directory lint test-rust test-node test-python
+	@$(MAKE) --no-print-directory lint test-rust test-node test-python conformance
 	@cat $(LOGS)/*.log | awk -f conformance/sum-tests.awk
+
+# The programs are debug builds with the feature `points`, which no shipped program has.
+.PHONY: faults
+faults: tools ## Kills and stops everybody at every point of a handover, under load; many deploys
+	cargo build --workspace --bins --examples --all-features
+	@$(TARGET)/debug/serverswap-conformance faults --full
 
 .PHONY: lint
 lint: tools ## Format check and clippy
@@ -64,11 +70,13 @@ test-rust: tools
 	node $(NODE)/build.mjs --debug
 	cargo test --workspace --all-features 2>&1 | tee $(LOGS)/rust.log
 
+# One test packs the package with the release programs, installs it and gives the demo with it.
 .PHONY: test-node
 test-node: tools
 	@mkdir -p $(LOGS)
+	cargo build --release -p serverswap-cli
 	cd $(NODE) && npm ci --no-audit --no-fund
-	cd $(NODE) && { npm run check && npm test; } 2>&1 | tee $(abspath $(LOGS))/node.log
+	cd $(NODE) && { npm run check && SERVERSWAP_BIN_DIR=$(abspath $(TARGET))/debug npm test; } 2>&1 | tee $(abspath $(LOGS))/node.log
 
 # The wheel carries the release programs, so they are built here too; the tests drive the debug ones.
 .PHONY: test-python
@@ -76,6 +84,75 @@ test-python: tools
 	@mkdir -p $(LOGS)
 	$(PYTHON)/setup.sh
 	SERVERSWAP_BIN_DIR=$(abspath $(TARGET))/debug $(PYTHON)/test.sh 2>&1 | tee $(LOGS)/python.log
+
+# ---- conformance -------------------------------------------------------------------------------
+# The drivers of this repository, each at its level. Their reports make the table in the README.
+
+SUITE := $(TARGET)/debug/serverswap-conformance
+REPORTS := $(LOGS)/conformance
+DRIVERS := rust node python pure-python plain-node
+RUN_OPTIONS :=
+
+driver-rust := $(TARGET)/debug/serverswap-driver
+driver-node := node conformance/drivers/node/driver.cjs
+driver-python := .venv/bin/python conformance/drivers/python/driver.py
+driver-pure-python := python3 conformance/drivers/pure-python/driver.py
+driver-plain-node := node conformance/drivers/plain-node/driver.mjs
+level-plain-node := 1
+
+.PHONY: conformance
+conformance: $(DRIVERS:%=conformance-%) ## Every driver at its level, and whether the table in the README is fresh
+	@$(SUITE) matrix --check --readme README.md $(DRIVERS:%=$(REPORTS)/%)
+
+.PHONY: conformance-full
+conformance-full: conformance-build ## The same five times in other orders, and every pair of drivers under load
+	@$(MAKE) --no-print-directory conformance RUN_OPTIONS="--repeat 5 --shuffle"
+	@$(SUITE) interop
+
+.PHONY: matrix
+matrix: $(DRIVERS:%=conformance-%) ## Writes the table of the drivers into the README
+	@$(SUITE) matrix --readme README.md $(DRIVERS:%=$(REPORTS)/%)
+
+.PHONY: $(DRIVERS:%=conformance-%)
+$(DRIVERS:%=conformance-%): conformance-%: conformance-build
+	@mkdir -p $(REPORTS)
+	@$(SUITE) run --level $(or $(level-$*),3) --report $(REPORTS)/$* $(RUN_OPTIONS) -- $(driver-$*) | tee $(LOGS)/conformance-$*.log
+
+# What `make test` has built before is not built again.
+.PHONY: conformance-build
+conformance-build: tools
+	cargo build --workspace --all-targets --all-features
+	node $(NODE)/build.mjs --debug
+	test -x .venv/bin/python || $(PYTHON)/setup.sh
+
+# ---- proof -------------------------------------------------------------------------------------
+# What takes too long for every test. The tools are installed beside the builds when they are missing.
+
+TOOLS := $(abspath $(TARGET))/tools
+FUZZ := conformance/fuzz
+FUZZED := $(abspath $(TARGET))/fuzz
+SECONDS := 60
+
+$(TOOLS)/bin/cargo-%:
+	CARGO_TARGET_DIR=$(TOOLS)/build cargo install --root $(TOOLS) --locked cargo-$*
+
+.PHONY: fuzz
+fuzz: tools $(TOOLS)/bin/cargo-fuzz ## Framing, messages, addresses, state file and arbiter, SECONDS=60 each
+	@python3 $(FUZZ)/seeds.py spec $(FUZZED)/seeds
+	@$(MAKE) --no-print-directory $(patsubst $(FUZZ)/targets/%.rs,fuzz-%,$(wildcard $(FUZZ)/targets/*.rs))
+
+# Nothing that is fuzzed has `unsafe`, so no sanitizer is needed, and none of nightly.
+fuzz-%: $(TOOLS)/bin/cargo-fuzz
+	@mkdir -p $(FUZZED)/corpus/$* $(FUZZED)/seeds/$* $(FUZZED)/found
+	PATH=$(TOOLS)/bin:$$PATH cargo fuzz run --fuzz-dir $(FUZZ) --target-dir $(FUZZED)/build --sanitizer none $* \
+		$(FUZZED)/corpus/$* $(FUZZ)/corpus/$* $(FUZZED)/seeds/$* -- \
+		-max_total_time=$(SECONDS) -max_len=4096 -len_control=0 -artifact_prefix=$(FUZZED)/found/$*- -print_final_stats=1
+
+.PHONY: audit
+audit: tools $(TOOLS)/bin/cargo-deny ## Licences, sources and known faults of what is depended on
+	$(TOOLS)/bin/cargo-deny --all-features check --allow duplicate licenses bans sources
+	@if $(TOOLS)/bin/cargo-deny --log-level off fetch db; then $(TOOLS)/bin/cargo-deny --all-features check --disable-fetch advisories; \
+		else echo "advisories not checked: their database (https://github.com/RustSec/advisory-db) cannot be reached from here"; fi
 
 # ---- the rest ----------------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@
 #[cfg(feature = "tokio")]
 pub mod aio;
 pub mod client;
+#[doc(hidden)]
+pub mod codec;
 pub mod connection;
 pub mod drain;
 pub mod session;

@@ -91,6 +91,26 @@ impl Client {
         self.hub.say(|connection| connection.progress(&address, connections, extend), |_| ())
     }
 
+    /// Does now what the watching thread would do: every event of what can be read is queued when this returns.
+    /// For the barrier of `serverswap-conformance`; no program needs it.
+    ///
+    /// # Errors
+    /// `internal`: the connection is of no use any more.
+    #[napi(catch_unwind)]
+    pub fn process(&self) -> Result<(), Failure> {
+        self.hub.process().map_err(|error| Failure::new("internal".to_owned(), error.to_string()))
+    }
+
+    /// Drops the connection, and makes another one never. For `serverswap-conformance`, too: a program does that by
+    /// ending.
+    ///
+    /// # Errors
+    /// `exhausted`.
+    #[napi(catch_unwind)]
+    pub fn abandon(&self) -> Result<(), Failure> {
+        self.hub.abandon()
+    }
+
     /// The whole server is up.
     #[napi(catch_unwind)]
     pub fn server_up(&self) -> Result<(), Failure> {

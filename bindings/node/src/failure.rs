@@ -35,6 +35,11 @@ pub fn of_connect(error: ConnectError) -> Failure {
     failure(code, &error)
 }
 
+/// For a program that cannot be run.
+pub fn not_started(error: &dyn std::error::Error) -> Failure {
+    failure("not_started", error)
+}
+
 fn failure(code: &str, error: &dyn std::error::Error) -> Failure {
     Failure::new(code.to_owned(), error.to_string())
 }

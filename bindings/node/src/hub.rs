@@ -7,7 +7,9 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serverswap::{Address, ClientInfo, Code, Connection, Event, UseError};
+use serverswap::{
+    Address, ClientInfo, Code, Connection, Environment, Event, Patience, Supervision, UseError,
+};
 
 use crate::deliver::Deliver;
 use crate::failure::{self, Failure};
@@ -101,6 +103,17 @@ impl Hub {
         let mut shared = locked(&self.shared);
         shared.connection.process()?;
         shared.deliver();
+        Ok(())
+    }
+
+    /// Drops the connection: from now on this server is one without a supervisor.
+    ///
+    /// # Errors
+    /// `exhausted`.
+    pub fn abandon(&self) -> Result<(), Failure> {
+        let client = ClientInfo { name: String::new(), version: String::new() };
+        let alone = Environment { supervision: Supervision::Alone, patience: Patience::default() };
+        locked(&self.shared).connection = Connection::open(alone, client).map_err(failure::of_connect)?;
         Ok(())
     }
 

@@ -2,10 +2,13 @@
 
 const assert = require('node:assert/strict');
 const http = require('node:http');
+const path = require('node:path');
 const { test } = require('node:test');
 
 const serverswap = require('..');
+const { Arbiter } = require('./support/arbiter.cjs');
 const { Program } = require('./support/program.cjs');
+const { scene, temporaryDirectory } = require('./support/scene.cjs');
 
 const { ServerSwapError, fail, listen, onTakedown, progress, readyFor, serving } = serverswap;
 
@@ -101,6 +104,47 @@ test('after fail nothing can be claimed', async () => {
     serverswap.readyFor('mailer').catch((error) => say(error.code));`);
   assert.equal(await program.hears(), 'failed');
   assert.equal(await program.exit(), 0);
+});
+
+test('a supervisor that dies in the middle of a claim is followed by the next one', async (t) => {
+  const { arbiter, program, socket } = await scene(t, `serverswap.readyFor('mailer').then(() => say('granted'));`);
+  await arbiter.welcomes();
+  await arbiter.hears('readyFor');
+  await arbiter.stop();
+  const next = await Arbiter.start(path.dirname(socket));
+  t.after(() => next.stop());
+  await next.welcomes();
+  const { id, address } = await next.hears('readyFor');
+  next.says({ type: 'granted', re: id, address });
+  assert.equal(await program.hears(), 'granted');
+});
+
+test('a supervisor that dies in the middle of a claim, and has no successor, ends it with an error', async (t) => {
+  const { arbiter, program } = await scene(t, `serverswap.readyFor('mailer').catch((error) => say(error.code));`);
+  await arbiter.welcomes();
+  await arbiter.hears('readyFor');
+  await arbiter.stop();
+  assert.equal(await program.hears(), 'supervisor_lost');
+  assert.equal(await program.exit(), 0);
+});
+
+test('what is refused leaves no descriptor behind', async (t) => {
+  const program = new Program(`
+    const open = () => require('node:fs').readdirSync('/proc/self/fd').length;
+    const address = ${JSON.stringify(`unix:${path.join(temporaryDirectory(t), 'app.sock')}`)};
+    const round = async () => {
+      const listener = await serverswap.readyFor(address, { inherit: true });
+      await serverswap.readyFor(address, { inherit: true }).catch(() => {});
+      await serverswap.readyFor('mailer', { inherit: true }).catch(() => {});
+      listener.close();
+      return open();
+    };
+    (async () => {
+      const first = await round();
+      for (let rounds = 0; rounds < 20; rounds += 1) await round();
+      say(await round() - first);
+    })();`);
+  assert.equal(await program.hears(), '0');
 });
 
 test('an environment that no supervisor sets is named', async () => {

@@ -17,6 +17,13 @@ pub fn address(text: &str) -> Result<Address, Failure> {
         .map_err(|error: AddressError| Failure { code: "invalid_address", message: error.to_string() })
 }
 
+impl Failure {
+    /// A message that no client says.
+    pub fn of_line(message: &str) -> Self {
+        Failure { code: "invalid_argument", message: message.to_owned() }
+    }
+}
+
 impl From<UseError> for Failure {
     fn from(error: UseError) -> Self {
         let code = match &error {

@@ -5,8 +5,7 @@ from support.http import Connection, ask
 from support.programs import SERVERS
 from support.world import has_stopped_listening
 
-# gunicorn drains as its worker class does: see the README.
-DRAINING_SERVERS = [name for name in SERVERS if name not in ("Node", "gunicorn")]
+DRAINING_SERVERS = [name for name in SERVERS if name != "Node"]
 
 
 @pytest.fixture(params=DRAINING_SERVERS)

@@ -1,11 +1,12 @@
 """The wheel that setup.sh has built, in an empty environment."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 from support.http import ask
-from support.programs import EXAMPLES, REPOSITORY
+from support.programs import EXAMPLES, REPOSITORY, binary
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,32 @@ def test_a_server_is_swapped_with_what_was_installed(world, environment, port):
         assert len(world.servers()) == 1
 
 
+def test_the_demo_runs_with_what_was_installed_and_loses_nothing(environment):
+    python = environment / "python"
+    server = ["--server", f"{python} {EXAMPLES / 'python' / 'http_server.py'}", "--broken", f"{python} -c exit(1)"]
+    done = subprocess.run(
+        [binary("serverswap-conformance"), "demo", *server],
+        env={"PATH": f"{environment}:/usr/bin:/bin", "SERVERSWAP_BIN_DIR": str(environment)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "requests, 5 deploys, 0 failed, no process left behind" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0
+
+
+def test_no_python_stays_beside_a_server(world, environment, port):
+    script = str(EXAMPLES / "python" / "http_server.py")
+    command = world.start(
+        [str(environment / "serverswap-deploy"), str(environment / "python"), script], ADDRESS=f":{port}"
+    )
+    command.prints("up after")
+    assert world.servers() == [command.server]
+    assert os.readlink(f"/proc/{command.pid}/exe") == str(environment / "serverswap-deploy")
+
+
 def test_nothing_is_imported_that_is_not_needed(environment):
-    modules = "logging, asyncio, inspect, typing, re, socket".split(", ")
+    modules = "logging, asyncio, inspect, typing, re, socket, threading, functools".split(", ")
     code = f"import sys; before = set(sys.modules); import serverswap; print(*[m for m in {modules} if m in set(sys.modules) - before])"
     done = subprocess.run(
         [str(environment / "python"), "-I", "-c", code], capture_output=True, text=True, check=True

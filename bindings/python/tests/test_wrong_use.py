@@ -82,6 +82,19 @@ def test_a_claim_made_twice_is_refused_and_the_first_one_stays(port):
     serverswap.released(port)
 
 
+def test_what_is_refused_leaves_no_descriptor_behind(port):
+    def descriptors_after_a_round():
+        with serverswap.listen(port):
+            for word in (serverswap.listen, serverswap.ready_for):
+                with pytest.raises(serverswap.AlreadyClaimedError):
+                    word(port)
+        serverswap.released(port)
+        return len(os.listdir("/proc/self/fd"))
+
+    first = descriptors_after_a_round()
+    assert [descriptors_after_a_round() for _ in range(20)] == [first] * 20
+
+
 def test_words_about_an_address_that_is_not_held_say_so(port):
     for word in (serverswap.serving, serverswap.released, serverswap.progress):
         with pytest.raises(serverswap.NotHeldError) as raised:

@@ -126,11 +126,11 @@ fn differences(
     }
 }
 
-fn claimed(what: &What) -> Option<&Address> {
+pub(super) fn claimed(what: &What) -> Option<&Address> {
     if let What::Claims(address) = what { Some(address) } else { None }
 }
 
-fn granted(what: &What) -> Option<&Address> {
+pub(super) fn granted(what: &What) -> Option<&Address> {
     if let What::Granted(address) = what { Some(address) } else { None }
 }
 

@@ -60,10 +60,10 @@ async fn settle(pid: u32) -> Result<(), BenchError> {
     Ok(())
 }
 
-type Status = HashMap<String, u64>;
+pub(super) type Status = HashMap<String, u64>;
 
 /// The numbers of `/proc/PID/status`.
-fn status(pid: u32) -> Result<Status, BenchError> {
+pub(super) fn status(pid: u32) -> Result<Status, BenchError> {
     let path = format!("/proc/{pid}/status");
     let text = std::fs::read_to_string(Path::new(&path))
         .map_err(|error| BenchError::NothingMeasured(format!("{path}: {error}")))?;
@@ -75,7 +75,7 @@ fn status(pid: u32) -> Result<Status, BenchError> {
     Ok(numbers.collect())
 }
 
-fn field(status: &Status, name: &str) -> u64 {
+pub(super) fn field(status: &Status, name: &str) -> u64 {
     status.get(name).copied().unwrap_or_default()
 }
 

@@ -7,10 +7,12 @@
 mod claims;
 mod command;
 mod figure;
+mod hostile;
 mod idle;
+mod languages;
+mod loading;
 mod note;
 mod orphan;
-mod require;
 mod server;
 mod start;
 mod swaps;
@@ -36,25 +38,31 @@ pub enum Section {
     Orphans,
     /// What a supervisor costs that does nothing.
     Idle,
+    /// What hostile clients cost the arbiter, and everybody else.
+    Hostile,
     /// Swaps under full load, over TCP and Unix.
     Swaps,
     /// Our drain against Node's own `server.close()`.
     Drain,
-    /// What it costs to load the Node package.
-    Require,
+    /// What it costs to load the packages for Node and Python.
+    Loading,
+    /// From a claim to its grant, in Node and Python.
+    Languages,
 }
 
 impl Section {
     /// Every one, in the order of the report.
-    pub const ALL: [Section; 8] = [
+    pub const ALL: [Section; 10] = [
         Section::Claims,
         Section::Thousand,
         Section::Start,
         Section::Orphans,
         Section::Idle,
+        Section::Hostile,
         Section::Swaps,
         Section::Drain,
-        Section::Require,
+        Section::Loading,
+        Section::Languages,
     ];
 
     fn title(self) -> &'static str {
@@ -64,9 +72,11 @@ impl Section {
             Section::Start => "Starting a server",
             Section::Orphans => "No arbiter alive",
             Section::Idle => "A supervisor that has nothing to do",
+            Section::Hostile => "Hostile clients of the same user",
             Section::Swaps => "20 swaps under full load, new and kept connections, TCP and Unix at once",
             Section::Drain => "A drain under keep-alive clients, 10 swaps each",
-            Section::Require => "Loading the Node package",
+            Section::Loading => "Loading the package",
+            Section::Languages => "A claim, from the word to the grant",
         }
     }
 }
@@ -100,9 +110,11 @@ pub async fn run(sections: &[Section]) -> Result<Held, BenchError> {
             Section::Start => start::overhead(&world).await?,
             Section::Orphans => orphan::returns(&world).await?,
             Section::Idle => idle::cost(&world).await?,
+            Section::Hostile => hostile::resisted().await?,
             Section::Swaps => swaps::full_load(&world).await?,
             Section::Drain => swaps::drains(&world).await?,
-            Section::Require => require::cost(&world).await?,
+            Section::Loading => loading::cost(&world).await?,
+            Section::Languages => languages::claims(&world).await?,
         };
         if figure::print(&figures) == Held::NotAll {
             held = Held::NotAll;

@@ -237,7 +237,7 @@ fn said(held: &[Held]) -> (Vec<Holding>, Vec<String>, Vec<BorrowedFd<'_>>) {
 }
 
 /// A server with a thousand listeners needs more than the usual thousand descriptors.
-fn raise_file_limit() {
+pub(super) fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     // Without it, too many claims fail, and say so.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });

@@ -6,18 +6,10 @@ use rustix::process::Signal;
 use serverswap_protocol::Address;
 
 use super::DemoError;
+use super::servers::ServerCommand;
 use crate::load::Load;
 use crate::paint::{BAD, BOLD, DIM, GOOD, duration, paint};
 use crate::world::{Exit, LIMIT, Started, World, WorldError};
-
-/// Which program a version is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Program {
-    /// `http.js`.
-    Good,
-    /// `broken.js`.
-    Broken,
-}
 
 /// A version that was started, with its supervisor.
 pub(super) struct Version {
@@ -81,24 +73,21 @@ impl Version {
         world: &World,
         address: &Address,
         number: u32,
-        program: Program,
+        server: &ServerCommand,
     ) -> Result<Version, WorldError> {
-        let file = match program {
-            Program::Good => "node/http.js",
-            Program::Broken => "node/broken.js",
-        };
         anstream::println!(
             "\n{} {}",
             paint(DIM, format!("VERSION={number}")),
-            paint(BOLD, format!("serverswap-deploy node examples/{file}"))
+            paint(BOLD, format!("serverswap-deploy {}", server.typed))
         );
-        let command = world.deploy(["node".to_owned(), world.programs().example(file)]);
+        let command = world.deploy(server.words.clone());
         let command = command.env("VERSION", number.to_string()).env("ADDRESS", address.to_string());
         Ok(Version { number, started: command.start()? })
     }
 
-    pub(super) async fn prints_that_it_serves(&mut self) -> Result<(), WorldError> {
-        self.started.prints(&format!("version {} serves", self.number)).await.map(drop)
+    /// Waits until its command says so.
+    pub(super) async fn is_up(&mut self) -> Result<(), WorldError> {
+        self.started.says("up after").await.map(drop)
     }
 
     /// Prints what its command has said since the last time.
@@ -141,9 +130,10 @@ pub(super) async fn broken(
     world: &World,
     address: &Address,
     number: u32,
+    server: &ServerCommand,
     serving: &mut Version,
 ) -> Result<Deploy, DemoError> {
-    let mut new = Version::start(world, address, number, Program::Broken)?;
+    let mut new = Version::start(world, address, number, server)?;
     let deploy = Deploy { number, outcome: Outcome::Refused(new.started.exit().await?) };
     new.show();
     serving.show();

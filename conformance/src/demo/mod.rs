@@ -1,10 +1,12 @@
 //! `serverswap-conformance demo`: a server under load, five deploys, one of them broken.
 //!
-//! It deliberately uses nothing but what a user types: the two commands and the example server.
+//! It deliberately uses nothing but what a user types: the two commands and a server, an example of this
+//! repository if no other is given.
 //! Every wait is for an event, and everything that was started is ended with it.
 
 mod deploy;
 mod report;
+mod servers;
 
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use crate::paint::{BOLD, DIM, paint};
 use crate::world::{LIMIT, World, WorldError, free_address};
 
 use deploy::{Deploy, Version};
+use servers::ServerCommand;
+pub use servers::Servers;
 
 /// Deploys after the first start, and which of them is broken.
 const DEPLOYS: u32 = 5;
@@ -47,22 +51,23 @@ pub(crate) struct Shown {
 ///
 /// # Errors
 /// If it cannot go on; everything that it started is ended then, too.
-pub async fn run() -> Result<Verdict, DemoError> {
+pub async fn run(servers: &Servers) -> Result<Verdict, DemoError> {
     let world = World::new()?;
+    let (good, broken) = (servers.good(world.programs()), servers.broken(world.programs()));
     let address = free_address();
-    introduce(&address);
+    introduce(&good, &address);
     let mut deploys = Vec::new();
-    let mut serving = Version::start(&world, &address, 1, deploy::Program::Good)?;
-    serving.prints_that_it_serves().await?;
+    let mut serving = Version::start(&world, &address, 1, &good)?;
+    serving.is_up().await?;
     serving.show();
     let mut load = Load::start(Plan::new(target(&address), clients()))?;
     load.more_answers(ANSWERS_BETWEEN, LIMIT).await?;
     for number in 2..=DEPLOYS + 1 {
         load.enter(Phase::Swap);
         let deploy = if number == BROKEN {
-            deploy::broken(&world, &address, number, &mut serving).await?
+            deploy::broken(&world, &address, number, &broken, &mut serving).await?
         } else {
-            let new = Version::start(&world, &address, number, deploy::Program::Good)?;
+            let new = Version::start(&world, &address, number, &good)?;
             let (deploy, new) = deploy::good(new, serving, &mut load).await?;
             serving = new;
             deploy
@@ -108,9 +113,9 @@ fn target(address: &Address) -> Target {
     Target::try_from(address).expect("a free address is on the loopback")
 }
 
-fn introduce(address: &Address) {
+fn introduce(server: &ServerCommand, address: &Address) {
     anstream::println!("{}", paint(BOLD, "serverswap demo"));
-    anstream::println!("  server   node examples/node/http.js at {address}");
+    anstream::println!("  server   {} at {address}", server.typed);
     anstream::println!(
         "  load     10 clients, no pause: 4 open a connection for every request, 4 keep theirs,"
     );

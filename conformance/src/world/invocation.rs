@@ -20,7 +20,9 @@ pub struct Invocation {
     program: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(OsString, OsString)>,
+    /// Where its output is kept.
     folder: PathBuf,
+    working_directory: PathBuf,
 }
 
 impl Invocation {
@@ -35,6 +37,7 @@ impl Invocation {
             arguments,
             environment: Vec::new(),
             folder: folder.to_owned(),
+            working_directory: folder.to_owned(),
         }
     }
 
@@ -42,6 +45,11 @@ impl Invocation {
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
+    }
+
+    /// Started in `folder`; without this, in the world's own.
+    pub fn within(self, folder: &Path) -> Self {
+        Invocation { working_directory: folder.to_owned(), ..self }
     }
 
     /// As a person would type it.
@@ -53,7 +61,7 @@ impl Invocation {
             .join(" ")
     }
 
-    /// Starts it, in a process group of its own, in the world's folder.
+    /// Starts it, in a process group of its own.
     ///
     /// # Errors
     /// [`WorldError::Missing`] if there is no such program, [`WorldError::Io`] if it cannot be
@@ -74,7 +82,7 @@ impl Invocation {
         let child = Command::new(&self.program)
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .current_dir(&self.folder)
+            .current_dir(&self.working_directory)
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(stderr)

@@ -37,6 +37,11 @@ impl Programs {
         self.repository.join("examples").join(file).display().to_string()
     }
 
+    /// The interpreter that has the Python package, by `make build`.
+    pub fn python(&self) -> PathBuf {
+        self.repository.join(".venv/bin/python")
+    }
+
     /// A program of the Rust examples, such as `on-tokio`, from the same build.
     pub fn built(&self, name: &str) -> String {
         self.serverswap.with_file_name(name).display().to_string()

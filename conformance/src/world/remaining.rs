@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, getpgid, pidfd_open, pidfd_send_signal};
 
 /// A process started by a process that is being ended appears in a later round.
 const ROUNDS_MAX: usize = 20;
@@ -20,6 +20,23 @@ pub struct Remaining {
     /// Its arguments, separated by spaces.
     pub command: String,
     pidfd: OwnedFd,
+}
+
+impl Remaining {
+    /// A variable of the environment that it was started with.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let environment = std::fs::read(format!("/proc/{}/environ", self.pid)).ok()?;
+        let beginning = format!("{name}=");
+        let values = environment.split(|byte| *byte == 0);
+        let mut values = values.filter_map(|variable| variable.strip_prefix(beginning.as_bytes()));
+        values.next().map(|value| String::from_utf8_lossy(value).into_owned())
+    }
+
+    /// Its process group.
+    pub fn group(&self) -> Option<u32> {
+        let pid = Pid::from_raw(i32::try_from(self.pid).ok()?)?;
+        getpgid(Some(pid)).ok().and_then(|group| u32::try_from(group.as_raw_nonzero().get()).ok())
+    }
 }
 
 /// Every living process, but this one, with `SERVERSWAP_DIR` set to `runtime_dir`.

@@ -6,6 +6,7 @@
 mod addresses;
 mod arbiter;
 mod bad_input;
+mod bad_versions;
 mod broken;
 mod deploys;
 mod forms;
@@ -13,6 +14,8 @@ mod hostile;
 mod init;
 mod kills;
 mod limits;
+mod orphans;
+mod probation;
 mod processes;
 mod restart;
 mod rust;

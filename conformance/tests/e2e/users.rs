@@ -128,3 +128,16 @@ async fn a_privileged_port_without_the_right_is_refused_and_the_old_server_serve
     assert_eq!(world.remaining().len(), 2, "{:?}", world.remaining());
     Ok(())
 }
+
+#[tokio::test]
+async fn everything_in_the_runtime_directory_is_for_its_owner_alone() -> Outcome {
+    let mut shop = Shop::open().await?;
+    shop.serving.says("up after").await?;
+    let directory = shop.world.runtime_dir();
+    let mode = |path: &Path| Ok::<_, std::io::Error>(path.symlink_metadata()?.permissions().mode() & 0o7777);
+    assert_eq!(mode(&directory)?, 0o700);
+    for name in ["lock", "serverswap.sock", "state.json"] {
+        assert_eq!(mode(&directory.join(name))?, 0o600, "{name}");
+    }
+    Ok(())
+}

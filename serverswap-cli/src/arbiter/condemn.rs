@@ -1,5 +1,5 @@
 //! A server that was not up in time: kept if it serves or lets go of what it served,
-//! condemned otherwise (rule 9).
+//! condemned otherwise (rule 9), also if it is on probation.
 //!
 //! The word that its supervisor may end it and the server's own word that it serves cross
 //! on the way. So whoever is condemned gets nothing from that moment on: its claims are

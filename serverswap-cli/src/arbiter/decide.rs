@@ -1,7 +1,8 @@
 //! What follows from what is known of one address: rows 1 to 5 of DECIDE in
 //! `shared/field/handover-arbiter.md`.
 //!
-//! 1. Whoever is older than the newest server that serves is taken down.
+//! 1. Whoever is older than the newest server that serves is taken down; one on probation
+//!    does not serve yet.
 //! 2. A claim older than what holds, was granted, owns or claims is superseded.
 //! 3. The newest claim to inherit is granted at once with the listener; without a
 //!    listener it is opened, once nobody else has the address.
@@ -14,23 +15,35 @@
 use std::collections::BTreeSet;
 
 use serverswap::protocol::message::{
-    Code, Error, Event, EventKind, FromArbiter, Granted, LISTENER, Progress, Takedown, TakedownReason,
+    self, Code, Error, Event, EventKind, FromArbiter, Granted, LISTENER, Takedown, TakedownReason,
 };
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::slot::{Listener, Stage, Taking, Told};
-use super::{Action, Arbiter, Turn};
+use super::{Action, Arbiter, Progress, Supervision, Turn};
 
 impl Arbiter {
     pub(super) fn decide(&mut self, address: &Address, turn: &mut Turn) {
+        self.take_down_stopping(address, turn);
         if !self.slot(address).expected.is_empty() {
             return;
         }
+        self.end_probations(address, turn);
         self.take_down_older_than_serving(address, turn);
         self.supersede(address, turn);
         self.grant_newest(address, turn);
         self.close_unread(address, turn);
+    }
+
+    /// Also whoever came back only after its supervisor was asked to stop.
+    fn take_down_stopping(&mut self, address: &Address, turn: &mut Turn) {
+        let stops = |progress: &Progress| matches!(progress.supervision, Supervision::Stopping(_));
+        let stopping = self.generations.iter().filter(|(_, progress)| stops(progress));
+        let stopping: BTreeSet<Generation> = stopping.map(|(generation, _)| *generation).collect();
+        if !stopping.is_empty() {
+            self.take_down(address, turn, TakedownReason::Stopping, |of| stopping.contains(&of));
+        }
     }
 
     fn take_down_older_than_serving(&mut self, address: &Address, turn: &mut Turn) {
@@ -100,6 +113,11 @@ impl Arbiter {
     }
 
     fn grant_exclusive(&mut self, address: &Address, newest: Generation, claimant: Process, turn: &mut Turn) {
+        match self.slot(address).listener {
+            // A sibling is about to get it: decided again when the listener is there.
+            Listener::Opening | Listener::Awaited { .. } => return,
+            Listener::Absent | Listener::Held => {}
+        }
         let siblings = self
             .slot(address)
             .processes(|party| party.generation == newest && (party.holds() || party.is_taking()));
@@ -179,9 +197,11 @@ impl Arbiter {
             let Some(party) = self.slot_mut(address).parties.get_mut(&process) else {
                 continue;
             };
-            let served = party.serves();
-            let (Stage::Granted { socket, .. } | Stage::Hold { socket, .. }) = party.stage else {
-                continue;
+            let served = party.has_served();
+            let socket = match party.stage {
+                Stage::Granted { socket, .. } | Stage::Hold { socket, .. } => socket,
+                Stage::Trial { .. } => SocketMode::Inherit,
+                Stage::Claim(_) | Stage::Taking(_) | Stage::Released { .. } => continue,
             };
             let taking = Taking { socket, message: None, reason: reason.clone(), served, since: turn.now };
             party.stage = Stage::Taking(taking);
@@ -271,7 +291,7 @@ impl Arbiter {
             let waiting_for = Some(format!("pid {pids} to release `{address}`"));
             turn.send(
                 link,
-                FromArbiter::Progress(Progress { re: claim.id, waiting_for, ..Progress::default() }),
+                FromArbiter::Progress(message::Progress { re: claim.id, waiting_for, ..Default::default() }),
             );
         }
     }

@@ -33,7 +33,10 @@ impl Arbiter {
                 }
                 Some(slot::Stage::Taking(taking)) => taking.message = None,
                 Some(
-                    slot::Stage::Granted { .. } | slot::Stage::Hold { .. } | slot::Stage::Released { .. },
+                    slot::Stage::Granted { .. }
+                    | slot::Stage::Trial { .. }
+                    | slot::Stage::Hold { .. }
+                    | slot::Stage::Released { .. },
                 )
                 | None => {}
             }

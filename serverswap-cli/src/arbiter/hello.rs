@@ -119,11 +119,12 @@ impl Arbiter {
             .collect();
         let by_file = self.end_what_is_not_held(&arrival, turn);
         for (holding, attached) in &arrival.holding {
-            let is_inherited = by_file.get(&holding.address) == Some(&SocketMode::Inherit);
+            let was = by_file.get(&holding.address);
+            let is_inherited = was.is_some_and(|stage| stage.socket() == Some(SocketMode::Inherit));
             if is_inherited && *attached == Attached::Nothing {
                 self.fetch_from_minimal_client(process, generation, holding, turn);
             } else {
-                self.holds(&arrival, generation, holding, *attached, turn);
+                self.holds(&arrival, generation, holding, *attached, was, turn);
             }
         }
         for address in &arrival.draining {
@@ -131,8 +132,8 @@ impl Arbiter {
         }
     }
 
-    /// Returns how the state file says that the listed addresses are held.
-    fn end_what_is_not_held(&mut self, arrival: &Arrival, turn: &mut Turn) -> BTreeMap<Address, SocketMode> {
+    /// Returns how far the server was with the listed addresses, by the state file.
+    fn end_what_is_not_held(&mut self, arrival: &Arrival, turn: &mut Turn) -> BTreeMap<Address, Stage> {
         let mut by_file = BTreeMap::new();
         let process = arrival.process;
         let listed = |address: &Address| {
@@ -148,8 +149,10 @@ impl Arbiter {
         for address in involved {
             let is_listed = listed(&address);
             let slot = self.slot_mut(&address);
-            if let Some(Expected::Server { socket, .. }) = slot.expected.remove(&process) {
-                by_file.insert(address.clone(), socket);
+            if let Some(Expected::Server { socket, serving, since, probation_until, .. }) =
+                slot.expected.remove(&process)
+            {
+                by_file.insert(address.clone(), Stage::by_file(serving, socket, since, probation_until));
             }
             if !is_listed && let Some(party) = slot.parties.remove(&process) {
                 self.remember_had(&address, process, &party, turn);
@@ -175,6 +178,7 @@ impl Arbiter {
             socket: SocketMode::Inherit,
             serving: holding.serving,
             since: turn.now,
+            probation_until: None,
         };
         self.slot_mut(&address).expected.insert(process, expected);
         turn.actions.push(Action::Fetch { process, address });
@@ -186,6 +190,7 @@ impl Arbiter {
         generation: Generation,
         holding: &Holding,
         attached: Attached,
+        by_file: Option<&Stage>,
         turn: &mut Turn,
     ) {
         let (process, address, now) = (arrival.process, &holding.address, turn.now);
@@ -193,22 +198,28 @@ impl Arbiter {
         if attached == Attached::Listener && slot.listener != Listener::Held {
             slot.listener = Listener::Held;
         }
-        let (socket, since) = match slot.parties.get(&process).map(|party| &party.stage) {
+        let was = slot.parties.get(&process).map(|party| &party.stage).or(by_file).cloned();
+        let serves = holding.serving && arrival.liveness == Liveness::Alive;
+        let stage = match was {
             Some(Stage::Taking(_)) => {
                 turn.touched.insert(address.clone());
                 self.resume_drain(process, turn);
                 self.send_takedown(address, process, turn);
                 return;
             }
-            Some(Stage::Granted { socket, since } | Stage::Hold { socket, since }) => (*socket, *since),
-            Some(Stage::Claim(_) | Stage::Released { .. }) | None => (attached.mode(), now),
+            Some(stage @ (Stage::Trial { .. } | Stage::Hold { .. })) if serves => stage,
+            Some(Stage::Granted { socket, .. }) if serves => {
+                self.begins_to_serve(address, generation, socket, now)
+            }
+            Some(stage @ (Stage::Granted { .. } | Stage::Trial { .. } | Stage::Hold { .. })) => {
+                Stage::Granted { socket: stage.socket().unwrap_or(attached.mode()), since: now }
+            }
+            Some(Stage::Claim(_) | Stage::Released { .. }) | None => {
+                Stage::by_file(serves, attached.mode(), now, None)
+            }
         };
-        let stage = if holding.serving && arrival.liveness == Liveness::Alive {
-            Stage::Hold { socket, since }
-        } else {
-            Stage::Granted { socket, since }
-        };
-        slot.parties.insert(process, Party { generation, stage });
+        let party = Party { generation, stage };
+        self.slot_mut(address).parties.insert(process, party);
         turn.touched.insert(address.clone());
         turn.changed();
         self.own(address, generation);

@@ -9,8 +9,11 @@ use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::slot::{Claim, Party, Slot, Stage, Told};
-use super::status::Status;
 use super::{Action, Arbiter, Link, Liveness, Supervision, Turn, Up};
+
+/// Most addresses that one server may claim and hold at a time, and most whose takedown it
+/// may handle: every one costs a place in the state file, which is written whole.
+const ADDRESSES_PER_SERVER_MAX: usize = 4_096;
 
 impl Arbiter {
     pub(super) fn said(&mut self, link: Link, message: FromClient, liveness: Liveness, turn: &mut Turn) {
@@ -49,7 +52,7 @@ impl Arbiter {
         match message {
             FromClient::ReadyFor(claim) => self.ready_for(link, process, generation, claim, turn),
             FromClient::Serving(Serving { address }) => self.serving(process, &address, liveness, turn),
-            FromClient::OnTakedown(OnTakedown { address }) => self.handles(process, address, turn),
+            FromClient::OnTakedown(OnTakedown { address }) => self.handles(link, process, address, turn),
             FromClient::Released(released) => self.released(process, released, turn),
             FromClient::Progress(progress) => self.drain_progress(process, &progress, turn),
             FromClient::ServerUp(_) => self.server_up(generation, turn),
@@ -144,10 +147,17 @@ impl Arbiter {
                 turn,
             );
         }
+        if self.has_as_many_as_it_may(process) {
+            let message = format!(
+                "one server may claim and hold {ADDRESSES_PER_SERVER_MAX} addresses, and has as many"
+            );
+            return refuse(Code::Exhausted, message, turn);
+        }
         if more {
             let progress = self.progress(generation);
             if progress.up == Up::Implied {
                 progress.up = Up::Awaited;
+                turn.changed();
             }
         }
         let stage = Stage::Claim(Claim { id, socket, told: Told::Not });
@@ -167,20 +177,34 @@ impl Arbiter {
         match liveness {
             Liveness::Dead => {}
             Liveness::Alive => {
-                let stage = Stage::Hold { socket, since: turn.now };
-                self.slot_mut(address).parties.insert(process, Party { generation: party.generation, stage });
-                self.slot_mut(address).owners.retain(|_, owner| *owner >= party.generation);
-                self.own(address, party.generation);
+                let stage = self.begins_to_serve(address, party.generation, socket, turn.now);
+                let party = Party { generation: party.generation, stage };
+                let is_for_good = party.serves();
+                let generation = party.generation;
+                self.slot_mut(address).parties.insert(process, party);
+                if is_for_good {
+                    self.takes_over(address, generation, turn);
+                }
                 turn.touched.insert(address.clone());
                 turn.changed();
             }
         }
     }
 
-    fn handles(&mut self, process: Process, address: Address, turn: &mut Turn) {
+    fn has_as_many_as_it_may(&self, process: Process) -> bool {
+        // Cheap for everybody else: it is counted when there are as many addresses at all.
+        self.slots.len() >= ADDRESSES_PER_SERVER_MAX
+            && self.addresses_of(process).len() >= ADDRESSES_PER_SERVER_MAX
+    }
+
+    fn handles(&mut self, link: Link, process: Process, address: Address, turn: &mut Turn) {
         let Some(server) = self.servers.get_mut(&process) else {
             return;
         };
+        if server.handlers.len() >= ADDRESSES_PER_SERVER_MAX && !server.handlers.contains(&address) {
+            let message = format!("one server may handle {ADDRESSES_PER_SERVER_MAX} takedowns");
+            return self.fatal(link, Code::Exhausted, message, turn);
+        }
         let is_new = server.handlers.insert(address.clone());
         let is_taken = self.slot(&address).parties.get(&process).is_some_and(Party::is_taking);
         if is_new && is_taken {
@@ -204,8 +228,8 @@ impl Arbiter {
                 let message = format!("the server withdrew its claim on `{address}`");
                 self.refuse_claim(&address, process, Code::Withdrawn, message, turn);
             }
-            Stage::Granted { .. } | Stage::Hold { .. } | Stage::Taking(_) => {
-                let served = party.had() == Some(Status::Serving);
+            Stage::Granted { .. } | Stage::Trial { .. } | Stage::Hold { .. } | Stage::Taking(_) => {
+                let served = party.has_served();
                 let stage = Stage::Released { takedown: released.re, served, since: turn.now };
                 let party = Party { generation: party.generation, stage };
                 self.slot_mut(&address).parties.insert(process, party);
@@ -333,7 +357,7 @@ impl Stage {
         match self {
             Stage::Taking(taking) => taking.message == Some(id),
             Stage::Released { takedown, .. } => *takedown == Some(id),
-            Stage::Claim(_) | Stage::Granted { .. } | Stage::Hold { .. } => false,
+            Stage::Claim(_) | Stage::Granted { .. } | Stage::Trial { .. } | Stage::Hold { .. } => false,
         }
     }
 }

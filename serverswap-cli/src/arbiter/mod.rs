@@ -28,6 +28,7 @@ mod gone;
 mod hello;
 mod message;
 mod parts;
+mod probation;
 mod recover;
 mod slot;
 mod snapshot;
@@ -84,7 +85,7 @@ impl Default for Limits {
         Limits {
             recover_wait: Duration::from_secs(2),
             rejoin_wait: Duration::from_secs(2),
-            timeouts: Timeouts { drain_ms: 30_000, kill_ms: 5_000 },
+            timeouts: Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0 },
         }
     }
 }
@@ -123,7 +124,8 @@ impl Arbiter {
 
     /// When [`Event::Tick`] is due next, as time since boot.
     pub fn deadline(&self) -> Option<Duration> {
-        self.recover_until.into_iter().chain(self.next_end()).chain(self.next_unreturned()).min()
+        let ends = self.next_end().into_iter().chain(self.next_unreturned()).chain(self.next_probation());
+        self.recover_until.into_iter().chain(ends).min()
     }
 
     /// Whether the driver is to have a duplicate of the listener of this address.
@@ -150,6 +152,7 @@ impl Arbiter {
             self.look_for_absent(turn);
         }
         self.give_up_unreturned(turn);
+        self.touch_probations(turn);
     }
 
     fn opened(&mut self, address: &Address, result: Result<(), (Code, String)>, turn: &mut Turn) {

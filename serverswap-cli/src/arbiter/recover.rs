@@ -50,12 +50,13 @@ impl Arbiter {
                     socket: holder.socket,
                     serving: holder.serving,
                     since: holder.since(),
+                    probation_until: holder.probation_until(),
                 };
                 arbiter.slot_mut(address).expected.insert(holder.process, expected);
             }
             for holder in record.holders.iter().filter(|holder| !alive.contains(&holder.process)) {
-                let (socket, since) = (holder.socket, holder.since());
-                let stage = Stage::by_file(holder.serving, socket, since);
+                let (socket, since, until) = (holder.socket, holder.since(), holder.probation_until());
+                let stage = Stage::by_file(holder.serving, socket, since, until);
                 let party = Party { generation: holder.generation, stage };
                 arbiter.remember_had(address, holder.process, &party, &mut unwritten);
             }
@@ -142,9 +143,10 @@ impl Arbiter {
 
     fn counts_by_file(&mut self, process: Process, address: &Address, turn: &mut Turn) {
         let slot = self.slot_mut(address);
-        if let Some(Expected::Server { generation, socket, serving, since }) = slot.expected.remove(&process)
+        if let Some(Expected::Server { generation, socket, serving, since, probation_until }) =
+            slot.expected.remove(&process)
         {
-            let stage = Stage::by_file(serving, socket, since);
+            let stage = Stage::by_file(serving, socket, since, probation_until);
             slot.parties.insert(process, Party { generation, stage });
         }
         turn.touched.insert(address.clone());
@@ -174,8 +176,18 @@ impl Arbiter {
 }
 
 impl Stage {
-    fn by_file(serving: bool, socket: SocketMode, since: Duration) -> Stage {
-        if serving { Stage::Hold { socket, since } } else { Stage::Granted { socket, since } }
+    /// How far a holder of the state file was.
+    pub(super) fn by_file(
+        serving: bool,
+        socket: SocketMode,
+        since: Duration,
+        probation_until: Option<Duration>,
+    ) -> Stage {
+        match (serving, probation_until) {
+            (true, Some(until)) => Stage::Trial { since, until },
+            (true, None) => Stage::Hold { socket, since },
+            (false, _) => Stage::Granted { socket, since },
+        }
     }
 }
 

@@ -57,6 +57,8 @@ pub(super) enum Stage {
     Claim(Claim),
     /// `granted`, and it has not said `serving` yet.
     Granted { socket: SocketMode, since: Duration },
+    /// It serves an inherited address beside an older server, until its probation is over.
+    Trial { since: Duration, until: Duration },
     /// It serves.
     Hold { socket: SocketMode, since: Duration },
     /// It is to let go.
@@ -98,7 +100,13 @@ pub(super) struct Taking {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Expected {
     /// A server that was granted the address, and serves it or not.
-    Server { generation: Generation, socket: SocketMode, serving: bool, since: Duration },
+    Server {
+        generation: Generation,
+        socket: SocketMode,
+        serving: bool,
+        since: Duration,
+        probation_until: Option<Duration>,
+    },
     /// A supervisor that owns the address, keeps a duplicate, or both.
     Supervisor { generation: Generation, owns: bool, keeps: bool },
 }
@@ -111,11 +119,23 @@ pub(super) struct Keeper {
     pub(super) told_to_close: Told,
 }
 
+impl Stage {
+    /// How the address is held, by who was granted it.
+    pub(super) fn socket(&self) -> Option<SocketMode> {
+        match self {
+            Stage::Granted { socket, .. } | Stage::Hold { socket, .. } => Some(*socket),
+            Stage::Trial { .. } => Some(SocketMode::Inherit),
+            Stage::Taking(taking) => Some(taking.socket),
+            Stage::Claim(_) | Stage::Released { .. } => None,
+        }
+    }
+}
+
 impl Party {
     /// Granted or serving: the address is its own.
     pub(super) fn holds(&self) -> bool {
         match self.stage {
-            Stage::Granted { .. } | Stage::Hold { .. } => true,
+            Stage::Granted { .. } | Stage::Trial { .. } | Stage::Hold { .. } => true,
             Stage::Claim(_) | Stage::Taking(_) | Stage::Released { .. } => false,
         }
     }
@@ -123,13 +143,22 @@ impl Party {
     /// Anything but a server that lets go or has let go.
     pub(super) fn is_active(&self) -> bool {
         match self.stage {
-            Stage::Claim(_) | Stage::Granted { .. } | Stage::Hold { .. } => true,
+            Stage::Claim(_) | Stage::Granted { .. } | Stage::Trial { .. } | Stage::Hold { .. } => true,
             Stage::Taking(_) | Stage::Released { .. } => false,
         }
     }
 
     pub(super) fn serves(&self) -> bool {
         matches!(self.stage, Stage::Hold { .. })
+    }
+
+    /// Whether it ever said that it serves.
+    pub(super) fn has_served(&self) -> bool {
+        match &self.stage {
+            Stage::Trial { .. } | Stage::Hold { .. } => true,
+            Stage::Taking(Taking { served, .. }) | Stage::Released { served, .. } => *served,
+            Stage::Claim(_) | Stage::Granted { .. } => false,
+        }
     }
 
     pub(super) fn is_granted(&self) -> bool {
@@ -143,13 +172,17 @@ impl Party {
     pub(super) fn claim(&self) -> Option<&Claim> {
         match &self.stage {
             Stage::Claim(claim) => Some(claim),
-            Stage::Granted { .. } | Stage::Hold { .. } | Stage::Taking(_) | Stage::Released { .. } => None,
+            Stage::Granted { .. }
+            | Stage::Trial { .. }
+            | Stage::Hold { .. }
+            | Stage::Taking(_)
+            | Stage::Released { .. } => None,
         }
     }
 }
 
 impl Slot {
-    /// The newest generation that serves.
+    /// The newest generation that serves, those on probation not counted.
     pub(super) fn top(&self) -> Option<Generation> {
         self.newest(Party::serves)
     }
@@ -159,9 +192,9 @@ impl Slot {
         self.newest(|party| party.claim().is_some())
     }
 
-    /// The newest generation that was granted the address and does not serve it yet.
+    /// The newest generation that was granted the address and has not taken it over yet.
     pub(super) fn newest_granted(&self) -> Option<Generation> {
-        self.newest(Party::is_granted)
+        self.newest(|party| party.is_granted() || party.is_on_probation())
     }
 
     pub(super) fn newest_owner(&self) -> Option<Generation> {

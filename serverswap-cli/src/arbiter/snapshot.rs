@@ -35,6 +35,9 @@ impl Arbiter {
             match &party.stage {
                 Stage::Claim(_) => {}
                 Stage::Granted { socket, since } => record.holders.push(holder(*socket, false, *since)),
+                Stage::Trial { since, until } => record
+                    .holders
+                    .push(holder(SocketMode::Inherit, true, *since).on_probation_until(Some(*until))),
                 Stage::Hold { socket, since } => record.holders.push(holder(*socket, true, *since)),
                 Stage::Taking(taking) => {
                     record.holders.push(holder(taking.socket, taking.served, taking.since));
@@ -47,8 +50,9 @@ impl Arbiter {
         }
         for (process, expected) in &slot.expected {
             match expected {
-                Expected::Server { generation, socket, serving, since } => {
-                    record.holders.push(HolderRecord::new(*process, *generation, *socket, *serving, *since));
+                Expected::Server { generation, socket, serving, since, probation_until } => {
+                    let holder = HolderRecord::new(*process, *generation, *socket, *serving, *since);
+                    record.holders.push(holder.on_probation_until(*probation_until));
                 }
                 Expected::Supervisor { generation, owns, keeps } => {
                     record.supervisors.push(SupervisorRecord {

@@ -12,13 +12,14 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::decide::millis;
-use super::slot::{Keeper, Listener, Party, Slot, Stage, Taking, Told};
+use super::slot::{Keeper, Listener, Party, Slot, Stage, Told};
 use super::{Arbiter, Link, Supervision, Turn, Up};
 
 /// What an address is to a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
     Granted,
+    Probation,
     Serving,
     Busy,
     Vacant,
@@ -29,6 +30,7 @@ impl Status {
     pub(super) fn kind(self) -> EventKind {
         match self {
             Status::Granted => EventKind::Granted,
+            Status::Probation => EventKind::Probation,
             Status::Serving => EventKind::Serving,
             Status::Busy => EventKind::Busy,
             Status::Vacant => EventKind::Vacant,
@@ -38,7 +40,8 @@ impl Status {
 
     /// The status that an event says, if it says one.
     pub(super) fn of(kind: &EventKind) -> Option<Status> {
-        let all = [Status::Granted, Status::Serving, Status::Busy, Status::Vacant, Status::Replaced];
+        use Status::{Busy, Granted, Probation, Replaced, Serving, Vacant};
+        let all = [Granted, Probation, Serving, Busy, Vacant, Replaced];
         all.into_iter().find(|status| status.kind() == *kind)
     }
 }
@@ -49,9 +52,9 @@ impl Party {
         match &self.stage {
             Stage::Claim(_) => None,
             Stage::Granted { .. } => Some(Status::Granted),
-            Stage::Hold { .. } => Some(Status::Serving),
-            Stage::Taking(Taking { served, .. }) | Stage::Released { served, .. } => {
-                Some(if *served { Status::Serving } else { Status::Granted })
+            Stage::Trial { .. } => Some(Status::Probation),
+            Stage::Hold { .. } | Stage::Taking(_) | Stage::Released { .. } => {
+                Some(if self.has_served() { Status::Serving } else { Status::Granted })
             }
         }
     }
@@ -68,6 +71,8 @@ impl Slot {
             Some(Status::Replaced)
         } else if own(Party::serves) {
             Some(Status::Serving)
+        } else if own(Party::is_on_probation) {
+            Some(Status::Probation)
         } else if own(Party::is_granted) {
             Some(Status::Granted)
         } else if !self.expected.is_empty() {
@@ -138,7 +143,9 @@ impl Arbiter {
                 })
                 .max_by_key(|(_, party)| party.generation)
                 .map(|(process, _)| process.pid);
-            let told = Event { pid, ..Event::about(status.kind(), generation, address) };
+            let remaining_ms = slot.probation_of(generation).filter(|_| status == Status::Probation);
+            let remaining_ms = remaining_ms.map(|until| millis(until.saturating_sub(turn.now)));
+            let told = Event { pid, remaining_ms, ..Event::about(status.kind(), generation, address) };
             if keeps && !is_kept {
                 let keeper = Keeper { generation, told_to_close: Told::Not };
                 self.slot_mut(address).keepers.insert(supervisor, keeper);
@@ -260,7 +267,8 @@ impl Arbiter {
                 let older = slot.generations_of_servers().filter(|other| *other < party.generation).count();
                 let tally = tallies.entry(party.generation).or_default();
                 tally.serving += usize::from(party.serves());
-                tally.pending += usize::from(party.is_granted() || party.claim().is_some());
+                let is_pending = party.is_granted() || party.is_on_probation() || party.claim().is_some();
+                tally.pending += usize::from(is_pending);
                 tally.older += older;
             }
             let expected = slot.expected.values().map(super::slot::Expected::generation);
@@ -279,7 +287,7 @@ impl Arbiter {
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     serving: usize,
-    /// Granted and not serving, or claimed.
+    /// Claimed, granted and not serving, or on probation.
     pending: usize,
     /// Servers of older generations that have not exited.
     older: usize,

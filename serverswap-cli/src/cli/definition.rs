@@ -103,6 +103,14 @@ pub(super) struct RunArguments {
     #[arg(value_name = "CMD", trailing_var_arg = true, value_hint = ValueHint::CommandWithArguments, required = true)]
     pub(super) command: Vec<OsString>,
 
+    /// Let the new server serve beside the old one for so long before it takes over
+    ///
+    /// If it ends or says `fail` meanwhile, the old one, which was never touched, simply goes
+    /// on, and the deploy ends as rolled back. Inherited addresses only: an exclusive one has
+    /// one holder.
+    #[arg(long, value_name = "DURATION", default_value = "0s", hide_default_value = true, value_parser = duration)]
+    pub(super) probation: Duration,
+
     /// How long the server may take until it is up
     ///
     /// After that it is ended, unless it serves something already. Units: ms, s, m, h.
@@ -134,6 +142,13 @@ pub(super) struct RunArguments {
     /// $XDG_RUNTIME_DIR/serverswap, else /tmp/serverswap-UID.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
     pub(super) dir: Option<PathBuf>,
+
+    /// Append every line of the protocol to FILE, one JSON object a line
+    ///
+    /// What this command says and hears as the arbiter, and what it says to the arbiter. A file
+    /// that cannot be written is reported once and changes nothing else.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) trace: Option<PathBuf>,
 
     /// Print errors only
     #[arg(short, long, conflicts_with = "verbose", action = ArgAction::SetTrue)]

@@ -31,6 +31,8 @@ pub struct Run {
     pub command: CommandLine,
     /// Whether to stay.
     pub form: Form,
+    /// How long a new server serves beside the old one before it takes over.
+    pub probation: Duration,
     /// From the start until up.
     pub ready_timeout: Duration,
     /// From the takedown to TERM.
@@ -43,6 +45,8 @@ pub struct Run {
     pub cwd: Option<PathBuf>,
     /// `--dir`, as given: see [`environment::runtime_directory`](super::environment::runtime_directory).
     pub dir: Option<PathBuf>,
+    /// Where the conversations are recorded.
+    pub trace: Option<PathBuf>,
     /// How much is told.
     pub verbosity: Verbosity,
     /// The form of the lines on stderr.
@@ -69,6 +73,7 @@ impl Run {
             command: self.command.display(),
             form: self.form,
             restart: self.restart,
+            probation: self.probation,
             ready_timeout: self.ready_timeout,
             drain_timeout: self.drain_timeout,
             kill_timeout: self.kill_timeout,

@@ -106,6 +106,7 @@ fn run(arguments: RunArguments, form: Form) -> Run {
     Run {
         command: CommandLine::from_words(arguments.command, arguments.cwd.as_deref()),
         form,
+        probation: arguments.probation,
         ready_timeout: arguments.ready_timeout,
         drain_timeout: arguments.drain_timeout,
         kill_timeout: arguments.kill_timeout,
@@ -116,6 +117,7 @@ fn run(arguments: RunArguments, form: Form) -> Run {
         },
         cwd: arguments.cwd,
         dir: arguments.dir,
+        trace: arguments.trace,
         verbosity: match (arguments.quiet, arguments.verbose) {
             (true, _) => Verbosity::Quiet,
             (false, true) => Verbosity::Verbose,

@@ -19,9 +19,11 @@ use serverswap::sys::process::Process;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, sleep_until};
 
+use super::barriers;
 use super::clients::Clients;
 use super::door::Door;
 use super::poller::{Poller, Token};
+use super::recorder::Recorder;
 use super::watched::Watched;
 use crate::arbiter::{Action, Arbiter, Changed, Event, Fetched, Limits, Signal, Turn};
 use crate::operator::Report;
@@ -63,7 +65,12 @@ impl ArbiterDriver {
     ///
     /// # Errors
     /// The socket cannot be bound, or the kernel gives no epoll instance.
-    pub(super) fn start(directory: Directory, lock: Lock, report: Rc<dyn Fn(Report)>) -> io::Result<Self> {
+    pub(super) fn start(
+        directory: Directory,
+        lock: Lock,
+        report: Rc<dyn Fn(Report)>,
+        recorder: Recorder,
+    ) -> io::Result<Self> {
         let poller = Poller::new()?;
         let header = super::recovery::header()?;
         let snapshot = super::recovery::snapshot(&directory, &header, &*report);
@@ -77,7 +84,7 @@ impl ArbiterDriver {
             header,
             poller: async_fd(poller)?,
             door,
-            clients: Clients::default(),
+            clients: Clients::new(recorder),
             watched,
             listeners: BTreeMap::new(),
             unwritten: Vec::new(),
@@ -149,7 +156,7 @@ impl ArbiterDriver {
         }
         self.core = next;
         self.keep_listeners(found);
-        self.perform(turn.actions);
+        self.perform(barriers::last(turn.actions));
         self.settle();
     }
 

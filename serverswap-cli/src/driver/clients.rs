@@ -20,6 +20,7 @@ use serverswap::sys::process::{Process, pidfd_open};
 
 use super::negotiation::{Negotiation, Step};
 use super::poller::{Interest, Poller, Token};
+use super::recorder::{Recorder, Side};
 use super::watched::Watched;
 use crate::arbiter::{Event, Link};
 use crate::sys::descriptors;
@@ -31,8 +32,8 @@ const QUEUED_BYTES_MAX: usize = 4 << 20;
 const FILLS_PER_TURN: usize = 16;
 
 /// Every open connection.
-#[derive(Default)]
 pub(super) struct Clients {
+    recorder: Recorder,
     next: u64,
     open: BTreeMap<Link, Client>,
     /// Those that have something to send, or are to be closed.
@@ -61,10 +62,15 @@ enum Ending {
 }
 
 impl Clients {
+    /// Nobody yet.
+    pub(super) fn new(recorder: Recorder) -> Self {
+        Clients { recorder, next: 0, open: BTreeMap::new(), unsettled: BTreeSet::new(), offered: Vec::new() }
+    }
+
     /// Lets a new client in, or tells it why not.
     pub(super) fn greet(&mut self, socket: OwnedFd, watched: &mut Watched, poller: &Poller) {
         let admitted = self.admit(&socket, watched, poller);
-        let mut channel = Channel::new(socket);
+        let mut channel = Channel::new(socket).tapped(self.recorder.tap(Side::Arbiter));
         let process = match admitted {
             Ok(process) => process,
             Err(Refusal { code, message }) => {

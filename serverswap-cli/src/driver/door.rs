@@ -6,6 +6,8 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::{fs, io, mem};
 
+use serverswap::sys::points;
+
 use super::poller::{Poller, Token};
 use crate::state::Directory;
 
@@ -34,7 +36,9 @@ impl Door {
         socket.set_nonblocking(true)?;
         fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
         poller.add(&socket, Token::Door)?;
+        points::at("before the socket is renamed");
         fs::rename(&unfinished, directory.socket())?;
+        points::at("after the socket is renamed");
         Ok(Door { socket, path: directory.socket(), accepting: Accepting::Yes })
     }
 

@@ -27,6 +27,7 @@ use super::faults;
 use super::lookout::Lookout;
 use super::office::Office;
 use super::owned::Owned;
+use super::recorder::{Recorder, Side};
 use crate::operator::Fault;
 use crate::state::Directory;
 use crate::supervisor::{Plan, Said};
@@ -63,6 +64,7 @@ pub(super) struct Link {
     directory: Directory,
     plan: Plan,
     office: Office,
+    recorder: Recorder,
     lookout: Lookout,
     state: State,
     /// Why the arbiter would not have us, the last time; cleared by its `welcome`.
@@ -76,7 +78,7 @@ enum State {
     /// Connected, not greeted.
     Connected { wire: Wire, greeting_by: Instant, pid: u32, told: NotResponding },
     /// Greeted, `hello` said.
-    Greeted { wire: Wire },
+    Greeted { wire: Wire, pid: u32 },
     /// Negotiated.
     Up { wire: Wire },
 }
@@ -91,11 +93,12 @@ enum NotResponding {
 }
 
 impl Link {
-    pub(super) fn new(directory: Directory, plan: Plan, office: Office) -> Self {
+    pub(super) fn new(directory: Directory, plan: Plan, office: Office, recorder: Recorder) -> Self {
         Link {
             directory,
             plan,
             office,
+            recorder,
             lookout: Lookout::default(),
             state: State::down(Instant::now()),
             refusal: None,
@@ -119,7 +122,7 @@ impl Link {
                     () = until(Some(*greeting_by)) => {}
                 }
             }
-            State::Greeted { wire } | State::Up { wire } => wire_ready(wire).await,
+            State::Greeted { wire, .. } | State::Up { wire } => wire_ready(wire).await,
         }
     }
 
@@ -149,10 +152,10 @@ impl Link {
     /// What it means that there was no `welcome` for too long.
     pub(super) fn silent_fault(&self, directory: &Directory) -> Fault {
         match &self.state {
-            State::Connected { pid, .. } => {
+            State::Connected { pid, .. } | State::Greeted { pid, .. } => {
                 Fault::ArbiterNotResponding { directory: directory.path().to_owned(), pid: *pid }
             }
-            State::Down { .. } | State::Greeted { .. } | State::Up { .. } => {
+            State::Down { .. } | State::Up { .. } => {
                 faults::unreachable(directory, &io::Error::from_raw_os_error(libc::ETIMEDOUT))
             }
         }
@@ -193,7 +196,7 @@ impl Link {
     fn connect(&self) -> io::Result<State> {
         let socket = connect(&self.directory.socket())?;
         let pid = credentials(&socket)?.pid;
-        let wire = async_fd(Channel::new(socket))?;
+        let wire = async_fd(Channel::new(socket).tapped(self.recorder.tap(Side::Client)))?;
         let greeting_by = Instant::now() + GREETING_WAIT;
         Ok(State::Connected { wire, greeting_by, pid, told: NotResponding::Untold })
     }
@@ -237,7 +240,7 @@ impl Link {
             FromArbiter::Welcome(_) => {
                 self.refusal = None;
                 self.state = match std::mem::replace(&mut self.state, State::down(Instant::now())) {
-                    State::Greeted { wire } => State::Up { wire },
+                    State::Greeted { wire, .. } => State::Up { wire },
                     other @ (State::Down { .. } | State::Connected { .. } | State::Up { .. }) => other,
                 };
                 events.push(LinkEvent::Linked);
@@ -268,7 +271,7 @@ impl Link {
 
     fn say_hello(&mut self, owned: &Owned<'_>) {
         self.state = match std::mem::replace(&mut self.state, State::down(Instant::now())) {
-            State::Connected { wire, .. } => State::Greeted { wire },
+            State::Connected { wire, pid, .. } => State::Greeted { wire, pid },
             other @ (State::Down { .. } | State::Greeted { .. } | State::Up { .. }) => {
                 return self.state = other;
             }
@@ -354,7 +357,7 @@ impl State {
     fn wire(&mut self) -> Option<&mut Wire> {
         match self {
             State::Down { .. } => None,
-            State::Connected { wire, .. } | State::Greeted { wire } | State::Up { wire } => Some(wire),
+            State::Connected { wire, .. } | State::Greeted { wire, .. } | State::Up { wire } => Some(wire),
         }
     }
 }

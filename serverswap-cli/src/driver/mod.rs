@@ -9,6 +9,7 @@
 //! [`arbiter`]: crate::arbiter
 
 mod arbiter;
+mod barriers;
 mod clients;
 mod door;
 mod faults;
@@ -19,11 +20,13 @@ mod office;
 mod overview;
 mod owned;
 mod poller;
+mod recorder;
 mod recovery;
 mod server;
 mod signals;
 mod supervise;
 mod survivors;
+mod unattended;
 mod watched;
 
 pub(crate) use poller::Poller;
@@ -33,13 +36,14 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 use serverswap::protocol::Generation;
-use serverswap::sys::clock::boottime_micros;
+use serverswap::sys::clock::{boottime_micros, monotonic};
 use tokio::task::LocalSet;
 
 use crate::cli::{Run, Status, environment};
 use crate::operator::{Colour, Console, Fault, LogFormat, ResultFormat, StillTrue, Verbosity};
 use crate::spawn::ServerCommand;
 use crate::state::Directory;
+use recorder::Recorder;
 use supervise::Supervision;
 
 /// Runs a command to its end and returns the exit status.
@@ -98,7 +102,9 @@ fn try_run(run: &Run, console: Console) -> Result<u8, Fault> {
         .build()
         .map_err(|error| faults::system("epoll_create1", &error))?;
     LocalSet::new().block_on(&runtime, async {
-        let supervision = Supervision::begin(run.plan(generation), command, directory, console).await?;
+        let recorder = Recorder::open(run.trace.as_deref(), console, monotonic());
+        let supervision =
+            Supervision::begin(run.plan(generation), command, directory, console, recorder).await?;
         Ok(supervision.until_the_end().await)
     })
 }

@@ -3,9 +3,11 @@
 use std::io;
 use std::rc::Rc;
 
+use serverswap::sys::points;
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::arbiter::ArbiterDriver;
+use super::recorder::Recorder;
 use crate::operator::Report;
 use crate::state::{Directory, Lock, LockError};
 
@@ -13,11 +15,12 @@ use crate::state::{Directory, Lock, LockError};
 pub(super) struct Office {
     held: Option<JoinHandle<()>>,
     report: Rc<dyn Fn(Report)>,
+    recorder: Recorder,
 }
 
 impl Office {
-    pub(super) fn new(report: Rc<dyn Fn(Report)>) -> Self {
-        Office { held: None, report }
+    pub(super) fn new(report: Rc<dyn Fn(Report)>, recorder: Recorder) -> Self {
+        Office { held: None, report, recorder }
     }
 
     /// Becomes the arbiter if nobody is; does nothing if this process is it already.
@@ -30,8 +33,9 @@ impl Office {
         }
         match Lock::try_take(&directory.lock()) {
             Ok(lock) => {
+                points::at("after the lock is taken");
                 let report = Rc::clone(&self.report);
-                let arbiter = ArbiterDriver::start(directory.clone(), lock, report)?;
+                let arbiter = ArbiterDriver::start(directory.clone(), lock, report, self.recorder.clone())?;
                 self.held = Some(spawn_local(arbiter.run()));
                 Ok(())
             }

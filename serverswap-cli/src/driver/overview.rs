@@ -1,6 +1,8 @@
 //! `serverswap status`: the state file, compared with the processes that live.
 //!
-//! It needs no arbiter: what the last one wrote is still true of everybody who lives.
+//! It needs no arbiter: what the last one wrote is still true of everybody who lives, except
+//! that nobody has written down who began to serve or let go since. That is seen by who has the
+//! listener.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -11,8 +13,9 @@ use serverswap::sys::process::{self, Process};
 
 use super::faults;
 use super::survivors::is_alive;
+use super::unattended;
 use crate::operator::Fault;
-use crate::state::{self, AddressRecord, Directory, DirectoryError, Snapshot, StateFile};
+use crate::state::{self, AddressRecord, Directory, DirectoryError, HolderRecord, Snapshot, StateFile};
 use crate::status::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision};
 
 /// Looks now.
@@ -42,11 +45,13 @@ fn is_of_this_boot(file: &StateFile) -> bool {
 }
 
 fn filled(empty: Overview, file: &StateFile) -> Overview {
-    let arbiter = file.header.arbiter;
+    let arbiter = is_alive(file.header.arbiter).then_some(file.header.arbiter.pid);
     let addresses = file.snapshot.addresses.iter();
-    let addresses =
-        addresses.map(|(address, record)| one(address, record, &file.snapshot)).filter(has_anything);
-    Overview { arbiter: is_alive(arbiter).then_some(arbiter.pid), addresses: addresses.collect(), ..empty }
+    let addresses = addresses.map(|(address, record)| match arbiter {
+        Some(_) => one(address, record, &file.snapshot),
+        None => one(address, &unattended::as_it_is(address, record), &file.snapshot),
+    });
+    Overview { arbiter, addresses: addresses.filter(has_anything).collect(), ..empty }
 }
 
 fn has_anything(overview: &AddressOverview) -> bool {
@@ -65,7 +70,7 @@ fn one(address: &Address, record: &AddressRecord, snapshot: &Snapshot) -> Addres
             .map(|holder| Holder {
                 pid: holder.process.pid,
                 generation: holder.generation,
-                stage: if holder.serving { Stage::Serving } else { Stage::Granted },
+                stage: stage(holder),
                 age: now.saturating_sub(holder.since()),
                 supervision: supervision(snapshot, holder.generation),
             })
@@ -81,6 +86,14 @@ fn one(address: &Address, record: &AddressRecord, snapshot: &Snapshot) -> Addres
             })
             .collect(),
         owners: owners.map(|one| Owner { pid: one.process.pid, generation: one.generation }).collect(),
+    }
+}
+
+fn stage(holder: &HolderRecord) -> Stage {
+    match (holder.serving, holder.probation_until()) {
+        (true, Some(_)) => Stage::Probation,
+        (true, None) => Stage::Serving,
+        (false, _) => Stage::Granted,
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serverswap::protocol::Address;
 use serverswap::sys::clock::monotonic;
+use serverswap::sys::points;
 use tokio::time::Instant;
 
 use super::arbiter::until;
@@ -18,6 +19,7 @@ use super::faults;
 use super::link::{Link, LinkEvent};
 use super::office::Office;
 use super::owned::Owned;
+use super::recorder::Recorder;
 use super::server::{Server, ServerEvent, reap_strangers};
 use super::signals::{Arrived, Signals};
 use super::survivors::survivors;
@@ -58,12 +60,14 @@ impl Supervision {
         command: ServerCommand,
         directory: Directory,
         console: Console,
+        recorder: Recorder,
     ) -> Result<Self, Fault> {
         let began = monotonic();
         let signals = Signals::new().map_err(|error| faults::system("sigaction", &error))?;
         let report =
             Rc::new(move |report: Report| console.report(&report, monotonic().saturating_sub(began)));
-        let mut link = Link::new(directory.clone(), plan.clone(), Office::new(report));
+        let office = Office::new(report, recorder.clone());
+        let mut link = Link::new(directory.clone(), plan.clone(), office, recorder);
         let heard = first_link(&mut link, &directory).await?;
         let mut actions = Vec::new();
         let mut core = Supervisor::new(plan.clone(), monotonic(), &mut actions);
@@ -119,6 +123,7 @@ impl Supervision {
             ServerEvent::LeftoversGone => Event::LeftoversGone,
         };
         self.signals.after_reaping(&self.server);
+        points::at("after the server is reaped");
         self.handle(event, None)
     }
 
@@ -183,11 +188,13 @@ impl Supervision {
     }
 
     fn spawn(&mut self) {
+        points::at("before the server is started");
         let started = spawn::start(&self.command).and_then(|pid| {
             let server = Server::started(pid).map_err(|error| self.not_watched(&error))?;
             self.server = server;
             Ok(pid)
         });
+        points::at("after the server is started");
         let event = match started {
             Ok(pid) => Event::Spawned { pid },
             Err(failure) => Event::SpawnFailed(failure),
@@ -213,7 +220,9 @@ impl Supervision {
 
     async fn conclude(mut self, outcome: &Outcome) -> u8 {
         let status = self.console.conclude(outcome, &survivors(&self.directory));
+        points::at("before the exit");
         self.link.leave_office().await;
+        points::at("after the office is left");
         status
     }
 }

@@ -34,6 +34,9 @@ pub(super) fn next(ending: &Ending, facts: &Facts) -> String {
 fn exited(exit: ServerExit, facts: &Facts) -> String {
     let by_itself = format!("the server's own messages are above; try it by itself: `{}`", facts.command);
     match (facts.reached, exit.is_success()) {
+        (Reached::Nothing, _) if facts.is_rolled_back() => {
+            "the server's own messages are above; mend it and run the command again".to_owned()
+        }
         (Reached::Nothing, true) => {
             "a server says `readyFor(address)` and stays in the foreground: start it without `&` or a daemon option"
                 .to_owned()

@@ -122,6 +122,8 @@ pub enum Standing {
     Waiting,
     /// It was granted, and the server does not serve it yet.
     Granted,
+    /// The server serves it beside an older one, or did when it ended: then the older one goes on.
+    Probation,
     /// The server serves it, or served it last.
     Serving,
     /// A newer generation was given it.
@@ -174,6 +176,13 @@ pub const EXIT_STATUSES: [(&str, &str); 13] = [
     ("128+N", "signal N killed the server, or asked us to stop before it was up"),
 ];
 
+impl Facts {
+    /// Whether the server ended on probation: the older one goes on as if nothing had been.
+    pub fn is_rolled_back(&self) -> bool {
+        self.addresses.iter().any(|swap| swap.standing == Standing::Probation)
+    }
+}
+
 impl Outcome {
     /// The exit status, as in [`EXIT_STATUSES`].
     pub fn status(&self) -> u8 {
@@ -204,6 +213,7 @@ impl Outcome {
             Ending::Ended => "ended",
             Ending::Interrupted(_) | Ending::LeftServing(_) => "interrupted",
             Ending::Superseded => "superseded",
+            Ending::SaidFail(_) | Ending::Exited(_) if self.facts.is_rolled_back() => "rolled_back",
             Ending::SaidFail(_)
             | Ending::Exited(_)
             | Ending::NotUp
@@ -223,6 +233,7 @@ impl Outcome {
             Ending::Ended => "server_ended",
             Ending::Superseded => "newer_generation_claims",
             Ending::SaidFail(_) => "server_said_fail",
+            Ending::Exited(_) if self.facts.is_rolled_back() => "exited_on_probation",
             Ending::Exited(_) => match self.facts.reached {
                 Reached::Nothing => "exited_before_up",
                 Reached::Serving | Reached::Up => "exited",

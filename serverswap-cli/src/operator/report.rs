@@ -40,6 +40,16 @@ pub enum Report {
         #[serde(rename = "afterMs", serialize_with = "serialize_millis")]
         after: Duration,
     },
+    /// The server serves an address beside an older one, on probation.
+    Probation {
+        /// The address.
+        address: Address,
+        /// The server.
+        pid: u32,
+        /// Until it is over.
+        #[serde(rename = "remainingMs", serialize_with = "serialize_millis")]
+        remaining: Duration,
+    },
     /// The server serves an address.
     Serving {
         /// The address.
@@ -160,6 +170,15 @@ pub enum Report {
         #[serde(rename = "drainMs", serialize_with = "serialize_millis")]
         drain: Duration,
     },
+    /// The server failed on probation: it is told to let go and to drain, and the older one
+    /// goes on.
+    RollingBack {
+        /// The server.
+        pid: u32,
+        /// Until TERM.
+        #[serde(rename = "drainMs", serialize_with = "serialize_millis")]
+        drain: Duration,
+    },
     /// The server's group got TERM.
     Terminated {
         /// The server.
@@ -196,6 +215,13 @@ pub enum Report {
     },
     /// The state file says nothing that can be used; who lives comes back by itself.
     StateIgnored {
+        /// The file.
+        path: PathBuf,
+        /// Why, for people.
+        problem: String,
+    },
+    /// The file of `--trace` cannot be written: nothing more is recorded.
+    NotRecorded {
         /// The file.
         path: PathBuf,
         /// Why, for people.
@@ -253,15 +279,18 @@ impl Report {
             | Report::Gap { .. }
             | Report::NotUp { .. }
             | Report::Kept { .. }
+            | Report::RollingBack { .. }
             | Report::NotStarted { .. }
             | Report::Killed { .. }
             | Report::LeftoversTerminated { .. }
             | Report::ArbiterSilent { .. }
             | Report::ArbiterUnreachable { .. }
             | Report::StateIgnored { .. }
+            | Report::NotRecorded { .. }
             | Report::StateNotWritten { .. } => Level::Warning,
             Report::Started { .. }
             | Report::Granted { .. }
+            | Report::Probation { .. }
             | Report::Serving { .. }
             | Report::Up { .. }
             | Report::Busy { .. }

@@ -83,6 +83,7 @@ fn is_foreign(swap: &Swap) -> bool {
         Standing::Failed { code, .. } => *code == Code::AddressInUse,
         Standing::Waiting
         | Standing::Granted
+        | Standing::Probation
         | Standing::Serving
         | Standing::Replaced
         | Standing::Superseded => false,

@@ -78,6 +78,9 @@ fn badly(ending: &Ending, facts: &Facts) -> String {
             let lost = named(facts, |standing| *standing == Standing::Superseded);
             format!("{server} was superseded: a newer generation claims or holds {lost}")
         }
+        Ending::SaidFail(reason) if facts.is_rolled_back() => {
+            format!("rolled back: {server} gave up on probation: {reason}")
+        }
         Ending::SaidFail(reason) => format!("{server} gave up: {reason}"),
         Ending::Exited(exit) => exited(&words::ended(*exit), facts),
         Ending::NotUp | Ending::NotUpKept => not_up(facts),
@@ -100,6 +103,9 @@ fn exited(how: &str, facts: &Facts) -> String {
     let server = server(facts);
     let after = text(facts.duration);
     match (facts.reached, failed(facts)) {
+        (Reached::Nothing, _) if facts.is_rolled_back() => {
+            format!("rolled back: {server} {how} after {after}, on probation")
+        }
         (Reached::Nothing, Some(failed)) => format!("{server} {how} after {after}; {failed}"),
         (Reached::Nothing, None) if facts.addresses.is_empty() => {
             format!("{server} {how} after {after}, before it claimed an address")
@@ -144,6 +150,7 @@ fn failed(facts: &Facts) -> Option<String> {
         Standing::Failed { message, .. } => Some(words::not_granted(&swap.address, message)),
         Standing::Waiting
         | Standing::Granted
+        | Standing::Probation
         | Standing::Serving
         | Standing::Replaced
         | Standing::Superseded => None,
@@ -157,6 +164,7 @@ pub(super) fn failed_code(facts: &Facts) -> Option<&Code> {
         Standing::Failed { code, .. } => Some(code),
         Standing::Waiting
         | Standing::Granted
+        | Standing::Probation
         | Standing::Serving
         | Standing::Replaced
         | Standing::Superseded => None,

@@ -14,6 +14,9 @@ impl Report {
             }
             Report::Claimed { address } => format!("{address} claimed"),
             Report::Granted { address, after } => format!("{address} ready after {}; granted", text(*after)),
+            Report::Probation { address, pid, remaining } => {
+                format!("{address} is served by pid {pid} beside the old server, for {}", text(*remaining))
+            }
             Report::Serving { address, pid, .. } => format!("{address} now served by pid {pid}"),
             Report::Up { after } => format!("up after {}", text(*after)),
             Report::ClaimFailed { address, message, .. } => words::not_granted(address, message),
@@ -48,6 +51,9 @@ impl Report {
             Report::Stopping { pid, signal, drain } => {
                 format!("{}: stopping pid {pid}; it may drain for {}", signal.name(), text(*drain))
             }
+            Report::RollingBack { pid, drain } => {
+                format!("rolling back: the old server goes on; pid {pid} may drain for {}", text(*drain))
+            }
             Report::Terminated { pid, kill_after } => {
                 format!("sent TERM to pid {pid} and its group; KILL in {}", text(*kill_after))
             }
@@ -71,6 +77,9 @@ impl Report {
                     "the state file `{}` is not used: {problem}; living servers come back by themselves",
                     path.display()
                 )
+            }
+            Report::NotRecorded { path, problem } => {
+                format!("`{}` cannot be written: {problem}; nothing more is recorded", path.display())
             }
             Report::StateNotWritten { path, problem } => format!(
                 "the state file `{}` cannot be written: {problem}; nothing is granted until it can, every server goes on",

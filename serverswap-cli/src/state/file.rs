@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serverswap::sys::points;
 use serverswap::sys::process::Process;
 
 use super::snapshot::Snapshot;
@@ -81,11 +82,19 @@ pub fn read(path: &Path) -> Result<Option<StateFile>, ReadError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let FormatOnly { format } = serde_json::from_slice(&text)?;
+    parse(&text).map(Some)
+}
+
+/// Reads the text of the file.
+///
+/// # Errors
+/// [`ReadError::Garbled`] or [`ReadError::Newer`].
+pub fn parse(text: &[u8]) -> Result<StateFile, ReadError> {
+    let FormatOnly { format } = serde_json::from_slice(text)?;
     if format > FORMAT {
         return Err(ReadError::Newer(format));
     }
-    Ok(Some(serde_json::from_slice(&text)?))
+    Ok(serde_json::from_slice(text)?)
 }
 
 /// Writes the file whole.
@@ -93,12 +102,16 @@ pub fn read(path: &Path) -> Result<Option<StateFile>, ReadError> {
 /// # Errors
 /// Any failure leaves the old file as it was.
 pub fn write(path: &Path, state: &StateFile) -> io::Result<()> {
+    points::at("before the state is written");
     let unfinished = path.with_extension("json.new");
     let text = serde_json::to_vec(state)?;
     let mut file =
         fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
     file.write_all(&text)?;
-    fs::rename(&unfinished, path)
+    points::at("before the state is renamed");
+    fs::rename(&unfinished, path)?;
+    points::at("after the state is renamed");
+    Ok(())
 }
 
 #[cfg(test)]

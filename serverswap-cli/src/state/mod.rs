@@ -6,6 +6,6 @@ mod lock;
 mod snapshot;
 
 pub use directory::{Directory, DirectoryError};
-pub use file::{Header, ReadError, StateFile, read, write};
+pub use file::{Header, ReadError, StateFile, parse, read, write};
 pub use lock::{Lock, LockError};
 pub use snapshot::{AddressRecord, DrainRecord, GenerationRecord, HolderRecord, Snapshot, SupervisorRecord};

@@ -63,6 +63,9 @@ pub struct HolderRecord {
     pub serving: bool,
     /// Since when, in microseconds since boot.
     pub since_micros: u64,
+    /// Until when it serves beside an older server, in microseconds since boot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probation_until_micros: Option<u64>,
 }
 
 /// A supervisor that has a right to an address.
@@ -127,7 +130,18 @@ impl HolderRecord {
         serving: bool,
         since: Duration,
     ) -> Self {
-        HolderRecord { process, generation, socket, serving, since_micros: micros(since) }
+        let since_micros = micros(since);
+        HolderRecord { process, generation, socket, serving, since_micros, probation_until_micros: None }
+    }
+
+    /// The same, on probation until then, as time since boot.
+    pub fn on_probation_until(self, until: Option<Duration>) -> Self {
+        HolderRecord { probation_until_micros: until.map(micros), ..self }
+    }
+
+    /// Until when it is on probation, as time since boot.
+    pub fn probation_until(&self) -> Option<Duration> {
+        self.probation_until_micros.map(Duration::from_micros)
     }
 
     /// Since when, as time since boot.

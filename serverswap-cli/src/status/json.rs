@@ -88,6 +88,7 @@ fn holder_json(holder: &Holder, now: SystemTime) -> HolderJson {
         generation: holder.generation,
         state: match holder.stage {
             Stage::Granted => "granted",
+            Stage::Probation => "probation",
             Stage::Serving => "serving",
         },
         since: since(now, holder.age),

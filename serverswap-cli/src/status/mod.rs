@@ -65,6 +65,8 @@ pub struct Holder {
 pub enum Stage {
     /// Granted, and not serving yet.
     Granted,
+    /// It serves beside an older server.
+    Probation,
     /// Its accept loop runs.
     Serving,
 }
@@ -137,6 +139,6 @@ impl AddressOverview {
 
     /// Whether some living server serves it.
     pub fn is_served(&self) -> bool {
-        self.holders.iter().any(|holder| holder.stage == Stage::Serving)
+        self.holders.iter().any(|holder| holder.stage != Stage::Granted)
     }
 }

@@ -38,6 +38,7 @@ fn is_represented(address: &AddressOverview, owner: &Owner) -> bool {
 fn holder_row(holder: &Holder) -> Row {
     let state = match holder.stage {
         Stage::Granted => "granted",
+        Stage::Probation => "on probation",
         Stage::Serving => "serving",
     };
     [

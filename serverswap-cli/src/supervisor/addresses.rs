@@ -47,6 +47,8 @@ pub(super) enum Claim {
     Open,
     /// Granted, not serving yet.
     Granted,
+    /// Served beside an older server.
+    Probation,
     /// Served.
     Serving,
     /// It was granted or served, and was let go of.
@@ -63,6 +65,7 @@ pub(super) enum Word {
     /// None about who has it.
     Unsaid,
     Granted,
+    Probation,
     Serving,
     Busy,
     Vacant,
@@ -112,7 +115,7 @@ impl Known {
 
     /// Whether the arbiter's last word is older than the server's exit.
     fn is_unsettled(&self) -> bool {
-        matches!(self.word, Word::Granted | Word::Serving)
+        matches!(self.word, Word::Granted | Word::Probation | Word::Serving)
     }
 
     fn standing(&self) -> Standing {
@@ -122,6 +125,7 @@ impl Known {
                 Standing::Failed { code: code.clone(), message: message.clone() }
             }
             (Word::Replaced | Word::Busy, _) | (_, Claim::LetGo) => Standing::Replaced,
+            (_, Claim::Probation) => Standing::Probation,
             (_, Claim::Serving) => Standing::Serving,
             (_, Claim::Granted) => Standing::Granted,
             (_, Claim::Open | Claim::None) => Standing::Waiting,
@@ -178,20 +182,32 @@ impl Addresses {
 
     /// Whether the present server has, or still finishes, anything that a takedown is for.
     pub(super) fn is_anything_to_drain(&self) -> bool {
-        let drains = |known: &Known| matches!(known.claim, Claim::Granted | Claim::Serving | Claim::LetGo);
+        let drains = |known: &Known| match known.claim {
+            Claim::Granted | Claim::Probation | Claim::Serving | Claim::LetGo => true,
+            Claim::None | Claim::Open | Claim::Superseded | Claim::Failed { .. } => false,
+        };
         self.known.values().any(drains)
     }
 
     /// Whether the present server finishes what it had, and neither has nor waits for more.
     pub(super) fn is_only_draining(&self) -> bool {
-        let active = |known: &Known| matches!(known.claim, Claim::Open | Claim::Granted | Claim::Serving);
+        let active = |known: &Known| match known.claim {
+            Claim::Open | Claim::Granted | Claim::Probation | Claim::Serving => true,
+            Claim::None | Claim::LetGo | Claim::Superseded | Claim::Failed { .. } => false,
+        };
         let drains = |known: &Known| known.claim == Claim::LetGo;
         self.known.values().any(drains) && !self.known.values().any(active)
     }
 
-    /// Whether some claim of the present server lost.
-    pub(super) fn is_any_superseded(&self) -> bool {
+    /// Whether the present server serves something beside an older one.
+    pub(super) fn is_on_probation(&self) -> bool {
+        self.known.values().any(|known| known.claim == Claim::Probation)
+    }
+
+    /// Whether some claim of the present server lost, and nothing ever was the generation's.
+    pub(super) fn is_all_lost(&self) -> bool {
         self.known.values().any(|known| known.claim == Claim::Superseded)
+            && self.known.values().all(|known| known.owned == Owned::Never)
     }
 
     /// Whether some claim lost, and the server neither has nor waits for nor still

@@ -102,14 +102,22 @@ impl Asking {
         }
     }
 
+    /// On probation it has accepted connections, and gets to answer them.
     fn end(self, world: &mut World) -> State {
-        Stopping::terminate(self.server, Cause::Refused(self.why), world)
+        let cause = Cause::Refused(self.why);
+        if world.addresses.is_on_probation() {
+            Stopping::roll_back(self.server, cause, world)
+        } else {
+            Stopping::terminate(self.server, cause, world)
+        }
     }
 
-    /// It serves something, so it goes on.
+    /// It serves something, or finishes what it served; so it goes on.
     fn keep(self, world: &mut World) -> State {
         let addresses = world.addresses.serving();
-        world.reach(Reached::Serving);
+        if !addresses.is_empty() {
+            world.reach(Reached::Serving);
+        }
         let flaw = match self.why {
             Why::NotUp => Flaw::Late,
             Why::SaidFail(reason) => Flaw::SaidFail(reason),

@@ -56,6 +56,7 @@ impl World {
             EventKind::Failed
             | EventKind::Claimed
             | EventKind::Granted
+            | EventKind::Probation
             | EventKind::Serving
             | EventKind::Busy
             | EventKind::Vacant
@@ -96,6 +97,7 @@ impl World {
             }
             EventKind::Claimed
             | EventKind::Granted
+            | EventKind::Probation
             | EventKind::Serving
             | EventKind::Up
             | EventKind::Busy
@@ -121,6 +123,7 @@ impl World {
         match event.what {
             EventKind::Claimed => self.claimed(address),
             EventKind::Granted => self.granted(address),
+            EventKind::Probation => self.on_probation(address, event.pid, event.remaining_ms),
             EventKind::Serving => self.serving(address, event.pid, attached),
             EventKind::Busy => self.busy(address),
             EventKind::Vacant => self.vacant(address),
@@ -159,6 +162,23 @@ impl World {
         }
     }
 
+    fn on_probation(&mut self, address: &Address, pid: Option<u32>, remaining_ms: Option<u64>) {
+        let after = self.since_spawn();
+        let pid = pid.or(self.pid).unwrap_or_default();
+        let known = self.addresses.at(address);
+        if known.word == Word::Replaced {
+            return;
+        }
+        known.word = Word::Probation;
+        if known.claim != Claim::Probation {
+            known.claim = Claim::Probation;
+            known.ready_after.get_or_insert(after);
+            known.serving_after = Some(after);
+            let remaining = Duration::from_millis(remaining_ms.unwrap_or_default());
+            self.report(Report::Probation { address: address.clone(), pid, remaining });
+        }
+    }
+
     fn serving(&mut self, address: &Address, pid: Option<u32>, attached: Attached) {
         let after = self.since_spawn();
         let known = self.addresses.at(address);
@@ -170,7 +190,7 @@ impl World {
         if news {
             known.claim = Claim::Serving;
             known.ready_after.get_or_insert(after);
-            known.serving_after = Some(after);
+            known.serving_after.get_or_insert(after);
             self.reach(Reached::Serving);
             let pid = pid.or(self.pid).unwrap_or_default();
             self.report(Report::Serving { address: address.clone(), pid, after });
@@ -228,8 +248,10 @@ impl World {
         let news = known.word != Word::Replaced;
         known.word = Word::Replaced;
         match known.claim {
-            Claim::Open | Claim::Granted if known.owned == Owned::Never => known.claim = Claim::Superseded,
-            Claim::Open | Claim::Granted | Claim::Serving => known.claim = Claim::LetGo,
+            Claim::Open | Claim::Granted | Claim::Probation if known.owned == Owned::Never => {
+                known.claim = Claim::Superseded;
+            }
+            Claim::Open | Claim::Granted | Claim::Probation | Claim::Serving => known.claim = Claim::LetGo,
             Claim::None | Claim::LetGo | Claim::Superseded | Claim::Failed { .. } => {}
         }
         if news {

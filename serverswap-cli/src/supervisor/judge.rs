@@ -83,7 +83,7 @@ fn by_itself(ended: Ended, world: &World) -> Ending {
 
 fn exited(ended: &Ended, world: &World) -> Ending {
     let may_end = world.plan.form == Form::Stay && world.reached == Reached::Up;
-    if world.reached == Reached::Nothing && world.addresses.is_any_superseded() {
+    if world.addresses.is_all_lost() {
         Ending::Superseded
     } else if ended.exit.is_success() && may_end {
         Ending::Ended

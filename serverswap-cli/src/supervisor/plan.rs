@@ -29,6 +29,9 @@ pub struct Plan {
     pub drain_timeout: Duration,
     /// From TERM to KILL.
     pub kill_timeout: Duration,
+    /// How long a new server serves an inherited address beside the old one, which is only
+    /// then taken down; zero: not at all.
+    pub probation: Duration,
     /// The identity of this generation.
     pub generation: Generation,
 }
@@ -37,7 +40,11 @@ impl Plan {
     /// The deadlines as the supervisor's `hello` says them.
     pub fn timeouts(&self) -> Timeouts {
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Timeouts { drain_ms: millis(self.drain_timeout), kill_ms: millis(self.kill_timeout) }
+        Timeouts {
+            drain_ms: millis(self.drain_timeout),
+            kill_ms: millis(self.kill_timeout),
+            probation_ms: millis(self.probation),
+        }
     }
 }
 

@@ -14,6 +14,10 @@ use super::up::Up;
 use super::world::World;
 use crate::operator::Report;
 
+/// How long a probation is waited for at least, before it is looked at again: the arbiter may
+/// speak of one that this generation has not asked for.
+const PROBATION_STEP_MIN: Duration = Duration::from_secs(1);
+
 /// Not up yet.
 #[derive(Debug, Clone)]
 pub(super) struct Running {
@@ -47,7 +51,12 @@ impl Running {
 
     /// A server that has let go of all that it had is not late: it drains, and the arbiter
     /// has its deadline.
+    /// Nor is one on probation: whether it is up is known when that is over.
     pub(super) fn due(self, world: &mut World) -> State {
+        if world.addresses.is_on_probation() {
+            let wait = world.plan.probation.max(PROBATION_STEP_MIN);
+            return State::Running(Running { ready_by: world.now + wait, ..self });
+        }
         if world.addresses.is_only_draining() {
             return Up::draining(self.server, world);
         }

@@ -45,6 +45,14 @@ impl Stopping {
         State::Stopping(Stopping { server, cause, stage: Stage::Draining { term_at: world.now + drain } })
     }
 
+    /// The server goes, and the older one that still serves goes on alone.
+    pub(super) fn roll_back(server: Server, cause: Cause, world: &mut World) -> State {
+        world.say(Said::Stop);
+        let drain = world.plan.drain_timeout;
+        world.report(Report::RollingBack { pid: server.pid, drain });
+        State::Stopping(Stopping { server, cause, stage: Stage::Draining { term_at: world.now + drain } })
+    }
+
     /// TERM now.
     pub(super) fn terminate(server: Server, cause: Cause, world: &mut World) -> State {
         let kill_after = world.plan.kill_timeout;

@@ -68,6 +68,7 @@ impl Supervision {
         let pid = 101 + number;
         let generation = Generation { start: u64::from(number) + 1, pid };
         let plan = Plan {
+            probation: Duration::ZERO,
             command: "model".to_owned(),
             form: planned.form,
             restart: Restart::Always,

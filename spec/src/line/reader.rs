@@ -102,6 +102,10 @@ impl<F> LineReader<F> {
         if names.len() > self.fds.len() {
             return Err(LineError::TooFew { named: names.len(), arrived: self.fds.len() });
         }
+        let left = self.fds.len() - names.len();
+        if left > 0 && self.start == self.bytes.len() {
+            return Err(LineError::LeftOver(left));
+        }
         let taken = self.fds.drain(..names.len());
         let fds = names.into_iter().zip(taken).collect();
         Ok(Some(Line { object, fds }))

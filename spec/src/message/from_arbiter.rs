@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Code, Error, Message, Ping, Pong, Progress, present};
+use super::{Code, Error, Message, Ping, Pong, Progress, present, short_if_present};
 use crate::address::Address;
 use crate::generation::Generation;
 #[cfg(feature = "schema")]
@@ -176,7 +176,8 @@ pub struct Event {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = INTEGER_MAX)))]
     pub connections: Option<u64>,
-    /// `draining`: milliseconds until the server gets TERM.
+    /// `draining`: milliseconds until the server gets TERM. `probation`: milliseconds until
+    /// it is over.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = INTEGER_MAX)))]
     pub remaining_ms: Option<u64>,
@@ -185,7 +186,12 @@ pub struct Event {
     #[cfg_attr(feature = "schema", schemars(with = "Code"))]
     pub code: Option<Code>,
     /// `failed` and `gap`: what went wrong, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "short_if_present",
+        deserialize_with = "present"
+    )]
     #[cfg_attr(feature = "schema", schemars(with = "String", length(max = 2048)))]
     pub message: Option<String>,
     /// `["listener"]` when the duplicate for a supervisor that keeps it is attached.
@@ -225,6 +231,8 @@ pub enum EventKind {
     Claimed,
     /// The address was granted to the generation, which does not serve it yet.
     Granted,
+    /// The generation serves the address beside an older one, for `remainingMs` more.
+    Probation,
     /// The generation serves the address. A supervisor that stays gets the listener with it.
     Serving,
     /// The whole generation is up.

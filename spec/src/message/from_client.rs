@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Error, Message, Ping, Pong, Progress, present};
+use super::{Error, Message, Ping, Pong, Progress, present, short};
 use crate::address::{Address, SocketMode};
 use crate::generation::Generation;
 #[cfg(feature = "schema")]
@@ -135,6 +135,14 @@ pub struct Timeouts {
     /// From TERM to KILL.
     #[cfg_attr(feature = "schema", schemars(range(max = INTEGER_MAX)))]
     pub kill_ms: u64,
+    /// From `serving` an inherited address until older servers are taken down.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[cfg_attr(feature = "schema", schemars(range(max = INTEGER_MAX)))]
+    pub probation_ms: u64,
+}
+
+fn is_zero(millis: &u64) -> bool {
+    *millis == 0
 }
 
 /// One address that a client holds when it connects.
@@ -228,6 +236,7 @@ pub struct ServerUp {}
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Fail {
     /// Why, for people.
+    #[serde(serialize_with = "short")]
     #[cfg_attr(feature = "schema", schemars(length(max = 2048)))]
     pub reason: String,
 }

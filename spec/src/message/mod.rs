@@ -19,6 +19,8 @@ pub use from_client::{
 };
 pub use shared::{Code, Error, Ping, Pong, Progress};
 
+use crate::limits::TEXT_BYTES_MAX;
+
 /// The one protocol version that these types describe.
 pub const VERSION: u32 = 1;
 
@@ -35,6 +37,21 @@ pub trait Message: serde::Serialize + Sized {
 
     /// The names of the descriptors that travel with this message, in order.
     fn fds(&self) -> &[String];
+}
+
+/// Senders keep to the limit of texts for people, whatever went into them: a path, another
+/// peer's words, a list of processes.
+fn short<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    serializer.serialize_str(&text[..end])
+}
+
+/// As [`short`], for a field that may be absent and then is not asked.
+fn short_if_present<S: serde::Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    short(text.as_deref().unwrap_or_default(), serializer)
 }
 
 /// An optional field that is there must have a value: `null` is not the same as absent, it

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::present;
+use super::{present, short, short_if_present};
 #[cfg(feature = "schema")]
 use crate::limits::INTEGER_MAX;
 
@@ -18,7 +18,12 @@ pub struct Progress {
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = INTEGER_MAX)))]
     pub re: u64,
     /// What is being waited for, in words for people.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "short_if_present",
+        deserialize_with = "present"
+    )]
     #[cfg_attr(feature = "schema", schemars(with = "String", length(max = 2048)))]
     pub waiting_for: Option<String>,
     /// How many connections are still open.
@@ -64,6 +69,7 @@ pub struct Error {
     /// What went wrong, for programs.
     pub code: Code,
     /// What went wrong, for people. Never to be parsed.
+    #[serde(serialize_with = "short")]
     #[cfg_attr(feature = "schema", schemars(length(max = 2048)))]
     pub message: String,
     /// Whether the sender closes the connection after this line.

@@ -4,6 +4,7 @@
 #![cfg(feature = "schema")]
 
 mod errors;
+mod fields;
 mod messages;
 mod readme;
 mod requirements;

@@ -3,7 +3,7 @@
 
 use serverswap_protocol::trace::Table;
 
-use crate::{errors, messages, states};
+use crate::{errors, fields, messages, states};
 
 const END: &str = "<!-- end -->";
 
@@ -22,6 +22,7 @@ pub(crate) fn filled(text: &str) -> String {
 fn content(name: &str) -> String {
     match name {
         "errors" => errors::table(),
+        "fields" => fields::table(),
         "messages" => messages::table(),
         "limits" => messages::limits(),
         _ => {
@@ -33,7 +34,7 @@ fn content(name: &str) -> String {
 
 /// Every part that the text must have.
 pub(crate) fn names() -> Vec<String> {
-    let fixed = ["errors", "messages", "limits"].map(str::to_owned);
+    let fixed = ["errors", "fields", "messages", "limits"].map(str::to_owned);
     fixed.into_iter().chain(Table::v1().machines.iter().map(|machine| machine.id.clone())).collect()
 }
 

@@ -7,8 +7,9 @@ mod streams;
 
 use proptest::prelude::*;
 use serde_json::Value;
+use serverswap_protocol::limits::{LINE_BYTES_MAX, TEXT_BYTES_MAX};
 use serverswap_protocol::line::{Decoded, LineReader, decode, encode};
-use serverswap_protocol::message::Message;
+use serverswap_protocol::message::{Code, Error, FromArbiter, Message};
 
 use committed::{DIRECTIONS, Schemas};
 
@@ -49,4 +50,24 @@ fn every_client_message_comes_through_the_wire_as_it_was_and_satisfies_the_stric
 fn every_arbiter_message_comes_through_the_wire_as_it_was_and_satisfies_the_strict_schema() {
     let schemas = Schemas::of(DIRECTIONS[1]);
     proptest!(|(message in messages::from_arbiter())| check(&message, &schemas)?);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_text_for_people_is_cut_between_two_characters_and_every_line_with_it_is_legal(
+        text in "(\\PC|[\\x00-\\x1f\"]){2040,2060}",
+        extra in 0usize..LINE_BYTES_MAX,
+    ) {
+        let schemas = Schemas::of(DIRECTIONS[1]);
+        let message = format!("{text}{}", "x".repeat(extra));
+        let error = Error { re: None, code: Code::Internal, message: message.clone(), fatal: true };
+        let (received, _) = through_the_wire(&FromArbiter::Error(error));
+        let line: Value = serde_json::from_slice(&encode(&received)).expect("JSON");
+        let kept = line["message"].as_str().expect("a text");
+        prop_assert!(message.starts_with(kept));
+        prop_assert!(kept.len() <= TEXT_BYTES_MAX && kept.len() + 4 > TEXT_BYTES_MAX.min(message.len()));
+        prop_assert!(schemas.strict.is_valid(&line));
+    }
 }

@@ -29,6 +29,8 @@ impl Listener {
     }
 
     /// Says that the accept loop runs, or will in a moment: the old server is told to let go.
+    /// Say [`Client::on_takedown`] before: a still newer server may serve at once, and who does
+    /// not handle takedown is ended.
     ///
     /// # Errors
     /// The address is not held any more.

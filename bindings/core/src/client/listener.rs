@@ -98,24 +98,25 @@ impl Listener {
     }
 
     /// Says that the accept loop runs, or will in a moment: the old server is told to let go.
+    /// Says before that, that takedown is handled: a still newer server may serve at once, and
+    /// who does not handle takedown is ended.
     ///
     /// # Errors
     /// The address is not held any more.
     pub fn serving(&self) -> Result<(), ClientError> {
+        self.handles_takedown()?;
         self.client.serving(&self.address)
     }
 
     /// Waits for a connection, or for the takedown of the address: then `None`, also in
     /// every other thread that accepts. Connections that nobody has accepted are left to the
-    /// new server. The first call says that takedown is handled.
+    /// new server.
     ///
     /// # Errors
     /// What accept(2) says, such as that this process has no descriptor left: the
     /// connection then waits, and the call may be repeated. A UDP socket accepts nothing.
     pub fn accept(&self) -> Result<Option<Stream>, ClientError> {
-        let mut handled = Ok(());
-        self.handled.call_once(|| handled = self.client.on_takedown(&self.address));
-        handled?;
+        self.handles_takedown()?;
         loop {
             let shared = &self.client.shared;
             let readable = wait_for(&[self.stop.as_fd(), shared.readable(), self.socket.as_fd()])?;
@@ -131,6 +132,12 @@ impl Listener {
                 return Ok(Some(stream));
             }
         }
+    }
+
+    fn handles_takedown(&self) -> Result<(), ClientError> {
+        let mut handled = Ok(());
+        self.handled.call_once(|| handled = self.client.on_takedown(&self.address));
+        handled
     }
 
     /// `None` if another thread or process was faster, or the peer has gone again.

@@ -17,8 +17,8 @@
 //!    withdrew its claim lets go of it.
 //! 5. Watch, then look, then wait: an arbiter that is not there is waited for only when it was
 //!    looked for after the directory was being watched. Another link is looked for at once
-//!    when one ends, ever more slowly when links bear no fruit, and after a fatal error
-//!    only when the directory has changed.
+//!    when one ends, ever more slowly when links bear no fruit; after a fatal error by the clock,
+//!    or, if its retry is `never`, only when the directory has changed.
 //! 6. A waiting claim bounds every wait for the arbiter ([`Patience`]); without one, a server
 //!    that holds an address waits for as long as it lives, and serves.
 //! 7. A fault of the arbiter ends the claims that wait for it, never a holding.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serverswap_protocol::message::{Code, Error, FromClient};
+use serverswap_protocol::message::{Code, Error, FromClient, Retry};
 
 use super::Session;
 use super::action::Action;
@@ -144,7 +144,8 @@ impl<L: Clone> Session<L> {
     }
 
     /// A fatal error, the arbiter's or ours, ends the link and the claims with it (rule 7).
-    /// A shortage passes: then the claims wait on.
+    /// A shortage passes: then the claims wait on. What the next link may set right is tried again by
+    /// the clock; what fails again with this arbiter, when the directory has changed.
     pub(super) fn fatal(&mut self, code: Code, message: String, now: Duration) {
         let Some(search) = self.link.search(now) else { return };
         self.places.forget_numbers();
@@ -155,7 +156,11 @@ impl<L: Clone> Session<L> {
         if code == Code::TooManyConnections || code == Code::Exhausted {
             self.wait(search, Until::Time(later), message);
         } else {
-            self.wait(search, wait_for_change(search, later, now), message.clone());
+            let until = match code.facts().retry {
+                Retry::Never => wait_for_change(search, later, now),
+                Retry::Later | Retry::Reconnect => Until::Time(later),
+            };
+            self.wait(search, until, message.clone());
             self.refuse_all(&Refusal { code, message });
         }
     }

@@ -7,6 +7,7 @@ pub mod channel;
 pub mod clock;
 pub mod listener;
 pub mod peer;
+pub mod points;
 pub mod process;
 #[cfg(feature = "tokio")]
 pub(crate) mod readable;

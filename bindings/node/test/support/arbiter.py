@@ -54,8 +54,10 @@ def say(text):
 
 def main(path):
     server = socket.socket(socket.AF_UNIX)
-    server.bind(path)
+    server.bind(path + ".new")
     server.listen(16)
+    # In the place of one that was there before.
+    os.rename(path + ".new", path)
     say('{"type":"bound"}')
     waiting = selectors.DefaultSelector()
     waiting.register(server, selectors.EVENT_READ, "server")

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        # `socket` takes longer to import than all the rest of this package.
+        # `socket` takes longer to import than all the rest of this package. For the same reason no module of
+        # it imports `threading` at its head.
         if name == "Listener":
             from ._listener import Listener
 

@@ -14,10 +14,13 @@ from ._listener import BACKLOG
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from typing import Any
+    from typing import Any, Union
 
+    from ._aio_tls import TlsServer
+    from ._listener import Listener
     from ._takedown import Takedown
 
+    _Server = Union[asyncio.AbstractServer, TlsServer]
     _Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 #: Turns of the event loop from accept(2) to the task of a connection (four), and some more.
@@ -29,8 +32,10 @@ class StreamServer:
 
     ``answer(reader, writer)`` is a coroutine function that serves one connection. When the address is
     taken, :attr:`draining` becomes true: from then on each connection is to be closed with its next
-    answer. Silent and idle ones are not closed for that, because a request may be on its way; what is
-    still open at the deadline is.
+    answer. Silent and idle ones, and those in their TLS handshake, are not closed for that, because a request
+    may be on its way; what is still open at the deadline is.
+
+    :param options: those of ``asyncio.start_server``; with ``ssl`` only ``limit`` and those about TLS
     """
 
     def __init__(
@@ -41,7 +46,8 @@ class StreamServer:
         self._address = address_of(address)
         self._drain_timeout = timeout_of(drain_timeout)
         self._options = options
-        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        #: What is open, its handshake included, and how its connection is cut.
+        self._open: dict[asyncio.Task[None], Callable[[], object]] = {}
         self._takedown: asyncio.Future[Takedown | None]
         self._released: asyncio.Future[None]
 
@@ -63,9 +69,7 @@ class StreamServer:
         HUB.on_takedown(self._address, handler)
         try:
             listener = await aio.listen(self._address)
-            server = await asyncio.start_server(
-                self._serve_one, sock=listener, backlog=BACKLOG, **self._options
-            )
+            server = await self._start(listener)
             HUB.serving(self._address)
             takedown = await self._takedown
         finally:
@@ -75,6 +79,19 @@ class StreamServer:
         self._released.set_result(None)
         await accepted_are_known()
         await self._drain(deadline_of(takedown, self._drain_timeout))
+
+    async def _start(self, listener: Listener) -> _Server:
+        if self._options.get("ssl") is None:
+            return await asyncio.start_server(
+                self._serve_one, sock=listener, backlog=BACKLOG, **self._options
+            )
+        from ._aio_tls import TlsServer
+
+        return TlsServer(self._serve_one, self._shakes_hands, listener, **self._options)
+
+    def _shakes_hands(self, task: asyncio.Task[None]) -> None:
+        self._open[task] = task.cancel
+        task.add_done_callback(self._open.pop)
 
     def close(self) -> None:
         """Gives the address up, and drains."""
@@ -89,7 +106,7 @@ class StreamServer:
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None, "asyncio serves each connection with a task"
-        self._open[task] = writer
+        self._open[task] = writer.transport.abort
         try:
             await self._answer(reader, writer)
         finally:
@@ -102,8 +119,8 @@ class StreamServer:
             told.open(len(self._open))
             left = deadline - time.monotonic()
             if left <= 0:
-                for task, writer in self._open.items():
-                    writer.transport.abort()
+                for task, cut in self._open.items():
+                    cut()
                     task.cancel()
             await asyncio.wait(
                 list(self._open), timeout=max(left, 0) or None, return_when=asyncio.FIRST_COMPLETED

@@ -20,6 +20,9 @@ DRAIN_DEFAULT = 30.0
 #: How long before the supervisor's TERM the server's own deadline is: a tenth, and no more than this.
 MARGIN_MAX = 0.5
 MARGIN_SHARE = 0.1
+#: How much sooner a framework is told to end what is open, because it has more to do then: a tenth, and no more
+#: than so many seconds.
+ENDING_MAX = 0.3
 
 # Which counts of open connections are worth a message: the last ones one by one, and above them each
 # that is a tenth lower. So ten thousand connections cost about a hundred messages, without a timer.
@@ -27,11 +30,15 @@ ONE_BY_ONE = 10
 STEP = 0.9
 
 
-def deadline_of(takedown: Takedown | None, drain_timeout: float | None) -> float:
-    """Until when connections may be finished, by ``time.monotonic()``."""
+def deadline_of(takedown: Takedown | None, drain_timeout: float | None, *, ending: float = 0.0) -> float:
+    """Until when connections may be finished, by ``time.monotonic()``.
+
+    :param ending: :data:`ENDING_MAX`, or nothing
+    """
     if takedown is None:
         return time.monotonic() + (DRAIN_DEFAULT if drain_timeout is None else drain_timeout)
-    margin = min(MARGIN_MAX, takedown.drain * MARGIN_SHARE)
+    share = takedown.drain * MARGIN_SHARE
+    margin = min(MARGIN_MAX, share) + min(ending, share)
     deadline = takedown.deadline - margin
     return deadline if drain_timeout is None else min(deadline, time.monotonic() + drain_timeout)
 

@@ -15,17 +15,17 @@ Rules:
 from __future__ import annotations
 
 import os
-import threading
+from _thread import RLock
 
 from . import _native
 from ._claim import Claim
 from ._errors import NotHeldError, error_of
-from ._reader import start_reader
 from ._stop import Stop
 from ._takedown import Takedown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
     from typing import Protocol
@@ -42,7 +42,7 @@ class Hub:
     """See the module."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._connection: _native.Connection | None = None
         self._claims: dict[str, Claim] = {}
         self._handlers: dict[str, list[_Handler]] = {}
@@ -132,6 +132,8 @@ class Hub:
         with self._lock:
             connection = self._connected()
             if connection.supervised and not self._is_read():
+                from ._reader import start_reader
+
                 self._reader = start_reader(connection.fileno(), self.process)
 
     def read_by_loop(self, loop: AbstractEventLoop) -> None:

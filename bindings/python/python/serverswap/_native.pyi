@@ -2,9 +2,11 @@
 
 from typing import Literal, Optional, final
 
-__all__ = ["Connection", "Event", "canonical_address"]
+__all__ = ["Connection", "Event", "canonical_address", "decode_line", "encode_line"]
 
 def canonical_address(text: str, /) -> str: ...
+def decode_line(line: bytes, descriptors: int, /) -> str: ...
+def encode_line(message: str, /) -> bytes: ...
 
 @final
 class Event:

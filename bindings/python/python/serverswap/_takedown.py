@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 TYPE_CHECKING = False
@@ -42,6 +41,8 @@ class ThreadHandler:
         def run() -> None:
             self.handler(takedown) if self._takes_takedown else self.handler()
             done()
+
+        import threading
 
         threading.Thread(target=run, name=f"serverswap-takedown {takedown.address}", daemon=True).start()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from ._arguments import address_of, callable_of, reason_of, timeout_of, wrong
 from ._errors import ClaimTimeoutError
 from ._hub import HUB
@@ -72,6 +70,8 @@ def listen(address: str | int, *, more: bool = False, timeout: float | None = No
 
 
 def _claim(address: str, *, inherit: bool, more: bool, timeout: float | None) -> Listener | None:
+    import threading
+
     answered = threading.Event()
     HUB.read_by_thread()
     claim = HUB.claim(address, inherit=inherit, more=more, wake=answered.set)
@@ -103,6 +103,8 @@ def fail(reason: str) -> None:
 
     Waits until that is on its way to the supervisor, or :data:`FAIL_LIMIT` seconds.
     """
+    import threading
+
     told = threading.Event()
     HUB.read_by_thread()
     HUB.fail(reason_of(reason), wake=told.set)

@@ -18,7 +18,7 @@ from . import aio
 from ._aio_handler import LoopHandler
 from ._aio_server import accepted_are_known
 from ._arguments import address_of, timeout_of
-from ._drain import Told, deadline_of, let_go
+from ._drain import ENDING_MAX, Told, deadline_of, let_go
 from ._hub import HUB
 from ._listener import BACKLOG
 from ._takedown import Takedown
@@ -73,7 +73,8 @@ class _Served:
             let_go(self._address)
             self._released.set_result(None)
             await accepted_are_known()
-            await connections.drain(Told(self._address), deadline_of(takedown, self._drain_timeout))
+            deadline = deadline_of(takedown, self._drain_timeout, ending=ENDING_MAX)
+            await connections.drain(Told(self._address), deadline)
         finally:
             HUB.off_takedown(self._address, handler)
             await runner.cleanup()

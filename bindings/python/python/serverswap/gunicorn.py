@@ -5,10 +5,13 @@ In ``gunicorn.conf.py``::
     from serverswap.gunicorn import inherited, post_worker_init, when_ready
 
     bind = inherited(":8080")
+    worker_class = "serverswap.gunicorn.Worker"
 
 The master process claims the address and hands the socket to its workers; it says ``serving`` when all of
 them have loaded the application, and when the address is taken it stops as on TERM: its workers finish
-what is open, within ``graceful_timeout``. The workers are forked children: they say nothing themselves.
+what is open, within ``graceful_timeout`` and the time that the supervisor gives. The workers are forked
+children: they say nothing themselves. :class:`Worker` answers silent and idle connections, too; the other worker
+classes can be swapped as well, and close some of those.
 """
 
 from __future__ import annotations
@@ -16,28 +19,56 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from typing import Any
 
 from . import _words
 from ._arguments import address_of
+from ._drain import ENDING_MAX, deadline_of
+from ._gunicorn_words import DEADLINE, READY, STOPPED
+from ._gunicorn_worker import Worker, limit_graceful_timeout
 from ._hub import HUB
+from ._takedown import Takedown
 
-__all__ = ["inherited", "post_worker_init", "when_ready"]
+__all__ = ["Worker", "inherited", "post_worker_init", "when_ready"]
 
 
 class _Master:
-    """What the master process has claimed, and how its workers tell it that they are ready."""
+    """What the master process has claimed."""
 
     def __init__(self) -> None:
         self.addresses: dict[str, str] = {}
-        self.reading, self.writing = os.pipe()
+        #: gunicorn's arbiter, when there is one.
+        self.server: Any = None
+        self._stopping = threading.Lock()
+        self._stopped = False
 
     def say_serving(self, workers: int) -> None:
         """Waits for as many workers as there are to be; a thread does that."""
-        while workers > 0:
-            workers -= len(os.read(self.reading, workers))
+        READY.wait(workers)
         for address in self.addresses:
             HUB.serving(address)
+
+    def stop(self, takedown: Takedown) -> None:
+        """gunicorn closes its sockets and ends its workers, for whichever address is taken first. An address
+        is let go of when none of them accepts any more, or, with workers of another class, with the
+        end of the master."""
+        with self._stopping:
+            if not self._stopped:
+                self._stop(takedown)
+            self._stopped = True
+
+    def _stop(self, takedown: Takedown) -> None:
+        workers = 0
+        if self.server is not None:
+            deadline = deadline_of(takedown, None, ending=ENDING_MAX)
+            DEADLINE.set(deadline)
+            # Later than the workers: what they end is ended in order.
+            limit_graceful_timeout(self.server.cfg, (deadline + takedown.deadline) / 2 - time.monotonic())
+            workers = len(self.server.WORKERS)
+        STOPPED.forget()
+        os.kill(os.getpid(), signal.SIGTERM)
+        STOPPED.wait(workers)
 
 
 _master: _Master | None = None
@@ -53,16 +84,10 @@ def inherited(address: str | int) -> str:
     _master = _master or _Master()
     canonical = address_of(address)
     if canonical not in _master.addresses:
-        _words.on_takedown(canonical, _stop)
+        _words.on_takedown(canonical, _master.stop)
         listener = _words.listen(canonical)
         _master.addresses[canonical] = f"fd://{listener.detach()}"
     return _master.addresses[canonical]
-
-
-def _stop() -> None:
-    """The master closes its sockets and ends its workers; the address is let go of with its end."""
-    os.kill(os.getpid(), signal.SIGTERM)
-    threading.Event().wait()
 
 
 def when_ready(server: Any) -> None:
@@ -70,6 +95,7 @@ def when_ready(server: Any) -> None:
     # Otherwise it removes the path of a Unix socket that the next server serves.
     server.systemd = True
     if _master is not None:
+        _master.server = server
         workers = (server.cfg.workers,)
         threading.Thread(target=_master.say_serving, args=workers, name="serverswap-workers", daemon=True).start()
 
@@ -77,4 +103,4 @@ def when_ready(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """The hook of gunicorn, in a worker that has loaded the application."""
     if _master is not None:
-        os.write(_master.writing, b".")
+        READY.tell()

@@ -25,16 +25,12 @@ from click.core import ParameterSource
 from . import aio
 from ._aio_server import accepted_are_known
 from ._arguments import address_of, timeout_of
-from ._drain import Told, deadline_of, let_go
+from ._drain import ENDING_MAX, Told, deadline_of, let_go
 from ._hub import HUB
 from ._listener import BACKLOG
 from ._takedown import Takedown
 
 __all__ = ["Server", "run"]
-
-#: How many seconds uvicorn needs to end when nothing is open, kept back from the drain.
-_END_SECONDS = 0.3
-
 
 def run(app: Any, address: str | int, *, drain_timeout: float | None = None, **options: Any) -> None:
     """Serves an ASGI application until its address is taken and nothing is open.
@@ -79,7 +75,7 @@ class Server(uvicorn.Server):
         self._stop_accepting()
         let_go(self._address)
         await accepted_are_known()
-        await self._drain(deadline_of(self._takedown, self._drain_timeout) - _END_SECONDS)
+        await self._drain(deadline_of(self._takedown, self._drain_timeout, ending=ENDING_MAX))
         for connection in list(self._open):
             connection.transport.abort()
         await super().shutdown(sockets)

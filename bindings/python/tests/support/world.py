@@ -157,19 +157,28 @@ def free_port():
 
 
 def has_stopped_listening(pid):
-    """Waits until a process has no listening socket any more."""
+    """Waits until a process and its children have no listening socket any more."""
     deadline = time.monotonic() + LIMIT
     while _listens(pid):
         assert time.monotonic() < deadline, f"process {pid} still listens"
 
 
 def _listens(pid):
-    inodes = set()
+    inodes = set().union(*(_open_files(process) for process in [pid, *_children(pid)]))
+    return any(f"socket:[{inode}]" in inodes for inode in _listening_inodes())
+
+
+def _open_files(pid):
     with contextlib.suppress(FileNotFoundError):  # It has ended.
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):  # It was closed.
-                inodes.add(os.readlink(descriptor))
-    return any(f"socket:[{inode}]" in inodes for inode in _listening_inodes())
+                yield os.readlink(descriptor)
+
+
+def _children(pid):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            yield from (thread / "children").read_text().split()
 
 
 def _listening_inodes():

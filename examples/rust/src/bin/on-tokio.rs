@@ -31,6 +31,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = env::args().nth(1).unwrap_or(":8080".to_owned()).parse()?;
     let client = Client::from_env()?;
     let listener = client.listen(&address).await?;
+    // Before `serving`: a newer one may come at once, and a server that handles no takedown is killed.
+    client.on_takedown(&address)?;
     listener.serving()?;
     let listener = listener.tcp()?;
 

@@ -4,6 +4,7 @@ mod bind;
 mod ending;
 mod faults;
 mod inherit;
+mod probation;
 mod recover;
 mod rejoin;
 mod supervisors;

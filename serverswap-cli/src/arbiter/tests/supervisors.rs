@@ -4,7 +4,7 @@ use serverswap::protocol::message::EventKind::{
     Busy, Claimed, Done, Draining, Gone, Granted, Replaced, Serving, Superseded, Up, Vacant,
 };
 use serverswap::protocol::message::Form::{Leave, Stay};
-use serverswap::protocol::message::{Code, FromClient, ReadyFor, Role, ServerUp, TimedOut};
+use serverswap::protocol::message::{Code, FromClient, ReadyFor, Role, ServerUp, Stop, TimedOut};
 
 use super::world::{A, Heard, World, address, held, of};
 use crate::arbiter::Attached::{Listener, Nothing};
@@ -204,4 +204,16 @@ fn a_server_that_finishes_what_it_accepted_is_kept() {
     world.server_is_up(20, &[A]);
     world.releases(10, A);
     assert_eq!(world.says(11, FromClient::TimedOut(TimedOut { id: 2 })), [(11, Heard::Verdict(Keep))]);
+}
+
+#[test]
+fn a_server_that_comes_back_after_its_supervisor_was_asked_to_stop_is_taken_down() {
+    let mut world = World::new();
+    world.supervisor(11, Stay);
+    world.server_is_up(10, &[A]);
+    let mut world = world.taken_over(&[]);
+    world.supervisor(11, Stay);
+    world.says(11, FromClient::Stop(Stop {}));
+    let heard = world.arrives(10, Role::Server, Leave, vec![held(A, true)]);
+    assert!(of(10, &heard).contains(&Heard::Takedown), "{heard:?}");
 }

@@ -33,6 +33,8 @@ pub(super) struct World {
     pub(super) held_by_absent: BTreeSet<Address>,
     /// What looking for a listener in a process gives; by default it is found.
     pub(super) fetch: BTreeMap<u32, Fetched>,
+    /// The probation that supervisors say in their `hello`.
+    pub(super) probation_ms: u64,
 }
 
 /// What a client heard, in short.
@@ -81,6 +83,7 @@ impl World {
             open_fails: BTreeMap::new(),
             held_by_absent: BTreeSet::new(),
             fetch: BTreeMap::new(),
+            probation_ms: 0,
         }
     }
 
@@ -198,7 +201,7 @@ impl World {
             holding,
             draining,
             form: Some(form),
-            timeouts: Some(Timeouts { drain_ms: 30_000, kill_ms: 5_000 }),
+            timeouts: Some(Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: self.probation_ms }),
         })
     }
 

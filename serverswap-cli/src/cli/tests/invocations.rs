@@ -164,3 +164,9 @@ fn a_script_that_is_a_file_runs_with_its_interpreter() {
 fn the_working_directory_stays_as_it_was_given() {
     assert_eq!(run(&["--cwd", "releases/../current", "./app"]).cwd, Some("releases/../current".into()));
 }
+
+#[test]
+fn a_file_to_record_into_goes_before_the_command() {
+    assert_eq!(run(&["--trace", "here", "./app"]).trace, Some("here".into()));
+    assert_eq!(run(&["./app", "--trace", "here"]).trace, None);
+}

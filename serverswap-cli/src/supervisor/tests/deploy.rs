@@ -264,3 +264,36 @@ fn the_progress_of_a_swap_reads_well() {
             "pid 4100 has exited",
         ]);
 }
+
+#[test]
+fn a_server_that_ends_on_probation_is_rolled_back_and_not_started_again() {
+    Run::on_probation().exited(7).settled().own_gone().on(Event::BarrierPassed).did(&[
+        "say ping",
+        "say ping",
+        "say ping",
+        "exit 7 exited_on_probation",
+    ]);
+}
+
+#[test]
+fn a_server_that_says_fail_on_probation_gets_to_drain() {
+    Run::on_probation()
+        .said_fail("no database")
+        .did(&["say timedOut"])
+        .verdict(DecidedVerdict::End)
+        .did(&["say stop"])
+        .at(29_999)
+        .did(&[])
+        .at(30_000)
+        .did(&["TERM"]);
+}
+
+#[test]
+fn probation_does_not_count_as_being_late() {
+    Run::on_probation().at(60_000).did(&[]).at(70_000).did(&[]);
+}
+
+#[test]
+fn after_probation_the_server_serves_and_is_up() {
+    Run::on_probation().serving(":8080").whole(EventKind::Up).forget().at(200_000).did(&[]);
+}

@@ -48,7 +48,6 @@ fn a_new_arbiter_is_asked_for_its_barriers_again() {
 
 #[test]
 fn a_grant_that_ends_with_the_server_is_settled_by_its_gone_and_one_more_barrier() {
-    let gone = message::Event { pid: Some(PID), ..event(EventKind::Gone, OURS) };
     Run::leave()
         .told(EventKind::Claimed, ":8080")
         .told(EventKind::Granted, ":8080")
@@ -56,7 +55,7 @@ fn a_grant_that_ends_with_the_server_is_settled_by_its_gone_and_one_more_barrier
         .exited(1)
         .settled()
         .did(&["say ping", "say ping"])
-        .on(Event::FromArbiter(gone, Attached::Nothing))
+        .own_gone()
         .did(&["say ping"])
         .on(Event::BarrierPassed)
         .did(&["exit 1 exited_before_up"]);

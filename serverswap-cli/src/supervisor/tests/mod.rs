@@ -41,8 +41,23 @@ impl Run {
         Run::unlinked(form, restart).linked().spawned(PID).forget()
     }
 
+    /// Its server serves beside an older one, for 10 s; it stays, and would start it again.
+    fn on_probation() -> Run {
+        let remaining_ms = Some(10_000);
+        let probation = message::Event { remaining_ms, ..about(EventKind::Probation, ":8080") };
+        let granted = |run: Run| run.told(EventKind::Claimed, ":8080").told(EventKind::Granted, ":8080");
+        let run =
+            granted(Run::planned(Form::Stay, Restart::Always, Duration::from_secs(10)).linked().spawned(PID));
+        run.on(Event::FromArbiter(probation, Attached::Nothing)).forget()
+    }
+
     fn unlinked(form: Form, restart: Restart) -> Run {
+        Run::planned(form, restart, Duration::ZERO)
+    }
+
+    fn planned(form: Form, restart: Restart, probation: Duration) -> Run {
         let plan = Plan {
+            probation,
             command: "node server.js".to_owned(),
             form,
             restart,
@@ -133,6 +148,12 @@ impl Run {
     /// An older server has exited.
     fn older_gone(self, pid: u32) -> Run {
         let gone = message::Event { pid: Some(pid), ..event(EventKind::Gone, OLDER) };
+        self.on(Event::FromArbiter(gone, Attached::Nothing))
+    }
+
+    /// The arbiter tells that our server has exited.
+    fn own_gone(self) -> Run {
+        let gone = message::Event { pid: Some(PID), ..event(EventKind::Gone, OURS) };
         self.on(Event::FromArbiter(gone, Attached::Nothing))
     }
 

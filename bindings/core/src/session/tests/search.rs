@@ -160,6 +160,20 @@ fn a_fatal_error_fails_the_claims_and_is_not_tried_again_before_the_directory_ch
 }
 
 #[test]
+fn after_a_fatal_error_that_the_next_link_may_set_right_it_says_again_what_it_holds() {
+    for code in ["out_of_order", "id_reused", "descriptor_mismatch", "internal"] {
+        let mut bench = Bench::serving();
+        bench.bind("a").told();
+        bench.receive(&format!(r#"{{"type":"error","code":"{code}","message":"no","fatal":true}}"#));
+        assert_eq!(bench.seen(), [format!("error {code}: no"), format!("refused a {code}")]);
+        assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
+        bench.told();
+        bench.pass(SECOND);
+        assert_eq!(bench.told(), ["watch", "connect"]);
+    }
+}
+
+#[test]
 fn a_claim_that_is_made_after_a_fatal_error_gets_an_answer_of_its_own() {
     let mut bench = Bench::linked();
     bench.receive(r#"{"type":"error","code":"not_permitted","message":"no","fatal":true}"#);

@@ -11,6 +11,7 @@ mod connect;
 mod error;
 mod receive;
 mod send;
+mod tap;
 
 use std::io;
 use std::marker::PhantomData;
@@ -20,10 +21,12 @@ use std::sync::Arc;
 use serverswap_protocol::line::{Decoded, LineReader, decode, encode};
 use serverswap_protocol::message::Message;
 
+use crate::sys::points::Lines;
 pub use connect::connect;
 pub use error::ReceiveError;
 use receive::Received;
 use send::SendQueue;
+pub use tap::Tap;
 
 /// A connection on which `In` is received and `Out` is sent.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct Channel<In, Out> {
     queue: SendQueue,
     reader: LineReader<OwnedFd>,
     inbound: Inbound,
+    tap: Option<Box<dyn Tap>>,
+    points: Lines,
     direction: PhantomData<fn(Out) -> In>,
 }
 
@@ -67,15 +72,27 @@ impl<In: Message, Out: Message> Channel<In, Out> {
             queue: SendQueue::default(),
             reader: LineReader::default(),
             inbound: Inbound::Open,
+            tap: None,
+            points: Lines::sending::<Out>(),
             direction: PhantomData,
         }
+    }
+
+    /// From now on `tap` sees what is said.
+    pub fn tapped(self, tap: Option<Box<dyn Tap>>) -> Self {
+        Channel { tap, ..self }
     }
 
     /// Queues a message with the descriptors that its `fds` names, in that order. They stay
     /// open until [`Self::flush`] has sent them.
     pub fn send(&mut self, message: &Out, fds: Vec<Arc<OwnedFd>>) {
         debug_assert_eq!(message.fds().len(), fds.len(), "`fds` names each descriptor");
-        self.queue.push(encode(message), fds);
+        let line = encode(message);
+        if let Some(tap) = &mut self.tap {
+            tap.sent(&line, fds.len());
+        }
+        self.points.queued(&line);
+        self.queue.push(line, fds);
     }
 
     /// Sends until nothing is queued or the socket is full.
@@ -85,7 +102,10 @@ impl<In: Message, Out: Message> Channel<In, Out> {
     /// this user has more descriptors under way than its open file limit. The queue is
     /// then empty, since nothing can be sent any more; what the peer sent is still received.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.queue.flush(self.socket.as_fd())
+        self.points.before_sending();
+        let sent = self.queue.flush(self.socket.as_fd());
+        self.points.after_sending(self.queue.bytes());
+        sent
     }
 
     /// Whether something is queued: poll for writing, then [`Self::flush`].
@@ -108,6 +128,9 @@ impl<In: Message, Out: Message> Channel<In, Out> {
         }
         match receive::receive(self.socket.as_fd())? {
             Received::Data { bytes, fds } => {
+                if let Some(tap) = &mut self.tap {
+                    tap.received(&bytes, fds.len());
+                }
                 self.reader.push(&bytes, fds);
                 return Ok(Fill::Data);
             }
@@ -126,6 +149,7 @@ impl<In: Message, Out: Message> Channel<In, Out> {
     /// ends in the middle of a line is such an error, told once.
     #[expect(clippy::should_implement_trait, reason = "an error does not end it, so it is no iterator")]
     pub fn next(&mut self) -> Result<Option<Decoded<In, OwnedFd>>, ReceiveError> {
+        self.points.handled();
         let next = self.next_decoded();
         if next.as_ref().is_err_and(ReceiveError::is_fatal) {
             self.inbound = Inbound::Closed;
@@ -139,6 +163,7 @@ impl<In: Message, Out: Message> Channel<In, Out> {
             return Err(ReceiveError::Truncated);
         }
         if let Some(line) = self.reader.next_line()? {
+            self.points.received(&line.object);
             return Ok(Some(decode(line)?));
         }
         if self.inbound == Inbound::Ended {

@@ -1,0 +1,10 @@
+//! Who listens in on a connection, for a recording of it.
+
+/// Sees what is said on a connection, as it is said. It changes nothing and cannot fail.
+pub trait Tap: std::fmt::Debug + Send {
+    /// A whole line was queued, with its line feed, and so many descriptors.
+    fn sent(&mut self, line: &[u8], fds: usize);
+
+    /// Bytes were received, a line or a piece of one or several, and so many descriptors.
+    fn received(&mut self, bytes: &[u8], fds: usize);
+}

@@ -1,0 +1,106 @@
+//! Which cases are run, how often, and which of them are known to fail.
+
+use std::error::Error;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::Args;
+use serverswap_conformance::config::{Config, ConfigError, Known, Lists, read_list};
+use serverswap_conformance::report::{Report, Role, Scope, repeated};
+use serverswap_conformance::scenario::{Catalogue, Selection};
+
+use super::select::Select;
+
+/// The check of what has no name in a scenario.
+const UNNAMED_CHECK: &str = "steps";
+
+/// Which cases are run.
+#[derive(Debug, Args)]
+pub(super) struct Cases {
+    /// Cases up to this level [default: what is claimed].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=3))]
+    level: Option<u8>,
+    #[command(flatten)]
+    select: Select,
+    /// Run everything so often; a case that fails once has failed.
+    #[arg(long, value_name = "N", default_value = "1")]
+    repeat: NonZeroU32,
+    /// A list of cases that are known to fail, one a line, the reason behind a `#`.
+    #[arg(long, value_name = "FILE")]
+    known_failing: Option<PathBuf>,
+    /// Run this scenario of yours instead of those that are built in.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "skip"])]
+    scenario: Option<PathBuf>,
+}
+
+/// Cases that were chosen.
+pub(super) struct Chosen {
+    pub(super) selection: Selection,
+    pub(super) lists: Lists,
+    pub(super) scope: Scope,
+}
+
+impl Cases {
+    /// Whether the vectors of level 0 are among the cases.
+    pub(super) fn with_vectors(&self) -> bool {
+        self.scenario.is_none()
+    }
+
+    pub(super) fn catalogue(&self) -> Result<Catalogue, Box<dyn Error>> {
+        Ok(match &self.scenario {
+            Some(file) => Catalogue::file(file)?,
+            None => Catalogue::embedded()?,
+        })
+    }
+
+    /// Chooses among the cases that there are.
+    pub(super) fn choose(&self, config: &Config, known: &[Known]) -> Result<Chosen, Box<dyn Error>> {
+        let lists = self.lists(config, known)?;
+        let ids: Vec<&str> = known.iter().map(|known| known.id.as_str()).collect();
+        self.select.check(&ids)?;
+        let level = self.level.or(config.level);
+        if self.scenario.is_none() && self.select.is_everything() {
+            let selection = Selection { level, only: Vec::new() };
+            return Ok(Chosen { selection, lists, scope: Scope::Whole });
+        }
+        let only = ids.into_iter().filter(|id| self.select.includes(id)).map(str::to_owned).collect();
+        Ok(Chosen { selection: Selection { level, only }, lists, scope: Scope::Part })
+    }
+
+    fn lists(&self, config: &Config, known: &[Known]) -> Result<Lists, ConfigError> {
+        let mut lists = if self.scenario.is_some() { Lists::default() } else { config.lists.clone() };
+        if let Some(file) = &self.known_failing {
+            lists.failing.extend(read_list(file)?);
+        }
+        lists.check(known)?;
+        Ok(lists)
+    }
+
+    /// Runs everything as often as was asked for; a run is told its number, from 0.
+    pub(super) fn repeat<E>(&self, run: impl FnMut(u32) -> Result<Report, E>) -> Result<Report, E> {
+        let runs = (0..self.repeat.get()).map(run).collect::<Result<Vec<Report>, E>>()?;
+        Ok(repeated(runs).expect("a run is repeated at least once"))
+    }
+}
+
+/// The cases of a role with the names of their checks, which a list may name.
+pub(super) fn known(catalogue: &Catalogue, role: Role, of_every_case: &[&str]) -> Vec<Known> {
+    let all = Selection { level: None, only: Vec::new() };
+    let instances = catalogue.select(role, &all).into_iter();
+    let cases = instances.map(|instance| {
+        let own = instance.scenario.checks().into_iter().map(|(name, _)| name);
+        (instance.id, own.collect::<Vec<_>>())
+    });
+    with_checks_of_every_case(cases, of_every_case)
+}
+
+/// Adds the checks that nobody has to name.
+pub(super) fn with_checks_of_every_case(
+    cases: impl IntoIterator<Item = (String, Vec<String>)>,
+    of_every_case: &[&str],
+) -> Vec<Known> {
+    let added: Vec<String> =
+        of_every_case.iter().copied().chain([UNNAMED_CHECK]).map(str::to_owned).collect();
+    let known = |(id, checks): (String, Vec<String>)| Known { id, checks: [checks, added.clone()].concat() };
+    cases.into_iter().map(known).collect()
+}

@@ -1,0 +1,135 @@
+//! The command line: one file for each command or family of commands.
+//!
+//! It deliberately decides nothing: a command reads its options, asks the library, shows the
+//! answer and turns it into an exit status.
+
+mod cases;
+mod driver;
+mod exit;
+mod explain;
+mod faults;
+mod init;
+mod interop;
+mod interrupt;
+mod list;
+mod matrix;
+mod measure;
+mod output;
+mod recording;
+mod run;
+mod select;
+mod subject;
+mod supervisor;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use serverswap_conformance::bench::{self, Claims};
+use serverswap_conformance::demo::Servers;
+
+use exit::code;
+use interrupt::until_interrupted;
+
+/// Proves that a client or a supervisor speaks the serverswap protocol.
+#[derive(Debug, Parser)]
+#[command(version, after_help = AFTER)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER: &str = "\
+Exit status: 0 conforms (or: all went well), 1 does not, 2 the suite itself failed. That is also
+the status for a wrong command line, a wrong conformance.toml and a driver that breaks its
+contract; the message says whose fault it is.
+
+A client from nothing: init, smoke, vectors, run. When a case fails: explain, serve.
+More: conformance/README.md";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the beginning of a driver, conformance.toml and a job for CI.
+    Init(init::Init),
+    /// Check the driver alone: does it start, answer, keep its output clean, end?
+    Smoke(driver::Try),
+    /// Check how the client reads and writes lines (level 0); no socket is needed.
+    Vectors(driver::Try),
+    /// Run the cases up to a level, and report.
+    Run(run::Run),
+    /// Show the cases.
+    List(list::List),
+    /// Show what a case expects, why, and what happened when it was last run.
+    Explain(explain::Explain),
+    /// Play the suite's side of a case on a socket while your client is in a debugger.
+    Serve(driver::Serve),
+    /// Check recorded conversations against the schema and the state tables.
+    CheckTrace(recording::CheckTrace),
+    /// Run the cases for supervisors against a command that supervises a server.
+    Supervisor(supervisor::Supervisor),
+    /// Swap every driver of this repository for every other one, across languages, under load.
+    Interop(interop::Interop),
+    /// Merge reports into the table of a README.
+    Matrix(matrix::Matrix),
+    /// Swap your own server again and again under load, and say what to fix.
+    Rehearse(measure::Rehearse),
+    /// Give five deploys under load, one of them broken on purpose.
+    Demo(Servers),
+    /// Measure the figures that serverswap promises.
+    Bench(measure::Bench),
+    /// Kill and stop every process of a handover at every point of it, under load.
+    Faults(faults::Faults),
+    /// The server of the bench: claims addresses and notes down when it got them.
+    #[command(hide = true)]
+    Server(Claims),
+    /// Becomes a driver of `interop`, whose commands come from a socket.
+    #[command(hide = true)]
+    Relay(interop::Relay),
+    /// The server of the bench that only says when it runs.
+    #[command(hide = true)]
+    Clock,
+    /// A server that hands its connection to the suite.
+    #[command(hide = true)]
+    Puppet(supervisor::Puppet),
+}
+
+/// Reads the command line, does what it says and gives the exit status.
+pub(crate) fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Init(init) => code(init::init(init)),
+        Command::Smoke(smoke) => code(driver::smoke(smoke)),
+        Command::Vectors(vectors) => code(driver::vectors(vectors)),
+        Command::Run(run) => code(run::run(run)),
+        Command::List(list) => code(list::list(list)),
+        Command::Explain(explain) => code(explain::explain(explain)),
+        Command::Serve(serve) => code(driver::serve(serve)),
+        Command::CheckTrace(recordings) => code(recording::check_trace(recordings)),
+        Command::Supervisor(run) => code(supervisor::supervisor(run)),
+        Command::Interop(interop) => until_interrupted(interop::interop(interop)),
+        Command::Relay(relay) => code(interop::relay(&relay)),
+        Command::Matrix(matrix) => code(matrix::matrix(matrix)),
+        Command::Rehearse(rehearse) => until_interrupted(measure::rehearse(rehearse)),
+        Command::Demo(servers) => until_interrupted(measure::demo(servers)),
+        Command::Bench(bench) => until_interrupted(measure::bench(bench)),
+        Command::Faults(faults) => until_interrupted(faults::faults(faults)),
+        Command::Server(claims) => {
+            code(bench::run_server(&claims).map(|()| exit::Found::Good).map_err(Into::into))
+        }
+        Command::Puppet(puppet) => code(supervisor::puppet(&puppet)),
+        Command::Clock => {
+            bench::clock();
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Arguments;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Arguments::command().debug_assert();
+    }
+}

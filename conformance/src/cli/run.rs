@@ -1,0 +1,75 @@
+//! `run`: the cases up to a level against a driver.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use clap::Args;
+use serverswap_conformance::config::Known;
+use serverswap_conformance::engine::{self, Settings, SuiteError};
+use serverswap_conformance::report::Role;
+use serverswap_conformance::scenario::Catalogue;
+
+use super::cases::{Cases, Chosen, known, with_checks_of_every_case};
+use super::exit::Ended;
+use super::output::{Output, remember};
+use super::subject::Subject;
+
+/// The checks that every case has beside its own.
+const CHECKS_OF_EVERY_CASE: [&str; 2] = [engine::WIRE_VALID, engine::CLEAN_EXIT];
+
+/// What is run.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    cases: Cases,
+    /// Begin the cases in another order, each time.
+    #[arg(long)]
+    shuffle: bool,
+    /// The order: the same seed is the same order.
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    subject: Subject,
+}
+
+/// Nothing of what is selected is within the level.
+#[derive(Debug, thiserror::Error)]
+#[error("every selected case is above the level that is claimed; `--level 3` runs it all the same")]
+struct AboveLevel;
+
+pub(super) fn run(run: Run) -> Ended {
+    let config = run.subject.config()?;
+    let catalogue = run.cases.catalogue()?;
+    let Chosen { selection, lists, scope } = run.cases.choose(&config, &run.known(&catalogue))?;
+    let command = run.subject.command(&config)?;
+    let settings = run.subject.settings(&config);
+    let seed = run.seed();
+    let report = run.cases.repeat(|number| {
+        let seed = seed.map(|seed| seed.wrapping_add(u64::from(number)));
+        engine::run(&catalogue, &selection, &command, &Settings { seed, ..settings.clone() })
+    });
+    let report = report.map_err(in_words)?;
+    let judgement = lists.judge(&report, scope);
+    remember(&report, &judgement);
+    run.output.put(&report, &judgement)
+}
+
+impl Run {
+    fn known(&self, catalogue: &Catalogue) -> Vec<Known> {
+        let vectors = if self.cases.with_vectors() { engine::known_vectors() } else { Vec::new() };
+        let vectors = with_checks_of_every_case(vectors, &CHECKS_OF_EVERY_CASE);
+        [vectors, known(catalogue, Role::Client, &CHECKS_OF_EVERY_CASE)].concat()
+    }
+
+    fn seed(&self) -> Option<u64> {
+        let random = || RandomState::new().build_hasher().finish() % 1_000_000;
+        let seed = self.seed.or_else(|| self.shuffle.then(random))?;
+        anstream::eprintln!("order: --seed {seed}");
+        Some(seed)
+    }
+}
+
+fn in_words(error: SuiteError) -> Box<dyn std::error::Error> {
+    if matches!(error, SuiteError::NoCase(_)) { AboveLevel.into() } else { error.into() }
+}

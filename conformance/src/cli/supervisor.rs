@@ -1,0 +1,52 @@
+//! `supervisor`: the cases of the role supervisor against a command, and the hidden `puppet` that
+//! the command starts.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serverswap_conformance::config::Config;
+use serverswap_conformance::engine::Budget;
+use serverswap_conformance::report::Role;
+use serverswap_conformance::supervisor::{self, Settings, SupervisorCommand};
+
+use super::cases::{Cases, Chosen, known};
+use super::exit::{Ended, Found};
+use super::output::{Output, remember};
+
+/// What is run.
+#[derive(Debug, Args)]
+pub(super) struct Supervisor {
+    #[command(flatten)]
+    cases: Cases,
+    /// Multiply every limit of a wait; the usual one is 5 s.
+    #[arg(long, value_name = "N", value_parser = super::subject::factor)]
+    slow: Option<f64>,
+    #[command(flatten)]
+    output: Output,
+    /// The supervisor's command; the server that it is to start is appended.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+/// A server that hands its connection to the suite.
+#[derive(Debug, Args)]
+pub(super) struct Puppet {
+    control: PathBuf,
+}
+
+pub(super) fn supervisor(run: Supervisor) -> Ended {
+    let catalogue = run.cases.catalogue()?;
+    let known = known(&catalogue, Role::Supervisor, &[supervisor::WIRE_VALID]);
+    let Chosen { selection, lists, scope } = run.cases.choose(&Config::default(), &known)?;
+    let command = SupervisorCommand { words: run.command, puppet: std::env::current_exe()? };
+    let settings = Settings { budget: run.slow.map_or_else(Budget::default, Budget::Times) };
+    let report = run.cases.repeat(|_| supervisor::run(&catalogue, &selection, &command, settings))?;
+    let judgement = lists.judge(&report, scope);
+    remember(&report, &judgement);
+    run.output.put(&report, &judgement)
+}
+
+pub(super) fn puppet(puppet: &Puppet) -> Ended {
+    supervisor::puppet(&puppet.control)?;
+    Ok(Found::Good)
+}

@@ -1,0 +1,164 @@
+//! One cell of the table: one driver serves, another one takes over under load.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use serverswap_protocol::Address;
+
+use super::drivers::Driver;
+use super::server::{Able, Server, recorded};
+use crate::load::{Failure, Load, LoadError, Phase, Plan, Slot, Target};
+use crate::recording::{self, Fault, RecordingError};
+use crate::world::{LIMIT, World, WorldError, free_address};
+
+/// Good answers before and after the swap.
+const ANSWERS: u64 = 200;
+
+/// Lines shown of each standard error when a swap was not made.
+const LINES_SHOWN: usize = 8;
+
+/// What became of one cell.
+#[derive(Debug)]
+pub struct Cell {
+    /// Who served first.
+    pub old: String,
+    /// Who took over.
+    pub new: String,
+    /// What became of it.
+    pub outcome: CellOutcome,
+}
+
+/// What became of a swap.
+#[derive(Debug)]
+pub enum CellOutcome {
+    /// It was made.
+    Swapped {
+        /// Requests with a good answer.
+        requests: u64,
+        /// The others.
+        failed: BTreeMap<Failure, u64>,
+        /// The longest time without an answer.
+        longest_gap: Duration,
+        /// The exit status of the command that was replaced.
+        old_status: i32,
+        /// The exit status of the one that replaced it; its server ended by itself at last.
+        new_status: i32,
+        /// What the recording of the swap has that breaks the protocol.
+        faults: Vec<Fault>,
+    },
+    /// One of the two cannot be a server that inherits and serves.
+    Unable,
+    /// It was not made.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Why a swap was not made; it is about the drivers or the supervisor.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CellError {
+    #[error("the {who} driver said nothing for 20 s; awaited: {awaited}")]
+    Silent { who: &'static str, awaited: String },
+    #[error("the {who} driver ended; awaited: {awaited}")]
+    Ended { who: &'static str, awaited: String },
+    #[error("the {who} driver breaks the contract: {why}")]
+    Contract { who: &'static str, why: String },
+    #[error("the {who} driver refused `{word}`: {why}")]
+    Refused { who: &'static str, word: &'static str, why: String },
+    #[error("the {who} driver says `{code}`; awaited: {awaited}")]
+    Lost { who: &'static str, code: String, awaited: String },
+    #[error("the {who} driver was granted the address without a listener")]
+    NoListener { who: &'static str },
+    #[error("the control socket failed: {0}")]
+    Control(#[source] io::Error),
+    #[error(transparent)]
+    World(#[from] WorldError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("the supervisor has not recorded the swap: {0}")]
+    Recording(#[from] RecordingError),
+}
+
+impl Cell {
+    /// Whether nothing was lost, and both commands ended with 0. A swap that cannot be made by
+    /// what the drivers declare is no fault.
+    pub fn is_good(&self) -> bool {
+        match &self.outcome {
+            CellOutcome::Swapped { requests, failed, old_status, new_status, faults, .. } => {
+                *requests > 0
+                    && failed.is_empty()
+                    && (*old_status, *new_status) == (0, 0)
+                    && faults.is_empty()
+            }
+            CellOutcome::Unable => true,
+            CellOutcome::Failed { .. } => false,
+        }
+    }
+
+    pub(super) async fn play(relay: &Path, old: &Driver, new: &Driver) -> Result<Cell, WorldError> {
+        let world = World::new()?;
+        let outcome = match play(&world, relay, old, new).await {
+            Ok(outcome) => outcome,
+            Err(error) => CellOutcome::Failed { why: format!("{error}{}", last_words(&world)) },
+        };
+        Ok(Cell { old: old.name.clone(), new: new.name.clone(), outcome })
+    }
+}
+
+async fn play(world: &World, relay: &Path, old: &Driver, new: &Driver) -> Result<CellOutcome, CellError> {
+    let address = free_address();
+    let mut first = Server::start(world, relay, old, "old", &address).await?;
+    if first.connect().await? == Able::No {
+        return Ok(CellOutcome::Unable);
+    }
+    first.serve().await?;
+    let mut load = press(&address)?;
+    load.more_answers(ANSWERS, LIMIT).await?;
+    load.enter(Phase::Swap);
+    let mut second = Server::start(world, relay, new, "new", &address).await?;
+    if second.connect().await? == Able::No {
+        return Ok(CellOutcome::Unable);
+    }
+    second.serve().await?;
+    let old_status = first.let_go().await?;
+    load.enter(Phase::Between);
+    load.more_answers(ANSWERS, LIMIT).await?;
+    let tally = load.stop();
+    let new_status = second.end().await?;
+    Ok(CellOutcome::Swapped {
+        requests: tally.ok(),
+        failed: tally.failed_by_kind(),
+        longest_gap: tally.swap.longest_gap.max(tally.between.longest_gap),
+        old_status,
+        new_status,
+        faults: recording::check(&recorded(world))?.faults,
+    })
+}
+
+fn press(address: &Address) -> Result<Load, LoadError> {
+    let target = Target::try_from(address).expect("a free address is on the loopback");
+    let mut slots = vec![Slot::NEW, Slot::NEW, Slot::KEPT];
+    slots.push(Slot::NEW.pausing(Duration::from_millis(10)));
+    Load::start(Plan::new(target, slots))
+}
+
+/// The end of what the commands and the drivers wrote to standard error.
+fn last_words(world: &World) -> String {
+    let files = std::fs::read_dir(world.path()).into_iter().flatten().flatten();
+    let errors = files.filter(|file| file.path().extension().is_some_and(|ending| ending == "stderr"));
+    let texts = errors.filter_map(|file| std::fs::read_to_string(file.path()).ok());
+    texts
+        .flat_map(|text| {
+            text.lines()
+                .rev()
+                .take(LINES_SHOWN)
+                .map(|line| format!("\n    │ {line}"))
+                .collect::<Vec<_>>()
+                .into_iter()
+                .rev()
+        })
+        .collect()
+}

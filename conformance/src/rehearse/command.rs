@@ -1,0 +1,124 @@
+//! The command that is rehearsed, as a person types it.
+
+use std::path::Path;
+
+use super::RehearseError;
+use crate::world::Programs;
+
+/// Options of `serverswap` that are followed by a value.
+const VALUED: [&str; 8] = [
+    "--ready-timeout",
+    "--drain-timeout",
+    "--kill-timeout",
+    "--restart",
+    "--cwd",
+    "--dir",
+    "--log-format",
+    "--trace",
+];
+
+/// Whether the command leaves when its server is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// It exits with 0 when its server is up and every older one has exited.
+    Leave,
+    /// It stays until its server ends.
+    Stay,
+}
+
+/// A command that starts a server by `serverswap` or `serverswap-deploy`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SwapCommand {
+    /// The words, with the program's path where it is known.
+    pub(super) words: Vec<String>,
+    /// What it does when its server is up.
+    pub(super) form: Form,
+    /// The `serverswap` that says who serves.
+    pub(super) status_program: String,
+}
+
+impl SwapCommand {
+    /// Reads the words of a command line.
+    ///
+    /// # Errors
+    /// It does not run `serverswap`, starts nothing, or names a runtime directory of its own.
+    pub(super) fn from_words(words: &[String], programs: &Programs) -> Result<SwapCommand, RehearseError> {
+        let place =
+            words.iter().position(|word| ["serverswap", "serverswap-deploy"].contains(&name_of(word)));
+        let place = place.ok_or_else(|| RehearseError::NotServerswap { command: words.join(" ") })?;
+        let options = options(&words[place + 1..]);
+        if options.len() == words.len() - place - 1 {
+            return Err(RehearseError::NothingToStart { command: words.join(" ") });
+        }
+        if options.iter().any(|option| *option == "--dir" || option.starts_with("--dir=")) {
+            return Err(RehearseError::OwnDirectory);
+        }
+        let stays = name_of(&words[place]) == "serverswap-deploy" || options.contains(&"--stay");
+        let mut words = words.to_vec();
+        words[place] = located(&words[place], programs);
+        let status_program = match Path::new(&words[place]).parent() {
+            Some(folder) if folder != Path::new("") => folder.join("serverswap").display().to_string(),
+            Some(_) | None => "serverswap".to_owned(),
+        };
+        Ok(SwapCommand { words, form: if stays { Form::Stay } else { Form::Leave }, status_program })
+    }
+}
+
+fn name_of(word: &str) -> &str {
+    Path::new(word).file_name().and_then(|name| name.to_str()).unwrap_or(word)
+}
+
+/// The options before the server's own command, with their values.
+fn options(words: &[String]) -> Vec<&str> {
+    let mut count = 0;
+    while let Some(word) = words.get(count).filter(|word| word.starts_with('-')) {
+        count += if VALUED.contains(&word.as_str()) { 2 } else { 1 };
+        if word == "--" {
+            break;
+        }
+    }
+    words.iter().take(count).map(String::as_str).collect()
+}
+
+/// A bare name is the program beside this one, if it is there, and otherwise found by `PATH`.
+fn located(word: &str, programs: &Programs) -> String {
+    let beside = match word {
+        "serverswap" => &programs.serverswap,
+        "serverswap-deploy" => &programs.serverswap_deploy,
+        _ => return word.to_owned(),
+    };
+    if beside.is_file() { beside.display().to_string() } else { word.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(line: &str) -> Result<Form, String> {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let command = SwapCommand::from_words(&words, &Programs::find());
+        command.map(|command| command.form).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_form_is_read_from_the_program_and_the_options_before_the_server() {
+        assert_eq!(form("serverswap node server.js"), Ok(Form::Leave));
+        assert_eq!(form("serverswap --stay node server.js"), Ok(Form::Stay));
+        assert_eq!(form("serverswap --ready-timeout 5s --stay -- ./app"), Ok(Form::Stay));
+        assert_eq!(form("serverswap ./app --stay"), Ok(Form::Leave));
+        assert_eq!(form("/usr/bin/serverswap-deploy node server.js"), Ok(Form::Stay));
+        assert_eq!(form("npx serverswap-deploy node server.js"), Ok(Form::Stay));
+    }
+
+    #[test]
+    fn a_command_without_serverswap_is_refused_with_what_to_write() {
+        let error = form("node server.js").expect_err("nobody would swap it");
+        assert!(error.contains("rehearse -- serverswap node server.js"), "{error}");
+    }
+
+    #[test]
+    fn a_command_that_starts_nothing_or_brings_a_directory_is_refused() {
+        assert!(form("serverswap --stay").expect_err("no server").contains("starts no server"));
+        assert!(form("serverswap --dir /d ./app").expect_err("private").contains("directory of its own"));
+    }
+}

@@ -1,0 +1,114 @@
+//! Who serves what, as `serverswap status --json` says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serverswap_protocol::Address;
+use tokio::process::Command;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::RehearseError;
+
+/// From one look to the next.
+const PACE: Duration = Duration::from_millis(100);
+
+/// How the private directory is looked at.
+pub(super) struct Lookout {
+    program: String,
+    directory: PathBuf,
+    pace: Interval,
+}
+
+/// What one look has shown.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+pub(super) struct Overview {
+    /// Every address that somebody has to do with.
+    addresses: Vec<OneAddress>,
+}
+
+/// One address.
+#[derive(Debug, PartialEq, Deserialize)]
+struct OneAddress {
+    address: Address,
+    served: bool,
+    holders: Vec<Holder>,
+    draining: Vec<Draining>,
+}
+
+/// A server that was granted the address.
+#[derive(Debug, PartialEq, Deserialize)]
+struct Holder {
+    generation: String,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Draining {
+    pid: u32,
+    #[serde(default)]
+    remaining_ms: Option<u64>,
+}
+
+impl Lookout {
+    pub(super) fn new(program: &str, directory: PathBuf) -> Lookout {
+        let mut pace = interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Lookout { program: program.to_owned(), directory, pace }
+    }
+
+    /// Looks once, not sooner than a moment after the look before.
+    ///
+    /// # Errors
+    /// `serverswap status` cannot be run, or says something that is no overview.
+    pub(super) async fn look(&mut self) -> Result<Overview, RehearseError> {
+        self.pace.tick().await;
+        let output = Command::new(&self.program)
+            .args(["status", "--json"])
+            .env("SERVERSWAP_DIR", &self.directory)
+            .kill_on_drop(true)
+            .output()
+            .await
+            .map_err(|source| RehearseError::Status { program: self.program.clone(), source })?;
+        serde_json::from_slice(&output.stdout).map_err(|source| RehearseError::Overview {
+            program: self.program.clone(),
+            said: String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+            source,
+        })
+    }
+
+    /// Looks again and again and remembers until when each replaced server may drain. Ends only
+    /// with an error.
+    pub(super) async fn follow(&mut self, deadlines: &mut BTreeMap<u32, Instant>) -> RehearseError {
+        loop {
+            match self.look().await {
+                Ok(overview) => overview.note_deadlines(deadlines),
+                Err(error) => return error,
+            }
+        }
+    }
+}
+
+impl Overview {
+    /// The addresses, if there is one and each of them is served.
+    pub(super) fn served(&self) -> Option<Vec<Address>> {
+        let all = !self.addresses.is_empty() && self.addresses.iter().all(|one| one.served);
+        all.then(|| self.addresses.iter().map(|one| one.address.clone()).collect())
+    }
+
+    /// The generations that hold anything.
+    pub(super) fn serving_generations(&self) -> BTreeSet<&str> {
+        let holders = self.addresses.iter().flat_map(|one| &one.holders);
+        holders.map(|holder| holder.generation.as_str()).collect()
+    }
+
+    fn note_deadlines(&self, deadlines: &mut BTreeMap<u32, Instant>) {
+        let now = Instant::now();
+        for draining in self.addresses.iter().flat_map(|one| &one.draining) {
+            if let Some(remaining) = draining.remaining_ms.filter(|remaining| *remaining > 0) {
+                deadlines.insert(draining.pid, now + Duration::from_millis(remaining));
+            }
+        }
+    }
+}

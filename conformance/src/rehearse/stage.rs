@@ -1,0 +1,289 @@
+//! The rehearsal itself: the first start, the load, the swaps, the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serverswap_protocol::Address;
+use tokio::time::sleep_until;
+
+use super::command::{Form, SwapCommand};
+use super::overview::Lookout;
+use super::verdict::{Finding, Rehearsed, of_load};
+use super::{Rehearsal, RehearseError};
+use crate::load::{Load, LoadError, Phase, Plan, Slot, Tally, Target};
+use crate::world::{Exit, Remaining, Started, World, WorldError};
+
+/// Good answers between two swaps, and how long they are waited for: a slow server gives fewer.
+const ANSWERS_BETWEEN: u64 = 1_000;
+const BETWEEN_MAX: Duration = Duration::from_secs(5);
+
+/// How long a process of an older generation may take to end after the swap.
+const LEAVING: Duration = Duration::from_secs(2);
+
+/// The last lines on the standard error of a command that are shown.
+const LINES_SHOWN: usize = 6;
+
+/// One rehearsal under way.
+pub(super) struct Stage<'a> {
+    world: &'a World,
+    command: SwapCommand,
+    rehearsal: &'a Rehearsal,
+    lookout: Lookout,
+    loads: Vec<Load>,
+    rehearsed: Rehearsed,
+}
+
+/// How the wait for a start or a swap ended.
+enum Ended {
+    /// The new command exited.
+    New(Exit),
+    /// The replaced command exited.
+    Old(Exit),
+    /// Neither, for as long as one waits.
+    TooLate,
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(world: &'a World, command: SwapCommand, rehearsal: &'a Rehearsal) -> Stage<'a> {
+        let lookout = Lookout::new(&command.status_program, world.runtime_dir());
+        let rehearsed = Rehearsed {
+            addresses: Vec::new(),
+            asked: rehearsal.swaps,
+            swaps: Vec::new(),
+            tally: Tally::default(),
+            findings: Vec::new(),
+        };
+        Stage { world, command, rehearsal, lookout, loads: Vec::new(), rehearsed }
+    }
+
+    pub(super) async fn play(mut self) -> Result<Rehearsed, RehearseError> {
+        let mut serving = self.start()?;
+        if let Some(addresses) = self.first_start(&mut serving).await? {
+            self.press(addresses)?;
+            self.breathe().await?;
+            let swapped = self.swaps(serving).await;
+            for load in self.loads.drain(..) {
+                self.rehearsed.tally.merge(load.stop());
+            }
+            let (number, serving) = swapped?;
+            self.look_for_remains(serving.pid()).await?;
+            self.finish(number, serving).await?;
+        }
+        let mut findings = of_load(&self.rehearsed.tally);
+        self.rehearsed.findings.append(&mut findings);
+        Ok(self.rehearsed)
+    }
+
+    /// The addresses that are served then; `None` if it failed.
+    async fn first_start(&mut self, started: &mut Started) -> Result<Option<Vec<Address>>, RehearseError> {
+        let deadline = tokio::time::Instant::now() + self.rehearsal.limit;
+        let first = match self.command.form {
+            Form::Leave => tokio::select! {
+                exit = started.exit_within(self.rehearsal.limit) => Ended::of(exit, Ended::New)?,
+                () = sleep_until(deadline) => Ended::TooLate,
+            },
+            Form::Stay => tokio::select! {
+                exit = started.exit_within(self.rehearsal.limit) => Ended::of(exit, Ended::New)?,
+                served = self.settled() => return served.map(Some),
+                () = sleep_until(deadline) => Ended::TooLate,
+            },
+        };
+        match first {
+            Ended::New(Exit { status: 0, .. }) if self.command.form == Form::Leave => {
+                Ok(Some(self.settled().await?))
+            }
+            ended @ (Ended::New(_) | Ended::Old(_) | Ended::TooLate) => {
+                self.failed(0, ended, started);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The addresses, as soon as each is served and two looks agree.
+    async fn settled(&mut self) -> Result<Vec<Address>, RehearseError> {
+        let mut before = None;
+        loop {
+            let served = self.lookout.look().await?.served();
+            match served {
+                Some(addresses) if before.as_ref() == Some(&addresses) => return Ok(addresses),
+                other => before = other,
+            }
+        }
+    }
+
+    fn press(&mut self, served: Vec<Address>) -> Result<(), RehearseError> {
+        let addresses = match &self.rehearsal.address {
+            Some(address) => vec![address.clone()],
+            None => served.iter().filter(|address| Target::try_from(*address).is_ok()).cloned().collect(),
+        };
+        if let (true, Some(first)) = (addresses.is_empty(), served.first()) {
+            Target::try_from(first)?;
+        }
+        for address in &addresses {
+            let mut plan = Plan::new(Target::try_from(address)?, clients());
+            plan.path.clone_from(&self.rehearsal.path);
+            plan.duration_max = self.rehearsal.limit * (self.rehearsal.swaps + 1);
+            self.loads.push(Load::start(plan)?);
+        }
+        self.rehearsed.addresses = addresses;
+        Ok(())
+    }
+
+    /// The number of the swap that serves in the end, and its command.
+    async fn swaps(&mut self, first: Started) -> Result<(u32, Started), RehearseError> {
+        let mut serving = first;
+        for number in 1..=self.rehearsal.swaps {
+            self.loads.iter().for_each(|load| load.enter(Phase::Swap));
+            let mut new = self.start()?;
+            let mut deadlines = BTreeMap::new();
+            let ended = self.swapped(&mut new, &mut serving, &mut deadlines).await?;
+            self.loads.iter().for_each(|load| load.enter(Phase::Between));
+            self.overran(number, &deadlines);
+            if !ended.is_done(self.command.form) {
+                self.swap_failed(number, ended, &mut new, &mut serving);
+                return Ok((number - 1, serving));
+            }
+            self.rehearsed.swaps.push(new.began().elapsed());
+            serving = new;
+            self.breathe().await?;
+        }
+        Ok((self.rehearsal.swaps, serving))
+    }
+
+    async fn swapped(
+        &mut self,
+        new: &mut Started,
+        old: &mut Started,
+        deadlines: &mut BTreeMap<u32, Instant>,
+    ) -> Result<Ended, RehearseError> {
+        let limit = self.rehearsal.limit;
+        let old_exit = async {
+            match self.command.form {
+                Form::Stay => old.exit_within(limit).await,
+                Form::Leave => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            exit = new.exit_within(limit) => Ended::of(exit, Ended::New),
+            exit = old_exit => Ended::of(exit, Ended::Old),
+            error = self.lookout.follow(deadlines) => Err(error),
+        }
+    }
+
+    fn overran(&mut self, swap: u32, deadlines: &BTreeMap<u32, Instant>) {
+        let now = Instant::now();
+        let late = deadlines.iter().filter(|(_, deadline)| **deadline <= now);
+        self.rehearsed.findings.extend(late.map(|(pid, _)| Finding::Overran { swap, pid: *pid }));
+    }
+
+    fn swap_failed(&mut self, number: u32, ended: Ended, new: &mut Started, old: &mut Started) {
+        match ended {
+            Ended::New(_) | Ended::TooLate => self.failed(number, ended, new),
+            Ended::Old(exit) => {
+                let finding =
+                    Finding::CommandFailed { swap: number - 1, status: exit.status, said: last_words(old) };
+                self.rehearsed.findings.push(finding);
+            }
+        }
+    }
+
+    fn failed(&mut self, swap: u32, ended: Ended, new: &mut Started) {
+        let said = last_words(new);
+        self.rehearsed.findings.push(match ended {
+            Ended::New(exit) | Ended::Old(exit) => Finding::DeployFailed { swap, status: exit.status, said },
+            Ended::TooLate => Finding::NotInTime { swap, said },
+        });
+    }
+
+    /// Some time under load without a swap.
+    async fn breathe(&mut self) -> Result<(), RehearseError> {
+        for load in &mut self.loads {
+            match load.more_answers(ANSWERS_BETWEEN, BETWEEN_MAX).await {
+                // A slow server, or one that answers nothing good: the tally says which.
+                Ok(()) | Err(LoadError::TooLate { .. } | LoadError::Ended) => {}
+                Err(error @ LoadError::Start(_)) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is left of older generations when they had time to end.
+    async fn look_for_remains(&mut self, command: u32) -> Result<(), RehearseError> {
+        let deadline = Instant::now() + LEAVING;
+        loop {
+            let overview = self.lookout.look().await?;
+            let left = left_behind(self.world.remaining(), &overview.serving_generations(), command);
+            if left.is_empty() || Instant::now() >= deadline {
+                self.rehearsed.findings.extend(left);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends the last command; one that left has nothing to say any more.
+    async fn finish(&mut self, number: u32, mut serving: Started) -> Result<(), RehearseError> {
+        if self.command.form == Form::Leave {
+            return Ok(());
+        }
+        serving.signal(Signal::TERM);
+        match Ended::of(serving.exit_within(self.rehearsal.limit).await, Ended::Old)? {
+            Ended::Old(Exit { status: 0, .. }) => {}
+            Ended::Old(exit) | Ended::New(exit) => {
+                let said = last_words(&mut serving);
+                let finding = Finding::CommandFailed { swap: number, status: exit.status, said };
+                self.rehearsed.findings.push(finding);
+            }
+            Ended::TooLate => self.failed(number, Ended::TooLate, &mut serving),
+        }
+        Ok(())
+    }
+
+    fn start(&self) -> Result<Started, RehearseError> {
+        let (program, arguments) = self.command.words.split_first().expect("it has `serverswap` in it");
+        let here = std::env::current_dir()
+            .map_err(|source| WorldError::Io { what: "no working directory".to_owned(), source })?;
+        let command = self.world.command(Path::new(program), arguments.iter().cloned());
+        Ok(command.within(&here).start()?)
+    }
+}
+
+impl Ended {
+    fn of(exit: Result<Exit, WorldError>, who: fn(Exit) -> Ended) -> Result<Ended, RehearseError> {
+        match exit {
+            Ok(exit) => Ok(who(exit)),
+            Err(WorldError::TooLate { .. }) => Ok(Ended::TooLate),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn is_done(&self, form: Form) -> bool {
+        match (self, form) {
+            (Ended::New(exit), Form::Leave) | (Ended::Old(exit), Form::Stay) => exit.status == 0,
+            (Ended::New(_), Form::Stay) | (Ended::Old(_), Form::Leave) | (Ended::TooLate, _) => false,
+        }
+    }
+}
+
+/// Clients that press, one that connects and is slow to speak, one that often is idle.
+fn clients() -> Vec<Slot> {
+    let mut slots = [[Slot::NEW; 2], [Slot::KEPT; 2]].concat();
+    slots.extend([Slot::NEW, Slot::KEPT].map(|slot| slot.pausing(Duration::from_millis(20))));
+    slots
+}
+
+/// What belongs neither to a generation that serves nor to the command that stays.
+fn left_behind(remaining: Vec<Remaining>, serving: &BTreeSet<&str>, command: u32) -> Vec<Finding> {
+    let belongs = |process: &Remaining| match process.variable("SERVERSWAP_GENERATION") {
+        Some(generation) => serving.contains(generation.as_str()),
+        None => process.group() == Some(command),
+    };
+    let left = remaining.into_iter().filter(|process| !belongs(process));
+    left.map(|process| Finding::LeftBehind { pid: process.pid, command: process.command }).collect()
+}
+
+fn last_words(started: &mut Started) -> Vec<String> {
+    let lines: Vec<String> = started.stderr().lines().map(str::to_owned).collect();
+    lines[lines.len().saturating_sub(LINES_SHOWN)..].to_vec()
+}

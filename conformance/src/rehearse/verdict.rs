@@ -1,0 +1,102 @@
+//! What a rehearsal has found.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serverswap_protocol::Address;
+
+use crate::load::{Failure, Tally};
+
+/// A rehearsal that was carried through, well or not.
+#[derive(Debug)]
+pub struct Rehearsed {
+    /// Where the requests went.
+    pub addresses: Vec<Address>,
+    /// How many swaps were asked for.
+    pub asked: u32,
+    /// How long each swap took that was made: from the command to the exit of the old server.
+    pub swaps: Vec<Duration>,
+    /// Everything about the requests.
+    pub tally: Tally,
+    /// What is wrong, in the order in which it should be looked at.
+    pub findings: Vec<Finding>,
+}
+
+/// Something that is wrong with the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// A start or a swap failed. Swap 0 is the first start.
+    DeployFailed {
+        /// Which.
+        swap: u32,
+        /// The exit status of its command.
+        status: i32,
+        /// The last lines that it and its server said.
+        said: Vec<String>,
+    },
+    /// A start or a swap took longer than the rehearsal waits.
+    NotInTime {
+        /// Which.
+        swap: u32,
+        /// The last lines that the new command and its server said.
+        said: Vec<String>,
+    },
+    /// A command that was replaced, or asked to stop at the end, did not end with 0.
+    CommandFailed {
+        /// The swap that started it; 0 is the first start.
+        swap: u32,
+        /// Its exit status.
+        status: i32,
+        /// The last lines that it and its server said.
+        said: Vec<String>,
+    },
+    /// A replaced server had to be ended by a signal.
+    Overran {
+        /// Which swap.
+        swap: u32,
+        /// The old server.
+        pid: u32,
+    },
+    /// A process of an older generation lives on.
+    LeftBehind {
+        /// The process.
+        pid: u32,
+        /// Its command line.
+        command: String,
+    },
+    /// Kept connections were closed while they were idle, without `Connection: close` before. Here
+    /// the clients saw it before they used them again; over a network requests would be lost.
+    IdleClosed {
+        /// How many.
+        count: u64,
+    },
+    /// Requests were lost.
+    Lost {
+        /// How.
+        failure: Failure,
+        /// How many while a swap was under way.
+        in_swaps: u64,
+        /// How many otherwise.
+        between: u64,
+    },
+}
+
+impl Rehearsed {
+    /// Whether every swap was made and nothing is wrong.
+    pub fn is_good(&self) -> bool {
+        self.findings.is_empty() && self.swaps.len() == self.asked as usize
+    }
+}
+
+/// What the load has found: the requests that were lost, by kind, and those that nearly were.
+pub(super) fn of_load(tally: &Tally) -> Vec<Finding> {
+    let kinds = tally.failed_by_kind();
+    let count = |of: &BTreeMap<Failure, u64>, kind| of.get(kind).copied().unwrap_or(0);
+    let lost = kinds.keys().map(|kind| Finding::Lost {
+        failure: *kind,
+        in_swaps: count(&tally.swap.failed, kind),
+        between: count(&tally.between.failed, kind),
+    });
+    let idle = (tally.idle_closed > 0).then_some(Finding::IdleClosed { count: tally.idle_closed });
+    lost.chain(idle).collect()
+}

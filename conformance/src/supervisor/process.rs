@@ -1,0 +1,92 @@
+//! The command under test, started once.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::control::Control;
+use super::{SupervisorCommand, puppet_words};
+use crate::scenario::Start;
+use crate::world::World;
+
+/// A started command and the puppets that it starts.
+pub(super) struct Started {
+    child: Child,
+    pidfd: OwnedFd,
+    stderr: PathBuf,
+    /// As a shell has it: 128 and the signal's number.
+    pub(super) exit: Option<i32>,
+    pub(super) puppets: Control,
+}
+
+impl Started {
+    /// Starts COMMAND with a puppet as its server, in a process group of its own.
+    pub(super) fn start(world: &World, command: &SupervisorCommand, start: &Start) -> io::Result<Started> {
+        let file = |ending: &str| world.path().join(format!("{}.{ending}", start.name));
+        let control = file("control");
+        let listener = UnixListener::bind(&control)?;
+        listener.set_nonblocking(true)?;
+        let (stdout, stderr) = (File::create(file("stdout"))?, File::create(file("stderr"))?);
+        let child = Command::new(&command.words[0])
+            .args(&command.words[1..])
+            .args(&start.arguments)
+            .args(puppet_words(&command.puppet, &control))
+            .env("SERVERSWAP_DIR", world.runtime_dir())
+            .envs(&start.environment)
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr)
+            .process_group(0)
+            .spawn()?;
+        let pidfd = watched(child.id())?;
+        Ok(Started { child, pidfd, stderr: file("stderr"), exit: None, puppets: Control::new(listener) })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What wakes the suite: its end, and its puppets.
+    pub(super) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        let end = self.exit.is_none().then(|| self.pidfd.as_fd());
+        end.into_iter().chain(self.puppets.descriptors()).collect()
+    }
+
+    /// Takes in what has happened.
+    pub(super) fn read(&mut self) -> io::Result<()> {
+        if self.exit.is_none() {
+            self.exit = self.child.try_wait()?.map(as_a_shell);
+        }
+        self.puppets.read()
+    }
+
+    pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
+        Ok(pidfd_send_signal(&self.pidfd, signal)?)
+    }
+
+    /// What it wrote to standard error.
+    pub(super) fn said(&self) -> String {
+        std::fs::read_to_string(&self.stderr).unwrap_or_default()
+    }
+}
+
+/// A descriptor of a living process.
+pub(super) fn watched(pid: u32) -> io::Result<OwnedFd> {
+    let raw = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
+    Ok(pidfd_open(raw, PidfdFlags::empty())?)
+}
+
+fn as_a_shell(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
+
+/// Whether a command that is a path is there to be started.
+pub(super) fn is_there(word: &str) -> bool {
+    !word.contains('/') || Path::new(word).is_file()
+}

@@ -1,0 +1,3 @@
+module conformance-driver
+
+go 1.18

@@ -1,0 +1,76 @@
+//! A bad new version: what it did, and who serves, is told truly by its command and by `status`.
+
+use serverswap_conformance::world::Invocation;
+
+use crate::Outcome;
+use crate::shop::{Shop, configured, nothing_failed};
+
+fn fixture(shop: &Shop, options: &[&str], file: &str) -> Invocation {
+    let command = options.iter().map(|option| (*option).to_owned());
+    let file = shop.world.programs().fixture(file);
+    configured(shop.world.deploy(command.chain(["node".to_owned(), file])), &shop.address, 2)
+}
+
+/// The exit status and the words of `serverswap status ADDRESS`.
+async fn status(shop: &Shop) -> Result<(i32, String), Box<dyn std::error::Error>> {
+    let mut command = shop.world.serverswap(["status", &shop.address.to_string()]).start()?;
+    let exit = command.exit().await?;
+    Ok((exit.status, command.stdout().to_owned()))
+}
+
+#[tokio::test]
+async fn a_server_that_is_granted_its_address_and_never_serves_is_ended_and_the_old_one_serves_on() -> Outcome
+{
+    let shop = Shop::open().await?;
+    let (old, _) = shop.ask().await?;
+    let load = shop.load().await?;
+    let mut bad = fixture(&shop, &["--ready-timeout", "1s"], "never-serves.js").start()?;
+    bad.prints("granted").await?;
+    let exit = bad.exit().await?;
+    let stderr = bad.stderr();
+    assert_eq!(exit.status, 124, "{stderr}");
+    assert!(stderr.contains("error: ") && stderr.contains("hint: "), "{stderr}");
+    nothing_failed(load).await?;
+    assert_eq!(shop.ask().await?, (old, "1".to_owned()));
+    let (code, text) = status(&shop).await?;
+    assert!(code == 0 && text.contains(&old.to_string()), "{code}: {text}");
+    assert_eq!(shop.world.remaining().len(), 2, "{:?}", shop.world.remaining());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_crashes_a_second_after_it_served_is_told_as_not_served_and_the_next_deploy_works()
+-> Outcome {
+    let mut shop = Shop::open().await?;
+    let mut bad = fixture(&shop, &[], "crashes.js").start()?;
+    bad.says("up after").await?;
+    assert_eq!(shop.serving.exit().await?.status, 0, "it was replaced");
+    let exit = bad.exit().await?;
+    let stderr = bad.stderr();
+    assert_eq!(exit.status, 7, "{stderr}");
+    assert!(stderr.contains("exited with status 7") && stderr.contains("hint: "), "{stderr}");
+    let (code, text) = status(&shop).await?;
+    assert!(code == 3 && text.contains("not served"), "{code}: {text}");
+    let mut good = shop.deploy(3).start()?;
+    good.prints("version 3 serves").await?;
+    assert_eq!(shop.ask().await?.1, "3");
+    shop.serving = good;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_crashes_a_second_after_it_served_is_started_again_and_nobody_is_refused() -> Outcome {
+    let mut shop = Shop::open().await?;
+    let probe =
+        serverswap_conformance::load::Probe::start(shop.target(), serverswap_conformance::world::LIMIT)?;
+    let mut bad = fixture(&shop, &["--restart", "on-failure"], "crashes.js").start()?;
+    bad.prints("version 2 serves").await?;
+    bad.prints("version 2 serves").await?;
+    let mut good = shop.deploy(3).start()?;
+    good.prints("version 3 serves").await?;
+    assert_eq!(bad.exit().await?.status, 0, "{}", bad.stderr());
+    assert_eq!(probe.stop().first, None);
+    assert_eq!(shop.ask().await?.1, "3");
+    shop.serving = good;
+    Ok(())
+}

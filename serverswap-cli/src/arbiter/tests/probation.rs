@@ -1,0 +1,132 @@
+//! A new server that serves beside the old one for a while.
+
+use std::time::Duration;
+
+use serverswap::protocol::SocketMode::{Bind, Inherit};
+use serverswap::protocol::message::EventKind::{Claimed, Draining, Gone, Granted, Probation, Serving, Up};
+use serverswap::protocol::message::Form::{Leave, Stay};
+use serverswap::protocol::message::{
+    DecidedVerdict::End, EventKind, Fail, FromClient, Role::Server, TimedOut,
+};
+
+use super::world::{A, Heard, World, held, of};
+use crate::arbiter::Attached::{Listener, Nothing};
+
+const PROBATION: Duration = Duration::from_secs(10);
+
+/// 10 serves; 20, whose supervisor is 21, has just begun to.
+fn on_probation() -> (World, Vec<(u32, Heard)>) {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.probation_ms = 10_000;
+    let mut heard = world.supervisor(21, Stay);
+    heard.extend(world.server_is_up(20, &[A]));
+    (world, heard)
+}
+
+fn told(kinds: &[EventKind]) -> Vec<Heard> {
+    kinds.iter().map(|kind| Heard::Told(kind.clone(), Nothing)).collect()
+}
+
+#[test]
+fn both_serve_and_the_old_one_is_not_touched() {
+    let (world, heard) = on_probation();
+    assert_eq!(of(10, &heard), []);
+    assert_eq!(of(21, &heard)[1..], told(&[Claimed, Granted, Probation])[..]);
+    assert_eq!(world.serving(A), [10, 20]);
+}
+
+#[test]
+fn when_it_is_over_the_old_one_is_taken_down() {
+    let (mut world, _) = on_probation();
+    assert_eq!(of(10, &world.passes(PROBATION - Duration::from_millis(1))), []);
+    let heard = world.passes(Duration::from_millis(1));
+    assert_eq!(of(10, &heard), [Heard::Takedown]);
+    let expected = [told(&[Draining]), vec![Heard::Told(Serving, Listener)], told(&[Up])].concat();
+    assert_eq!(of(21, &heard), expected);
+}
+
+#[test]
+fn a_new_one_that_ends_meanwhile_leaves_everything_as_it_was() {
+    let (mut world, _) = on_probation();
+    let heard = world.ends(20);
+    assert_eq!((of(10, &heard), of(21, &heard)), (vec![], told(&[Gone])));
+    assert_eq!(of(10, &world.passes(PROBATION)), []);
+    assert_eq!(world.serving(A), [10]);
+}
+
+#[test]
+fn one_that_gives_up_is_taken_down_and_ended() {
+    let (mut world, _) = on_probation();
+    world.says(20, FromClient::Fail(Fail { reason: "no database".to_owned() }));
+    let heard = world.says(21, FromClient::TimedOut(TimedOut { id: 2 }));
+    assert_eq!(of(20, &heard), [Heard::Takedown]);
+    assert!(of(21, &heard).contains(&Heard::Verdict(End)), "{heard:?}");
+    assert_eq!(of(10, &heard), []);
+}
+
+#[test]
+fn it_is_over_when_the_old_one_is_gone() {
+    let (mut world, _) = on_probation();
+    let heard = world.ends(10);
+    assert!(of(21, &heard).contains(&Heard::Told(Serving, Listener)), "{heard:?}");
+    assert_eq!(world.serving(A), [20]);
+}
+
+#[test]
+fn a_first_start_and_an_exclusive_address_have_none() {
+    let mut world = World::new();
+    world.probation_ms = 10_000;
+    world.supervisor(11, Leave);
+    world.server_is_up(10, &[A]);
+    assert_eq!(world.serving(A), [10]);
+    world.supervisor(21, Leave);
+    world.server(20);
+    assert_eq!(of(10, &world.claims(20, A, Bind)), [Heard::Takedown]);
+}
+
+#[test]
+fn the_next_arbiter_goes_on_with_it() {
+    let (mut world, _) = on_probation();
+    world.passes(PROBATION / 2);
+    let mut world = world.taken_over(&[]);
+    world.probation_ms = 10_000;
+    world.arrives(10, Server, Leave, vec![held(A, true)]);
+    world.arrives(20, Server, Leave, vec![held(A, true)]);
+    assert_eq!(world.serving(A), [10, 20]);
+    assert_eq!(of(10, &world.passes(PROBATION / 2)), [Heard::Takedown]);
+    assert_eq!(world.serving(A), [20]);
+}
+
+#[test]
+fn a_newer_one_without_it_takes_both_down() {
+    let (mut world, _) = on_probation();
+    world.probation_ms = 0;
+    world.supervisor(31, Leave);
+    let heard = world.server_is_up(30, &[A]);
+    assert_eq!((of(10, &heard), of(20, &heard)), (vec![Heard::Takedown], vec![Heard::Takedown]));
+}
+
+#[test]
+fn two_in_a_row_take_over_one_after_the_other() {
+    let (mut world, _) = on_probation();
+    world.passes(PROBATION / 2);
+    world.supervisor(31, Leave);
+    let heard = world.server_is_up(30, &[A]);
+    assert_eq!((of(10, &heard), of(20, &heard)), (vec![], vec![]));
+    assert_eq!(of(10, &world.passes(PROBATION / 2)), [Heard::Takedown]);
+    assert_eq!(of(20, &world.passes(PROBATION / 2)), [Heard::Takedown]);
+    assert_eq!(world.serving(A), [30]);
+}
+
+#[test]
+fn a_claim_older_than_one_on_probation_is_superseded() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.probation_ms = 10_000;
+    world.supervisor(31, Leave);
+    world.server_is_up(30, &[A]);
+    world.server(20);
+    let heard = world.claims(20, A, Inherit);
+    assert_eq!(of(20, &heard), [Heard::Refused(serverswap::protocol::message::Code::Superseded)]);
+}

@@ -1,0 +1,170 @@
+//! `--trace FILE`: every line of every connection, as this process sends and receives it.
+//!
+//! What it writes is described in `spec/README.md`, "Recordings". Of a line it deliberately
+//! understands nothing but how many descriptors it names. A file that cannot be written is told of
+//! once, recording ends with it, and nothing else does.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serverswap::protocol::limits::LINE_BYTES_MAX;
+use serverswap::sys::channel::Tap;
+use serverswap::sys::clock::{boottime_micros, monotonic};
+
+use crate::operator::{Console, Report};
+
+/// Where recordings go, if anywhere.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Recorder(Option<Arc<Mutex<Recording>>>);
+
+#[derive(Debug)]
+struct Recording {
+    path: PathBuf,
+    /// `None` after it could not be written.
+    file: Option<File>,
+    connections: u64,
+    console: Console,
+    began: Duration,
+}
+
+/// Which side of a connection this process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Side {
+    Client,
+    Arbiter,
+}
+
+/// One recorded line.
+#[derive(Serialize)]
+struct Entry<'a> {
+    at: u64,
+    on: &'a str,
+    by: Side,
+    from: Side,
+    line: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    fds: usize,
+}
+
+#[derive(Debug)]
+struct Listening {
+    recording: Arc<Mutex<Recording>>,
+    on: String,
+    side: Side,
+    /// The line that has begun to arrive.
+    begun: Vec<u8>,
+    /// Descriptors that have arrived and belong to no line yet.
+    waiting_fds: usize,
+}
+
+impl Recorder {
+    /// Appends to `path`, if there is one, which is made with mode 0600.
+    pub(super) fn open(path: Option<&Path>, console: Console, began: Duration) -> Recorder {
+        let Some(path) = path else {
+            return Recorder::default();
+        };
+        // Without O_NONBLOCK a FIFO that nobody reads would keep the deploy waiting.
+        let opened =
+            File::options().append(true).create(true).mode(0o600).custom_flags(libc::O_NONBLOCK).open(path);
+        let mut recording = Recording { path: path.to_owned(), file: None, connections: 0, console, began };
+        match opened {
+            Ok(file) => recording.file = Some(file),
+            Err(error) => recording.give_up(&error),
+        }
+        Recorder(Some(Arc::new(Mutex::new(recording))))
+    }
+
+    /// Listens in on a new connection, of which this process is `side`.
+    pub(super) fn tap(&self, side: Side) -> Option<Box<dyn Tap>> {
+        let recording = self.0.as_ref()?;
+        let on = {
+            let mut locked = recording.lock().unwrap_or_else(PoisonError::into_inner);
+            locked.file.as_ref()?;
+            locked.connections += 1;
+            // Several commands may append to one file.
+            format!("{}-{}", std::process::id(), locked.connections)
+        };
+        let recording = Arc::clone(recording);
+        Some(Box::new(Listening { recording, on, side, begun: Vec::new(), waiting_fds: 0 }))
+    }
+}
+
+impl Tap for Listening {
+    fn sent(&mut self, line: &[u8], fds: usize) {
+        self.note(self.side, line, fds);
+    }
+
+    fn received(&mut self, bytes: &[u8], fds: usize) {
+        self.waiting_fds += fds;
+        let mut pieces = bytes.split_inclusive(|byte| *byte == b'\n').peekable();
+        while let Some(piece) = pieces.next() {
+            self.begun.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || self.begun.len() > LINE_BYTES_MAX {
+                let line = std::mem::take(&mut self.begun);
+                let named = if pieces.peek().is_some() { names(&line) } else { self.waiting_fds };
+                let fds = named.min(self.waiting_fds);
+                self.waiting_fds -= fds;
+                self.note(self.side.other(), &line, fds);
+            }
+        }
+    }
+}
+
+impl Listening {
+    fn note(&self, from: Side, line: &[u8], fds: usize) {
+        let line = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line));
+        let entry = Entry { at: boottime_micros(), on: &self.on, by: self.side, from, line: &line, fds };
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner).append(&entry);
+    }
+}
+
+impl Recording {
+    fn append(&mut self, entry: &Entry<'_>) {
+        let Some(file) = &mut self.file else {
+            return;
+        };
+        let written = serde_json::to_vec(entry).map_err(io::Error::from).and_then(|mut bytes| {
+            bytes.push(b'\n');
+            file.write_all(&bytes)
+        });
+        if let Err(error) = written {
+            self.give_up(&error);
+        }
+    }
+
+    fn give_up(&mut self, error: &io::Error) {
+        self.file = None;
+        let report = Report::NotRecorded { path: self.path.clone(), problem: error.to_string() };
+        self.console.report(&report, monotonic().saturating_sub(self.began));
+    }
+}
+
+/// How many descriptors a line takes of those that have arrived.
+fn names(line: &[u8]) -> usize {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(default)]
+        fds: Vec<String>,
+    }
+    serde_json::from_slice::<Named>(line).map_or(0, |named| named.fds.len())
+}
+
+impl Side {
+    fn other(self) -> Side {
+        match self {
+            Side::Client => Side::Arbiter,
+            Side::Arbiter => Side::Client,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}

@@ -1,0 +1,203 @@
+//! A story of one directory: servers and supervisors of three generations that say anything at
+//! any moment, true about what they have; processes that die; arbiters that follow each other.
+//!
+//! The arbiter is the shipped one; `turn` drives it, and `judge` judges what it says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serverswap::protocol::message::{Form, Role, Timeouts};
+use serverswap::protocol::{Address, Generation};
+use serverswap::sys::process::Process;
+use serverswap_cli::arbiter::{Arbiter, Arrival, Event, Limits, Link};
+use serverswap_cli::state::Snapshot;
+
+use super::choices::Choices;
+use super::program::{Life, Program};
+
+/// Plays the story that the bytes tell.
+///
+/// # Panics
+/// When the arbiter breaks a promise.
+pub fn play(bytes: &[u8]) {
+    let mut story = Story::new(bytes);
+    while !story.choices.is_over() {
+        story.step();
+    }
+    story.turn();
+}
+
+pub struct Story<'a> {
+    pub(super) choices: Choices<'a>,
+    pub(super) arbiter: Arbiter,
+    pub(super) now: Duration,
+    pub(super) programs: Vec<Program>,
+    pub(super) addresses: Vec<Address>,
+    /// What the state file says; `None` while it was written by the arbiter before.
+    pub(super) written: Option<Snapshot>,
+    pub(super) file: Snapshot,
+    /// Read and not handled yet.
+    pub(super) read: Vec<Event>,
+    /// What is asked, by connection and `id`.
+    pub(super) asked: BTreeMap<(Link, u64), Asked>,
+    /// Connections that ended before this turn.
+    pub(super) closed: BTreeSet<Link>,
+    pub(super) takedown_ids: BTreeMap<Link, u64>,
+    /// Generations that may be taken down although nobody replaces them.
+    pub(super) stopped: BTreeSet<Generation>,
+    /// Whether the kernel ever refused to show a process's descriptors.
+    pub(super) refused: bool,
+    pub(super) next_link: u64,
+    next_pid: u32,
+}
+
+/// A request that is owed a reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    Hello,
+    Claim(Address, serverswap::protocol::SocketMode),
+    Verdict,
+    Pong,
+}
+
+impl<'a> Story<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let mut story = Story {
+            choices: Choices::new(bytes),
+            arbiter: Arbiter::new(Limits::default()),
+            now: Duration::from_secs(1_000),
+            programs: Vec::new(),
+            addresses: [":1", ":2", "mailer"].map(|text| text.parse().expect("an address")).to_vec(),
+            written: Some(Snapshot::default()),
+            file: Snapshot::default(),
+            read: Vec::new(),
+            asked: BTreeMap::new(),
+            closed: BTreeSet::new(),
+            takedown_ids: BTreeMap::new(),
+            stopped: BTreeSet::new(),
+            refused: false,
+            next_link: 0,
+            next_pid: 100,
+        };
+        for number in 1..=3 {
+            let generation = Generation { start: number, pid: 1 };
+            let form = *story.choices.one_of(&[Form::Leave, Form::Stay]);
+            for role in [Role::Supervisor, Role::Server, Role::Server] {
+                let program = story.born(generation, role, form);
+                story.programs.push(program);
+            }
+        }
+        story
+    }
+
+    fn born(&mut self, generation: Generation, role: Role, form: Form) -> Program {
+        self.next_pid += 1;
+        let start = u64::try_from(self.now.as_millis() / 10).expect("a short story");
+        Program::new(Process { pid: self.next_pid, start }, generation, role, form)
+    }
+
+    fn step(&mut self) {
+        let who = self.choices.below(self.programs.len());
+        match self.choices.below(24) {
+            0 => self.arrives(who),
+            1 => self.connection_ends(who),
+            2 => self.programs[who].dies(),
+            3 => self.is_buried(who),
+            4 => self.time_passes(),
+            5 => self.follower_takes_over(),
+            _ if self.programs[who].link.is_some() => {
+                let event = self.say(who);
+                self.read.push(event);
+            }
+            _ => self.arrives(who),
+        }
+        if !self.choices.once_in(4) {
+            self.turn();
+        }
+    }
+
+    fn arrives(&mut self, who: usize) {
+        if !self.programs[who].is_alive() {
+            return;
+        }
+        self.next_link += 1;
+        let link = Link(self.next_link);
+        let is_minimal = self.choices.once_in(8) && self.programs[who].role == Role::Server;
+        let probation_ms = if self.choices.once_in(2) { 2_000 } else { 0 };
+        let timeouts =
+            self.choices.once_in(2).then_some(Timeouts { drain_ms: 3_000, kill_ms: 500, probation_ms });
+        let program = &mut self.programs[who];
+        program.loses_connection();
+        (program.link, program.last_id) = (Some(link), 1);
+        self.asked.insert((link, 1), Asked::Hello);
+        let arrival = Arrival {
+            link,
+            process: program.process,
+            liveness: program.liveness(),
+            id: 1,
+            role: program.role,
+            generation: Some(program.generation),
+            holding: program.holding(is_minimal),
+            draining: program.draining.iter().cloned().collect(),
+            form: Some(program.form),
+            timeouts,
+        };
+        self.read.push(Event::Arrived(arrival));
+    }
+
+    fn connection_ends(&mut self, who: usize) {
+        if let Some(link) = self.programs[who].link {
+            self.programs[who].loses_connection();
+            self.read.push(Event::Unlinked { link });
+        }
+    }
+
+    /// The end of a dead one is noticed, and another one takes its place.
+    fn is_buried(&mut self, who: usize) {
+        if self.programs[who].life != Life::Dead {
+            return;
+        }
+        self.connection_ends(who);
+        let Program { process, generation, role, form, .. } = self.programs[who];
+        self.read.push(Event::Gone { process });
+        self.programs[who] = self.born(generation, role, form);
+    }
+
+    /// Until the next deadline, or some time.
+    fn time_passes(&mut self) {
+        self.turn();
+        let some = Duration::from_millis(250 << self.choices.below(8));
+        let deadline = self.arbiter.deadline().filter(|_| self.choices.once_in(2));
+        self.now = self.now.max(deadline.unwrap_or(self.now + some));
+        self.read.push(Event::Tick);
+        self.turn();
+        assert!(self.arbiter.deadline().is_none_or(|next| next > self.now), "the arbiter waits for the past");
+    }
+
+    /// The arbiter ends, perhaps between the write of its state and what it was to say then.
+    fn follower_takes_over(&mut self) {
+        if self.choices.once_in(2) {
+            let (next, turn) = self.decide();
+            self.write(&next, &turn);
+        } else {
+            self.turn();
+        }
+        self.read.clear();
+        let text = serde_json::to_vec(&self.file).expect("a snapshot is JSON");
+        let snapshot: Snapshot = serde_json::from_slice(&text).expect("what was written is readable");
+        assert_eq!(snapshot, self.file);
+        let named = snapshot.processes();
+        let alive = self.programs.iter().filter(|one| one.is_alive() && named.contains(&one.process));
+        let alive = alive.map(|one| one.process).collect();
+        self.arbiter = Arbiter::recover(Limits::default(), &snapshot, &alive, self.now);
+        self.written = None;
+        for who in 0..self.programs.len() {
+            self.programs[who].loses_connection();
+            if !self.programs[who].is_alive() {
+                self.is_buried(who);
+            }
+        }
+        self.closed.extend((0..=self.next_link).map(Link));
+        self.asked.clear();
+    }
+}

@@ -1,0 +1,115 @@
+//! One turn, as `src/driver/arbiter.rs` does it: what is read together is handled together, the
+//! state is written before anything is said, and the kernel's answers belong to the turn.
+
+use std::collections::BTreeSet;
+
+use serverswap::protocol::Address;
+use serverswap::protocol::message::Code;
+use serverswap::sys::process::Process;
+use serverswap_cli::arbiter::{Action, Arbiter, Changed, Event, Fetched, Link, Turn};
+use serverswap_cli::state::Snapshot;
+
+use super::story::Story;
+
+impl Story<'_> {
+    /// Everything that was read is handled, written, and said.
+    pub(super) fn turn(&mut self) {
+        self.note_who_may_be_taken();
+        let (next, turn) = self.decide();
+        self.write(&next, &turn);
+        self.arbiter = next;
+        self.read.clear();
+        for action in turn.actions {
+            self.judge(action);
+        }
+        self.note_who_may_be_taken();
+        let open: BTreeSet<Link> = self.programs.iter().filter_map(|one| one.link).collect();
+        self.closed.extend((0..=self.next_link).map(Link).filter(|link| !open.contains(link)));
+        self.asked.retain(|(link, _), _| open.contains(link));
+    }
+
+    pub(super) fn decide(&mut self) -> (Arbiter, Turn) {
+        let mut next = self.arbiter.clone();
+        let mut turn = Turn::new(self.now);
+        next.handle(self.read.iter().cloned(), &mut turn);
+        loop {
+            let (questions, rest): (Vec<Action>, Vec<Action>) = std::mem::take(&mut turn.actions)
+                .into_iter()
+                .partition(|action| matches!(action, Action::Open { .. } | Action::Fetch { .. }));
+            turn.actions = rest;
+            let answers: Vec<Event> = questions.into_iter().filter_map(|one| self.answer(one)).collect();
+            if answers.is_empty() {
+                return (next, turn);
+            }
+            next.handle(answers, &mut turn);
+        }
+    }
+
+    /// Rule 1: whatever was decided is in the file before anybody hears of it.
+    pub(super) fn write(&mut self, next: &Arbiter, turn: &Turn) {
+        let snapshot = next.snapshot();
+        match (turn.state_changed(), &self.written) {
+            (Changed::Not, Some(written)) => is_in_the_file(written, &snapshot),
+            (Changed::Not, None) => {}
+            (Changed::State, _) => {
+                self.file = snapshot.clone();
+                self.written = Some(snapshot);
+            }
+        }
+    }
+
+    /// What the kernel says.
+    fn answer(&mut self, question: Action) -> Option<Event> {
+        match question {
+            Action::Open { address } if self.programs.iter().any(|one| one.has_socket_of(&address)) => {
+                let message = "somebody has it".to_owned();
+                Some(if self.choices.once_in(2) {
+                    Event::HeldByAbsent { address, message }
+                } else {
+                    Event::Opened { address, result: Err((Code::AddressInUse, message)) }
+                })
+            }
+            Action::Open { address } => {
+                let fails = self.choices.once_in(8);
+                let result = if fails { Err((Code::Exhausted, "no descriptor".to_owned())) } else { Ok(()) };
+                Some(Event::Opened { address, result })
+            }
+            Action::Fetch { process, address } => {
+                let mut holders = self.programs.iter().filter(|one| one.process == process);
+                let has = holders.any(|one| one.has_listener_of(&address));
+                let refuses = self.choices.once_in(8);
+                self.refused |= refuses;
+                let found = match (refuses, has) {
+                    (true, _) => Fetched::Refused,
+                    (false, true) => Fetched::Found,
+                    (false, false) => Fetched::Absent,
+                };
+                Some(Event::Fetched { process, address, found })
+            }
+            Action::Send { .. }
+            | Action::Disconnect { .. }
+            | Action::CloseListener { .. }
+            | Action::Signal { .. } => None,
+        }
+    }
+}
+
+/// Who has what, and what is still to be told. Who drains may be in the file for longer than it does.
+fn is_in_the_file(written: &Snapshot, decided: &Snapshot) {
+    let holds = |snapshot: &Snapshot| {
+        let addresses = snapshot.addresses.iter();
+        let held = addresses
+            .map(|(address, record)| (address.clone(), record.holders.clone(), record.supervisors.clone()));
+        let held: Vec<_> =
+            held.filter(|(_, holders, supervisors)| !holders.is_empty() || !supervisors.is_empty()).collect();
+        (held, snapshot.untold.clone())
+    };
+    assert_eq!(holds(written), holds(decided), "decided, and not written");
+    let drains = |snapshot: &Snapshot| -> BTreeSet<(Address, Process)> {
+        let addresses = snapshot.addresses.iter();
+        addresses
+            .flat_map(|(address, record)| record.draining.iter().map(|one| (address.clone(), one.process)))
+            .collect()
+    };
+    assert!(drains(decided).is_subset(&drains(written)), "drains, and is not written");
+}

@@ -1,0 +1,105 @@
+//! What a program says: any message at any moment, with what it then is true about itself.
+
+use serverswap::protocol::message::{
+    Closed, Code, Error, Fail, FromClient, OnTakedown, Ping, Pong, Progress, ReadyFor, Released, Role,
+    ServerUp, Serving, Stop, TimedOut,
+};
+use serverswap::protocol::{Address, SocketMode};
+use serverswap_cli::arbiter::Event;
+
+use super::story::{Asked, Story};
+
+impl Story<'_> {
+    /// Something that `who` says on its connection.
+    pub(super) fn say(&mut self, who: usize) -> Event {
+        let link = self.programs[who].link.expect("only who is connected says anything");
+        let addresses = self.addresses.clone();
+        let address = self.choices.one_of(&addresses).clone();
+        // Now and then out of its role: then its connection ends.
+        let kind = match (self.programs[who].role, self.choices.once_in(32)) {
+            (Role::Server, false) => self.choices.below(13),
+            (Role::Supervisor | Role::Observer, false) => 10 + self.choices.below(6),
+            (_, true) => self.choices.below(16),
+        };
+        let message = match kind {
+            0..=2 => self.claim(who, address),
+            3..=4 => self.serve(who, address),
+            5 => {
+                self.programs[who].handles.insert(address.clone());
+                FromClient::OnTakedown(OnTakedown { address })
+            }
+            6..=7 => self.let_go(who, address),
+            8 => {
+                let re = self.programs[who].takedowns.get(&address).copied().unwrap_or(1);
+                let extend_ms = self.choices.once_in(4).then_some(86_400_000);
+                FromClient::Progress(Progress { re, connections: Some(3), extend_ms, waiting_for: None })
+            }
+            9 => FromClient::ServerUp(ServerUp {}),
+            10 => FromClient::Ping(Ping { id: self.ask(who, Asked::Pong) }),
+            11 => FromClient::Pong(Pong { re: 1 }),
+            12 => match self.choices.once_in(2) {
+                true => FromClient::Fail(Fail { reason: "no database".to_owned() }),
+                false => {
+                    let re = self.programs[who].takedowns.remove(&address);
+                    let message = "cannot".to_owned();
+                    FromClient::Error(Error { re, code: Code::Internal, message, fatal: false })
+                }
+            },
+            13 => {
+                self.stopped.insert(self.programs[who].generation);
+                FromClient::TimedOut(TimedOut { id: self.ask(who, Asked::Verdict) })
+            }
+            14 => {
+                self.programs[who].duplicates.remove(&address);
+                FromClient::Closed(Closed { address })
+            }
+            _ => {
+                self.stopped.insert(self.programs[who].generation);
+                FromClient::Stop(Stop {})
+            }
+        };
+        let liveness = self.programs[who].liveness();
+        Event::Said { link, message, liveness }
+    }
+
+    /// A new number, or one that was used.
+    fn ask(&mut self, who: usize, asked: Asked) -> u64 {
+        let is_used = self.choices.once_in(32);
+        let program = &mut self.programs[who];
+        if is_used {
+            return program.last_id;
+        }
+        program.last_id += 1;
+        let (id, link) = (program.last_id, program.link.expect("it is connected"));
+        self.asked.insert((link, id), asked);
+        id
+    }
+
+    fn claim(&mut self, who: usize, address: Address) -> FromClient {
+        let socket = *self.choices.one_of(&[SocketMode::Inherit, SocketMode::Inherit, SocketMode::Bind]);
+        let id = self.ask(who, Asked::Claim(address.clone(), socket));
+        FromClient::ReadyFor(ReadyFor { id, address, socket, more: self.choices.once_in(8) })
+    }
+
+    fn serve(&mut self, who: usize, address: Address) -> FromClient {
+        let program = &mut self.programs[who];
+        // The words of one that is dead by now, or has let go, change nothing.
+        if let Some(held) = program.held.get_mut(&address) {
+            held.serving = true;
+        }
+        FromClient::Serving(Serving { address })
+    }
+
+    fn let_go(&mut self, who: usize, address: Address) -> FromClient {
+        let (is_answer, is_wrong) = (self.choices.once_in(2), self.choices.once_in(8));
+        let program = &mut self.programs[who];
+        if is_wrong {
+            return FromClient::Released(Released { re: Some(1_000_000), address });
+        }
+        let re = program.takedowns.remove(&address).filter(|_| is_answer);
+        if program.held.remove(&address).is_some() && program.is_alive() {
+            program.draining.insert(address.clone());
+        }
+        FromClient::Released(Released { re, address })
+    }
+}

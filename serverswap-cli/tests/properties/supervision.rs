@@ -1,0 +1,223 @@
+//! A supervisor that hears anything at any moment, from an arbiter that need not make sense; its
+//! driver tells the truth. It asks for nothing impossible, and nothing after its end.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serverswap::protocol::message::{self, Code, DecidedVerdict, EventKind, Form};
+use serverswap::protocol::{Address, Generation};
+use serverswap_cli::supervisor::{
+    Action, Attached, Event, Leftovers, Plan, Restart, Said, ServerExit, Signal, Supervisor,
+};
+
+use super::stories::Choices;
+
+const OURS: Generation = Generation { start: 2, pid: 77 };
+const OLDER: Generation = Generation { start: 1, pid: 66 };
+
+const KINDS: [EventKind; 15] = [
+    EventKind::Claimed,
+    EventKind::Granted,
+    EventKind::Serving,
+    EventKind::Probation,
+    EventKind::Up,
+    EventKind::Busy,
+    EventKind::Vacant,
+    EventKind::Replaced,
+    EventKind::Close,
+    EventKind::Superseded,
+    EventKind::Draining,
+    EventKind::Gone,
+    EventKind::Failed,
+    EventKind::Gap,
+    EventKind::Done,
+];
+
+/// Plays what the bytes tell.
+///
+/// # Panics
+/// When the supervisor asks for something impossible.
+pub fn play(bytes: &[u8]) {
+    let mut choices = Choices::new(bytes);
+    let mut watched = Watched::new(&mut choices);
+    while !choices.is_over() && watched.group != Group::Over {
+        let event = watched.event(&mut choices);
+        watched.handle(event);
+    }
+}
+
+struct Watched {
+    supervisor: Supervisor,
+    now: Duration,
+    is_linked: bool,
+    group: Group,
+    verdicts_owed: usize,
+    barriers_owed: usize,
+    kept: BTreeSet<Address>,
+}
+
+/// The server and its process group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Group {
+    Nobody,
+    Starting,
+    Running,
+    /// The server has exited, others of its group live.
+    Left,
+    /// The supervisor itself has ended.
+    Over,
+}
+
+impl Watched {
+    fn new(choices: &mut Choices<'_>) -> Self {
+        let seconds = Duration::from_secs;
+        let plan = Plan {
+            command: "node server.js".to_owned(),
+            form: *choices.one_of(&[Form::Leave, Form::Stay]),
+            restart: *choices.one_of(&[Restart::Never, Restart::OnFailure, Restart::Always]),
+            ready_timeout: seconds(60),
+            drain_timeout: seconds(30),
+            kill_timeout: seconds(5),
+            probation: *choices.one_of(&[Duration::ZERO, seconds(10)]),
+            generation: OURS,
+        };
+        let mut actions = Vec::new();
+        let supervisor = Supervisor::new(plan, Duration::ZERO, &mut actions);
+        let mut watched = Watched {
+            supervisor,
+            now: Duration::ZERO,
+            is_linked: false,
+            group: Group::Nobody,
+            verdicts_owed: 0,
+            barriers_owed: 0,
+            kept: BTreeSet::new(),
+        };
+        watched.judge(actions, None);
+        watched
+    }
+
+    /// Something that can happen now.
+    fn event(&mut self, choices: &mut Choices<'_>) -> Event {
+        match choices.below(12) {
+            0..=1 if self.group == Group::Starting => {
+                self.group = Group::Running;
+                Event::Spawned { pid: 4242 }
+            }
+            2 if self.group == Group::Running => {
+                let exit =
+                    *choices.one_of(&[ServerExit::Status(0), ServerExit::Status(3), ServerExit::Signal(9)]);
+                let leftovers = *choices.one_of(&[Leftovers::None, Leftovers::Alive]);
+                self.group = if leftovers == Leftovers::Alive { Group::Left } else { Group::Nobody };
+                Event::ServerExited { exit, leftovers }
+            }
+            3 if self.group == Group::Left => {
+                self.group = Group::Nobody;
+                Event::LeftoversGone
+            }
+            4 if self.is_linked && choices.once_in(3) => {
+                (self.is_linked, self.verdicts_owed, self.barriers_owed) = (false, 0, 0);
+                Event::LinkLost
+            }
+            4 if !self.is_linked => {
+                self.is_linked = true;
+                Event::Linked
+            }
+            5 if self.verdicts_owed > 0 => {
+                self.verdicts_owed -= 1;
+                Event::Verdict(*choices.one_of(&[DecidedVerdict::End, DecidedVerdict::Keep]))
+            }
+            6..=7 if self.barriers_owed > 0 => {
+                self.barriers_owed -= 1;
+                Event::BarrierPassed
+            }
+            8 if choices.once_in(4) => {
+                Event::Signal(*choices.one_of(&[Signal::Hangup, Signal::Interrupt, Signal::Terminate]))
+            }
+            9 => {
+                let some = Duration::from_millis(100 << choices.below(10));
+                let deadline = self.supervisor.deadline().filter(|_| choices.once_in(2));
+                self.now = self.now.max(deadline.unwrap_or(self.now + some));
+                Event::Tick
+            }
+            _ if self.is_linked => told(choices),
+            _ => Event::Tick,
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        let offered = match &event {
+            Event::FromArbiter(message::Event { address, .. }, Attached::Listener) => address.clone(),
+            Event::FromArbiter(_, Attached::Nothing)
+            | Event::Linked
+            | Event::LinkLost
+            | Event::Verdict(_)
+            | Event::BarrierPassed
+            | Event::Spawned { .. }
+            | Event::SpawnFailed(_)
+            | Event::ServerExited { .. }
+            | Event::LeftoversGone
+            | Event::Signal(_)
+            | Event::Tick => None,
+        };
+        let mut actions = Vec::new();
+        self.supervisor.handle(event, self.now, &mut actions);
+        self.judge(actions, offered);
+        let deadline = self.supervisor.deadline();
+        assert!(deadline.is_none_or(|deadline| deadline > self.now), "it waits for the past");
+    }
+
+    fn judge(&mut self, actions: Vec<Action>, offered: Option<Address>) {
+        for action in actions {
+            assert!(self.group != Group::Over, "after its end: {action:?}");
+            match action {
+                Action::Spawn => {
+                    assert_eq!(self.group, Group::Nobody, "a second server");
+                    self.group = Group::Starting;
+                }
+                Action::Send(said) => {
+                    assert!(self.is_linked, "{said:?} is said to nobody");
+                    self.said(said);
+                }
+                Action::Keep { address } => {
+                    assert_eq!(Some(&address), offered.as_ref(), "there is no such listener");
+                    self.kept.insert(address);
+                }
+                Action::Close { address } => assert!(self.kept.remove(&address), "{address} is not kept"),
+                Action::SignalGroup(signal) => {
+                    assert!(matches!(self.group, Group::Running | Group::Left), "{signal:?} to nobody");
+                }
+                Action::Report(report) => assert!(!report.text().is_empty()),
+                Action::Exit(_) => self.group = Group::Over,
+            }
+        }
+    }
+
+    fn said(&mut self, said: Said) {
+        match said {
+            Said::TimedOut => self.verdicts_owed += 1,
+            Said::Barrier => self.barriers_owed += 1,
+            Said::Closed { address } => assert!(!self.kept.contains(&address), "{address} is still kept"),
+            Said::Stop => {}
+        }
+    }
+}
+
+/// Anything that an arbiter could say.
+fn told(choices: &mut Choices<'_>) -> Event {
+    let what = choices.one_of(&KINDS).clone();
+    let generation = if choices.once_in(6) { OLDER } else { OURS };
+    let is_whole = matches!(what, EventKind::Up | EventKind::Done | EventKind::Gone) || choices.once_in(16);
+    let text = *choices.one_of(&[":1", ":2", "mailer"]);
+    let address: Option<Address> = (!is_whole).then(|| text.parse().expect("an address"));
+    let attached = if what == EventKind::Serving && address.is_some() && choices.once_in(2) {
+        Attached::Listener
+    } else {
+        Attached::Nothing
+    };
+    let pid = choices.once_in(2).then_some(*choices.one_of(&[4242, 66]));
+    let code = choices.once_in(2).then(|| choices.one_of(&Code::ALL).clone());
+    Event::FromArbiter(
+        message::Event { address, pid, code, ..message::Event::new(what, generation) },
+        attached,
+    )
+}
