@@ -33,6 +33,7 @@ fn a_server_of_three_threads_serves_until_its_takedown_and_drains() {
     let directory = Directory::new();
     let (_client, listener, address, mut link) = listening(&directory);
     listener.serving().expect("held");
+    assert_eq!(link.hear_text(), format!(r#"{{"type":"onTakedown","address":"{address}"}}"#));
     assert_eq!(link.hear_text(), format!(r#"{{"type":"serving","address":"{address}"}}"#));
     let drain = Drain::new();
     let (deadline, served) = thread::scope(|scope| {
@@ -51,7 +52,6 @@ fn a_server_of_three_threads_serves_until_its_takedown_and_drains() {
                 })
             })
             .collect();
-        assert_eq!(link.hear_text(), format!(r#"{{"type":"onTakedown","address":"{address}"}}"#));
         for byte in 0..20 {
             let mut client = TcpStream::connect(address.to_string()).expect("it listens");
             client.write_all(&[byte]).expect("it reads");

@@ -41,8 +41,15 @@ impl Judge {
     /// # Errors
     /// What is wrong with it; the fault of the program under test.
     pub fn hear(&mut self, bytes: &[u8], fds: usize) -> Result<Map<String, Value>, String> {
-        let object = well_formed(bytes, fds).map_err(|error| error.to_string())?;
+        let object = match well_formed(bytes, fds) {
+            Ok(object) => object,
+            Err(error) => {
+                self.go_on_after(serde_json::from_slice(bytes).ok().as_ref());
+                return Err(error.to_string());
+            }
+        };
         if let Some(fault) = strict::fault(self.ours.other(), &object) {
+            self.go_on_after(Some(&object));
             return Err(fault);
         }
         if object.get("re").and_then(Value::as_u64).is_some_and(|re| self.excused.contains(&re)) {
@@ -97,6 +104,17 @@ impl Judge {
                 Err(violation.to_string())
             }
         }
+    }
+
+    /// Takes a line of the other side into account whose form is wrong: what it means may still be
+    /// plain, and a scenario that goes on with it is right. If it means nothing, nothing after it can
+    /// be judged.
+    fn go_on_after(&mut self, line: Option<&Map<String, Value>>) {
+        let by = self.ours.other();
+        self.session = self.session.take().and_then(|mut session| {
+            let taken = session.observe(by, line?);
+            taken.ok().map(|_| session)
+        });
     }
 
     /// Takes a line into account if it is right, and excuses it if it is not.
@@ -172,6 +190,25 @@ mod tests {
         for (line, fds, expected) in cases {
             let complaint = complaint(&mut negotiated(), line, fds);
             assert!(complaint.contains(expected), "{complaint}");
+        }
+    }
+
+    #[test]
+    fn what_follows_a_line_of_a_wrong_form_is_not_the_suites_fault() {
+        let hello = |key: &str| String::from_utf8_lossy(HELLO).replacen('{', &format!("{{{key},"), 1);
+        let cases = [
+            (hello(r#""colour":1"#), 0, Some("open")),
+            (hello(r#""role":"server""#), 0, Some("open")),
+            (hello(r#""more":null"#), 0, Some("open")),
+            (hello(r#""colour":1"#), 1, Some("open")),
+            ("hello".to_owned(), 0, None),
+        ];
+        for (line, fds, expected) in cases {
+            let mut judge = Judge::new(Side::Arbiter);
+            judge.say(&object(GREETING), Judged::Yes).expect("legal");
+            complaint(&mut judge, line.as_bytes(), fds);
+            judge.say(&object(WELCOME), Judged::Yes).expect("the fault was the client's");
+            assert_eq!(judge.connection(), expected, "{line}");
         }
     }
 
