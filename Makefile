@@ -93,7 +93,7 @@ REPORTS := $(LOGS)/conformance
 DRIVERS := rust node python pure-python plain-node
 RUN_OPTIONS :=
 
-driver-rust := $(TARGET)/debug/serverswap-driver
+driver-rust := $(TARGET)/debug/serverswap-conformance-driver
 driver-node := node conformance/drivers/node/driver.cjs
 driver-python := .venv/bin/python conformance/drivers/python/driver.py
 driver-pure-python := python3 conformance/drivers/pure-python/driver.py
