@@ -120,7 +120,7 @@ impl Client {
     /// This server gives up.
     #[napi(catch_unwind)]
     pub fn fail(&self, reason: String) -> Result<(), Failure> {
-        self.hub.say(|connection| connection.fail(&reason), |_| ())
+        self.hub.fail(&reason)
     }
 }
 

@@ -1,11 +1,14 @@
 //! The connection of the process, shared by its JavaScript threads.
 //!
 //! There is one for as long as the process lives, made by the first thread that says
-//! something. The lock is held for calls that never wait, and never while JavaScript runs: to
-//! deliver an event is to queue it.
+//! something. The lock is held for calls that never wait, but for `fail`, and never while
+//! JavaScript runs: to deliver an event is to queue it.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use serverswap::{
     Address, ClientInfo, Code, Connection, Environment, Event, Patience, Supervision, UseError,
@@ -15,6 +18,9 @@ use crate::deliver::Deliver;
 use crate::failure::{self, Failure};
 use crate::routes::{Routes, ThreadId};
 use crate::watcher;
+
+/// How long `fail` waits for an arbiter: as long as a client waits for a greeting.
+const FAIL_WAIT_MAX: Duration = Duration::from_secs(5);
 
 static HUB: Mutex<Option<Arc<Hub>>> = Mutex::new(None);
 
@@ -93,6 +99,27 @@ impl Hub {
         let noted = note(&mut shared.routes);
         shared.deliver();
         Ok(noted)
+    }
+
+    /// Says that this server gives up, and waits until that is on its way: a server that has said so
+    /// often ends in the same instant. Without an arbiter that answers, at most [`FAIL_WAIT_MAX`].
+    ///
+    /// # Errors
+    /// The library was used wrongly.
+    pub fn fail(&self, reason: &str) -> Result<(), Failure> {
+        let mut shared = locked(&self.shared);
+        shared.connection.fail(reason).map_err(failure::of_use)?;
+        let until = Instant::now() + FAIL_WAIT_MAX;
+        while !shared.connection.is_linked() {
+            let left = PollTimeout::try_from(until.saturating_duration_since(Instant::now()));
+            let mut polled = [PollFd::new(shared.connection.as_fd(), PollFlags::POLLIN)];
+            let is_ready = poll(&mut polled, left.unwrap_or(PollTimeout::ZERO)).is_ok_and(|ready| ready > 0);
+            if !is_ready || shared.connection.process().is_err() {
+                break;
+            }
+        }
+        shared.deliver();
+        Ok(())
     }
 
     /// Does what there is to do on the connection. To be called when its descriptor is readable.

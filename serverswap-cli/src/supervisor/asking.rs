@@ -135,8 +135,11 @@ impl Asking {
     }
 
     fn exited(self, exit: ServerExit, leftovers: Leftovers, world: &mut World) -> State {
+        // The arbiter may have ended it already, and its word that we may is still on the way.
+        let was_late = self.why == Why::NotUp && world.addresses.mine().is_empty();
         let cause = match self.why {
             why @ (Why::SaidFail(_) | Why::Interrupted(_)) => Cause::Refused(why),
+            why @ Why::NotUp if was_late => Cause::Refused(why),
             Why::NotUp | Why::Superseded => Cause::Itself,
         };
         let ended = Ended { server: self.server, exit, cause, up_for: Duration::ZERO };
