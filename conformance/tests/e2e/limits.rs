@@ -1,9 +1,11 @@
 //! An arbiter that has too few descriptors.
 
 use std::path::Path;
+use std::time::Instant;
 
 use serverswap_conformance::wire::Wire;
-use serverswap_conformance::world::{World, free_address};
+use serverswap_conformance::world::{LIMIT, World, free_address};
+use serverswap_protocol::message::FromArbiter;
 
 use crate::Outcome;
 use crate::shop::{Shop, configured, nothing_failed};
@@ -33,10 +35,20 @@ async fn an_arbiter_out_of_descriptors_does_not_spin_and_recovers() -> Outcome {
     let used = ticks(shop.serving.pid())? - before;
     assert!(used < 50, "the arbiter has used {used} ticks for five refusals");
     drop(crowd);
+    let began = Instant::now();
+    while !is_let_in(&socket)? {
+        assert!(began.elapsed() < LIMIT, "the crowd has left, and nobody is let in");
+    }
     shop.replace(3).await?;
     nothing_failed(load).await?;
     assert_eq!(shop.ask().await?.1, "3");
     Ok(())
+}
+
+/// Whether the arbiter greets another client: it may not have seen yet that others have left.
+fn is_let_in(socket: &Path) -> Result<bool, Box<dyn std::error::Error>> {
+    let first = Wire::connect(socket)?.receive();
+    Ok(first.is_ok_and(|received| matches!(received.message, FromArbiter::Greeting(_))))
 }
 
 /// Ticks of processor time that a process has used (proc(5): fields 14 and 15).
