@@ -1,11 +1,12 @@
-//! The state file and the directory, spoiled.
+//! The state file, spoiled.
 
 use std::path::PathBuf;
 
 use rustix::process::Signal;
+use serverswap_conformance::world::World;
 
 use crate::Outcome;
-use crate::processes::ended;
+use crate::processes::{ended, signal};
 use crate::shop::{Shop, nothing_failed};
 
 fn in_the_way(shop: &Shop) -> PathBuf {
@@ -59,35 +60,28 @@ async fn a_state_file_of_a_later_version_loses_nobody() -> Outcome {
 }
 
 #[tokio::test]
-async fn after_the_directory_was_deleted_the_next_deploy_works() -> Outcome {
-    let mut shop = Shop::open().await?;
-    shop.serving.says("up after").await?;
-    let load = shop.load().await?;
-    let (old, _) = shop.ask().await?;
-    shop.serving.signal(Signal::KILL);
-    shop.serving.exit().await?;
-    std::fs::remove_dir_all(shop.world.runtime_dir())?;
-    let mut new = shop.deploy(2).start()?;
-    new.prints("version 2 serves").await?;
-    ended(old).await?;
-    nothing_failed(load).await?;
-    assert_eq!(shop.ask().await?.1, "2");
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_directory_deleted_under_a_living_arbiter_is_a_clear_error_and_the_old_server_serves_on() -> Outcome
-{
-    let shop = Shop::open().await?;
-    let load = shop.load().await?;
-    std::fs::remove_dir_all(shop.world.runtime_dir())?;
-    let mut new = shop.deploy(2).start()?;
-    let exit = new.exit().await?;
-    let stderr = new.stderr();
+async fn a_name_has_one_holder_though_the_state_was_lost_and_the_holder_is_stopped() -> Outcome {
+    let world = World::new()?;
+    let deploy = |version: u32| {
+        let command = world.deploy(["node".to_owned(), world.programs().fixture("mailer.js")]);
+        command.env("VERSION", version.to_string())
+    };
+    let mut first = deploy(1).start()?;
+    first.prints("version 1 holds").await?;
+    first.signal(Signal::KILL);
+    first.exit().await?;
+    let holder = world.remaining().first().ok_or("it lives on")?.pid;
+    signal(holder, Signal::STOP)?;
+    std::fs::write(world.runtime_dir().join("state.json"), "not a state")?;
+    let mut refused = deploy(2).start()?;
+    let exit = refused.exit().await?;
+    let stderr = refused.stderr();
     assert_ne!(exit.status, 0, "{stderr}");
-    assert!(stderr.contains("a server of this directory") && stderr.contains("hint: "), "{stderr}");
-    nothing_failed(load).await?;
-    assert_eq!(shop.ask().await?.1, "1");
-    assert_eq!(shop.world.remaining().len(), 2, "{:?}", shop.world.remaining());
+    assert!(stderr.contains(&format!("pid {holder} was started in this directory")), "{stderr}");
+    signal(holder, Signal::CONT)?;
+    let mut third = deploy(3).start()?;
+    third.prints("version 3 holds").await?;
+    ended(holder).await?;
+    assert_eq!(world.remaining().len(), 2, "{:?}", world.remaining());
     Ok(())
 }

@@ -10,7 +10,8 @@
 //!    go and every duplicate of a listener is closed.
 //! 5. A listener that nobody reads or will read is closed.
 //!
-//! Nothing is decided while somebody whom the state file names has not come back.
+//! Nothing is decided while somebody whom the state file names has not come back, and no exclusive
+//! claim is granted while a process of which no state says what it holds may have the address (`unnamed`).
 
 use std::collections::BTreeSet;
 
@@ -26,6 +27,7 @@ use super::{Action, Arbiter, Progress, Supervision, Turn};
 impl Arbiter {
     pub(super) fn decide(&mut self, address: &Address, turn: &mut Turn) {
         self.take_down_stopping(address, turn);
+        self.learn_of_holders(address);
         if !self.slot(address).expected.is_empty() {
             return;
         }
@@ -117,6 +119,9 @@ impl Arbiter {
             // A sibling is about to get it: decided again when the listener is there.
             Listener::Opening | Listener::Awaited { .. } => return,
             Listener::Absent | Listener::Held => {}
+        }
+        if self.may_be_held_by_unnamed(address, claimant, newest, turn) {
+            return;
         }
         let siblings = self
             .slot(address)
@@ -266,7 +271,7 @@ impl Arbiter {
         self.tell_supervisors_of(generation, &told, turn);
     }
 
-    fn tell_waiting(
+    pub(super) fn tell_waiting(
         &mut self,
         address: &Address,
         claimants: &BTreeSet<Process>,

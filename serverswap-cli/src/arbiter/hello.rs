@@ -107,6 +107,7 @@ impl Arbiter {
 
     fn server_arrives(&mut self, arrival: Arrival, generation: Generation, turn: &mut Turn) {
         let process = arrival.process;
+        self.forget_unnamed(|_, of| of == generation, turn);
         self.progress(generation);
         let server = self.servers.entry(process).or_insert_with(|| Server::new(generation));
         server.link = Some(arrival.link);

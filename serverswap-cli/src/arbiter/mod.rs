@@ -63,7 +63,9 @@ pub struct Arbiter {
     leftovers: Vec<end::Leftover>,
     /// Ends of claims whose supervisor was not connected, oldest first.
     untold: Vec<serverswap::protocol::message::Event>,
-    /// Until when those whom the state file names are awaited.
+    /// Processes of the directory of which no state says what they hold.
+    unnamed: BTreeMap<Process, Generation>,
+    /// Until when those whom the state file names, and those of whom it says nothing, are awaited.
     recover_until: Option<Duration>,
     limits: Limits,
 }
@@ -100,6 +102,7 @@ impl Arbiter {
             generations: BTreeMap::new(),
             leftovers: Vec::new(),
             untold: Vec::new(),
+            unnamed: BTreeMap::new(),
             recover_until: None,
             limits,
         }
@@ -117,7 +120,7 @@ impl Arbiter {
         }
         self.tell_generations(turn);
         self.end_overdue(turn);
-        if self.slots.values().all(|slot| slot.expected.is_empty()) {
+        if self.unnamed.is_empty() && self.slots.values().all(|slot| slot.expected.is_empty()) {
             self.recover_until = None;
         }
     }
@@ -150,6 +153,7 @@ impl Arbiter {
         if self.recover_until.is_some_and(|until| until <= turn.now) {
             self.recover_until = None;
             self.look_for_absent(turn);
+            self.touch_uncertain(turn);
         }
         self.give_up_unreturned(turn);
         self.touch_probations(turn);

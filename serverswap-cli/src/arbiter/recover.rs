@@ -81,7 +81,10 @@ impl Arbiter {
                 arbiter.slot_mut(address).parties.insert(drain.process, party);
             }
         }
-        let is_awaiting = arbiter.slots.values().any(|slot| !slot.expected.is_empty());
+        let unnamed = snapshot.unnamed.iter().filter(|record| alive.contains(&record.process));
+        arbiter.unnamed = unnamed.map(|record| (record.process, record.generation)).collect();
+        let is_awaiting =
+            !arbiter.unnamed.is_empty() || arbiter.slots.values().any(|slot| !slot.expected.is_empty());
         arbiter.recover_until = is_awaiting.then_some(now + limits.recover_wait);
         arbiter
     }

@@ -22,6 +22,19 @@ pub(super) struct Slot {
     pub(super) keepers: BTreeMap<Process, Keeper>,
     /// Whether the arbiter itself has a duplicate of the listener.
     pub(super) listener: Listener,
+    /// Whether anything is known of who holds the address.
+    pub(super) holders: Holders,
+}
+
+/// What is known of the holders of an address; a state file that could not be read may have named
+/// others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Holders {
+    /// Nobody has said or done anything with it that is no claim.
+    #[default]
+    Unknown,
+    /// Who has it, or had it last, is among the parties, or was.
+    Known,
 }
 
 /// The arbiter's own duplicate.
@@ -213,6 +226,13 @@ impl Slot {
             Expected::Supervisor { .. } => None,
         });
         self.parties.values().map(|party| party.generation).chain(awaited)
+    }
+
+    /// Whether somebody is known to have it, to have had it or to own it.
+    pub(super) fn has_known_holder(&self) -> bool {
+        self.parties.values().any(|party| party.claim().is_none())
+            || !self.expected.is_empty()
+            || !self.owners.is_empty()
     }
 
     /// Whether nothing is left to be remembered.

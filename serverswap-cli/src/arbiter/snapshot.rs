@@ -23,7 +23,7 @@ impl Arbiter {
             .map(|(address, slot)| (address.clone(), self.address_record(address, slot)))
             .filter(|(_, record)| !record.is_empty())
             .collect();
-        Snapshot { generations, addresses, untold: self.untold.clone() }
+        Snapshot { generations, addresses, untold: self.untold.clone(), unnamed: self.unnamed_records() }
     }
 
     fn address_record(&self, _address: &Address, slot: &Slot) -> AddressRecord {

@@ -1,20 +1,92 @@
 //! A server of this directory whom no state file names: the file was unusable, or the directory
-//! was deleted and made anew. It comes back by itself, and until then its listener is known only
-//! by the open that fails.
+//! was deleted and made anew. It comes back by itself.
 //!
-//! Claims wait for it, for as long as a known server may take to come back; nothing is taken from
-//! its descriptors, since it may well be the server of another arbiter whose directory was
-//! deleted, who would never be taken down.
+//! - *Inherit*: until then its listener is known only by the open that fails. Claims wait for it,
+//!   for as long as a known server may take to come back; nothing is taken from its descriptors,
+//!   since it may well be the server of another arbiter whose directory was deleted, who would
+//!   never be taken down.
+//! - *Bind*: a name has nothing that could be looked at. The driver has looked for every process
+//!   that was started in this directory; an exclusive claim waits as long, and is refused then,
+//!   while one of another generation lives of which nobody has come back. An address whose holder is
+//!   known can have no other one.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
+use serverswap::protocol::{Address, Generation};
+use serverswap::sys::process::Process;
 
-use super::slot::Listener;
+use super::slot::{Holders, Listener};
 use super::{Arbiter, Turn};
+use crate::state::UnnamedRecord;
 
 impl Arbiter {
+    pub(super) fn unnamed_records(&self) -> Vec<UnnamedRecord> {
+        let record = |(process, generation): (&Process, &Generation)| UnnamedRecord {
+            process: *process,
+            generation: *generation,
+        };
+        self.unnamed.iter().map(record).collect()
+    }
+
+    /// Somebody has come back, or has ended.
+    pub(super) fn forget_unnamed(&mut self, who: impl Fn(Process, Generation) -> bool, turn: &mut Turn) {
+        let before = self.unnamed.len();
+        self.unnamed.retain(|process, generation| !who(*process, *generation));
+        if self.unnamed.len() < before {
+            turn.changed();
+            self.touch_uncertain(turn);
+        }
+    }
+
+    /// The claims for which it may matter are decided again.
+    pub(super) fn touch_uncertain(&self, turn: &mut Turn) {
+        let is_uncertain = |holders| match holders {
+            Holders::Unknown => true,
+            Holders::Known => false,
+        };
+        let uncertain = self.slots.iter().filter(|(_, slot)| is_uncertain(slot.holders));
+        turn.touched.extend(uncertain.map(|(address, _)| address.clone()));
+    }
+
+    pub(super) fn learn_of_holders(&mut self, address: &Address) {
+        let slot = self.slot(address);
+        if slot.holders == Holders::Unknown && slot.has_known_holder() {
+            self.slot_mut(address).holders = Holders::Known;
+        }
+    }
+
+    /// Then the exclusive claim waits, or is refused.
+    pub(super) fn may_be_held_by_unnamed(
+        &mut self,
+        address: &Address,
+        claimant: Process,
+        generation: Generation,
+        turn: &mut Turn,
+    ) -> bool {
+        let others = self.unnamed.iter().filter(|(_, of)| **of != generation);
+        let others: BTreeSet<Process> = others.map(|(process, _)| *process).collect();
+        let Some(other) = others.first().copied() else {
+            return false;
+        };
+        match (self.slot(address).holders, self.recover_until) {
+            (Holders::Known, _) => return false,
+            (Holders::Unknown, Some(_)) => {
+                self.tell_waiting(address, &BTreeSet::from([claimant]), &others, turn);
+            }
+            (Holders::Unknown, None) => {
+                let message = format!(
+                    "pid {} was started in this directory, is not connected to its arbiter, and no state says \
+                     whether it holds `{address}`",
+                    other.pid
+                );
+                self.refuse_claim(address, claimant, Code::AddressInUse, message, turn);
+            }
+        }
+        true
+    }
+
     pub(super) fn held_by_absent(&mut self, address: &Address, message: String, turn: &mut Turn) {
         let until = turn.now + self.limits.rejoin_wait;
         self.slot_mut(address).listener = Listener::Awaited { until, message };

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serverswap::protocol::Address;
-use serverswap::protocol::message::{Code, Error, FromArbiter, FromClient};
+use serverswap::protocol::message::{Code, Error, Form, FromArbiter, FromClient};
 use serverswap::sys::clock::boottime_micros;
 use serverswap::sys::listener::{self, OpenError, Owner};
 use serverswap::sys::process::Process;
@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::barriers;
 use super::clients::Clients;
-use super::door::Door;
+use super::place::{Place, Standing};
 use super::poller::{Poller, Token};
 use super::recorder::Recorder;
 use super::watched::Watched;
@@ -44,14 +44,14 @@ pub(super) struct ArbiterDriver {
     directory: Directory,
     header: Header,
     poller: AsyncFd<Poller>,
-    door: Door,
+    place: Place,
+    standing: Standing,
     clients: Clients,
     watched: Watched,
     listeners: BTreeMap<Address, Arc<OwnedFd>>,
     /// Events whose turn could not be written yet.
     unwritten: Vec<Event>,
     report: Rc<dyn Fn(Report)>,
-    _lock: Lock,
 }
 
 /// What the driver found out for the core within a turn.
@@ -68,34 +68,35 @@ impl ArbiterDriver {
     pub(super) fn start(
         directory: Directory,
         lock: Lock,
+        form: Form,
         report: Rc<dyn Fn(Report)>,
         recorder: Recorder,
     ) -> io::Result<Self> {
         let poller = Poller::new()?;
         let header = super::recovery::header()?;
-        let snapshot = super::recovery::snapshot(&directory, &header, &*report);
+        let snapshot = super::recovery::snapshot(&directory, &header, &*report)?;
         let mut watched = Watched::default();
         let alive = watched.watch_all(snapshot.processes(), &poller)?;
         let core = Arbiter::recover(Limits::default(), &snapshot, &alive, now());
-        let door = Door::open(&directory, &poller)?;
+        let place = Place::take(directory.clone(), lock, form, &poller)?;
         Ok(ArbiterDriver {
             core,
             directory,
             header,
             poller: async_fd(poller)?,
-            door,
+            place,
+            standing: Standing::Kept,
             clients: Clients::new(recorder),
             watched,
             listeners: BTreeMap::new(),
             unwritten: Vec::new(),
             report,
-            _lock: lock,
         })
     }
 
-    /// Serves until the process exits.
+    /// Serves until the process exits, or another arbiter has the directory.
     pub(super) async fn run(mut self) {
-        loop {
+        while self.standing != Standing::Lost {
             let deadline = self.deadline();
             tokio::select! {
                 tokens = ready(&self.poller) => self.wake(tokens),
@@ -113,19 +114,20 @@ impl ArbiterDriver {
                     self.clients.receive(link, &self.watched, &mut events);
                 }
                 Token::Process(process) => self.bury(process, &mut events),
+                Token::Directory => self.after_deletion(),
             }
         }
         self.turn(events);
     }
 
     fn retry(&mut self) {
-        self.door.reopen(self.poller.get_ref());
+        self.place.door().reopen(self.poller.get_ref());
         self.turn(vec![Event::Tick]);
     }
 
     fn accept(&mut self) {
         for _ in 0..ACCEPTS_PER_TURN {
-            let Some(socket) = self.door.accept(self.poller.get_ref()) else {
+            let Some(socket) = self.place.door().accept(self.poller.get_ref()) else {
                 return;
             };
             self.clients.greet(socket, &mut self.watched, self.poller.get_ref());
@@ -142,6 +144,18 @@ impl ArbiterDriver {
         events.push(Event::Gone { process });
     }
 
+    /// Somebody has deleted something here: what is missing is written again.
+    fn after_deletion(&mut self) {
+        self.place.forget_deletions();
+        let state = self.core.clone();
+        if let Err(error) = self.write(&state) {
+            (self.report)(Report::StateNotWritten {
+                path: self.directory.state(),
+                problem: error.to_string(),
+            });
+        }
+    }
+
     fn turn(&mut self, events: Vec<Event>) {
         let events = if self.unwritten.is_empty() { events } else { self.after_unwritten(events) };
         let mut next = self.core.clone();
@@ -153,6 +167,9 @@ impl ArbiterDriver {
             && let Err(error) = self.write(&next)
         {
             return self.put_off(events, &error);
+        }
+        if self.standing == Standing::Lost {
+            return;
         }
         self.core = next;
         self.keep_listeners(found);
@@ -230,7 +247,18 @@ impl ArbiterDriver {
         Event::Fetched { process, address, found: fetched }
     }
 
-    fn write(&self, next: &Arbiter) -> io::Result<()> {
+    /// Writes nothing where another arbiter's state is by now.
+    fn write(&mut self, next: &Arbiter) -> io::Result<()> {
+        self.standing = self.place.hold(self.poller.get_ref())?;
+        let directory = self.directory.path().to_owned();
+        match self.standing {
+            Standing::Kept => {}
+            Standing::Regained => (self.report)(Report::DirectoryRemade { directory }),
+            Standing::Lost => {
+                (self.report)(Report::DirectoryLost { directory });
+                return Ok(());
+            }
+        }
         let state = StateFile { header: self.header.clone(), snapshot: next.snapshot() };
         state::write(&self.directory.state(), &state)
     }
@@ -323,7 +351,7 @@ impl ArbiterDriver {
 
     fn deadline(&self) -> Option<Instant> {
         let core = self.core.deadline().map(|at| at.saturating_sub(now()));
-        let is_waiting = !self.unwritten.is_empty() || self.door.is_shut();
+        let is_waiting = !self.unwritten.is_empty() || self.place.is_shut();
         let retry = is_waiting.then_some(RETRY);
         core.into_iter().chain(retry).min().map(|wait| Instant::now() + wait)
     }

@@ -1,9 +1,9 @@
 //! The arbiter's socket: bound under another name, renamed, accepted from.
 
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{fs, io, mem};
 
 use serverswap::sys::points;
@@ -15,6 +15,8 @@ use crate::state::Directory;
 pub(super) struct Door {
     socket: UnixListener,
     path: PathBuf,
+    /// Device and inode of the name, which the socket itself does not know.
+    inode: (u64, u64),
     accepting: Accepting,
 }
 
@@ -26,7 +28,11 @@ enum Accepting {
 }
 
 impl Door {
-    pub(super) fn open(directory: &Directory, poller: &Poller) -> io::Result<Self> {
+    /// Binds the socket; nobody is told of those who come in before [`Self::attend`].
+    ///
+    /// # Errors
+    /// The directory is not writable.
+    pub(super) fn open(directory: &Directory) -> io::Result<Self> {
         let unfinished = directory.unfinished_socket();
         match fs::remove_file(&unfinished) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -35,11 +41,25 @@ impl Door {
         let socket = UnixListener::bind(&unfinished)?;
         socket.set_nonblocking(true)?;
         fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
-        poller.add(&socket, Token::Door)?;
+        let inode = inode(&unfinished)?;
         points::at("before the socket is renamed");
         fs::rename(&unfinished, directory.socket())?;
         points::at("after the socket is renamed");
-        Ok(Door { socket, path: directory.socket(), accepting: Accepting::Yes })
+        Ok(Door { socket, path: directory.socket(), inode, accepting: Accepting::Yes })
+    }
+
+    /// Whether clients that connect to the path come here.
+    pub(super) fn is_in_place(&self) -> bool {
+        inode(&self.path).is_ok_and(|found| found == self.inode)
+    }
+
+    pub(super) fn attend(&self, poller: &Poller) -> io::Result<()> {
+        poller.add(&self.socket, Token::Door)
+    }
+
+    /// Nobody can come in here any more.
+    pub(super) fn close(self, poller: &Poller) {
+        poller.remove(&self.socket, Token::Door);
     }
 
     /// The next one who waits at the door.
@@ -73,10 +93,17 @@ impl Door {
 }
 
 impl Drop for Door {
-    /// While this process has the lock nobody else can have bound the path.
+    /// While this process has the lock that is at its path nobody else can have bound this one; if
+    /// the directory was deleted, another arbiter's door may be there.
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        if self.is_in_place() {
+            let _ = fs::remove_file(&self.path);
+        }
     }
+}
+
+fn inode(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
 fn is_about_one_client(error: &io::Error) -> bool {

@@ -19,6 +19,7 @@ mod negotiation;
 mod office;
 mod overview;
 mod owned;
+mod place;
 mod poller;
 mod recorder;
 mod recovery;

@@ -3,6 +3,7 @@
 use std::io;
 use std::rc::Rc;
 
+use serverswap::protocol::message::Form;
 use serverswap::sys::points;
 use tokio::task::{JoinHandle, spawn_local};
 
@@ -13,14 +14,16 @@ use crate::state::{Directory, Lock, LockError};
 
 /// Whether this process is the arbiter.
 pub(super) struct Office {
+    /// The task that is the arbiter; it ends by itself when another one has the directory.
     held: Option<JoinHandle<()>>,
+    form: Form,
     report: Rc<dyn Fn(Report)>,
     recorder: Recorder,
 }
 
 impl Office {
-    pub(super) fn new(report: Rc<dyn Fn(Report)>, recorder: Recorder) -> Self {
-        Office { held: None, report, recorder }
+    pub(super) fn new(form: Form, report: Rc<dyn Fn(Report)>, recorder: Recorder) -> Self {
+        Office { held: None, form, report, recorder }
     }
 
     /// Becomes the arbiter if nobody is; does nothing if this process is it already.
@@ -28,19 +31,32 @@ impl Office {
     /// # Errors
     /// The lock cannot be looked at, or its holder cannot take office.
     pub(super) fn try_to_take(&mut self, directory: &Directory) -> io::Result<()> {
-        if self.held.is_some() {
+        if self.held.as_ref().is_some_and(|arbiter| !arbiter.is_finished()) {
             return Ok(());
         }
-        match Lock::try_take(&directory.lock()) {
+        match self.try_lock(directory) {
             Ok(lock) => {
                 points::at("after the lock is taken");
                 let report = Rc::clone(&self.report);
-                let arbiter = ArbiterDriver::start(directory.clone(), lock, report, self.recorder.clone())?;
+                let recorder = self.recorder.clone();
+                let arbiter = ArbiterDriver::start(directory.clone(), lock, self.form, report, recorder)?;
                 self.held = Some(spawn_local(arbiter.run()));
                 Ok(())
             }
             Err(LockError::Held) => Ok(()),
             Err(LockError::Io(error)) => Err(error),
+        }
+    }
+
+    /// Where the directory was deleted while nobody was the arbiter, it is made anew.
+    fn try_lock(&self, directory: &Directory) -> Result<Lock, LockError> {
+        match Lock::try_take(&directory.lock()) {
+            Err(LockError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+                Directory::prepare(directory.path()).map_err(io::Error::other)?;
+                (self.report)(Report::DirectoryRemade { directory: directory.path().to_owned() });
+                Lock::try_take(&directory.lock())
+            }
+            result @ (Ok(_) | Err(LockError::Held | LockError::Io(_))) => result,
         }
     }
 

@@ -16,7 +16,7 @@ use super::survivors::is_alive;
 use super::unattended;
 use crate::operator::Fault;
 use crate::state::{self, AddressRecord, Directory, DirectoryError, HolderRecord, Snapshot, StateFile};
-use crate::status::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision};
+use crate::status::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision, Unnamed};
 
 /// Looks now.
 ///
@@ -24,8 +24,13 @@ use crate::status::{AddressOverview, Draining, Holder, Overview, Owner, Stage, S
 /// The directory or the state file cannot be used. That there is none of either is no
 /// error: then nobody serves.
 pub(super) fn overview(path: &Path) -> Result<Overview, Fault> {
-    let empty =
-        Overview { directory: path.to_owned(), now: SystemTime::now(), arbiter: None, addresses: Vec::new() };
+    let empty = Overview {
+        directory: path.to_owned(),
+        now: SystemTime::now(),
+        arbiter: None,
+        addresses: Vec::new(),
+        unnamed: Vec::new(),
+    };
     let directory = match Directory::check(path) {
         Ok(directory) => directory,
         Err(DirectoryError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
@@ -51,7 +56,15 @@ fn filled(empty: Overview, file: &StateFile) -> Overview {
         Some(_) => one(address, record, &file.snapshot),
         None => one(address, &unattended::as_it_is(address, record), &file.snapshot),
     });
-    Overview { arbiter, addresses: addresses.filter(has_anything).collect(), ..empty }
+    let unnamed = file.snapshot.unnamed.iter().filter(|record| is_alive(record.process));
+    Overview {
+        arbiter,
+        addresses: addresses.filter(has_anything).collect(),
+        unnamed: unnamed
+            .map(|record| Unnamed { pid: record.process.pid, generation: record.generation })
+            .collect(),
+        ..empty
+    }
 }
 
 fn has_anything(overview: &AddressOverview) -> bool {

@@ -23,6 +23,8 @@ pub(super) enum Token {
     Client(Link),
     /// A process has ended.
     Process(Process),
+    /// Something in the runtime directory was deleted, or the directory itself.
+    Directory,
 }
 
 /// What a client is watched for. That it is gone is always told (EPOLLHUP).

@@ -4,29 +4,46 @@ use std::io;
 
 use serverswap::sys::process::{self, Process};
 
+use crate::cli::environment::{SERVERSWAP_DIR, SERVERSWAP_GENERATION};
 use crate::operator::Report;
-use crate::state::{self, Directory, Header, Snapshot};
+use crate::state::{self, Directory, Header, Snapshot, UnnamedRecord};
 
 /// The header of the files that this process writes.
 pub(super) fn header() -> io::Result<Header> {
     Ok(Header::new(process::boot_id()?, process::pid_namespace()?, Process::current()?))
 }
 
-/// The state, or an empty one: after a reboot nobody in it lives, and a file that cannot be
-/// read is reported. Those who live come back by themselves either way.
-pub(super) fn snapshot(directory: &Directory, header: &Header, report: &dyn Fn(Report)) -> Snapshot {
+/// The state. After a reboot nobody in it lives. Where it says nothing, because there is none or
+/// it cannot be read, which is reported, those who live come back by themselves, and it names them.
+///
+/// # Errors
+/// `/proc` is not readable.
+pub(super) fn snapshot(
+    directory: &Directory,
+    header: &Header,
+    report: &dyn Fn(Report),
+) -> io::Result<Snapshot> {
     let path = directory.state();
-    match state::read(&path) {
-        Ok(Some(file)) if file.header.boot != header.boot => Snapshot::default(),
+    let problem = match state::read(&path) {
+        Ok(Some(file)) if file.header.boot != header.boot => return Ok(Snapshot::default()),
         Ok(Some(file)) if file.header.pid_namespace != header.pid_namespace => {
-            report(Report::StateIgnored { path, problem: "it is of another pid namespace".to_owned() });
-            Snapshot::default()
+            "it is of another pid namespace".to_owned()
         }
-        Ok(Some(file)) => file.snapshot,
-        Ok(None) => Snapshot::default(),
-        Err(error) => {
-            report(Report::StateIgnored { path, problem: error.to_string() });
-            Snapshot::default()
-        }
-    }
+        Ok(Some(file)) => return Ok(file.snapshot),
+        Ok(None) => return census(directory),
+        Err(error) => error.to_string(),
+    };
+    report(Report::StateIgnored { path, problem });
+    census(directory)
+}
+
+/// Everybody who was started in this directory. One look at every process of the machine.
+fn census(directory: &Directory) -> io::Result<Snapshot> {
+    let found = process::started_with(SERVERSWAP_DIR, directory.path().as_os_str())?;
+    let record = |process: Process| {
+        let generation = process::environment(process.pid, SERVERSWAP_GENERATION)?;
+        let generation = generation.to_str()?.parse().ok()?;
+        Some(UnnamedRecord { process, generation })
+    };
+    Ok(Snapshot { unnamed: found.into_iter().filter_map(record).collect(), ..Snapshot::default() })
 }

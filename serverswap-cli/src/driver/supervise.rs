@@ -66,7 +66,7 @@ impl Supervision {
         let signals = Signals::new().map_err(|error| faults::system("sigaction", &error))?;
         let report =
             Rc::new(move |report: Report| console.report(&report, monotonic().saturating_sub(began)));
-        let office = Office::new(report, recorder.clone());
+        let office = Office::new(plan.form, report, recorder.clone());
         let mut link = Link::new(directory.clone(), plan.clone(), office, recorder);
         let heard = first_link(&mut link, &directory).await?;
         let mut actions = Vec::new();

@@ -220,6 +220,16 @@ pub enum Report {
         /// Why, for people.
         problem: String,
     },
+    /// The runtime directory, or something in it, was deleted, and is there again.
+    DirectoryRemade {
+        /// Which.
+        directory: PathBuf,
+    },
+    /// The same, but another arbiter was faster: it decides now.
+    DirectoryLost {
+        /// Which.
+        directory: PathBuf,
+    },
     /// The file of `--trace` cannot be written: nothing more is recorded.
     NotRecorded {
         /// The file.
@@ -286,6 +296,8 @@ impl Report {
             | Report::ArbiterSilent { .. }
             | Report::ArbiterUnreachable { .. }
             | Report::StateIgnored { .. }
+            | Report::DirectoryRemade { .. }
+            | Report::DirectoryLost { .. }
             | Report::NotRecorded { .. }
             | Report::StateNotWritten { .. } => Level::Warning,
             Report::Started { .. }

@@ -78,6 +78,14 @@ impl Report {
                     path.display()
                 )
             }
+            Report::DirectoryRemade { directory } => format!(
+                "the runtime directory `{}` was deleted, or something in it; it is made anew, every server goes on",
+                directory.display()
+            ),
+            Report::DirectoryLost { directory } => format!(
+                "the runtime directory `{}` was deleted, and another arbiter has it now; every server goes on under that one",
+                directory.display()
+            ),
             Report::NotRecorded { path, problem } => {
                 format!("`{}` cannot be written: {problem}; nothing more is recorded", path.display())
             }

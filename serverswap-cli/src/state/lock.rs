@@ -14,7 +14,7 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 /// The lock, held for as long as this lives.
 #[derive(Debug)]
 pub struct Lock {
-    _file: Flock<File>,
+    file: Flock<File>,
 }
 
 /// Why the lock was not got.
@@ -45,15 +45,24 @@ impl Lock {
         let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
             if errno == Errno::EWOULDBLOCK { LockError::Held } else { LockError::Io(errno.into()) }
         })?;
-        still_there(&file, path)?;
-        Ok(Lock { _file: file })
+        let lock = Lock { file };
+        // Somebody may have removed the directory and made it anew between opening and locking.
+        if lock.is_at(path)? { Ok(lock) } else { Err(LockError::Held) }
     }
-}
 
-/// Somebody may have removed the directory and made it anew between opening and locking.
-fn still_there(file: &File, path: &Path) -> Result<(), LockError> {
-    let (ours, named) = (file.metadata()?, fs::metadata(path)?);
-    if (ours.dev(), ours.ino()) == (named.dev(), named.ino()) { Ok(()) } else { Err(LockError::Held) }
+    /// Whether this is the lock that is found at the path now. If it was deleted, another process
+    /// can have the one that is there instead.
+    ///
+    /// # Errors
+    /// The path cannot be looked at.
+    pub fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let ours = self.file.metadata()?;
+        match fs::metadata(path) {
+            Ok(named) => Ok((ours.dev(), ours.ino()) == (named.dev(), named.ino())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -68,5 +77,17 @@ mod tests {
         assert!(matches!(Lock::try_take(&path), Err(LockError::Held)));
         drop(first);
         Lock::try_take(&path).expect("free again");
+    }
+
+    #[test]
+    fn a_lock_that_was_deleted_is_not_at_its_path_whoever_has_the_next_one() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("lock");
+        let lock = Lock::try_take(&path).expect("free");
+        assert!(lock.is_at(&path).expect("readable"));
+        fs::remove_file(&path).expect("writable");
+        assert!(!lock.is_at(&path).expect("readable"));
+        let next = Lock::try_take(&path).expect("another file");
+        assert!(!lock.is_at(&path).expect("readable") && next.is_at(&path).expect("readable"));
     }
 }

@@ -8,4 +8,6 @@ mod snapshot;
 pub use directory::{Directory, DirectoryError};
 pub use file::{Header, ReadError, StateFile, parse, read, write};
 pub use lock::{Lock, LockError};
-pub use snapshot::{AddressRecord, DrainRecord, GenerationRecord, HolderRecord, Snapshot, SupervisorRecord};
+pub use snapshot::{
+    AddressRecord, DrainRecord, GenerationRecord, HolderRecord, Snapshot, SupervisorRecord, UnnamedRecord,
+};

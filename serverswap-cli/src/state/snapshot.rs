@@ -20,6 +20,20 @@ pub struct Snapshot {
     /// What supervisors that were not connected are still to be told, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untold: Vec<Event>,
+    /// Processes of this directory of which no state says what they hold: the file was unusable,
+    /// or the directory deleted, and nobody of their generation has come back since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unnamed: Vec<UnnamedRecord>,
+}
+
+/// A process of which no state says what it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnnamedRecord {
+    /// The process.
+    #[serde(flatten)]
+    pub process: Process,
+    /// Its generation.
+    pub generation: Generation,
 }
 
 /// A generation.
@@ -105,6 +119,7 @@ impl Snapshot {
     pub fn processes(&self) -> BTreeSet<Process> {
         let supervisors = self.generations.values().filter_map(|record| record.supervisor);
         let mut processes: BTreeSet<Process> = supervisors.collect();
+        processes.extend(self.unnamed.iter().map(|record| record.process));
         for record in self.addresses.values() {
             processes.extend(record.holders.iter().map(|holder| holder.process));
             processes.extend(record.supervisors.iter().map(|supervisor| supervisor.process));

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serverswap::protocol::{Address, Generation};
 
-use super::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision};
+use super::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision, Unnamed};
 use crate::operator::duration::millis;
 
 pub(super) fn render(overview: &Overview) -> String {
@@ -13,6 +13,7 @@ pub(super) fn render(overview: &Overview) -> String {
         directory: overview.directory.display().to_string(),
         arbiter: overview.arbiter,
         addresses: overview.addresses.iter().map(|address| address_json(address, overview.now)).collect(),
+        unnamed: overview.unnamed.iter().map(unnamed_json).collect(),
     };
     let mut text =
         serde_json::to_string(&object).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
@@ -27,6 +28,14 @@ struct OverviewJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     arbiter: Option<u32>,
     addresses: Vec<AddressJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unnamed: Vec<UnnamedJson>,
+}
+
+#[derive(Serialize)]
+struct UnnamedJson {
+    pid: u32,
+    generation: Generation,
 }
 
 #[derive(Serialize)]
@@ -107,6 +116,10 @@ fn draining_json(draining: &Draining, now: SystemTime) -> DrainingJson {
         connections: draining.connections,
         supervisor: supervisor(draining.supervision),
     }
+}
+
+fn unnamed_json(unnamed: &Unnamed) -> UnnamedJson {
+    UnnamedJson { pid: unnamed.pid, generation: unnamed.generation }
 }
 
 fn owner_json(owner: &Owner) -> OwnerJson {

@@ -30,6 +30,18 @@ pub struct Overview {
     pub arbiter: Option<u32>,
     /// The addresses that somebody has to do with, or the one that was asked for.
     pub addresses: Vec<AddressOverview>,
+    /// The living processes of the directory of which no state says what they hold: the state file
+    /// was lost, and they have not come back since.
+    pub unnamed: Vec<Unnamed>,
+}
+
+/// A process of which no state says what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unnamed {
+    /// Its process id.
+    pub pid: u32,
+    /// Its generation.
+    pub generation: Generation,
 }
 
 /// An address.

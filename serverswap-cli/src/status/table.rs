@@ -1,6 +1,6 @@
 //! The table for people: one line for each server of each address.
 
-use super::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision};
+use super::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision, Unnamed};
 use crate::operator::duration::text;
 use crate::operator::words;
 
@@ -9,11 +9,12 @@ const HEAD: [&str; 6] = ["ADDRESS", "STATE", "PID", "FOR", "SUPERVISOR", "GENERA
 type Row = [String; 6];
 
 pub(super) fn render(overview: &Overview) -> String {
-    if overview.addresses.is_empty() {
+    if overview.addresses.is_empty() && overview.unnamed.is_empty() {
         return format!("nothing is served in {}\n", overview.directory.display());
     }
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(overview.addresses.iter().flat_map(address_rows));
+    rows.extend(overview.unnamed.iter().map(unnamed_row));
     aligned(&rows)
 }
 
@@ -71,6 +72,11 @@ fn draining_row(draining: &Draining) -> Row {
         supervisor(draining.supervision),
         draining.generation.to_string(),
     ]
+}
+
+fn unnamed_row(unnamed: &Unnamed) -> Row {
+    let (pid, generation) = (unnamed.pid.to_string(), unnamed.generation.to_string());
+    ["?".to_owned(), "unknown".to_owned(), pid, "-".to_owned(), "-".to_owned(), generation]
 }
 
 fn supervisor(supervision: Supervision) -> String {

@@ -10,7 +10,8 @@ fn generation(start: u64, pid: u32) -> Generation {
 
 fn overview(addresses: Vec<AddressOverview>) -> Overview {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-    Overview { directory: PathBuf::from("/run/serverswap"), now, arbiter: Some(4200), addresses }
+    let directory = PathBuf::from("/run/serverswap");
+    Overview { directory, now, arbiter: Some(4200), addresses, unnamed: Vec::new() }
 }
 
 fn swapped() -> AddressOverview {
@@ -129,4 +130,16 @@ fn the_json_says_the_same_as_the_table() {
         }],
     });
     assert_eq!(object, expected);
+}
+
+#[test]
+fn who_may_hold_anything_has_a_line_of_its_own() {
+    let unnamed = vec![Unnamed { pid: 4100, generation: generation(1_000, 4000) }];
+    let overview = Overview { unnamed, ..overview(Vec::new()) };
+    let table = overview.render(ResultFormat::None);
+    let line: Vec<&str> = table.lines().last().expect("a line").split_whitespace().collect();
+    assert_eq!(line, ["?", "unknown", "4100", "-", "-", "1000-4000"]);
+    let json = overview.render(ResultFormat::Json);
+    assert!(json.contains(r#""unnamed":[{"pid":4100,"generation":"1000-4000"}]"#), "{json}");
+    assert_eq!(overview.exit_status(), NOT_SERVED);
 }

@@ -16,6 +16,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDe
 pub struct DirectoryWatch {
     inotify: Inotify,
     watched: WatchDescriptor,
+    kinds: AddWatchFlags,
 }
 
 /// One change in a watched directory.
@@ -42,9 +43,24 @@ impl DirectoryWatch {
     /// The path is no directory or not readable; out of inotify instances (EMFILE: 128 a user
     /// by default) or watches (ENOSPC).
     pub fn new(directory: &Path) -> io::Result<Self> {
+        let all = appeared() | disappeared() | over() | AddWatchFlags::IN_CLOSE_WRITE;
+        DirectoryWatch::of(all, directory)
+    }
+
+    /// Starts to watch for what is deleted, and for nothing else: a name that is renamed over
+    /// is not.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn for_deletions(directory: &Path) -> io::Result<Self> {
+        DirectoryWatch::of(AddWatchFlags::IN_DELETE | over(), directory)
+    }
+
+    fn of(kinds: AddWatchFlags, directory: &Path) -> io::Result<Self> {
+        let kinds = kinds | AddWatchFlags::IN_ONLYDIR;
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-        let watched = inotify.add_watch(directory, watched() | AddWatchFlags::IN_ONLYDIR)?;
-        Ok(DirectoryWatch { inotify, watched })
+        let watched = inotify.add_watch(directory, kinds)?;
+        Ok(DirectoryWatch { inotify, watched, kinds })
     }
 
     /// Stops watching until [`Self::restart`], and forgets what changed. To drop the watch
@@ -61,7 +77,7 @@ impl DirectoryWatch {
     /// As [`Self::new`].
     pub fn restart(&mut self, directory: &Path) -> io::Result<()> {
         self.pause();
-        self.watched = self.inotify.add_watch(directory, watched() | AddWatchFlags::IN_ONLYDIR)?;
+        self.watched = self.inotify.add_watch(directory, self.kinds)?;
         Ok(())
     }
 
@@ -80,10 +96,6 @@ impl DirectoryWatch {
             }
         }
     }
-}
-
-fn watched() -> AddWatchFlags {
-    appeared() | disappeared() | over() | AddWatchFlags::IN_CLOSE_WRITE
 }
 
 fn appeared() -> AddWatchFlags {
@@ -182,6 +194,18 @@ mod tests {
         watch.restart(directory.path()).expect("watched");
         make("after");
         assert_eq!(watch.drain().expect("readable"), [Change::Appeared("after".into())]);
+    }
+
+    #[test]
+    fn who_watches_for_deletions_hears_of_nothing_else() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = |name: &str| directory.path().join(name);
+        fs::write(path("a"), "old").expect("writable");
+        let mut watch = DirectoryWatch::for_deletions(directory.path()).expect("watched");
+        fs::write(path("b"), "new").expect("writable");
+        fs::rename(path("b"), path("a")).expect("writable");
+        fs::remove_file(path("a")).expect("writable");
+        assert_eq!(watch.drain().expect("readable"), [Change::Disappeared("a".into())]);
     }
 
     #[test]

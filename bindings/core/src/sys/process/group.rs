@@ -16,7 +16,7 @@ use std::{fs, io};
 
 use nix::sys::signal::Signal;
 
-use super::about::variable_in;
+use super::about::{pids, variable_in};
 use super::{Process, Stat, is_gone, is_no_process, pidfd_open, pidfd_send_signal};
 
 /// The environment variable that names a process's generation.
@@ -41,10 +41,7 @@ const EMPTY_LOOKS: usize = 3;
 pub fn group_members(process_group: u32, generation: &str) -> io::Result<Vec<(Process, OwnedFd)>> {
     let mut vouched = false;
     let mut members = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
+    for pid in pids()? {
         let Some((process, pidfd)) = member(pid, process_group)? else {
             continue;
         };

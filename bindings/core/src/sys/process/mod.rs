@@ -14,7 +14,7 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-pub use about::{boot_id, environment, group, name, pid_namespace, pid_namespace_of};
+pub use about::{boot_id, environment, group, name, pid_namespace, pid_namespace_of, started_with};
 pub use group::{group_members, signal_group};
 pub use nix::sys::signal::Signal;
 pub(in crate::sys) use pidfd::pidfd_getfd;
