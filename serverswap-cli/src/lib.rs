@@ -9,6 +9,7 @@ pub mod cli;
 mod driver;
 mod entry;
 pub mod operator;
+pub mod printed;
 pub mod spawn;
 pub mod state;
 pub mod status;

@@ -47,11 +47,14 @@ async fn after_probation_the_old_server_is_replaced_and_nothing_is_lost() -> Out
 async fn a_server_that_gives_up_on_probation_is_rolled_back_and_loses_nothing() -> Outcome {
     let shop = Shop::open().await?;
     let load = shop.load().await?;
-    let mut new = deploy(&shop, "serverswap.fail('no database');").start()?;
+    let mut new = deploy(&shop, "console.log('at a loss'); serverswap.fail('no database');").start()?;
     let exit = new.exit().await?;
     assert_eq!(exit.status, SAID_FAIL, "{}", new.stderr());
     assert!(new.stderr().contains("rolled back: "), "{}", new.stderr());
     assert!(new.stdout().contains(r#""outcome":"rolled_back""#), "{}", new.stdout());
+    // Its stdout is a file here, and so its last lines can be had.
+    assert!(new.stderr().contains("the last that its stdout has:\n    at a loss\n"), "{}", new.stderr());
+    assert!(new.stdout().contains(r#""printed":{"stdout":["at a loss"]"#), "{}", new.stdout());
     nothing_failed(load).await?;
     assert_eq!(shop.ask().await?.1, "1");
     Ok(())

@@ -23,7 +23,8 @@ use super::recorder::Recorder;
 use super::server::{Server, ServerEvent, reap_strangers};
 use super::signals::{Arrived, Signals};
 use super::survivors::survivors;
-use crate::operator::{Console, Fault, Outcome, Report};
+use crate::operator::{Console, Ending, Fault, Outcome, Report};
+use crate::printed::{Outputs, Printed};
 use crate::spawn::{self, ServerCommand, SpawnFailure};
 use crate::state::Directory;
 use crate::supervisor::{Action, Attached, Event, Plan, Supervisor};
@@ -42,6 +43,8 @@ pub(super) struct Supervision {
     link: Link,
     signals: Signals,
     server: Server,
+    /// Where the last server prints.
+    outputs: Outputs,
     /// Duplicates that the core said to keep.
     kept: BTreeMap<Address, Arc<OwnedFd>>,
     /// What the core wants done, in order.
@@ -82,6 +85,7 @@ impl Supervision {
             link,
             signals,
             server: Server::None,
+            outputs: Outputs::default(),
             kept: BTreeMap::new(),
             actions,
             heard,
@@ -189,6 +193,7 @@ impl Supervision {
 
     fn spawn(&mut self) {
         points::at("before the server is started");
+        self.outputs = Outputs::now();
         let started = spawn::start(&self.command).and_then(|pid| {
             let server = Server::started(pid).map_err(|error| self.not_watched(&error))?;
             self.server = server;
@@ -219,7 +224,21 @@ impl Supervision {
     }
 
     async fn conclude(mut self, outcome: &Outcome) -> u8 {
-        let status = self.console.conclude(outcome, &survivors(&self.directory));
+        let printed = match outcome.ending {
+            Ending::SaidFail(_) | Ending::Exited(_) | Ending::NotUp => self.outputs.printed(),
+            Ending::Done
+            | Ending::DoneInPart
+            | Ending::Replaced
+            | Ending::Stopped(_)
+            | Ending::Left(_)
+            | Ending::Ended
+            | Ending::Interrupted(_)
+            | Ending::LeftServing(_)
+            | Ending::Superseded
+            | Ending::NotUpKept
+            | Ending::NotStarted(_) => Printed::default(),
+        };
+        let status = self.console.conclude(outcome, &survivors(&self.directory), &printed);
         points::at("before the exit");
         self.link.leave_office().await;
         points::at("after the office is left");

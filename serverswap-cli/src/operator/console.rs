@@ -11,6 +11,7 @@ use super::outcome::{Outcome, UNABLE};
 use super::report::{Level, Report};
 use super::survivors::Survivors;
 use super::verdict::Verdict;
+use crate::printed::Printed;
 
 /// How a command speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,11 +90,13 @@ impl Console {
     }
 
     /// Tells the end and returns the exit status.
-    pub fn conclude(&self, outcome: &Outcome, survivors: &Survivors) -> u8 {
+    /// `printed` is what a server that failed printed last.
+    pub fn conclude(&self, outcome: &Outcome, survivors: &Survivors, printed: &Printed) -> u8 {
         let verdict = Verdict::of(outcome, survivors);
+        to_stderr(&self.printed(&verdict, printed));
         to_stderr(&self.last_words(&verdict, outcome.facts.duration, SystemTime::now()));
         if self.result == ResultFormat::Json {
-            to_stdout(&outcome_json(outcome, survivors, &verdict));
+            to_stdout(&outcome_json(outcome, survivors, printed, &verdict));
         }
         outcome.status()
     }
@@ -129,6 +132,16 @@ impl Console {
                 message: report.text(),
             }),
         })
+    }
+
+    /// What a server that failed printed to where stderr does not show it.
+    pub fn printed(&self, verdict: &Verdict, printed: &Printed) -> String {
+        let is_told = matches!(verdict, Verdict::Badly { .. }) && self.log == LogFormat::Text;
+        if !is_told || printed.stdout.is_empty() {
+            return String::new();
+        }
+        let lines: String = printed.stdout.iter().map(|line| format!("    {line}\n")).collect();
+        self.text_line(Level::Notice, "the last that its stdout has:") + &lines
     }
 
     /// The lines for the end; empty if there is nothing to tell.

@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::outcome::{Outcome, Swap, UNABLE};
 use super::survivors::{Survivor, Survivors};
 use super::verdict::Verdict;
+use crate::printed::Printed;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,10 +58,25 @@ struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     serving_now: Option<&'a [Survivor]>,
     duration_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    printed: Option<PrintedJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct PrintedJson<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    stdout: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    stderr: &'a [String],
 }
 
 /// The JSON object on stdout, with its line feed.
-pub fn outcome_json(outcome: &Outcome, survivors: &Survivors, verdict: &Verdict) -> String {
+pub fn outcome_json(
+    outcome: &Outcome,
+    survivors: &Survivors,
+    printed: &Printed,
+    verdict: &Verdict,
+) -> String {
     let facts = &outcome.facts;
     let details = Details {
         command: &facts.command,
@@ -74,6 +90,8 @@ pub fn outcome_json(outcome: &Outcome, survivors: &Survivors, verdict: &Verdict)
             Survivors::Unknown => None,
         },
         duration_ms: millis(facts.duration),
+        printed: (*printed != Printed::default())
+            .then_some(PrintedJson { stdout: &printed.stdout, stderr: &printed.stderr }),
     };
     result_object(outcome.word(), outcome.reason(), outcome.status(), verdict, Some(details))
 }

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use super::*;
+use crate::supervisor::ServerExit;
 
 const PLAIN: Console = Console {
     verbosity: Verbosity::Normal,
@@ -112,7 +113,8 @@ fn the_result_object_says_how_it_ended() {
     let survivors = serves(4242, ":8080");
     let verdict = Verdict::of(&outcome, &survivors);
     let object: serde_json::Value =
-        serde_json::from_str(&outcome_json(&outcome, &survivors, &verdict)).expect("one object");
+        serde_json::from_str(&outcome_json(&outcome, &survivors, &Printed::default(), &verdict))
+            .expect("one object");
     let expected = serde_json::json!({
         "outcome": "done",
         "reason": "every_replaced_server_exited",
@@ -128,6 +130,22 @@ fn the_result_object_says_how_it_ended() {
         "durationMs": 28_000,
     });
     assert_eq!(object, expected);
+}
+
+#[test]
+fn what_a_failed_server_printed_is_told_where_stderr_does_not_show_it() {
+    let printed = Printed { stdout: vec!["no database".to_owned()], stderr: vec!["a trace".to_owned()] };
+    let failed = outcome(Ending::Exited(ServerExit::Status(1)), Reached::Nothing, vec![]);
+    let verdict = Verdict::of(&failed, &Survivors::Unknown);
+    assert_eq!(
+        PLAIN.printed(&verdict, &printed),
+        "serverswap: the last that its stdout has:\n    no database\n"
+    );
+    let object: serde_json::Value =
+        serde_json::from_str(&outcome_json(&failed, &Survivors::Unknown, &printed, &verdict))
+            .expect("one object");
+    let expected = serde_json::json!({ "stdout": ["no database"], "stderr": ["a trace"] });
+    assert_eq!(object["printed"], expected);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serverswap::protocol::message::Code;
 use serverswap::protocol::{Address, Generation};
 
 use super::*;
+use crate::printed::Printed;
 
 fn address(text: &str) -> Address {
     text.parse().expect("tests use valid addresses")

@@ -1,0 +1,147 @@
+//! The last lines that a server printed, where they can be had without owning its output.
+//!
+//! A server has our stdout and stderr, as they are (`spawn`): nothing stands in between that could be killed. When
+//! one of them is a regular file, the file is read again from where the server began. A pipe, a terminal or
+//! a journal is its reader's alone: there the lines are already where they are looked for.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+/// Most lines of one file.
+const LINES_MAX: usize = 10;
+
+/// Most bytes of one file that are looked at.
+const BYTES_MAX: u64 = 4096;
+
+/// The regular files among our stdout and stderr, from the moment on at which a server is started.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    /// Not if it is the same file as stderr.
+    stdout: Option<Output>,
+    stderr: Option<Output>,
+}
+
+/// The last lines that a server printed; nothing that cannot be had.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Printed {
+    /// To stdout.
+    pub stdout: Vec<String>,
+    /// To stderr, or to the one file that is both. Our own lines stand between them.
+    pub stderr: Vec<String>,
+}
+
+/// A file that is printed to.
+#[derive(Debug)]
+struct Output {
+    file: File,
+    from: u64,
+}
+
+impl Outputs {
+    /// From now on.
+    pub fn now() -> Outputs {
+        let (stdout, stderr) = (Output::of(io::stdout()), Output::of(io::stderr()));
+        let stdout = stdout.filter(|one| !stderr.as_ref().is_some_and(|other| one.is_the_same(other)));
+        Outputs { stdout, stderr }
+    }
+
+    /// What was printed since.
+    pub fn printed(&self) -> Printed {
+        let lines = |output: &Option<Output>| output.as_ref().map(Output::last_lines).unwrap_or_default();
+        Printed { stdout: lines(&self.stdout), stderr: lines(&self.stderr) }
+    }
+}
+
+impl Output {
+    /// `None` if it is no regular file, or none that we may read.
+    fn of(stream: impl AsFd) -> Option<Output> {
+        let path = format!("/proc/self/fd/{}", stream.as_fd().as_raw_fd());
+        // Looked at first: to open a pipe or a device can do something to it.
+        std::fs::metadata(&path).ok().filter(|found| found.is_file())?;
+        let mut file = File::open(path).ok()?;
+        let from = file.seek(SeekFrom::End(0)).ok()?;
+        Some(Output { file, from })
+    }
+
+    fn is_the_same(&self, other: &Output) -> bool {
+        let inode = |output: &Output| output.file.metadata().map(|found| (found.dev(), found.ino())).ok();
+        inode(self) == inode(other)
+    }
+
+    fn last_lines(&self) -> Vec<String> {
+        let end = self.file.metadata().map_or(0, |found| found.len());
+        // A file that was emptied meanwhile is read from its beginning.
+        let from = if self.from <= end { self.from } else { 0 }.max(end.saturating_sub(BYTES_MAX));
+        let mut bytes = vec![0; usize::try_from(end - from).unwrap_or_default()];
+        match self.file.read_exact_at(&mut bytes, from) {
+            Ok(()) => last_lines(&bytes),
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+fn last_lines(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    let last = &lines[lines.len().saturating_sub(LINES_MAX)..];
+    last.iter().map(|line| line.replace(char::is_control, "\u{fffd}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn output(file: &File) -> Output {
+        Output::of(file).expect("a regular file that we may read")
+    }
+
+    #[test]
+    fn only_what_was_printed_since_is_told_and_only_the_end_of_it() {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        writeln!(file, "from the server before").expect("writable");
+        let output = output(&file);
+        assert_eq!(output.last_lines(), [""; 0]);
+        for number in 1..=12 {
+            writeln!(file, "line {number}").expect("writable");
+        }
+        let lines = output.last_lines();
+        assert_eq!((lines.len(), lines[0].as_str(), lines[9].as_str()), (10, "line 3", "line 12"));
+    }
+
+    #[test]
+    fn of_a_long_line_there_is_the_end_and_control_characters_reach_no_terminal() {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        let output = output(&file);
+        write!(file, "{}\x1b[31mred", "x".repeat(10_000)).expect("writable");
+        let line = output.last_lines().join("");
+        assert!(line.ends_with("\u{fffd}[31mred") && line.len() < 5_000, "{line}");
+    }
+
+    #[test]
+    fn a_file_that_was_emptied_meanwhile_is_read_from_its_beginning() {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        writeln!(file, "a long line from before").expect("writable");
+        let output = output(&file);
+        file.set_len(0).expect("writable");
+        file.rewind().expect("seekable");
+        writeln!(file, "new").expect("writable");
+        assert_eq!(output.last_lines(), ["new"]);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_left_alone() {
+        let (reader, _writer) = io::pipe().expect("a pipe");
+        assert!(Output::of(&reader).is_none());
+    }
+
+    #[test]
+    fn one_file_that_is_both_is_told_once() {
+        let file = tempfile::tempfile().expect("a temporary file");
+        assert!(output(&file).is_the_same(&output(&file.try_clone().expect("a duplicate"))));
+        assert!(!output(&file).is_the_same(&output(&tempfile::tempfile().expect("another"))));
+    }
+}
