@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serverswap::protocol::Address;
-use serverswap::protocol::message::{Code, Error, Form, FromArbiter, FromClient};
+use serverswap::protocol::message::{Code, Error, FromArbiter, FromClient};
 use serverswap::sys::clock::boottime_micros;
 use serverswap::sys::listener::{self, OpenError, Owner};
 use serverswap::sys::process::Process;
@@ -68,7 +68,7 @@ impl ArbiterDriver {
     pub(super) fn start(
         directory: Directory,
         lock: Lock,
-        form: Form,
+        watch_at: Option<OwnedFd>,
         report: Rc<dyn Fn(Report)>,
         recorder: Recorder,
     ) -> io::Result<Self> {
@@ -78,7 +78,7 @@ impl ArbiterDriver {
         let mut watched = Watched::default();
         let alive = watched.watch_all(snapshot.processes(), &poller)?;
         let core = Arbiter::recover(Limits::default(), &snapshot, &alive, now());
-        let place = Place::take(directory.clone(), lock, form, &poller)?;
+        let place = Place::take(directory.clone(), lock, watch_at, &poller)?;
         Ok(ArbiterDriver {
             core,
             directory,

@@ -1,6 +1,8 @@
 //! The arbiter's role in this process: taken with the lock, left before the process ends.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use serverswap::protocol::message::Form;
@@ -16,14 +18,20 @@ use crate::state::{Directory, Lock, LockError};
 pub(super) struct Office {
     /// The task that is the arbiter; it ends by itself when another one has the directory.
     held: Option<JoinHandle<()>>,
-    form: Form,
+    /// Opened before every lock: see [`Place`](super::place::Place). Only of a supervisor that stays.
+    watch_at: Option<File>,
     report: Rc<dyn Fn(Report)>,
     recorder: Recorder,
 }
 
 impl Office {
     pub(super) fn new(form: Form, report: Rc<dyn Fn(Report)>, recorder: Recorder) -> Self {
-        Office { held: None, form, report, recorder }
+        let watch_at = match form {
+            Form::Leave => None,
+            // Without it nothing is watched.
+            Form::Stay => File::open("/dev/null").ok(),
+        };
+        Office { held: None, watch_at, report, recorder }
     }
 
     /// Becomes the arbiter if nobody is; does nothing if this process is it already.
@@ -39,7 +47,8 @@ impl Office {
                 points::at("after the lock is taken");
                 let report = Rc::clone(&self.report);
                 let recorder = self.recorder.clone();
-                let arbiter = ArbiterDriver::start(directory.clone(), lock, self.form, report, recorder)?;
+                let watch_at = self.watch_at.take().map(OwnedFd::from);
+                let arbiter = ArbiterDriver::start(directory.clone(), lock, watch_at, report, recorder)?;
                 self.held = Some(spawn_local(arbiter.run()));
                 Ok(())
             }
