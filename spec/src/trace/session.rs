@@ -140,6 +140,10 @@ impl Session {
             return stale(self.view, by, name);
         }
         let step = Step { machine, state: &track.state, speaker: by, name };
+        if step.is_serving_twice() {
+            let message = "`serving` twice for one grant".to_owned();
+            return Err(violation(by, &Code::OutOfOrder, message));
+        }
         match step.take()? {
             Taken::Moved(next) => {
                 track.state = next;
@@ -234,6 +238,12 @@ impl Step<'_> {
             Some(Cell { kind: Kind::Close(code), .. }) => Err(self.violation(code.clone())),
             Some(Cell { kind: Kind::Never, .. }) | None => Err(self.violation(Code::OutOfOrder.to_string())),
         }
+    }
+
+    /// An arbiter ignores it (SS-SERVE-1 binds the server), but no crossing explains it: to an arbiter the
+    /// address is only held once `serving` was said.
+    fn is_serving_twice(&self) -> bool {
+        self.machine.view == Side::Arbiter && self.state == "holding" && self.name.name == "serving"
     }
 
     fn violation(&self, code: String) -> Violation {
