@@ -120,7 +120,7 @@ impl Arbiter {
             Listener::Opening | Listener::Awaited { .. } => return,
             Listener::Absent | Listener::Held => {}
         }
-        if self.may_be_held_by_unnamed(address, claimant, newest, turn) {
+        if self.may_be_held_by_unnamed(address, claimant, turn) {
             return;
         }
         let siblings = self

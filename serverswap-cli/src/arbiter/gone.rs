@@ -54,7 +54,7 @@ impl Arbiter {
 
     pub(super) fn gone(&mut self, process: Process, turn: &mut Turn) {
         self.tell_gone(process, turn);
-        self.forget_unnamed(|unnamed, _| unnamed == process, turn);
+        self.forget_unnamed(process, turn);
         for (address, party) in self.parties_of(process) {
             self.remember_had(&address, process, &party, turn);
         }

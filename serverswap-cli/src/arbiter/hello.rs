@@ -60,6 +60,7 @@ pub enum Attached {
 
 impl Arbiter {
     pub(super) fn arrive(&mut self, arrival: Arrival, turn: &mut Turn) {
+        self.forget_unnamed(arrival.process, turn);
         self.displace(&arrival, turn);
         self.peers.insert(
             arrival.link,
@@ -107,7 +108,6 @@ impl Arbiter {
 
     fn server_arrives(&mut self, arrival: Arrival, generation: Generation, turn: &mut Turn) {
         let process = arrival.process;
-        self.forget_unnamed(|_, of| of == generation, turn);
         self.progress(generation);
         let server = self.servers.entry(process).or_insert_with(|| Server::new(generation));
         server.link = Some(arrival.link);

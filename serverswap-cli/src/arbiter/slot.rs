@@ -30,10 +30,10 @@ pub(super) struct Slot {
 /// others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Holders {
-    /// Nobody has said or done anything with it that is no claim.
+    /// There may be others than the parties.
     #[default]
     Unknown,
-    /// Who has it, or had it last, is among the parties, or was.
+    /// Somebody has or had it exclusively, so every other one is among the parties.
     Known,
 }
 
@@ -228,11 +228,13 @@ impl Slot {
         self.parties.values().map(|party| party.generation).chain(awaited)
     }
 
-    /// Whether somebody is known to have it, to have had it or to own it.
-    pub(super) fn has_known_holder(&self) -> bool {
-        self.parties.values().any(|party| party.claim().is_none())
-            || !self.expected.is_empty()
-            || !self.owners.is_empty()
+    /// Whether somebody is known to have it exclusively: then nobody else has it.
+    pub(super) fn has_exclusive_holder(&self) -> bool {
+        let awaited = self.expected.values().any(|expected| match expected {
+            Expected::Server { socket, .. } => *socket == SocketMode::Bind,
+            Expected::Supervisor { .. } => false,
+        });
+        awaited || self.parties.values().any(|party| party.stage.socket() == Some(SocketMode::Bind))
     }
 
     /// Whether nothing is left to be remembered.

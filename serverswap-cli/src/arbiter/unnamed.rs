@@ -7,8 +7,8 @@
 //!   never be taken down.
 //! - *Bind*: a name has nothing that could be looked at. The driver has looked for every process
 //!   that was started in this directory; an exclusive claim waits as long, and is refused then,
-//!   while one of another generation lives of which nobody has come back. An address whose holder is
-//!   known can have no other one.
+//!   while one lives that has not come back; that may well be a child of a server, which never
+//!   will. An address that somebody is known to hold exclusively can have no other holder.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,10 +31,8 @@ impl Arbiter {
     }
 
     /// Somebody has come back, or has ended.
-    pub(super) fn forget_unnamed(&mut self, who: impl Fn(Process, Generation) -> bool, turn: &mut Turn) {
-        let before = self.unnamed.len();
-        self.unnamed.retain(|process, generation| !who(*process, *generation));
-        if self.unnamed.len() < before {
+    pub(super) fn forget_unnamed(&mut self, process: Process, turn: &mut Turn) {
+        if self.unnamed.remove(&process).is_some() {
             turn.changed();
             self.touch_uncertain(turn);
         }
@@ -52,7 +50,7 @@ impl Arbiter {
 
     pub(super) fn learn_of_holders(&mut self, address: &Address) {
         let slot = self.slot(address);
-        if slot.holders == Holders::Unknown && slot.has_known_holder() {
+        if slot.holders == Holders::Unknown && slot.has_exclusive_holder() {
             self.slot_mut(address).holders = Holders::Known;
         }
     }
@@ -62,11 +60,9 @@ impl Arbiter {
         &mut self,
         address: &Address,
         claimant: Process,
-        generation: Generation,
         turn: &mut Turn,
     ) -> bool {
-        let others = self.unnamed.iter().filter(|(_, of)| **of != generation);
-        let others: BTreeSet<Process> = others.map(|(process, _)| *process).collect();
+        let others: BTreeSet<Process> = self.unnamed.keys().copied().collect();
         let Some(other) = others.first().copied() else {
             return false;
         };

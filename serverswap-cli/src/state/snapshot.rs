@@ -21,7 +21,7 @@ pub struct Snapshot {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untold: Vec<Event>,
     /// Processes of this directory of which no state says what they hold: the file was unusable,
-    /// or the directory deleted, and nobody of their generation has come back since.
+    /// or the directory deleted, and they have not come back since.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unnamed: Vec<UnnamedRecord>,
 }

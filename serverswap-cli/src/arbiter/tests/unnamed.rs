@@ -72,7 +72,7 @@ fn once_it_is_back_and_holds_nothing_or_has_ended_the_name_is_granted() {
 }
 
 #[test]
-fn an_address_whose_holder_is_known_can_have_no_other_one() {
+fn an_address_that_is_held_exclusively_can_have_no_other_holder() {
     let mut world = World::knowing_only_of(&[10]);
     world.arrives(20, Server, Leave, vec![name_held(true)]);
     world.server(30);

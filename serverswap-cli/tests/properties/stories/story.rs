@@ -10,7 +10,7 @@ use serverswap::protocol::message::{Form, Role, Timeouts};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 use serverswap_cli::arbiter::{Arbiter, Arrival, Event, Limits, Link};
-use serverswap_cli::state::Snapshot;
+use serverswap_cli::state::{Snapshot, UnnamedRecord};
 
 use super::choices::Choices;
 use super::program::{Life, Program};
@@ -47,6 +47,8 @@ pub struct Story<'a> {
     pub(super) stopped: BTreeSet<Generation>,
     /// Whether the kernel ever refused to show a process's descriptors.
     pub(super) refused: bool,
+    /// Whether the state file was ever lost: who had which duplicate was forgotten then.
+    pub(super) lost: bool,
     pub(super) next_link: u64,
     next_pid: u32,
 }
@@ -76,6 +78,7 @@ impl<'a> Story<'a> {
             takedown_ids: BTreeMap::new(),
             stopped: BTreeSet::new(),
             refused: false,
+            lost: false,
             next_link: 0,
             next_pid: 100,
         };
@@ -122,7 +125,8 @@ impl<'a> Story<'a> {
         }
         self.next_link += 1;
         let link = Link(self.next_link);
-        let is_minimal = self.choices.once_in(8) && self.programs[who].role == Role::Server;
+        // Without a state nobody knows that what it holds is inherited: it is taken down first.
+        let is_minimal = self.choices.once_in(8) && self.programs[who].role == Role::Server && !self.lost;
         let probation_ms = if self.choices.once_in(2) { 2_000 } else { 0 };
         let timeouts =
             self.choices.once_in(2).then_some(Timeouts { drain_ms: 3_000, kill_ms: 500, probation_ms });
@@ -174,6 +178,14 @@ impl<'a> Story<'a> {
         assert!(self.arbiter.deadline().is_none_or(|next| next > self.now), "the arbiter waits for the past");
     }
 
+    /// What the next arbiter knows then is who runs.
+    fn lose_the_file(&mut self) {
+        let servers = self.programs.iter().filter(|one| one.is_alive() && one.role == Role::Server);
+        let record = |one: &Program| UnnamedRecord { process: one.process, generation: one.generation };
+        self.file = Snapshot { unnamed: servers.map(record).collect(), ..Snapshot::default() };
+        self.lost = true;
+    }
+
     /// The arbiter ends, perhaps between the write of its state and what it was to say then.
     fn follower_takes_over(&mut self) {
         if self.choices.once_in(2) {
@@ -183,6 +195,9 @@ impl<'a> Story<'a> {
             self.turn();
         }
         self.read.clear();
+        if self.choices.once_in(8) {
+            self.lose_the_file();
+        }
         let text = serde_json::to_vec(&self.file).expect("a snapshot is JSON");
         let snapshot: Snapshot = serde_json::from_slice(&text).expect("what was written is readable");
         assert_eq!(snapshot, self.file);
