@@ -24,6 +24,14 @@ pub enum Action {
         /// Which address.
         address: Address,
     },
+    /// Poll the pidfd of a server whose probation is over; answered by [`Event::Polled`] in the
+    /// same turn.
+    Poll {
+        /// Whose.
+        process: Process,
+        /// The address that it serves on probation.
+        address: Address,
+    },
     /// Say something.
     Send {
         /// To whom.

@@ -11,7 +11,7 @@ use serverswap::protocol::message::{Code, DecidedVerdict, FromArbiter, TakedownR
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
-use super::slot::Expected;
+use super::slot::{Expected, Party, Served};
 use super::{Arbiter, Link, Turn};
 
 /// `/proc/PID/stat` counts start times in units of 1/100 s, whatever the kernel's own clock
@@ -37,22 +37,28 @@ impl Arbiter {
         condemned_at.is_some_and(|condemned_at| started_at <= condemned_at)
     }
 
-    /// Whether it serves, or the state file says so of one that is not back yet (N3).
+    /// Whether it serves, or the state file says so of one that is not back yet (N3); not, if
+    /// it does so on probation, beside an older server.
     fn serves(&self, generation: Generation) -> bool {
         self.slots.values().any(|slot| {
-            slot.parties.values().any(|party| party.generation == generation && party.serves())
+            let is_tried = slot.is_served_by_older(generation);
+            let serves = |party: &Party| party.serves() || (party.is_on_probation() && !is_tried);
+            slot.parties.values().any(|party| party.generation == generation && serves(party))
                 || slot.expected.values().any(|expected| match expected {
-                    Expected::Server { generation: of, serving, .. } => *of == generation && *serving,
+                    Expected::Server { generation: of, serving, probation_until, .. } => {
+                        *of == generation && *serving && (probation_until.is_none() || !is_tried)
+                    }
                     Expected::Supervisor { .. } => false,
                 })
         })
     }
 
-    /// Whether it was told to let go, or has: it finishes what it has accepted, and the
-    /// arbiter has its deadline.
+    /// Whether it was told to let go of what it served for good, or has: it finishes what it has
+    /// accepted, and the arbiter has its deadline.
     fn lets_go(&self, generation: Generation) -> bool {
+        let was_tried = |party: &Party| matches!(party.served(), Served::OnProbation { .. });
         let mut parties = self.slots.values().flat_map(|slot| slot.parties.values());
-        parties.any(|party| party.generation == generation && !party.is_active())
+        parties.any(|party| party.generation == generation && !party.is_active() && !was_tried(party))
     }
 
     fn condemn(&mut self, generation: Generation, turn: &mut Turn) {

@@ -199,21 +199,30 @@ impl Arbiter {
     ) {
         let holders = self.slot(address).processes(|party| party.holds() && condition(party.generation));
         for process in holders {
-            let Some(party) = self.slot_mut(address).parties.get_mut(&process) else {
-                continue;
-            };
-            let served = party.has_served();
-            let socket = match party.stage {
-                Stage::Granted { socket, .. } | Stage::Hold { socket, .. } => socket,
-                Stage::Trial { .. } => SocketMode::Inherit,
-                Stage::Claim(_) | Stage::Taking(_) | Stage::Released { .. } => continue,
-            };
-            let taking = Taking { socket, message: None, reason: reason.clone(), served, since: turn.now };
-            party.stage = Stage::Taking(taking);
-            turn.changed();
-            self.begin_drain(address, process, turn);
-            self.send_takedown(address, process, turn);
+            self.take_down_holder(address, process, reason.clone(), turn);
         }
+    }
+
+    pub(super) fn take_down_holder(
+        &mut self,
+        address: &Address,
+        process: Process,
+        reason: TakedownReason,
+        turn: &mut Turn,
+    ) {
+        let Some(party) = self.slot_mut(address).parties.get_mut(&process) else {
+            return;
+        };
+        let served = party.served();
+        let socket = match party.stage {
+            Stage::Granted { socket, .. } | Stage::Hold { socket, .. } => socket,
+            Stage::Trial { .. } => SocketMode::Inherit,
+            Stage::Claim(_) | Stage::Taking(_) | Stage::Released { .. } => return,
+        };
+        party.stage = Stage::Taking(Taking { socket, message: None, reason, served, since: turn.now });
+        turn.changed();
+        self.begin_drain(address, process, turn);
+        self.send_takedown(address, process, turn);
     }
 
     /// Says `takedown` on the present connection, if there is one and the server handles it;

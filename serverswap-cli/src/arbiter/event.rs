@@ -67,6 +67,15 @@ pub enum Event {
         /// What was found.
         found: Fetched,
     },
+    /// The answer to [`Action::Poll`].
+    Polled {
+        /// Whose pidfd.
+        process: Process,
+        /// Which address.
+        address: Address,
+        /// What it said.
+        liveness: Liveness,
+    },
     /// A deadline may have passed.
     Tick,
 }

@@ -78,6 +78,7 @@ impl Arbiter {
             self.remember_leftovers(process, &server, turn);
         }
         self.peers.retain(|_, peer| peer.process != process);
+        self.newest.remove(&process);
         for progress in self.generations.values_mut() {
             if progress.supervision.process() == Some(process) {
                 progress.supervision = Supervision::Alone;

@@ -14,8 +14,8 @@ use serverswap::protocol::message::{Form, FromArbiter, Holding, Role, Timeouts, 
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
-use super::slot::{Expected, Keeper, Listener, Party, Stage, Told};
-use super::{Action, Arbiter, Link, Liveness, Peer, Server, Supervision, Turn};
+use super::slot::{Expected, Keeper, Listener, Party, Served, Stage, Told};
+use super::{Action, Arbiter, Hello, Link, Liveness, Peer, Server, Supervision, Turn};
 
 /// A complete `hello`.
 #[derive(Debug, Clone)]
@@ -60,6 +60,10 @@ pub enum Attached {
 
 impl Arbiter {
     pub(super) fn arrive(&mut self, arrival: Arrival, turn: &mut Turn) {
+        if self.is_outdated(&arrival) {
+            turn.actions.push(Action::Disconnect { link: arrival.link });
+            return;
+        }
         self.forget_unnamed(arrival.process, turn);
         self.displace(&arrival, turn);
         self.peers.insert(
@@ -92,6 +96,14 @@ impl Arbiter {
         }
     }
 
+    /// Whether the process has said `hello` on a later connection already: what it says that
+    /// it holds was so before that.
+    fn is_outdated(&mut self, arrival: &Arrival) -> bool {
+        let newest = self.newest.entry(arrival.process).or_insert(arrival.link);
+        *newest = arrival.link.max(*newest);
+        arrival.link < *newest
+    }
+
     /// One connection a process: the newest one counts.
     fn displace(&mut self, arrival: &Arrival, turn: &mut Turn) {
         let displaced: Vec<Link> = self
@@ -108,7 +120,7 @@ impl Arbiter {
 
     fn server_arrives(&mut self, arrival: Arrival, generation: Generation, turn: &mut Turn) {
         let process = arrival.process;
-        self.progress(generation);
+        self.progress(generation).server = Hello::Said;
         let server = self.servers.entry(process).or_insert_with(|| Server::new(generation));
         server.link = Some(arrival.link);
         server.unlinked = None;
@@ -120,12 +132,11 @@ impl Arbiter {
             .collect();
         let by_file = self.end_what_is_not_held(&arrival, turn);
         for (holding, attached) in &arrival.holding {
-            let was = by_file.get(&holding.address);
-            let is_inherited = was.is_some_and(|stage| stage.socket() == Some(SocketMode::Inherit));
-            if is_inherited && *attached == Attached::Nothing {
-                self.fetch_from_minimal_client(process, generation, holding, turn);
-            } else {
-                self.holds(&arrival, generation, holding, *attached, was, turn);
+            match by_file.get(&holding.address) {
+                Some(was) if was.socket() == Some(SocketMode::Inherit) && *attached == Attached::Nothing => {
+                    self.fetch_from_minimal_client(process, generation, holding, was, turn);
+                }
+                was => self.holds(&arrival, generation, holding, *attached, was, turn),
             }
         }
         for address in &arrival.draining {
@@ -171,15 +182,17 @@ impl Arbiter {
         process: Process,
         generation: Generation,
         holding: &Holding,
+        was: &Stage,
         turn: &mut Turn,
     ) {
         let address = holding.address.clone();
+        let party = Party { generation, stage: was.clone() };
         let expected = Expected::Server {
             generation,
             socket: SocketMode::Inherit,
             serving: holding.serving,
             since: turn.now,
-            probation_until: None,
+            probation_until: party.probation_until(),
         };
         self.slot_mut(&address).expected.insert(process, expected);
         turn.actions.push(Action::Fetch { process, address });
@@ -229,9 +242,11 @@ impl Arbiter {
     fn drains(&mut self, process: Process, generation: Generation, address: &Address, turn: &mut Turn) {
         let since = turn.now;
         let slot = self.slot_mut(address);
-        let known = slot.parties.get(&process).is_some_and(|party| !party.is_active() && !party.is_taking());
+        let party = slot.parties.get(&process);
+        let known = party.is_some_and(|party| !party.is_active() && !party.is_taking());
+        let served = party.map_or(Served::ForGood, Party::served);
         if !known {
-            let stage = Stage::Released { takedown: None, served: true, since };
+            let stage = Stage::Released { takedown: None, served, since };
             slot.parties.insert(process, Party { generation, stage });
             self.begin_drain(address, process, turn);
         }

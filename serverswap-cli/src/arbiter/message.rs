@@ -229,7 +229,7 @@ impl Arbiter {
                 self.refuse_claim(&address, process, Code::Withdrawn, message, turn);
             }
             Stage::Granted { .. } | Stage::Trial { .. } | Stage::Hold { .. } | Stage::Taking(_) => {
-                let served = party.has_served();
+                let served = party.served();
                 let stage = Stage::Released { takedown: released.re, served, since: turn.now };
                 let party = Party { generation: party.generation, stage };
                 self.slot_mut(&address).parties.insert(process, party);
@@ -271,7 +271,7 @@ impl Arbiter {
         }
     }
 
-    /// The server gives up: its claims end, and its supervisor ends it.
+    /// The server gives up: its claims and its probations end, and its supervisor ends it.
     fn fail(&mut self, process: Process, generation: Generation, fail: Fail, turn: &mut Turn) {
         let event = message::Event {
             pid: Some(process.pid),
@@ -282,6 +282,7 @@ impl Arbiter {
         for address in self.addresses_of(process) {
             let message = "the server said `fail`".to_owned();
             self.refuse_claim(&address, process, Code::Withdrawn, message, turn);
+            self.give_up_probation(&address, process, turn);
             turn.touched.insert(address);
         }
     }

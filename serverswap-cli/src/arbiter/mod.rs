@@ -50,7 +50,7 @@ pub use action::{Action, Changed, Signal, Turn};
 pub use event::{Event, Fetched, Link, Liveness};
 pub use hello::{Arrival, Attached};
 
-use parts::{Peer, Progress, Server, Supervision, Up};
+use parts::{Hello, Peer, Progress, Server, Supervision, Up};
 use slot::Slot;
 
 /// The arbiter's knowledge. `Clone` is cheap: what a turn does not touch is shared.
@@ -59,6 +59,8 @@ pub struct Arbiter {
     slots: BTreeMap<Address, Arc<Slot>>,
     servers: BTreeMap<Process, Server>,
     peers: BTreeMap<Link, Peer>,
+    /// The last connection of each process that lives on which it has said `hello`.
+    newest: BTreeMap<Process, Link>,
     generations: BTreeMap<Generation, Progress>,
     leftovers: Vec<end::Leftover>,
     /// Ends of claims whose supervisor was not connected, oldest first.
@@ -99,6 +101,7 @@ impl Arbiter {
             slots: BTreeMap::new(),
             servers: BTreeMap::new(),
             peers: BTreeMap::new(),
+            newest: BTreeMap::new(),
             generations: BTreeMap::new(),
             leftovers: Vec::new(),
             untold: Vec::new(),
@@ -145,6 +148,7 @@ impl Arbiter {
             Event::Opened { address, result } => self.opened(&address, result, turn),
             Event::HeldByAbsent { address, message } => self.held_by_absent(&address, message, turn),
             Event::Fetched { process, address, found } => self.fetched(process, &address, found, turn),
+            Event::Polled { process, address, liveness } => self.polled(process, &address, liveness, turn),
             Event::Tick => self.tick(turn),
         }
     }
@@ -212,8 +216,13 @@ impl Arbiter {
 
     fn progress(&mut self, generation: Generation) -> &mut Progress {
         let timeouts = self.limits.timeouts;
-        let progress =
-            Progress { timeouts, supervision: Supervision::Alone, up: Up::Implied, condemned_at: None };
+        let progress = Progress {
+            timeouts,
+            supervision: Supervision::Alone,
+            server: Hello::Awaited,
+            up: Up::Implied,
+            condemned_at: None,
+        };
         self.generations.entry(generation).or_insert(progress)
     }
 }

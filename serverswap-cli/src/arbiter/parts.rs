@@ -52,6 +52,7 @@ pub(super) struct Peer {
 pub(super) struct Progress {
     pub(super) timeouts: Timeouts,
     pub(super) supervision: Supervision,
+    pub(super) server: Hello,
     pub(super) up: Up,
     /// When its supervisor was last allowed to end its server: whoever was started before
     /// that gets nothing any more.
@@ -71,6 +72,14 @@ pub(super) enum Supervision {
     Stays(Process),
     /// It was asked to stop: the generation gets nothing any more.
     Stopping(Process),
+}
+
+/// Whether a server of a generation has ever said `hello`, to whichever arbiter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hello {
+    /// It may have been started, and say it yet, whatever became of its supervisor.
+    Awaited,
+    Said,
 }
 
 /// Whether a generation is up, and who says so.

@@ -15,9 +15,9 @@ use serverswap::protocol::message::TakedownReason;
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
-use super::slot::{Expected, Keeper, Listener, Party, Stage, Taking, Told};
-use super::{Action, Arbiter, Fetched, Limits, Progress, Server, Supervision, Turn, Up};
-use crate::state::Snapshot;
+use super::slot::{Expected, Keeper, Listener, Party, Served, Stage, Taking, Told};
+use super::{Action, Arbiter, Fetched, Hello, Limits, Liveness, Progress, Server, Supervision, Turn, Up};
+use crate::state::{AddressRecord, HolderRecord, Snapshot};
 
 impl Arbiter {
     /// An arbiter that has just won the lock.
@@ -39,11 +39,17 @@ impl Arbiter {
             let timeouts = record.timeouts;
             let supervisor = record.supervisor.filter(|supervisor| alive.contains(supervisor));
             let supervision = supervisor.map_or(Supervision::Alone, Supervision::Away);
-            let progress = Progress { timeouts, supervision, up, condemned_at: None };
+            let server = if snapshot.names_a_server_of(*generation) { Hello::Said } else { Hello::Awaited };
+            let progress = Progress { timeouts, supervision, server, up, condemned_at: None };
             arbiter.generations.insert(*generation, progress);
         }
         for (address, record) in &snapshot.addresses {
             for holder in record.holders.iter().filter(|holder| alive.contains(&holder.process)) {
+                if let Some(stage) = record.given_up_on_probation(holder) {
+                    let party = Party { generation: holder.generation, stage };
+                    arbiter.slot_mut(address).parties.insert(holder.process, party);
+                    continue;
+                }
                 arbiter.servers.insert(holder.process, Server::absent(holder.generation, now));
                 let expected = Expected::Server {
                     generation: holder.generation,
@@ -76,7 +82,8 @@ impl Arbiter {
                 if is_holder {
                     continue;
                 }
-                let stage = Stage::Released { takedown: None, served: true, since: drain.since() };
+                let served = Served::ForGood;
+                let stage = Stage::Released { takedown: None, served, since: drain.since() };
                 let party = Party { generation: drain.generation, stage };
                 arbiter.slot_mut(address).parties.insert(drain.process, party);
             }
@@ -167,7 +174,7 @@ impl Arbiter {
             socket: SocketMode::Inherit,
             message: None,
             reason: TakedownReason::Replaced,
-            served: false,
+            served: Served::Not,
             since: turn.now,
         };
         let slot = self.slot_mut(address);
@@ -175,6 +182,22 @@ impl Arbiter {
         slot.parties.insert(process, Party { generation, stage: Stage::Taking(taking) });
         self.begin_drain(address, process, turn);
         turn.changed();
+    }
+}
+
+impl AddressRecord {
+    /// A server that was taken down on probation does not come back as one that serves beside the
+    /// older one: it is still to let go.
+    fn given_up_on_probation(&self, holder: &HolderRecord) -> Option<Stage> {
+        let until = holder.probation_until()?;
+        self.draining.iter().find(|drain| drain.process == holder.process)?;
+        Some(Stage::Taking(Taking {
+            socket: holder.socket,
+            message: None,
+            reason: TakedownReason::Stopping,
+            served: Served::OnProbation { until },
+            since: holder.since(),
+        }))
     }
 }
 
@@ -187,7 +210,7 @@ impl Stage {
         probation_until: Option<Duration>,
     ) -> Stage {
         match (serving, probation_until) {
-            (true, Some(until)) => Stage::Trial { since, until },
+            (true, Some(until)) => Stage::Trial { since, until, liveness: Liveness::Alive },
             (true, None) => Stage::Hold { socket, since },
             (false, _) => Stage::Granted { socket, since },
         }

@@ -9,6 +9,8 @@ use serverswap::protocol::message::TakedownReason;
 use serverswap::protocol::{Generation, SocketMode};
 use serverswap::sys::process::Process;
 
+use super::Liveness;
+
 /// What the arbiter knows of one address.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Slot {
@@ -71,13 +73,14 @@ pub(super) enum Stage {
     /// `granted`, and it has not said `serving` yet.
     Granted { socket: SocketMode, since: Duration },
     /// It serves an inherited address beside an older server, until its probation is over.
-    Trial { since: Duration, until: Duration },
+    /// `Dead`: it had ended when that was over, and its end will be read.
+    Trial { since: Duration, until: Duration, liveness: Liveness },
     /// It serves.
     Hold { socket: SocketMode, since: Duration },
     /// It is to let go.
     Taking(Taking),
     /// It let go, and finishes what is open.
-    Released { takedown: Option<u64>, served: bool, since: Duration },
+    Released { takedown: Option<u64>, served: Served, since: Duration },
 }
 
 /// A waiting claim.
@@ -104,9 +107,20 @@ pub(super) struct Taking {
     /// The `id` of the `takedown` on the present connection; `None` while it was not sent there.
     pub(super) message: Option<u64>,
     pub(super) reason: TakedownReason,
-    /// Whether it said that it serves, before.
-    pub(super) served: bool,
+    pub(super) served: Served,
     pub(super) since: Duration,
+}
+
+/// How a server served that is to let go, or has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Served {
+    /// It never said that it serves.
+    Not,
+    /// Beside an older server, which goes on.
+    OnProbation {
+        until: Duration,
+    },
+    ForGood,
 }
 
 /// What the state file says of a process that is not back yet.
@@ -165,12 +179,13 @@ impl Party {
         matches!(self.stage, Stage::Hold { .. })
     }
 
-    /// Whether it ever said that it serves.
-    pub(super) fn has_served(&self) -> bool {
+    /// How it serves, or did before it was to let go.
+    pub(super) fn served(&self) -> Served {
         match &self.stage {
-            Stage::Trial { .. } | Stage::Hold { .. } => true,
+            Stage::Trial { until, .. } => Served::OnProbation { until: *until },
+            Stage::Hold { .. } => Served::ForGood,
             Stage::Taking(Taking { served, .. }) | Stage::Released { served, .. } => *served,
-            Stage::Claim(_) | Stage::Granted { .. } => false,
+            Stage::Claim(_) | Stage::Granted { .. } => Served::Not,
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serverswap::protocol::{Address, SocketMode};
 use serverswap::sys::process::Process;
 
-use super::slot::{Expected, Slot, Stage};
+use super::slot::{Expected, Served, Slot, Stage};
 use super::{Arbiter, Progress, Up};
 use crate::state::{AddressRecord, DrainRecord, GenerationRecord, HolderRecord, Snapshot, SupervisorRecord};
 
@@ -35,12 +35,18 @@ impl Arbiter {
             match &party.stage {
                 Stage::Claim(_) => {}
                 Stage::Granted { socket, since } => record.holders.push(holder(*socket, false, *since)),
-                Stage::Trial { since, until } => record
+                Stage::Trial { since, until, .. } => record
                     .holders
                     .push(holder(SocketMode::Inherit, true, *since).on_probation_until(Some(*until))),
                 Stage::Hold { socket, since } => record.holders.push(holder(*socket, true, *since)),
                 Stage::Taking(taking) => {
-                    record.holders.push(holder(taking.socket, taking.served, taking.since));
+                    let (serving, until) = match taking.served {
+                        Served::Not => (false, None),
+                        Served::OnProbation { until } => (true, Some(until)),
+                        Served::ForGood => (true, None),
+                    };
+                    let holder = holder(taking.socket, serving, taking.since);
+                    record.holders.push(holder.on_probation_until(until));
                     record.draining.push(self.drain_record(*process, party.generation, taking.since));
                 }
                 Stage::Released { since, .. } => {

@@ -5,15 +5,19 @@
 //! generation serves. The duplicate of the listener goes with `serving`, to a supervisor
 //! that stays, and its keeping is written before it is sent (N6, N7).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serverswap::protocol::message::{Event, EventKind, Form, FromArbiter, LISTENER, Role};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::decide::millis;
-use super::slot::{Keeper, Listener, Party, Slot, Stage, Told};
-use super::{Arbiter, Link, Supervision, Turn, Up};
+use super::slot::{Keeper, Listener, Party, Served, Slot, Stage, Told};
+use super::{Arbiter, Hello, Link, Supervision, Turn, Up};
+
+/// Most generations that are remembered although neither their supervisor nor any server is
+/// known to live; the oldest are forgotten first.
+const UNBORN_MAX: usize = 16;
 
 /// What an address is to a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,11 +55,15 @@ impl Party {
     pub(super) fn had(&self) -> Option<Status> {
         match &self.stage {
             Stage::Claim(_) => None,
-            Stage::Granted { .. } => Some(Status::Granted),
-            Stage::Trial { .. } => Some(Status::Probation),
-            Stage::Hold { .. } | Stage::Taking(_) | Stage::Released { .. } => {
-                Some(if self.has_served() { Status::Serving } else { Status::Granted })
-            }
+            Stage::Granted { .. }
+            | Stage::Trial { .. }
+            | Stage::Hold { .. }
+            | Stage::Taking(_)
+            | Stage::Released { .. } => Some(match self.served() {
+                Served::Not => Status::Granted,
+                Served::OnProbation { .. } => Status::Probation,
+                Served::ForGood => Status::Serving,
+            }),
         }
     }
 }
@@ -71,7 +79,7 @@ impl Slot {
             Some(Status::Replaced)
         } else if own(Party::serves) {
             Some(Status::Serving)
-        } else if own(Party::is_on_probation) {
+        } else if own(Party::serves_on_probation) {
             Some(Status::Probation)
         } else if own(Party::is_granted) {
             Some(Status::Granted)
@@ -227,14 +235,26 @@ impl Arbiter {
         }
         self.tell_up_and_done(&tallies, turn);
         let linked: Vec<Generation> = self.peers.values().filter_map(|peer| peer.generation).collect();
+        let unborn = self.unborn();
         let left_over: Vec<Generation> =
             self.leftovers.iter().map(super::end::Leftover::generation).collect();
         self.generations.retain(|generation, progress| {
             tallies.contains_key(generation)
                 || linked.contains(generation)
                 || left_over.contains(generation)
-                || matches!(progress.supervision, Supervision::Away(_))
+                || progress.supervision.process().is_some()
+                || unborn.contains(generation)
         });
+    }
+
+    /// Generations whose supervisor is gone and whose server may be on its way: it is to find
+    /// the deadlines that the supervisor has said, its probation among them.
+    fn unborn(&self) -> BTreeSet<Generation> {
+        let awaited = self.generations.iter().filter(|(_, progress)| match progress.server {
+            Hello::Awaited => progress.supervision == Supervision::Alone,
+            Hello::Said => false,
+        });
+        awaited.map(|(generation, _)| *generation).rev().take(UNBORN_MAX).collect()
     }
 
     fn tell_up_and_done(&mut self, tallies: &BTreeMap<Generation, Tally>, turn: &mut Turn) {

@@ -194,6 +194,10 @@ impl ArbiterDriver {
                 match action {
                     Action::Open { address } => answers.push(self.open(address, found)),
                     Action::Fetch { process, address } => answers.push(self.fetch(process, address, found)),
+                    Action::Poll { process, address } => {
+                        let liveness = self.watched.liveness(process);
+                        answers.push(Event::Polled { process, address, liveness });
+                    }
                     Action::Send { .. }
                     | Action::Disconnect { .. }
                     | Action::CloseListener { .. }
@@ -293,7 +297,8 @@ impl ArbiterDriver {
                 | Event::Gone { .. }
                 | Event::Opened { .. }
                 | Event::HeldByAbsent { .. }
-                | Event::Fetched { .. } => self.unwritten.push(event),
+                | Event::Fetched { .. }
+                | Event::Polled { .. } => self.unwritten.push(event),
             }
         }
         self.settle();
@@ -331,7 +336,7 @@ impl ArbiterDriver {
                     };
                     self.watched.signal_group(process, &generation.to_string(), signal);
                 }
-                Action::Open { .. } | Action::Fetch { .. } => {
+                Action::Open { .. } | Action::Fetch { .. } | Action::Poll { .. } => {
                     debug_assert!(false, "answered within the turn");
                 }
             }

@@ -25,6 +25,7 @@ pub(super) fn last(actions: Vec<Action>) -> Vec<Action> {
             Action::Send { .. }
             | Action::Open { .. }
             | Action::Fetch { .. }
+            | Action::Poll { .. }
             | Action::CloseListener { .. }
             | Action::Signal { .. } => ordered.push(action),
         }

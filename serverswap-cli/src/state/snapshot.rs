@@ -127,6 +127,14 @@ impl Snapshot {
         }
         processes
     }
+
+    /// Whether a server of the generation has or finishes something.
+    pub fn names_a_server_of(&self, generation: Generation) -> bool {
+        self.addresses.values().any(|record| {
+            record.holders.iter().any(|holder| holder.generation == generation)
+                || record.draining.iter().any(|drain| drain.generation == generation)
+        })
+    }
 }
 
 impl AddressRecord {

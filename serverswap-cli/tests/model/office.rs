@@ -5,6 +5,7 @@
 //! write and after each action.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serverswap::protocol::message::{
     ArbiterInfo, FromArbiter, FromClient, Greeting, Limits, TakedownReason, VERSION,
@@ -56,10 +57,31 @@ impl World {
         self.lock = Lock::Held(pid);
         let mut watched = self.file.processes();
         watched.retain(|process| self.is_alive(process.pid));
-        let core = Arbiter::recover(arbiter::Limits::default(), &self.file, &watched, self.now);
+        let core = Arbiter::recover(arbiter::Limits::default(), &self.as_read(), &watched, self.now);
         self.office = Some(Seal::new(Office { pid, core, watched, listeners: BTreeMap::new() }));
         self.tell_those_who_watch();
         true
+    }
+
+    fn as_read(&self) -> Snapshot {
+        let until = |until: Option<Duration>| match self.setup.seeded {
+            Seeded::ProbationForgotten => None,
+            Seeded::ProbationProlonged => until.map(|until| until + Duration::from_secs(1)),
+            Seeded::Nothing
+            | Seeded::StateNotWritten
+            | Seeded::HoldingIsServing
+            | Seeded::DeadAreBelieved
+            | Seeded::GoneBeforeRead
+            | Seeded::LockTriedOnce
+            | Seeded::WelcomedTwice
+            | Seeded::OldestWins
+            | Seeded::ProbationUntold => until,
+        };
+        let mut snapshot = Snapshot::clone(&self.file);
+        for holder in snapshot.addresses.values_mut().flat_map(|record| &mut record.holders) {
+            *holder = holder.clone().on_probation_until(until(holder.probation_until()));
+        }
+        snapshot
     }
 
     /// One connection more; `None` if nobody listens.
@@ -134,13 +156,19 @@ impl World {
         self.turn(events, offered, Cut::Never);
     }
 
+    /// The arbiter closes a connection, and decides on that.
+    pub fn close_link_of_arbiter(&mut self, id: u64) {
+        self.close_above(id);
+        self.turn(vec![Event::Unlinked { link: arbiter::Link(id) }], Vec::new(), Cut::Never);
+    }
+
     /// The arbiter's deadline has come.
     pub fn arbiter_due(&mut self) {
         self.turn(vec![Event::Tick], Vec::new(), Cut::Never);
     }
 
     fn event(
-        &self,
+        &mut self,
         id: u64,
         client: u32,
         message: FromClient,
@@ -148,6 +176,9 @@ impl World {
     ) -> (Event, Vec<(Address, Listener)>) {
         let link = arbiter::Link(id);
         let liveness = self.liveness(client);
+        if let FromClient::Fail(_) = message {
+            self.gives_up(client);
+        }
         let FromClient::Hello(hello) = message else {
             return (Event::Said { link, message, liveness }, listeners);
         };
@@ -184,7 +215,10 @@ impl World {
             | Seeded::DeadAreBelieved
             | Seeded::GoneBeforeRead
             | Seeded::LockTriedOnce
-            | Seeded::WelcomedTwice => generation,
+            | Seeded::WelcomedTwice
+            | Seeded::ProbationForgotten
+            | Seeded::ProbationProlonged
+            | Seeded::ProbationUntold => generation,
         }
     }
 
@@ -235,6 +269,7 @@ impl World {
                 self.served.insert(address.clone());
             }
         }
+        self.learn_from_file(&snapshot);
         self.file = Seal::new(snapshot);
     }
 
@@ -248,6 +283,10 @@ impl World {
                     Action::Open { address } => answers.push(self.open(office, address, &mut found)),
                     Action::Fetch { process, address } => {
                         answers.push(self.fetch(process, address, &mut found))
+                    }
+                    Action::Poll { process, address } => {
+                        let liveness = self.liveness(process.pid);
+                        answers.push(Event::Polled { process, address, liveness });
                     }
                     Action::Send { .. }
                     | Action::Disconnect { .. }
@@ -304,7 +343,7 @@ impl World {
                 };
                 self.end_server(process.pid, ServerExit::Signal(number));
             }
-            Action::Open { .. } | Action::Fetch { .. } => {
+            Action::Open { .. } | Action::Fetch { .. } | Action::Poll { .. } => {
                 self.broken.push(Broken::Protocol("a question was not answered within the turn".to_owned()));
             }
         }
@@ -351,26 +390,38 @@ impl World {
             server.generation > generation
                 && match server.socket {
                     SocketMode::Bind => !matches!(server.life, super::server::Life::Booting),
-                    SocketMode::Inherit => self.ever_served.contains(&(server.process.pid, address.clone())),
+                    SocketMode::Inherit => self.has_ever_served(server.process.pid, address),
                 }
         });
         if !is_ready {
             self.broken.push(Broken::TakenTooEarly(address.clone()));
         }
+        if old.socket == SocketMode::Inherit && !self.has_newer_passed(generation, address) {
+            self.broken.push(Broken::ProbationCut(address.clone()));
+        }
     }
 
-    /// The arbiter ends nobody who is the only one to serve an inherited address.
+    /// The arbiter ends nobody who is the only one to serve an inherited address, or whose
+    /// successor is on probation.
     fn check_end(&mut self, pid: u32) {
         let Some(server) = self.servers.get(&pid) else { return };
         if server.socket == SocketMode::Bind || self.stopped.contains(&server.parent) {
             return;
         }
+        let generation = server.generation;
         let served = server.doings().filter(|(_, doing)| doing.accepts());
         let served: Vec<Address> = served.map(|(address, _)| address.clone()).collect();
         for address in served {
             let others = self.accepting(&address).filter(|other| other.process.pid != pid).count();
-            if others == 0 && !self.excused.contains(&address) {
-                self.broken.push(Broken::TakenTooEarly(address));
+            if self.excused.contains(&address) {
+                continue;
+            }
+            if others == 0 {
+                self.broken.push(Broken::TakenTooEarly(address.clone()));
+            }
+            let goes_back = self.is_served_by_older(generation, &address);
+            if self.setup.has_probations() && !goes_back && !self.has_newer_passed(generation, &address) {
+                self.broken.push(Broken::ProbationCut(address));
             }
         }
     }

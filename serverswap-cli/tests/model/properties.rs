@@ -13,6 +13,9 @@ use super::world::{Broken, World};
 pub const ONE_HOLDER: &str = "an exclusive address never has two holders";
 pub const SERVED: &str = "an inherited address that was served is served";
 pub const NOT_TOO_EARLY: &str = "nobody is taken down before a newer one is ready";
+pub const PROBATION: &str = "nobody is taken down before the probation of a newer one is over";
+pub const SAME_END: &str = "no arbiter moves the end of a probation";
+pub const ROLLED_BACK: &str = "a command whose server ends on probation ends as rolled back";
 pub const NEWEST_WINS: &str = "without faults the newest generation has every address in the end";
 pub const CLEAR_REASON: &str = "without faults every command ends as done, replaced or superseded";
 pub const ENDS_WELL: &str = "every run ends with one holder and every other process gone";
@@ -28,6 +31,15 @@ pub fn properties() -> Vec<Property<Run>> {
         Property::always(SERVED, |_, world: &World| world.is_served_as_guaranteed()),
         Property::always(NOT_TOO_EARLY, |_, world: &World| {
             !world.broken.iter().any(|one| matches!(one, Broken::TakenTooEarly(_)))
+        }),
+        Property::always(PROBATION, |_, world: &World| {
+            !world.broken.iter().any(|one| matches!(one, Broken::ProbationCut(_)))
+        }),
+        Property::always(SAME_END, |_, world: &World| {
+            !world.broken.iter().any(|one| matches!(one, Broken::ProbationMoved(_)))
+        }),
+        Property::always(ROLLED_BACK, |_, world: &World| {
+            !world.broken.iter().any(|one| matches!(one, Broken::NotRolledBack(_)))
         }),
         Property::always(NEWEST_WINS, |_, world: &World| {
             !world.is_at_rest() || world.newest_has_everything()

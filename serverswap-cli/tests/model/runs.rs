@@ -12,8 +12,12 @@ const DEPTH_VARIABLE: &str = "SERVERSWAP_MODEL";
 /// Most transitions of a default run that is not complete.
 const SHALLOW: usize = 8_000;
 
-/// Most transitions of a deep run.
-const DEEP: usize = 4_000_000;
+/// Most transitions of a deep run: enough for almost every pair of commands with one fault.
+const DEEP: usize = 1_000_000;
+
+/// Most transitions of a deep run that has no end in sight: two faults, three generations, or
+/// more than one thing at once.
+const WIDE: usize = 250_000;
 
 const FORMS: [&[Form]; 4] = [&[Leave, Leave], &[Stay, Stay], &[Leave, Stay], &[Stay, Leave]];
 
@@ -84,37 +88,129 @@ fn three_of_which_one_serves_already() {
     }
 }
 
-/// Minutes, and some gigabytes.
+#[test]
+fn a_new_server_serves_on_probation() {
+    for forms in FORMS {
+        holds_shallow(Setup::new(Inherit, forms).warm().probations(&[0, 10]));
+    }
+}
+
+#[test]
+fn a_probation_is_longer_than_the_ready_timeout() {
+    holds_shallow(Setup::new(Inherit, &[Leave, Leave]).warm().probations(&[0, 100]));
+}
+
+#[test]
+fn a_third_generation_is_deployed_while_the_second_is_on_probation() {
+    for probations in [[0, 10, 10], [0, 10, 20], [0, 20, 10], [0, 10, 0]] {
+        holds_shallow(Setup::new(Inherit, &[Leave, Leave, Leave]).warm().probations(&probations));
+    }
+}
+
+#[test]
+fn whoever_is_killed_while_a_server_is_on_probation() {
+    for forms in FORMS {
+        let setup = Setup::new(Inherit, forms).warm().probations(&[0, 10]);
+        holds_shallow(setup.faults(Faults::kills(1)));
+    }
+}
+
+#[test]
+fn whatever_wait_ends_too_early_while_a_server_is_on_probation() {
+    let setup = Setup::new(Inherit, &[Leave, Leave]).warm().probations(&[0, 10]);
+    holds_shallow(setup.faults(Faults::kills_and_stalls(1)));
+}
+
+#[test]
+fn whoever_says_fail() {
+    for forms in [[Leave, Leave], [Stay, Stay]] {
+        let setup = Setup::new(Inherit, &forms).warm().faults(Faults::fails(1));
+        holds_shallow(setup.clone());
+        holds_shallow(setup.probations(&[0, 10]));
+    }
+    holds_shallow(Setup::new(Bind, &[Stay, Stay]).warm().faults(Faults::fails(1)));
+}
+
+#[test]
+fn whichever_connection_ends_by_itself() {
+    for forms in [[Leave, Leave], [Stay, Stay]] {
+        let inherited = Setup::new(Inherit, &forms).warm().faults(Faults::drops(1));
+        holds_shallow(inherited.clone());
+        holds_shallow(inherited.probations(&[0, 10]));
+        holds_shallow(Setup::new(Bind, &forms).warm().faults(Faults::drops(1)));
+    }
+}
+
+fn holds_shallow(setup: Setup) {
+    holds(&setup.to_string(), setup, SHALLOW);
+}
+
+/// Minutes, and some gigabytes. With `deep TEXT`, only the beginnings whose name has the text.
 #[test]
 fn deep() {
-    if std::env::var(DEPTH_VARIABLE).is_ok_and(|depth| depth == "deep") {
-        for setup in deep_setups() {
-            let addresses = setup.addresses.len();
-            let forms: Vec<Form> = setup.supervisors.iter().map(|one| one.form).collect();
-            let socket = setup.supervisors[0].socket;
-            let name =
-                format!("{socket:?} {forms:?} {:?}, {addresses} addresses, {}", setup.start, setup.faults);
-            holds(&name, setup, DEEP);
+    let depth = std::env::var(DEPTH_VARIABLE).unwrap_or_default();
+    if let Some(text) = depth.strip_prefix("deep") {
+        let all = deep_setups().into_iter();
+        for (setup, transitions_max) in all.filter(|(setup, _)| setup.to_string().contains(text.trim())) {
+            holds(&setup.to_string(), setup, transitions_max);
         }
     }
 }
 
-fn deep_setups() -> Vec<Setup> {
+/// A beginning, and the most transitions from it.
+type Deep = (Setup, usize);
+
+fn deep_setups() -> Vec<Deep> {
     let mut setups = Vec::new();
     for socket in [Inherit, Bind] {
         for forms in FORMS {
             let pair = Setup::new(socket, forms);
-            setups.push(pair.clone());
-            setups.push(pair.clone().warm().two_addresses());
-            for faults in [Faults::kills_and_stalls(1), Faults::stops(1), Faults::kills_and_stalls(2)] {
-                setups.push(pair.clone().warm().faults(faults));
+            setups.push((pair.clone(), DEEP));
+            setups.push((pair.clone().warm().two_addresses(), DEEP));
+            let ends = Faults::drops(1).and_fails();
+            for faults in [Faults::kills_and_stalls(1), Faults::stops(1), ends] {
+                setups.push((pair.clone().warm().faults(faults), DEEP));
             }
-            setups.push(pair.clone().faults(Faults::kills_and_stalls(1)));
-            setups.push(pair.warm().two_addresses().faults(Faults::kills_and_stalls(1)));
+        }
+        for forms in [[Leave, Leave], [Stay, Stay]] {
+            let pair = Setup::new(socket, &forms);
+            let one = Faults::kills_and_stalls(1);
+            let wide = [
+                pair.clone().warm().faults(Faults::kills_and_stalls(2)),
+                pair.clone().faults(one),
+                pair.warm().two_addresses().faults(one),
+            ];
+            setups.extend(wide.map(|setup| (setup, WIDE)));
         }
         for forms in [[Stay, Stay, Stay], [Leave, Leave, Leave]] {
             let three = Setup::new(socket, &forms).warm();
-            setups.extend([three.clone(), three.faults(Faults::kills(1))]);
+            setups.extend([(three.clone(), WIDE), (three.faults(Faults::kills(1)), WIDE)]);
+        }
+    }
+    setups.extend(deep_setups_with_probation());
+    setups
+}
+
+fn deep_setups_with_probation() -> Vec<Deep> {
+    let mut setups = Vec::new();
+    let ends = |budget| Faults::kills(budget).and_fails();
+    for forms in FORMS {
+        let pair = Setup::new(Inherit, forms).warm().probations(&[0, 10]);
+        setups.extend([(pair.clone(), DEEP), (pair.clone().two_addresses(), DEEP)]);
+        for faults in [ends(1), Faults::kills_and_stalls(1).and_drops(), Faults::stops(1)] {
+            setups.push((pair.clone().faults(faults), DEEP));
+        }
+    }
+    for forms in [[Leave, Leave], [Stay, Stay]] {
+        let pair = Setup::new(Inherit, &forms).warm().probations(&[0, 10]);
+        for faults in [ends(2), Faults::kills_and_stalls(2).and_drops().and_fails()] {
+            setups.push((pair.clone().faults(faults), WIDE));
+        }
+    }
+    for probations in [[0, 10, 10], [0, 10, 20], [0, 20, 10], [0, 10, 0]] {
+        for forms in [[Stay, Stay, Stay], [Leave, Leave, Leave]] {
+            let three = Setup::new(Inherit, &forms).warm().probations(&probations);
+            setups.extend([(three.clone(), WIDE), (three.faults(ends(1)), WIDE)]);
         }
     }
     setups

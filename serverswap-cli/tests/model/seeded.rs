@@ -5,7 +5,8 @@ use serverswap::protocol::message::Form::{Leave, Stay};
 
 use super::checking::check_one;
 use super::properties::{
-    CLEAR_REASON, ENDS_WELL, NEWEST_WINS, NO_ACCUSATION, NOT_TOO_EARLY, ONE_HOLDER, ONE_LISTENER, SERVED,
+    CLEAR_REASON, ENDS_WELL, NEWEST_WINS, NO_ACCUSATION, NOT_TOO_EARLY, ONE_HOLDER, ONE_LISTENER, PROBATION,
+    ROLLED_BACK, SAME_END, SERVED,
 };
 use super::setup::{Faults, Seeded, Setup};
 
@@ -33,6 +34,24 @@ fn if_the_word_of_the_dead_is_believed_an_address_is_not_served() {
 fn if_holding_counts_as_serving_the_old_one_is_taken_down_too_early() {
     let setup = Setup::new(Inherit, &[Stay, Stay]).warm().faults(Faults::kills(1));
     is_noticed(NOT_TOO_EARLY, setup.seeded(Seeded::HoldingIsServing));
+}
+
+#[test]
+fn if_a_new_arbiter_forgets_a_probation_the_old_one_is_taken_down_before_it_is_over() {
+    let setup = Setup::new(Inherit, &[Stay, Stay]).warm().probations(&[0, 10]).faults(Faults::kills(1));
+    is_noticed(PROBATION, setup.seeded(Seeded::ProbationForgotten));
+}
+
+#[test]
+fn if_a_new_arbiter_prolongs_a_probation_its_end_moves() {
+    let setup = Setup::new(Inherit, &[Stay, Stay]).warm().probations(&[0, 10]).faults(Faults::kills(1));
+    is_noticed(SAME_END, setup.seeded(Seeded::ProbationProlonged));
+}
+
+#[test]
+fn if_a_supervisor_is_not_told_of_a_probation_its_command_does_not_say_that_it_was_rolled_back() {
+    let setup = Setup::new(Inherit, &[Leave, Leave]).warm().probations(&[0, 10]).faults(Faults::fails(1));
+    is_noticed(ROLLED_BACK, setup.seeded(Seeded::ProbationUntold));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The main paths as sentences: real sessions, supervisors and arbiters, joined in memory.
 
 use serverswap::protocol::SocketMode::{Bind, Inherit};
-use serverswap::protocol::message::Form::{Leave, Stay};
+use serverswap::protocol::message::Form::{self, Leave, Stay};
 use serverswap_cli::operator::Ending;
 use serverswap_cli::supervisor::Asked;
 
@@ -186,4 +186,73 @@ fn of_three_that_start_at_once_one_serves_and_the_others_end_with_a_reason() {
     play.rest();
     assert_eq!(play.accepting(":1"), [3000]);
     assert_eq!((play.presence(2), play.world.living().count()), (Presence::Present, 2));
+}
+
+fn on_probation(forms: &[Form]) -> Play {
+    let mut play = Play::new(Setup::new(Inherit, forms).warm().probations(&[0, 10]));
+    play.hold(Step::Pass).rest();
+    assert_eq!(play.accepting(":1"), [OLD, NEW]);
+    play.let_happen();
+    play
+}
+
+#[test]
+fn on_probation_both_serve_and_afterwards_the_old_one_lets_go() {
+    let mut play = on_probation(&[Stay, Leave]);
+    play.rest();
+    assert_eq!((play.accepting(":1"), play.presence(1)), (vec![NEW], ended(Ending::Done)));
+}
+
+#[test]
+fn a_server_that_says_fail_on_probation_is_rolled_back() {
+    let mut play = on_probation(&[Stay, Leave]);
+    play.world.fail(NEW);
+    play.rest();
+    let failed = ended(Ending::SaidFail("no database".to_owned()));
+    assert_eq!((play.accepting(":1"), play.presence(1)), (vec![OLD], failed));
+}
+
+#[test]
+fn whenever_the_arbiter_is_killed_the_probation_is_over_when_it_was_to_be() {
+    for forms in [[Stay, Stay], [Stay, Leave]] {
+        for kill_after in 0.. {
+            let mut play = Play::new(Setup::new(Inherit, &forms).warm().probations(&[0, 10]));
+            let steps = (0..kill_after).take_while(|_| play.next().is_some()).count();
+            let arbiter = play.world.office.as_ref().map(|office| office.pid);
+            if let Some(pid) = arbiter {
+                play.kill(pid);
+            }
+            play.until(|world| world.accepting(&at(":1")).all(|server| server.process.pid == NEW));
+            let seconds = (play.world.now - std::time::Duration::from_secs(1000)).as_secs();
+            assert_eq!(seconds, 10, "killed after {kill_after}");
+            if steps < kill_after {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn whenever_the_arbiter_is_killed_a_server_that_said_fail_on_probation_is_rolled_back() {
+    const NEWER: usize = 1;
+    for (form, late) in [(Stay, true), (Stay, false), (Leave, true), (Leave, false)] {
+        for kill_after in 0.. {
+            let mut play = on_probation(&[Stay, form]);
+            play.world.fail(NEW);
+            let steps = (0..kill_after).take_while(|_| play.next().is_some()).count();
+            play.kill(101);
+            if late {
+                play.hold(Step::Look(NEWER)).rest().let_happen();
+            }
+            play.rest();
+            let serving: Vec<u32> = play.accepting(":1");
+            assert_eq!(serving.len(), 1, "{form:?}, {late}, killed after {kill_after}: {serving:?}");
+            assert_eq!(serving, [OLD], "{form:?}, {late}, killed after {kill_after}");
+            let failed = ended(Ending::SaidFail("no database".to_owned()));
+            assert_eq!(play.presence(NEWER), failed, "{form:?}, {late}, killed after {kill_after}");
+            if steps < kill_after {
+                break;
+            }
+        }
+    }
 }

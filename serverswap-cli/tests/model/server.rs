@@ -1,6 +1,7 @@
 //! A server: the shipped client session, and a program that claims, serves, lets go and exits.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serverswap::protocol::message::{ClientInfo, Code};
 use serverswap::protocol::{Address, Generation, SocketMode};
@@ -29,6 +30,8 @@ pub struct Server {
     /// Which supervisor started it.
     pub parent: usize,
     pub socket: SocketMode,
+    /// How long it serves beside an older one.
+    pub probation: Duration,
     pub life: Life,
 }
 
@@ -48,7 +51,17 @@ pub struct Program {
     pub session: Session<Listener>,
     pub wire: Option<u64>,
     pub watch: Watch,
+    pub will: Will,
     pub doings: BTreeMap<Address, Doing>,
+}
+
+/// Whether it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Will {
+    GoesOn,
+    /// It has said `fail`: it serves nothing more, lets go when it is told, and exits by
+    /// itself if it accepts nothing.
+    GivesUp,
 }
 
 /// The watch on the directory.
@@ -134,6 +147,12 @@ impl Server {
         })
     }
 
+    /// It has given up, and nobody is served by it.
+    pub fn may_quit(&self) -> bool {
+        let gives_up = self.program().is_some_and(|program| program.will == Will::GivesUp);
+        gives_up && !self.is_done() && !self.doings().any(|(_, doing)| doing.accepts())
+    }
+
     /// What it exits with when it is done.
     pub fn status(&self) -> ServerExit {
         let let_go = self.doings().any(|(_, doing)| doing == Doing::LetGo);
@@ -153,6 +172,7 @@ impl World {
                 session: Session::supervised(identity, Patience::default(), now),
                 wire: None,
                 watch: Watch::Off,
+                will: Will::GoesOn,
                 doings: BTreeMap::new(),
             };
             for address in &addresses {
@@ -185,6 +205,25 @@ impl World {
         self.with_program(pid, |_, program| {
             program.session.released(address).expect("it is held");
             program.doings.insert(address.clone(), Doing::LetGo);
+        });
+    }
+
+    /// It says `fail`.
+    pub fn fail(&mut self, pid: u32) {
+        self.with_program(pid, |_, program| {
+            program.will = Will::GivesUp;
+            program.session.fail("no database");
+        });
+    }
+
+    /// Its end of the connection is closed, and it sees that.
+    pub fn lose_link_of_server(&mut self, pid: u32) {
+        let now = self.now;
+        self.with_program(pid, |world, program| {
+            if let Some(id) = program.wire {
+                world.close_below(id);
+                program.session.handle(Input::Ended, now);
+            }
         });
     }
 

@@ -1,5 +1,7 @@
 //! What a world begins with, how much may go wrong in it, and which fault is seeded.
 
+use std::time::Duration;
+
 use serverswap::protocol::message::Form;
 use serverswap::protocol::{Address, SocketMode};
 
@@ -19,6 +21,8 @@ pub struct Setup {
 pub struct Planned {
     pub form: Form,
     pub socket: SocketMode,
+    /// Zero: none.
+    pub probation: Duration,
 }
 
 /// Whether the first generation serves before the others begin.
@@ -42,6 +46,10 @@ pub struct Faults {
     pub stalls: Allowed,
     /// TERM to a supervisor.
     pub stops: Allowed,
+    /// A connection ends, and both its ends live on.
+    pub drops: Allowed,
+    /// A server says `fail`.
+    pub fails: Allowed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,19 +76,53 @@ pub enum Seeded {
     WelcomedTwice,
     /// Rule 2: the arbiter is told the generations in reverse.
     OldestWins,
+    /// A new arbiter does not read who is on probation.
+    ProbationForgotten,
+    /// A new arbiter reads that every probation ends later.
+    ProbationProlonged,
+    /// No supervisor is told that its server is on probation.
+    ProbationUntold,
+}
+
+/// What a run is called.
+impl std::fmt::Display for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let forms: Vec<Form> = self.supervisors.iter().map(|one| one.form).collect();
+        let probations: Vec<u64> = self.supervisors.iter().map(|one| one.probation.as_secs()).collect();
+        write!(f, "{:?} {forms:?} {:?}, ", self.supervisors[0].socket, self.start)?;
+        if self.addresses.len() > 1 {
+            write!(f, "{} addresses, ", self.addresses.len())?;
+        }
+        if probations.iter().any(|seconds| *seconds > 0) {
+            write!(f, "probations of {probations:?} s, ")?;
+        }
+        write!(f, "{}", self.faults)
+    }
 }
 
 impl std::fmt::Display for Faults {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kinds = [("kills", self.kills), ("stalls", self.stalls), ("stops", self.stops)];
+        let kinds = [
+            ("kills", self.kills),
+            ("stalls", self.stalls),
+            ("stops", self.stops),
+            ("drops", self.drops),
+            ("fails", self.fails),
+        ];
         let allowed = kinds.iter().filter(|(_, allowed)| *allowed == Allowed::Yes).map(|(kind, _)| *kind);
         write!(f, "{} faults {}", self.budget, allowed.collect::<Vec<_>>().join(" and "))
     }
 }
 
 impl Faults {
-    pub const NONE: Faults =
-        Faults { budget: 0, kills: Allowed::No, stalls: Allowed::No, stops: Allowed::No };
+    pub const NONE: Faults = Faults {
+        budget: 0,
+        kills: Allowed::No,
+        stalls: Allowed::No,
+        stops: Allowed::No,
+        drops: Allowed::No,
+        fails: Allowed::No,
+    };
 
     pub fn kills(budget: u8) -> Self {
         Faults { budget, kills: Allowed::Yes, ..Faults::NONE }
@@ -93,14 +135,30 @@ impl Faults {
     pub fn stops(budget: u8) -> Self {
         Faults { budget, stops: Allowed::Yes, ..Faults::NONE }
     }
+
+    pub fn drops(budget: u8) -> Self {
+        Faults { budget, drops: Allowed::Yes, ..Faults::NONE }
+    }
+
+    pub fn fails(budget: u8) -> Self {
+        Faults { budget, fails: Allowed::Yes, ..Faults::NONE }
+    }
+
+    pub fn and_drops(self) -> Self {
+        Faults { drops: Allowed::Yes, ..self }
+    }
+
+    pub fn and_fails(self) -> Self {
+        Faults { fails: Allowed::Yes, ..self }
+    }
 }
 
 impl Setup {
     /// One command a form, all with the same way to take one address, all at once.
     pub fn new(socket: SocketMode, forms: &[Form]) -> Self {
-        let supervisors = forms.iter().map(|form| Planned { form: *form, socket }).collect();
+        let planned = |form: &Form| Planned { form: *form, socket, probation: Duration::ZERO };
         Setup {
-            supervisors,
+            supervisors: forms.iter().map(planned).collect(),
             addresses: vec![":1".parse().expect("an address")],
             start: Start::Cold,
             faults: Faults::NONE,
@@ -110,6 +168,18 @@ impl Setup {
 
     pub fn warm(self) -> Self {
         Setup { start: Start::Warm, ..self }
+    }
+
+    /// The probation of each command, in seconds.
+    pub fn probations(mut self, seconds: &[u64]) -> Self {
+        for (planned, seconds) in self.supervisors.iter_mut().zip(seconds) {
+            planned.probation = Duration::from_secs(*seconds);
+        }
+        self
+    }
+
+    pub fn has_probations(&self) -> bool {
+        self.supervisors.iter().any(|planned| !planned.probation.is_zero())
     }
 
     pub fn two_addresses(mut self) -> Self {

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use serverswap::protocol::Address;
+use serverswap_cli::supervisor::ServerExit;
 
 use super::office::{Cut, Done};
 use super::seal::Seal;
-use super::server::{Doing, Life, Watch};
+use super::server::{Doing, Life, Server, Watch, Will};
 use super::setup::{Allowed, Seeded};
 use super::supervision::Link;
+use super::wire::{End, Wire};
 use super::world::{Broken, Lock, World};
 
 /// One thing that happens to one process, or to the machine.
@@ -27,6 +29,8 @@ pub enum Step {
     LetGo(u32, Address),
     /// A server that has nothing left exits.
     Leave(u32),
+    /// A server that has given up and serves nobody exits.
+    Quit(u32),
     /// The arbiter reads a line, or an end.
     Deliver(u64),
     /// The arbiter reads everything that lies there, in one turn.
@@ -46,6 +50,25 @@ pub enum Step {
     Stall(Who),
     /// TERM to a supervisor.
     Stop(usize),
+    /// A fault: a connection ends, and both its ends live on.
+    Drop(u64, Closes, Unread),
+    /// A server says `fail`.
+    Fail(u32),
+}
+
+/// Who closes a connection. What it has not read is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closes {
+    Arbiter,
+    Client,
+}
+
+/// What becomes of that which it had said and the other has not read: the kernel delivers what
+/// was written before the close, and not what still lay in a buffer of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    Arrives,
+    IsLost,
 }
 
 /// Who has deadlines.
@@ -98,6 +121,30 @@ impl World {
                 .take(self.launched)
                 .filter(|one| one.is_alive() && one.core.is_some());
             steps.extend(running.map(|one| Step::Stop(one.index)));
+        }
+        if faults.drops == Allowed::Yes {
+            steps.extend(self.drops());
+        }
+        if faults.fails == Allowed::Yes {
+            let goes_on = |server: &Server| {
+                server.program().is_some_and(|program| program.will == Will::GoesOn) && !server.is_done()
+            };
+            let failing = self.servers.iter().filter(|(_, server)| goes_on(server));
+            steps.extend(failing.map(|(pid, _)| Step::Fail(*pid)));
+        }
+        steps
+    }
+
+    fn drops(&self) -> Vec<Step> {
+        let lives = |wire: &Wire| wire.client_end == End::Open && wire.arbiter_end == End::Open;
+        let mut steps = Vec::new();
+        for (id, wire) in self.wires.iter().filter(|(_, wire)| lives(wire)) {
+            for (closes, said) in [(Closes::Arbiter, wire.down.len()), (Closes::Client, wire.up.len())] {
+                steps.push(Step::Drop(*id, closes, Unread::Arrives));
+                if said > 0 {
+                    steps.push(Step::Drop(*id, closes, Unread::IsLost));
+                }
+            }
         }
         steps
     }
@@ -157,6 +204,7 @@ impl World {
             }
             for (address, doing) in server.doings() {
                 match doing {
+                    Doing::Prepares(_) if program.will == Will::GivesUp => {}
                     Doing::Prepares(_) => steps.push(Step::Serve(*pid, address.clone())),
                     Doing::Leaves { .. } => steps.push(Step::LetGo(*pid, address.clone())),
                     Doing::Waits | Doing::Serves(_) | Doing::LetGo | Doing::Lost => {}
@@ -164,6 +212,9 @@ impl World {
             }
             if server.is_done() {
                 steps.push(Step::Leave(*pid));
+            }
+            if server.may_quit() {
+                steps.push(Step::Quit(*pid));
             }
         }
     }
@@ -201,6 +252,7 @@ impl World {
             Step::Serve(pid, address) => self.serve(*pid, address),
             Step::LetGo(pid, address) => self.let_go(*pid, address),
             Step::Leave(pid) => self.end_server(*pid, self.servers[pid].status()),
+            Step::Quit(pid) => self.end_server(*pid, ServerExit::Status(1)),
             Step::Deliver(id) => {
                 self.deliver(*id, Cut::Never);
             }
@@ -209,8 +261,14 @@ impl World {
                 self.bury(*pid, Cut::Never);
             }
             Step::Due(who) => self.come_due(*who),
-            Step::Pass => self.now = self.next_deadline().unwrap_or(self.now).max(self.now),
-            Step::Kill(_) | Step::DeliverCut(..) | Step::BuryCut(..) | Step::Stall(_) | Step::Stop(_) => {
+            Step::Pass => self.passes(self.next_deadline()),
+            Step::Kill(_)
+            | Step::DeliverCut(..)
+            | Step::BuryCut(..)
+            | Step::Stall(_)
+            | Step::Stop(_)
+            | Step::Drop(..)
+            | Step::Fail(_) => {
                 self.faults_left -= 1;
                 return self.go_wrong(step);
             }
@@ -225,12 +283,14 @@ impl World {
             Step::BuryCut(pid, cut) => return self.bury(*pid, Cut::After(*cut)) == Done::Killed,
             Step::Stall(who) => {
                 let at = self.deadlines().into_iter().find(|(one, _)| one == who).map(|(_, at)| at);
-                self.now = at.unwrap_or(self.now).max(self.now);
+                self.passes(at);
             }
             Step::Stop(index) => {
                 self.stopped.insert(*index);
                 self.terminate(*index);
             }
+            Step::Drop(id, closes, unread) => self.drop_link(*id, *closes, *unread),
+            Step::Fail(pid) => self.fail(*pid),
             Step::Unlock
             | Step::Look(_)
             | Step::Hear(_)
@@ -241,6 +301,7 @@ impl World {
             | Step::Serve(..)
             | Step::LetGo(..)
             | Step::Leave(_)
+            | Step::Quit(_)
             | Step::Deliver(_)
             | Step::DeliverEverything
             | Step::Bury(_)
@@ -248,6 +309,21 @@ impl World {
             | Step::Pass => {}
         }
         true
+    }
+
+    fn drop_link(&mut self, id: u64, closes: Closes, unread: Unread) {
+        match (closes, unread) {
+            (Closes::Arbiter | Closes::Client, Unread::Arrives) => {}
+            (Closes::Arbiter, Unread::IsLost) => self.edit_wire(id, |wire| wire.down.clear()),
+            (Closes::Client, Unread::IsLost) => self.edit_wire(id, |wire| wire.up.clear()),
+        }
+        let client = self.wires[&id].client;
+        let supervisor = self.supervisors.iter().position(|one| one.process.pid == client);
+        match (closes, supervisor) {
+            (Closes::Arbiter, _) => self.close_link_of_arbiter(id),
+            (Closes::Client, Some(index)) => self.lose_link_of_supervisor(index),
+            (Closes::Client, None) => self.lose_link_of_server(client),
+        }
     }
 
     fn come_due(&mut self, who: Who) {

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serverswap::protocol::message::{ClientInfo, Form, FromArbiter, FromClient, Hello, Role, VERSION};
+use serverswap::protocol::message::{
+    self, ClientInfo, EventKind, Form, FromArbiter, FromClient, Hello, Role, VERSION,
+};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 use serverswap_cli::operator::{Ending, Outcome};
@@ -68,7 +70,7 @@ impl Supervision {
         let pid = 101 + number;
         let generation = Generation { start: u64::from(number) + 1, pid };
         let plan = Plan {
-            probation: Duration::ZERO,
+            probation: planned.probation,
             command: "model".to_owned(),
             form: planned.form,
             restart: Restart::Always,
@@ -156,14 +158,25 @@ impl World {
             let Some(id) = supervisor.wire() else { return };
             match world.read_below(id) {
                 Some((message, listener)) => world.heard(supervisor, id, message, listener),
-                None => {
-                    world.close_below(id);
-                    let was_up = matches!(supervisor.link, Link::Up(_));
-                    supervisor.link = Link::Down;
-                    if was_up {
-                        world.happens(supervisor, Event::LinkLost, None);
-                    }
-                }
+                None => world.hear_the_end(supervisor, id),
+            }
+        });
+    }
+
+    fn hear_the_end(&mut self, supervisor: &mut Supervision, id: u64) {
+        self.close_below(id);
+        let was_up = matches!(supervisor.link, Link::Up(_));
+        supervisor.link = Link::Down;
+        if was_up {
+            self.happens(supervisor, Event::LinkLost, None);
+        }
+    }
+
+    /// Its end of the connection is closed, and it sees that.
+    pub fn lose_link_of_supervisor(&mut self, index: usize) {
+        self.with_supervisor(index, |world, supervisor| {
+            if let Some(id) = supervisor.wire() {
+                world.hear_the_end(supervisor, id);
             }
         });
     }
@@ -186,6 +199,7 @@ impl World {
                 }
                 self.happens(supervisor, Event::Linked, None);
             }
+            FromArbiter::Event(event) if self.is_untold(&event) => {}
             FromArbiter::Event(event) => {
                 let attached = if listener.is_some() { Attached::Listener } else { Attached::Nothing };
                 self.happens(supervisor, Event::FromArbiter(event, attached), listener);
@@ -283,6 +297,7 @@ impl World {
             generation: supervisor.plan.generation,
             parent: supervisor.index,
             socket: supervisor.planned.socket,
+            probation: supervisor.planned.probation,
             life: Life::Booting,
         };
         self.add_server(server);
@@ -299,7 +314,15 @@ impl World {
         }
     }
 
+    fn is_untold(&self, event: &message::Event) -> bool {
+        self.setup.seeded == Seeded::ProbationUntold && event.what == EventKind::Probation
+    }
+
     fn conclude(&mut self, supervisor: &mut Supervision, outcome: Outcome) {
+        let was_late = matches!(outcome.ending, Ending::NotUp | Ending::NotUpKept);
+        if self.is_rolled_back(supervisor.index) && !was_late && outcome.word() != "rolled_back" {
+            self.broken.push(Broken::NotRolledBack(outcome.word()));
+        }
         supervisor.life = Presence::Exited(Box::new(outcome.ending));
         self.left(supervisor);
     }

@@ -12,6 +12,7 @@ use serverswap_cli::state::Snapshot;
 use serverswap_cli::supervisor::ServerExit;
 
 use super::office::Office;
+use super::probation::Probations;
 use super::seal::Seal;
 use super::server::{Life, Server, Watch};
 use super::setup::{Setup, Start};
@@ -39,6 +40,8 @@ pub struct World {
     pub served: BTreeSet<Address>,
     /// Who has ever served what.
     pub ever_served: BTreeSet<(u32, Address)>,
+    /// What is to be so of probations.
+    pub probations: Probations,
     /// Supervisors that got TERM.
     pub stopped: BTreeSet<usize>,
     /// Addresses of which a fault has killed a server that the arbiter knew to serve: one that
@@ -64,6 +67,12 @@ pub enum Broken {
     TwoHolders(Address),
     /// A takedown or a signal without a newer one that is ready.
     TakenTooEarly(Address),
+    /// A takedown or a signal before a newer one has served for as long as it was to.
+    ProbationCut(Address),
+    /// The state file says another end of a probation than before.
+    ProbationMoved(Address),
+    /// A command whose server ended on probation does not say so.
+    NotRolledBack(&'static str),
     /// A listener was opened while another one of the address existed.
     SecondListener(Address),
     /// One of our cores accuses another, or sends what it cannot mean.
@@ -91,6 +100,7 @@ impl World {
             listeners: Vec::new(),
             served: BTreeSet::new(),
             ever_served: BTreeSet::new(),
+            probations: Probations::default(),
             stopped: BTreeSet::new(),
             excused: BTreeSet::new(),
             faults_left: setup.faults.budget,
@@ -166,8 +176,8 @@ impl World {
         let mut server = (*sealed).clone();
         change(self, &mut server);
         for (address, doing) in server.doings() {
-            if doing.accepts() {
-                self.ever_served.insert((pid, address.clone()));
+            if doing.accepts() && self.ever_served.insert((pid, address.clone())) {
+                self.begins_to_serve(&server, address);
             }
         }
         self.servers.insert(pid, Seal::new(server));
@@ -238,6 +248,12 @@ impl World {
         }
     }
 
+    pub fn edit_wire(&mut self, id: u64, change: impl FnOnce(&mut Wire)) {
+        if let Some(wire) = self.wires.get_mut(&id) {
+            wire.edit(change);
+        }
+    }
+
     pub fn send_up(&mut self, id: u64, message: FromClient, listeners: Vec<(Address, Listener)>) {
         if let Some(wire) = self.wires.get_mut(&id) {
             wire.edit(|wire| wire.send_up(message, listeners));
@@ -255,16 +271,12 @@ impl World {
     }
 
     pub fn close_above(&mut self, id: u64) {
-        if let Some(wire) = self.wires.get_mut(&id) {
-            wire.edit(Wire::close_arbiter);
-        }
+        self.edit_wire(id, Wire::close_arbiter);
         self.wires.retain(|_, wire| !wire.is_over());
     }
 
     pub fn close_below(&mut self, id: u64) {
-        if let Some(wire) = self.wires.get_mut(&id) {
-            wire.edit(Wire::close_client);
-        }
+        self.edit_wire(id, Wire::close_client);
         self.wires.retain(|_, wire| !wire.is_over());
     }
 
@@ -299,6 +311,7 @@ impl Hash for World {
         (self.last_wire, self.listeners.len()).hash(state);
         self.served.hash(state);
         self.ever_served.hash(state);
+        self.probations.hash(state);
         self.stopped.hash(state);
         self.excused.hash(state);
         self.faults_left.hash(state);

@@ -6,11 +6,15 @@ use serverswap::protocol::SocketMode::{Bind, Inherit};
 use serverswap::protocol::message::EventKind::{Claimed, Draining, Gone, Granted, Probation, Serving, Up};
 use serverswap::protocol::message::Form::{Leave, Stay};
 use serverswap::protocol::message::{
-    DecidedVerdict::End, EventKind, Fail, FromClient, Role::Server, TimedOut,
+    DecidedVerdict::{End, Keep},
+    EventKind, Fail, FromClient,
+    Role::Server,
+    TimedOut,
 };
 
-use super::world::{A, Heard, World, held, of};
+use super::world::{A, Heard, World, held, of, process};
 use crate::arbiter::Attached::{Listener, Nothing};
+use crate::arbiter::Event;
 
 const PROBATION: Duration = Duration::from_secs(10);
 
@@ -58,9 +62,9 @@ fn a_new_one_that_ends_meanwhile_leaves_everything_as_it_was() {
 #[test]
 fn one_that_gives_up_is_taken_down_and_ended() {
     let (mut world, _) = on_probation();
-    world.says(20, FromClient::Fail(Fail { reason: "no database".to_owned() }));
+    let heard = world.says(20, FromClient::Fail(Fail { reason: "no database".to_owned() }));
+    assert_eq!((of(10, &heard), of(20, &heard)), (vec![], vec![Heard::Takedown]));
     let heard = world.says(21, FromClient::TimedOut(TimedOut { id: 2 }));
-    assert_eq!(of(20, &heard), [Heard::Takedown]);
     assert!(of(21, &heard).contains(&Heard::Verdict(End)), "{heard:?}");
     assert_eq!(of(10, &heard), []);
 }
@@ -129,4 +133,112 @@ fn a_claim_older_than_one_on_probation_is_superseded() {
     world.server(20);
     let heard = world.claims(20, A, Inherit);
     assert_eq!(of(20, &heard), [Heard::Refused(serverswap::protocol::message::Code::Superseded)]);
+}
+
+#[test]
+fn it_is_not_forgotten_when_the_connection_of_the_supervisor_ends_before_the_server_is_there() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.probation_ms = 10_000;
+    world.supervisor(21, Leave);
+    world.link_ends(21);
+    assert_eq!(of(10, &world.server_is_up(20, &[A])), []);
+    assert_eq!(of(10, &world.passes(PROBATION)), [Heard::Takedown]);
+}
+
+#[test]
+fn it_is_not_forgotten_when_the_supervisor_is_killed_before_the_server_is_there() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.probation_ms = 10_000;
+    world.supervisor(21, Leave);
+    world.ends(21);
+    let mut world = world.taken_over(&[21]);
+    world.arrives(10, Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(10, &world.server_is_up(20, &[A])), []);
+    assert_eq!(of(10, &world.passes(PROBATION)), [Heard::Takedown]);
+}
+
+#[test]
+fn of_generations_that_may_still_have_a_server_the_newest_are_remembered() {
+    let mut world = World::new();
+    for number in 1..=20 {
+        world.supervisor(number * 10 + 1, Leave);
+        world.ends(number * 10 + 1);
+    }
+    let remembered: Vec<u64> =
+        world.arbiter.snapshot().generations.keys().map(|generation| generation.start).collect();
+    assert_eq!(remembered, (5..=20).collect::<Vec<u64>>());
+}
+
+#[test]
+fn one_that_is_dead_when_it_is_over_takes_nobody_down() {
+    let (mut world, _) = on_probation();
+    world.dead.insert(20);
+    assert_eq!(of(10, &world.passes(2 * PROBATION)), []);
+    assert_eq!(world.arbiter.deadline(), None);
+    assert_eq!(of(10, &world.ends(20)), []);
+    assert_eq!(world.serving(A), [10]);
+}
+
+#[test]
+fn a_new_arbiter_for_whom_it_is_over_waits_for_the_others_first() {
+    let (mut world, _) = on_probation();
+    world.now += PROBATION;
+    let mut world = world.taken_over(&[]);
+    world.arrives(20, Server, Leave, vec![held(A, true)]);
+    assert!(world.arbiter.deadline().is_some_and(|deadline| deadline > world.now));
+    let heard = world.arrives(10, Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(10, &heard), [Heard::Welcome, Heard::Takedown]);
+}
+
+#[test]
+fn one_that_gives_up_without_a_supervisor_is_taken_down_and_the_old_one_goes_on() {
+    let (mut world, _) = on_probation();
+    world.ends(21);
+    world.says(20, FromClient::Fail(Fail { reason: "no database".to_owned() }));
+    world.releases(20, A);
+    assert_eq!(of(10, &world.passes(PROBATION)), []);
+    assert_eq!(world.serving(A), [10]);
+}
+
+#[test]
+fn one_that_was_taken_down_on_it_is_so_for_the_next_arbiter_too() {
+    let (mut world, _) = on_probation();
+    world.says(20, FromClient::Fail(Fail { reason: "no database".to_owned() }));
+    let mut world = world.taken_over(&[]);
+    world.arrives(10, Server, Leave, vec![held(A, true)]);
+    let heard = world.arrives(20, Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(20, &heard), [Heard::Welcome, Heard::Takedown]);
+    assert_eq!(of(10, &world.passes(PROBATION)), []);
+    assert_eq!(world.serving(A), [10]);
+}
+
+#[test]
+fn one_that_is_not_back_at_a_new_arbiter_may_be_ended_by_its_supervisor() {
+    let (world, _) = on_probation();
+    let mut world = world.taken_over(&[]);
+    world.supervisor(21, Stay);
+    let heard = world.says(21, FromClient::TimedOut(TimedOut { id: 2 }));
+    assert_eq!(of(21, &heard), [Heard::Verdict(End)]);
+}
+
+#[test]
+fn the_last_one_that_serves_is_not_ended_for_being_late_on_it() {
+    let (mut world, _) = on_probation();
+    let gone = Event::Gone { process: process(10) };
+    let late = world.said(21, FromClient::TimedOut(TimedOut { id: 2 }));
+    let heard = world.happens(vec![gone, late]);
+    assert!(of(21, &heard).contains(&Heard::Verdict(Keep)), "{heard:?}");
+}
+
+#[test]
+fn a_minimal_client_is_on_it_for_the_next_arbiter_too() {
+    let (world, _) = on_probation();
+    let mut world = world.taken_over(&[]);
+    world.arrives(10, Server, Leave, vec![held(A, true)]);
+    let (holding, _) = held(A, true);
+    let heard = world.arrives(20, Server, Leave, vec![(holding, Nothing)]);
+    assert_eq!(of(10, &heard), []);
+    assert_eq!(of(10, &world.passes(PROBATION)), [Heard::Takedown]);
 }

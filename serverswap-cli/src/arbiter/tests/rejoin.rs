@@ -90,6 +90,15 @@ fn a_second_connection_of_a_process_displaces_the_first() {
 }
 
 #[test]
+fn a_hello_that_is_read_after_that_of_a_later_connection_changes_nothing() {
+    let mut world = World::new();
+    let earlier = world.arrival(10, Server, Leave, Vec::new(), Vec::new());
+    world.server_is_up(10, &[A]);
+    assert_eq!(world.happens(vec![earlier]), []);
+    assert_eq!(world.serving(A), [10]);
+}
+
+#[test]
 fn the_answer_to_an_old_takedown_does_not_give_up_a_later_grant() {
     let mut world = World::new();
     world.server_is_up(10, &[A]);

@@ -35,6 +35,8 @@ pub(super) struct World {
     pub(super) fetch: BTreeMap<u32, Fetched>,
     /// The probation that supervisors say in their `hello`.
     pub(super) probation_ms: u64,
+    /// Who has ended, and was not told to be gone.
+    pub(super) dead: BTreeSet<u32>,
 }
 
 /// What a client heard, in short.
@@ -84,6 +86,7 @@ impl World {
             held_by_absent: BTreeSet::new(),
             fetch: BTreeMap::new(),
             probation_ms: 0,
+            dead: BTreeSet::new(),
         }
     }
 
@@ -113,9 +116,10 @@ impl World {
         self.arbiter.handle(events, &mut turn);
         let mut done = Vec::new();
         loop {
-            let (questions, rest): (Vec<Action>, Vec<Action>) = std::mem::take(&mut turn.actions)
-                .into_iter()
-                .partition(|action| matches!(action, Action::Open { .. } | Action::Fetch { .. }));
+            let (questions, rest): (Vec<Action>, Vec<Action>) =
+                std::mem::take(&mut turn.actions).into_iter().partition(|action| {
+                    matches!(action, Action::Open { .. } | Action::Fetch { .. } | Action::Poll { .. })
+                });
             turn.actions = rest;
             if questions.is_empty() {
                 break;
@@ -146,6 +150,11 @@ impl World {
                 let found = self.fetch.get(&process.pid).copied().unwrap_or(Fetched::Found);
                 Some(Event::Fetched { process, address, found })
             }
+            Action::Poll { process, address } => {
+                let is_dead = self.dead.contains(&process.pid);
+                let liveness = if is_dead { Liveness::Dead } else { Liveness::Alive };
+                Some(Event::Polled { process, address, liveness })
+            }
             Action::Send { .. }
             | Action::Disconnect { .. }
             | Action::CloseListener { .. }
@@ -160,7 +169,8 @@ impl World {
             Action::Disconnect { .. }
             | Action::CloseListener { .. }
             | Action::Open { .. }
-            | Action::Fetch { .. } => return None,
+            | Action::Fetch { .. }
+            | Action::Poll { .. } => return None,
         };
         let pid = self.links.iter().find(|(_, at)| **at == link).map(|(pid, _)| *pid)?;
         let attached = if listener.is_some() { Attached::Listener } else { Attached::Nothing };

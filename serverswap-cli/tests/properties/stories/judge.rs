@@ -37,7 +37,9 @@ impl Story<'_> {
                     "a supervisor is ended"
                 );
             }
-            Action::Open { .. } | Action::Fetch { .. } => unreachable!("answered within the turn"),
+            Action::Open { .. } | Action::Fetch { .. } | Action::Poll { .. } => {
+                unreachable!("answered within the turn")
+            }
         }
     }
 

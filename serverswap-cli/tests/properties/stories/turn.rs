@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
 use serverswap::sys::process::Process;
-use serverswap_cli::arbiter::{Action, Arbiter, Changed, Event, Fetched, Link, Turn};
+use serverswap_cli::arbiter::{Action, Arbiter, Changed, Event, Fetched, Link, Liveness, Turn};
 use serverswap_cli::state::Snapshot;
 
 use super::story::Story;
@@ -33,9 +33,10 @@ impl Story<'_> {
         let mut turn = Turn::new(self.now);
         next.handle(self.read.iter().cloned(), &mut turn);
         loop {
-            let (questions, rest): (Vec<Action>, Vec<Action>) = std::mem::take(&mut turn.actions)
-                .into_iter()
-                .partition(|action| matches!(action, Action::Open { .. } | Action::Fetch { .. }));
+            let (questions, rest): (Vec<Action>, Vec<Action>) =
+                std::mem::take(&mut turn.actions).into_iter().partition(|action| {
+                    matches!(action, Action::Open { .. } | Action::Fetch { .. } | Action::Poll { .. })
+                });
             turn.actions = rest;
             let answers: Vec<Event> = questions.into_iter().filter_map(|one| self.answer(one)).collect();
             if answers.is_empty() {
@@ -85,6 +86,11 @@ impl Story<'_> {
                     (false, false) => Fetched::Absent,
                 };
                 Some(Event::Fetched { process, address, found })
+            }
+            Action::Poll { process, address } => {
+                let is_alive = self.programs.iter().any(|one| one.process == process && one.is_alive());
+                let liveness = if is_alive { Liveness::Alive } else { Liveness::Dead };
+                Some(Event::Polled { process, address, liveness })
             }
             Action::Send { .. }
             | Action::Disconnect { .. }
