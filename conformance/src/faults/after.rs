@@ -7,7 +7,6 @@ use rustix::process::Signal;
 use tokio::time::{Instant, interval};
 
 use super::FaultsError;
-use super::cell::Cell;
 use super::process::ended;
 use super::stage::{Form, Stage, UP};
 use super::truth::{Expected, Served, status, told_truly};
@@ -26,8 +25,18 @@ const FILES: [&str; 3] = ["lock", "serverswap.sock", "state.json"];
 /// The deploy after the fault.
 pub(super) struct Third {
     command: Started,
-    /// The process that answers; 0 if it is not version 3.
-    server: u32,
+    /// The process that answers, if it is version 3.
+    server: Option<u32>,
+}
+
+impl Third {
+    pub(super) fn supervisor(&self) -> u32 {
+        self.command.pid()
+    }
+
+    pub(super) fn server(&self) -> Option<u32> {
+        self.server
+    }
 }
 
 /// Version 3, which stays: it must serve, and everybody must say so.
@@ -37,24 +46,24 @@ pub(super) async fn next_deploy(stage: &Stage, wrong: &mut Vec<String>) -> Resul
     let expected = Expected::Version("3");
     let served = told_truly(stage, expected).await?;
     match served {
-        Served::By { pid, .. } if served.is(expected) => Ok(Third { command, server: pid }),
+        Served::By { pid, .. } if served.is(expected) => Ok(Third { command, server: Some(pid) }),
         other @ (Served::By { .. } | Served::ByNobody) => {
             wrong.push(format!("version 3 was deployed, and this is so: {other:?}"));
-            Ok(Third { command, server: 0 })
+            Ok(Third { command, server: None })
         }
     }
 }
 
-/// Only version 3 and its supervisor are left.
+/// Only version 3 and its supervisor are left, whoever was killed.
 pub(super) async fn only_it_stays(
-    cell: &Cell,
+    killed: Option<Role>,
     stage: &mut Stage,
     new: &mut Started,
     third: &Third,
     wrong: &mut Vec<String>,
 ) -> Result<(), FaultsError> {
-    commands_end(cell, stage, new, wrong).await?;
-    let (supervisor, server) = (third.command.pid(), third.server);
+    commands_end(killed, stage, new, wrong).await?;
+    let (supervisor, server) = (third.supervisor(), third.server.unwrap_or_default());
     let stay = [vec![supervisor, server], stage.neighbours()].concat();
     others_end(stage, &stay, wrong).await?;
     only_it_is_named(stage, supervisor, server, wrong).await?;
@@ -91,15 +100,14 @@ pub(super) async fn nothing_stays(
 
 /// The commands of versions 1 and 2 have been replaced: that is no failure of theirs.
 async fn commands_end(
-    cell: &Cell,
+    killed: Option<Role>,
     stage: &mut Stage,
     new: &mut Started,
     wrong: &mut Vec<String>,
 ) -> Result<(), FaultsError> {
-    let is_killed = |role| cell.point.role == role && cell.fault.is_final();
-    let new_failed = is_killed(Role::NewServer) || is_killed(Role::NewSupervisor);
-    for (command, may_fail) in [(Some(new), new_failed), (stage.old.as_mut(), is_killed(Role::OldSupervisor))]
-    {
+    let new_failed = matches!(killed, Some(Role::NewServer | Role::NewSupervisor));
+    let old_failed = killed == Some(Role::OldSupervisor);
+    for (command, may_fail) in [(Some(new), new_failed), (stage.old.as_mut(), old_failed)] {
         if let Some(command) = command {
             let exit = command.exit().await?;
             if exit.status != 0 && !may_fail {

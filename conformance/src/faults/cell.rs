@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use super::FaultsError;
 use super::after::{next_deploy, nothing_stays, only_it_stays};
 use super::allowed::Allowed;
+use super::open::{Usual, only_the_usual_is_open};
 use super::points::{Held, Point, Points};
 use super::process::{ended, signal};
 use super::stage::{Stage, UP};
@@ -47,6 +48,13 @@ pub struct Cell {
     pub point: Point,
     /// With what.
     pub fault: Fault,
+}
+
+impl Cell {
+    /// Who is dead afterwards.
+    pub(super) fn killed(&self) -> Option<Role> {
+        self.fault.is_final().then_some(self.point.role)
+    }
 }
 
 /// What became of a cell.
@@ -93,11 +101,11 @@ pub(super) enum Second {
     Dead,
 }
 
-/// Plays a cell.
+/// Plays a cell; in the end nobody has more open than is usual.
 ///
 /// # Errors
 /// The machine or a program did not do what a cell is made of; the caller calls that red, too.
-pub async fn play(cell: &Cell) -> Result<Played, FaultsError> {
+pub async fn play(cell: &Cell, usual: &Usual) -> Result<Played, FaultsError> {
     let world = World::new()?;
     let folder = world.path().to_owned();
     let mut points = Points::open(&folder, Some(cell.point.clone())).map_err(FaultsError::Machine)?;
@@ -123,9 +131,10 @@ pub async fn play(cell: &Cell) -> Result<Played, FaultsError> {
     }
     let allowed = Allowed::of(cell);
     let third = next_deploy(&stage, &mut wrong).await?;
-    only_it_stays(cell, &mut stage, &mut new, &third, &mut wrong).await?;
+    only_it_stays(cell.killed(), &mut stage, &mut new, &third, &mut wrong).await?;
     let tally = load.stop();
     allowed.check(&tally, &mut wrong);
+    only_the_usual_is_open(&stage, &third, cell.killed(), usual, &mut wrong).await;
     nothing_stays(&stage, third, &mut wrong).await?;
     let outcome = match (is_reached, wrong.is_empty()) {
         (false, true) => Outcome::NotReached,
@@ -194,7 +203,7 @@ async fn judge(
     new: &mut Started,
     wrong: &mut Vec<String>,
 ) -> Result<(), FaultsError> {
-    let is_killed = |role| cell.point.role == role && cell.fault.is_final();
+    let is_killed = |role| cell.killed() == Some(role);
     let allowed = Allowed::of(cell);
     let has_failed = matches!(second, Second::Ended(status) if status != 0);
     if has_failed && !is_killed(Role::NewServer) {

@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
+use super::FaultsError;
 use super::cell::{Cell, Outcome, Played, play};
+use super::clean::{Clean, clean};
+use super::open::Usual;
 use super::points::Point;
 use super::who::{Fault, Mode, Scene};
-use super::{FaultsError, clean};
 
 /// How often a cell whose point did not come is tried.
 const ATTEMPTS: u32 = 3;
@@ -64,13 +66,13 @@ pub fn run(
             cells.extend(cells_of(scene, mode, selection)?);
         }
     }
-    let queue: Mutex<VecDeque<(usize, Cell)>> = Mutex::new(cells.into_iter().enumerate().collect());
+    let queue: Queue = Mutex::new(cells.into_iter().enumerate().collect());
     let played = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..at_once {
             scope.spawn(|| {
-                while let Some((number, cell)) = take(&queue) {
-                    let outcome = attempt(&cell);
+                while let Some((number, (cell, usual))) = take(&queue) {
+                    let outcome = attempt(&cell, &usual);
                     let goes_on = told(&cell, &outcome).is_continue();
                     played.lock().expect("no other one panics").push((number, cell, outcome));
                     if !goes_on {
@@ -85,12 +87,15 @@ pub fn run(
     Ok(Matrix { cells: played.into_iter().map(|(_, cell, played)| (cell, played)).collect() })
 }
 
-fn take(queue: &Mutex<VecDeque<(usize, Cell)>>) -> Option<(usize, Cell)> {
+/// The cells that are still to be played, with their numbers and what is usual in their scene.
+type Queue = Mutex<VecDeque<(usize, (Cell, Arc<Usual>))>>;
+
+fn take(queue: &Queue) -> Option<(usize, (Cell, Arc<Usual>))> {
     queue.lock().expect("no other one panics").pop_front()
 }
 
-fn cells_of(scene: Scene, mode: Mode, selection: &Selection) -> Result<Vec<Cell>, FaultsError> {
-    let mut points = block_on(clean::points(scene, mode))?;
+fn cells_of(scene: Scene, mode: Mode, selection: &Selection) -> Result<Vec<(Cell, Arc<Usual>)>, FaultsError> {
+    let Clean { mut points, usual } = block_on(clean(scene, mode))?;
     if points.is_empty() {
         return Err(FaultsError::NoPoints);
     }
@@ -101,15 +106,16 @@ fn cells_of(scene: Scene, mode: Mode, selection: &Selection) -> Result<Vec<Cell>
         Extent::EveryNth(step) => points.iter().step_by(step).map(|point| cell(point, Fault::Kill)).collect(),
     };
     let is_meant = |cell: &Cell| selection.only.as_ref().is_none_or(|only| cell.to_string().contains(only));
-    Ok(cells.into_iter().filter(is_meant).collect())
+    let usual = Arc::new(usual);
+    Ok(cells.into_iter().filter(is_meant).map(|cell| (cell, Arc::clone(&usual))).collect())
 }
 
 /// The order of two messages may differ from one handover to the next, so a point that did not
 /// come is tried again.
-fn attempt(cell: &Cell) -> Played {
+fn attempt(cell: &Cell, usual: &Usual) -> Played {
     let mut last = None;
     for _ in 0..ATTEMPTS {
-        let played = block_on(play(cell)).unwrap_or_else(|error| Played {
+        let played = block_on(play(cell, usual)).unwrap_or_else(|error| Played {
             outcome: Outcome::Red(vec![error.to_string()]),
             ok: 0,
             failed: Default::default(),

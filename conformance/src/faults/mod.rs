@@ -12,14 +12,17 @@
 //! - only requests are lost that a killed server had accepted;
 //! - `serverswap status`, the exit statuses and the answers of the servers say the same;
 //! - the next deploy works without a gap, and ends everything that it replaces;
-//! - nothing is left: no process, no file, no entry of the state.
+//! - nothing is left: no process, no file, no entry of the state, and no descriptor in those who stay that they
+//!   would not have after a handover that nothing disturbed.
 
 mod after;
 mod allowed;
 mod cell;
 mod clean;
 mod crowd;
+mod descriptors;
 mod matrix;
+mod open;
 mod points;
 mod process;
 mod show;
@@ -56,6 +59,12 @@ pub enum FaultsError {
         "a handover passes no point; the programs must be built with `--all-features`, without `--release`"
     )]
     NoPoints,
+    /// A handover without a fault is not as it must be.
+    #[error("a handover that nothing disturbs goes wrong:\n{0}")]
+    Undisturbed(String),
+    /// After one, processes go on opening and closing descriptors.
+    #[error("after a handover that nothing disturbs it does not become quiet")]
+    Restless,
     /// More deploys have ended than may.
     #[error("every deploy has ended, and one must serve")]
     NobodyServes,

@@ -1,0 +1,174 @@
+//! What those who stay have open: no more than after a handover that nothing disturbed.
+//!
+//! What is usual is measured, not listed: in the same scene, by the same processes in the same
+//! roles, once nothing changes any more.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::time::{Instant, interval};
+
+use super::FaultsError;
+use super::after::Third;
+use super::descriptors::Descriptors;
+use super::stage::Stage;
+use super::truth::status;
+use super::who::Role;
+
+/// How long it may take until what the ended ones and the clients had is closed.
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often it is looked at; nothing tells when to look again.
+const PACE: Duration = Duration::from_millis(20);
+
+/// So many looks that agree, one after another: then it is usual.
+const LOOKS: u32 = 20;
+
+/// A process that stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stayer {
+    Supervisor,
+    Server,
+    Neighbour,
+    NeighbourServer,
+}
+
+/// What each of them has open.
+type Open = BTreeMap<Stayer, Descriptors>;
+
+/// What they have open after a handover that nothing disturbed.
+pub struct Usual {
+    undisturbed: Open,
+    /// The same, and then the third supervisor was killed: the one of version 3 is the arbiter.
+    without_neighbour: Open,
+}
+
+impl Usual {
+    /// Version 3 serves, alone but for the third supervisor, which is killed here.
+    pub(super) async fn measure(stage: &mut Stage, third: &Third) -> Result<Usual, FaultsError> {
+        let undisturbed = settled(&stayers(stage, third, None)).await?;
+        let Some(neighbour) = &mut stage.neighbour else {
+            return Ok(Usual { without_neighbour: undisturbed.clone(), undisturbed });
+        };
+        neighbour.supervisor.signal(Signal::KILL);
+        neighbour.supervisor.exit().await?;
+        decides(stage, third.supervisor()).await?;
+        let without_neighbour = settled(&stayers(stage, third, Some(Role::Neighbour))).await?;
+        Ok(Usual { undisturbed, without_neighbour })
+    }
+
+    fn after(&self, killed: Option<Role>) -> &Open {
+        match killed {
+            Some(Role::Neighbour) => &self.without_neighbour,
+            Some(Role::OldSupervisor | Role::OldServer | Role::NewSupervisor | Role::NewServer) | None => {
+                &self.undisturbed
+            }
+        }
+    }
+}
+
+/// The load has stopped, and everything but version 3 has ended: only what is usual is open.
+pub(super) async fn only_the_usual_is_open(
+    stage: &Stage,
+    third: &Third,
+    killed: Option<Role>,
+    usual: &Usual,
+    wrong: &mut Vec<String>,
+) {
+    let (stayers, usual) = (stayers(stage, third, killed), usual.after(killed));
+    let (give_up_at, mut pace) = (Instant::now() + CLOSED_WITHIN, interval(PACE));
+    loop {
+        pace.tick().await;
+        let too_many = match look(&stayers) {
+            Ok(open) => beyond(&open, usual),
+            Err(error) => vec![format!("a process that is to stay cannot be looked into: {error}")],
+        };
+        if too_many.is_empty() {
+            return;
+        }
+        if Instant::now() > give_up_at {
+            return wrong.extend(too_many);
+        }
+    }
+}
+
+/// Who stays; whoever serves instead of version 3 has been told of already.
+fn stayers(stage: &Stage, third: &Third, killed: Option<Role>) -> BTreeMap<Stayer, u32> {
+    let mut stayers = BTreeMap::from([(Stayer::Supervisor, third.supervisor())]);
+    stayers.extend(third.server().map(|pid| (Stayer::Server, pid)));
+    if let Some(neighbour) = &stage.neighbour {
+        stayers.insert(Stayer::NeighbourServer, neighbour.server);
+        if killed != Some(Role::Neighbour) {
+            stayers.insert(Stayer::Neighbour, neighbour.supervisor.pid());
+        }
+    }
+    stayers
+}
+
+fn look(stayers: &BTreeMap<Stayer, u32>) -> std::io::Result<Open> {
+    stayers.iter().map(|(stayer, pid)| Ok((*stayer, Descriptors::of(*pid)?))).collect()
+}
+
+fn beyond(open: &Open, usual: &Open) -> Vec<String> {
+    let none = Descriptors::default();
+    let of = |stayer| usual.get(stayer).unwrap_or(&none);
+    let too_many = open.iter().flat_map(|(stayer, descriptors)| {
+        descriptors.beyond(of(stayer)).into_iter().map(move |words| format!("{stayer} has open: {words}"))
+    });
+    too_many.collect()
+}
+
+/// What is open once nothing changes any more.
+async fn settled(stayers: &BTreeMap<Stayer, u32>) -> Result<Open, FaultsError> {
+    let (give_up_at, mut pace) = (Instant::now() + CLOSED_WITHIN, interval(PACE));
+    let (mut last, mut agreeing) = (Open::new(), 0);
+    while agreeing < LOOKS {
+        pace.tick().await;
+        if Instant::now() > give_up_at {
+            return Err(FaultsError::Restless);
+        }
+        let open = look(stayers).map_err(FaultsError::Machine)?;
+        agreeing = if open == last { agreeing + 1 } else { 0 };
+        last = open;
+    }
+    Ok(last)
+}
+
+/// Waits until this supervisor is the arbiter, by its own word in the state.
+async fn decides(stage: &Stage, supervisor: u32) -> Result<(), FaultsError> {
+    let (give_up_at, mut pace) = (Instant::now() + CLOSED_WITHIN, interval(PACE));
+    while status(stage).await?.arbiter != Some(supervisor) {
+        pace.tick().await;
+        if Instant::now() > give_up_at {
+            return Err(FaultsError::Restless);
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Display for Stayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stayer::Supervisor => "the supervisor of version 3",
+            Stayer::Server => "version 3",
+            Stayer::Neighbour => "the third supervisor",
+            Stayer::NeighbourServer => "the server of the third supervisor",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_too_many_open_is_named() {
+        let (nothing, one) = (Descriptors::default(), Descriptors::of(std::process::id()).expect("it lives"));
+        let usual = Open::from([(Stayer::Supervisor, one.clone()), (Stayer::Server, nothing)]);
+        let open = Open::from([(Stayer::Supervisor, one.clone()), (Stayer::Server, one)]);
+        let words = beyond(&open, &usual);
+        assert!(!words.is_empty() && words.iter().all(|words| words.starts_with("version 3 has open: ")));
+    }
+}
