@@ -19,6 +19,7 @@ mod orphans;
 mod probation;
 mod processes;
 mod restart;
+mod reused;
 mod rust;
 mod seed;
 mod shop;

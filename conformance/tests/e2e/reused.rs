@@ -1,0 +1,139 @@
+//! Pids of the dead that belong to somebody else by now: an innocent, who is left alone.
+//!
+//! Whoever looked into the innocent would find a listener of the very address there, but of a network of
+//! its own (root can make one): it would be passed on, and nobody could be reached at it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use serverswap_conformance::world::{LIMIT, Started, World, free_port};
+use tokio::time::{Instant, interval};
+
+use crate::Outcome;
+use crate::processes::{ended, signal};
+use crate::shop::Shop;
+
+/// How often it is looked at; nothing tells when a process is reaped.
+const PACE: Duration = Duration::from_millis(10);
+
+/// Whose pids are used again.
+struct Dead {
+    shop: Shop,
+    port: u16,
+    server: u32,
+    supervisor: u32,
+}
+
+/// Version 1 and its supervisor are killed, and the state names both.
+async fn dead() -> Result<Dead, Box<dyn std::error::Error>> {
+    let port = free_port();
+    let mut shop = Shop::open_at(World::new()?, format!(":{port}").parse()?).await?;
+    shop.serving.says("up after").await?;
+    let (server, supervisor) = (shop.ask().await?.0, shop.serving.pid());
+    shop.serving.signal(Signal::KILL);
+    shop.serving.exit().await?;
+    signal(server, Signal::KILL)?;
+    ended(server).await?;
+    reaped(server).await?;
+    Ok(Dead { shop, port, server, supervisor })
+}
+
+/// Waits until an ended process is reaped, by whoever has inherited it: its pid is free then.
+async fn reaped(pid: u32) -> Outcome {
+    let (give_up_at, mut pace) = (Instant::now() + LIMIT, interval(PACE));
+    while Path::new(&format!("/proc/{pid}")).exists() {
+        pace.tick().await;
+        if Instant::now() > give_up_at {
+            return Err(format!("nobody reaps pid {pid}").into());
+        }
+    }
+    Ok(())
+}
+
+fn is_root() -> bool {
+    rustix::process::getuid().is_root()
+}
+
+/// An innocent, and its pid.
+async fn innocent(dead: &Dead, pid: u32) -> Result<(Started, u32), Box<dyn std::error::Error>> {
+    let world = &dead.shop.world;
+    let script = world.programs().fixture("innocent.py");
+    let port = if is_root() { dead.port } else { 0 };
+    let script = ["python3".to_owned(), script, port.to_string(), pid.to_string()];
+    let mut started = if is_root() {
+        world.command(Path::new("unshare"), ["--net".to_owned()].into_iter().chain(script)).start()?
+    } else {
+        println!("only root can give it a network of its own: that nobody looks into it is not shown");
+        world.command(Path::new("python3"), script.into_iter().skip(1)).start()?
+    };
+    let line = started.prints("minds its own business").await?;
+    let pid = line.rsplit(' ').next().ok_or("no pid")?.parse()?;
+    Ok((started, pid))
+}
+
+/// The next deploy works, and the innocents mind their own business.
+async fn the_next_deploy_leaves_alone(dead: &Dead, innocents: &mut [(Started, u32)]) -> Outcome {
+    let mut new = dead.shop.deploy(2).start()?;
+    new.says("up after").await?;
+    assert_eq!(dead.shop.ask().await?.1, "2");
+    for (innocent, pid) in innocents {
+        assert!(!innocent.stdout().contains("got "), "{}", innocent.stdout());
+        let lives = dead.shop.world.remaining().iter().any(|process| process.pid == *pid);
+        assert!(lives, "{:?}", dead.shop.world.remaining());
+    }
+    new.signal(Signal::TERM);
+    assert_eq!(new.exit().await?.status, 0, "{}", new.stderr());
+    Ok(())
+}
+
+/// The state says `innocent` where it said `pid`, with the start time of the dead.
+fn rename(state: &mut Value, pid: u32, innocent: u32) {
+    match state {
+        Value::Object(members) => {
+            if members.get("pid") == Some(&pid.into()) {
+                members.insert("pid".to_owned(), innocent.into());
+            }
+            members.values_mut().for_each(|value| rename(value, pid, innocent));
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| rename(value, pid, innocent)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The state names an innocent in place of one of the dead.
+async fn with_an_innocent_in_place_of(whom: fn(&Dead) -> u32) -> Outcome {
+    let dead = dead().await?;
+    let innocent = innocent(&dead, 0).await?;
+    let path = dead.shop.world.runtime_dir().join("state.json");
+    let mut state: Value = serde_json::from_slice(&std::fs::read(&path)?)?;
+    let before = state.clone();
+    rename(&mut state, whom(&dead), innocent.1);
+    assert_ne!(state, before, "the state names the dead");
+    std::fs::write(&path, state.to_string())?;
+    the_next_deploy_leaves_alone(&dead, &mut [innocent]).await
+}
+
+#[tokio::test]
+async fn who_has_the_pid_of_a_dead_holder_in_the_state_is_left_alone() -> Outcome {
+    with_an_innocent_in_place_of(|dead| dead.server).await
+}
+
+#[tokio::test]
+async fn who_has_the_pid_of_a_dead_supervisor_and_keeper_in_the_state_is_left_alone() -> Outcome {
+    with_an_innocent_in_place_of(|dead| dead.supervisor).await
+}
+
+#[tokio::test]
+async fn pids_that_the_kernel_has_given_to_others_meanwhile_are_nobody_of_ours() -> Outcome {
+    if !is_root() {
+        println!("skipped: only root can choose the pid of a process");
+        return Ok(());
+    }
+    let dead = dead().await?;
+    let server = innocent(&dead, dead.server).await?;
+    let supervisor = innocent(&dead, dead.supervisor).await?;
+    assert_eq!((server.1, supervisor.1), (dead.server, dead.supervisor));
+    the_next_deploy_leaves_alone(&dead, &mut [server, supervisor]).await
+}
