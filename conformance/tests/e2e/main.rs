@@ -29,6 +29,7 @@ mod status;
 mod stopped;
 mod terminal;
 mod users;
+mod versions;
 mod wrapped;
 
 /// What a test returns: the first thing that went wrong, in words.

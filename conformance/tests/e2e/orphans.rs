@@ -13,7 +13,7 @@ fn minimal(world: &World, address: &serverswap_protocol::Address) -> Invocation 
 }
 
 /// Version 1 is the minimal client, and its supervisor is killed.
-async fn orphaned(world: World) -> Result<(Shop, u32), Box<dyn std::error::Error>> {
+pub async fn orphaned(world: World) -> Result<(Shop, u32), Box<dyn std::error::Error>> {
     let address = free_address();
     let mut serving = minimal(&world, &address).start()?;
     serving.prints("version 1 serves").await?;
@@ -27,7 +27,7 @@ async fn orphaned(world: World) -> Result<(Shop, u32), Box<dyn std::error::Error
 }
 
 /// A deploy over the orphan: its listener is taken with `pidfd_getfd`, and nothing is lost.
-async fn is_replaced(mut shop: Shop, orphan: u32, stay: usize) -> Outcome {
+pub async fn is_replaced(mut shop: Shop, orphan: u32, stay: usize) -> Outcome {
     let load = shop.load().await?;
     let mut new = shop.deploy(2).start()?;
     new.prints("version 2 serves").await?;
