@@ -56,6 +56,18 @@ faults: tools ## Kills and stops everybody at every point of a handover, under l
 	cargo build --workspace --bins --examples --all-features
 	@$(TARGET)/debug/serverswap-conformance faults --full
 
+# The other build is made from a worktree of its own, which goes when it is built.
+UPGRADE := $(abspath $(TARGET))/upgrade
+
+.PHONY: upgrade
+upgrade: tools ## Deploys with the build of FROM=REVISION and with this one in turn, under load
+	@git rev-parse --quiet --verify '$(FROM)^{commit}' >/dev/null || { echo "error: FROM names no revision: '$(FROM)'" >&2; echo "hint: make upgrade FROM=HEAD~1" >&2; exit 1; }
+	cargo build --workspace --bins --examples --all-features
+	@tree=$$(mktemp -d); trap 'git worktree remove --force "$$tree"' EXIT; \
+		git worktree add --quiet --detach "$$tree" '$(FROM)'; \
+		cargo build --locked --manifest-path "$$tree/Cargo.toml" --target-dir $(UPGRADE) -p serverswap-cli -p serverswap-example-rust --bins
+	@$(TARGET)/debug/serverswap-conformance upgrade --from $(UPGRADE)/debug
+
 .PHONY: lint
 lint: tools ## Format check and clippy
 	cargo fmt --all --check

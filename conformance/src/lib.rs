@@ -20,5 +20,6 @@ pub mod report;
 pub mod scenario;
 pub mod supervisor;
 mod sys;
+pub mod upgrade;
 pub mod wire;
 pub mod world;

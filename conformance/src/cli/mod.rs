@@ -20,6 +20,7 @@ mod run;
 mod select;
 mod subject;
 mod supervisor;
+mod upgrade;
 
 use std::process::ExitCode;
 
@@ -78,6 +79,8 @@ enum Command {
     Bench(measure::Bench),
     /// Kill and stop every process of a handover at every point of it, under load.
     Faults(faults::Faults),
+    /// Deploy with another build of serverswap and with this one in turn, under load.
+    Upgrade(upgrade::Upgrade),
     /// The server of the bench: claims addresses and notes down when it got them.
     #[command(hide = true)]
     Server(Claims),
@@ -111,6 +114,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Demo(servers) => until_interrupted(measure::demo(servers)),
         Command::Bench(bench) => until_interrupted(measure::bench(bench)),
         Command::Faults(faults) => until_interrupted(faults::faults(faults)),
+        Command::Upgrade(upgrade) => until_interrupted(upgrade::upgrade(upgrade)),
         Command::Server(claims) => {
             code(bench::run_server(&claims).map(|()| exit::Found::Good).map_err(Into::into))
         }

@@ -24,6 +24,11 @@ impl Programs {
             Some(folder) => PathBuf::from(folder),
             None => beside_this_program(),
         };
+        Programs::within(&folder)
+    }
+
+    /// The programs in this folder.
+    pub fn within(folder: &Path) -> Programs {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/"));
         Programs {
             serverswap: folder.join("serverswap"),
