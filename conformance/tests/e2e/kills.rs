@@ -96,7 +96,7 @@ async fn an_arbiter_that_would_leave_while_the_old_server_drains() -> Outcome {
 
 /// A connection that says nothing: the server that accepts it waits for its request. A later
 /// one was answered, so this one has been accepted by then.
-async fn silent(shop: &Shop) -> Result<std::net::TcpStream, Box<dyn std::error::Error>> {
+pub async fn silent(shop: &Shop) -> Result<std::net::TcpStream, Box<dyn std::error::Error>> {
     let connection = match shop.target() {
         serverswap_conformance::load::Target::Tcp(address) => std::net::TcpStream::connect(address)?,
         other => return Err(format!("{other} is no TCP address").into()),

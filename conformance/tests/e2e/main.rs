@@ -8,6 +8,7 @@ mod arbiter;
 mod bad_input;
 mod bad_versions;
 mod broken;
+mod clock;
 mod deleted;
 mod deploys;
 mod forms;
