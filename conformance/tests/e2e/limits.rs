@@ -1,4 +1,4 @@
-//! An arbiter that has too few descriptors.
+//! An arbiter, and a deploy, that has too few descriptors.
 
 use std::path::Path;
 use std::time::Instant;
@@ -29,7 +29,7 @@ async fn an_arbiter_out_of_descriptors_does_not_spin_and_recovers() -> Outcome {
         let mut refused = shop.deploy(2).start()?;
         let exit = refused.exit().await?;
         let stderr = refused.stderr();
-        assert_eq!(exit.status, 125, "{stderr}");
+        assert_eq!(exit.status, REFUSED, "{stderr}");
         assert!(stderr.contains("no descriptor left") && stderr.contains("hint: "), "{stderr}");
     }
     let used = ticks(shop.serving.pid())? - before;
@@ -42,6 +42,46 @@ async fn an_arbiter_out_of_descriptors_does_not_spin_and_recovers() -> Outcome {
     shop.replace(3).await?;
     nothing_failed(load).await?;
     assert_eq!(shop.ask().await?.1, "3");
+    Ok(())
+}
+
+/// The exit status of a deploy that is refused by the machine or by the arbiter.
+const REFUSED: i32 = 125;
+
+/// Deploys, each with fewer descriptors than it needs but the last ones, of a server that exits with 3.
+async fn say_what_is_wrong(world: &World) -> Outcome {
+    let deploy = world.programs().serverswap_deploy.display().to_string();
+    let mut last = REFUSED;
+    for limit in 4..=48 {
+        let command = [format!("--nofile={limit}:{limit}"), deploy.clone()].into_iter();
+        let server = ["sh", "-c", "exit 3"].map(str::to_owned);
+        let mut refused = world.command(Path::new("prlimit"), command.chain(server)).start()?;
+        let exit = refused.exit().await?;
+        let stderr = refused.stderr();
+        let is_told = stderr.contains("error: ") && stderr.contains("hint: ");
+        assert!(is_told && [3, REFUSED].contains(&exit.status), "{limit}: {}:\n{stderr}", exit.status);
+        last = exit.status;
+    }
+    assert_eq!(last, 3, "the last one has enough");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deploy_with_however_few_descriptors_says_what_is_wrong_and_touches_nobody() -> Outcome {
+    let shop = Shop::open().await?;
+    let load = shop.load().await?;
+    say_what_is_wrong(&shop.world).await?;
+    nothing_failed(load).await?;
+    assert_eq!(shop.ask().await?.1, "1");
+    assert_eq!(shop.world.remaining().len(), 2, "{:?}", shop.world.remaining());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_first_start_with_however_few_descriptors_says_what_is_wrong() -> Outcome {
+    let world = World::new()?;
+    say_what_is_wrong(&world).await?;
+    assert!(world.remaining().is_empty(), "{:?}", world.remaining());
     Ok(())
 }
 

@@ -11,6 +11,7 @@ mod broken;
 mod clock;
 mod deleted;
 mod deploys;
+mod disk;
 mod forms;
 mod hostile;
 mod init;

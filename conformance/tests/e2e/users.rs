@@ -18,7 +18,7 @@ const PROBE: &str = "require('net').connect(process.argv[1])
   .on('error', (error) => console.log(error.code))
   .on('data', (data) => process.stdout.write(data)).on('close', () => console.log('over'))";
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     let is_root = rustix::process::getuid().is_root();
     if !is_root {
         println!("skipped: only root can run a program as another user");
@@ -59,19 +59,19 @@ async fn another_user_who_reaches_the_socket_is_told_not_permitted_and_nothing_e
 
 /// A world that belongs to the other user. The programs and examples are where they are, so
 /// every folder above them has to let him in.
-fn his_world() -> Result<World, Box<dyn std::error::Error>> {
+pub fn his_world() -> Result<World, Box<dyn std::error::Error>> {
     let world = World::new()?;
     chown(world.path(), Some(OTHER), Some(OTHER))?;
     Ok(world)
 }
 
-fn his_deploy(world: &World) -> Invocation {
+pub fn his_deploy(world: &World) -> Invocation {
     let program = world.programs().serverswap_deploy.display().to_string();
     as_other(world, &[program, "node".to_owned(), world.programs().example("node/http.js")])
 }
 
 /// Whether the build can be run by somebody else: a checkout in a home folder cannot.
-async fn can_run(world: &World) -> Result<bool, Box<dyn std::error::Error>> {
+pub async fn can_run(world: &World) -> Result<bool, Box<dyn std::error::Error>> {
     let program = world.programs().serverswap.display().to_string();
     let read = format!("test -x '{program}' && test -r '{}'", world.programs().example("node/http.js"));
     let mut test = as_other(world, &["sh".to_owned(), "-c".to_owned(), read]).start()?;

@@ -44,12 +44,13 @@ use crate::cli::{Run, Status, environment};
 use crate::operator::{Colour, Console, Fault, LogFormat, ResultFormat, StillTrue, Verbosity};
 use crate::spawn::ServerCommand;
 use crate::state::Directory;
+use crate::sys::descriptors;
 use recorder::Recorder;
 use supervise::Supervision;
 
 /// Runs a command to its end and returns the exit status.
 pub fn run(run: &Run) -> u8 {
-    crate::sys::descriptors::raise_limit();
+    descriptors::raise_limit();
     let console = console(run.verbosity, run.log, run.result);
     match try_run(run, console) {
         Ok(status) => status,
@@ -97,6 +98,7 @@ fn try_run(run: &Run, console: Console) -> Result<u8, Fault> {
         directory: directory.path().to_owned(),
         generation,
     };
+    descriptors::room_for_a_runtime().map_err(|error| faults::system("open", &error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()

@@ -4,6 +4,7 @@
 //! one user may have only as many under way as this limit says (unix(7)); the server gets
 //! the limit that we were started with, because programs that use select(2) break above 1024.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
@@ -32,6 +33,19 @@ const RESERVED: rlim_t = 16;
 pub(crate) fn is_reserved(fd: &impl AsRawFd) -> bool {
     let number = rlim_t::try_from(fd.as_raw_fd()).unwrap_or_default();
     getrlimit(Resource::RLIMIT_NOFILE).is_ok_and(|(soft, _)| number + RESERVED >= soft)
+}
+
+/// What tokio opens for a runtime with io; it panics where the kernel refuses one of the last.
+const OF_A_RUNTIME: usize = 6;
+
+/// Whether there is room for a runtime.
+///
+/// # Errors
+/// EMFILE and the like.
+pub(crate) fn room_for_a_runtime() -> io::Result<()> {
+    let null = File::open("/dev/null")?;
+    let others: io::Result<Vec<File>> = (1..OF_A_RUNTIME).map(|_| null.try_clone()).collect();
+    others.map(drop)
 }
 
 /// In the child, between fork and exec: setrlimit(2) is async-signal-safe in practice (a
