@@ -51,3 +51,63 @@ async fn a_stopped_old_server_is_replaced_and_killed_at_its_deadlines() -> Outco
     assert_eq!(world.remaining().len(), 2, "{:?}", world.remaining());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_stopped_new_server_is_ended_at_its_deadlines_and_the_old_one_serves_on() -> Outcome {
+    let shop = Shop::open().await?;
+    let load = shop.load().await?;
+    let options = ["--ready-timeout", "300ms", "--kill-timeout", "300ms"];
+    let server = ["sh", "-c", "kill -STOP $$"];
+    let mut stopped = shop.world.deploy(options.into_iter().chain(server)).start()?;
+    let exit = stopped.exit().await?;
+    assert_eq!(exit.status, 124, "{}", stopped.stderr());
+    nothing_failed(load).await?;
+    assert_eq!(shop.ask().await?.1, "1");
+    assert_eq!(shop.world.remaining().len(), 2, "{:?}", shop.world.remaining());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stopped_supervisor_that_is_not_the_arbiter_is_in_nobodys_way() -> Outcome {
+    let world = World::new()?;
+    let mut arbiter = world.deploy(["sleep", "600"]).start()?;
+    arbiter.says("started").await?;
+    let mut shop = Shop::open_at(world, free_address()).await?;
+    shop.serving.says("up after").await?;
+    let load = shop.load().await?;
+    let (old, _) = shop.ask().await?;
+    shop.serving.signal(Signal::STOP);
+    let mut new = shop.deploy(2).start()?;
+    new.says("up after").await?;
+    ended(old).await?;
+    assert_eq!(shop.ask().await?.1, "2");
+    shop.serving.signal(Signal::CONT);
+    assert_eq!(shop.serving.exit().await?.status, 0, "{}", shop.serving.stderr());
+    nothing_failed(load).await?;
+    assert_eq!(shop.world.remaining().len(), 4, "{:?}", shop.world.remaining());
+    Ok(())
+}
+
+#[tokio::test]
+async fn while_a_new_supervisor_is_stopped_its_server_takes_over_and_it_says_so_later() -> Outcome {
+    let mut shop = Shop::open().await?;
+    shop.serving.says("up after").await?;
+    let load = shop.load().await?;
+    let gate = shop.world.path().join("gate");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &gate, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
+    let file = shop.world.programs().example("node/http.js");
+    let script = format!("echo begun; read line < '{}'; exec node '{file}'", gate.display());
+    let mut new = configured(shop.world.deploy(["sh", "-c", &script]), &shop.address, 2).start()?;
+    new.prints("begun").await?;
+    new.signal(Signal::STOP);
+    std::fs::write(&gate, "go on\n")?;
+    new.prints("version 2 serves").await?;
+    assert_eq!(shop.serving.exit().await?.status, 0, "{}", shop.serving.stderr());
+    new.signal(Signal::CONT);
+    new.says("up after").await?;
+    nothing_failed(load).await?;
+    shop.serving = new;
+    assert_eq!(shop.replace(3).await?.status, 0, "the next deploy works");
+    assert_eq!(shop.world.remaining().len(), 2, "{:?}", shop.world.remaining());
+    Ok(())
+}
