@@ -16,7 +16,8 @@ def with_pid(pid):
     libc = ctypes.CDLL(None, use_errno=True)
     child = libc.syscall(SYS_CLONE3, words, ctypes.c_size_t(len(words)))
     if child < 0:
-        sys.exit(f"clone3: {os.strerror(ctypes.get_errno())}")
+        print(f"cannot be pid {pid}:", os.strerror(ctypes.get_errno()), flush=True)
+        sys.exit(1)
     if child > 0:
         os.waitpid(child, 0)
         sys.exit()
@@ -28,6 +29,6 @@ if pid:
 listener = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True) if port else None
 for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
     signal.signal(number, lambda number, _: print("got", signal.Signals(number).name, flush=True))
-print("minds its own business as", os.getpid(), flush=True)
+print("minds its own business as pid", os.getpid(), flush=True)
 while True:
     signal.pause()

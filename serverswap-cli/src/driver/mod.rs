@@ -13,6 +13,7 @@ mod barriers;
 mod clients;
 mod door;
 mod faults;
+mod first_link;
 mod link;
 mod lookout;
 mod negotiation;

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::arbiter::until;
 use super::faults;
+use super::first_link::first_link;
 use super::link::{Link, LinkEvent};
 use super::office::Office;
 use super::owned::Owned;
@@ -71,7 +72,8 @@ impl Supervision {
             Rc::new(move |report: Report| console.report(&report, monotonic().saturating_sub(began)));
         let office = Office::new(plan.form, report, recorder.clone());
         let mut link = Link::new(directory.clone(), plan.clone(), office, recorder);
-        let heard = first_link(&mut link, &directory).await?;
+        let too_late = until(Some(Instant::now() + FIRST_LINK_WAIT));
+        let heard = first_link(&mut link, &directory, too_late).await?;
         let mut actions = Vec::new();
         let mut core = Supervisor::new(plan.clone(), monotonic(), &mut actions);
         core.handle(Event::Linked, monotonic(), &mut actions);
@@ -243,32 +245,5 @@ impl Supervision {
         self.link.leave_office().await;
         points::at("after the office is left");
         status
-    }
-}
-
-/// Waits for the first `welcome`; returns what came with it.
-async fn first_link(link: &mut Link, directory: &Directory) -> Result<Vec<LinkEvent>, Fault> {
-    let give_up_at = Instant::now() + FIRST_LINK_WAIT;
-    let kept = BTreeMap::new();
-    loop {
-        tokio::select! {
-            () = link.ready() => {}
-            () = until(Some(give_up_at)) => return Err(link.silent_fault(directory)),
-        }
-        let mut events = link.step(Owned { holding: Vec::new(), kept: &kept }).into_iter();
-        while let Some(event) = events.next() {
-            match event {
-                LinkEvent::Linked => return Ok(events.collect()),
-                LinkEvent::NotResponding { pid } => {
-                    let directory = directory.path().to_owned();
-                    return Err(Fault::ArbiterNotResponding { directory, pid });
-                }
-                LinkEvent::Refused { code, message } => {
-                    return Err(faults::refused(directory, &code, message));
-                }
-                LinkEvent::Unreachable(error) => return Err(faults::unreachable(directory, &error)),
-                LinkEvent::Lost | LinkEvent::Told(..) | LinkEvent::Verdict(_) | LinkEvent::BarrierPassed => {}
-            }
-        }
     }
 }

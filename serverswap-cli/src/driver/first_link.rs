@@ -1,0 +1,111 @@
+//! The first `welcome`: before it nothing is started, and without it nothing will be.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+
+use super::faults;
+use super::link::{Link, LinkEvent};
+use super::owned::Owned;
+use crate::operator::Fault;
+use crate::state::Directory;
+
+/// Waits for the first `welcome`, until it is `too_late`; returns what came with it.
+///
+/// # Errors
+/// No arbiter can be had, or the one that lives does not answer.
+pub(super) async fn first_link(
+    link: &mut Link,
+    directory: &Directory,
+    too_late: impl Future<Output = ()>,
+) -> Result<Vec<LinkEvent>, Fault> {
+    let (kept, mut too_late) = (BTreeMap::new(), pin!(too_late));
+    loop {
+        tokio::select! {
+            () = link.ready() => {}
+            () = &mut too_late => return Err(link.silent_fault(directory)),
+        }
+        let mut events = link.step(Owned { holding: Vec::new(), kept: &kept }).into_iter();
+        while let Some(event) = events.next() {
+            match event {
+                LinkEvent::Linked => return Ok(events.collect()),
+                LinkEvent::NotResponding { pid } => {
+                    let directory = directory.path().to_owned();
+                    return Err(Fault::ArbiterNotResponding { directory, pid });
+                }
+                LinkEvent::Refused { code, message } => {
+                    return Err(faults::refused(directory, &code, message));
+                }
+                LinkEvent::Unreachable(error) => return Err(faults::unreachable(directory, &error)),
+                LinkEvent::Lost | LinkEvent::Told(..) | LinkEvent::Verdict(_) | LinkEvent::BarrierPassed => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    use serverswap::protocol::Generation;
+    use serverswap::protocol::message::{ArbiterInfo, Form, FromArbiter, Greeting, Limits, VERSION};
+
+    use tokio::task::spawn_blocking;
+
+    use super::*;
+    use crate::driver::office::Office;
+    use crate::driver::recorder::Recorder;
+    use crate::state::Lock;
+    use crate::supervisor::{Plan, Restart};
+
+    fn greeting() -> String {
+        let arbiter = ArbiterInfo { name: "hangs".to_owned(), version: "1".to_owned(), pid: 1 };
+        let (versions, capabilities) = (vec![VERSION], BTreeMap::new());
+        let greeting = Greeting { versions, arbiter, capabilities, limits: Limits::V1 };
+        serde_json::to_string(&FromArbiter::Greeting(greeting)).expect("a message is JSON")
+    }
+
+    fn link(directory: &Directory) -> Link {
+        let plan = Plan {
+            command: "server".to_owned(),
+            form: Form::Stay,
+            restart: Restart::Never,
+            ready_timeout: Duration::from_secs(1),
+            drain_timeout: Duration::from_secs(1),
+            kill_timeout: Duration::from_secs(1),
+            probation: Duration::ZERO,
+            generation: Generation { start: 1, pid: 1 },
+        };
+        let office = Office::new(plan.form, Rc::new(|_| {}), Recorder::default());
+        Link::new(directory.clone(), plan, office, Recorder::default())
+    }
+
+    /// An arbiter that greets, reads the `hello`, and is silent from then on.
+    fn greets_and_hangs(listener: &UnixListener) -> UnixStream {
+        let (mut client, _) = listener.accept().expect("it connects");
+        writeln!(client, "{}", greeting()).expect("it reads");
+        let mut hello = String::new();
+        BufReader::new(&client).read_line(&mut hello).expect("it answers");
+        assert!(hello.contains(r#""type":"hello""#), "{hello}");
+        client
+    }
+
+    #[tokio::test]
+    async fn an_arbiter_that_greets_and_never_welcomes_is_named_as_not_responding() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let directory = Directory::prepare(&folder.path().join("run")).expect("made");
+        let _lock = Lock::try_take(&directory.lock()).expect("free");
+        let listener = UnixListener::bind(directory.socket()).expect("a free path");
+        let arbiter = spawn_blocking(move || greets_and_hangs(&listener));
+        let (mut link, pid) = (link(&directory), std::process::id());
+        let mut connection = None;
+        // As soon as it has the `hello`: 10 s later nothing would be different.
+        let too_late = async { connection = Some(arbiter.await) };
+        let linked = first_link(&mut link, &directory, too_late).await.map(|_| "welcomed");
+        let fault = Fault::ArbiterNotResponding { directory: directory.path().to_owned(), pid };
+        assert_eq!(linked, Err(fault));
+        assert!(matches!(connection, Some(Ok(_))), "the arbiter has read the `hello`");
+    }
+}
