@@ -1,11 +1,18 @@
 //! Deploys that succeed: nothing is lost, and nothing is left behind.
 
+use std::time::Duration;
+
 use serverswap_conformance::load::{Probe, Target};
 use serverswap_conformance::world::{LIMIT, World, free_address};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, interval};
 
 use crate::Outcome;
+use crate::processes::descriptors;
 use crate::shop::{Shop, configured, load_on, nothing_failed};
+
+/// How often it is looked at what is open.
+const PACE: Duration = Duration::from_millis(20);
 
 /// The exit status of a deploy that lost to a newer one.
 const SUPERSEDED: i32 = 120;
@@ -87,5 +94,25 @@ async fn of_eight_deploys_at_the_same_moment_one_serves_and_every_other_command_
         "{serves} serves; ended: {ended:?}"
     );
     assert!(ended.iter().all(|(_, status)| [0, SUPERSEDED].contains(status)), "{ended:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_ten_deploys_no_descriptor_is_left_in_an_arbiter_that_stays() -> Outcome {
+    let world = World::new()?;
+    let mut arbiter = world.deploy(["sleep", "600"]).start()?;
+    arbiter.says("started").await?;
+    let mut shop = Shop::open_at(world, free_address()).await?;
+    shop.replace(2).await?;
+    let before = descriptors(arbiter.pid())?;
+    for version in 3..=10 {
+        shop.replace(version).await?;
+    }
+    // Nothing tells when the arbiter has closed what it had of the last one.
+    let (give_up_at, mut pace) = (Instant::now() + LIMIT, interval(PACE));
+    while descriptors(arbiter.pid())? > before {
+        pace.tick().await;
+        assert!(Instant::now() < give_up_at, "{before} before, now {}", descriptors(arbiter.pid())?);
+    }
     Ok(())
 }

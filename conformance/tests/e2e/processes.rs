@@ -27,6 +27,11 @@ pub async fn ended(pid: u32) -> Outcome {
     }
 }
 
+/// How many descriptors a process has open.
+pub fn descriptors(pid: u32) -> std::io::Result<usize> {
+    Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
 fn raw(pid: u32) -> Result<Pid, Box<dyn std::error::Error>> {
     Ok(Pid::from_raw(i32::try_from(pid)?).ok_or("no process has this number")?)
 }

@@ -23,6 +23,7 @@ use serverswap_protocol::message::{
 use serverswap_protocol::{Generation, SocketMode};
 
 use crate::Outcome;
+use crate::processes::descriptors;
 use crate::shop::Shop;
 
 /// Lets a hostile client do something that ends its connection with `code`; everybody else is
@@ -130,9 +131,4 @@ fn is_over(received: Result<Received, WireError>) -> Outcome {
         Err(error) => Err(error.into()),
         Ok(received) => Err(format!("after the end: {:?}", received.message).into()),
     }
-}
-
-/// How many descriptors a process has open.
-fn descriptors(pid: u32) -> io::Result<usize> {
-    Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
