@@ -9,7 +9,7 @@ import selectors
 import socket
 from typing import Any, Callable
 
-from client import Fault
+from client import Claim, Fault
 
 CODES = {errno.EADDRINUSE: "address_in_use", errno.EACCES: "address_not_permitted"}
 
@@ -52,6 +52,17 @@ def open_listener(address: str) -> socket.socket:
             listener.close()
         raise Fault(CODES.get(error.errno or 0, "address_not_available"), str(error)) from None
     return listener
+
+
+def grant_alone(claim: Claim) -> dict[str, Any]:
+    """What a claim hears without a supervisor (SS-CONN-2): it is granted at once, with a listener if it wants one."""
+    try:
+        claim.listener = open_listener(claim.address) if claim.message["socket"] == "inherit" else None
+    except Fault as fault:
+        claim.state = "none"
+        return {"type": "error", "code": fault.args[0], "message": fault.args[1]}
+    claim.state = "granted"
+    return {"type": "granted"}
 
 
 class Serving:

@@ -6,17 +6,15 @@
 //! environment vouches for those that show none (a program may write its title over its
 //! environment). A member that shows another generation is left alone. A process that was
 //! started and has not come to exec(2) yet shows its parent's environment: whoever has just
-//! started a generation signals its leader by its own pidfd. In the middle of exec(2) a
-//! process shows nothing at all, not even arguments, and is looked at again.
+//! started a generation signals its leader by its own pidfd.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::io;
 use std::os::fd::OwnedFd;
-use std::{fs, io};
 
 use nix::sys::signal::Signal;
 
-use super::about::{pids, variable_in};
+use super::shown::{pids, shown};
 use super::{Process, Stat, is_gone, is_no_process, pidfd_open, pidfd_send_signal};
 
 /// The environment variable that names a process's generation.
@@ -24,14 +22,6 @@ const GENERATION_VARIABLE: &str = "SERVERSWAP_GENERATION";
 
 /// Most rounds of looking for members that were forked while we signalled.
 const ROUNDS_MAX: usize = 32;
-
-/// Most times that a process is looked at again because it shows no arguments; others run
-/// in between. More than an exec(2) ever takes; a program that has wiped its arguments is
-/// taken as it is after that.
-const LOOKS_MAX: usize = 10_000;
-
-/// Looks in a row that find arguments and no environment, after which there is none.
-const EMPTY_LOOKS: usize = 3;
 
 /// The living members of process group `process_group`, if it is the group of `generation`
 /// (the text in `SERVERSWAP_GENERATION`). Costs one look at every process of the machine.
@@ -45,7 +35,7 @@ pub fn group_members(process_group: u32, generation: &str) -> io::Result<Vec<(Pr
         let Some((process, pidfd)) = member(pid, process_group)? else {
             continue;
         };
-        let shown = shown_generation(pid, &pidfd)?;
+        let shown = shown(pid, &pidfd, GENERATION_VARIABLE)?;
         let ours = shown.as_ref().is_some_and(|shown| shown == generation);
         if is_gone(&pidfd)? || (shown.is_some() && !ours) {
             continue;
@@ -75,26 +65,6 @@ pub fn signal_group(process_group: u32, generation: &str, signal: Signal) -> io:
         }
     }
     Ok(signalled.len())
-}
-
-/// The generation in the environment of a process. A look that finds an environment is sure;
-/// one that finds none, but arguments, may have seen two sides of one exec(2), so it counts
-/// only when the next ones find the same.
-fn shown_generation(pid: u32, pidfd: &OwnedFd) -> io::Result<Option<OsString>> {
-    let mut empty_looks = 0;
-    for _ in 0..LOOKS_MAX {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        if !environment.is_empty() {
-            return Ok(variable_in(&environment, GENERATION_VARIABLE));
-        }
-        let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        empty_looks = if arguments.is_empty() { 0 } else { empty_looks + 1 };
-        if empty_looks == EMPTY_LOOKS || is_gone(pidfd)? {
-            break;
-        }
-        std::thread::yield_now();
-    }
-    Ok(None)
 }
 
 fn member(pid: u32, process_group: u32) -> io::Result<Option<(Process, OwnedFd)>> {

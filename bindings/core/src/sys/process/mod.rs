@@ -8,17 +8,19 @@
 mod about;
 mod group;
 mod pidfd;
+mod shown;
 
 use std::os::fd::OwnedFd;
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-pub use about::{boot_id, environment, group, name, pid_namespace, pid_namespace_of, started_with};
+pub use about::{boot_id, group, name, pid_namespace, pid_namespace_of};
 pub use group::{group_members, signal_group};
 pub use nix::sys::signal::Signal;
 pub(in crate::sys) use pidfd::pidfd_getfd;
 pub use pidfd::{is_gone, pidfd_open, pidfd_send_signal};
+pub use shown::{environment, started_with};
 
 /// One process of this boot: the pid may be used again, the pair is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -70,8 +72,13 @@ pub(in crate::sys) fn is_no_process(error: &io::Error) -> bool {
 /// What is needed of `/proc/PID/stat`.
 struct Stat {
     process_group: u32,
+    /// A thread of the kernel's, which shows nothing.
+    is_of_the_kernel: bool,
     start: u64,
 }
+
+/// `PF_KTHREAD` of the kernel's `linux/sched.h`, in the flags of proc_pid_stat(5).
+const KERNEL_THREAD: u64 = 0x0020_0000;
 
 impl Stat {
     fn read(pid: u32) -> io::Result<Stat> {
@@ -86,8 +93,9 @@ impl Stat {
         let rest = std::str::from_utf8(text.get(name_end + 1..)?).ok()?;
         let mut fields = rest.split_ascii_whitespace();
         let process_group = fields.nth(2)?.parse().ok()?; // field 5
-        let start = fields.nth(16)?.parse().ok()?; // field 22
-        Some(Stat { process_group, start })
+        let flags: u64 = fields.nth(3)?.parse().ok()?; // field 9
+        let start = fields.nth(12)?.parse().ok()?; // field 22
+        Some(Stat { process_group, is_of_the_kernel: flags & KERNEL_THREAD != 0, start })
     }
 }
 
@@ -99,7 +107,14 @@ mod tests {
     fn a_name_with_brackets_and_blanks_does_not_shift_the_fields() {
         let text = b"77 (a) S 1 (b) S 1 77 77 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 1000 9";
         let stat = Stat::parse(text).expect("a whole line");
-        assert_eq!((stat.process_group, stat.start), (77, 4242));
+        assert_eq!((stat.process_group, stat.is_of_the_kernel, stat.start), (77, false, 4242));
+    }
+
+    #[test]
+    fn a_thread_of_the_kernel_is_known_by_its_flags() {
+        let text = b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 3 0 0 20 0 1 0 7 0 0";
+        let stat = Stat::parse(text).expect("a whole line");
+        assert_eq!((stat.is_of_the_kernel, stat.start), (true, 7));
     }
 
     #[test]
