@@ -11,6 +11,9 @@ use crate::Outcome;
 use crate::processes::descriptors;
 use crate::shop::{Shop, configured, load_on, nothing_failed};
 
+/// How long an arbiter may take to close what it had of those that have ended.
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
+
 /// How often it is looked at what is open.
 const PACE: Duration = Duration::from_millis(20);
 
@@ -99,9 +102,10 @@ async fn of_eight_deploys_at_the_same_moment_one_serves_and_every_other_command_
 
 #[tokio::test]
 async fn of_ten_deploys_no_descriptor_is_left_in_an_arbiter_that_stays() -> Outcome {
-    let world = World::new()?;
-    let mut arbiter = world.deploy(["sleep", "600"]).start()?;
-    arbiter.says("started").await?;
+    let (world, other) = (World::new()?, free_address());
+    let arbiter = world.deploy(["node".to_owned(), world.programs().example("node/http.js")]);
+    let mut arbiter = configured(arbiter, &other, 1).start()?;
+    arbiter.says("up after").await?;
     let mut shop = Shop::open_at(world, free_address()).await?;
     shop.replace(2).await?;
     let before = descriptors(arbiter.pid())?;
@@ -109,7 +113,7 @@ async fn of_ten_deploys_no_descriptor_is_left_in_an_arbiter_that_stays() -> Outc
         shop.replace(version).await?;
     }
     // Nothing tells when the arbiter has closed what it had of the last one.
-    let (give_up_at, mut pace) = (Instant::now() + LIMIT, interval(PACE));
+    let (give_up_at, mut pace) = (Instant::now() + CLOSED_WITHIN, interval(PACE));
     while descriptors(arbiter.pid())? > before {
         pace.tick().await;
         assert!(Instant::now() < give_up_at, "{before} before, now {}", descriptors(arbiter.pid())?);
