@@ -1,4 +1,4 @@
-//! An arbiter, and a deploy, that has too few descriptors.
+//! An arbiter, a deploy, and a server that has too few descriptors.
 
 use std::path::Path;
 use std::time::Instant;
@@ -82,6 +82,28 @@ async fn a_first_start_with_however_few_descriptors_says_what_is_wrong() -> Outc
     let world = World::new()?;
     say_what_is_wrong(&world).await?;
     assert!(world.remaining().is_empty(), "{:?}", world.remaining());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_server_with_however_few_descriptors_fails_and_the_old_one_serves_on() -> Outcome {
+    let shop = Shop::open().await?;
+    let (old, address) = (shop.ask().await?, shop.address.to_string());
+    let mut said = String::new();
+    for limit in 8.. {
+        let server = [format!("--nofile={limit}:{limit}"), shop.world.programs().built("on-tokio")];
+        let command = ["prlimit".to_owned()].into_iter().chain(server).chain([address.clone()]);
+        let mut deploy = shop.world.serverswap(command).start()?;
+        let exit = deploy.exit().await?;
+        if exit.status == 0 {
+            break;
+        }
+        let stderr = deploy.stderr();
+        assert!(stderr.contains("error: ") && stderr.contains("hint: "), "{limit}: {stderr}");
+        assert_eq!(shop.ask().await?, old, "{limit}: {stderr}");
+        said += stderr;
+    }
+    assert!(said.contains("RLIMIT_NOFILE"), "no listener was lost on its way to a server: {said}");
     Ok(())
 }
 
