@@ -104,7 +104,7 @@ class Claim:
 
     def __init__(self, message: Message) -> None:
         self.message, self.since = message, time.monotonic()
-        self.address, self.id = str(message.get("address")), message.get("id", 0)
+        self.address, self.id = message.get("address", ""), message.get("id", 0)
 
 class Link:
     """A connection: what was read of a line that is not complete, and the lines that wait to leave."""
@@ -197,7 +197,7 @@ class Client:
                 link.socket.shutdown(socket.SHUT_RD)  # what it still holds is read, and then its end
 
     def lost(self, code: str, why: str) -> None:
-        """There is no link. `code`: of the fatal error, sent or received, that has ended it; or `supervisor_lost`."""
+        """There is no link. `code`: of the fatal error of either side that ended it; or `supervisor_lost`."""
         if code in RETRY:
             self.link.out = []
             self.send({"type": "error", "code": code, "message": why[:500], "fatal": True})
@@ -233,6 +233,7 @@ class Client:
             return claim  # on this link there is no takedown to refer to
         if kind == "progress" or kind == "released" and claim.state == "takingDown":
             fields["re"] = claim.takedown
+        expect(0 <= (fields.get("extendMs") or 0) <= 86_400_000, "invalid_argument", "`extendMs` over a day")
         if kind == "fail":
             fields["reason"] = fields["reason"].encode("utf-8", "replace")[:2048].decode(errors="ignore")
         message = {"type": kind, **({} if kind == "progress" else about), **fields}
@@ -274,8 +275,8 @@ class Client:
         claim = self.find("address", address) if kind == "takedown" else self.find("id", message.get("re"))
         machine, cell = look("receive", message, link, self, claim)
         legal = "close" not in cell and not (machine is claim and "ignore" in cell)  # a reply to nothing
-        legal = legal and (kind != "granted" or address == claim.address)
-        expect(legal, "out_of_order", f"`{kind}` when {machine.state}")
+        matches = {"granted": address == claim.address, "welcome": message.get("re") == 1}.get(kind, True)
+        expect(legal and matches, "out_of_order", f"`{kind}` when {machine.state}")
         if kind == "granted":
             self.adopt(claim, message.get("fds", []))
         machine.state = cell.get("next", machine.state)

@@ -36,8 +36,8 @@ use crate::sys::async_fd::async_fd;
 /// How often the lock and the socket are tried without a connection.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// How long an arbiter may take to greet.
-const GREETING_WAIT: Duration = Duration::from_secs(5);
+/// How long an arbiter may take to greet, and then to welcome (SS-BACK-11).
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
 
 /// What the connection brings.
 pub(super) enum LinkEvent {
@@ -51,7 +51,7 @@ pub(super) enum LinkEvent {
     Verdict(DecidedVerdict),
     /// The arbiter answered the last barrier.
     BarrierPassed,
-    /// The arbiter lives and does not greet.
+    /// The arbiter lives, and does not greet or welcome.
     NotResponding { pid: u32 },
     /// The arbiter will not have us.
     Refused { code: Code, message: String },
@@ -76,20 +76,20 @@ enum State {
     /// No connection; when it is tried again.
     Down { retry_at: Instant },
     /// Connected, not greeted.
-    Connected { wire: Wire, greeting_by: Instant, pid: u32, told: NotResponding },
+    Connected { wire: Wire, pid: u32, patience: Patience },
     /// Greeted, `hello` said.
-    Greeted { wire: Wire, pid: u32 },
+    Greeted { wire: Wire, pid: u32, patience: Patience },
     /// Negotiated.
     Up { wire: Wire },
 }
 
 type Wire = AsyncFd<Channel<FromArbiter, FromClient>>;
 
-/// Whether it was told that the arbiter does not greet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum NotResponding {
-    Untold,
-    Told,
+/// Until when an answer of the arbiter is waited for without a word; `None` once it was told that
+/// there is none.
+#[derive(Clone, Copy)]
+struct Patience {
+    until: Option<Instant>,
 }
 
 impl Link {
@@ -115,14 +115,13 @@ impl Link {
                     () = until(Some(*retry_at)) => {}
                 }
             }
-            State::Connected { wire, told: NotResponding::Told, .. } => wire_ready(wire).await,
-            State::Connected { wire, greeting_by, told: NotResponding::Untold, .. } => {
+            State::Connected { wire, patience, .. } | State::Greeted { wire, patience, .. } => {
                 tokio::select! {
                     () = wire_ready(wire) => {}
-                    () = until(Some(*greeting_by)) => {}
+                    () = until(patience.until) => {}
                 }
             }
-            State::Greeted { wire, .. } | State::Up { wire } => wire_ready(wire).await,
+            State::Up { wire } => wire_ready(wire).await,
         }
     }
 
@@ -197,8 +196,7 @@ impl Link {
         let socket = connect(&self.directory.socket())?;
         let pid = credentials(&socket)?.pid;
         let wire = async_fd(Channel::new(socket).tapped(self.recorder.tap(Side::Client)))?;
-        let greeting_by = Instant::now() + GREETING_WAIT;
-        Ok(State::Connected { wire, greeting_by, pid, told: NotResponding::Untold })
+        Ok(State::Connected { wire, pid, patience: Patience::new() })
     }
 
     fn receive(&mut self, owned: &Owned<'_>, events: &mut Vec<LinkEvent>) {
@@ -210,7 +208,7 @@ impl Link {
             self.decode(owned, events);
             match filled {
                 Fill::Data => {}
-                Fill::WouldBlock => return self.check_greeting(events),
+                Fill::WouldBlock => return self.lose_patience(events),
                 Fill::End => return self.lose(events),
             }
         }
@@ -271,7 +269,7 @@ impl Link {
 
     fn say_hello(&mut self, owned: &Owned<'_>) {
         self.state = match std::mem::replace(&mut self.state, State::down(Instant::now())) {
-            State::Connected { wire, pid, .. } => State::Greeted { wire, pid },
+            State::Connected { wire, pid, .. } => State::Greeted { wire, pid, patience: Patience::new() },
             other @ (State::Down { .. } | State::Greeted { .. } | State::Up { .. }) => {
                 return self.state = other;
             }
@@ -312,12 +310,13 @@ impl Link {
         self.send(&FromClient::Error(Error { re: Some(id), code: Code::UnknownType, message, fatal: false }));
     }
 
-    fn check_greeting(&mut self, events: &mut Vec<LinkEvent>) {
-        let State::Connected { greeting_by, pid, told, .. } = &mut self.state else {
+    fn lose_patience(&mut self, events: &mut Vec<LinkEvent>) {
+        let (State::Connected { patience, pid, .. } | State::Greeted { patience, pid, .. }) = &mut self.state
+        else {
             return;
         };
-        if *told == NotResponding::Untold && *greeting_by <= Instant::now() {
-            *told = NotResponding::Told;
+        if patience.until.is_some_and(|until| until <= Instant::now()) {
+            patience.until = None;
             events.push(LinkEvent::NotResponding { pid: *pid });
         }
     }
@@ -346,6 +345,12 @@ impl Link {
         if let Some(wire) = self.state.wire() {
             let _ = wire.get_mut().flush();
         }
+    }
+}
+
+impl Patience {
+    fn new() -> Self {
+        Patience { until: Some(Instant::now() + ANSWER_WAIT) }
     }
 }
 
