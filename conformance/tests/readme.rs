@@ -44,6 +44,13 @@ fn every_guarantee_of_the_readme_names_tests_that_exist() {
     }
 }
 
+#[test]
+fn the_client_that_is_to_be_ported_has_fewer_than_200_lines() {
+    let client = Programs::find().repository.join("conformance/drivers/pure-python/client.py");
+    let text = std::fs::read_to_string(client).expect("it is there");
+    assert!(text.lines().count() < 200, "{} lines", text.lines().count());
+}
+
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("the folder exists");
     entries.map(|entry| entry.expect("it can be listed").path()).collect()

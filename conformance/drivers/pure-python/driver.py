@@ -15,7 +15,9 @@ from typing import Any, Callable
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from client import HEARD, SHAPES, Claim, Client, Fault, canonical, encode, expect, fits, parse
+from addresses import canonical
+from client import Claim, Client
+from lines import HEARD, SHAPES, Fault, encode, expect, fits, parse
 from serving import Serving, grant_alone, open_listener
 
 NAME = "serverswap-pure-python"

@@ -9,7 +9,8 @@ import selectors
 import socket
 from typing import Any, Callable
 
-from client import Claim, Fault
+from client import Claim
+from lines import Fault
 
 CODES = {errno.EADDRINUSE: "address_in_use", errno.EACCES: "address_not_permitted"}
 
