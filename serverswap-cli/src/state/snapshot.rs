@@ -13,7 +13,7 @@ use serverswap::sys::process::Process;
 /// Everything that the arbiter has decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The generations that have anything to do with an address.
+    /// The generations that have anything to do with an address, or whose server may still come.
     pub generations: BTreeMap<Generation, GenerationRecord>,
     /// The addresses that anybody has anything to do with.
     pub addresses: BTreeMap<Address, AddressRecord>,

@@ -23,6 +23,12 @@ pub struct Probations {
     known: BTreeSet<(u32, Address)>,
 }
 
+impl Probations {
+    pub fn is_any(&self) -> bool {
+        !self.until.is_empty()
+    }
+}
+
 impl World {
     pub fn has_ever_served(&self, pid: u32, address: &Address) -> bool {
         self.ever_served.contains(&(pid, address.clone()))

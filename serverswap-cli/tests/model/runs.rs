@@ -21,6 +21,9 @@ const WIDE: usize = 250_000;
 
 const FORMS: [&[Form]; 4] = [&[Leave, Leave], &[Stay, Stay], &[Leave, Stay], &[Stay, Leave]];
 
+/// As long, longer, shorter, none: the third after the second.
+const PROBATIONS_OF_THREE: [[u64; 3]; 4] = [[0, 10, 10], [0, 10, 20], [0, 20, 10], [0, 10, 0]];
+
 fn warm_pairs(socket: serverswap::protocol::SocketMode, faults: Faults, transitions_max: usize) {
     for forms in FORMS {
         let name = format!("{socket:?} {forms:?} warm, {faults}");
@@ -102,31 +105,32 @@ fn a_probation_is_longer_than_the_ready_timeout() {
 
 #[test]
 fn a_third_generation_is_deployed_while_the_second_is_on_probation() {
-    for probations in [[0, 10, 10], [0, 10, 20], [0, 20, 10], [0, 10, 0]] {
-        holds_shallow(Setup::new(Inherit, &[Leave, Leave, Leave]).warm().probations(&probations));
+    for probations in PROBATIONS_OF_THREE {
+        let setup = Setup::new(Inherit, &[Leave, Leave, Leave]).probations(&probations);
+        holds_shallow(setup.on_probation());
     }
 }
 
 #[test]
 fn whoever_is_killed_while_a_server_is_on_probation() {
     for forms in FORMS {
-        let setup = Setup::new(Inherit, forms).warm().probations(&[0, 10]);
+        let setup = Setup::new(Inherit, forms).probations(&[0, 10]).on_probation();
         holds_shallow(setup.faults(Faults::kills(1)));
     }
 }
 
 #[test]
 fn whatever_wait_ends_too_early_while_a_server_is_on_probation() {
-    let setup = Setup::new(Inherit, &[Leave, Leave]).warm().probations(&[0, 10]);
+    let setup = Setup::new(Inherit, &[Leave, Leave]).probations(&[0, 10]).on_probation();
     holds_shallow(setup.faults(Faults::kills_and_stalls(1)));
 }
 
 #[test]
 fn whoever_says_fail() {
     for forms in [[Leave, Leave], [Stay, Stay]] {
-        let setup = Setup::new(Inherit, &forms).warm().faults(Faults::fails(1));
-        holds_shallow(setup.clone());
-        holds_shallow(setup.probations(&[0, 10]));
+        let setup = Setup::new(Inherit, &forms).faults(Faults::fails(1));
+        holds_shallow(setup.clone().warm());
+        holds_shallow(setup.probations(&[0, 10]).on_probation());
     }
     holds_shallow(Setup::new(Bind, &[Stay, Stay]).warm().faults(Faults::fails(1)));
 }
@@ -134,9 +138,9 @@ fn whoever_says_fail() {
 #[test]
 fn whichever_connection_ends_by_itself() {
     for forms in [[Leave, Leave], [Stay, Stay]] {
-        let inherited = Setup::new(Inherit, &forms).warm().faults(Faults::drops(1));
-        holds_shallow(inherited.clone());
-        holds_shallow(inherited.probations(&[0, 10]));
+        let inherited = Setup::new(Inherit, &forms).faults(Faults::drops(1));
+        holds_shallow(inherited.clone().warm());
+        holds_shallow(inherited.probations(&[0, 10]).on_probation());
         holds_shallow(Setup::new(Bind, &forms).warm().faults(Faults::drops(1)));
     }
 }
@@ -207,10 +211,16 @@ fn deep_setups_with_probation() -> Vec<Deep> {
             setups.push((pair.clone().faults(faults), WIDE));
         }
     }
-    for probations in [[0, 10, 10], [0, 10, 20], [0, 20, 10], [0, 10, 0]] {
+    for forms in FORMS {
+        let pair = Setup::new(Inherit, forms).probations(&[0, 10]).on_probation();
+        for faults in [ends(2), Faults::kills_and_stalls(2).and_drops().and_fails()] {
+            setups.push((pair.clone().faults(faults), WIDE));
+        }
+    }
+    for probations in PROBATIONS_OF_THREE {
         for forms in [[Stay, Stay, Stay], [Leave, Leave, Leave]] {
-            let three = Setup::new(Inherit, &forms).warm().probations(&probations);
-            setups.extend([(three.clone(), WIDE), (three.faults(ends(1)), WIDE)]);
+            let three = Setup::new(Inherit, &forms).probations(&probations).on_probation();
+            setups.extend([(three.clone(), DEEP), (three.faults(ends(1)), WIDE)]);
         }
     }
     setups

@@ -38,19 +38,22 @@ fn if_holding_counts_as_serving_the_old_one_is_taken_down_too_early() {
 
 #[test]
 fn if_a_new_arbiter_forgets_a_probation_the_old_one_is_taken_down_before_it_is_over() {
-    let setup = Setup::new(Inherit, &[Stay, Stay]).warm().probations(&[0, 10]).faults(Faults::kills(1));
+    let setup =
+        Setup::new(Inherit, &[Stay, Stay]).probations(&[0, 10]).on_probation().faults(Faults::kills(1));
     is_noticed(PROBATION, setup.seeded(Seeded::ProbationForgotten));
 }
 
 #[test]
 fn if_a_new_arbiter_prolongs_a_probation_its_end_moves() {
-    let setup = Setup::new(Inherit, &[Stay, Stay]).warm().probations(&[0, 10]).faults(Faults::kills(1));
+    let setup =
+        Setup::new(Inherit, &[Stay, Stay]).probations(&[0, 10]).on_probation().faults(Faults::kills(1));
     is_noticed(SAME_END, setup.seeded(Seeded::ProbationProlonged));
 }
 
 #[test]
 fn if_a_supervisor_is_not_told_of_a_probation_its_command_does_not_say_that_it_was_rolled_back() {
-    let setup = Setup::new(Inherit, &[Leave, Leave]).warm().probations(&[0, 10]).faults(Faults::fails(1));
+    let setup =
+        Setup::new(Inherit, &[Leave, Leave]).probations(&[0, 10]).on_probation().faults(Faults::fails(1));
     is_noticed(ROLLED_BACK, setup.seeded(Seeded::ProbationUntold));
 }
 

@@ -189,10 +189,8 @@ fn of_three_that_start_at_once_one_serves_and_the_others_end_with_a_reason() {
 }
 
 fn on_probation(forms: &[Form]) -> Play {
-    let mut play = Play::new(Setup::new(Inherit, forms).warm().probations(&[0, 10]));
-    play.hold(Step::Pass).rest();
+    let play = Play::new(Setup::new(Inherit, forms).probations(&[0, 10]).on_probation());
     assert_eq!(play.accepting(":1"), [OLD, NEW]);
-    play.let_happen();
     play
 }
 

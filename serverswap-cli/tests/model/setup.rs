@@ -32,6 +32,8 @@ pub enum Start {
     Cold,
     /// The first one is up, and its supervisor has left or stays.
     Warm,
+    /// Moreover the second serves beside it, on probation.
+    OnProbation,
 }
 
 /// Everything that may go wrong.
@@ -168,6 +170,10 @@ impl Setup {
 
     pub fn warm(self) -> Self {
         Setup { start: Start::Warm, ..self }
+    }
+
+    pub fn on_probation(self) -> Self {
+        Setup { start: Start::OnProbation, ..self }
     }
 
     /// The probation of each command, in seconds.

@@ -16,6 +16,7 @@ use super::probation::Probations;
 use super::seal::Seal;
 use super::server::{Life, Server, Watch};
 use super::setup::{Setup, Start};
+use super::step::Step;
 use super::supervision::{Presence, Supervision};
 use super::wire::{End, Listener, Wire};
 
@@ -107,17 +108,26 @@ impl World {
             broken: Vec::new(),
             setup: Arc::new(setup),
         };
-        if world.setup.start == Start::Warm {
-            world.launched = 1;
+        let up = match world.setup.start {
+            Start::Cold => 0,
+            Start::Warm => 1,
+            Start::OnProbation => 2,
+        };
+        for launched in 1..=up {
+            world.launched = launched;
             world.rest();
-            world.launched = world.supervisors.len();
         }
+        world.launched = world.supervisors.len();
         world
     }
 
-    /// Lets everything happen, always the first thing that can, until nothing can.
-    pub fn rest(&mut self) {
+    /// Lets everything happen, always the first thing that can, until nothing can or a server
+    /// is on probation.
+    fn rest(&mut self) {
         while let Some(step) = self.steps().first().cloned() {
+            if step == Step::Pass && self.probations.is_any() {
+                return;
+            }
             self.apply(&step);
         }
     }
