@@ -124,8 +124,9 @@ impl Known {
             (_, Claim::Failed { code, message }) => {
                 Standing::Failed { code: code.clone(), message: message.clone() }
             }
-            (Word::Replaced | Word::Busy, _) | (_, Claim::LetGo) => Standing::Replaced,
+            // Whoever else asks for it: the older server goes on.
             (_, Claim::Probation) => Standing::Probation,
+            (Word::Replaced | Word::Busy, _) | (_, Claim::LetGo) => Standing::Replaced,
             (_, Claim::Serving) => Standing::Serving,
             (_, Claim::Granted) => Standing::Granted,
             (_, Claim::Open | Claim::None) => Standing::Waiting,

@@ -98,7 +98,7 @@ pub fn retold(setup: &Setup, steps: &[Step]) -> String {
     for step in steps {
         let before = world.clone();
         world.apply(step);
-        story.push(format!("{:>6}s {step:?}", (world.now - Duration::from_secs(1000)).as_secs()));
+        story.push(format!("{:>6}s {step:?}", (world.now - World::BEGINNING).as_secs()));
         for (id, wire) in &world.wires {
             let (up, down) = before.wires.get(id).map_or((0, 0), |wire| (wire.up.len(), wire.down.len()));
             let up = wire

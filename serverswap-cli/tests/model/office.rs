@@ -111,6 +111,7 @@ impl World {
 
     /// A pidfd says that a process has ended: what it had said is read first (rule 4).
     pub fn bury(&mut self, pid: u32, cut: Cut) -> Done {
+        let process = self.process(pid);
         let mut events = Vec::new();
         let mut offered = Vec::new();
         let links: Vec<u64> =
@@ -129,9 +130,9 @@ impl World {
                 self.close_above(id);
             }
         }
-        events.push(Event::Gone { process: process(pid) });
+        events.push(Event::Gone { process });
         if let Some(office) = &mut self.office {
-            office.edit(|office| office.watched.remove(&process(pid)));
+            office.edit(|office| office.watched.remove(&process));
         }
         self.turn(events, offered, cut)
     }
@@ -193,7 +194,7 @@ impl World {
         });
         let arrival = Arrival {
             link,
-            process: process(client),
+            process: self.process(client),
             liveness,
             id: hello.id,
             role: hello.role,
@@ -425,11 +426,6 @@ impl World {
             }
         }
     }
-}
-
-/// In the model a pid is used once.
-fn process(pid: u32) -> Process {
-    Process { pid, start: u64::from(pid) }
 }
 
 fn greeting(pid: u32) -> Greeting {

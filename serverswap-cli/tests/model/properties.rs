@@ -1,5 +1,7 @@
 //! The guarantees of DESIGN.md, section 2, as properties of one state.
 
+use std::time::Duration;
+
 use serverswap::protocol::message::Form;
 use serverswap::protocol::{Address, SocketMode};
 use serverswap_cli::operator::Ending;
@@ -47,7 +49,9 @@ pub fn properties() -> Vec<Property<Run>> {
         Property::always(CLEAR_REASON, |_, world: &World| {
             !world.is_at_rest() || !world.is_without_faults() || world.endings_are_clear()
         }),
-        Property::always(ENDS_WELL, |_, world: &World| !world.is_at_rest() || world.misfit().is_none()),
+        Property::always(ENDS_WELL, |_, world: &World| {
+            world.is_within_the_time() && (!world.is_at_rest() || world.misfit().is_none())
+        }),
         Property::always(ONE_LISTENER, |_, world: &World| {
             !world.broken.iter().any(|one| matches!(one, Broken::SecondListener(_)))
         }),
@@ -61,6 +65,11 @@ impl World {
     /// Nothing will happen any more without a fault.
     pub fn is_at_rest(&self) -> bool {
         self.steps().is_empty()
+    }
+
+    /// Every wait of every process, one after the other, is over in much less.
+    fn is_within_the_time(&self) -> bool {
+        self.now < World::BEGINNING + Duration::from_secs(10 * 60)
     }
 
     /// An inherited address has no gap, unless a fault has killed a server that served it, or

@@ -10,6 +10,7 @@ use super::server::Doing;
 use super::setup::{Allowed, Faults, Setup};
 use super::step::Step;
 use super::supervision::Presence;
+use super::world::World;
 
 fn ended(ending: Ending) -> Presence {
     Presence::Exited(Box::new(ending))
@@ -109,7 +110,7 @@ fn a_takedown_that_is_under_way_when_the_arbiter_dies_is_obeyed() {
 fn a_grant_that_was_written_and_not_sent_is_granted_again() {
     let mut play = Play::new(Setup::new(Inherit, &[Stay, Leave]).warm().faults(Faults::kills(1)));
     let asked = |pid| {
-        move |world: &super::world::World| {
+        move |world: &World| {
             world.wires.values().any(|wire| {
                 wire.client == pid
                     && matches!(
@@ -221,7 +222,7 @@ fn whenever_the_arbiter_is_killed_the_probation_is_over_when_it_was_to_be() {
                 play.kill(pid);
             }
             play.until(|world| world.accepting(&at(":1")).all(|server| server.process.pid == NEW));
-            let seconds = (play.world.now - std::time::Duration::from_secs(1000)).as_secs();
+            let seconds = (play.world.now - World::BEGINNING).as_secs();
             assert_eq!(seconds, 10, "killed after {kill_after}");
             if steps < kill_after {
                 break;

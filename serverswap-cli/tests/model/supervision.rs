@@ -292,8 +292,10 @@ impl World {
         let number = self.servers.values().filter(|server| server.parent == supervisor.index).count();
         let pid = (supervisor.process.pid - 100) * 1000 + u32::try_from(number).expect("a few");
         supervisor.child = Child::Started(pid);
+        // As in `/proc/PID/stat`, in units of 10 ms: the arbiter compares it with the time.
+        let start = u64::try_from(self.now.as_millis() / 10).expect("minutes");
         let server = Server {
-            process: Process { pid, start: u64::from(pid) },
+            process: Process { pid, start },
             generation: supervisor.plan.generation,
             parent: supervisor.index,
             socket: supervisor.planned.socket,

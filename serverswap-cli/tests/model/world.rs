@@ -83,13 +83,15 @@ pub enum Broken {
 }
 
 impl World {
+    pub const BEGINNING: Duration = Duration::from_secs(1000);
+
     /// A world in which nothing has happened, or in which the first generation serves.
     pub fn new(setup: Setup) -> Self {
         let supervisors = setup.supervisors.iter().enumerate();
         let supervisors: Vec<_> =
             supervisors.map(|(index, planned)| Seal::new(Supervision::new(index, *planned))).collect();
         let mut world = World {
-            now: Duration::from_secs(1000),
+            now: World::BEGINNING,
             lock: Lock::Free,
             file: Seal::new(Snapshot::default()),
             office: None,
@@ -136,6 +138,14 @@ impl World {
         let server = self.servers.get(&pid).map(|server| server.is_alive());
         let supervisor = self.supervisors.iter().find(|supervisor| supervisor.process.pid == pid);
         server.or(supervisor.map(|supervisor| supervisor.is_alive())).unwrap_or(false)
+    }
+
+    /// In the model a pid is used once.
+    pub fn process(&self, pid: u32) -> Process {
+        let server = self.servers.get(&pid).map(|server| server.process);
+        let mut supervisors = self.supervisors.iter().map(|supervisor| supervisor.process);
+        let process = server.or_else(|| supervisors.find(|process| process.pid == pid));
+        process.expect("it was started")
     }
 
     /// Whether any process, or any queue, has a descriptor of a listener of the address,

@@ -196,7 +196,8 @@ fn a_new_arbiter_for_whom_it_is_over_waits_for_the_others_first() {
 fn one_that_gives_up_without_a_supervisor_is_taken_down_and_the_old_one_goes_on() {
     let (mut world, _) = on_probation();
     world.ends(21);
-    world.says(20, FromClient::Fail(Fail { reason: "no database".to_owned() }));
+    let heard = world.says(20, FromClient::Fail(Fail { reason: "no database".to_owned() }));
+    assert_eq!(of(20, &heard), [Heard::Takedown]);
     world.releases(20, A);
     assert_eq!(of(10, &world.passes(PROBATION)), []);
     assert_eq!(world.serving(A), [10]);

@@ -276,6 +276,15 @@ fn a_server_that_ends_on_probation_is_rolled_back_and_not_started_again() {
 }
 
 #[test]
+fn a_server_that_ends_on_probation_is_rolled_back_also_if_a_newer_one_asks() {
+    Run::on_probation().exited(7).settled().told(EventKind::Busy, ":8080").did(&[
+        "say ping",
+        "say ping",
+        "exit 7 exited_on_probation",
+    ]);
+}
+
+#[test]
 fn a_server_that_says_fail_on_probation_gets_to_drain() {
     Run::on_probation()
         .said_fail("no database")
