@@ -179,12 +179,12 @@ fn deep_setups() -> Vec<Deep> {
         for forms in [[Leave, Leave], [Stay, Stay]] {
             let pair = Setup::new(socket, &forms);
             let one = Faults::kills_and_stalls(1);
-            let wide = [
-                pair.clone().warm().faults(Faults::kills_and_stalls(2)),
-                pair.clone().faults(one),
-                pair.warm().two_addresses().faults(one),
-            ];
+            let wide = [pair.clone().faults(one), pair.warm().two_addresses().faults(one)];
             setups.extend(wide.map(|setup| (setup, WIDE)));
+        }
+        for (forms, transitions_max) in [([Leave, Leave], 2 * DEEP), ([Stay, Stay], WIDE)] {
+            let pair = Setup::new(socket, &forms).warm();
+            setups.push((pair.faults(Faults::kills_and_stalls(2)), transitions_max));
         }
         for forms in [[Stay, Stay, Stay], [Leave, Leave, Leave]] {
             let three = Setup::new(socket, &forms).warm();
