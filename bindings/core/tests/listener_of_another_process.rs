@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 use serverswap::protocol::Address;
-use serverswap::sys::listener::{OpenError, fetch, matches, open};
+use serverswap::sys::listener::{OpenError, addresses_of, fetch, matches, open};
 use serverswap::sys::process::{Process, pidfd_open};
 
 /// Listens at what it is told, says where, and ends when its standard input is closed.
@@ -53,6 +53,31 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn what_a_process_listens_on_is_told_and_no_other_socket_of_its() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = folder.path().join("app.sock");
+    for (kind, at) in [("inet", "127.0.0.1"), ("unix", path.to_str().expect("UTF-8"))] {
+        let server = Server::start(kind, at);
+        let pidfd = server.process().pidfd().expect("readable").expect("it lives");
+        let found = addresses_of(server.process(), &pidfd).expect("ours to look at");
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), std::slice::from_ref(&server.address));
+    }
+}
+
+#[test]
+fn every_form_of_an_address_is_what_its_listener_is_told_to_be() {
+    let this = Process::current().expect("readable");
+    let pidfd = this.pidfd().expect("readable").expect("it lives");
+    for form in [":PORT", "127.0.0.1:PORT", "[::1]:PORT", "udp::PORT", "udp:127.0.0.1:PORT"] {
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let address: Address = form.replace("PORT", &port.to_string()).parse().expect("an address");
+        let _listener = open(&address).expect("free");
+        assert!(addresses_of(this, &pidfd).expect("readable").contains(&address), "{address}");
     }
 }
 

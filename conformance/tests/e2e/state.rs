@@ -40,6 +40,12 @@ async fn with_an_orphan_and_a_state_of(text: &str) -> Outcome {
     shop.serving.signal(Signal::KILL);
     shop.serving.exit().await?;
     std::fs::write(shop.world.runtime_dir().join("state.json"), text)?;
+    let mut status = shop.world.serverswap(["status", "--json", &shop.address.to_string()]).start()?;
+    assert_eq!(status.exit().await?.status, 0, "{}", status.stderr());
+    assert!(status.stderr().contains("is not used: "), "{}", status.stderr());
+    let listens = format!(r#""listens":["{}"]"#, shop.address);
+    assert!(status.stdout().contains(&format!(r#"[{{"pid":{old},"#)), "{}", status.stdout());
+    assert!(status.stdout().contains(&listens), "{}", status.stdout());
     let mut new = shop.deploy(2).start()?;
     new.prints("version 2 serves").await?;
     ended(old).await?;

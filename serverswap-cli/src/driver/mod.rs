@@ -35,6 +35,7 @@ pub(crate) use poller::Poller;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::unistd::geteuid;
 use serverswap::protocol::Generation;
@@ -42,7 +43,7 @@ use serverswap::sys::clock::{boottime_micros, monotonic};
 use tokio::task::LocalSet;
 
 use crate::cli::{Run, Status, environment};
-use crate::operator::{Colour, Console, Fault, LogFormat, ResultFormat, StillTrue, Verbosity};
+use crate::operator::{Colour, Console, Fault, LogFormat, Report, ResultFormat, StillTrue, Verbosity};
 use crate::spawn::ServerCommand;
 use crate::state::Directory;
 use crate::sys::descriptors;
@@ -61,7 +62,9 @@ pub fn run(run: &Run) -> u8 {
 
 /// Shows who serves what and returns the exit status.
 pub fn status(status: &Status) -> u8 {
-    match overview::overview(&directory_path(status.dir.as_deref())) {
+    let warning = console(Verbosity::Normal, LogFormat::Text, status.result);
+    let report = |report: Report| warning.report(&report, Duration::ZERO);
+    match overview::overview(&directory_path(status.dir.as_deref()), report) {
         Ok(overview) => {
             let overview = match &status.address {
                 Some(address) => overview.only(address),

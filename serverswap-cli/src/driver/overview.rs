@@ -9,21 +9,24 @@ use std::time::{Duration, SystemTime};
 
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::clock::boottime_micros;
+use serverswap::sys::listener;
 use serverswap::sys::process::{self, Process};
 
 use super::faults;
 use super::survivors::is_alive;
-use super::unattended;
-use crate::operator::Fault;
-use crate::state::{self, AddressRecord, Directory, DirectoryError, HolderRecord, Snapshot, StateFile};
+use super::{recovery, unattended};
+use crate::operator::{Fault, Report};
+use crate::state::{
+    self, AddressRecord, Directory, DirectoryError, HolderRecord, Snapshot, StateFile, UnnamedRecord,
+};
 use crate::status::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision, Unnamed};
 
 /// Looks now.
 ///
 /// # Errors
-/// The directory or the state file cannot be used. That there is none of either is no
-/// error: then nobody serves.
-pub(super) fn overview(path: &Path) -> Result<Overview, Fault> {
+/// The directory cannot be used. That there is none is no error: then nobody serves. Nor is a state
+/// file that says nothing; it is reported, and who runs is told by what it listens on.
+pub(super) fn overview(path: &Path, report: impl Fn(Report)) -> Result<Overview, Fault> {
     let empty = Overview {
         directory: path.to_owned(),
         now: SystemTime::now(),
@@ -40,9 +43,18 @@ pub(super) fn overview(path: &Path) -> Result<Overview, Fault> {
     };
     match state::read(&directory.state()) {
         Ok(Some(file)) if is_of_this_boot(&file) => Ok(filled(empty, &file)),
-        Ok(Some(_) | None) => Ok(empty),
-        Err(error) => Err(Fault::State { path: directory.state(), problem: error.to_string() }),
+        Ok(Some(_)) => Ok(empty),
+        Ok(None) => from_census(empty, &directory),
+        Err(error) => {
+            report(Report::StateIgnored { path: directory.state(), problem: error.to_string() });
+            from_census(empty, &directory)
+        }
     }
+}
+
+fn from_census(empty: Overview, directory: &Directory) -> Result<Overview, Fault> {
+    let census = recovery::census(directory).map_err(|error| faults::system("/proc", &error))?;
+    Ok(Overview { unnamed: unnamed(&census), ..empty })
 }
 
 fn is_of_this_boot(file: &StateFile) -> bool {
@@ -56,15 +68,19 @@ fn filled(empty: Overview, file: &StateFile) -> Overview {
         Some(_) => one(address, record, &file.snapshot),
         None => one(address, &unattended::as_it_is(address, record), &file.snapshot),
     });
-    let unnamed = file.snapshot.unnamed.iter().filter(|record| is_alive(record.process));
-    Overview {
-        arbiter,
-        addresses: addresses.filter(has_anything).collect(),
-        unnamed: unnamed
-            .map(|record| Unnamed { pid: record.process.pid, generation: record.generation })
-            .collect(),
-        ..empty
-    }
+    let addresses = addresses.filter(has_anything).collect();
+    Overview { arbiter, addresses, unnamed: unnamed(&file.snapshot), ..empty }
+}
+
+fn unnamed(snapshot: &Snapshot) -> Vec<Unnamed> {
+    let look = |record: &UnnamedRecord| {
+        let pidfd = record.process.pidfd().ok().flatten()?;
+        // Where the kernel does not let us look, nothing is known.
+        let listens = listener::addresses_of(record.process, &pidfd).unwrap_or_default();
+        let (pid, generation) = (record.process.pid, record.generation);
+        is_alive(record.process).then(|| Unnamed { pid, generation, listens: listens.into_iter().collect() })
+    };
+    snapshot.unnamed.iter().filter_map(look).collect()
 }
 
 fn has_anything(overview: &AddressOverview) -> bool {

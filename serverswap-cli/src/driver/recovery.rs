@@ -38,7 +38,7 @@ pub(super) fn snapshot(
 }
 
 /// Everybody who was started in this directory. One look at every process of the machine.
-fn census(directory: &Directory) -> io::Result<Snapshot> {
+pub(super) fn census(directory: &Directory) -> io::Result<Snapshot> {
     let found = process::started_with(SERVERSWAP_DIR, directory.path().as_os_str())?;
     let record = |process: Process| {
         let generation = process::environment(process.pid, SERVERSWAP_GENERATION)?;

@@ -70,14 +70,6 @@ pub enum Fault {
         /// Why.
         errno: i32,
     },
-    /// The state file cannot be read.
-    #[error("the state file `{}` cannot be read: {problem}", .path.display())]
-    State {
-        /// The file.
-        path: PathBuf,
-        /// Why, for people.
-        problem: String,
-    },
     /// An arbiter lives and does not greet.
     #[error("the arbiter (pid {pid}) of `{}` did not answer within 5 s", .directory.display())]
     ArbiterNotResponding {
@@ -122,7 +114,6 @@ impl Fault {
             Fault::DirectoryDeleted { .. } => "directory_deleted",
             Fault::DirectoryUnusable { .. } => "directory_unusable",
             Fault::Lock { .. } => "lock",
-            Fault::State { .. } => "state_unreadable",
             Fault::ArbiterNotResponding { .. } => "arbiter_not_responding",
             Fault::ArbiterRefused { .. } => "arbiter_refused",
             Fault::OtherPidNamespace { .. } => "other_pid_namespace",
@@ -162,15 +153,12 @@ impl Fault {
             Fault::Lock { path, .. } => {
                 format!("see `ls -l {}`, or give another: `--dir PATH`", path.display())
             }
-            Fault::State { path, .. } => {
-                format!("move it away and run the command again: `mv {0} {0}.broken`", path.display())
-            }
             Fault::ArbiterNotResponding { pid, .. } => {
                 format!(
                     "if it is stopped: `kill -CONT {pid}`; if it hangs: `kill -KILL {pid}` (its server serves on); then run the command again"
                 )
             }
-            Fault::ArbiterRefused { .. } => "`serverswap status -v` shows who the arbiter is".to_owned(),
+            Fault::ArbiterRefused { .. } => "`serverswap status --json` says who the arbiter is".to_owned(),
             Fault::OtherPidNamespace { .. } => {
                 "give each container a runtime directory of its own: `--dir PATH`".to_owned()
             }

@@ -29,13 +29,14 @@ struct OverviewJson<'a> {
     arbiter: Option<u32>,
     addresses: Vec<AddressJson<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    unnamed: Vec<UnnamedJson>,
+    unnamed: Vec<UnnamedJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct UnnamedJson {
+struct UnnamedJson<'a> {
     pid: u32,
     generation: Generation,
+    listens: &'a [Address],
 }
 
 #[derive(Serialize)]
@@ -118,8 +119,8 @@ fn draining_json(draining: &Draining, now: SystemTime) -> DrainingJson {
     }
 }
 
-fn unnamed_json(unnamed: &Unnamed) -> UnnamedJson {
-    UnnamedJson { pid: unnamed.pid, generation: unnamed.generation }
+fn unnamed_json(unnamed: &Unnamed) -> UnnamedJson<'_> {
+    UnnamedJson { pid: unnamed.pid, generation: unnamed.generation, listens: &unnamed.listens }
 }
 
 fn owner_json(owner: &Owner) -> OwnerJson {

@@ -36,12 +36,14 @@ pub struct Overview {
 }
 
 /// A process of which no state says what it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unnamed {
     /// Its process id.
     pub pid: u32,
     /// Its generation.
     pub generation: Generation,
+    /// The addresses whose listeners it has, or the one that was asked for.
+    pub listens: Vec<Address>,
 }
 
 /// An address.
@@ -123,7 +125,11 @@ impl Overview {
     #[must_use]
     pub fn only(mut self, address: &Address) -> Overview {
         self.addresses.retain(|found| found.address == *address);
-        if self.addresses.is_empty() {
+        for unnamed in &mut self.unnamed {
+            unnamed.listens.retain(|listened| listened == address);
+        }
+        self.unnamed.retain(|unnamed| !unnamed.listens.is_empty());
+        if self.addresses.is_empty() && self.unnamed.is_empty() {
             self.addresses.push(AddressOverview::empty(address.clone()));
         }
         self
@@ -131,7 +137,8 @@ impl Overview {
 
     /// 0 if something here is served, otherwise [`NOT_SERVED`].
     pub fn exit_status(&self) -> u8 {
-        if self.addresses.iter().any(AddressOverview::is_served) { 0 } else { NOT_SERVED }
+        let is_listened = self.unnamed.iter().any(|unnamed| !unnamed.listens.is_empty());
+        if is_listened || self.addresses.iter().any(AddressOverview::is_served) { 0 } else { NOT_SERVED }
     }
 
     /// What to print on stdout, with its line feed.

@@ -14,7 +14,7 @@ pub(super) fn render(overview: &Overview) -> String {
     }
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(overview.addresses.iter().flat_map(address_rows));
-    rows.extend(overview.unnamed.iter().map(unnamed_row));
+    rows.extend(overview.unnamed.iter().flat_map(unnamed_rows));
     aligned(&rows)
 }
 
@@ -74,9 +74,15 @@ fn draining_row(draining: &Draining) -> Row {
     ]
 }
 
-fn unnamed_row(unnamed: &Unnamed) -> Row {
-    let (pid, generation) = (unnamed.pid.to_string(), unnamed.generation.to_string());
-    ["?".to_owned(), "unknown".to_owned(), pid, "-".to_owned(), "-".to_owned(), generation]
+fn unnamed_rows(unnamed: &Unnamed) -> Vec<Row> {
+    let row = |address: String, state: &str| {
+        let (pid, generation) = (unnamed.pid.to_string(), unnamed.generation.to_string());
+        [address, state.to_owned(), pid, "-".to_owned(), "-".to_owned(), generation]
+    };
+    if unnamed.listens.is_empty() {
+        return vec![row("?".to_owned(), "unknown")];
+    }
+    unnamed.listens.iter().map(|address| row(address.to_string(), "listening")).collect()
 }
 
 fn supervisor(supervision: Supervision) -> String {

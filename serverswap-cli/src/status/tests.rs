@@ -132,14 +132,32 @@ fn the_json_says_the_same_as_the_table() {
     assert_eq!(object, expected);
 }
 
+/// Two processes of which the state says nothing: one listens, one shows nothing.
+fn unnamed() -> Overview {
+    let one = |pid, listens| Unnamed { pid, generation: generation(1_000, 4000), listens };
+    let unnamed = vec![one(4100, vec![address(":8080")]), one(4101, Vec::new())];
+    Overview { unnamed, ..overview(Vec::new()) }
+}
+
 #[test]
-fn who_may_hold_anything_has_a_line_of_its_own() {
-    let unnamed = vec![Unnamed { pid: 4100, generation: generation(1_000, 4000) }];
-    let overview = Overview { unnamed, ..overview(Vec::new()) };
-    let table = overview.render(ResultFormat::None);
-    let line: Vec<&str> = table.lines().last().expect("a line").split_whitespace().collect();
-    assert_eq!(line, ["?", "unknown", "4100", "-", "-", "1000-4000"]);
-    let json = overview.render(ResultFormat::Json);
-    assert!(json.contains(r#""unnamed":[{"pid":4100,"generation":"1000-4000"}]"#), "{json}");
-    assert_eq!(overview.exit_status(), NOT_SERVED);
+fn who_is_in_no_state_is_told_by_what_it_listens_on() {
+    let table = unnamed().render(ResultFormat::None);
+    let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
+    let expected = [
+        [":8080", "listening", "4100", "-", "-", "1000-4000"],
+        ["?", "unknown", "4101", "-", "-", "1000-4000"],
+    ];
+    assert_eq!(rows, expected);
+    let json = unnamed().render(ResultFormat::Json);
+    assert!(
+        json.contains(r#""unnamed":[{"pid":4100,"generation":"1000-4000","listens":[":8080"]}"#),
+        "{json}"
+    );
+}
+
+#[test]
+fn what_is_listened_on_is_served_and_nothing_else_is() {
+    assert_eq!(unnamed().exit_status(), 0);
+    assert_eq!(unnamed().only(&address(":8080")).exit_status(), 0);
+    assert_eq!(unnamed().only(&address(":9")).exit_status(), NOT_SERVED);
 }

@@ -1,5 +1,6 @@
 //! Takes a duplicate of a listener from a process that does not speak to us.
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::{fs, io};
 use nix::errno::Errno;
 use serverswap_protocol::Address;
 
-use super::matches::matches;
+use super::matches::{address_of, matches};
 use crate::sys::process::{Process, is_gone, is_no_process, pidfd_getfd};
 
 /// A duplicate of the process's listener of this address, by pidfd_getfd(2); `None` when it
@@ -24,11 +25,35 @@ pub fn fetch(process: Process, pidfd: impl AsFd, address: &Address) -> io::Resul
     if found.is_err() && is_gone(&pidfd)? { Ok(None) } else { found }
 }
 
+/// The addresses whose listeners the process has, each once. `pidfd` is that process's.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn addresses_of(process: Process, pidfd: impl AsFd) -> io::Result<BTreeSet<Address>> {
+    let mut found = BTreeSet::new();
+    let looked = look(process.pid, &pidfd, |socket| {
+        found.extend(address_of(&socket));
+        None::<OwnedFd>
+    });
+    match looked {
+        Err(error) if !is_gone(&pidfd)? => Err(error),
+        Ok(_) | Err(_) => Ok(found),
+    }
+}
+
 fn find(pid: u32, pidfd: &impl AsFd, address: &Address) -> io::Result<Option<OwnedFd>> {
+    look(pid, pidfd, |socket| matches(&socket, address).then_some(socket))
+}
+
+/// A duplicate of each socket of the process is looked at, until something is found.
+fn look<T>(pid: u32, pidfd: &impl AsFd, mut find: impl FnMut(OwnedFd) -> Option<T>) -> io::Result<Option<T>> {
     for number in sockets_of(pid)? {
         match pidfd_getfd(pidfd, number) {
-            Ok(socket) if matches(&socket, address) => return Ok(Some(socket)),
-            Ok(_) => {}
+            Ok(socket) => {
+                if let Some(found) = find(socket) {
+                    return Ok(Some(found));
+                }
+            }
             Err(error) if error.raw_os_error() == Some(Errno::EBADF as i32) => {} // closed meanwhile
             Err(error) => return Err(error),
         }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, UnixAddr};
@@ -12,11 +12,17 @@ use serverswap_protocol::{Address, Endpoint};
 /// Whether `fd` is a socket that listens at exactly this address (UDP: is bound there and
 /// not connected). `false` for anything that is no socket, and for a name.
 pub fn matches(fd: impl AsFd, address: &Address) -> bool {
-    match address {
-        Address::Tcp(endpoint) => is_listening(&fd) && is_bound_to(&fd, *endpoint),
-        Address::Udp(endpoint) => is_unconnected_datagram(&fd) && is_bound_to(&fd, *endpoint),
-        Address::Unix(path) => is_listening(&fd) && is_bound_at(&fd, path),
-        Address::Name(_) => false,
+    address_of(&fd).as_ref() == Some(address)
+}
+
+/// The address whose listener `fd` is; `None` for anything else.
+pub(super) fn address_of(fd: &impl AsFd) -> Option<Address> {
+    if is_listening(fd) {
+        bound_to(fd).map(Address::Tcp).or_else(|| bound_at(fd).map(Address::Unix))
+    } else if is_unconnected_datagram(fd) {
+        bound_to(fd).map(Address::Udp)
+    } else {
+        None
     }
 }
 
@@ -30,17 +36,10 @@ fn is_unconnected_datagram(fd: &impl AsFd) -> bool {
     getsockopt(fd, sockopt::SockType) == Ok(SockType::Datagram) && peer.err() == Some(Errno::ENOTCONN)
 }
 
-fn is_bound_to(fd: &impl AsFd, endpoint: Endpoint) -> bool {
-    let Some(bound) = inet_name(fd) else {
-        return false;
-    };
-    match endpoint {
-        Endpoint::Ip(at @ SocketAddr::V4(_)) => bound == at,
-        Endpoint::Ip(at @ SocketAddr::V6(_)) => {
-            bound == at && !(at.ip().is_unspecified() && is_dual_stack(fd))
-        }
-        Endpoint::Any { port } => bound.port() == port && is_every_interface(fd, bound.ip()),
-    }
+fn bound_to(fd: &impl AsFd) -> Option<Endpoint> {
+    let bound = inet_name(fd).filter(|bound| bound.port() != 0)?;
+    let is_every_interface = is_every_interface(fd, bound.ip());
+    Some(if is_every_interface { Endpoint::Any { port: bound.port() } } else { Endpoint::Ip(bound) })
 }
 
 /// `[::]` with IPv4, or `0.0.0.0` where there is no IPv6: what `open` makes of `:port`.
@@ -66,6 +65,7 @@ fn inet_name(fd: &impl AsFd) -> Option<SocketAddr> {
     v4.or_else(|| name.as_sockaddr_in6().map(|name| SocketAddr::V6((*name).into())))
 }
 
-fn is_bound_at(fd: &impl AsFd, path: &Path) -> bool {
-    getsockname::<UnixAddr>(fd.as_fd().as_raw_fd()).is_ok_and(|name| name.path() == Some(path))
+fn bound_at(fd: &impl AsFd) -> Option<PathBuf> {
+    let name = getsockname::<UnixAddr>(fd.as_fd().as_raw_fd()).ok()?;
+    name.path().map(Path::to_owned)
 }

@@ -14,7 +14,7 @@ mod socket_table;
 mod unix_path;
 
 pub use error::{OpenError, Owner};
-pub use fetch::fetch;
+pub use fetch::{addresses_of, fetch};
 pub use matches::matches;
 pub use open::open;
 pub use unix_path::remove_stale;
