@@ -8,7 +8,7 @@ use serverswap_protocol::{Address, Endpoint};
 
 use super::error::Owner;
 use super::socket_table::{InetSocket, UnixSocket, find_inet};
-use crate::sys::process::{environment, name};
+use crate::sys::process::{environment, name, pids};
 
 /// Who has a socket that is in the way of this address; `None` when that cannot be seen
 /// from here: another user's process, another pid namespace, a socket that is bound and
@@ -50,9 +50,7 @@ fn overlap(one: IpAddr, other: IpAddr) -> bool {
 /// before the workers that inherited it.
 fn holder_of(inode: u64) -> Option<u32> {
     let link = PathBuf::from(format!("socket:[{inode}]"));
-    let entries = fs::read_dir("/proc").ok()?.flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| has_descriptor(*pid, &link).unwrap_or_default()).min()
+    pids().ok()?.into_iter().filter(|pid| has_descriptor(*pid, &link).unwrap_or_default()).min()
 }
 
 fn has_descriptor(pid: u32, link: &Path) -> io::Result<bool> {

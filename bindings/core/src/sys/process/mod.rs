@@ -20,6 +20,7 @@ pub use group::{group_members, signal_group};
 pub use nix::sys::signal::Signal;
 pub(in crate::sys) use pidfd::pidfd_getfd;
 pub use pidfd::{is_gone, pidfd_open, pidfd_send_signal};
+pub(in crate::sys) use shown::pids;
 pub use shown::{environment, started_with};
 
 /// One process of this boot: the pid may be used again, the pair is not.

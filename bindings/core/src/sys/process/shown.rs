@@ -81,7 +81,7 @@ pub(super) fn shown(pid: u32, pidfd: &OwnedFd, variable: &str) -> io::Result<Opt
 ///
 /// # Errors
 /// `/proc` is not readable.
-pub(super) fn pids() -> io::Result<Vec<u32>> {
+pub(in crate::sys) fn pids() -> io::Result<Vec<u32>> {
     let mut pids = Vec::new();
     for entry in fs::read_dir("/proc")? {
         pids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
