@@ -35,12 +35,6 @@ pub fn started_with(variable: &str, value: &OsStr) -> io::Result<Vec<Process>> {
     let own = std::process::id();
     let mut found = Vec::new();
     for pid in pids()?.into_iter().filter(|pid| *pid != own) {
-        match Stat::read(pid) {
-            Ok(stat) if stat.is_of_the_kernel => continue,
-            Ok(_) => {}
-            Err(error) if is_no_process(&error) => continue,
-            Err(error) => return Err(error),
-        }
         match look(pid, variable) {
             Ok((process, shown)) if shown.as_deref() == Some(value) => found.push(process),
             Ok(_) => {}
@@ -53,8 +47,9 @@ pub fn started_with(variable: &str, value: &OsStr) -> io::Result<Vec<Process>> {
 
 fn look(pid: u32, variable: &str) -> io::Result<(Process, Option<OsString>)> {
     let pidfd = pidfd_open(pid)?;
-    let process = Process::of(pid)?;
-    Ok((process, shown(pid, &pidfd, variable)?))
+    let stat = Stat::read(pid)?;
+    let shown = if stat.is_of_the_kernel { None } else { shown(pid, &pidfd, variable)? };
+    Ok((Process { pid, start: stat.start }, shown))
 }
 
 /// A variable in the environment of a process. A look that finds an environment is sure;
