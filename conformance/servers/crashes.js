@@ -1,6 +1,6 @@
 'use strict';
 
-// A server that crashes a second after it began to serve.
+// A server that crashes when it gets SIGUSR2, after it began to serve.
 
 const http = require('node:http');
 const serverswap = require('../../bindings/node');
@@ -13,8 +13,8 @@ serverswap.readyFor(ADDRESS, { inherit: true }).then((listener) => {
     response.end();
   });
   server.listen(listener, () => {
+    process.once('SIGUSR2', () => process.exit(7));
     listener.serving();
     console.log(`version ${VERSION} serves ${ADDRESS}`);
-    setTimeout(() => process.exit(7), 1_000);
   });
 });

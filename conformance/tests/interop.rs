@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serverswap_conformance::interop::{CellOutcome, Driver, InteropError, run, selected};
+use serverswap_conformance::interop::{CellOutcome, Driver, Handover, InteropError, run, selected};
 use serverswap_conformance::world::Programs;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -22,6 +22,20 @@ async fn clients_of_three_languages_swap_with_each_other_and_lose_nothing() -> O
     assert!(interop.is_good(), "{:#?}", interop.cells);
     let swapped = interop.cells.iter().filter(|cell| matches!(cell.outcome, CellOutcome::Swapped { .. }));
     assert_eq!(swapped.count(), 9);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_without_descriptors_takes_over_from_one_that_has_them_and_the_other_way_round() -> Outcome {
+    let names = ["rust", "plain-node"].map(str::to_owned);
+    let interop = run(relay(), &selected(known(), &names)?).await?;
+    assert!(interop.is_good(), "{:#?}", interop.cells);
+    let handovers = interop.cells.iter().map(|cell| match cell.outcome {
+        CellOutcome::Swapped { handover, .. } => Some(handover),
+        CellOutcome::Unable | CellOutcome::Failed { .. } => None,
+    });
+    let exclusive = Some(Handover::Exclusive);
+    assert_eq!(handovers.collect::<Vec<_>>(), [Some(Handover::Inherited), exclusive, exclusive, exclusive]);
     Ok(())
 }
 
@@ -50,6 +64,6 @@ async fn a_driver_that_is_not_built_and_one_that_is_unknown_are_named() -> Outco
     let result = run(relay(), &[missing]).await;
     assert!(matches!(&result, Err(InteropError::Missing { name, .. }) if name == "lost"), "{result:?}");
     let error = selected(known(), &["cobol".to_owned()]).expect_err("there is none").to_string();
-    assert_eq!(error, "no driver is named `cobol`; there are: rust, node, python, pure-python");
+    assert_eq!(error, "no driver is named `cobol`; there are: rust, node, python, pure-python, plain-node");
     Ok(())
 }

@@ -55,7 +55,12 @@ impl Case {
 
 fn executable(folder: &Path, text: &str, mode: u32) {
     let path = folder.join("app");
-    fs::write(&path, text).expect("written");
+    let written = folder.join("app.written");
+    fs::write(&written, text).expect("written");
+    // A copy by another process: one of this, forked by another test, would still have it open for writing, and the
+    // kernel executes no such file (ETXTBSY).
+    let copied = Command::new("cp").arg(&written).arg(&path).status().expect("cp");
+    assert!(copied.success());
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set");
 }
 

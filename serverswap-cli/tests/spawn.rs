@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serverswap::protocol::Generation;
 use serverswap_cli::spawn::{ServerCommand, SpawnFailure, start};
@@ -64,7 +65,12 @@ fn reap(pid: u32) {
 }
 
 fn executable(path: &Path, text: &str, mode: u32) {
-    fs::write(path, text).expect("written");
+    let written = path.with_extension("written");
+    fs::write(&written, text).expect("written");
+    // A copy by another process: one of this, forked by another test, would still have it open for writing, and the
+    // kernel executes no such file (ETXTBSY).
+    let copied = Command::new("cp").arg(&written).arg(path).status().expect("cp");
+    assert!(copied.success());
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
 }
 

@@ -127,8 +127,7 @@ fn a_claim_that_one_thread_waits_for_is_withdrawn_by_another() {
 
 #[test]
 fn without_a_supervisor_a_server_just_serves() {
-    let (free, _, address) = listener();
-    drop(free);
+    let address = free_address();
     let client = Client::open(Environment::alone()).expect("there are descriptors");
     let listener = client.listen(&address).expect("free");
     listener.serving().expect("held");

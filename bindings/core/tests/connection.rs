@@ -5,7 +5,7 @@ mod scripted;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{fs, io};
 
 use scripted::*;
@@ -80,14 +80,11 @@ fn an_orphan_finds_the_next_arbiter_as_soon_as_it_binds() {
     let (mut connection, old, _granted, _) = serving(&directory, &arbiter);
     drop((arbiter, old));
     drive(&mut connection);
-    assert!(!is_readable(&connection, Duration::ZERO));
+    // By no clock: until then it is left in peace for longer than a client without a watch would pause.
+    assert!(!is_readable(&connection, Duration::from_millis(300)));
     let arbiter = directory.arbiter();
-    let bound = Instant::now();
     drive(&mut connection);
     let _link = arbiter.accept();
-    let took = bound.elapsed();
-    println!("an orphan was back {took:?} after the arbiter was bound");
-    assert!(took < Duration::from_millis(500), "{took:?}: by the clock, not by the watch");
 }
 
 #[test]
@@ -254,8 +251,7 @@ fn a_released_listener_is_closed_when_the_server_has_closed_its_own() {
 
 #[test]
 fn without_a_supervisor_an_inherited_listener_is_opened_here() {
-    let (free, _, address) = listener();
-    drop(free);
+    let address = free_address();
     let mut connection = Connection::open(Environment::alone(), client()).expect("there are descriptors");
     assert!(!connection.is_supervised());
     connection.ready_for(&address, SocketMode::Inherit, false).expect("free");

@@ -6,12 +6,13 @@
 use std::fs;
 use std::io::Write;
 use std::net::{Ipv6Addr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket};
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 use serverswap::protocol::Address;
@@ -41,6 +42,12 @@ fn open_free(template: &str) -> (OwnedFd, Address, u16) {
     panic!("every port that was free a moment ago is taken");
 }
 
+/// The last step of a connection may come after connect(2) has returned.
+fn wait_readable(listener: impl AsFd) {
+    let mut polled = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut polled, 30_000_u16), Ok(1));
+}
+
 /// The owner that an address in use is said to have.
 fn owner(error: OpenError) -> Owner {
     let text = error.to_string();
@@ -57,6 +64,7 @@ fn a_port_of_every_interface_is_one_socket_for_ipv4_and_ipv6() {
     let listener = TcpListener::from(listener);
     for host in ["127.0.0.1", "::1"] {
         let client = TcpStream::connect((host, port)).expect("it listens");
+        wait_readable(&listener);
         let (_, from) = listener.accept().expect("the connection waits");
         assert_eq!(from.port(), client.local_addr().expect("connected").port());
     }
@@ -97,6 +105,7 @@ fn an_address_is_matched_by_its_own_listener_alone() {
 fn what_does_not_listen_matches_nothing() {
     let (listener, address, port) = open_free("127.0.0.1:PORT");
     let client = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    wait_readable(&listener);
     let accepted = TcpListener::from(listener).accept().expect("the connection waits").0;
     assert!(!matches(&accepted, &address) && !matches(&client, &address));
     let file = tempfile::tempfile().expect("a temporary file");
@@ -118,6 +127,7 @@ fn a_port_whose_last_connections_linger_is_opened_again() {
     let (listener, address, port) = open_free("127.0.0.1:PORT");
     let client = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     let listener = TcpListener::from(listener);
+    wait_readable(&listener);
     drop(listener.accept().expect("the connection waits")); // the server's side lingers
     drop((client, listener));
     open(&address).expect("TIME_WAIT is in nobody's way");

@@ -40,7 +40,7 @@ fn group_of_two(generation: Option<&str>) -> Child {
 
 fn wait_until_gone(pidfd: impl AsFd) {
     let mut polled = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-    assert_eq!(poll(&mut polled, 10_000_u16), Ok(1));
+    assert_eq!(poll(&mut polled, 30_000_u16), Ok(1));
 }
 
 /// Ends the child, and with it those that read from the same pipe.

@@ -10,7 +10,7 @@ use serverswap::sys::watch::{Change, DirectoryWatch};
 
 fn next_changes(watch: &mut DirectoryWatch) -> Vec<Change> {
     let mut polled = [PollFd::new(watch.as_fd(), PollFlags::POLLIN)];
-    assert_eq!(poll(&mut polled, 10_000_u16), Ok(1));
+    assert_eq!(poll(&mut polled, 30_000_u16), Ok(1));
     watch.drain().expect("readable")
 }
 

@@ -49,10 +49,6 @@ fn alone() -> Client {
 }
 
 /// A free address of this machine.
-fn free() -> Address {
-    listener().2
-}
-
 fn use_error<T: std::fmt::Debug>(result: Result<T, ClientError>) -> UseError {
     match result {
         Err(ClientError::Use(error)) => error,
@@ -80,7 +76,7 @@ fn a_text_that_names_no_address_says_what_to_write_instead() {
 #[test]
 fn an_address_that_is_claimed_twice_is_held_once() {
     let _counted = Descriptors::counted();
-    let (client, address) = (alone(), free());
+    let (client, address) = (alone(), free_address());
     let listener = client.listen(&address).expect("free");
     assert_eq!(use_error(client.listen(&address)), UseError::AlreadyClaimed(address.clone()));
     assert_eq!(use_error(client.ready_for(&address)), UseError::AlreadyClaimed(address.clone()));
@@ -108,7 +104,7 @@ fn words_about_an_address_that_is_not_held_say_so() {
 #[test]
 fn a_listener_that_was_released_serves_nothing_and_the_address_can_be_claimed_again() {
     let _counted = Descriptors::counted();
-    let (client, address) = (alone(), free());
+    let (client, address) = (alone(), free_address());
     client.listen(&address).expect("free").release().expect("held");
     assert_eq!(use_error(client.serving(&address)), UseError::NotHeld(address.clone()));
     client.listen(&address).expect("free again").release().expect("held");
@@ -124,12 +120,12 @@ fn a_name_has_no_socket_to_inherit() {
 #[test]
 fn after_fail_nothing_can_be_claimed_and_what_is_held_stays() {
     let _counted = Descriptors::counted();
-    let (client, address) = (alone(), free());
+    let (client, address) = (alone(), free_address());
     let listener = client.listen(&address).expect("free");
     client.fail("no database").expect("this process made it");
     client.fail("twice").expect("and it may be said again");
-    assert_eq!(use_error(client.ready_for(&free())), UseError::Failed);
-    assert_eq!(use_error(client.listen(&free())), UseError::Failed);
+    assert_eq!(use_error(client.ready_for(&free_address())), UseError::Failed);
+    assert_eq!(use_error(client.listen(&free_address())), UseError::Failed);
     client.server_up().expect("of no effect");
     drop(TcpStream::connect(address.to_string()).expect("it listens"));
     assert!(listener.accept().expect("it accepts").is_some());
@@ -146,9 +142,8 @@ fn an_address_of_another_program_is_refused_with_its_owner() {
 }
 
 /// A client in the middle of a claim, in a thread of its own.
-fn claiming(directory: &Directory) -> thread::JoinHandle<Result<(), ClientError>> {
-    let impatient = Patience { supervisor_lost: IMPATIENCE, arbiter_not_responding: IMPATIENCE };
-    let client = Client::open(Environment { patience: impatient, ..directory.environment() });
+fn claiming(directory: &Directory, patience: Patience) -> thread::JoinHandle<Result<(), ClientError>> {
+    let client = Client::open(Environment { patience, ..directory.environment() });
     let client = client.expect("there are descriptors");
     thread::spawn(move || client.ready_for(&address("mailer")))
 }
@@ -158,7 +153,7 @@ fn a_supervisor_that_dies_in_the_middle_of_a_claim_ends_it_with_supervisor_lost(
     let _counted = Descriptors::counted();
     let directory = Directory::new();
     let arbiter = directory.arbiter();
-    let claim = claiming(&directory);
+    let claim = claiming(&directory, Patience { supervisor_lost: IMPATIENCE, ..Patience::default() });
     let mut link = arbiter.accept();
     link.negotiate();
     link.hear();
@@ -191,7 +186,7 @@ fn a_supervisor_that_says_nothing_ends_a_claim_with_arbiter_not_responding() {
     let _counted = Descriptors::counted();
     let directory = Directory::new();
     let arbiter = directory.arbiter();
-    let claim = claiming(&directory);
+    let claim = claiming(&directory, Patience { arbiter_not_responding: IMPATIENCE, ..Patience::default() });
     let link = arbiter.accept();
     assert_eq!(refusal(claim.join().expect("it ends")), Code::ArbiterNotResponding);
     drop(link);

@@ -16,14 +16,20 @@ const { temporaryDirectory } = require('./support/scene.cjs');
 
 const answerOk = (request, response) => response.setHeader('Content-Length', 2).end('ok');
 
-/** A TCP port that was free a moment ago. */
+/** A TCP port that was free a moment ago, below those that the kernel gives to clients (from 32768 on). */
 async function freePort() {
-  const server = net.createServer().listen(0);
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 20_000);
+    const server = net.createServer().listen(port);
+    try {
+      await once(server, 'listening');
+    } catch {
+      continue;
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 const unixAddress = (t) => `unix:${path.join(temporaryDirectory(t), 'app.sock')}`;

@@ -68,7 +68,7 @@ import os, serverswap, serverswap.aio
 
 async def main():
     claim = asyncio.ensure_future(serverswap.aio.ready_for("mailer", timeout=float(os.environ["TIMEOUT"])))
-    await asyncio.wait([claim], timeout=0.2)
+    await asyncio.wait([claim], timeout=float(os.environ["PATIENCE"]))
     claim.cancel()
     try:
         await claim
@@ -94,9 +94,11 @@ threading.Event().wait()
 """
 
 
-@pytest.mark.parametrize(("timeout", "outcome"), [("100", "cancelled\n"), ("0.01", "timeout\n")])
-def test_a_claim_that_is_cancelled_or_late_is_withdrawn(world, run_main, timeout, outcome):
+@pytest.mark.parametrize(
+    ("timeout", "patience", "outcome"), [("100", "0.2", "cancelled\n"), ("0.01", "100", "timeout\n")]
+)
+def test_a_claim_that_is_cancelled_or_late_is_withdrawn(world, run_main, timeout, patience, outcome):
     world.deploy(program(HOLDS)).prints("up after")
-    new = world.deploy(program(run_main + WAITS), TIMEOUT=timeout)
+    new = world.deploy(program(run_main + WAITS), TIMEOUT=timeout, PATIENCE=patience)
     new.prints(outcome)
     new.prints("withdrawn\n")

@@ -2,13 +2,11 @@
 
 import pytest
 from support.http import Connection, ask
-from support.programs import SERVERS
+from support.programs import IMPATIENT_SERVERS, SERVERS
 from support.world import has_stopped_listening
 
-DRAINING_SERVERS = [name for name in SERVERS if name != "Node"]
 
-
-@pytest.fixture(params=DRAINING_SERVERS)
+@pytest.fixture(params=IMPATIENT_SERVERS)
 def command(request, port):
     """What starts the server, each version with the same words."""
     return SERVERS[request.param](port)
@@ -54,9 +52,10 @@ def test_an_idle_kept_connection_is_answered_once_more_and_then_closed(world, co
     assert old.exit() == 0
 
 
-def test_a_connection_on_which_nothing_ever_comes_is_closed_at_the_drain_deadline(world, command, port):
-    limits = ["--drain-timeout", "3s"]
-    old = world.deploy([*limits, *command], ADDRESS=f":{port}", VERSION="1")
+@pytest.mark.parametrize("server", IMPATIENT_SERVERS)
+def test_a_connection_on_which_nothing_ever_comes_is_closed_at_the_drain_deadline(world, port, server):
+    command = IMPATIENT_SERVERS[server](port)
+    old = world.deploy(command, ADDRESS=f":{port}", VERSION="1")
     old.prints("up after")
     with accepted(port) as silent:
         swap(world, command, port, old)

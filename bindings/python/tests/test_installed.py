@@ -21,7 +21,7 @@ def environment(tmp_path_factory):
 
 
 def run(*command):
-    subprocess.run([str(part) for part in command], check=True, timeout=60)
+    subprocess.run([str(part) for part in command], check=True, timeout=300)
 
 
 @pytest.mark.parametrize("name", ["serverswap", "serverswap-deploy"])
@@ -43,6 +43,7 @@ def test_a_server_is_swapped_with_what_was_installed(world, environment, port):
         assert len(world.servers()) == 1
 
 
+@pytest.mark.timeout(700)
 def test_the_demo_runs_with_what_was_installed_and_loses_nothing(environment):
     python = environment / "python"
     server = ["--server", f"{python} {EXAMPLES / 'python' / 'http_server.py'}", "--broken", f"{python} -c exit(1)"]
@@ -51,7 +52,7 @@ def test_the_demo_runs_with_what_was_installed_and_loses_nothing(environment):
         env={"PATH": f"{environment}:/usr/bin:/bin", "SERVERSWAP_BIN_DIR": str(environment)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert "requests, 5 deploys, 0 failed, no process left behind" in done.stdout, done.stdout + done.stderr
     assert done.returncode == 0

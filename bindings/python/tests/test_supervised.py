@@ -168,7 +168,7 @@ threading.Event().wait()
 
 
 def test_a_handler_that_raises_is_reported_and_its_server_is_ended_at_the_deadline(world):
-    old = world.deploy(["--drain-timeout", "200ms", *program(RAISES)])
+    old = world.deploy(["--drain-timeout", "5s", *program(RAISES)])
     old.prints("up after")
     pid = world.servers()[0]
     new = world.deploy(program(CLAIMANT), ADDRESS="mailer")

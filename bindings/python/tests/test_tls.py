@@ -18,13 +18,23 @@ LOOPS = {
 
 
 @pytest.fixture(params=LOOPS)
-def command(request):
+def loop(request):
+    """What makes asyncio use one loop or another."""
+    return LOOPS[request.param]
+
+
+@pytest.fixture
+def command(loop):
     """The asyncio example, with TLS."""
+    return with_tls(loop)
+
+
+def with_tls(loop, limit=""):
     context = f"context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH); context.load_cert_chain({CERTIFICATE!r}, {KEY!r})"
     example = (EXAMPLES / "python/asyncio_server.py").read_text()
     server = "StreamServer(answer, ADDRESS"
     assert server in example
-    return program(f"{LOOPS[request.param]}\nimport ssl; {context}\n" + example.replace(server, f"{server}, ssl=context"))
+    return program(f"{loop}\nimport ssl; {context}\n" + example.replace(server, f"{server}, ssl=context{limit}"))
 
 
 class Client(Connection):
@@ -44,26 +54,28 @@ def in_its_handshake(port):
     return client
 
 
-def swap(world, command, port, *limits):
-    old = world.deploy([*limits, *command], ADDRESS=f":{port}", VERSION="1")
-    old.prints("up after")
-    client = in_its_handshake(port)
+def swap(world, command, port, old):
     world.deploy(command, ADDRESS=f":{port}", VERSION="2").prints("up after")
     has_stopped_listening(old.server)
-    return old, client
 
 
 def test_a_connection_in_its_handshake_is_answered_and_then_closed(world, command, port):
-    old, client = swap(world, command, port)
-    with client:
+    old = world.deploy(command, ADDRESS=f":{port}", VERSION="1")
+    old.prints("up after")
+    with in_its_handshake(port) as client:
+        swap(world, command, port, old)
         answer = client.secure().ask()
         assert (answer.version, answer.closes, client.ends()) == ("1", True, True)
     assert old.exit() == 0
 
 
-def test_a_handshake_that_never_comes_is_cut_at_the_drain_deadline(world, command, port):
-    old, client = swap(world, command, port, "--drain-timeout", "2s")
-    with client:
+def test_a_handshake_that_never_comes_is_cut_at_the_drain_deadline(world, loop, port):
+    # A limit of its own, long before it would be ended.
+    command = with_tls(loop, ", drain_timeout=1")
+    old = world.deploy(command, ADDRESS=f":{port}", VERSION="1")
+    old.prints("up after")
+    with in_its_handshake(port) as client:
+        swap(world, command, port, old)
         assert client.ends()
     assert old.exit() == 0
     assert "TERM" not in old.output

@@ -11,7 +11,7 @@ use super::exit::{Ended, Found};
 /// Which drivers are swapped for each other.
 #[derive(Debug, Args)]
 pub(super) struct Interop {
-    /// Their names [default: every driver of this repository that serves].
+    /// Their names [default: every driver of this repository].
     drivers: Vec<String>,
 }
 

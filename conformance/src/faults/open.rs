@@ -18,7 +18,7 @@ use super::truth::status;
 use super::who::Role;
 
 /// How long it may take until what the ended ones and the clients had is closed.
-const CLOSED_WITHIN: Duration = Duration::from_secs(10);
+const CLOSED_WITHIN: Duration = Duration::from_secs(30);
 
 /// How often it is looked at; nothing tells when to look again.
 const PACE: Duration = Duration::from_millis(20);

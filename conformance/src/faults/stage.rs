@@ -29,6 +29,15 @@ pub(super) enum Form {
 /// Who tells where it is: a supervisor, and perhaps its server.
 pub(super) type Watched<'a> = (&'a Points, Role, Option<Role>);
 
+/// Options of every command.
+type Timeouts = [&'static str; 6];
+
+/// Where a process is held or stopped, some of these have to pass.
+const OF_THE_HELD: Timeouts = ["--ready-timeout", "10s", "--drain-timeout", "5s", "--kill-timeout", "1s"];
+
+/// Where nobody is, none of them ever should, however many start at once.
+const OF_CROWDS: Timeouts = ["--ready-timeout", "120s", "--drain-timeout", "60s", "--kill-timeout", "60s"];
+
 /// Everything that one run has.
 pub(super) struct Stage {
     pub(super) world: World,
@@ -39,6 +48,8 @@ pub(super) struct Stage {
     pub(super) old: Option<Started>,
 
     pub(super) neighbour: Option<Neighbour>,
+
+    timeouts: Timeouts,
 }
 
 /// A third supervisor and its server, on an address of its own.
@@ -61,15 +72,16 @@ impl Stage {
             Scene::Third => Some(Neighbour::settle(&world, points).await?),
             Scene::Stays | Scene::Left => None,
         };
-        let mut stage = Stage { world, address: free_address(), mode, scene, old: None, neighbour };
+        let (address, timeouts) = (free_address(), OF_THE_HELD);
+        let mut stage = Stage { world, address, mode, scene, old: None, neighbour, timeouts };
         stage.first(Some((points, Role::OldSupervisor, Some(Role::OldServer)))).await?;
         Ok(stage)
     }
 
     /// Version 1 serves, under a supervisor that stays, and nobody is ever held.
     pub(super) async fn untold(world: World, mode: Mode) -> Result<Stage, FaultsError> {
-        let (address, scene) = (free_address(), Scene::Stays);
-        let mut stage = Stage { world, address, mode, scene, old: None, neighbour: None };
+        let (address, scene, timeouts) = (free_address(), Scene::Stays, OF_CROWDS);
+        let mut stage = Stage { world, address, mode, scene, old: None, neighbour: None, timeouts };
         stage.first(None).await?;
         Ok(stage)
     }
@@ -97,7 +109,7 @@ impl Stage {
     /// The command that deploys a version; its processes may be held.
     pub(super) fn version(&self, version: u32, form: Form, points: Option<Watched<'_>>) -> Invocation {
         let mode = self.mode.to_string();
-        deploy(&self.world, &self.address, &version.to_string(), &mode, form, points)
+        deploy(&self.world, &self.address, &version.to_string(), &mode, form, points, self.timeouts)
     }
 
     pub(super) fn target(&self) -> Target {
@@ -119,7 +131,7 @@ impl Neighbour {
         let address = free_address();
         // Its server has no part in the handover.
         let who = Some((points, Role::Neighbour, None));
-        let mut supervisor = deploy(world, &address, "0", "inherit", Form::Stay, who).start()?;
+        let mut supervisor = deploy(world, &address, "0", "inherit", Form::Stay, who, OF_THE_HELD).start()?;
         supervisor.says(UP).await?;
         let target = Target::try_from(&address).expect("a free address is on the loopback");
         let server = ask(&target, ANSWER_LIMIT).await?.pid.unwrap_or_default();
@@ -139,8 +151,8 @@ fn deploy(
     mode: &str,
     form: Form,
     points: Option<Watched<'_>>,
+    timeouts: Timeouts,
 ) -> Invocation {
-    let timeouts = ["--ready-timeout", "10s", "--drain-timeout", "5s", "--kill-timeout", "1s"];
     let restart = ["--restart", "on-failure"];
     let restart = if form == Form::Stay { &restart[..] } else { &[] };
     let its = match points {

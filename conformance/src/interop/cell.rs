@@ -9,6 +9,7 @@ use serverswap_protocol::Address;
 
 use super::drivers::Driver;
 use super::server::{Able, Server, recorded};
+use crate::contract::Socket;
 use crate::load::{Failure, Load, LoadError, Phase, Plan, Slot, Target};
 use crate::recording::{self, Fault, RecordingError};
 use crate::world::{LIMIT, World, WorldError, free_address};
@@ -35,10 +36,14 @@ pub struct Cell {
 pub enum CellOutcome {
     /// It was made.
     Swapped {
+        /// Whether the address was handed over without a gap.
+        handover: Handover,
         /// Requests with a good answer.
         requests: u64,
-        /// The others.
+        /// The others, but for those that the gap of an exclusive address explains.
         failed: BTreeMap<Failure, u64>,
+        /// Those that it explains.
+        in_gap: u64,
         /// The longest time without an answer.
         longest_gap: Duration,
         /// The exit status of the command that was replaced.
@@ -48,13 +53,36 @@ pub enum CellOutcome {
         /// What the recording of the swap has that breaks the protocol.
         faults: Vec<Fault>,
     },
-    /// One of the two cannot be a server that inherits and serves.
+    /// One of the two cannot be a server.
     Unable,
     /// It was not made.
     Failed {
         /// Why.
         why: String,
     },
+}
+
+/// How the address of a cell changes hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handover {
+    /// Both inherit it: there is no moment without a listener.
+    Inherited,
+    /// One of the two binds it itself: the old one closes its listener before the new one opens its own, and
+    /// who connects in between is refused.
+    Exclusive,
+}
+
+impl Handover {
+    fn between(old: Socket, new: Socket) -> Self {
+        if (old, new) == (Socket::Inherit, Socket::Inherit) { Self::Inherited } else { Self::Exclusive }
+    }
+
+    /// Whether a request that the swap touched may fail like this. What waits in the backlog of a
+    /// listener is reset when it is closed.
+    fn explains(self, failure: Failure) -> bool {
+        let gap = [Failure::Refused, Failure::ResetOnConnect, Failure::ResetAfterSent];
+        self == Self::Exclusive && gap.contains(&failure)
+    }
 }
 
 /// Why a swap was not made; it is about the drivers or the supervisor.
@@ -111,25 +139,25 @@ impl Cell {
 async fn play(world: &World, relay: &Path, old: &Driver, new: &Driver) -> Result<CellOutcome, CellError> {
     let address = free_address();
     let mut first = Server::start(world, relay, old, "old", &address).await?;
-    if first.connect().await? == Able::No {
-        return Ok(CellOutcome::Unable);
-    }
+    let Able::By(of_old) = first.connect().await? else { return Ok(CellOutcome::Unable) };
     first.serve().await?;
     let mut load = press(&address)?;
     load.more_answers(ANSWERS, LIMIT).await?;
     load.enter(Phase::Swap);
     let mut second = Server::start(world, relay, new, "new", &address).await?;
-    if second.connect().await? == Able::No {
-        return Ok(CellOutcome::Unable);
-    }
-    second.serve().await?;
-    let old_status = first.let_go().await?;
+    let Able::By(of_new) = second.connect().await? else { return Ok(CellOutcome::Unable) };
+    let ((), old_status) = tokio::try_join!(second.serve(), first.let_go())?;
     load.enter(Phase::Between);
     load.more_answers(ANSWERS, LIMIT).await?;
-    let tally = load.stop();
+    let mut tally = load.stop();
     let new_status = second.end().await?;
+    let handover = Handover::between(of_old, of_new);
+    let all_failed = tally.failed();
+    tally.swap.failed.retain(|failure, _| !handover.explains(*failure));
     Ok(CellOutcome::Swapped {
+        handover,
         requests: tally.ok(),
+        in_gap: all_failed - tally.failed(),
         failed: tally.failed_by_kind(),
         longest_gap: tally.swap.longest_gap.max(tally.between.longest_gap),
         old_status,

@@ -12,15 +12,16 @@ pub struct Driver {
 }
 
 /// Name, interpreter (empty: none), file. A file that begins with `built:` is a program of this build.
-const DRIVERS: [(&str, &str, &str); 4] = [
+const DRIVERS: [(&str, &str, &str); 5] = [
     ("rust", "", "built:serverswap-conformance-driver"),
     ("node", "node", "conformance/drivers/node/driver.cjs"),
     ("python", ".venv/bin/python", "conformance/drivers/python/driver.py"),
     ("pure-python", "python3", "conformance/drivers/pure-python/driver.py"),
+    ("plain-node", "node", "conformance/drivers/plain-node/driver.mjs"),
 ];
 
 impl Driver {
-    /// Every driver of this repository that can play a whole server.
+    /// Every driver of this repository.
     #[must_use]
     pub fn known(programs: &Programs) -> Vec<Driver> {
         DRIVERS

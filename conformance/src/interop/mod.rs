@@ -7,6 +7,8 @@
 //! Rules:
 //! - The drivers speak the driver contract; a supervised one is reached through [`relay`].
 //! - Each cell is a world of its own.
+//! - A driver that cannot receive descriptors binds the address. Then the swap has a gap, and what fails
+//!   in it as a closed listener makes it fail is counted apart.
 
 mod cell;
 mod conversation;
@@ -19,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use crate::world::WorldError;
 
-pub use cell::{Cell, CellOutcome};
+pub use cell::{Cell, CellOutcome, Handover};
 pub use drivers::Driver;
 pub use relay::relay;
 pub use show::print;

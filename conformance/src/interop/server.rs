@@ -17,6 +17,7 @@ pub(super) struct Server {
     address: String,
     started: Started,
     driver: Conversation,
+    socket: Socket,
 }
 
 /// Where the commands of a cell record their conversations.
@@ -27,8 +28,9 @@ pub(super) fn recorded(world: &World) -> PathBuf {
 /// Whether a driver can be a whole server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Able {
-    Yes,
-    /// It declares neither `inherit` nor `serve`, or one of them.
+    /// It takes its address like this: by `inherit` if it declares that.
+    By(Socket),
+    /// It does not declare `serve`.
     No,
 }
 
@@ -49,7 +51,7 @@ impl Server {
             trace.into_iter().chain(relay).chain(["--".to_owned()]).chain(driver.command.iter().cloned());
         let started = world.deploy(words).env(CONFORMANCE_VARIABLE, "1").start()?;
         let driver = Conversation::accept(&listener, who).await?;
-        Ok(Server { who, address: address.to_string(), started, driver })
+        Ok(Server { who, address: address.to_string(), started, driver, socket: Socket::Bind })
     }
 
     /// Asks the driver who it is and connects it.
@@ -61,11 +63,14 @@ impl Server {
             why: error.to_string(),
         };
         let supports = hello.hello().map_err(contract)?.supports;
-        if ![Support::Inherit, Support::Serve].iter().all(|support| supports.contains(support)) {
+        if !supports.contains(&Support::Serve) {
             return Ok(Able::No);
         }
+        if supports.contains(&Support::Inherit) {
+            self.socket = Socket::Inherit;
+        }
         self.driver.command(Command::Connect {}).await?;
-        Ok(Able::Yes)
+        Ok(Able::By(self.socket))
     }
 
     /// Claims the address, and serves it when it is granted.
@@ -73,7 +78,7 @@ impl Server {
         let address = self.address.clone();
         self.driver.command(Command::OnTakedown { address: address.clone() }).await?;
         let claim =
-            Claim { op: "claim".to_owned(), address: address.clone(), socket: Socket::Inherit, more: false };
+            Claim { op: "claim".to_owned(), address: address.clone(), socket: self.socket, more: false };
         self.driver.command(Command::ReadyFor(claim)).await?;
         let granted = |event: &Event| match event {
             Event::Granted { listener, .. } => Some(*listener),
@@ -86,7 +91,8 @@ impl Server {
             | Event::Lost { .. }
             | Event::Warning { .. } => None,
         };
-        if !self.driver.event("`granted`", granted).await? {
+        let has_listener = self.driver.event("`granted`", granted).await?;
+        if self.socket == Socket::Inherit && !has_listener {
             return Err(CellError::NoListener { who: self.who });
         }
         self.driver.command(Command::Serve { address: address.clone() }).await?;

@@ -1,6 +1,8 @@
 //! The table old × new, and what is wrong with which swap.
 
-use super::{Cell, CellOutcome, Interop};
+use std::time::Duration;
+
+use super::{Cell, CellOutcome, Handover, Interop};
 use crate::paint::{BAD, BOLD, DIM, GOOD, duration, number, paint};
 
 /// Prints the table on stdout.
@@ -21,6 +23,19 @@ pub fn print(interop: &Interop) {
     }
     let swapped = interop.cells.iter().filter(|cell| matches!(cell.outcome, CellOutcome::Swapped { .. }));
     let (mark, word) = if interop.is_good() { (GOOD, "✓") } else { (BAD, "✗") };
+    if let Some(gap) = longest_gap(interop) {
+        anstream::println!(
+            "{}",
+            paint(
+                DIM,
+                format!(
+                    "* exclusive: a driver that cannot receive the listener opens it itself, after the old one has closed it; nobody \
+             listened for {} at most",
+                    duration(gap)
+                )
+            )
+        );
+    }
     anstream::println!(
         "{} {} swaps across languages under load, {} with a fault",
         paint(mark, word),
@@ -29,13 +44,23 @@ pub fn print(interop: &Interop) {
     );
 }
 
-/// Room for `12,345 ok`.
-const CELL: usize = 9;
+/// Room for `12,345 ok*`.
+const CELL: usize = 10;
+
+/// Of the exclusive handovers; `None` if there is none.
+fn longest_gap(interop: &Interop) -> Option<Duration> {
+    let gap = |cell: &Cell| match cell.outcome {
+        CellOutcome::Swapped { handover: Handover::Exclusive, longest_gap, .. } => Some(longest_gap),
+        CellOutcome::Swapped { .. } | CellOutcome::Unable | CellOutcome::Failed { .. } => None,
+    };
+    interop.cells.iter().filter_map(gap).max()
+}
 
 fn painted(cell: &Cell, width: usize) -> String {
     let (style, text) = match &cell.outcome {
-        CellOutcome::Swapped { requests, .. } if cell.is_good() => {
-            (GOOD, format!("{} ok", number(*requests)))
+        CellOutcome::Swapped { requests, handover, .. } if cell.is_good() => {
+            let mark = if *handover == Handover::Exclusive { "*" } else { " " };
+            (GOOD, format!("{} ok{mark}", number(*requests)))
         }
         CellOutcome::Swapped { failed, .. } if failed.is_empty() => (BAD, "faulty".to_owned()),
         CellOutcome::Swapped { failed, .. } => (BAD, format!("{} lost", number(failed.values().sum()))),
@@ -49,7 +74,7 @@ fn fault(cell: &Cell) -> String {
     match &cell.outcome {
         CellOutcome::Failed { why } => why.clone(),
         CellOutcome::Unable => String::new(),
-        CellOutcome::Swapped { requests, failed, longest_gap, old_status, new_status, faults } => {
+        CellOutcome::Swapped { requests, failed, longest_gap, old_status, new_status, faults, .. } => {
             let kinds: Vec<String> =
                 failed.iter().map(|(failure, count)| format!("{} {failure}", number(*count))).collect();
             let lost = if kinds.is_empty() { "nothing lost".to_owned() } else { kinds.join(", ") };

@@ -64,6 +64,10 @@ impl Lookout {
     /// `serverswap status` cannot be run, or says something that is no overview.
     pub(super) async fn look(&mut self) -> Result<Overview, RehearseError> {
         self.pace.tick().await;
+        self.ask().await
+    }
+
+    async fn ask(&self) -> Result<Overview, RehearseError> {
         let output = Command::new(&self.program)
             .args(["status", "--json"])
             .env("SERVERSWAP_DIR", &self.directory)
@@ -82,8 +86,10 @@ impl Lookout {
     /// with an error.
     pub(super) async fn follow(&mut self, deadlines: &mut BTreeMap<u32, Instant>) -> RehearseError {
         loop {
-            match self.look().await {
-                Ok(overview) => overview.note_deadlines(deadlines),
+            self.pace.tick().await;
+            let asked = Instant::now();
+            match self.ask().await {
+                Ok(overview) => overview.note_deadlines(asked, deadlines),
                 Err(error) => return error,
             }
         }
@@ -103,11 +109,13 @@ impl Overview {
         holders.map(|holder| holder.generation.as_str()).collect()
     }
 
-    fn note_deadlines(&self, deadlines: &mut BTreeMap<u32, Instant>) {
-        let now = Instant::now();
+    /// A deadline is no sooner than what remained counts from the question, and the quickest answer comes
+    /// closest to it.
+    fn note_deadlines(&self, asked: Instant, deadlines: &mut BTreeMap<u32, Instant>) {
         for draining in self.addresses.iter().flat_map(|one| &one.draining) {
             if let Some(remaining) = draining.remaining_ms.filter(|remaining| *remaining > 0) {
-                deadlines.insert(draining.pid, now + Duration::from_millis(remaining));
+                let least = asked + Duration::from_millis(remaining);
+                deadlines.entry(draining.pid).and_modify(|known| *known = least.max(*known)).or_insert(least);
             }
         }
     }

@@ -12,6 +12,12 @@ const ROUNDS_MAX: usize = 20;
 /// How long one round waits for the processes that it has killed.
 const ROUND_TIMEOUT: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
+/// Most times that a process is looked at again because it shows nothing; others run in between.
+const LOOKS_MAX: usize = 1_000;
+
+/// A poll that does not wait.
+const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
 /// A living process.
 #[derive(Debug)]
 pub struct Remaining {
@@ -54,11 +60,29 @@ pub(super) fn of(runtime_dir: &Path) -> Vec<Remaining> {
 fn look(pid: u32, wanted: &[u8]) -> Option<Remaining> {
     let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
     let pidfd = pidfd_open(raw, PidfdFlags::empty()).ok()?;
-    let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let environment = environment(pid, &pidfd)?;
     environment.split(|byte| *byte == 0).find(|variable| *variable == wanted)?;
     let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let command = String::from_utf8_lossy(&arguments).trim_end_matches('\0').replace('\0', " ");
     Some(Remaining { pid, command, pidfd })
+}
+
+/// What a process was started with. In the middle of exec(2) it shows nothing, so then it is looked at again;
+/// `None` if it shows nothing for good (a zombie, a thread of the kernel) or is not ours to look at.
+fn environment(pid: u32, pidfd: &OwnedFd) -> Option<Vec<u8>> {
+    for _ in 0..LOOKS_MAX {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+        if !environment.is_empty() {
+            return Some(environment);
+        }
+        // Only what has a program is ever in exec(2).
+        std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+        if poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&AT_ONCE)).ok()? > 0 {
+            return None;
+        }
+        std::thread::yield_now();
+    }
+    None
 }
 
 /// Kills every process of the directory and waits until none is left.

@@ -1,14 +1,22 @@
 //! A bad new version: what it did, and who serves, is told truly by its command and by `status`.
 
+use rustix::process::Signal;
 use serverswap_conformance::world::Invocation;
 
 use crate::Outcome;
+use crate::processes::signal;
 use crate::shop::{Shop, configured, nothing_failed};
 
 fn fixture(shop: &Shop, options: &[&str], file: &str) -> Invocation {
     let command = options.iter().map(|option| (*option).to_owned());
     let file = shop.world.programs().fixture(file);
     configured(shop.world.deploy(command.chain(["node".to_owned(), file])), &shop.address, 2)
+}
+
+/// Crashes the server that answers, by what `crashes.js` waits for.
+async fn crash(shop: &Shop) -> Outcome {
+    let (pid, _) = shop.ask().await?;
+    signal(pid, Signal::USR2)
 }
 
 /// The exit status and the words of `serverswap status ADDRESS`.
@@ -24,7 +32,7 @@ async fn a_server_that_is_granted_its_address_and_never_serves_is_ended_and_the_
     let shop = Shop::open().await?;
     let (old, _) = shop.ask().await?;
     let load = shop.load().await?;
-    let mut bad = fixture(&shop, &["--ready-timeout", "1s"], "never-serves.js").start()?;
+    let mut bad = fixture(&shop, &["--ready-timeout", "5s"], "never-serves.js").start()?;
     bad.prints("granted").await?;
     let exit = bad.exit().await?;
     let stderr = bad.stderr();
@@ -39,12 +47,13 @@ async fn a_server_that_is_granted_its_address_and_never_serves_is_ended_and_the_
 }
 
 #[tokio::test]
-async fn a_server_that_crashes_a_second_after_it_served_is_told_as_not_served_and_the_next_deploy_works()
+async fn a_server_that_crashes_soon_after_it_served_is_told_as_not_served_and_the_next_deploy_works()
 -> Outcome {
     let mut shop = Shop::open().await?;
     let mut bad = fixture(&shop, &[], "crashes.js").start()?;
     bad.says("up after").await?;
     assert_eq!(shop.serving.exit().await?.status, 0, "it was replaced");
+    crash(&shop).await?;
     let exit = bad.exit().await?;
     let stderr = bad.stderr();
     assert_eq!(exit.status, 7, "{stderr}");
@@ -59,12 +68,14 @@ async fn a_server_that_crashes_a_second_after_it_served_is_told_as_not_served_an
 }
 
 #[tokio::test]
-async fn a_server_that_crashes_a_second_after_it_served_is_started_again_and_nobody_is_refused() -> Outcome {
+async fn a_server_that_crashes_soon_after_it_served_is_started_again_and_nobody_is_refused() -> Outcome {
     let mut shop = Shop::open().await?;
     let probe =
         serverswap_conformance::load::Probe::start(shop.target(), serverswap_conformance::world::LIMIT)?;
     let mut bad = fixture(&shop, &["--restart", "on-failure"], "crashes.js").start()?;
     bad.prints("version 2 serves").await?;
+    assert_eq!(shop.serving.exit().await?.status, 0, "it was replaced");
+    crash(&shop).await?;
     bad.prints("version 2 serves").await?;
     let mut good = shop.deploy(3).start()?;
     good.prints("version 3 serves").await?;

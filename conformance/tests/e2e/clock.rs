@@ -16,6 +16,9 @@ use crate::shop::{Shop, configured, nothing_failed};
 /// More than a year, so that the year is another one on whatever day this runs.
 const JUMP: i64 = 400 * 24 * 60 * 60;
 
+/// How long it may drain where that does not matter.
+const PLENTY: Duration = Duration::from_secs(30);
+
 /// How long the old server may drain, and does, because of a client that says nothing.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -45,11 +48,11 @@ impl Clock {
     }
 }
 
-/// A shop under a clock that is right for now; its server may drain for [`DRAIN`].
-async fn open() -> Result<(Shop, Clock), Box<dyn std::error::Error>> {
+/// A shop under a clock that is right for now.
+async fn open(drain: Duration) -> Result<(Shop, Clock), Box<dyn std::error::Error>> {
     let (world, address) = (World::new()?, free_address());
     let clock = Clock::right(&world).await?;
-    let (drain, file) = (format!("{}s", DRAIN.as_secs()), world.programs().example("node/http.js"));
+    let (drain, file) = (format!("{}s", drain.as_secs()), world.programs().example("node/http.js"));
     let words = ["--drain-timeout", &drain, "--kill-timeout", "300ms", "node", &file].map(str::to_owned);
     let mut serving = configured(clock.under(world.deploy(words)), &address, 1).start()?;
     serving.says("up after").await?;
@@ -67,7 +70,7 @@ async fn year(shop: &Shop, clock: &Clock) -> Result<i32, Box<dyn std::error::Err
 
 #[tokio::test]
 async fn the_newest_wins_and_nothing_is_lost_wherever_the_clock_jumps_between_deploys() -> Outcome {
-    let (mut shop, clock) = open().await?;
+    let (mut shop, clock) = open(PLENTY).await?;
     let load = shop.load().await?;
     let right = year(&shop, &clock).await?;
     for (version, ahead) in [(2, JUMP), (3, -JUMP), (4, JUMP), (5, 0)] {
@@ -86,7 +89,7 @@ async fn the_newest_wins_and_nothing_is_lost_wherever_the_clock_jumps_between_de
 
 #[tokio::test]
 async fn an_arbiter_of_another_year_takes_over_from_one_that_was_killed() -> Outcome {
-    let (mut shop, clock) = open().await?;
+    let (mut shop, clock) = open(PLENTY).await?;
     let load = shop.load().await?;
     for (version, ahead) in [(2, -JUMP), (3, JUMP)] {
         let (old, _) = shop.ask().await?;
@@ -107,13 +110,13 @@ async fn an_arbiter_of_another_year_takes_over_from_one_that_was_killed() -> Out
 /// The clock jumps while the old server drains, which is stopped, so that only the arbiter ends it: at its
 /// deadline, neither before nor in a year.
 async fn a_drain_ends_in_time_when_the_clock_jumps_to(ahead: i64) -> Outcome {
-    let (mut shop, clock) = open().await?;
+    let (mut shop, clock) = open(DRAIN).await?;
     let (old, _) = shop.ask().await?;
     let _silent = silent(&shop).await?;
+    signal(old, Signal::STOP)?;
     let began = Instant::now();
     let mut new = clock.under(shop.deploy(2)).start()?;
     new.says("drains").await?;
-    signal(old, Signal::STOP)?;
     clock.jump_to(ahead)?;
     let load = shop.load().await?;
     ended(old).await?;

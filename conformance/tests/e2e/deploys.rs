@@ -12,7 +12,7 @@ use crate::processes::descriptors;
 use crate::shop::{Shop, configured, load_on, nothing_failed};
 
 /// How long an arbiter may take to close what it had of those that have ended.
-const CLOSED_WITHIN: Duration = Duration::from_secs(10);
+const CLOSED_WITHIN: Duration = Duration::from_secs(30);
 
 /// How often it is looked at what is open.
 const PACE: Duration = Duration::from_millis(20);

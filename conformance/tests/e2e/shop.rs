@@ -65,7 +65,7 @@ impl Shop {
 pub async fn load_on(target: Target) -> Result<Load, Box<dyn Error>> {
     let mut slots = vec![Slot::NEW, Slot::NEW, Slot::KEPT, Slot::KEPT];
     slots.extend([Slot::NEW, Slot::KEPT].map(|slot| slot.pausing(Duration::from_millis(10))));
-    let mut load = Load::start(Plan::new(target, slots))?;
+    let mut load = Load::start(Plan { request_timeout: LIMIT, ..Plan::new(target, slots) })?;
     load.more_answers(ANSWERS, LIMIT).await?;
     load.enter(Phase::Swap);
     Ok(load)

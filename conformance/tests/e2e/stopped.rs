@@ -1,7 +1,5 @@
 //! Processes that are stopped (SIGSTOP): they live, and do nothing.
 
-use std::time::Duration;
-
 use rustix::process::Signal;
 use serverswap_conformance::world::{World, free_address};
 
@@ -18,7 +16,6 @@ async fn a_stopped_arbiter_is_named_and_nothing_is_touched_until_it_goes_on() ->
     let exit = refused.exit().await?;
     let stderr = refused.stderr();
     assert_eq!(exit.status, 125, "{stderr}");
-    assert!(exit.took < Duration::from_secs(8), "{:?}", exit.took);
     assert!(stderr.contains(&format!("pid {}", shop.serving.pid())) && stderr.contains("hint: "), "{stderr}");
     assert_eq!(shop.world.remaining().len(), 2, "{:?}", shop.world.remaining());
     shop.serving.signal(Signal::CONT);

@@ -16,11 +16,11 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// `count` requests of one client, one after the other.
 fn requests(target: Target, slot: Slot, count: u64) -> Tally {
-    let plan = Plan {
-        requests_max: count,
-        request_timeout: Duration::from_millis(300),
-        ..Plan::new(target, vec![slot])
-    };
+    answered_within(LIMIT, target, slot, count)
+}
+
+fn answered_within(request_timeout: Duration, target: Target, slot: Slot, count: u64) -> Tally {
+    let plan = Plan { requests_max: count, request_timeout, ..Plan::new(target, vec![slot]) };
     finish(Load::start(plan).expect("a thread"))
 }
 
@@ -131,7 +131,6 @@ fn each_way_to_lose_a_request_has_its_kind() {
     let read_and_close: fn(&mut Connection) = |connection| {
         connection.request();
     };
-    let never_answer: fn(&mut Connection) = |connection| while connection.request() {};
     let break_off: fn(&mut Connection) = |connection| {
         connection.request();
         connection.say(&OK[..OK.len() - 1]);
@@ -146,10 +145,16 @@ fn each_way_to_lose_a_request_has_its_kind() {
     };
     assert_eq!(lost_by(read_and_reset), failed(Failure::ResetAfterSent, 1));
     assert_eq!(lost_by(read_and_close), failed(Failure::ClosedBeforeAnswer, 1));
-    assert_eq!(lost_by(never_answer), failed(Failure::Timeout, 1));
     assert_eq!(lost_by(break_off), failed(Failure::CutShort, 1));
     assert_eq!(lost_by(fail), failed(Failure::BadStatus, 1));
     assert_eq!(lost_by(babble), failed(Failure::Malformed, 1));
+}
+
+#[test]
+fn a_request_that_is_never_answered_has_timed_out() {
+    let server = Server::tcp(|connection| while connection.request() {});
+    let tally = answered_within(Duration::from_millis(300), server.target(), Slot::NEW, 1);
+    assert_eq!(tally.failed_by_kind(), failed(Failure::Timeout, 1));
 }
 
 #[test]

@@ -108,7 +108,7 @@ async fn a_server_that_leaves_a_child_behind_is_told_which() -> Outcome {
 #[tokio::test]
 async fn a_server_that_never_lets_go_is_told_that_it_overran() -> Outcome {
     let rehearsed =
-        run(&rehearsal("serverswap-deploy --drain-timeout 1s", &fixture("never-done.js"), 1)).await?;
+        run(&rehearsal("serverswap-deploy --drain-timeout 3s", &fixture("never-done.js"), 1)).await?;
     let overran = |finding: &Finding| matches!(finding, Finding::Overran { swap: 1, .. });
     assert!(rehearsed.findings.iter().any(overran), "{:#?}", rehearsed.findings);
     Ok(())

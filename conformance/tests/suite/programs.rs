@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
@@ -35,7 +34,6 @@ pub(crate) fn command<S: Into<OsString>>(words: impl IntoIterator<Item = S>) -> 
 pub(crate) fn script(text: &str) -> (TempDir, DriverCommand) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("driver");
-    fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("writable");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
-    (directory, command([path]))
+    fs::write(&path, text).expect("writable");
+    (directory, command(["sh".into(), path.into_os_string()]))
 }

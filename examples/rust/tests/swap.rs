@@ -89,6 +89,7 @@ fn a_connection_that_nobody_has_accepted_is_left_to_the_next_server(program: &st
     let mut server = Server::start(program);
     server.take_down();
     let _waiting = server.visit();
+    wait_readable(&server.listener);
     assert!(server.listener.accept().is_ok());
     server.assert_ends_well();
 }

@@ -42,7 +42,10 @@
 //! `seeded` breaks a rule for each property and shows that it is noticed. `sentences` are the
 //! main paths as single stories.
 
+mod acting;
 mod checking;
+mod fault;
+mod forbidden;
 mod office;
 mod play;
 mod probation;

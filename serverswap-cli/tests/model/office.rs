@@ -5,23 +5,17 @@
 //! write and after each action.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use serverswap::protocol::message::{
-    ArbiterInfo, FromArbiter, FromClient, Greeting, Limits, TakedownReason, VERSION,
-};
-use serverswap::protocol::{Address, Generation, SocketMode};
+use serverswap::protocol::Address;
+use serverswap::protocol::message::{ArbiterInfo, FromClient, Greeting, Limits, VERSION};
 use serverswap::sys::process::Process;
-use serverswap_cli::arbiter::{
-    self, Action, Arbiter, Arrival, Attached, Changed, Event, Fetched, Liveness, Turn,
-};
+use serverswap_cli::arbiter::{self, Arbiter, Arrival, Attached, Changed, Event, Liveness, Turn};
 use serverswap_cli::state::Snapshot;
-use serverswap_cli::supervisor::ServerExit;
 
+use super::fault::Seeded;
 use super::seal::Seal;
-use super::setup::Seeded;
 use super::wire::{End, Listener, Wire};
-use super::world::{Broken, Lock, World};
+use super::world::{Lock, World};
 
 /// The one that has the lock.
 #[derive(Debug, Clone)]
@@ -64,22 +58,10 @@ impl World {
     }
 
     fn as_read(&self) -> Snapshot {
-        let until = |until: Option<Duration>| match self.setup.seeded {
-            Seeded::ProbationForgotten => None,
-            Seeded::ProbationProlonged => until.map(|until| until + Duration::from_secs(1)),
-            Seeded::Nothing
-            | Seeded::StateNotWritten
-            | Seeded::HoldingIsServing
-            | Seeded::DeadAreBelieved
-            | Seeded::GoneBeforeRead
-            | Seeded::LockTriedOnce
-            | Seeded::WelcomedTwice
-            | Seeded::OldestWins
-            | Seeded::ProbationUntold => until,
-        };
         let mut snapshot = Snapshot::clone(&self.file);
         for holder in snapshot.addresses.values_mut().flat_map(|record| &mut record.holders) {
-            *holder = holder.clone().on_probation_until(until(holder.probation_until()));
+            let until = self.setup.seeded.as_read(holder.probation_until());
+            *holder = holder.clone().on_probation_until(until);
         }
         snapshot
     }
@@ -198,7 +180,7 @@ impl World {
             liveness,
             id: hello.id,
             role: hello.role,
-            generation: hello.generation.map(|generation| self.as_told(generation)),
+            generation: hello.generation.map(|generation| self.setup.seeded.as_told(generation)),
             holding: holding.collect(),
             draining: hello.draining,
             form: hello.form,
@@ -207,23 +189,7 @@ impl World {
         (Event::Arrived(arrival), listeners)
     }
 
-    fn as_told(&self, generation: Generation) -> Generation {
-        match self.setup.seeded {
-            Seeded::OldestWins => Generation { start: 100 - generation.start, ..generation },
-            Seeded::Nothing
-            | Seeded::StateNotWritten
-            | Seeded::HoldingIsServing
-            | Seeded::DeadAreBelieved
-            | Seeded::GoneBeforeRead
-            | Seeded::LockTriedOnce
-            | Seeded::WelcomedTwice
-            | Seeded::ProbationForgotten
-            | Seeded::ProbationProlonged
-            | Seeded::ProbationUntold => generation,
-        }
-    }
-
-    fn liveness(&self, pid: u32) -> Liveness {
+    pub(super) fn liveness(&self, pid: u32) -> Liveness {
         if self.is_alive(pid) || self.setup.seeded == Seeded::DeadAreBelieved {
             Liveness::Alive
         } else {
@@ -272,159 +238,6 @@ impl World {
         }
         self.learn_from_file(&snapshot);
         self.file = Seal::new(snapshot);
-    }
-
-    /// Answers what the core asks within the turn, until it asks no more.
-    fn look_up(&mut self, office: &mut Office, turn: &mut Turn) -> Vec<(Address, Listener)> {
-        let mut found = Vec::new();
-        loop {
-            let mut answers = Vec::new();
-            for action in std::mem::take(&mut turn.actions) {
-                match action {
-                    Action::Open { address } => answers.push(self.open(office, address, &mut found)),
-                    Action::Fetch { process, address } => {
-                        answers.push(self.fetch(process, address, &mut found))
-                    }
-                    Action::Poll { process, address } => {
-                        let liveness = self.liveness(process.pid);
-                        answers.push(Event::Polled { process, address, liveness });
-                    }
-                    Action::Send { .. }
-                    | Action::Disconnect { .. }
-                    | Action::CloseListener { .. }
-                    | Action::Signal { .. } => turn.actions.push(action),
-                }
-            }
-            if answers.is_empty() {
-                return found;
-            }
-            office.core.handle(answers, turn);
-        }
-    }
-
-    fn open(&mut self, office: &Office, address: Address, found: &mut Vec<(Address, Listener)>) -> Event {
-        let kept_here = office.listeners.contains_key(&address);
-        if kept_here || self.is_open(&address) || self.bound(&address).next().is_some() {
-            self.broken.push(Broken::SecondListener(address.clone()));
-        }
-        let listener = Listener(u8::try_from(self.listeners.len()).expect("a few"));
-        self.listeners.push(address.clone());
-        found.push((address.clone(), listener));
-        Event::Opened { address, result: Ok(()) }
-    }
-
-    fn fetch(&self, process: Process, address: Address, found: &mut Vec<(Address, Listener)>) -> Event {
-        let of_server = self.servers.get(&process.pid).and_then(|server| server.doing(&address)?.listener());
-        let supervisor = self.supervisors.iter().find(|supervisor| supervisor.process == process);
-        let of_supervisor = supervisor.and_then(|supervisor| supervisor.kept.get(&address).copied());
-        let fetched = match of_server.or(of_supervisor) {
-            Some(listener) => {
-                found.push((address.clone(), listener));
-                Fetched::Found
-            }
-            None => Fetched::Absent,
-        };
-        Event::Fetched { process, address, found: fetched }
-    }
-
-    fn perform(&mut self, action: Action) {
-        match action {
-            Action::Send { link, message, listener } => self.send_as_arbiter(link, message, listener),
-            Action::Disconnect { link } => self.close_above(link.0),
-            Action::CloseListener { address } => {
-                if let Some(office) = &mut self.office {
-                    office.edit(|office| office.listeners.remove(&address));
-                }
-            }
-            Action::Signal { process, signal, .. } => {
-                self.check_end(process.pid);
-                let number = match signal {
-                    arbiter::Signal::Term => 15,
-                    arbiter::Signal::Kill => 9,
-                };
-                self.end_server(process.pid, ServerExit::Signal(number));
-            }
-            Action::Open { .. } | Action::Fetch { .. } | Action::Poll { .. } => {
-                self.broken.push(Broken::Protocol("a question was not answered within the turn".to_owned()));
-            }
-        }
-    }
-
-    fn send_as_arbiter(&mut self, link: arbiter::Link, message: FromArbiter, listener: Option<Address>) {
-        if let FromArbiter::Takedown(takedown) = &message
-            && takedown.reason == TakedownReason::Replaced
-        {
-            self.check_takedown(link.0, &takedown.address.clone());
-        }
-        if let FromArbiter::Error(error) = &message
-            && error.fatal
-        {
-            self.broken.push(Broken::Protocol(format!("the arbiter says {error:?}")));
-        }
-        let attached = listener.map(|address| {
-            let held = self.office.as_ref().and_then(|office| office.listeners.get(&address).copied());
-            if held.is_none() {
-                self.broken
-                    .push(Broken::Protocol(format!("there is no listener of {address} for {message:?}")));
-            }
-            held
-        });
-        if let Some(wire) = self.wires.get_mut(&link.0).filter(|wire| wire.arbiter_end == End::Open) {
-            let copies = match (&message, self.setup.seeded) {
-                (FromArbiter::Welcome(_), Seeded::WelcomedTwice) => 2,
-                _ => 1,
-            };
-            for _ in 0..copies {
-                wire.edit(|wire| wire.send_down(message.clone(), attached.flatten()));
-            }
-        }
-    }
-
-    /// Nobody is told to let go before a newer one has said that it is ready.
-    fn check_takedown(&mut self, link: u64, address: &Address) {
-        let Some(old) = self.wires.get(&link).and_then(|wire| self.servers.get(&wire.client)) else { return };
-        if !old.is_alive() {
-            return;
-        }
-        let generation = old.generation;
-        let is_ready = self.servers.values().any(|server| {
-            server.generation > generation
-                && match server.socket {
-                    SocketMode::Bind => !matches!(server.life, super::server::Life::Booting),
-                    SocketMode::Inherit => self.has_ever_served(server.process.pid, address),
-                }
-        });
-        if !is_ready {
-            self.broken.push(Broken::TakenTooEarly(address.clone()));
-        }
-        if old.socket == SocketMode::Inherit && !self.has_newer_passed(generation, address) {
-            self.broken.push(Broken::ProbationCut(address.clone()));
-        }
-    }
-
-    /// The arbiter ends nobody who is the only one to serve an inherited address, or whose
-    /// successor is on probation.
-    fn check_end(&mut self, pid: u32) {
-        let Some(server) = self.servers.get(&pid) else { return };
-        if server.socket == SocketMode::Bind || self.stopped.contains(&server.parent) {
-            return;
-        }
-        let generation = server.generation;
-        let served = server.doings().filter(|(_, doing)| doing.accepts());
-        let served: Vec<Address> = served.map(|(address, _)| address.clone()).collect();
-        for address in served {
-            let others = self.accepting(&address).filter(|other| other.process.pid != pid).count();
-            if self.excused.contains(&address) {
-                continue;
-            }
-            if others == 0 {
-                self.broken.push(Broken::TakenTooEarly(address.clone()));
-            }
-            let goes_back = self.is_served_by_older(generation, &address);
-            if self.setup.has_probations() && !goes_back && !self.has_newer_passed(generation, &address) {
-                self.broken.push(Broken::ProbationCut(address));
-            }
-        }
     }
 }
 

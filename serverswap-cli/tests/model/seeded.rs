@@ -4,11 +4,12 @@ use serverswap::protocol::SocketMode::{Bind, Inherit};
 use serverswap::protocol::message::Form::{Leave, Stay};
 
 use super::checking::check_one;
+use super::fault::Seeded;
 use super::properties::{
     CLEAR_REASON, ENDS_WELL, NEWEST_WINS, NO_ACCUSATION, NOT_TOO_EARLY, ONE_HOLDER, ONE_LISTENER, PROBATION,
     ROLLED_BACK, SAME_END, SERVED,
 };
-use super::setup::{Faults, Seeded, Setup};
+use super::setup::{Faults, Setup};
 
 /// Most transitions until the fault is to be noticed.
 const TRANSITIONS_MAX: usize = 60_000;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serverswap::protocol::message::Form;
 use serverswap::protocol::{Address, SocketMode};
 
+use super::fault::Seeded;
+
 /// The beginning of a run. Supervisor N starts generation N, and older ones come first.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -58,32 +60,6 @@ pub struct Faults {
 pub enum Allowed {
     No,
     Yes,
-}
-
-/// A rule that the driver of the model breaks, to show that a property can fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seeded {
-    Nothing,
-    /// Rule 1: the state file is never written.
-    StateNotWritten,
-    /// N2: every `holding` is passed on as serving.
-    HoldingIsServing,
-    /// N4: who speaks is taken for alive.
-    DeadAreBelieved,
-    /// N5: a process is gone before its connection was read to the end.
-    GoneBeforeRead,
-    /// N1: a supervisor that did not get the lock does not try it again.
-    LockTriedOnce,
-    /// The protocol: every `welcome` is sent twice.
-    WelcomedTwice,
-    /// Rule 2: the arbiter is told the generations in reverse.
-    OldestWins,
-    /// A new arbiter does not read who is on probation.
-    ProbationForgotten,
-    /// A new arbiter reads that every probation ends later.
-    ProbationProlonged,
-    /// No supervisor is told that its server is on probation.
-    ProbationUntold,
 }
 
 /// What a run is called.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serverswap::protocol::Address;
 use serverswap_cli::supervisor::ServerExit;
 
+use super::fault::Seeded;
 use super::office::{Cut, Done};
 use super::seal::Seal;
 use super::server::{Doing, Life, Server, Watch, Will};
-use super::setup::{Allowed, Seeded};
+use super::setup::Allowed;
 use super::supervision::Link;
 use super::wire::{End, Wire};
 use super::world::{Broken, Lock, World};

@@ -16,8 +16,9 @@ use serverswap_cli::supervisor::{
     Action, Attached, Event, GroupSignal, Plan, Restart, ServerExit, Signal, Supervisor,
 };
 
+use super::fault::Seeded;
 use super::server::{Life, Server};
-use super::setup::{Planned, Seeded};
+use super::setup::Planned;
 use super::wire::Listener;
 use super::world::{Broken, World};
 

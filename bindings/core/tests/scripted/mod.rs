@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -204,6 +205,17 @@ pub fn listener() -> (TcpListener, SocketAddr, Address) {
     let at = listener.local_addr().expect("bound");
     let address = at.to_string().parse().expect("valid");
     (listener, at, address)
+}
+
+/// An address that nobody has, on a port that the kernel gives to no client meanwhile
+/// (`ip_local_port_range`, from 32768 on by default).
+pub fn free_address() -> Address {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() * 97 % 20_000).expect("below 20,000");
+    let ports = std::iter::repeat_with(|| 12_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000);
+    let mut free = ports.take(20_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let port = free.next().expect("a free port");
+    address(&format!("127.0.0.1:{port}"))
 }
 
 pub fn address(text: &str) -> Address {

@@ -3,7 +3,7 @@
 import socket
 from http.client import HTTPResponse
 
-TIMEOUT = 10
+TIMEOUT = 30
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 

@@ -34,14 +34,17 @@ def node(script):
 def uvicorn(port, *options):
     """The command line of the ASGI example."""
     app = ["uvicorn_app:app", "--app-dir", str(EXAMPLES / "python"), "--address", f":{port}"]
-    return [sys.executable, "-m", "serverswap.uvicorn", *app, "--log-level", "warning", *options]
+    # Not sooner than the test has done what is between two requests.
+    kept = ["--timeout-keep-alive", "60", "--log-level", "warning"]
+    return [sys.executable, "-m", "serverswap.uvicorn", *app, *kept, *options]
 
 
-def gunicorn():
+def gunicorn(*options):
     """The command line of the WSGI example, with several workers."""
     folder = EXAMPLES / "python"
-    options = ["--config", str(folder / "gunicorn.conf.py"), "--chdir", str(folder), "--log-level", "warning"]
-    return [sys.executable, "-m", "gunicorn", *options, "gunicorn_app:app"]
+    files = ["--config", str(folder / "gunicorn.conf.py"), "--chdir", str(folder)]
+    kept = ["--keep-alive", "60", "--log-level", "warning"]
+    return [sys.executable, "-m", "gunicorn", *files, *kept, *options, "gunicorn_app:app"]
 
 
 #: Every example that inherits its address: what starts it, given the port.
@@ -54,6 +57,23 @@ SERVERS = {
     "gunicorn": lambda port: gunicorn(),
     "Node": lambda port: node("http.js"),
 }
+
+#: Of those in Python the ones that end a drain after a second by themselves, long before they are ended.
+IMPATIENT_SERVERS = {
+    "http.server": lambda port: impatient("http_server.py"),
+    "asyncio": lambda port: impatient("asyncio_server.py"),
+    "uvicorn on uvloop": lambda port: SERVERS["uvicorn on uvloop"](port) + ["--drain-timeout", "1"],
+    "uvicorn on asyncio": lambda port: SERVERS["uvicorn on asyncio"](port) + ["--drain-timeout", "1"],
+    "aiohttp": lambda port: impatient("aiohttp_server.py"),
+    "gunicorn": lambda port: gunicorn("--graceful-timeout", "1"),
+}
+
+
+def impatient(script):
+    """The command line of a Python example whose server has a drain timeout of its own, of a second."""
+    source = (EXAMPLES / "python" / script).read_text()
+    assert source.count(", ADDRESS)") == 1
+    return program(source.replace(", ADDRESS)", ", ADDRESS, drain_timeout=1)"))
 
 
 def program(source):

@@ -1,0 +1,55 @@
+//! Whom the arbiter may take down, and whom it may end.
+
+use serverswap::protocol::{Address, SocketMode};
+
+use super::server::Life;
+use super::world::{Broken, World};
+
+impl World {
+    /// Nobody is told to let go before a newer one has said that it is ready.
+    pub(super) fn check_takedown(&mut self, link: u64, address: &Address) {
+        let Some(old) = self.wires.get(&link).and_then(|wire| self.servers.get(&wire.client)) else { return };
+        if !old.is_alive() {
+            return;
+        }
+        let generation = old.generation;
+        let is_ready = self.servers.values().any(|server| {
+            server.generation > generation
+                && match server.socket {
+                    SocketMode::Bind => !matches!(server.life, Life::Booting),
+                    SocketMode::Inherit => self.has_ever_served(server.process.pid, address),
+                }
+        });
+        if !is_ready {
+            self.broken.push(Broken::TakenTooEarly(address.clone()));
+        }
+        if old.socket == SocketMode::Inherit && !self.has_newer_passed(generation, address) {
+            self.broken.push(Broken::ProbationCut(address.clone()));
+        }
+    }
+
+    /// The arbiter ends nobody who is the only one to serve an inherited address, or whose
+    /// successor is on probation.
+    pub(super) fn check_end(&mut self, pid: u32) {
+        let Some(server) = self.servers.get(&pid) else { return };
+        if server.socket == SocketMode::Bind || self.stopped.contains(&server.parent) {
+            return;
+        }
+        let generation = server.generation;
+        let served = server.doings().filter(|(_, doing)| doing.accepts());
+        let served: Vec<Address> = served.map(|(address, _)| address.clone()).collect();
+        for address in served {
+            let others = self.accepting(&address).filter(|other| other.process.pid != pid).count();
+            if self.excused.contains(&address) {
+                continue;
+            }
+            if others == 0 {
+                self.broken.push(Broken::TakenTooEarly(address.clone()));
+            }
+            let goes_back = self.is_served_by_older(generation, &address);
+            if self.setup.has_probations() && !goes_back && !self.has_newer_passed(generation, &address) {
+                self.broken.push(Broken::ProbationCut(address));
+            }
+        }
+    }
+}
