@@ -26,12 +26,15 @@ pub(super) fn connect_failure(error: &io::Error) -> Failure {
 
 /// Sends `request` and reads its answer, whatever its status.
 pub(super) async fn exchange(stream: &Stream, request: &[u8], used: Use) -> Result<Answer, Failure> {
-    // An error here shows again in the read, after what the server may have said before it closed.
-    let _ = stream.write_all(request).await;
+    // Also after an error what the server has said before it closed is read. But of a reset the kernel tells
+    // once: who heard of it here reads an ordinary end.
+    let sent = stream.write_all(request).await;
+    let was_reset = sent.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset);
     let mut bytes = Vec::with_capacity(1024);
     let mut chunk = [0; 16 * 1024];
     loop {
         match stream.read(&mut chunk).await {
+            Ok(0) if bytes.is_empty() && was_reset => return Err(reset(used)),
             Ok(0) => return ended(&bytes, used),
             Ok(count) => bytes.extend_from_slice(&chunk[..count]),
             Err(_) if bytes.is_empty() => return Err(reset(used)),
@@ -59,7 +62,8 @@ fn ended(bytes: &[u8], used: Use) -> Result<Answer, Failure> {
     }
 }
 
-fn reset(used: Use) -> Failure {
+/// What it means that a connection was reset.
+pub(super) fn reset(used: Use) -> Failure {
     match used {
         Use::First => Failure::ResetAfterSent,
         Use::Again => Failure::ReusedReset,
@@ -70,4 +74,24 @@ fn reset(used: Use) -> Failure {
 fn is_exhaustion(error: &io::Error) -> bool {
     let exhausted = [rustix::io::Errno::ADDRNOTAVAIL, rustix::io::Errno::MFILE, rustix::io::Errno::NFILE];
     error.raw_os_error().is_some_and(|code| exhausted.iter().any(|errno| errno.raw_os_error() == code))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::super::target::Target;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reset_that_the_sending_hears_of_is_no_ordinary_end() {
+        let server = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+        let target = Target::Tcp(server.local_addr().expect("bound"));
+        let stream = Stream::connect(&target).await.expect("it listens");
+        let (accepted, _) = server.accept().await.expect("it is connected");
+        accepted.set_zero_linger().expect("a socket");
+        drop(accepted);
+        let lost = exchange(&stream, b"GET / HTTP/1.1\r\n\r\n", Use::First).await;
+        assert_eq!(lost.err(), Some(Failure::ResetAfterSent));
+    }
 }

@@ -14,7 +14,7 @@ pub enum Failure {
     ResetOnConnect,
     /// The connection was not open in time.
     TimeoutOnConnect,
-    /// The connection was reset after the request was sent, before its answer.
+    /// The connection was reset when it was open, before the answer to its request.
     ResetAfterSent,
     /// The connection was closed after the request was sent, before its answer.
     ClosedBeforeAnswer,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::board::Board;
-use super::exchange::{Use, connect_failure, exchange};
+use super::exchange::{Use, connect_failure, exchange, reset};
 use super::failure::Failure;
 use super::response::Answer;
 use super::stream::{Idle, Stream};
@@ -103,7 +103,9 @@ async fn one_request(
     };
     let connected = connecting.elapsed();
     if slot.connections == Connections::New && !slot.pause.is_zero() {
-        stream.idle(slot.pause).await;
+        if stream.idle(slot.pause).await == Idle::Reset {
+            return Err(reset(used));
+        }
     }
     let sending = Instant::now();
     let answer =
@@ -130,7 +132,7 @@ async fn still_open(stream: Stream, pause: Duration, board: &Board) -> Option<St
     let idle = if pause.is_zero() { stream.look() } else { stream.idle(pause).await };
     match idle {
         Idle::Quiet => Some(stream),
-        Idle::Over => {
+        Idle::Over | Idle::Reset => {
             board.idle_closed();
             None
         }

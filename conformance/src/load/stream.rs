@@ -20,6 +20,8 @@ pub(super) enum Idle {
     Quiet,
     /// The peer closed it, or sent what nobody asked for.
     Over,
+    /// It was reset. The kernel says so once: later reads find an ordinary end.
+    Reset,
 }
 
 impl Stream {
@@ -46,6 +48,7 @@ impl Stream {
     pub(super) fn look(&self) -> Idle {
         match self.try_read(&mut [0]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Idle::Quiet,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Idle::Reset,
             Ok(_) | Err(_) => Idle::Over,
         }
     }

@@ -180,7 +180,8 @@ async fn requests_of_a_swap_are_told_from_those_between_two() {
     load.enter(Phase::Between);
     load.more_answers(100, LIMIT).await.expect("the server goes on");
     let tally = load.stop();
-    assert!(tally.swap.ok >= 100 && tally.between.ok >= 200, "{} and {}", tally.swap.ok, tally.between.ok);
+    // The one that is under way when a swap ends was touched by it.
+    assert!(tally.swap.ok >= 100 && tally.between.ok >= 199, "{} and {}", tally.swap.ok, tally.between.ok);
     assert!(tally.p99_ratio().is_some());
     assert!(tally.swap.longest_gap > Duration::ZERO);
 }
