@@ -38,10 +38,17 @@ impl Stream {
 
     /// Returns as soon as the peer ends the connection, and after `pause` otherwise.
     pub(super) async fn idle(&self, pause: Duration) -> Idle {
-        match tokio::time::timeout(pause, self.readable()).await {
-            Ok(_) => self.look(),
-            Err(_) => Idle::Quiet,
-        }
+        let ended = async {
+            loop {
+                // What was readable before may have been read since: only a look tells.
+                let _ = self.readable().await;
+                match self.look() {
+                    Idle::Quiet => {}
+                    end @ (Idle::Over | Idle::Reset) => return end,
+                }
+            }
+        };
+        tokio::time::timeout(pause, ended).await.unwrap_or(Idle::Quiet)
     }
 
     /// What a correct client sees just before it uses a connection again.
