@@ -73,6 +73,9 @@ lint: tools ## Format check and clippy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 
+# Most of them wait for processes, so more run at once than there are cores.
+THREADS := 4
+
 # The addon and the programs are built first: the end-to-end tests start them. The addon is a
 # debug build here, which shares everything with the other tests; `make build` makes the other one.
 .PHONY: test-rust
@@ -80,7 +83,7 @@ test-rust: tools
 	@mkdir -p $(LOGS)
 	cargo build --workspace --all-targets --all-features
 	node $(NODE)/build.mjs --debug
-	cargo test --workspace --all-features 2>&1 | tee $(LOGS)/rust.log
+	RUST_TEST_THREADS=$(THREADS) cargo test --workspace --all-features 2>&1 | tee $(LOGS)/rust.log
 
 # One test packs the package with the release programs, installs it and gives the demo with it.
 .PHONY: test-node

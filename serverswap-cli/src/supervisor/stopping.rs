@@ -1,15 +1,19 @@
 //! The server is being ended: it drains, gets TERM, gets KILL. Each further signal to the
 //! supervisor brings the next of these at once.
 //!
+//! A server that was granted nothing gets TERM without a drain. That it was granted something may be
+//! under way to us: the barrier behind `stop` brings it, and after `stop` nothing more is granted.
+//!
 //! The arbiter keeps the same deadlines; ours hold also when there is none.
 
 use std::time::Duration;
 
 use super::event::Asked;
 use super::hear::Heard;
+use super::plan::{INTERRUPT_PATIENCE, SETTLE_MAX};
 use super::state::{Cause, Ended, Input, Server, State};
 use super::sweeping::Sweeping;
-use super::world::World;
+use super::world::{Link, World};
 use super::{GroupSignal, Said, starting};
 use crate::operator::Report;
 
@@ -24,6 +28,9 @@ pub(super) struct Stopping {
 /// How hard it was asked.
 #[derive(Debug, Clone, Copy)]
 enum Stage {
+    /// `stop` was said; as far as is known it has nothing to drain, and until then it is awaited whether
+    /// that is so.
+    Settling { until: Duration },
     /// `stop` was said.
     Draining { term_at: Duration },
     /// TERM was sent.
@@ -33,16 +40,26 @@ enum Stage {
 }
 
 impl Stopping {
-    /// The supervisor was asked to stop. A server that has nothing to drain gets TERM now.
+    /// The supervisor was asked to stop.
     pub(super) fn stop(server: Server, asked: Asked, world: &mut World) -> State {
         world.say(Said::Stop);
-        let cause = Cause::Stop(asked);
-        if !world.addresses.is_anything_to_drain() {
-            return Stopping::terminate(server, cause, world);
+        if world.addresses.is_anything_to_drain() {
+            return Stopping::drain(server, asked, world);
         }
+        let patience = match world.link {
+            Link::Up => SETTLE_MAX,
+            Link::Down => INTERRUPT_PATIENCE,
+        };
+        world.say(Said::Barrier);
+        let stage = Stage::Settling { until: world.now + patience };
+        State::Stopping(Stopping { server, cause: Cause::Stop(asked), stage })
+    }
+
+    fn drain(server: Server, asked: Asked, world: &mut World) -> State {
         let drain = world.plan.drain_timeout;
         world.report(Report::Stopping { pid: server.pid, signal: asked, drain });
-        State::Stopping(Stopping { server, cause, stage: Stage::Draining { term_at: world.now + drain } })
+        let stage = Stage::Draining { term_at: world.now + drain };
+        State::Stopping(Stopping { server, cause: Cause::Stop(asked), stage })
     }
 
     /// The server goes, and the older one that still serves goes on alone.
@@ -67,13 +84,14 @@ impl Stopping {
 
     pub(super) fn on(self, input: Input, world: &mut World) -> State {
         match input {
-            Input::Linked => {
-                match self.stage {
-                    Stage::Draining { .. } => world.say(Said::Stop),
-                    Stage::Terminating { .. } | Stage::Killed => {}
+            Input::Linked => match (self.stage, &self.cause) {
+                (Stage::Settling { .. }, Cause::Stop(asked)) => Stopping::stop(self.server, *asked, world),
+                (Stage::Settling { .. } | Stage::Draining { .. }, _) => {
+                    world.say(Said::Stop);
+                    State::Stopping(self)
                 }
-                State::Stopping(self)
-            }
+                (Stage::Terminating { .. } | Stage::Killed, _) => State::Stopping(self),
+            },
             Input::Heard(Heard::OwnDrain(until)) => self.extended(until),
             Input::Exited { exit, leftovers } => {
                 let ended = Ended { server: self.server, exit, cause: self.cause, up_for: Duration::ZERO };
@@ -83,9 +101,9 @@ impl Stopping {
                 let cause = starting::cause(asked, world);
                 Stopping { cause, ..self }.harder(world)
             }
+            Input::BarrierPassed => self.settled(world),
             Input::Heard(Heard::News | Heard::Up | Heard::Done | Heard::SaidFail(_))
             | Input::Verdict(_)
-            | Input::BarrierPassed
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::LeftoversGone => State::Stopping(self),
@@ -94,6 +112,7 @@ impl Stopping {
 
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self.stage {
+            Stage::Settling { until } => Some(until),
             Stage::Draining { term_at } => Some(term_at),
             Stage::Terminating { kill_at } => Some(kill_at),
             Stage::Killed => None,
@@ -104,9 +123,21 @@ impl Stopping {
         self.harder(world)
     }
 
+    fn settled(self, world: &mut World) -> State {
+        match (self.stage, &self.cause) {
+            (Stage::Settling { .. }, Cause::Stop(asked)) if world.addresses.is_anything_to_drain() => {
+                Stopping::drain(self.server, *asked, world)
+            }
+            (Stage::Settling { .. }, _) => self.harder(world),
+            (Stage::Draining { .. } | Stage::Terminating { .. } | Stage::Killed, _) => State::Stopping(self),
+        }
+    }
+
     fn harder(self, world: &mut World) -> State {
         match self.stage {
-            Stage::Draining { .. } => Stopping::terminate(self.server, self.cause, world),
+            Stage::Settling { .. } | Stage::Draining { .. } => {
+                Stopping::terminate(self.server, self.cause, world)
+            }
             Stage::Terminating { .. } | Stage::Killed => {
                 world.signal(GroupSignal::Kill);
                 world.report(Report::Killed { pid: self.server.pid });
@@ -119,7 +150,7 @@ impl Stopping {
     fn extended(self, until: Duration) -> State {
         let stage = match self.stage {
             Stage::Draining { term_at } => Stage::Draining { term_at: term_at.max(until) },
-            stage @ (Stage::Terminating { .. } | Stage::Killed) => stage,
+            stage @ (Stage::Settling { .. } | Stage::Terminating { .. } | Stage::Killed) => stage,
         };
         State::Stopping(Stopping { stage, ..self })
     }

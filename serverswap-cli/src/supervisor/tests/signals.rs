@@ -100,12 +100,40 @@ fn each_further_signal_brings_the_next_step_at_once() {
 }
 
 #[test]
-fn a_server_that_holds_nothing_gets_term_at_once() {
-    Run::stay().signal(Signal::Terminate).did(&["say stop", "TERM"]).exited(0).settled().did(&[
-        "say ping",
-        "say ping",
-        "exit 0 signal",
-    ]);
+fn a_server_that_holds_nothing_gets_term_as_soon_as_that_is_sure() {
+    Run::stay()
+        .signal(Signal::Terminate)
+        .did(&["say stop", "say ping"])
+        .on(Event::BarrierPassed)
+        .did(&["TERM"])
+        .exited(0)
+        .settled()
+        .did(&["say ping", "say ping", "exit 0 signal"]);
+}
+
+#[test]
+fn a_server_whose_grant_was_under_way_to_us_is_given_its_drain() {
+    Run::stay()
+        .signal(Signal::Terminate)
+        .takes(":8080")
+        .on(Event::BarrierPassed)
+        .at(29_999)
+        .did(&["say stop", "say ping", "keep :8080"])
+        .at(30_000)
+        .did(&["TERM"]);
+}
+
+#[test]
+fn whether_it_holds_anything_is_not_waited_for_for_ever() {
+    Run::stay().signal(Signal::Terminate).at(9_999).did(&["say stop", "say ping"]).at(10_000).did(&["TERM"]);
+    Run::stay().signal(Signal::Terminate).signal(Signal::Terminate).did(&["say stop", "say ping", "TERM"]);
+}
+
+#[test]
+fn without_a_connection_whether_it_holds_anything_is_asked_when_there_is_one() {
+    let unlinked = || Run::unlinked(Form::Stay, Restart::Never).spawned(PID).signal(Signal::Terminate);
+    unlinked().at(999).did(&["spawn"]).at(1_000).did(&["TERM"]);
+    unlinked().at(999).linked().at(1_000).did(&["spawn", "say stop", "say ping"]);
 }
 
 #[test]
