@@ -21,6 +21,7 @@ async fn status_names_the_address_its_server_and_its_supervisor() -> Outcome {
 #[tokio::test]
 async fn status_works_when_no_supervisor_lives() -> Outcome {
     let mut shop = Shop::open().await?;
+    shop.serving.says("up after").await?;
     let (pid, _) = shop.ask().await?;
     shop.serving.signal(rustix::process::Signal::KILL);
     shop.serving.exit().await?;
