@@ -61,8 +61,16 @@ hear(link, "welcome")
 say(link, type="readyFor", id=2, address=address, socket="inherit")
 server = Server(("", 0), Answers, bind_and_activate=False)
 server.socket = socket.socket(fileno=hear(link, "granted")[0])
-# `shutdown` waits for the accept loop, and this thread is it.
-signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+
+
+def end():
+    signal.sigwait({signal.SIGTERM})
+    server.shutdown()
+
+
+# Not by a handler: it would run in the middle of whatever the accept loop does, and wait for that.
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+threading.Thread(target=end, daemon=True).start()
 say(link, type="serving", address=address)
 print("version", os.environ["VERSION"], "serves", address, flush=True)
 server.serve_forever()
