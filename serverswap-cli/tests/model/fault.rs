@@ -19,6 +19,8 @@ pub enum Seeded {
     GoneBeforeRead,
     /// N1: a supervisor that did not get the lock does not try it again.
     LockTriedOnce,
+    /// The protocol: a supervisor takes every barrier for passed as soon as it has asked for it.
+    BarrierNotAwaited,
     /// The protocol: every `welcome` is sent twice.
     WelcomedTwice,
     /// Rule 2: the arbiter is told the generations in reverse.

@@ -1,8 +1,9 @@
-//! Whom the arbiter may take down, and whom it may end.
+//! Whom the arbiter may take down, and who may end whom.
 
 use serverswap::protocol::{Address, SocketMode};
 
-use super::server::Life;
+use super::server::{Doing, Life};
+use super::setup::Faults;
 use super::world::{Broken, World};
 
 impl World {
@@ -50,6 +51,23 @@ impl World {
             if self.setup.has_probations() && !goes_back && !self.has_newer_passed(generation, &address) {
                 self.broken.push(Broken::ProbationCut(address));
             }
+        }
+    }
+
+    /// Where nothing else went wrong, a supervisor that was asked to stop ends no server that has an address
+    /// and was not told to let go of it.
+    pub(super) fn check_stop(&mut self, supervisor: usize, pid: u32) {
+        let Some(server) = self.servers.get(&pid) else { return };
+        if !self.stopped.contains(&supervisor) || self.setup.faults != Faults::stops(1) {
+            return;
+        }
+        let untold = |doing: Doing| match doing {
+            Doing::Prepares(_) | Doing::Serves(_) => true,
+            Doing::Waits | Doing::Leaves { .. } | Doing::LetGo | Doing::Lost => false,
+        };
+        let first = server.doings().find(|(_, doing)| untold(*doing));
+        if let Some((address, _)) = first {
+            self.broken.push(Broken::EndedUntold(address.clone()));
         }
     }
 }

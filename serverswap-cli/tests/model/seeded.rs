@@ -7,7 +7,7 @@ use super::checking::check_one;
 use super::fault::Seeded;
 use super::properties::{
     CLEAR_REASON, ENDS_WELL, NEWEST_WINS, NO_ACCUSATION, NOT_TOO_EARLY, ONE_HOLDER, ONE_LISTENER, PROBATION,
-    ROLLED_BACK, SAME_END, SERVED,
+    ROLLED_BACK, SAME_END, SERVED, STOP_TELLS,
 };
 use super::setup::{Faults, Setup};
 
@@ -56,6 +56,12 @@ fn if_a_supervisor_is_not_told_of_a_probation_its_command_does_not_say_that_it_w
     let setup =
         Setup::new(Inherit, &[Leave, Leave]).probations(&[0, 10]).on_probation().faults(Faults::fails(1));
     is_noticed(ROLLED_BACK, setup.seeded(Seeded::ProbationUntold));
+}
+
+#[test]
+fn if_no_barrier_is_awaited_a_server_is_ended_that_was_not_told_to_let_go() {
+    let setup = Setup::new(Inherit, &[Stay]).faults(Faults::stops(1));
+    is_noticed(STOP_TELLS, setup.seeded(Seeded::BarrierNotAwaited));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 use serverswap_cli::operator::{Ending, Outcome};
 use serverswap_cli::supervisor::{
-    Action, Attached, Event, GroupSignal, Plan, Restart, ServerExit, Signal, Supervisor,
+    Action, Attached, Event, GroupSignal, Plan, Restart, Said, ServerExit, Signal, Supervisor,
 };
 
 use super::fault::Seeded;
@@ -206,6 +206,7 @@ impl World {
                 self.happens(supervisor, Event::FromArbiter(event, attached), listener);
             }
             FromArbiter::Verdict(verdict) => self.happens(supervisor, Event::Verdict(verdict.verdict), None),
+            FromArbiter::Pong(_) if self.setup.seeded == Seeded::BarrierNotAwaited => {}
             FromArbiter::Pong(_) => self.happens(supervisor, Event::BarrierPassed, None),
             FromArbiter::Greeting(_)
             | FromArbiter::Granted(_)
@@ -269,6 +270,9 @@ impl World {
                     let pid = self.spawn(supervisor);
                     self.happens(supervisor, Event::Spawned { pid }, None);
                 }
+                Action::Send(Said::Barrier) if self.setup.seeded == Seeded::BarrierNotAwaited => {
+                    self.happens(supervisor, Event::BarrierPassed, None);
+                }
                 Action::Send(said) => {
                     if let Link::Up(id) = supervisor.link {
                         supervisor.id += 1;
@@ -313,6 +317,7 @@ impl World {
             GroupSignal::Kill => 9,
         };
         if let Child::Started(pid) = supervisor.child {
+            self.check_stop(supervisor.index, pid);
             self.end_server(pid, ServerExit::Signal(number));
         }
     }

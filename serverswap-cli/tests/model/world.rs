@@ -74,6 +74,8 @@ pub enum Broken {
     ProbationMoved(Address),
     /// A command whose server ended on probation does not say so.
     NotRolledBack(&'static str),
+    /// A command that was asked to stop has ended a server that nobody had told to let go.
+    EndedUntold(Address),
     /// A listener was opened while another one of the address existed.
     SecondListener(Address),
     /// One of our cores accuses another, or sends what it cannot mean.
