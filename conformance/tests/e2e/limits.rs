@@ -58,7 +58,8 @@ async fn say_what_is_wrong(world: &World) -> Outcome {
         let mut refused = world.command(Path::new("prlimit"), command.chain(server)).start()?;
         let exit = refused.exit().await?;
         let stderr = refused.stderr();
-        let is_told = stderr.contains("error: ") && stderr.contains("hint: ");
+        let what_to_do = if exit.status == REFUSED { "`ulimit -n`" } else { "hint: " };
+        let is_told = stderr.contains("error: ") && stderr.contains("hint: ") && stderr.contains(what_to_do);
         assert!(is_told && [3, REFUSED].contains(&exit.status), "{limit}: {}:\n{stderr}", exit.status);
         last = exit.status;
     }

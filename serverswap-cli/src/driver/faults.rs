@@ -36,13 +36,18 @@ pub(super) fn unreachable(at: &Directory, error: &io::Error) -> Fault {
 }
 
 /// The arbiter will not have us.
-pub(super) fn refused(at: &Directory, code: &Code, message: String) -> Fault {
+pub(super) fn refused(at: &Directory, code: Code, message: String) -> Fault {
     let directory = at.path().to_owned();
-    if *code == Code::OtherPidNamespace {
+    if code == Code::OtherPidNamespace {
         Fault::OtherPidNamespace { directory }
     } else {
-        Fault::ArbiterRefused { directory, message }
+        Fault::ArbiterRefused { directory, code, message }
     }
+}
+
+/// We are the arbiter, and do not let even ourselves in: nothing but a descriptor is missing for that.
+pub(super) fn cannot_accept() -> Fault {
+    Fault::System { what: "accept4", errno: libc::EMFILE }
 }
 
 /// Something else that the kernel refused.

@@ -28,12 +28,15 @@ pub(super) async fn first_link(
         while let Some(event) = events.next() {
             match event {
                 LinkEvent::Linked => return Ok(events.collect()),
+                LinkEvent::NotResponding { pid } if pid == std::process::id() => {
+                    return Err(faults::cannot_accept());
+                }
                 LinkEvent::NotResponding { pid } => {
                     let directory = directory.path().to_owned();
                     return Err(Fault::ArbiterNotResponding { directory, pid });
                 }
                 LinkEvent::Refused { code, message } => {
-                    return Err(faults::refused(directory, &code, message));
+                    return Err(faults::refused(directory, code, message));
                 }
                 LinkEvent::Unreachable(error) => return Err(faults::unreachable(directory, &error)),
                 LinkEvent::Lost | LinkEvent::Told(..) | LinkEvent::Verdict(_) | LinkEvent::BarrierPassed => {}

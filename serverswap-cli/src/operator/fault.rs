@@ -3,6 +3,9 @@
 
 use std::path::PathBuf;
 
+use serverswap::protocol::message::Code;
+
+use super::hints::MORE_FILES;
 use super::verdict::Verdict;
 
 /// Why serverswap could not do its part. `errno` is as in errno(3).
@@ -83,6 +86,8 @@ pub enum Fault {
     ArbiterRefused {
         /// The directory.
         directory: PathBuf,
+        /// Why.
+        code: Code,
         /// In its words.
         message: String,
     },
@@ -145,6 +150,15 @@ impl Fault {
             }
             Fault::DirectoryDeleted { .. } => {
                 "run the command again: it makes a new one; servers that were left alone return to it"
+                    .to_owned()
+            }
+            Fault::DirectoryUnusable { errno: libc::EMFILE, .. }
+            | Fault::Lock { errno: libc::EMFILE, .. }
+            | Fault::System { errno: libc::EMFILE, .. } => {
+                MORE_FILES.to_owned()
+            }
+            Fault::ArbiterRefused { code: Code::Exhausted, .. } => {
+                "it was started with too low a limit of open files: `ulimit -n` shows the limit, `serverswap status --json` who the arbiter is"
                     .to_owned()
             }
             Fault::DirectoryUnusable { directory, .. } => {

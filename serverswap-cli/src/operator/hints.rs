@@ -7,6 +7,10 @@ use super::verdict::failed_code;
 use crate::spawn::SpawnFailure;
 use crate::supervisor::ServerExit;
 
+/// Where descriptors have run out.
+pub(super) const MORE_FILES: &str =
+    "let it open more files: `ulimit -n` shows the limit, `ulimit -n 1024` raises it";
+
 const STATUS: &str = "`serverswap status` shows who serves now";
 
 /// What to do next.
@@ -77,6 +81,7 @@ fn not_started(failure: &SpawnFailure) -> String {
         SpawnFailure::WorkingDirectory { path, .. } => {
             format!("give a directory that exists and may be entered: `ls -ld {}`", path.display())
         }
+        SpawnFailure::Other { errno: libc::EMFILE, .. } => MORE_FILES.to_owned(),
         SpawnFailure::Other { .. } => "see the limits of this user: `ulimit -a`".to_owned(),
     }
 }
@@ -97,7 +102,7 @@ fn failed(facts: &Facts) -> Option<String> {
         Code::NotInheritable => "an address without a socket cannot be inherited: claim it with `bind`",
         Code::AlreadyClaimed => "one server may claim an address once, and only one may hold it exclusively",
         Code::StateNotWritten => "see whether the disk of the runtime directory is full: `df`",
-        Code::Exhausted => "see the limits of this user: `ulimit -n`",
+        Code::Exhausted => "see how many files it may open: `ulimit -n`",
         Code::SupervisorLost | Code::ArbiterNotResponding => STATUS,
         Code::MalformedLine
         | Code::LineTooLong

@@ -317,7 +317,7 @@ impl World {
             GroupSignal::Kill => 9,
         };
         if let Child::Started(pid) = supervisor.child {
-            self.check_stop(supervisor.index, pid);
+            self.check_stop(supervisor, pid);
             self.end_server(pid, ServerExit::Signal(number));
         }
     }

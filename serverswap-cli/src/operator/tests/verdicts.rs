@@ -243,6 +243,26 @@ fn every_status_of_an_end_is_in_the_table() {
 }
 
 #[test]
+fn where_descriptors_have_run_out_the_hint_is_about_them() {
+    let (directory, errno) = (|| PathBuf::from("/run/serverswap"), libc::EMFILE);
+    for fault in [
+        Fault::DirectoryUnusable { directory: directory(), errno },
+        Fault::Lock { path: directory().join("lock"), errno },
+        Fault::System { what: "epoll_create1", errno },
+        Fault::ArbiterRefused {
+            directory: directory(),
+            code: Code::Exhausted,
+            message: "none is left".to_owned(),
+        },
+    ] {
+        let Verdict::Badly { hint, .. } = fault.verdict(StillTrue::NothingStarted) else {
+            panic!("{fault} is no success");
+        };
+        assert!(hint.contains("`ulimit -n`"), "{fault}: {hint}");
+    }
+}
+
+#[test]
 fn a_fault_of_ours_says_what_is_still_true_and_what_to_do() {
     let directory = || PathBuf::from("/run/serverswap");
     let faults = [
