@@ -102,10 +102,9 @@ async fn one_request(
         None => (connect(&board.plan.target, limit).await?, Use::First),
     };
     let connected = connecting.elapsed();
-    if slot.connections == Connections::New && !slot.pause.is_zero() {
-        if stream.idle(slot.pause).await == Idle::Reset {
-            return Err(reset(used));
-        }
+    let says_nothing_yet = slot.connections == Connections::New && !slot.pause.is_zero();
+    if says_nothing_yet && stream.idle(slot.pause).await == Idle::Reset {
+        return Err(reset(used));
     }
     let sending = Instant::now();
     let answer =
