@@ -28,9 +28,7 @@ pub(super) async fn first_link(
         while let Some(event) = events.next() {
             match event {
                 LinkEvent::Linked => return Ok(events.collect()),
-                LinkEvent::NotResponding { pid } if pid == std::process::id() => {
-                    return Err(faults::cannot_accept());
-                }
+                LinkEvent::NotResponding { .. } if link.is_in_office() => return Err(faults::cannot_accept()),
                 LinkEvent::NotResponding { pid } => {
                     let directory = directory.path().to_owned();
                     return Err(Fault::ArbiterNotResponding { directory, pid });

@@ -160,6 +160,11 @@ impl Link {
         }
     }
 
+    /// Whether this process is the arbiter.
+    pub(super) fn is_in_office(&self) -> bool {
+        self.office.is_held()
+    }
+
     /// Gives up the arbiter's role, if this process has it, before the process ends.
     pub(super) async fn leave_office(&mut self) {
         self.office.leave().await;

@@ -39,7 +39,7 @@ impl Office {
     /// # Errors
     /// The lock cannot be looked at, or its holder cannot take office.
     pub(super) fn try_to_take(&mut self, directory: &Directory) -> io::Result<()> {
-        if self.held.as_ref().is_some_and(|arbiter| !arbiter.is_finished()) {
+        if self.is_held() {
             return Ok(());
         }
         match self.try_lock(directory) {
@@ -55,6 +55,10 @@ impl Office {
             Err(LockError::Held) => Ok(()),
             Err(LockError::Io(error)) => Err(error),
         }
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held.as_ref().is_some_and(|arbiter| !arbiter.is_finished())
     }
 
     /// Where the directory was deleted while nobody was the arbiter, it is made anew.

@@ -18,8 +18,7 @@ pub const NOT_TOO_EARLY: &str = "nobody is taken down before a newer one is read
 pub const PROBATION: &str = "nobody is taken down before the probation of a newer one is over";
 pub const SAME_END: &str = "no arbiter moves the end of a probation";
 pub const ROLLED_BACK: &str = "a command whose server ends on probation ends as rolled back";
-pub const STOP_TELLS: &str =
-    "a command that stays and is asked to stop has its server let go before it ends it";
+pub const STOP_TELLS: &str = "a command that stays and is asked to stop has its server let go first";
 pub const NEWEST_WINS: &str = "without faults the newest generation has every address in the end";
 pub const CLEAR_REASON: &str = "without faults every command ends as done, replaced or superseded";
 pub const ENDS_WELL: &str = "every run ends with one holder and every other process gone";
