@@ -180,8 +180,9 @@ async fn requests_of_a_swap_are_told_from_those_between_two() {
     load.enter(Phase::Between);
     load.more_answers(100, LIMIT).await.expect("the server goes on");
     let tally = load.stop();
-    // The one that is under way when a swap ends was touched by it.
-    assert!(tally.swap.ok >= 100 && tally.between.ok >= 199, "{} and {}", tally.swap.ok, tally.between.ok);
+    // The one request that is ending when the phase changes may count for either.
+    let (swap, between) = (tally.swap.ok, tally.between.ok);
+    assert!(swap >= 99 && between >= 198 && swap + between >= 300, "{swap} and {between}");
     assert!(tally.p99_ratio().is_some());
     assert!(tally.swap.longest_gap > Duration::ZERO);
 }

@@ -179,6 +179,14 @@ pub enum Report {
         #[serde(rename = "drainMs", serialize_with = "serialize_millis")]
         drain: Duration,
     },
+    /// The server is ended before it was up, and lets go of what it was granted.
+    LettingGo {
+        /// The server.
+        pid: u32,
+        /// Until TERM.
+        #[serde(rename = "drainMs", serialize_with = "serialize_millis")]
+        drain: Duration,
+    },
     /// The server's group got TERM.
     Terminated {
         /// The server.
@@ -290,6 +298,7 @@ impl Report {
             | Report::NotUp { .. }
             | Report::Kept { .. }
             | Report::RollingBack { .. }
+            | Report::LettingGo { .. }
             | Report::NotStarted { .. }
             | Report::Killed { .. }
             | Report::LeftoversTerminated { .. }

@@ -54,6 +54,9 @@ impl Report {
             Report::RollingBack { pid, drain } => {
                 format!("rolling back: the old server goes on; pid {pid} may drain for {}", text(*drain))
             }
+            Report::LettingGo { pid, drain } => {
+                format!("pid {pid} is to let go of what it was granted; TERM in {}", text(*drain))
+            }
             Report::Terminated { pid, kill_after } => {
                 format!("sent TERM to pid {pid} and its group; KILL in {}", text(*kill_after))
             }

@@ -54,7 +54,7 @@ impl Asking {
         match input {
             Input::Linked => Asking::enter(self.server, self.why, world),
             Input::Heard(heard) => self.heard(heard, world),
-            Input::Verdict(DecidedVerdict::End) => self.end(world),
+            Input::Verdict(DecidedVerdict::End) => self.condemned(world),
             Input::Verdict(DecidedVerdict::Keep) => self.keep(world),
             Input::Exited { exit, leftovers } => self.exited(exit, leftovers, world),
             Input::Asked(asked) => {
@@ -100,6 +100,14 @@ impl Asking {
             | (Heard::SaidFail(_), why @ (Why::SaidFail(_) | Why::Interrupted(_)))
             | (Heard::News | Heard::OwnDrain(_), why) => State::Asking(Asking { why, ..self }),
         }
+    }
+
+    /// Where it was granted anything, it may have begun to serve.
+    fn condemned(self, world: &mut World) -> State {
+        if world.addresses.is_anything_to_drain() && !world.addresses.is_on_probation() {
+            return Stopping::let_go(self.server, Cause::Refused(self.why), world);
+        }
+        self.end(world)
     }
 
     /// On probation it has accepted connections, and gets to answer them.

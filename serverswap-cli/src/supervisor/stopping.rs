@@ -33,6 +33,8 @@ enum Stage {
     Settling { until: Duration },
     /// `stop` was said.
     Draining { term_at: Duration },
+    /// The arbiter has taken it down by itself, with its verdict.
+    LettingGo { term_at: Duration },
     /// TERM was sent.
     Terminating { kill_at: Duration },
     /// KILL was sent: the kernel will say when it is over.
@@ -70,6 +72,14 @@ impl Stopping {
         State::Stopping(Stopping { server, cause, stage: Stage::Draining { term_at: world.now + drain } })
     }
 
+    /// The arbiter's verdict is that it may be ended, and that it lets go of what it was granted. It may
+    /// have begun to serve in the same moment, so it is given its drain.
+    pub(super) fn let_go(server: Server, cause: Cause, world: &mut World) -> State {
+        let drain = world.plan.drain_timeout;
+        world.report(Report::LettingGo { pid: server.pid, drain });
+        State::Stopping(Stopping { server, cause, stage: Stage::LettingGo { term_at: world.now + drain } })
+    }
+
     /// TERM now.
     pub(super) fn terminate(server: Server, cause: Cause, world: &mut World) -> State {
         let kill_after = world.plan.kill_timeout;
@@ -90,6 +100,8 @@ impl Stopping {
                     world.say(Said::Stop);
                     State::Stopping(self)
                 }
+                // A new arbiter knows of no verdict, and the server has had its time.
+                (Stage::LettingGo { .. }, _) => self.harder(world),
                 (Stage::Terminating { .. } | Stage::Killed, _) => State::Stopping(self),
             },
             Input::Heard(Heard::OwnDrain(until)) => self.extended(until),
@@ -113,7 +125,7 @@ impl Stopping {
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self.stage {
             Stage::Settling { until } => Some(until),
-            Stage::Draining { term_at } => Some(term_at),
+            Stage::Draining { term_at } | Stage::LettingGo { term_at } => Some(term_at),
             Stage::Terminating { kill_at } => Some(kill_at),
             Stage::Killed => None,
         }
@@ -129,13 +141,14 @@ impl Stopping {
                 Stopping::drain(self.server, *asked, world)
             }
             (Stage::Settling { .. }, _) => self.harder(world),
-            (Stage::Draining { .. } | Stage::Terminating { .. } | Stage::Killed, _) => State::Stopping(self),
+            (Stage::Draining { .. } | Stage::LettingGo { .. }, _)
+            | (Stage::Terminating { .. } | Stage::Killed, _) => State::Stopping(self),
         }
     }
 
     fn harder(self, world: &mut World) -> State {
         match self.stage {
-            Stage::Settling { .. } | Stage::Draining { .. } => {
+            Stage::Settling { .. } | Stage::Draining { .. } | Stage::LettingGo { .. } => {
                 Stopping::terminate(self.server, self.cause, world)
             }
             Stage::Terminating { .. } | Stage::Killed => {
@@ -150,6 +163,7 @@ impl Stopping {
     fn extended(self, until: Duration) -> State {
         let stage = match self.stage {
             Stage::Draining { term_at } => Stage::Draining { term_at: term_at.max(until) },
+            Stage::LettingGo { term_at } => Stage::LettingGo { term_at: term_at.max(until) },
             stage @ (Stage::Settling { .. } | Stage::Terminating { .. } | Stage::Killed) => stage,
         };
         State::Stopping(Stopping { stage, ..self })

@@ -55,12 +55,11 @@ impl World {
         }
     }
 
-    /// Where nothing else went wrong, a supervisor that stays and was asked to stop ends no server that has an
-    /// address and was not told to let go of it. (One that would leave asks the arbiter for its verdict.)
+    /// Where nothing else went wrong, a supervisor that was asked to stop ends no server that has an address
+    /// and was not told to let go of it.
     pub(super) fn check_stop(&mut self, supervisor: &Supervision, pid: u32) {
         let Some(server) = self.servers.get(&pid) else { return };
-        let is_asked = self.stopped.contains(&supervisor.index) && supervisor.stays();
-        if !is_asked || self.setup.faults != Faults::stops(1) {
+        if !self.stopped.contains(&supervisor.index) || self.setup.faults != Faults::stops(1) {
             return;
         }
         let untold = |doing: Doing| match doing {

@@ -92,6 +92,23 @@ fn the_arbiter_is_asked_before_a_late_server_is_ended() {
 }
 
 #[test]
+fn a_late_server_that_was_granted_an_address_may_have_begun_to_serve_and_lets_go_of_it() {
+    let condemned = || {
+        let granted = Run::leave().told(EventKind::Claimed, ":8080").told(EventKind::Granted, ":8080");
+        granted.at(60_000).verdict(DecidedVerdict::End)
+    };
+    condemned().at(89_999).did(&["say timedOut"]).at(90_000).did(&["TERM"]).at(95_000).did(&["KILL"]);
+    condemned().forget().signal(Signal::Interrupt).did(&["TERM"]);
+    condemned().forget().on(Event::LinkLost).linked().did(&["TERM"]);
+    condemned().forget().exited(0).settled().own_gone().on(Event::BarrierPassed).did(&[
+        "say ping",
+        "say ping",
+        "say ping",
+        "exit 124 ready_timeout",
+    ]);
+}
+
+#[test]
 fn a_late_server_that_ignores_term_is_killed_after_the_kill_timeout() {
     Run::leave()
         .at(60_000)
