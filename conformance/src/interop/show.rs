@@ -30,7 +30,7 @@ pub fn print(interop: &Interop) {
                 DIM,
                 format!(
                     "* exclusive: a driver that cannot receive the listener opens it itself, after the old one has closed it; nobody \
-             listened for {} at most",
+             answered for {} at most",
                     duration(gap)
                 )
             )
