@@ -122,7 +122,7 @@ conformance: $(DRIVERS:%=conformance-%) ## Every driver at its level, and whethe
 
 .PHONY: conformance-full
 conformance-full: conformance-build ## The same five times in other orders, and every pair of drivers under load
-	@$(MAKE) --no-print-directory conformance RUN_OPTIONS="--slow 4 --repeat 5 --shuffle"
+	@$(MAKE) --no-print-directory conformance RUN_OPTIONS="$(RUN_OPTIONS) --repeat 5 --shuffle"
 	@$(SUITE) interop
 
 .PHONY: matrix

@@ -1,10 +1,12 @@
 //! `upgrade`: two builds in turn. Here both are this one, or requests fail with one.
 
-use std::fs::Permissions;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
-use std::process::Command;
+#[path = "../../serverswap-cli/tests/executable/mod.rs"]
+mod executable;
 
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use executable::executable;
 use serverswap_conformance::upgrade::{Build, DEPLOYS_MIN, Upgrade, UpgradeError, run};
 use serverswap_conformance::world::{Programs, WorldError};
 
@@ -30,12 +32,12 @@ async fn a_build_with_which_requests_fail_is_not_good() -> Outcome {
     for program in [&programs.serverswap, &programs.serverswap_deploy] {
         symlink(program, folder.path().join(program.file_name().ok_or("no name")?))?;
     }
-    let (written, server) = (folder.path().join("written"), folder.path().join("on-tokio"));
-    std::fs::write(&written, format!("#!/bin/sh\nADDRESS=$1 exec node {}\n", programs.fixture("flaky.js")))?;
-    // A copy by another process: one of this, forked by another test, would still have it open for writing, and the
-    // kernel executes no such file (ETXTBSY).
-    assert!(Command::new("cp").args([&written, &server]).status()?.success());
-    std::fs::set_permissions(&server, Permissions::from_mode(0o755))?;
+    let server = folder.path().join("on-tokio");
+    executable(
+        &server,
+        &format!("#!/bin/sh\nADDRESS=$1 exec node {}\n", programs.fixture("flaky.js")),
+        0o755,
+    );
     let upgraded = run(&from(folder.path())).await?;
     assert!(upgraded.tally.failed() > 0 && !upgraded.is_good());
     Ok(())

@@ -3,10 +3,14 @@
 //!
 //! Each test runs the real program in a runtime directory of its own.
 
+mod executable;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use executable::executable;
 
 /// One run in a directory of its own.
 struct Case {
@@ -53,17 +57,6 @@ impl Case {
     }
 }
 
-fn executable(folder: &Path, text: &str, mode: u32) {
-    let path = folder.join("app");
-    let written = folder.join("app.written");
-    fs::write(&written, text).expect("written");
-    // A copy by another process: one of this, forked by another test, would still have it open for writing, and the
-    // kernel executes no such file (ETXTBSY).
-    let copied = Command::new("cp").arg(&written).arg(&path).status().expect("cp");
-    assert!(copied.success());
-    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set");
-}
-
 #[test]
 fn a_command_that_does_not_exist() {
     Case::new(&["no-such-program"]).ends(
@@ -76,14 +69,14 @@ fn a_command_that_does_not_exist() {
 #[test]
 fn a_command_that_is_not_executable() {
     let case = Case::new(&["./app"]);
-    executable(case.folder.path(), "#!/bin/sh\n", 0o644);
+    executable(&case.folder.path().join("app"), "#!/bin/sh\n", 0o644);
     case.ends(126, "`./app` is not executable: Permission denied", "make it executable: `chmod +x ./app`");
 }
 
 #[test]
 fn a_script_whose_interpreter_does_not_exist() {
     let case = Case::new(&["./app"]);
-    executable(case.folder.path(), "#!/no/such/interpreter\n", 0o755);
+    executable(&case.folder.path().join("app"), "#!/no/such/interpreter\n", 0o755);
     case.ends(126, "`./app` is not executable: No such file", "the interpreter in its first line");
 }
 

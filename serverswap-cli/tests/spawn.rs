@@ -1,11 +1,13 @@
 //! How a server is started: each test starts a real process that looks at itself.
 
+mod executable;
+
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 
+use executable::executable;
 use serverswap::protocol::Generation;
 use serverswap_cli::spawn::{ServerCommand, SpawnFailure, start};
 
@@ -62,16 +64,6 @@ impl Probe {
 fn reap(pid: u32) {
     let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).expect("a process id"));
     nix::sys::wait::waitpid(pid, None).expect("it is our child");
-}
-
-fn executable(path: &Path, text: &str, mode: u32) {
-    let written = path.with_extension("written");
-    fs::write(&written, text).expect("written");
-    // A copy by another process: one of this, forked by another test, would still have it open for writing, and the
-    // kernel executes no such file (ETXTBSY).
-    let copied = Command::new("cp").arg(&written).arg(path).status().expect("cp");
-    assert!(copied.success());
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
 }
 
 #[test]

@@ -3,49 +3,26 @@
 //! No process is started in this file: a child that has not called exec yet would hold a
 //! closed listener open.
 
+mod scripted;
+
 use std::fs;
 use std::io::Write;
-use std::net::{Ipv6Addr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket};
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
+use scripted::{address, open_free, wait_readable};
 use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
 use serverswap::sys::listener::{OpenError, Owner, matches, open, remove_stale};
 
-fn address(text: &str) -> Address {
-    text.parse().expect("an address")
-}
-
 fn unix_address(path: &Path) -> Address {
     Address::Unix(path.to_owned())
-}
-
-/// Opens `template` with `PORT` replaced by a port that nobody has, and says which.
-fn open_free(template: &str) -> (OwnedFd, Address, u16) {
-    for _ in 0..100 {
-        let probe = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).expect("a free port");
-        let port = probe.local_addr().expect("bound").port();
-        drop(probe);
-        let address = address(&template.replace("PORT", &port.to_string()));
-        match open(&address) {
-            Ok(listener) => return (listener, address, port),
-            Err(error) => assert_eq!(error.code(), Code::AddressInUse, "{error}"),
-        }
-    }
-    panic!("every port that was free a moment ago is taken");
-}
-
-/// The last step of a connection may come after connect(2) has returned.
-fn wait_readable(listener: impl AsFd) {
-    let mut polled = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
-    assert_eq!(poll(&mut polled, 30_000_u16), Ok(1));
 }
 
 /// The owner that an address in use is said to have.

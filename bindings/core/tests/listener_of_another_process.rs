@@ -1,14 +1,15 @@
 //! Listeners that another process has: found, named and fetched.
 
+mod scripted;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use nix::poll::{PollFd, PollFlags, poll};
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
+use scripted::{open_free, wait_readable};
 use serverswap::protocol::Address;
 use serverswap::sys::listener::{OpenError, addresses_of, fetch, matches, open};
 use serverswap::sys::process::{Process, pidfd_open};
@@ -28,12 +29,6 @@ name = listener.getsockname()
 print(name if sys.argv[1] == 'unix' else ':'.join(map(str, name)), flush=True)
 sys.stdin.read()
 ";
-
-/// The last step of a connection may come after connect(2) has returned.
-fn wait_readable(listener: impl AsFd) {
-    let mut polled = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
-    assert_eq!(poll(&mut polled, 30_000_u16), Ok(1));
-}
 
 struct Server {
     child: Child,
@@ -76,25 +71,12 @@ fn what_a_process_listens_on_is_told_and_no_other_socket_of_its() {
     }
 }
 
-/// Opens an address of a form on a port that was free a moment ago.
-fn open_free(form: &str) -> (Address, OwnedFd) {
-    loop {
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        let address: Address = form.replace("PORT", &port.to_string()).parse().expect("an address");
-        match open(&address) {
-            Ok(listener) => return (address, listener),
-            Err(error) => assert!(matches!(error, OpenError::InUse { .. }), "{error}"),
-        }
-    }
-}
-
 #[test]
 fn every_form_of_an_address_is_what_its_listener_is_told_to_be() {
     let this = Process::current().expect("readable");
     let pidfd = this.pidfd().expect("readable").expect("it lives");
     for form in [":PORT", "127.0.0.1:PORT", "[::1]:PORT", "udp::PORT", "udp:127.0.0.1:PORT"] {
-        let (address, _listener) = open_free(form);
+        let (_listener, address, _) = open_free(form);
         assert!(addresses_of(this, &pidfd).expect("readable").contains(&address), "{address}");
     }
 }

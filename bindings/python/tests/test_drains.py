@@ -12,19 +12,10 @@ def command(request, port):
     return SERVERS[request.param](port)
 
 
-def swap(world, command, port, old):
-    """Starts version 2, and returns when version 1 has stopped accepting."""
-    new = world.deploy(command, ADDRESS=f":{port}", VERSION="2")
-    new.prints("up after")
-    has_stopped_listening(old.server)
-
-
 @pytest.fixture
 def old(world, command, port):
     """Version 1, which serves."""
-    old = world.deploy(command, ADDRESS=f":{port}", VERSION="1")
-    old.prints("up after")
-    return old
+    return world.first(command, port)
 
 
 def accepted(port):
@@ -37,7 +28,7 @@ def accepted(port):
 
 def test_a_silent_connection_is_answered_and_then_closed(world, command, port, old):
     with accepted(port) as silent:
-        swap(world, command, port, old)
+        world.swap(command, port, old)
         answer = silent.ask()
         assert (answer.version, answer.closes, silent.ends()) == ("1", True, True)
     assert old.exit() == 0
@@ -46,7 +37,7 @@ def test_a_silent_connection_is_answered_and_then_closed(world, command, port, o
 def test_an_idle_kept_connection_is_answered_once_more_and_then_closed(world, command, port, old):
     with Connection(port) as idle:
         assert not idle.ask().closes
-        swap(world, command, port, old)
+        world.swap(command, port, old)
         answer = idle.ask()
         assert (answer.version, answer.closes, idle.ends()) == ("1", True, True)
     assert old.exit() == 0
@@ -55,17 +46,16 @@ def test_an_idle_kept_connection_is_answered_once_more_and_then_closed(world, co
 @pytest.mark.parametrize("server", IMPATIENT_SERVERS)
 def test_a_connection_on_which_nothing_ever_comes_is_closed_at_the_drain_deadline(world, port, server):
     command = IMPATIENT_SERVERS[server](port)
-    old = world.deploy(command, ADDRESS=f":{port}", VERSION="1")
-    old.prints("up after")
+    old = world.first(command, port)
     with accepted(port) as silent:
-        swap(world, command, port, old)
+        world.swap(command, port, old)
         assert silent.ends()
     assert old.exit() == 0
     assert "TERM" not in old.output
 
 
 def test_the_old_server_exits_at_once_when_nothing_is_open(world, command, port, old):
-    swap(world, command, port, old)
+    world.swap(command, port, old)
     assert old.exit() == 0
 
 

@@ -6,7 +6,6 @@ import ssl
 import pytest
 from support.http import TIMEOUT, Connection
 from support.programs import EXAMPLES, REPOSITORY, program
-from support.world import has_stopped_listening
 
 FIXTURES = REPOSITORY / "bindings/node/test/fixtures"
 CERTIFICATE = str(FIXTURES / "localhost.cert.pem")
@@ -54,16 +53,10 @@ def in_its_handshake(port):
     return client
 
 
-def swap(world, command, port, old):
-    world.deploy(command, ADDRESS=f":{port}", VERSION="2").prints("up after")
-    has_stopped_listening(old.server)
-
-
 def test_a_connection_in_its_handshake_is_answered_and_then_closed(world, command, port):
-    old = world.deploy(command, ADDRESS=f":{port}", VERSION="1")
-    old.prints("up after")
+    old = world.first(command, port)
     with in_its_handshake(port) as client:
-        swap(world, command, port, old)
+        world.swap(command, port, old)
         answer = client.secure().ask()
         assert (answer.version, answer.closes, client.ends()) == ("1", True, True)
     assert old.exit() == 0
@@ -72,18 +65,16 @@ def test_a_connection_in_its_handshake_is_answered_and_then_closed(world, comman
 def test_a_handshake_that_never_comes_is_cut_at_the_drain_deadline(world, loop, port):
     # A limit of its own, long before it would be ended.
     command = with_tls(loop, ", drain_timeout=1")
-    old = world.deploy(command, ADDRESS=f":{port}", VERSION="1")
-    old.prints("up after")
+    old = world.first(command, port)
     with in_its_handshake(port) as client:
-        swap(world, command, port, old)
+        world.swap(command, port, old)
         assert client.ends()
     assert old.exit() == 0
     assert "TERM" not in old.output
 
 
 def test_a_client_that_speaks_no_tls_disturbs_nobody(world, command, port):
-    old = world.deploy(command, ADDRESS=f":{port}", VERSION="1")
-    old.prints("up after")
+    old = world.first(command, port)
     with socket.create_connection(("127.0.0.1", port), TIMEOUT) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         while plain.recv(1000):

@@ -42,8 +42,6 @@ pub enum CellOutcome {
         requests: u64,
         /// The others, but for those that the gap of an exclusive address explains.
         failed: BTreeMap<Failure, u64>,
-        /// Those that it explains.
-        in_gap: u64,
         /// The longest time without an answer.
         longest_gap: Duration,
         /// The exit status of the command that was replaced.
@@ -152,12 +150,10 @@ async fn play(world: &World, relay: &Path, old: &Driver, new: &Driver) -> Result
     let mut tally = load.stop();
     let new_status = second.end().await?;
     let handover = Handover::between(of_old, of_new);
-    let all_failed = tally.failed();
     tally.swap.failed.retain(|failure, _| !handover.explains(*failure));
     Ok(CellOutcome::Swapped {
         handover,
         requests: tally.ok(),
-        in_gap: all_failed - tally.failed(),
         failed: tally.failed_by_kind(),
         longest_gap: tally.swap.longest_gap.max(tally.between.longest_gap),
         old_status,

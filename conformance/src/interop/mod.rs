@@ -8,7 +8,7 @@
 //! - The drivers speak the driver contract; a supervised one is reached through [`relay`].
 //! - Each cell is a world of its own.
 //! - A driver that cannot receive descriptors binds the address. Then the swap has a gap, and what fails
-//!   in it as a closed listener makes it fail is counted apart.
+//!   in it as a closed listener makes it fail is no fault.
 
 mod cell;
 mod conversation;

@@ -21,21 +21,16 @@ pub fn print(interop: &Interop) {
     for cell in interop.cells.iter().filter(|cell| !cell.is_good()) {
         anstream::println!("{} {} → {}: {}", paint(BAD, "✗"), cell.old, cell.new, fault(cell));
     }
+    if let Some(gap) = longest_gap(interop) {
+        let note = format!(
+            "* exclusive: a driver that cannot receive the listener opens it itself, after the old one has closed \
+             it; nobody answered for {} at most",
+            duration(gap)
+        );
+        anstream::println!("{}", paint(DIM, note));
+    }
     let swapped = interop.cells.iter().filter(|cell| matches!(cell.outcome, CellOutcome::Swapped { .. }));
     let (mark, word) = if interop.is_good() { (GOOD, "✓") } else { (BAD, "✗") };
-    if let Some(gap) = longest_gap(interop) {
-        anstream::println!(
-            "{}",
-            paint(
-                DIM,
-                format!(
-                    "* exclusive: a driver that cannot receive the listener opens it itself, after the old one has closed it; nobody \
-             answered for {} at most",
-                    duration(gap)
-                )
-            )
-        );
-    }
     anstream::println!(
         "{} {} swaps across languages under load, {} with a fault",
         paint(mark, word),

@@ -84,8 +84,7 @@ impl Hunt {
     pub fn survived(&self) -> Option<String> {
         let paces: &[f64] = if self.is_slow() { &[1.0, LEISURE] } else { &[HASTE, 1.0, LEISURE] };
         // In haste first: a check that fails because something did not come, fails sooner.
-        let survivals = paces.iter().map_while(|pace| self.survived_at(*pace));
-        survivals.collect::<Vec<_>>().into_iter().nth(paces.len() - 1)
+        paces.iter().map_while(|pace| self.survived_at(*pace)).nth(paces.len() - 1)
     }
 
     fn survived_at(&self, pace: f64) -> Option<String> {

@@ -30,7 +30,7 @@ pub(super) struct Stopping {
 enum Stage {
     /// `stop` was said; as far as is known it has nothing to drain, and until then it is awaited whether
     /// that is so.
-    Settling { until: Duration },
+    Settling { asked: Asked, until: Duration },
     /// `stop` was said.
     Draining { term_at: Duration },
     /// The arbiter has taken it down by itself, with its verdict.
@@ -53,7 +53,7 @@ impl Stopping {
             Link::Down => INTERRUPT_PATIENCE,
         };
         world.say(Said::Barrier);
-        let stage = Stage::Settling { until: world.now + patience };
+        let stage = Stage::Settling { asked, until: world.now + patience };
         State::Stopping(Stopping { server, cause: Cause::Stop(asked), stage })
     }
 
@@ -94,15 +94,15 @@ impl Stopping {
 
     pub(super) fn on(self, input: Input, world: &mut World) -> State {
         match input {
-            Input::Linked => match (self.stage, &self.cause) {
-                (Stage::Settling { .. }, Cause::Stop(asked)) => Stopping::stop(self.server, *asked, world),
-                (Stage::Settling { .. } | Stage::Draining { .. }, _) => {
+            Input::Linked => match self.stage {
+                Stage::Settling { asked, .. } => Stopping::stop(self.server, asked, world),
+                Stage::Draining { .. } => {
                     world.say(Said::Stop);
                     State::Stopping(self)
                 }
                 // A new arbiter knows of no verdict, and the server has had its time.
-                (Stage::LettingGo { .. }, _) => self.harder(world),
-                (Stage::Terminating { .. } | Stage::Killed, _) => State::Stopping(self),
+                Stage::LettingGo { .. } => self.harder(world),
+                Stage::Terminating { .. } | Stage::Killed => State::Stopping(self),
             },
             Input::Heard(Heard::OwnDrain(until)) => self.extended(until),
             Input::Exited { exit, leftovers } => {
@@ -124,7 +124,7 @@ impl Stopping {
 
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self.stage {
-            Stage::Settling { until } => Some(until),
+            Stage::Settling { until, .. } => Some(until),
             Stage::Draining { term_at } | Stage::LettingGo { term_at } => Some(term_at),
             Stage::Terminating { kill_at } => Some(kill_at),
             Stage::Killed => None,
@@ -136,13 +136,14 @@ impl Stopping {
     }
 
     fn settled(self, world: &mut World) -> State {
-        match (self.stage, &self.cause) {
-            (Stage::Settling { .. }, Cause::Stop(asked)) if world.addresses.is_anything_to_drain() => {
-                Stopping::drain(self.server, *asked, world)
+        match self.stage {
+            Stage::Settling { asked, .. } if world.addresses.is_anything_to_drain() => {
+                Stopping::drain(self.server, asked, world)
             }
-            (Stage::Settling { .. }, _) => self.harder(world),
-            (Stage::Draining { .. } | Stage::LettingGo { .. }, _)
-            | (Stage::Terminating { .. } | Stage::Killed, _) => State::Stopping(self),
+            Stage::Settling { .. } => self.harder(world),
+            Stage::Draining { .. } | Stage::LettingGo { .. } | Stage::Terminating { .. } | Stage::Killed => {
+                State::Stopping(self)
+            }
         }
     }
 

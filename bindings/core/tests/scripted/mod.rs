@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,11 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serverswap::protocol::line::Decoded;
 use serverswap::protocol::message::{
-    ArbiterInfo, FromArbiter, FromClient, Granted, Greeting, Hello, LISTENER, Limits, Takedown,
+    ArbiterInfo, Code, FromArbiter, FromClient, Granted, Greeting, Hello, LISTENER, Limits, Takedown,
     TakedownReason, Welcome,
 };
 use serverswap::sys::channel::{Channel, Fill};
+use serverswap::sys::listener::open;
 use serverswap::{Address, Connection, Environment, Event, Patience, Supervision};
 use tempfile::TempDir;
 
@@ -188,6 +189,7 @@ pub fn event(connection: &mut Connection) -> Event {
     }
 }
 
+/// Also before an accept: the last step of a connection may come after connect(2) has returned.
 pub fn wait_readable(descriptor: impl AsFd) {
     assert!(is_readable(descriptor, PATIENCE), "nothing happens");
 }
@@ -205,6 +207,21 @@ pub fn listener() -> (TcpListener, SocketAddr, Address) {
     let at = listener.local_addr().expect("bound");
     let address = at.to_string().parse().expect("valid");
     (listener, at, address)
+}
+
+/// Opens `template` with `PORT` replaced by a port that nobody has, and says which.
+pub fn open_free(template: &str) -> (OwnedFd, Address, u16) {
+    for _ in 0..100 {
+        let probe = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).expect("a free port");
+        let port = probe.local_addr().expect("bound").port();
+        drop(probe);
+        let address = address(&template.replace("PORT", &port.to_string()));
+        match open(&address) {
+            Ok(listener) => return (listener, address, port),
+            Err(error) => assert_eq!(error.code(), Code::AddressInUse, "{error}"),
+        }
+    }
+    panic!("every port that was free a moment ago is taken");
 }
 
 /// An address that nobody has, on a port that the kernel gives to no client meanwhile

@@ -30,6 +30,18 @@ class World:
         """Starts a server under `serverswap-deploy`, which stays beside it."""
         return self._start([binary("serverswap-deploy"), *command], environment)
 
+    def first(self, command, port):
+        """Version 1 of a server under `serverswap-deploy`, which serves."""
+        old = self.deploy(command, ADDRESS=f":{port}", VERSION="1")
+        old.prints("up after")
+        return old
+
+    def swap(self, command, port, old):
+        """Deploys version 2, and returns when version 1 has stopped accepting."""
+        new = self.deploy(command, ADDRESS=f":{port}", VERSION="2")
+        new.prints("up after")
+        has_stopped_listening(old.server)
+
     def leave(self, command, **environment):
         """Starts a server with `serverswap`, which leaves when the deploy is done."""
         return self._start([binary("serverswap"), *command], environment)
