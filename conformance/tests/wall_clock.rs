@@ -14,9 +14,9 @@ const WORDS: [&str; 6] =
 
 /// Where people are told the time: lines with a time in front, and since when somebody serves.
 const TELLS: [&str; 5] = [
-    "serverswap-cli/src/driver/overview.rs",
-    "serverswap-cli/src/operator/console.rs",
-    "serverswap-cli/src/operator/json.rs",
+    "serverswap-cli/src/runtime/overview.rs",
+    "serverswap-cli/src/ui/console.rs",
+    "serverswap-cli/src/ui/json.rs",
     "serverswap-cli/src/status/json.rs",
     "serverswap-cli/src/status/mod.rs",
 ];

@@ -4,13 +4,13 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::cli::{self, Invocation, Program};
-use crate::driver;
+use crate::runtime;
 
 /// Runs `program` with this process's arguments.
 pub fn main(program: Program) -> ExitCode {
     let status = match cli::parse(std::env::args_os(), program) {
-        Ok(Invocation::Run(run)) => driver::run(&run),
-        Ok(Invocation::Status(status)) => driver::status(&status),
+        Ok(Invocation::Run(run)) => runtime::run(&run),
+        Ok(Invocation::Status(status)) => runtime::status(&status),
         Ok(Invocation::Completions(shell, of)) => print(&cli::completions(shell, of)),
         Ok(Invocation::Man(of)) => print(&cli::man_page(of)),
         Err(error) => error.print(),

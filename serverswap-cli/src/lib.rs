@@ -2,18 +2,18 @@
 //! while the old one goes on serving, and let the new one take its addresses over.
 //!
 //! Two pure cores decide: the [`supervisor`] (the life of one generation) and the
-//! [`arbiter`] (who holds which address); `driver` moves bytes and time around them. What people see is in [`operator`] and [`status`].
+//! [`arbiter`] (who holds which address); `runtime` moves bytes and time around them. What people see is in [`ui`] and [`status`].
 
 pub mod arbiter;
 pub mod cli;
-mod driver;
 mod entry;
-pub mod operator;
 pub mod printed;
+mod runtime;
 pub mod spawn;
 pub mod state;
 pub mod status;
 pub mod supervisor;
 mod sys;
+pub mod ui;
 
 pub use entry::main;

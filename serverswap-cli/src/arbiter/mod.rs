@@ -1,7 +1,7 @@
 //! The arbiter: who holds which address, for every server of one directory.
 //!
 //! Pure: events and the time go in, actions come out. It opens no socket, reads no clock,
-//! writes no file and holds no descriptor; `driver::arbiter` does all that. The tables are
+//! writes no file and holds no descriptor; `runtime::arbiter` does all that. The tables are
 //! those of `shared/field/handover-arbiter.md`, where they passed a model check.
 //!
 //! Rules, in the words of DESIGN.md, section 5:

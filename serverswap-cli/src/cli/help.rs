@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::operator::EXIT_STATUSES;
+use crate::ui::EXIT_STATUSES;
 
 pub(super) const USAGE: &str = "serverswap [OPTIONS] CMD [ARGS]...
        serverswap status [ADDRESS] [--json] [--dir PATH]

@@ -7,8 +7,8 @@ use serverswap::protocol::message::Form;
 use std::time::Duration;
 
 use super::{CommandLine, Program, Shell};
-use crate::operator::{LogFormat, ResultFormat, Verbosity};
 use crate::supervisor::{Plan, Restart};
+use crate::ui::{LogFormat, ResultFormat, Verbosity};
 use serverswap::protocol::Generation;
 
 /// What to do.

@@ -9,8 +9,8 @@ use serverswap::protocol::message::Form;
 
 use super::definition::{DeployArguments, RunArguments, ServerswapArguments, StatusArguments, Tool};
 use super::{CommandLine, Invocation, LogFormatOption, Program, RestartOption, Run, Status};
-use crate::operator::{LogFormat, ResultFormat, Verbosity};
 use crate::supervisor::Restart;
+use crate::ui::{LogFormat, ResultFormat, Verbosity};
 
 /// Arguments that make no sense: exit status 2.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serverswap::protocol::{Address, Generation};
 
 use super::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision, Unnamed};
-use crate::operator::duration::millis;
+use crate::ui::duration::millis;
 
 pub(super) fn render(overview: &Overview) -> String {
     let object = OverviewJson {

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use serverswap::protocol::{Address, Generation};
 
-use crate::operator::ResultFormat;
+use crate::ui::ResultFormat;
 
 /// The exit status if ADDRESS, or anything, is not served.
 pub const NOT_SERVED: u8 = 3;

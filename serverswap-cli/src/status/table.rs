@@ -1,8 +1,8 @@
 //! The table for people: one line for each server of each address.
 
 use super::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision, Unnamed};
-use crate::operator::duration::text;
-use crate::operator::words;
+use crate::ui::duration::text;
+use crate::ui::words;
 
 const HEAD: [&str; 6] = ["ADDRESS", "STATE", "PID", "FOR", "SUPERVISOR", "GENERATION"];
 

@@ -3,7 +3,7 @@
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{Closed, FromClient, Ping, Stop, TimedOut};
 
-use crate::operator::{Outcome, Report};
+use crate::ui::{Outcome, Report};
 
 /// Something for the driver to do, in order.
 #[derive(Debug, Clone, PartialEq)]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{Code, Holding};
 
-use crate::operator::{Standing, Swap};
+use crate::ui::{Standing, Swap};
 
 /// Every address that a server of the generation has claimed.
 #[derive(Debug, Clone, Default, PartialEq)]

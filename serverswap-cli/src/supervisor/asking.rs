@@ -19,7 +19,7 @@ use super::sweeping::Sweeping;
 use super::up::{Flaw, Up};
 use super::world::{Link, World};
 use super::{Leftovers, Said};
-use crate::operator::{Ending, Reached, Report};
+use crate::ui::{Ending, Reached, Report};
 
 /// `timedOut` was sent, or will be as soon as there is a connection.
 #[derive(Debug, Clone)]

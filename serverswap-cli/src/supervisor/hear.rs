@@ -13,7 +13,7 @@ use super::addresses::{Claim, Duplicate, Owned, Word};
 use super::older::Told;
 use super::world::World;
 use super::{Action, Attached, Said};
-use crate::operator::{Draining, Reached, Report};
+use crate::ui::{Draining, Reached, Report};
 
 /// What was heard from the arbiter, for the state to decide on.
 #[derive(Debug, Clone, PartialEq)]

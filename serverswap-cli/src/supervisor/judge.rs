@@ -16,7 +16,7 @@ use super::plan::Restart;
 use super::state::{Cause, Ended, State, Why};
 use super::waiting::{self, Delayed, Waiting};
 use super::world::World;
-use crate::operator::{Ending, Reached};
+use crate::ui::{Ending, Reached};
 
 /// The next state after a server has ended and everything about it was heard.
 pub(super) fn next(ended: Ended, world: &mut World) -> State {

@@ -48,7 +48,7 @@ use serverswap::protocol::message::Holding;
 use self::starting::Starting;
 use self::state::{Input, State};
 use self::world::{Link, World};
-use crate::operator::Report;
+use crate::ui::Report;
 
 pub use self::action::{Action, GroupSignal, Said};
 pub use self::backoff::{RESTART_DELAY, RESTART_DELAY_MAX, RESTART_RESET};

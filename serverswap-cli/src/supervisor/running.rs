@@ -12,7 +12,7 @@ use super::stopping::Stopping;
 use super::sweeping::Sweeping;
 use super::up::Up;
 use super::world::World;
-use crate::operator::Report;
+use crate::ui::Report;
 
 /// How long a probation is waited for at least, before it is looked at again: the arbiter may
 /// speak of one that this generation has not asked for.

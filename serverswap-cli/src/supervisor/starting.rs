@@ -10,8 +10,8 @@ use super::state::{Cause, Input, Server, State, Why};
 use super::stopping::Stopping;
 use super::world::World;
 use super::{Action, waiting::Delayed};
-use crate::operator::{Ending, Report};
 use crate::spawn::SpawnFailure;
+use crate::ui::{Ending, Report};
 
 /// [`Action::Spawn`] was asked for.
 #[derive(Debug, Clone)]

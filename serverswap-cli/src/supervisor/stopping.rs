@@ -15,7 +15,7 @@ use super::state::{Cause, Ended, Input, Server, State};
 use super::sweeping::Sweeping;
 use super::world::{Link, World};
 use super::{GroupSignal, Said, starting};
-use crate::operator::Report;
+use crate::ui::Report;
 
 /// The server is to end.
 #[derive(Debug, Clone)]

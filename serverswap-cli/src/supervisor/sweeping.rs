@@ -10,7 +10,7 @@ use super::settling::Settling;
 use super::state::{Cause, Ended, Input, State, Why};
 use super::world::World;
 use super::{GroupSignal, Leftovers};
-use crate::operator::{Reached, Report};
+use crate::ui::{Reached, Report};
 
 /// Something of the group is still alive.
 #[derive(Debug, Clone)]

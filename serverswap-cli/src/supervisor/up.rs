@@ -12,7 +12,7 @@ use super::state::{Cause, Ended, Input, Server, State, Why};
 use super::stopping::Stopping;
 use super::sweeping::Sweeping;
 use super::world::World;
-use crate::operator::{Ending, Reached, Report};
+use crate::ui::{Ending, Reached, Report};
 
 /// The server goes on; nothing here has a deadline.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use super::judge;
 use super::starting::Starting;
 use super::state::{Input, State};
 use super::world::World;
-use crate::operator::{Ending, Report};
+use crate::ui::{Ending, Report};
 
 /// The backoff runs. Connections wait in the backlog: we keep the listener meanwhile.
 #[derive(Debug, Clone)]

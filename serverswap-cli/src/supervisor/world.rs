@@ -6,7 +6,7 @@ use super::addresses::Addresses;
 use super::backoff::Backoff;
 use super::older::Older;
 use super::{Action, GroupSignal, Plan, Said};
-use crate::operator::{Ending, Facts, Outcome, Reached, Report};
+use crate::ui::{Ending, Facts, Outcome, Reached, Report};
 
 /// Everything but the state.
 #[derive(Debug, Clone)]

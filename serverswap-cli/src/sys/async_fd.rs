@@ -8,7 +8,7 @@ use serverswap::sys::channel::Channel;
 use serverswap::sys::watch::DirectoryWatch;
 use tokio::io::unix::AsyncFd;
 
-use crate::driver::Poller;
+use crate::runtime::Poller;
 
 /// What owns one descriptor, opens it before it is registered, and closes it when it is
 /// dropped, not before.

@@ -3,7 +3,7 @@
 //!
 //! **What is real**: every decision. `Arbiter` with its snapshot and recovery, `Supervisor`,
 //! `Session`, the message types. **What is modelled** (this directory): the drivers around
-//! them, in the words of `src/driver` (a turn is decide, write, send; a process is gone when
+//! them, in the words of `src/runtime` (a turn is decide, write, send; a process is gone when
 //! its pidfd says so and its connection was read to the end; the lock is tried again for as
 //! long as there is no connection), and the kernel: the lock, which is freed in a step of its
 //! own after its holder's connections have closed; connections (`wire`); listeners, every

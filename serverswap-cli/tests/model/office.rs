@@ -1,4 +1,4 @@
-//! The arbiter as `driver::arbiter` runs it: the shipped core, the state file, the listeners.
+//! The arbiter as `runtime::arbiter` runs it: the shipped core, the state file, the listeners.
 //!
 //! A turn is: the core handles what was read, what it asks is answered, the state is written
 //! if it changed, and then each action is performed. The process may be killed after the

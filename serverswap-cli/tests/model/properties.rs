@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serverswap::protocol::message::Form;
 use serverswap::protocol::{Address, SocketMode};
-use serverswap_cli::operator::Ending;
+use serverswap_cli::ui::Ending;
 use stateright::Property;
 
 use super::checking::Run;

@@ -2,8 +2,8 @@
 
 use serverswap::protocol::SocketMode::{Bind, Inherit};
 use serverswap::protocol::message::Form::{self, Leave, Stay};
-use serverswap_cli::operator::Ending;
 use serverswap_cli::supervisor::Asked;
+use serverswap_cli::ui::Ending;
 
 use super::play::{NEW, OLD, Play, at, doing, leaves, prepares};
 use super::server::Doing;

@@ -1,7 +1,7 @@
 //! A `serverswap` command: the shipped supervisor, its connection, the duplicates that it
 //! keeps, and perhaps the arbiter (`office`).
 //!
-//! As `driver::link` and `driver::supervise` do it: the core begins at the first `welcome`.
+//! As `runtime::link` and `runtime::supervise` do it: the core begins at the first `welcome`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use serverswap::protocol::message::{
 };
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
-use serverswap_cli::operator::{Ending, Outcome};
 use serverswap_cli::supervisor::{
     Action, Attached, Event, GroupSignal, Plan, Restart, Said, ServerExit, Signal, Supervisor,
 };
+use serverswap_cli::ui::{Ending, Outcome};
 
 use super::fault::Seeded;
 use super::server::{Life, Server};

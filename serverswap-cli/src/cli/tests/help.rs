@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::cli::{Program, Shell, completions, definition, environment, man_page};
-use crate::operator::EXIT_STATUSES;
+use crate::ui::EXIT_STATUSES;
 
 const PROGRAMS: [Program; 2] = [Program::Serverswap, Program::ServerswapDeploy];
 

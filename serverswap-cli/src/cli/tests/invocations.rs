@@ -6,8 +6,8 @@ use std::time::Duration;
 use serverswap::protocol::message::Form;
 
 use crate::cli::{Invocation, Program, Run, Status, UsageError, parse};
-use crate::operator::{LogFormat, ResultFormat, Verbosity};
 use crate::supervisor::Restart;
+use crate::ui::{LogFormat, ResultFormat, Verbosity};
 
 fn parsed(program: Program, arguments: &[&str]) -> Result<Invocation, String> {
     let words = std::iter::once(program.name()).chain(arguments.iter().copied()).map(OsString::from);

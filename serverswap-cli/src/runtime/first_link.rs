@@ -6,8 +6,8 @@ use std::pin::pin;
 use super::faults;
 use super::link::{Link, LinkEvent};
 use super::owned::Owned;
-use crate::operator::Fault;
 use crate::state::Directory;
+use crate::ui::Fault;
 
 /// Waits for the first `welcome`, until it is `too_late`; returns what came with it.
 ///
@@ -57,8 +57,8 @@ mod tests {
     use tokio::task::spawn_blocking;
 
     use super::*;
-    use crate::driver::office::Office;
-    use crate::driver::recorder::Recorder;
+    use crate::runtime::office::Office;
+    use crate::runtime::recorder::Recorder;
     use crate::state::Lock;
     use crate::supervisor::{Plan, Restart};
 

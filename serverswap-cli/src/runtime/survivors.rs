@@ -2,8 +2,8 @@
 
 use serverswap::sys::process::{Process, is_gone};
 
-use crate::operator::{Survivor, Survivors};
 use crate::state::{self, Directory};
+use crate::ui::{Survivor, Survivors};
 
 /// Looks now. Unknown when the state cannot be read.
 pub(super) fn survivors(directory: &Directory) -> Survivors {

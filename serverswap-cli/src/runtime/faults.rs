@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serverswap::protocol::message::Code;
 
-use crate::operator::Fault;
 use crate::state::{Directory, DirectoryError};
+use crate::ui::Fault;
 
 /// A directory that cannot be used.
 pub(super) fn directory(error: DirectoryError) -> Fault {

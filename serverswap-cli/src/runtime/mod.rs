@@ -43,10 +43,10 @@ use serverswap::sys::clock::{boottime_micros, monotonic};
 use tokio::task::LocalSet;
 
 use crate::cli::{Run, Status, environment};
-use crate::operator::{Colour, Console, Fault, LogFormat, Report, ResultFormat, StillTrue, Verbosity};
 use crate::spawn::ServerCommand;
 use crate::state::Directory;
 use crate::sys::descriptors;
+use crate::ui::{Colour, Console, Fault, LogFormat, Report, ResultFormat, StillTrue, Verbosity};
 use recorder::Recorder;
 use supervise::Supervision;
 

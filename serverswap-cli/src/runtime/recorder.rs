@@ -16,7 +16,7 @@ use serverswap::protocol::limits::LINE_BYTES_MAX;
 use serverswap::sys::channel::Tap;
 use serverswap::sys::clock::{boottime_micros, monotonic};
 
-use crate::operator::{Console, Report};
+use crate::ui::{Console, Report};
 
 /// Where recordings go, if anywhere.
 #[derive(Debug, Clone, Default)]

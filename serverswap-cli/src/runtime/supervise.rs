@@ -24,11 +24,11 @@ use super::recorder::Recorder;
 use super::server::{Server, ServerEvent, reap_strangers};
 use super::signals::{Arrived, Signals};
 use super::survivors::survivors;
-use crate::operator::{Console, Ending, Fault, Outcome, Report};
 use crate::printed::{Outputs, Printed};
 use crate::spawn::{self, ServerCommand, SpawnFailure};
 use crate::state::Directory;
 use crate::supervisor::{Action, Attached, Event, Plan, Supervisor};
+use crate::ui::{Console, Ending, Fault, Outcome, Report};
 
 /// How long the first connection to an arbiter may take.
 const FIRST_LINK_WAIT: Duration = Duration::from_secs(10);

@@ -15,11 +15,11 @@ use serverswap::sys::process::{self, Process};
 use super::faults;
 use super::survivors::is_alive;
 use super::{recovery, unattended};
-use crate::operator::{Fault, Report};
 use crate::state::{
     self, AddressRecord, Directory, DirectoryError, HolderRecord, Snapshot, StateFile, UnnamedRecord,
 };
 use crate::status::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision, Unnamed};
+use crate::ui::{Fault, Report};
 
 /// Looks now.
 ///

@@ -11,8 +11,8 @@ use tokio::task::{JoinHandle, spawn_local};
 
 use super::arbiter::ArbiterDriver;
 use super::recorder::Recorder;
-use crate::operator::Report;
 use crate::state::{Directory, Lock, LockError};
+use crate::ui::Report;
 
 /// Whether this process is the arbiter.
 pub(super) struct Office {

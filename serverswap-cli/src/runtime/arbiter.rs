@@ -26,10 +26,10 @@ use super::poller::{Poller, Token};
 use super::recorder::Recorder;
 use super::watched::Watched;
 use crate::arbiter::{Action, Arbiter, Changed, Event, Fetched, Limits, Signal, Turn};
-use crate::operator::Report;
 use crate::state::{self, Directory, Header, Lock, StateFile};
 use crate::sys::async_fd::async_fd;
 use crate::sys::descriptors;
+use crate::ui::Report;
 
 /// How long after a state file that could not be written, or a connection that could not be
 /// accepted, it is tried again.

@@ -28,10 +28,10 @@ use super::lookout::Lookout;
 use super::office::Office;
 use super::owned::Owned;
 use super::recorder::{Recorder, Side};
-use crate::operator::Fault;
 use crate::state::Directory;
 use crate::supervisor::{Plan, Said};
 use crate::sys::async_fd::async_fd;
+use crate::ui::Fault;
 
 /// How often the lock and the socket are tried without a connection.
 const RETRY: Duration = Duration::from_millis(100);

@@ -5,8 +5,8 @@ use std::io;
 use serverswap::sys::process::{self, Process};
 
 use crate::cli::environment::{SERVERSWAP_DIR, SERVERSWAP_GENERATION};
-use crate::operator::Report;
 use crate::state::{self, Directory, Header, Snapshot, UnnamedRecord};
+use crate::ui::Report;
 
 /// The header of the files that this process writes.
 pub(super) fn header() -> io::Result<Header> {
