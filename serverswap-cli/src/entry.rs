@@ -4,13 +4,13 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::cli::{self, Invocation, Program};
-use crate::runtime;
+use crate::{runtime, status};
 
 /// Runs `program` with this process's arguments.
 pub fn main(program: Program) -> ExitCode {
     let status = match cli::parse(std::env::args_os(), program) {
         Ok(Invocation::Run(run)) => runtime::run(&run),
-        Ok(Invocation::Status(status)) => runtime::status(&status),
+        Ok(Invocation::Status(status)) => status::show(&status),
         Ok(Invocation::Completions(shell, of)) => print(&cli::completions(shell, of)),
         Ok(Invocation::Man(of)) => print(&cli::man_page(of)),
         Err(error) => error.print(),

@@ -7,7 +7,7 @@
 pub mod arbiter;
 pub mod cli;
 mod entry;
-pub mod printed;
+pub mod output_tail;
 mod runtime;
 pub mod spawn;
 pub mod state;

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
+
 /// The arbiter's socket. Set for the server.
 pub const SERVERSWAP_SOCKET: &str = "SERVERSWAP_SOCKET";
 
@@ -59,7 +61,11 @@ pub struct RuntimeDirectory {
 /// Finds the runtime directory: the first of `--dir`, `SERVERSWAP_DIR`, `/run/serverswap`
 /// for root, `$XDG_RUNTIME_DIR/serverswap`, `/tmp/serverswap-UID`. An empty variable counts
 /// as unset; a relative path is taken from the present working directory.
-pub fn runtime_directory(
+pub fn runtime_directory(option: Option<&Path>) -> PathBuf {
+    first_that_is_set(option, |name| std::env::var_os(name), geteuid().as_raw()).path
+}
+
+fn first_that_is_set(
     option: Option<&Path>,
     variable: impl Fn(&str) -> Option<OsString>,
     uid: u32,
@@ -87,7 +93,7 @@ mod tests {
         let variable = |name: &str| {
             variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
         };
-        let found = runtime_directory(option.map(Path::new), variable, uid);
+        let found = first_that_is_set(option.map(Path::new), variable, uid);
         (found.path.display().to_string(), found.source)
     }
 

@@ -3,11 +3,11 @@
 //!
 //! Deliberately nothing is done here: no directory is created and nothing is started.
 
-mod answer;
 mod command_line;
 mod definition;
 mod duration;
 pub mod environment;
+mod generate;
 mod help;
 mod invocation;
 mod parse;
@@ -15,8 +15,8 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-pub use self::answer::{completions, man_page};
 pub use self::command_line::CommandLine;
 pub use self::definition::{LogFormatOption, Program, RestartOption, Shell, definition};
+pub use self::generate::{completions, man_page};
 pub use self::invocation::{Invocation, Run, Status};
 pub use self::parse::{UsageError, parse};

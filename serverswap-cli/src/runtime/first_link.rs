@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 
-use super::faults;
+use super::error_map;
 use super::link::{Link, LinkEvent};
 use super::owned::Owned;
 use crate::state::Directory;
-use crate::ui::Fault;
+use crate::ui::SetupError;
 
 /// Waits for the first `welcome`, until it is `too_late`; returns what came with it.
 ///
@@ -17,26 +17,28 @@ pub(super) async fn first_link(
     link: &mut Link,
     directory: &Directory,
     too_late: impl Future<Output = ()>,
-) -> Result<Vec<LinkEvent>, Fault> {
+) -> Result<Vec<LinkEvent>, SetupError> {
     let (kept, mut too_late) = (BTreeMap::new(), pin!(too_late));
     loop {
         tokio::select! {
             () = link.ready() => {}
-            () = &mut too_late => return Err(link.silent_fault(directory)),
+            () = &mut too_late => return Err(link.no_answer(directory)),
         }
         let mut events = link.step(Owned { holding: Vec::new(), kept: &kept }).into_iter();
         while let Some(event) = events.next() {
             match event {
                 LinkEvent::Linked => return Ok(events.collect()),
-                LinkEvent::NotResponding { .. } if link.is_in_office() => return Err(faults::cannot_accept()),
+                LinkEvent::NotResponding { .. } if link.is_in_office() => {
+                    return Err(error_map::cannot_accept());
+                }
                 LinkEvent::NotResponding { pid } => {
                     let directory = directory.path().to_owned();
-                    return Err(Fault::ArbiterNotResponding { directory, pid });
+                    return Err(SetupError::ArbiterNotResponding { directory, pid });
                 }
                 LinkEvent::Refused { code, message } => {
-                    return Err(faults::refused(directory, code, message));
+                    return Err(error_map::refused(directory, code, message));
                 }
-                LinkEvent::Unreachable(error) => return Err(faults::unreachable(directory, &error)),
+                LinkEvent::Unreachable(error) => return Err(error_map::unreachable(directory, &error)),
                 LinkEvent::Lost | LinkEvent::Told(..) | LinkEvent::Verdict(_) | LinkEvent::BarrierPassed => {}
             }
         }
@@ -108,7 +110,7 @@ mod tests {
         let arbiter = spawn_blocking(move || hangs(&listener));
         let (mut link, pid) = (link(&directory), std::process::id());
         let linked = first_link(&mut link, &directory, pending()).await.map(|_| "welcomed");
-        let fault = Fault::ArbiterNotResponding { directory: directory.path().to_owned(), pid };
+        let fault = SetupError::ArbiterNotResponding { directory: directory.path().to_owned(), pid };
         assert_eq!(linked, Err(fault));
         arbiter.await.expect("it did its part");
     }

@@ -23,7 +23,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::Instant;
 
 use super::arbiter::until;
-use super::faults;
+use super::error_map;
 use super::lookout::Lookout;
 use super::office::Office;
 use super::owned::Owned;
@@ -31,7 +31,7 @@ use super::recorder::{Recorder, Side};
 use crate::state::Directory;
 use crate::supervisor::{Plan, Said};
 use crate::sys::async_fd::async_fd;
-use crate::ui::Fault;
+use crate::ui::SetupError;
 
 /// How often the lock and the socket are tried without a connection.
 const RETRY: Duration = Duration::from_millis(100);
@@ -149,13 +149,13 @@ impl Link {
     }
 
     /// What it means that there was no `welcome` for too long.
-    pub(super) fn silent_fault(&self, directory: &Directory) -> Fault {
+    pub(super) fn no_answer(&self, directory: &Directory) -> SetupError {
         match &self.state {
             State::Connected { pid, .. } | State::Greeted { pid, .. } => {
-                Fault::ArbiterNotResponding { directory: directory.path().to_owned(), pid: *pid }
+                SetupError::ArbiterNotResponding { directory: directory.path().to_owned(), pid: *pid }
             }
             State::Down { .. } | State::Up { .. } => {
-                faults::unreachable(directory, &io::Error::from_raw_os_error(libc::ETIMEDOUT))
+                error_map::unreachable(directory, &io::Error::from_raw_os_error(libc::ETIMEDOUT))
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::state::{self, Directory, Header, Snapshot, UnnamedRecord};
 use crate::ui::Report;
 
 /// The header of the files that this process writes.
-pub(super) fn header() -> io::Result<Header> {
+pub(crate) fn header() -> io::Result<Header> {
     Ok(Header::new(process::boot_id()?, process::pid_namespace()?, Process::current()?))
 }
 
@@ -18,7 +18,7 @@ pub(super) fn header() -> io::Result<Header> {
 ///
 /// # Errors
 /// `/proc` is not readable.
-pub(super) fn snapshot(
+pub(crate) fn snapshot(
     directory: &Directory,
     header: &Header,
     report: &dyn Fn(Report),
@@ -38,7 +38,7 @@ pub(super) fn snapshot(
 }
 
 /// Everybody who was started in this directory. One look at every process of the machine.
-pub(super) fn census(directory: &Directory) -> io::Result<Snapshot> {
+pub(crate) fn census(directory: &Directory) -> io::Result<Snapshot> {
     let found = process::started_with(SERVERSWAP_DIR, directory.path().as_os_str())?;
     let record = |process: Process| {
         let generation = process::environment(process.pid, SERVERSWAP_GENERATION)?;

@@ -5,15 +5,17 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serverswap::protocol::{Address, Generation};
 
-use super::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision, Unnamed};
+use super::{
+    AddressReport, DrainingServer, Holder, HolderState, Owner, StatusReport, SupervisedBy, UnrecordedProcess,
+};
 use crate::ui::duration::millis;
 
-pub(super) fn render(overview: &Overview) -> String {
-    let object = OverviewJson {
-        directory: overview.directory.display().to_string(),
-        arbiter: overview.arbiter,
-        addresses: overview.addresses.iter().map(|address| address_json(address, overview.now)).collect(),
-        unnamed: overview.unnamed.iter().map(unnamed_json).collect(),
+pub(super) fn render(report: &StatusReport) -> String {
+    let object = StatusReportJson {
+        directory: report.directory.display().to_string(),
+        arbiter: report.arbiter,
+        addresses: report.addresses.iter().map(|address| address_json(address, report.now)).collect(),
+        unnamed: report.unrecorded.iter().map(unrecorded_json).collect(),
     };
     let mut text =
         serde_json::to_string(&object).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
@@ -23,17 +25,17 @@ pub(super) fn render(overview: &Overview) -> String {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct OverviewJson<'a> {
+struct StatusReportJson<'a> {
     directory: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     arbiter: Option<u32>,
     addresses: Vec<AddressJson<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    unnamed: Vec<UnnamedJson<'a>>,
+    unnamed: Vec<UnrecordedJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct UnnamedJson<'a> {
+struct UnrecordedJson<'a> {
     pid: u32,
     generation: Generation,
     listens: &'a [Address],
@@ -82,7 +84,7 @@ struct OwnerJson {
     generation: Generation,
 }
 
-fn address_json(address: &AddressOverview, now: SystemTime) -> AddressJson<'_> {
+fn address_json(address: &AddressReport, now: SystemTime) -> AddressJson<'_> {
     AddressJson {
         address: &address.address,
         served: address.is_served(),
@@ -96,18 +98,18 @@ fn holder_json(holder: &Holder, now: SystemTime) -> HolderJson {
     HolderJson {
         pid: holder.pid,
         generation: holder.generation,
-        state: match holder.stage {
-            Stage::Granted => "granted",
-            Stage::Probation => "probation",
-            Stage::Serving => "serving",
+        state: match holder.state {
+            HolderState::Granted => "granted",
+            HolderState::Probation => "probation",
+            HolderState::Serving => "serving",
         },
         since: since(now, holder.age),
         for_ms: millis(holder.age),
-        supervisor: supervisor(holder.supervision),
+        supervisor: supervisor(holder.supervisor),
     }
 }
 
-fn draining_json(draining: &Draining, now: SystemTime) -> DrainingJson {
+fn draining_json(draining: &DrainingServer, now: SystemTime) -> DrainingJson {
     DrainingJson {
         pid: draining.pid,
         generation: draining.generation,
@@ -115,22 +117,22 @@ fn draining_json(draining: &Draining, now: SystemTime) -> DrainingJson {
         for_ms: millis(draining.age),
         remaining_ms: draining.remaining.map(millis),
         connections: draining.connections,
-        supervisor: supervisor(draining.supervision),
+        supervisor: supervisor(draining.supervisor),
     }
 }
 
-fn unnamed_json(unnamed: &Unnamed) -> UnnamedJson<'_> {
-    UnnamedJson { pid: unnamed.pid, generation: unnamed.generation, listens: &unnamed.listens }
+fn unrecorded_json(process: &UnrecordedProcess) -> UnrecordedJson<'_> {
+    UnrecordedJson { pid: process.pid, generation: process.generation, listens: &process.listens }
 }
 
 fn owner_json(owner: &Owner) -> OwnerJson {
     OwnerJson { pid: owner.pid, generation: owner.generation }
 }
 
-fn supervisor(supervision: Supervision) -> Option<u32> {
-    match supervision {
-        Supervision::Pid(pid) => Some(pid),
-        Supervision::LeftAlone => None,
+fn supervisor(supervisor: SupervisedBy) -> Option<u32> {
+    match supervisor {
+        SupervisedBy::Pid(pid) => Some(pid),
+        SupervisedBy::Nobody => None,
     }
 }
 

@@ -1,163 +1,44 @@
-//! `serverswap status`: who serves what, as text or JSON.
+//! `serverswap status`: which process serves which address, as a table or as JSON.
 //!
-//! Deliberately nothing is looked up here: the driver fills an [`Overview`] from the state
-//! file and the living processes; this turns it into lines and an exit status.
+//! It asks no arbiter: the state file that the last one wrote is compared with the processes that
+//! are alive now.
 
+mod collect;
 mod json;
+mod offline;
+mod report;
+mod still_serving;
 mod table;
 
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::io::Write;
+use std::time::Duration;
 
-use serverswap::protocol::{Address, Generation};
+pub(crate) use self::still_serving::still_serving;
 
-use crate::ui::ResultFormat;
+use self::report::{
+    AddressReport, DrainingServer, Holder, HolderState, Owner, StatusReport, SupervisedBy, UnrecordedProcess,
+};
+use crate::cli::{Status, environment};
+use crate::ui::{Console, LogFormat, Report, StillTrue, Verbosity};
 
-/// The exit status if ADDRESS, or anything, is not served.
-pub const NOT_SERVED: u8 = 3;
-
-/// Everything that is known of a runtime directory at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Overview {
-    /// The runtime directory.
-    pub directory: PathBuf,
-    /// The moment.
-    pub now: SystemTime,
-    /// The arbiter, if one lives.
-    pub arbiter: Option<u32>,
-    /// The addresses that somebody has to do with, or the one that was asked for.
-    pub addresses: Vec<AddressOverview>,
-    /// The living processes of the directory of which no state says what they hold: the state file
-    /// was lost, and they have not come back since.
-    pub unnamed: Vec<Unnamed>,
-}
-
-/// A process of which no state says what it holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unnamed {
-    /// Its process id.
-    pub pid: u32,
-    /// Its generation.
-    pub generation: Generation,
-    /// The addresses whose listeners it has, or the one that was asked for.
-    pub listens: Vec<Address>,
-}
-
-/// An address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AddressOverview {
-    /// The address.
-    pub address: Address,
-    /// The living servers that were granted it and have not let go of it.
-    pub holders: Vec<Holder>,
-    /// The living servers that let go of it, or are to, and finish what is open.
-    pub draining: Vec<Draining>,
-    /// The living supervisors that may start a server for it again.
-    pub owners: Vec<Owner>,
-}
-
-/// A server that was granted an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// Its process id.
-    pub pid: u32,
-    /// Its generation.
-    pub generation: Generation,
-    /// Whether it serves.
-    pub stage: Stage,
-    /// For how long.
-    pub age: Duration,
-    /// Who supervises it.
-    pub supervision: Supervision,
-}
-
-/// How far a holder is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Granted, and not serving yet.
-    Granted,
-    /// It serves beside an older server.
-    Probation,
-    /// Its accept loop runs.
-    Serving,
-}
-
-/// Who supervises a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Supervision {
-    /// This living process.
-    Pid(u32),
-    /// Nobody: its supervisor has left or was killed.
-    LeftAlone,
-}
-
-/// A server that finishes what is open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draining {
-    /// Its process id.
-    pub pid: u32,
-    /// Its generation.
-    pub generation: Generation,
-    /// For how long it drains.
-    pub age: Duration,
-    /// How long until TERM, if there is a deadline.
-    pub remaining: Option<Duration>,
-    /// How many connections are still open, if it says so.
-    pub connections: Option<u64>,
-    /// Who supervises it.
-    pub supervision: Supervision,
-}
-
-/// A supervisor that may start a server for an address again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owner {
-    /// Its process id.
-    pub pid: u32,
-    /// Its generation.
-    pub generation: Generation,
-}
-
-impl Overview {
-    /// Leaves only the address that was asked for; it is there also when nobody has it.
-    #[must_use]
-    pub fn only(mut self, address: &Address) -> Overview {
-        self.addresses.retain(|found| found.address == *address);
-        for unnamed in &mut self.unnamed {
-            unnamed.listens.retain(|listened| listened == address);
+/// Prints the status of a runtime directory and returns the exit status.
+pub fn show(status: &Status) -> u8 {
+    let console = Console::new(Verbosity::Normal, LogFormat::Text, status.result);
+    let directory = environment::runtime_directory(status.dir.as_deref());
+    let warn = |report: Report| console.report(&report, Duration::ZERO);
+    match collect::collect(&directory, warn) {
+        Ok(report) => {
+            let report = match &status.address {
+                Some(address) => report.only(address),
+                None => report,
+            };
+            // A reader that closes early, such as `head`, is no failure.
+            let _ = std::io::stdout().write_all(report.render(status.result).as_bytes());
+            report.exit_status()
         }
-        self.unnamed.retain(|unnamed| !unnamed.listens.is_empty());
-        if self.addresses.is_empty() && self.unnamed.is_empty() {
-            self.addresses.push(AddressOverview::empty(address.clone()));
-        }
-        self
-    }
-
-    /// 0 if something here is served, otherwise [`NOT_SERVED`].
-    pub fn exit_status(&self) -> u8 {
-        let is_listened = self.unnamed.iter().any(|unnamed| !unnamed.listens.is_empty());
-        if is_listened || self.addresses.iter().any(AddressOverview::is_served) { 0 } else { NOT_SERVED }
-    }
-
-    /// What to print on stdout, with its line feed.
-    pub fn render(&self, format: ResultFormat) -> String {
-        match format {
-            ResultFormat::None => table::render(self),
-            ResultFormat::Json => json::render(self),
-        }
-    }
-}
-
-impl AddressOverview {
-    /// An address that nobody has anything to do with.
-    pub fn empty(address: Address) -> AddressOverview {
-        AddressOverview { address, holders: Vec::new(), draining: Vec::new(), owners: Vec::new() }
-    }
-
-    /// Whether some living server serves it.
-    pub fn is_served(&self) -> bool {
-        self.holders.iter().any(|holder| holder.stage != Stage::Granted)
+        Err(error) => console.setup_failed(&error, StillTrue::NothingAsked),
     }
 }

@@ -1,24 +1,26 @@
 //! The table for people: one line for each server of each address.
 
-use super::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision, Unnamed};
+use super::{
+    AddressReport, DrainingServer, Holder, HolderState, Owner, StatusReport, SupervisedBy, UnrecordedProcess,
+};
 use crate::ui::duration::text;
-use crate::ui::words;
+use crate::ui::grammar;
 
 const HEAD: [&str; 6] = ["ADDRESS", "STATE", "PID", "FOR", "SUPERVISOR", "GENERATION"];
 
 type Row = [String; 6];
 
-pub(super) fn render(overview: &Overview) -> String {
-    if overview.addresses.is_empty() && overview.unnamed.is_empty() {
-        return format!("nothing is served in {}\n", overview.directory.display());
+pub(super) fn render(report: &StatusReport) -> String {
+    if report.addresses.is_empty() && report.unrecorded.is_empty() {
+        return format!("nothing is served in {}\n", report.directory.display());
     }
     let mut rows = vec![HEAD.map(str::to_owned)];
-    rows.extend(overview.addresses.iter().flat_map(address_rows));
-    rows.extend(overview.unnamed.iter().flat_map(unnamed_rows));
+    rows.extend(report.addresses.iter().flat_map(address_rows));
+    rows.extend(report.unrecorded.iter().flat_map(unrecorded_rows));
     aligned(&rows)
 }
 
-fn address_rows(address: &AddressOverview) -> Vec<Row> {
+fn address_rows(address: &AddressReport) -> Vec<Row> {
     let holders = address.holders.iter().map(holder_row);
     let resting = address.owners.iter().filter(|owner| !is_represented(address, owner)).map(owner_row);
     let draining = address.draining.iter().map(draining_row);
@@ -31,35 +33,35 @@ fn address_rows(address: &AddressOverview) -> Vec<Row> {
 }
 
 /// An owner whose server is in the table needs no line of its own.
-fn is_represented(address: &AddressOverview, owner: &Owner) -> bool {
+fn is_represented(address: &AddressReport, owner: &Owner) -> bool {
     address.holders.iter().any(|holder| holder.generation == owner.generation)
         || address.draining.iter().any(|draining| draining.generation == owner.generation)
 }
 
 fn holder_row(holder: &Holder) -> Row {
-    let state = match holder.stage {
-        Stage::Granted => "granted",
-        Stage::Probation => "on probation",
-        Stage::Serving => "serving",
+    let state = match holder.state {
+        HolderState::Granted => "granted",
+        HolderState::Probation => "on probation",
+        HolderState::Serving => "serving",
     };
     [
         String::new(),
         state.to_owned(),
         holder.pid.to_string(),
         text(holder.age),
-        supervisor(holder.supervision),
+        supervisor(holder.supervisor),
         holder.generation.to_string(),
     ]
 }
 
 fn owner_row(owner: &Owner) -> Row {
-    let supervisor = supervisor(Supervision::Pid(owner.pid));
+    let supervisor = supervisor(SupervisedBy::Pid(owner.pid));
     let generation = owner.generation.to_string();
     [String::new(), "restarting".to_owned(), "-".to_owned(), "-".to_owned(), supervisor, generation]
 }
 
-fn draining_row(draining: &Draining) -> Row {
-    let connections = draining.connections.map(|count| words::count(count, "connection"));
+fn draining_row(draining: &DrainingServer) -> Row {
+    let connections = draining.connections.map(|count| grammar::count(count, "connection"));
     let remaining = draining.remaining.map(|left| format!("{} left", text(left)));
     let details: Vec<String> = connections.into_iter().chain(remaining).collect();
     let state =
@@ -69,26 +71,26 @@ fn draining_row(draining: &Draining) -> Row {
         state,
         draining.pid.to_string(),
         text(draining.age),
-        supervisor(draining.supervision),
+        supervisor(draining.supervisor),
         draining.generation.to_string(),
     ]
 }
 
-fn unnamed_rows(unnamed: &Unnamed) -> Vec<Row> {
+fn unrecorded_rows(process: &UnrecordedProcess) -> Vec<Row> {
     let row = |address: String, state: &str| {
-        let (pid, generation) = (unnamed.pid.to_string(), unnamed.generation.to_string());
+        let (pid, generation) = (process.pid.to_string(), process.generation.to_string());
         [address, state.to_owned(), pid, "-".to_owned(), "-".to_owned(), generation]
     };
-    if unnamed.listens.is_empty() {
+    if process.listens.is_empty() {
         return vec![row("?".to_owned(), "unknown")];
     }
-    unnamed.listens.iter().map(|address| row(address.to_string(), "listening")).collect()
+    process.listens.iter().map(|address| row(address.to_string(), "listening")).collect()
 }
 
-fn supervisor(supervision: Supervision) -> String {
-    match supervision {
-        Supervision::Pid(pid) => format!("pid {pid}"),
-        Supervision::LeftAlone => "left alone".to_owned(),
+fn supervisor(supervisor: SupervisedBy) -> String {
+    match supervisor {
+        SupervisedBy::Pid(pid) => format!("pid {pid}"),
+        SupervisedBy::Nobody => "left alone".to_owned(),
     }
 }
 

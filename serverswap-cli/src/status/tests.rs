@@ -1,36 +1,40 @@
-//! Text and JSON of the same overview.
+//! Text and JSON of the same report.
 
 use std::time::{Duration, SystemTime};
 
+use serverswap::protocol::{Address, Generation};
+
+use super::report::NOT_SERVED;
 use super::*;
+use crate::ui::ResultFormat;
 
 fn generation(start: u64, pid: u32) -> Generation {
     Generation { start, pid }
 }
 
-fn overview(addresses: Vec<AddressOverview>) -> Overview {
+fn report(addresses: Vec<AddressReport>) -> StatusReport {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-    let directory = PathBuf::from("/run/serverswap");
-    Overview { directory, now, arbiter: Some(4200), addresses, unnamed: Vec::new() }
+    let directory = std::path::PathBuf::from("/run/serverswap");
+    StatusReport { directory, now, arbiter: Some(4200), addresses, unrecorded: Vec::new() }
 }
 
-fn swapped() -> AddressOverview {
-    AddressOverview {
+fn swapped() -> AddressReport {
+    AddressReport {
         address: address(":8080"),
         holders: vec![Holder {
             pid: 4242,
             generation: generation(2_000, 4200),
-            stage: Stage::Serving,
+            state: HolderState::Serving,
             age: Duration::from_secs(125),
-            supervision: Supervision::Pid(4200),
+            supervisor: SupervisedBy::Pid(4200),
         }],
-        draining: vec![Draining {
+        draining: vec![DrainingServer {
             pid: 4100,
             generation: generation(1_000, 4000),
             age: Duration::from_secs(12),
             remaining: Some(Duration::from_secs(18)),
             connections: Some(3),
-            supervision: Supervision::LeftAlone,
+            supervisor: SupervisedBy::Nobody,
         }],
         owners: vec![Owner { pid: 4200, generation: generation(2_000, 4200) }],
     }
@@ -40,9 +44,9 @@ fn address(text: &str) -> Address {
     text.parse().expect("tests use valid addresses")
 }
 
-fn restarting() -> AddressOverview {
+fn restarting() -> AddressReport {
     let owners = vec![Owner { pid: 5000, generation: generation(3_000, 5000) }];
-    AddressOverview { owners, ..AddressOverview::empty(address("mailer")) }
+    AddressReport { owners, ..AddressReport::empty(address("mailer")) }
 }
 
 #[test]
@@ -55,12 +59,12 @@ ADDRESS  STATE                             PID   FOR        SUPERVISOR  GENERATI
     let words = |text: &str| -> Vec<Vec<String>> {
         text.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
     };
-    assert_eq!(words(&overview(vec![swapped()]).render(ResultFormat::None)), words(expected));
+    assert_eq!(words(&report(vec![swapped()]).render(ResultFormat::None)), words(expected));
 }
 
 #[test]
 fn the_columns_are_aligned() {
-    let text = overview(vec![swapped(), restarting()]).render(ResultFormat::None);
+    let text = report(vec![swapped(), restarting()]).render(ResultFormat::None);
     let column = text.find("PID").expect("the head has it");
     let fourth: Vec<&str> = text.lines().map(|line| &line[column - 2..column]).collect();
     assert_eq!(fourth, ["  "; 4]);
@@ -68,42 +72,42 @@ fn the_columns_are_aligned() {
 
 #[test]
 fn an_address_whose_server_is_being_started_again_names_its_supervisor() {
-    let text = overview(vec![restarting()]).render(ResultFormat::None);
+    let text = report(vec![restarting()]).render(ResultFormat::None);
     assert_eq!(text.lines().last(), Some("mailer   restarting  -    -    pid 5000    3000-5000"), "{text}");
 }
 
 #[test]
 fn an_address_that_nobody_has_is_not_served() {
-    let text = overview(vec![swapped()]).only(&address(":9090")).render(ResultFormat::None);
+    let text = report(vec![swapped()]).only(&address(":9090")).render(ResultFormat::None);
     assert_eq!(text.lines().last(), Some(":9090    not served  -    -    -           -"));
 }
 
 #[test]
 fn an_empty_directory_says_so() {
-    assert_eq!(overview(vec![]).render(ResultFormat::None), "nothing is served in /run/serverswap\n");
+    assert_eq!(report(vec![]).render(ResultFormat::None), "nothing is served in /run/serverswap\n");
 }
 
 #[test]
 fn the_exit_status_tells_whether_it_is_served() {
-    let both = overview(vec![swapped(), restarting()]);
+    let both = report(vec![swapped(), restarting()]);
     assert_eq!(both.exit_status(), 0);
     assert_eq!(both.clone().only(&address(":8080")).exit_status(), 0);
     assert_eq!(both.clone().only(&address("mailer")).exit_status(), NOT_SERVED);
     assert_eq!(both.only(&address(":9090")).exit_status(), NOT_SERVED);
-    assert_eq!(overview(vec![]).exit_status(), NOT_SERVED);
+    assert_eq!(report(vec![]).exit_status(), NOT_SERVED);
 }
 
 #[test]
 fn granted_is_not_served() {
     let mut granted = swapped();
-    granted.holders[0].stage = Stage::Granted;
-    assert_eq!(overview(vec![granted]).exit_status(), NOT_SERVED);
+    granted.holders[0].state = HolderState::Granted;
+    assert_eq!(report(vec![granted]).exit_status(), NOT_SERVED);
 }
 
 #[test]
 fn the_json_says_the_same_as_the_table() {
     let object: serde_json::Value =
-        serde_json::from_str(&overview(vec![swapped()]).render(ResultFormat::Json)).expect("one object");
+        serde_json::from_str(&report(vec![swapped()]).render(ResultFormat::Json)).expect("one object");
     let expected = serde_json::json!({
         "directory": "/run/serverswap",
         "arbiter": 4200,
@@ -133,22 +137,22 @@ fn the_json_says_the_same_as_the_table() {
 }
 
 /// Two processes of which the state says nothing: one listens, one shows nothing.
-fn unnamed() -> Overview {
-    let one = |pid, listens| Unnamed { pid, generation: generation(1_000, 4000), listens };
-    let unnamed = vec![one(4100, vec![address(":8080")]), one(4101, Vec::new())];
-    Overview { unnamed, ..overview(Vec::new()) }
+fn unrecorded() -> StatusReport {
+    let one = |pid, listens| UnrecordedProcess { pid, generation: generation(1_000, 4000), listens };
+    let unrecorded = vec![one(4100, vec![address(":8080")]), one(4101, Vec::new())];
+    StatusReport { unrecorded, ..report(Vec::new()) }
 }
 
 #[test]
 fn who_is_in_no_state_is_told_by_what_it_listens_on() {
-    let table = unnamed().render(ResultFormat::None);
+    let table = unrecorded().render(ResultFormat::None);
     let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
     let expected = [
         [":8080", "listening", "4100", "-", "-", "1000-4000"],
         ["?", "unknown", "4101", "-", "-", "1000-4000"],
     ];
     assert_eq!(rows, expected);
-    let json = unnamed().render(ResultFormat::Json);
+    let json = unrecorded().render(ResultFormat::Json);
     assert!(
         json.contains(r#""unnamed":[{"pid":4100,"generation":"1000-4000","listens":[":8080"]}"#),
         "{json}"
@@ -157,7 +161,7 @@ fn who_is_in_no_state_is_told_by_what_it_listens_on() {
 
 #[test]
 fn what_is_listened_on_is_served_and_nothing_else_is() {
-    assert_eq!(unnamed().exit_status(), 0);
-    assert_eq!(unnamed().only(&address(":8080")).exit_status(), 0);
-    assert_eq!(unnamed().only(&address(":9")).exit_status(), NOT_SERVED);
+    assert_eq!(unrecorded().exit_status(), 0);
+    assert_eq!(unrecorded().only(&address(":8080")).exit_status(), 0);
+    assert_eq!(unrecorded().only(&address(":9")).exit_status(), NOT_SERVED);
 }

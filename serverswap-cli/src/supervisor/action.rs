@@ -3,7 +3,7 @@
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{Closed, FromClient, Ping, Stop, TimedOut};
 
-use crate::ui::{Outcome, Report};
+use crate::ui::{Report, RunOutcome};
 
 /// Something for the driver to do, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +28,7 @@ pub enum Action {
     /// Tell the operator.
     Report(Report),
     /// Nothing more will follow: tell the operator and exit.
-    Exit(Box<Outcome>),
+    Exit(Box<RunOutcome>),
 }
 
 /// What a supervisor says; the driver numbers it.

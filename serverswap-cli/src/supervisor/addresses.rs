@@ -13,7 +13,7 @@ use std::time::Duration;
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{Code, Holding};
 
-use crate::ui::{Standing, Swap};
+use crate::ui::{ClaimOutcome, ClaimStanding};
 
 /// Every address that a server of the generation has claimed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -118,18 +118,18 @@ impl Known {
         matches!(self.word, Word::Granted | Word::Probation | Word::Serving)
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> ClaimStanding {
         match (&self.word, &self.claim) {
-            (_, Claim::Superseded) => Standing::Superseded,
+            (_, Claim::Superseded) => ClaimStanding::Superseded,
             (_, Claim::Failed { code, message }) => {
-                Standing::Failed { code: code.clone(), message: message.clone() }
+                ClaimStanding::Failed { code: code.clone(), message: message.clone() }
             }
             // Whoever else asks for it: the older server goes on.
-            (_, Claim::Probation) => Standing::Probation,
-            (Word::Replaced | Word::Busy, _) | (_, Claim::LetGo) => Standing::Replaced,
-            (_, Claim::Serving) => Standing::Serving,
-            (_, Claim::Granted) => Standing::Granted,
-            (_, Claim::Open | Claim::None) => Standing::Waiting,
+            (_, Claim::Probation) => ClaimStanding::Probation,
+            (Word::Replaced | Word::Busy, _) | (_, Claim::LetGo) => ClaimStanding::Replaced,
+            (_, Claim::Serving) => ClaimStanding::Serving,
+            (_, Claim::Granted) => ClaimStanding::Granted,
+            (_, Claim::Open | Claim::None) => ClaimStanding::Waiting,
         }
     }
 }
@@ -236,8 +236,8 @@ impl Addresses {
     }
 
     /// What became of each, for the outcome.
-    pub(super) fn swaps(&self) -> Vec<Swap> {
-        let swap = |(address, known): (&Address, &Known)| Swap {
+    pub(super) fn swaps(&self) -> Vec<ClaimOutcome> {
+        let swap = |(address, known): (&Address, &Known)| ClaimOutcome {
             address: address.clone(),
             standing: known.standing(),
             ready_after: known.ready_after,

@@ -13,7 +13,7 @@ use super::addresses::{Claim, Duplicate, Owned, Word};
 use super::older::Told;
 use super::world::World;
 use super::{Action, Attached, Said};
-use crate::ui::{Draining, Reached, Report};
+use crate::ui::{DrainStatus, Reached, Report};
 
 /// What was heard from the arbiter, for the state to decide on.
 #[derive(Debug, Clone, PartialEq)]
@@ -288,8 +288,8 @@ impl World {
     }
 }
 
-fn draining(pid: u32, event: message::Event) -> Draining {
-    Draining {
+fn draining(pid: u32, event: message::Event) -> DrainStatus {
+    DrainStatus {
         pid,
         address: event.address,
         connections: event.connections,

@@ -6,7 +6,7 @@ use super::addresses::Addresses;
 use super::backoff::Backoff;
 use super::older::Older;
 use super::{Action, GroupSignal, Plan, Said};
-use crate::ui::{Ending, Facts, Outcome, Reached, Report};
+use crate::ui::{Ending, Facts, Reached, Report, RunOutcome};
 
 /// Everything but the state.
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ impl World {
             replaced: self.older.replaced(),
             duration: self.now.saturating_sub(self.began_at),
         };
-        self.out.push(Action::Exit(Box::new(Outcome { ending, facts })));
+        self.out.push(Action::Exit(Box::new(RunOutcome { ending, facts })));
     }
 
     /// Since the start of the present server.

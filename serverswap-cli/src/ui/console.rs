@@ -5,13 +5,14 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, SystemTime};
 
-use super::fault::{Fault, StillTrue};
-use super::json::{End, LogLine, fault_json, json_line, outcome_json, rfc3339};
-use super::outcome::{Outcome, UNABLE};
+use super::json::{End, LogLine, json_line, outcome_json, rfc3339, setup_error_json};
+use super::outcome::{RunOutcome, UNABLE};
 use super::report::{Level, Report};
-use super::survivors::Survivors;
-use super::verdict::Verdict;
-use crate::printed::Printed;
+use super::setup_error::{SetupError, StillTrue};
+use super::still_serving::StillServing;
+use super::summary::Summary;
+use crate::cli::environment;
+use crate::output_tail::OutputTail;
 
 /// How a command speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +83,12 @@ const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
 
 impl Console {
+    /// A console whose colour follows the terminal and the environment.
+    pub fn new(verbosity: Verbosity, log: LogFormat, result: ResultFormat) -> Console {
+        let no_color = std::env::var_os(environment::NO_COLOR);
+        Console { verbosity, log, result, colour: Colour::detect(no_color.as_deref()) }
+    }
+
     /// Tells what happened, `elapsed` after the command was started.
     pub fn report(&self, report: &Report, elapsed: Duration) {
         if let Some(line) = self.line(report, elapsed, SystemTime::now()) {
@@ -90,23 +97,23 @@ impl Console {
     }
 
     /// Tells the end and returns the exit status.
-    /// `printed` is what a server that failed printed last.
-    pub fn conclude(&self, outcome: &Outcome, survivors: &Survivors, printed: &Printed) -> u8 {
-        let verdict = Verdict::of(outcome, survivors);
-        to_stderr(&self.printed(&verdict, printed));
-        to_stderr(&self.last_words(&verdict, outcome.facts.duration, SystemTime::now()));
+    /// `output` is what a server that failed printed last.
+    pub fn conclude(&self, outcome: &RunOutcome, still_serving: &StillServing, output: &OutputTail) -> u8 {
+        let summary = Summary::of(outcome, still_serving);
+        to_stderr(&self.output_tail(&summary, output));
+        to_stderr(&self.final_message(&summary, outcome.facts.duration, SystemTime::now()));
         if self.result == ResultFormat::Json {
-            to_stdout(&outcome_json(outcome, survivors, printed, &verdict));
+            to_stdout(&outcome_json(outcome, still_serving, output, &summary));
         }
         outcome.status()
     }
 
     /// Tells what serverswap itself could not do and returns the exit status, 125.
-    pub fn fault(&self, fault: &Fault, still: StillTrue) -> u8 {
-        let verdict = fault.verdict(still);
-        to_stderr(&self.last_words(&verdict, Duration::ZERO, SystemTime::now()));
+    pub fn setup_failed(&self, error: &SetupError, still: StillTrue) -> u8 {
+        let summary = error.summary(still);
+        to_stderr(&self.final_message(&summary, Duration::ZERO, SystemTime::now()));
         if self.result == ResultFormat::Json {
-            to_stdout(&fault_json(fault, &verdict));
+            to_stdout(&setup_error_json(error, &summary));
         }
         UNABLE
     }
@@ -135,25 +142,25 @@ impl Console {
     }
 
     /// What a server that failed printed to where stderr does not show it.
-    pub fn printed(&self, verdict: &Verdict, printed: &Printed) -> String {
-        let is_told = matches!(verdict, Verdict::Badly { .. }) && self.log == LogFormat::Text;
-        if !is_told || printed.stdout.is_empty() {
+    pub fn output_tail(&self, summary: &Summary, output: &OutputTail) -> String {
+        let is_told = matches!(summary, Summary::Failure { .. }) && self.log == LogFormat::Text;
+        if !is_told || output.stdout.is_empty() {
             return String::new();
         }
-        let lines: String = printed.stdout.iter().map(|line| format!("    {line}\n")).collect();
+        let lines: String = output.stdout.iter().map(|line| format!("    {line}\n")).collect();
         self.text_line(Level::Notice, "the last that its stdout has:") + &lines
     }
 
     /// The lines for the end; empty if there is nothing to tell.
-    pub fn last_words(&self, verdict: &Verdict, elapsed: Duration, time: SystemTime) -> String {
-        match (verdict, self.log) {
-            (Verdict::Well(_), _) if self.verbosity == Verbosity::Quiet => String::new(),
-            (Verdict::Well(text), LogFormat::Text) => self.text_line(Level::Notice, text),
-            (Verdict::Badly { error, hint }, LogFormat::Text) => {
+    pub fn final_message(&self, summary: &Summary, elapsed: Duration, time: SystemTime) -> String {
+        match (summary, self.log) {
+            (Summary::Success(_), _) if self.verbosity == Verbosity::Quiet => String::new(),
+            (Summary::Success(text), LogFormat::Text) => self.text_line(Level::Notice, text),
+            (Summary::Failure { error, hint }, LogFormat::Text) => {
                 let (error_word, hint_word) = (self.paint(RED, "error:"), self.paint(CYAN, "hint:"));
                 format!("{error_word} {error}\n{hint_word} {hint}\n")
             }
-            (Verdict::Well(text), LogFormat::Json) => {
+            (Summary::Success(text), LogFormat::Json) => {
                 let what = End { event: "end", hint: None };
                 json_line(&LogLine {
                     time: rfc3339(time),
@@ -163,7 +170,7 @@ impl Console {
                     message: text.clone(),
                 })
             }
-            (Verdict::Badly { error, hint }, LogFormat::Json) => {
+            (Summary::Failure { error, hint }, LogFormat::Json) => {
                 let what = End { event: "end", hint: Some(hint) };
                 json_line(&LogLine {
                     time: rfc3339(time),

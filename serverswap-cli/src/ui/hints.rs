@@ -3,7 +3,7 @@
 use serverswap::protocol::message::Code;
 
 use super::outcome::{Ending, Facts, Reached};
-use super::verdict::failed_code;
+use super::summary::failed_code;
 use crate::spawn::SpawnFailure;
 use crate::supervisor::ServerExit;
 

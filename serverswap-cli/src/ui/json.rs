@@ -7,11 +7,11 @@ use serde::Serialize;
 use serverswap::protocol::Generation;
 
 use super::duration::{millis, serialize_millis};
-use super::fault::Fault;
-use super::outcome::{Outcome, Swap, UNABLE};
-use super::survivors::{Survivor, Survivors};
-use super::verdict::Verdict;
-use crate::printed::Printed;
+use super::outcome::{ClaimOutcome, RunOutcome, UNABLE};
+use super::setup_error::SetupError;
+use super::still_serving::{ServingServer, StillServing};
+use super::summary::Summary;
+use crate::output_tail::OutputTail;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,10 +53,10 @@ struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pid: Option<u32>,
     restarts: u32,
-    addresses: &'a [Swap],
+    addresses: &'a [ClaimOutcome],
     replaced: &'a [u32],
     #[serde(skip_serializing_if = "Option::is_none")]
-    serving_now: Option<&'a [Survivor]>,
+    serving_now: Option<&'a [ServingServer]>,
     duration_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     printed: Option<PrintedJson<'a>>,
@@ -72,10 +72,10 @@ struct PrintedJson<'a> {
 
 /// The JSON object on stdout, with its line feed.
 pub fn outcome_json(
-    outcome: &Outcome,
-    survivors: &Survivors,
-    printed: &Printed,
-    verdict: &Verdict,
+    outcome: &RunOutcome,
+    still_serving: &StillServing,
+    output: &OutputTail,
+    summary: &Summary,
 ) -> String {
     let facts = &outcome.facts;
     let details = Details {
@@ -85,32 +85,32 @@ pub fn outcome_json(
         restarts: facts.restarts,
         addresses: &facts.addresses,
         replaced: &facts.replaced,
-        serving_now: match survivors {
-            Survivors::Known(survivors) => Some(survivors),
-            Survivors::Unknown => None,
+        serving_now: match still_serving {
+            StillServing::Known(still_serving) => Some(still_serving),
+            StillServing::Unknown => None,
         },
         duration_ms: millis(facts.duration),
-        printed: (*printed != Printed::default())
-            .then_some(PrintedJson { stdout: &printed.stdout, stderr: &printed.stderr }),
+        printed: (*output != OutputTail::default())
+            .then_some(PrintedJson { stdout: &output.stdout, stderr: &output.stderr }),
     };
-    result_object(outcome.word(), outcome.reason(), outcome.status(), verdict, Some(details))
+    result_object(outcome.word(), outcome.reason(), outcome.status(), summary, Some(details))
 }
 
-/// The JSON object on stdout after a fault, with its line feed.
-pub fn fault_json(fault: &Fault, verdict: &Verdict) -> String {
-    result_object("unable", fault.reason(), UNABLE, verdict, None)
+/// The JSON object on stdout after a setup error, with its line feed.
+pub fn setup_error_json(error: &SetupError, summary: &Summary) -> String {
+    result_object("unable", error.reason(), UNABLE, summary, None)
 }
 
 fn result_object(
     outcome: &str,
     reason: &str,
     status: u8,
-    verdict: &Verdict,
+    summary: &Summary,
     details: Option<Details<'_>>,
 ) -> String {
-    let (message, hint) = match verdict {
-        Verdict::Well(text) => (text.as_str(), None),
-        Verdict::Badly { error, hint } => (error.as_str(), Some(hint.as_str())),
+    let (message, hint) = match summary {
+        Summary::Success(text) => (text.as_str(), None),
+        Summary::Failure { error, hint } => (error.as_str(), Some(hint.as_str())),
     };
     json_line(&ResultObject { outcome, reason, status, message, hint, details })
 }

@@ -1,29 +1,29 @@
 //! What the operator is told: progress, errors with the next command to run, and the end.
 //!
-//! Deliberately nothing is decided here: [`Report`], [`Outcome`] and [`Fault`] are typed
+//! Deliberately nothing is decided here: [`Report`], [`RunOutcome`] and [`SetupError`] are typed
 //! values that others make; this turns them into lines. Progress and errors go to stderr,
 //! the result to stdout. An error is always two lines: what went wrong and what is still
 //! true, and the next command.
 
 mod console;
 pub mod duration;
-mod fault;
+pub(crate) mod grammar;
 mod hints;
 mod json;
 mod outcome;
 mod report;
-mod survivors;
-mod verdict;
-mod wording;
-pub(crate) mod words;
+mod setup_error;
+mod still_serving;
+mod summary;
+mod text;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::console::{Colour, Console, LogFormat, ResultFormat, Verbosity};
-pub use self::fault::{Fault, StillTrue};
-pub use self::json::{fault_json, outcome_json};
+pub use self::json::{outcome_json, setup_error_json};
 pub use self::outcome::*;
-pub use self::report::{Draining, Level, Report};
-pub use self::survivors::{Survivor, Survivors};
-pub use self::verdict::Verdict;
+pub use self::report::{DrainStatus, Level, Report};
+pub use self::setup_error::{SetupError, StillTrue};
+pub use self::still_serving::{ServingServer, StillServing};
+pub use self::summary::Summary;

@@ -1,6 +1,6 @@
 //! How a run of `serverswap` ended, typed; and the exit status that follows from it.
 //!
-//! No text here: [`verdict`](super::verdict) has the words.
+//! No text here: [`summary`](super::summary) has the words.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::supervisor::{Asked, ServerExit};
 
 /// The end of a run, and what there is to say about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct RunOutcome {
     /// How it ended.
     pub ending: Ending,
     /// What happened until then.
@@ -70,7 +70,7 @@ pub struct Facts {
     /// The ready timeout.
     pub ready_timeout: Duration,
     /// What became of each address that was claimed.
-    pub addresses: Vec<Swap>,
+    pub addresses: Vec<ClaimOutcome>,
     /// The older servers that drained or exited.
     pub replaced: Vec<u32>,
     /// From the start of the command.
@@ -92,12 +92,12 @@ pub enum Reached {
 /// What became of an address that was claimed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Swap {
+pub struct ClaimOutcome {
     /// The address.
     pub address: Address,
     /// How its claim stands.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub standing: ClaimStanding,
     /// From the server's start to the grant.
     #[serde(
         rename = "readyMs",
@@ -117,7 +117,7 @@ pub struct Swap {
 /// How a claim stands at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "standing", rename_all = "snake_case")]
-pub enum Standing {
+pub enum ClaimStanding {
     /// It waits.
     Waiting,
     /// It was granted, and the server does not serve it yet.
@@ -179,11 +179,11 @@ pub const EXIT_STATUSES: [(&str, &str); 13] = [
 impl Facts {
     /// Whether the server ended on probation: the older one goes on as if nothing had been.
     pub fn is_rolled_back(&self) -> bool {
-        self.addresses.iter().any(|swap| swap.standing == Standing::Probation)
+        self.addresses.iter().any(|swap| swap.standing == ClaimStanding::Probation)
     }
 }
 
-impl Outcome {
+impl RunOutcome {
     /// The exit status, as in [`EXIT_STATUSES`].
     pub fn status(&self) -> u8 {
         match &self.ending {

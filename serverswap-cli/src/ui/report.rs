@@ -98,9 +98,9 @@ pub enum Report {
         reason: String,
     },
     /// A server that was replaced finishes what is open.
-    Draining(Draining),
+    Draining(DrainStatus),
     /// The same, again.
-    DrainProgress(Draining),
+    DrainProgress(DrainStatus),
     /// A server that was replaced has exited.
     Gone {
         /// The server.
@@ -257,7 +257,7 @@ pub enum Report {
 /// How far the drain of a replaced server is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Draining {
+pub struct DrainStatus {
     /// The server.
     pub pid: u32,
     /// What it let go of.

@@ -14,7 +14,7 @@ use serverswap::sys::process::Process;
 use serverswap_cli::supervisor::{
     Action, Attached, Event, GroupSignal, Plan, Restart, Said, ServerExit, Signal, Supervisor,
 };
-use serverswap_cli::ui::{Ending, Outcome};
+use serverswap_cli::ui::{Ending, RunOutcome};
 
 use super::fault::Seeded;
 use super::server::{Life, Server};
@@ -326,7 +326,7 @@ impl World {
         self.setup.seeded == Seeded::ProbationUntold && event.what == EventKind::Probation
     }
 
-    fn conclude(&mut self, supervisor: &mut Supervision, outcome: Outcome) {
+    fn conclude(&mut self, supervisor: &mut Supervision, outcome: RunOutcome) {
         let was_late = matches!(outcome.ending, Ending::NotUp | Ending::NotUpKept);
         if self.is_rolled_back(supervisor.index) && !was_late && outcome.word() != "rolled_back" {
             self.broken.push(Broken::NotRolledBack(outcome.word()));

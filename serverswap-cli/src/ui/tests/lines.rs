@@ -80,7 +80,7 @@ fn a_json_line_has_the_fields_and_the_text() {
 
 #[test]
 fn every_report_has_a_json_line() {
-    let draining = Draining { pid: 4100, address: None, connections: None, remaining: None };
+    let draining = DrainStatus { pid: 4100, address: None, connections: None, remaining: None };
     let failure = crate::spawn::SpawnFailure::NotFound { program: "nodee".to_owned() };
     for report in [kept(), Report::Draining(draining), Report::NotStarted { failure }, Report::HangupIgnored]
     {
@@ -92,28 +92,28 @@ fn every_report_has_a_json_line() {
 
 #[test]
 fn an_error_is_two_lines() {
-    let verdict = Verdict::Badly { error: "it broke; the old one serves".into(), hint: "mend it".into() };
-    let words = |console: Console| console.last_words(&verdict, Duration::ZERO, SystemTime::UNIX_EPOCH);
+    let summary = Summary::Failure { error: "it broke; the old one serves".into(), hint: "mend it".into() };
+    let words = |console: Console| console.final_message(&summary, Duration::ZERO, SystemTime::UNIX_EPOCH);
     assert_eq!(words(PLAIN), "error: it broke; the old one serves\nhint: mend it\n");
     assert_eq!(words(Console { verbosity: Verbosity::Quiet, ..PLAIN }), words(PLAIN));
 }
 
 #[test]
 fn a_good_end_is_one_line_and_quiet_says_nothing() {
-    let verdict = Verdict::Well("done".to_owned());
-    let words = |console: Console| console.last_words(&verdict, Duration::ZERO, SystemTime::UNIX_EPOCH);
+    let summary = Summary::Success("done".to_owned());
+    let words = |console: Console| console.final_message(&summary, Duration::ZERO, SystemTime::UNIX_EPOCH);
     assert_eq!(words(PLAIN), "serverswap: done\n");
     assert_eq!(words(Console { verbosity: Verbosity::Quiet, ..PLAIN }), "");
 }
 
 #[test]
 fn the_result_object_says_how_it_ended() {
-    let mut outcome = outcome(Ending::Done, Reached::Up, vec![swap(":8080", Standing::Serving)]);
+    let mut outcome = outcome(Ending::Done, Reached::Up, vec![swap(":8080", ClaimStanding::Serving)]);
     outcome.facts.replaced = vec![4100];
-    let survivors = serves(4242, ":8080");
-    let verdict = Verdict::of(&outcome, &survivors);
+    let still_serving = serves(4242, ":8080");
+    let summary = Summary::of(&outcome, &still_serving);
     let object: serde_json::Value =
-        serde_json::from_str(&outcome_json(&outcome, &survivors, &Printed::default(), &verdict))
+        serde_json::from_str(&outcome_json(&outcome, &still_serving, &OutputTail::default(), &summary))
             .expect("one object");
     let expected = serde_json::json!({
         "outcome": "done",
@@ -134,15 +134,15 @@ fn the_result_object_says_how_it_ended() {
 
 #[test]
 fn what_a_failed_server_printed_is_told_where_stderr_does_not_show_it() {
-    let printed = Printed { stdout: vec!["no database".to_owned()], stderr: vec!["a trace".to_owned()] };
+    let printed = OutputTail { stdout: vec!["no database".to_owned()], stderr: vec!["a trace".to_owned()] };
     let failed = outcome(Ending::Exited(ServerExit::Status(1)), Reached::Nothing, vec![]);
-    let verdict = Verdict::of(&failed, &Survivors::Unknown);
+    let summary = Summary::of(&failed, &StillServing::Unknown);
     assert_eq!(
-        PLAIN.printed(&verdict, &printed),
+        PLAIN.output_tail(&summary, &printed),
         "serverswap: the last that its stdout has:\n    no database\n"
     );
     let object: serde_json::Value =
-        serde_json::from_str(&outcome_json(&failed, &Survivors::Unknown, &printed, &verdict))
+        serde_json::from_str(&outcome_json(&failed, &StillServing::Unknown, &printed, &summary))
             .expect("one object");
     let expected = serde_json::json!({ "stdout": ["no database"], "stderr": ["a trace"] });
     assert_eq!(object["printed"], expected);
@@ -150,9 +150,9 @@ fn what_a_failed_server_printed_is_told_where_stderr_does_not_show_it() {
 
 #[test]
 fn a_fault_has_a_result_object_too() {
-    let fault = Fault::ArbiterNotResponding { directory: "/d".into(), pid: 99 };
+    let fault = SetupError::ArbiterNotResponding { directory: "/d".into(), pid: 99 };
     let object: serde_json::Value =
-        serde_json::from_str(&fault_json(&fault, &fault.verdict(StillTrue::NothingStarted)))
+        serde_json::from_str(&setup_error_json(&fault, &fault.summary(StillTrue::NothingStarted)))
             .expect("one object");
     assert_eq!(
         (&object["outcome"], &object["reason"], &object["status"]),

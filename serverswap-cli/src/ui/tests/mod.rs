@@ -1,7 +1,7 @@
 //! The words themselves: each kind of end once, and the forms of a line.
 
 mod lines;
-mod verdicts;
+mod summaries;
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use serverswap::protocol::message::Code;
 use serverswap::protocol::{Address, Generation};
 
 use super::*;
-use crate::printed::Printed;
+use crate::output_tail::OutputTail;
 
 fn address(text: &str) -> Address {
     text.parse().expect("tests use valid addresses")
 }
 
-fn swap(text: &str, standing: Standing) -> Swap {
-    let served = matches!(standing, Standing::Serving | Standing::Replaced);
-    let ready = served || standing == Standing::Granted;
-    Swap {
+fn swap(text: &str, standing: ClaimStanding) -> ClaimOutcome {
+    let served = matches!(standing, ClaimStanding::Serving | ClaimStanding::Replaced);
+    let ready = served || standing == ClaimStanding::Granted;
+    ClaimOutcome {
         address: address(text),
         standing,
         ready_after: ready.then_some(Duration::from_millis(312)),
@@ -26,12 +26,12 @@ fn swap(text: &str, standing: Standing) -> Swap {
     }
 }
 
-fn failed(text: &str, code: Code, message: &str) -> Swap {
-    swap(text, Standing::Failed { code, message: message.to_owned() })
+fn failed(text: &str, code: Code, message: &str) -> ClaimOutcome {
+    swap(text, ClaimStanding::Failed { code, message: message.to_owned() })
 }
 
 /// An outcome of `node server.js`, pid 4242, after 28 seconds.
-fn outcome(ending: Ending, reached: Reached, addresses: Vec<Swap>) -> Outcome {
+fn outcome(ending: Ending, reached: Reached, addresses: Vec<ClaimOutcome>) -> RunOutcome {
     let facts = Facts {
         command: "node server.js".to_owned(),
         generation: Generation { start: 2_000, pid: 77 },
@@ -43,13 +43,13 @@ fn outcome(ending: Ending, reached: Reached, addresses: Vec<Swap>) -> Outcome {
         replaced: Vec::new(),
         duration: Duration::from_secs(28),
     };
-    Outcome { ending, facts }
+    RunOutcome { ending, facts }
 }
 
-fn serves(pid: u32, text: &str) -> Survivors {
-    Survivors::Known(vec![Survivor { address: address(text), pid }])
+fn serves(pid: u32, text: &str) -> StillServing {
+    StillServing::Known(vec![ServingServer { address: address(text), pid }])
 }
 
-fn nobody() -> Survivors {
-    Survivors::Known(Vec::new())
+fn nobody() -> StillServing {
+    StillServing::Known(Vec::new())
 }

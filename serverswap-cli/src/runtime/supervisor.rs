@@ -15,7 +15,7 @@ use serverswap::sys::points;
 use tokio::time::Instant;
 
 use super::arbiter::until;
-use super::faults;
+use super::error_map;
 use super::first_link::first_link;
 use super::link::{Link, LinkEvent};
 use super::office::Office;
@@ -23,18 +23,18 @@ use super::owned::Owned;
 use super::recorder::Recorder;
 use super::server::{Server, ServerEvent, reap_strangers};
 use super::signals::{Arrived, Signals};
-use super::survivors::survivors;
-use crate::printed::{Outputs, Printed};
+use crate::output_tail::{OutputFiles, OutputTail};
 use crate::spawn::{self, ServerCommand, SpawnFailure};
 use crate::state::Directory;
+use crate::status::still_serving;
 use crate::supervisor::{Action, Attached, Event, Plan, Supervisor};
-use crate::ui::{Console, Ending, Fault, Outcome, Report};
+use crate::ui::{Console, Ending, Report, RunOutcome, SetupError};
 
 /// How long the first connection to an arbiter may take.
 const FIRST_LINK_WAIT: Duration = Duration::from_secs(10);
 
 /// One generation and everything around its core.
-pub(super) struct Supervision {
+pub(super) struct SupervisorDriver {
     core: Supervisor,
     plan: Plan,
     console: Console,
@@ -45,7 +45,7 @@ pub(super) struct Supervision {
     signals: Signals,
     server: Server,
     /// Where the last server prints.
-    outputs: Outputs,
+    output_files: OutputFiles,
     /// Duplicates that the core said to keep.
     kept: BTreeMap<Address, Arc<OwnedFd>>,
     /// What the core wants done, in order.
@@ -54,7 +54,7 @@ pub(super) struct Supervision {
     heard: Vec<LinkEvent>,
 }
 
-impl Supervision {
+impl SupervisorDriver {
     /// Becomes the arbiter or connects to it, and then begins.
     ///
     /// # Errors
@@ -65,9 +65,9 @@ impl Supervision {
         directory: Directory,
         console: Console,
         recorder: Recorder,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, SetupError> {
         let began = monotonic();
-        let signals = Signals::new().map_err(|error| faults::system("sigaction", &error))?;
+        let signals = Signals::new().map_err(|error| error_map::system("sigaction", &error))?;
         let report =
             Rc::new(move |report: Report| console.report(&report, monotonic().saturating_sub(began)));
         let office = Office::new(plan.form, report, recorder.clone());
@@ -77,7 +77,7 @@ impl Supervision {
         let mut actions = Vec::new();
         let mut core = Supervisor::new(plan.clone(), monotonic(), &mut actions);
         core.handle(Event::Linked, monotonic(), &mut actions);
-        Ok(Supervision {
+        Ok(SupervisorDriver {
             core,
             plan,
             console,
@@ -87,7 +87,7 @@ impl Supervision {
             link,
             signals,
             server: Server::None,
-            outputs: Outputs::default(),
+            output_files: OutputFiles::default(),
             kept: BTreeMap::new(),
             actions,
             heard,
@@ -107,7 +107,7 @@ impl Supervision {
     }
 
     /// Waits for one thing to happen and lets the core take it in.
-    async fn next(&mut self) -> Option<Box<Outcome>> {
+    async fn next(&mut self) -> Option<Box<RunOutcome>> {
         let deadline = self.core.deadline().map(|at| Instant::now() + at.saturating_sub(monotonic()));
         tokio::select! {
             arrived = self.signals.next() => match arrived {
@@ -123,7 +123,7 @@ impl Supervision {
         }
     }
 
-    fn server_changed(&mut self) -> Option<Box<Outcome>> {
+    fn server_changed(&mut self) -> Option<Box<RunOutcome>> {
         let event = match self.server.step(self.plan.generation)? {
             ServerEvent::Exited { exit, leftovers } => Event::ServerExited { exit, leftovers },
             ServerEvent::LeftoversGone => Event::LeftoversGone,
@@ -133,13 +133,13 @@ impl Supervision {
         self.handle(event, None)
     }
 
-    fn link_ready(&mut self) -> Option<Box<Outcome>> {
+    fn link_ready(&mut self) -> Option<Box<RunOutcome>> {
         let owned = Owned { holding: self.core.holding(), kept: &self.kept };
         let events = self.link.step(owned);
         self.hear(events)
     }
 
-    fn hear(&mut self, events: Vec<LinkEvent>) -> Option<Box<Outcome>> {
+    fn hear(&mut self, events: Vec<LinkEvent>) -> Option<Box<RunOutcome>> {
         for event in events {
             let outcome = match event {
                 LinkEvent::Linked => self.handle(Event::Linked, None),
@@ -165,13 +165,13 @@ impl Supervision {
         None
     }
 
-    fn handle(&mut self, event: Event, listener: Option<OwnedFd>) -> Option<Box<Outcome>> {
+    fn handle(&mut self, event: Event, listener: Option<OwnedFd>) -> Option<Box<RunOutcome>> {
         self.core.handle(event, monotonic(), &mut self.actions);
         self.perform(listener)
     }
 
     /// Does what the core wants; `listener` came with the event just handled.
-    fn perform(&mut self, listener: Option<OwnedFd>) -> Option<Box<Outcome>> {
+    fn perform(&mut self, listener: Option<OwnedFd>) -> Option<Box<RunOutcome>> {
         let mut listener = listener;
         while !self.actions.is_empty() {
             for action in std::mem::take(&mut self.actions) {
@@ -195,7 +195,7 @@ impl Supervision {
 
     fn spawn(&mut self) {
         points::at("before the server is started");
-        self.outputs = Outputs::now();
+        self.output_files = OutputFiles::now();
         let started = spawn::start(&self.command).and_then(|pid| {
             let server = Server::started(pid).map_err(|error| self.not_watched(&error))?;
             self.server = server;
@@ -216,7 +216,7 @@ impl Supervision {
         }
     }
 
-    fn tell(&self, report: &Report) -> Option<Box<Outcome>> {
+    fn tell(&self, report: &Report) -> Option<Box<RunOutcome>> {
         self.console.report(report, self.elapsed());
         None
     }
@@ -225,9 +225,9 @@ impl Supervision {
         monotonic().saturating_sub(self.began)
     }
 
-    async fn conclude(mut self, outcome: &Outcome) -> u8 {
-        let printed = match outcome.ending {
-            Ending::SaidFail(_) | Ending::Exited(_) | Ending::NotUp => self.outputs.printed(),
+    async fn conclude(mut self, outcome: &RunOutcome) -> u8 {
+        let output = match outcome.ending {
+            Ending::SaidFail(_) | Ending::Exited(_) | Ending::NotUp => self.output_files.tail(),
             Ending::Done
             | Ending::DoneInPart
             | Ending::Replaced
@@ -238,9 +238,9 @@ impl Supervision {
             | Ending::LeftServing(_)
             | Ending::Superseded
             | Ending::NotUpKept
-            | Ending::NotStarted(_) => Printed::default(),
+            | Ending::NotStarted(_) => OutputTail::default(),
         };
-        let status = self.console.conclude(outcome, &survivors(&self.directory), &printed);
+        let status = self.console.conclude(outcome, &still_serving(&self.directory), &output);
         points::at("before the exit");
         self.link.leave_office().await;
         points::at("after the office is left");

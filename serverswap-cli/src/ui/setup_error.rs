@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use serverswap::protocol::message::Code;
 
 use super::hints::MORE_FILES;
-use super::verdict::Verdict;
+use super::summary::Summary;
 
 /// Why serverswap could not do its part. `errno` is as in errno(3).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum SetupError {
     /// The runtime directory belongs to somebody else.
     #[error("the runtime directory `{}` belongs to uid {owner}, not to uid {uid}", .directory.display())]
     DirectoryOwner {
@@ -107,81 +107,81 @@ pub enum Fault {
     },
 }
 
-impl Fault {
+impl SetupError {
     /// One word, for programs: `reason` of the JSON object.
     pub fn reason(&self) -> &'static str {
         match self {
-            Fault::DirectoryOwner { .. } => "directory_owner",
-            Fault::DirectoryMode { .. } => "directory_mode",
-            Fault::DirectorySymlink { .. } => "directory_symlink",
-            Fault::DirectoryNotDirectory { .. } => "directory_not_directory",
-            Fault::DirectoryTooLong { .. } => "directory_too_long",
-            Fault::DirectoryDeleted { .. } => "directory_deleted",
-            Fault::DirectoryUnusable { .. } => "directory_unusable",
-            Fault::Lock { .. } => "lock",
-            Fault::ArbiterNotResponding { .. } => "arbiter_not_responding",
-            Fault::ArbiterRefused { .. } => "arbiter_refused",
-            Fault::OtherPidNamespace { .. } => "other_pid_namespace",
-            Fault::System { .. } => "system",
+            SetupError::DirectoryOwner { .. } => "directory_owner",
+            SetupError::DirectoryMode { .. } => "directory_mode",
+            SetupError::DirectorySymlink { .. } => "directory_symlink",
+            SetupError::DirectoryNotDirectory { .. } => "directory_not_directory",
+            SetupError::DirectoryTooLong { .. } => "directory_too_long",
+            SetupError::DirectoryDeleted { .. } => "directory_deleted",
+            SetupError::DirectoryUnusable { .. } => "directory_unusable",
+            SetupError::Lock { .. } => "lock",
+            SetupError::ArbiterNotResponding { .. } => "arbiter_not_responding",
+            SetupError::ArbiterRefused { .. } => "arbiter_refused",
+            SetupError::OtherPidNamespace { .. } => "other_pid_namespace",
+            SetupError::System { .. } => "system",
         }
     }
 
     /// The error, with what is still true, and the hint.
-    pub fn verdict(&self, still: StillTrue) -> Verdict {
+    pub fn summary(&self, still: StillTrue) -> Summary {
         let still = match still {
             StillTrue::NothingStarted => "nothing was started, and no other server was touched".to_owned(),
             StillTrue::ServerGoesOn { pid } => format!("the server (pid {pid}) goes on by itself"),
             StillTrue::ServerEnded => "the new server was ended, and no other server was touched".to_owned(),
             StillTrue::NothingAsked => "no server was touched".to_owned(),
         };
-        Verdict::Badly { error: format!("{self}; {still}"), hint: self.hint() }
+        Summary::Failure { error: format!("{self}; {still}"), hint: self.hint() }
     }
 
     fn hint(&self) -> String {
         match self {
-            Fault::DirectoryOwner { .. }
-            | Fault::DirectorySymlink { .. }
-            | Fault::DirectoryNotDirectory { .. } => {
+            SetupError::DirectoryOwner { .. }
+            | SetupError::DirectorySymlink { .. }
+            | SetupError::DirectoryNotDirectory { .. } => {
                 "give a directory of your own: `--dir PATH` or `SERVERSWAP_DIR`".to_owned()
             }
-            Fault::DirectoryMode { directory, .. } => format!("`chmod 700 {}`", directory.display()),
-            Fault::DirectoryTooLong { .. } => {
+            SetupError::DirectoryMode { directory, .. } => format!("`chmod 700 {}`", directory.display()),
+            SetupError::DirectoryTooLong { .. } => {
                 "give a shorter one: `--dir /tmp/swap` or `SERVERSWAP_DIR`".to_owned()
             }
-            Fault::DirectoryDeleted { .. } => {
+            SetupError::DirectoryDeleted { .. } => {
                 "run the command again: it makes a new one; servers that were left alone return to it"
                     .to_owned()
             }
-            Fault::DirectoryUnusable { errno: libc::EMFILE, .. }
-            | Fault::Lock { errno: libc::EMFILE, .. }
-            | Fault::System { errno: libc::EMFILE, .. } => {
+            SetupError::DirectoryUnusable { errno: libc::EMFILE, .. }
+            | SetupError::Lock { errno: libc::EMFILE, .. }
+            | SetupError::System { errno: libc::EMFILE, .. } => {
                 MORE_FILES.to_owned()
             }
-            Fault::ArbiterRefused { code: Code::Exhausted, .. } => {
+            SetupError::ArbiterRefused { code: Code::Exhausted, .. } => {
                 "it was started with too low a limit of open files: `ulimit -n` shows the limit, `serverswap status --json` who the arbiter is"
                     .to_owned()
             }
-            Fault::DirectoryUnusable { directory, .. } => {
+            SetupError::DirectoryUnusable { directory, .. } => {
                 format!("see `ls -ld {}`, or give another: `--dir PATH`", directory.display())
             }
-            Fault::Lock { path, .. } => {
+            SetupError::Lock { path, .. } => {
                 format!("see `ls -l {}`, or give another: `--dir PATH`", path.display())
             }
-            Fault::ArbiterNotResponding { pid, .. } => {
+            SetupError::ArbiterNotResponding { pid, .. } => {
                 format!(
                     "if it is stopped: `kill -CONT {pid}`; if it hangs: `kill -KILL {pid}` (its server serves on); then run the command again"
                 )
             }
-            Fault::ArbiterRefused { .. } => "`serverswap status --json` says who the arbiter is".to_owned(),
-            Fault::OtherPidNamespace { .. } => {
+            SetupError::ArbiterRefused { .. } => "`serverswap status --json` says who the arbiter is".to_owned(),
+            SetupError::OtherPidNamespace { .. } => {
                 "give each container a runtime directory of its own: `--dir PATH`".to_owned()
             }
-            Fault::System { .. } => "see the limits of this user: `ulimit -a`".to_owned(),
+            SetupError::System { .. } => "see the limits of this user: `ulimit -a`".to_owned(),
         }
     }
 }
 
-/// What is still true after a fault.
+/// What is still true after a setup error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StillTrue {
     /// It came before the server was started.

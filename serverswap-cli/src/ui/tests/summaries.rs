@@ -7,49 +7,49 @@ use crate::spawn::SpawnFailure;
 use crate::supervisor::{Asked, ServerExit};
 
 #[track_caller]
-fn well(outcome: &Outcome, expected: &str) {
-    assert_eq!(Verdict::of(outcome, &Survivors::Unknown), Verdict::Well(expected.to_owned()));
+fn success(outcome: &RunOutcome, expected: &str) {
+    assert_eq!(Summary::of(outcome, &StillServing::Unknown), Summary::Success(expected.to_owned()));
 }
 
 #[track_caller]
-fn badly(outcome: &Outcome, survivors: &Survivors, expected: &str) -> String {
-    match Verdict::of(outcome, survivors) {
-        Verdict::Badly { error, hint } => {
+fn failure(outcome: &RunOutcome, still_serving: &StillServing, expected: &str) -> String {
+    match Summary::of(outcome, still_serving) {
+        Summary::Failure { error, hint } => {
             assert_eq!(error, expected);
             hint
         }
-        Verdict::Well(text) => panic!("{text}"),
+        Summary::Success(text) => panic!("{text}"),
     }
 }
 
 #[test]
 fn a_first_start_is_served_and_a_later_one_is_swapped() {
-    let mut done = outcome(Ending::Done, Reached::Up, vec![swap(":8080", Standing::Serving)]);
-    well(&done, "done: :8080 served after 331 ms");
+    let mut done = outcome(Ending::Done, Reached::Up, vec![swap(":8080", ClaimStanding::Serving)]);
+    success(&done, "done: :8080 served after 331 ms");
     done.facts.replaced = vec![4100];
-    well(&done, "done: :8080 swapped in 331 ms");
+    success(&done, "done: :8080 swapped in 331 ms");
 }
 
 #[test]
 fn many_addresses_are_counted() {
-    let addresses = (8080..9080).map(|port| swap(&format!(":{port}"), Standing::Serving)).collect();
-    well(&outcome(Ending::Done, Reached::Up, addresses), "done: 1000 addresses served after 331 ms");
+    let addresses = (8080..9080).map(|port| swap(&format!(":{port}"), ClaimStanding::Serving)).collect();
+    success(&outcome(Ending::Done, Reached::Up, addresses), "done: 1000 addresses served after 331 ms");
 }
 
 #[test]
 fn the_other_good_ends_say_what_happened() {
-    let serving = vec![swap(":8080", Standing::Serving)];
-    let replaced = vec![swap(":8080", Standing::Replaced)];
-    well(&outcome(Ending::Replaced, Reached::Up, replaced), "replaced: a newer generation serves :8080");
-    well(
+    let serving = vec![swap(":8080", ClaimStanding::Serving)];
+    let replaced = vec![swap(":8080", ClaimStanding::Replaced)];
+    success(&outcome(Ending::Replaced, Reached::Up, replaced), "replaced: a newer generation serves :8080");
+    success(
         &outcome(Ending::Stopped(Asked::Terminate), Reached::Up, serving.clone()),
         "stopped by TERM after 28 s",
     );
-    well(
+    success(
         &outcome(Ending::Left(Asked::Interrupt), Reached::Up, serving.clone()),
         "left by INT: `node server.js` (pid 4242) goes on serving :8080",
     );
-    well(
+    success(
         &outcome(Ending::Ended, Reached::Up, serving),
         "`node server.js` (pid 4242) ended by itself with status 0 after 28 s",
     );
@@ -58,7 +58,7 @@ fn the_other_good_ends_say_what_happened() {
 #[test]
 fn a_server_that_exits_early_leaves_the_old_one_and_says_so() {
     let early = outcome(Ending::Exited(ServerExit::Status(1)), Reached::Nothing, vec![]);
-    let hint = badly(
+    let hint = failure(
         &early,
         &serves(4100, ":8080"),
         "`node server.js` (pid 4242) exited with status 1 after 28 s, before it claimed an address; pid 4100 still serves :8080",
@@ -70,15 +70,15 @@ fn a_server_that_exits_early_leaves_the_old_one_and_says_so() {
 fn what_is_not_known_is_not_claimed() {
     let early = |addresses| outcome(Ending::Exited(ServerExit::Status(1)), Reached::Nothing, addresses);
     let start = "`node server.js` (pid 4242) exited with status 1 after 28 s, before it";
-    badly(
+    failure(
         &early(vec![]),
-        &Survivors::Unknown,
+        &StillServing::Unknown,
         &format!("{start} claimed an address; no other server was touched"),
     );
     // An exclusive claim that waits has taken the old holder down already.
-    badly(
-        &early(vec![swap("mailer", Standing::Waiting)]),
-        &Survivors::Unknown,
+    failure(
+        &early(vec![swap("mailer", ClaimStanding::Waiting)]),
+        &StillServing::Unknown,
         &format!("{start} served; what serves now is not known"),
     );
 }
@@ -88,9 +88,9 @@ fn an_address_that_nobody_serves_is_named() {
     let crash = outcome(
         Ending::Exited(ServerExit::Signal(11)),
         Reached::Up,
-        vec![swap(":8080", Standing::Serving), swap(":8081", Standing::Serving)],
+        vec![swap(":8080", ClaimStanding::Serving), swap(":8081", ClaimStanding::Serving)],
     );
-    badly(
+    failure(
         &crash,
         &serves(4100, ":8081"),
         "`node server.js` (pid 4242) was killed by SIGSEGV 28 s after the start, while it served; pid 4100 still serves :8081 and nobody serves :8080",
@@ -100,7 +100,7 @@ fn an_address_that_nobody_serves_is_named() {
 #[test]
 fn the_very_first_server_has_nobody_beside_it() {
     let early = outcome(Ending::Exited(ServerExit::Status(0)), Reached::Nothing, vec![]);
-    let hint = badly(
+    let hint = failure(
         &early,
         &nobody(),
         "`node server.js` (pid 4242) exited with status 0 after 28 s, before it claimed an address; no other server was touched, and none serves in this directory",
@@ -116,15 +116,15 @@ fn a_claim_that_failed_is_the_reason_and_names_the_culprit() {
         Reached::Nothing,
         vec![failed(":8080", Code::AddressInUse, message)],
     );
-    let hint = badly(
+    let hint = failure(
         &early,
-        &Survivors::Unknown,
+        &StillServing::Unknown,
         "`node server.js` (pid 4242) exited with status 1 after 28 s; not granted: `:8080` is held by pid 999 (`nginx`), which serverswap does not manage; no other server was touched",
     );
     assert!(hint.starts_with("stop the program that has it"), "{hint}");
     // Somebody does serve it: it would be wrong to say that nobody does.
     let error = "`node server.js` (pid 4242) exited with status 1 after 28 s; not granted: `:8080` is held by pid 999 (`nginx`), which serverswap does not manage; no other server was touched";
-    badly(&early, &nobody(), error);
+    failure(&early, &nobody(), error);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_privileged_port_says_which_right_is_missing() {
         Reached::Nothing,
         vec![failed(":80", Code::AddressNotPermitted, "permission denied")],
     );
-    let hint = badly(
+    let hint = failure(
         &late,
         &nobody(),
         "`node server.js` (pid 4242) was not up within 1 min: `:80` was not granted: permission denied; nobody serves :80",
@@ -149,23 +149,23 @@ fn a_server_that_hangs_says_how_far_it_came() {
     let cases = [
         (vec![], "`node server.js` (pid 4242) claimed no address within 1 min"),
         (
-            vec![swap(":8080", Standing::Waiting)],
+            vec![swap(":8080", ClaimStanding::Waiting)],
             "`node server.js` (pid 4242) was not up within 1 min: its claim of :8080 still waited",
         ),
         (
-            vec![swap(":8080", Standing::Granted)],
+            vec![swap(":8080", ClaimStanding::Granted)],
             "`node server.js` (pid 4242) was not up within 1 min: it was granted :8080 and did not serve it",
         ),
     ];
     for (addresses, expected) in cases {
-        badly(&late(addresses), &old, &format!("{expected}; pid 4100 still serves :8080"));
+        failure(&late(addresses), &old, &format!("{expected}; pid 4100 still serves :8080"));
     }
 }
 
 #[test]
 fn a_late_server_that_serves_goes_on_and_is_not_called_the_old_one() {
-    badly(
-        &outcome(Ending::NotUpKept, Reached::Serving, vec![swap(":8080", Standing::Serving)]),
+    failure(
+        &outcome(Ending::NotUpKept, Reached::Serving, vec![swap(":8080", ClaimStanding::Serving)]),
         &serves(4242, ":8080"),
         "`node server.js` (pid 4242) did not say that it was up within 1 min; pid 4242 goes on serving :8080",
     );
@@ -174,7 +174,7 @@ fn a_late_server_that_serves_goes_on_and_is_not_called_the_old_one() {
 #[test]
 fn the_other_bad_ends_say_what_happened() {
     let old = serves(4100, ":8080");
-    let lost = vec![swap(":8080", Standing::Superseded)];
+    let lost = vec![swap(":8080", ClaimStanding::Superseded)];
     let cases = [
         (
             outcome(Ending::Superseded, Reached::Nothing, lost),
@@ -190,15 +190,17 @@ fn the_other_bad_ends_say_what_happened() {
         ),
     ];
     for (outcome, expected) in cases {
-        badly(&outcome, &old, &format!("{expected}; pid 4100 still serves :8080"));
+        failure(&outcome, &old, &format!("{expected}; pid 4100 still serves :8080"));
     }
 }
 
 #[test]
 fn a_claim_that_failed_beside_one_that_serves_is_an_error() {
-    let addresses =
-        vec![swap(":8080", Standing::Serving), failed(":80", Code::AddressNotPermitted, "permission denied")];
-    badly(
+    let addresses = vec![
+        swap(":8080", ClaimStanding::Serving),
+        failed(":80", Code::AddressNotPermitted, "permission denied"),
+    ];
+    failure(
         &outcome(Ending::DoneInPart, Reached::Up, addresses),
         &serves(4242, ":8080"),
         "`node server.js` (pid 4242) is up, but `:80` was not granted: permission denied; pid 4242 goes on serving :8080 and nobody serves :80",
@@ -207,18 +209,19 @@ fn a_claim_that_failed_beside_one_that_serves_is_an_error() {
 
 #[test]
 fn a_command_that_cannot_be_started_says_what_to_do() {
-    let not_started = |failure| Outcome {
+    let not_started = |failure| RunOutcome {
         facts: Facts { pid: None, ..outcome(Ending::Done, Reached::Nothing, vec![]).facts },
         ending: Ending::NotStarted(failure),
     };
     let program = || "nodee".to_owned();
     let missing = not_started(SpawnFailure::NotFound { program: program() });
-    let hint = badly(&missing, &Survivors::Unknown, "`nodee` was not found; no other server was touched");
+    let hint =
+        failure(&missing, &StillServing::Unknown, "`nodee` was not found; no other server was touched");
     assert_eq!(hint, "check the spelling, or give its path: `serverswap ./nodee`");
     let refused = not_started(SpawnFailure::NotExecutable { program: program(), errno: libc::EACCES });
-    let hint = badly(
+    let hint = failure(
         &refused,
-        &Survivors::Unknown,
+        &StillServing::Unknown,
         "`nodee` is not executable: Permission denied (os error 13); no other server was touched",
     );
     assert_eq!(hint, "make it executable: `chmod +x nodee`");
@@ -246,16 +249,16 @@ fn every_status_of_an_end_is_in_the_table() {
 fn where_descriptors_have_run_out_the_hint_is_about_them() {
     let (directory, errno) = (|| PathBuf::from("/run/serverswap"), libc::EMFILE);
     for fault in [
-        Fault::DirectoryUnusable { directory: directory(), errno },
-        Fault::Lock { path: directory().join("lock"), errno },
-        Fault::System { what: "epoll_create1", errno },
-        Fault::ArbiterRefused {
+        SetupError::DirectoryUnusable { directory: directory(), errno },
+        SetupError::Lock { path: directory().join("lock"), errno },
+        SetupError::System { what: "epoll_create1", errno },
+        SetupError::ArbiterRefused {
             directory: directory(),
             code: Code::Exhausted,
             message: "none is left".to_owned(),
         },
     ] {
-        let Verdict::Badly { hint, .. } = fault.verdict(StillTrue::NothingStarted) else {
+        let Summary::Failure { hint, .. } = fault.summary(StillTrue::NothingStarted) else {
             panic!("{fault} is no success");
         };
         assert!(hint.contains("`ulimit -n`"), "{fault}: {hint}");
@@ -265,26 +268,26 @@ fn where_descriptors_have_run_out_the_hint_is_about_them() {
 #[test]
 fn a_fault_of_ours_says_what_is_still_true_and_what_to_do() {
     let directory = || PathBuf::from("/run/serverswap");
-    let faults = [
+    let errors = [
         (
-            Fault::DirectoryOwner { directory: directory(), owner: 0, uid: 7 },
+            SetupError::DirectoryOwner { directory: directory(), owner: 0, uid: 7 },
             "the runtime directory `/run/serverswap` belongs to uid 0, not to uid 7; nothing was started, and no other server was touched",
         ),
         (
-            Fault::DirectorySymlink { directory: directory() },
+            SetupError::DirectorySymlink { directory: directory() },
             "the runtime directory `/run/serverswap` is a symbolic link, and none is followed; nothing was started, and no other server was touched",
         ),
         (
-            Fault::DirectoryTooLong { directory: directory(), length: 120, limit: 107 },
+            SetupError::DirectoryTooLong { directory: directory(), length: 120, limit: 107 },
             "the runtime directory `/run/serverswap` is too long for a socket path: 120 bytes, at most 107; nothing was started, and no other server was touched",
         ),
         (
-            Fault::ArbiterNotResponding { directory: directory(), pid: 99 },
+            SetupError::ArbiterNotResponding { directory: directory(), pid: 99 },
             "the arbiter (pid 99) of `/run/serverswap` did not answer within 5 s; nothing was started, and no other server was touched",
         ),
     ];
-    for (fault, expected) in faults {
-        let Verdict::Badly { error, hint } = fault.verdict(StillTrue::NothingStarted) else {
+    for (fault, expected) in errors {
+        let Summary::Failure { error, hint } = fault.summary(StillTrue::NothingStarted) else {
             panic!("{fault} is no success");
         };
         assert_eq!((error.as_str(), hint.is_empty()), (expected, false));

@@ -12,34 +12,36 @@ use serverswap::sys::clock::boottime_micros;
 use serverswap::sys::listener;
 use serverswap::sys::process::{self, Process};
 
-use super::faults;
-use super::survivors::is_alive;
-use super::{recovery, unattended};
+use super::still_serving::is_alive;
+use super::{
+    AddressReport, DrainingServer, Holder, HolderState, Owner, StatusReport, SupervisedBy, UnrecordedProcess,
+    offline,
+};
+use crate::runtime::{error_map, recovery};
 use crate::state::{
     self, AddressRecord, Directory, DirectoryError, HolderRecord, Snapshot, StateFile, UnnamedRecord,
 };
-use crate::status::{AddressOverview, Draining, Holder, Overview, Owner, Stage, Supervision, Unnamed};
-use crate::ui::{Fault, Report};
+use crate::ui::{Report, SetupError};
 
 /// Looks now.
 ///
 /// # Errors
 /// The directory cannot be used. That there is none is no error: then nobody serves. Nor is a state
 /// file that says nothing; it is reported, and who runs is told by what it listens on.
-pub(super) fn overview(path: &Path, report: impl Fn(Report)) -> Result<Overview, Fault> {
-    let empty = Overview {
+pub(super) fn collect(path: &Path, report: impl Fn(Report)) -> Result<StatusReport, SetupError> {
+    let empty = StatusReport {
         directory: path.to_owned(),
         now: SystemTime::now(),
         arbiter: None,
         addresses: Vec::new(),
-        unnamed: Vec::new(),
+        unrecorded: Vec::new(),
     };
     let directory = match Directory::check(path) {
         Ok(directory) => directory,
         Err(DirectoryError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             return Ok(empty);
         }
-        Err(error) => return Err(faults::directory(error)),
+        Err(error) => return Err(error_map::directory(error)),
     };
     match state::read(&directory.state()) {
         Ok(Some(file)) if is_of_this_boot(&file) => Ok(filled(empty, &file)),
@@ -52,84 +54,88 @@ pub(super) fn overview(path: &Path, report: impl Fn(Report)) -> Result<Overview,
     }
 }
 
-fn from_census(empty: Overview, directory: &Directory) -> Result<Overview, Fault> {
-    let census = recovery::census(directory).map_err(|error| faults::system("/proc", &error))?;
-    Ok(Overview { unnamed: unnamed(&census), ..empty })
+fn from_census(empty: StatusReport, directory: &Directory) -> Result<StatusReport, SetupError> {
+    let census = recovery::census(directory).map_err(|error| error_map::system("/proc", &error))?;
+    Ok(StatusReport { unrecorded: unrecorded(&census), ..empty })
 }
 
 fn is_of_this_boot(file: &StateFile) -> bool {
     process::boot_id().is_ok_and(|boot| boot == file.header.boot)
 }
 
-fn filled(empty: Overview, file: &StateFile) -> Overview {
+fn filled(empty: StatusReport, file: &StateFile) -> StatusReport {
     let arbiter = is_alive(file.header.arbiter).then_some(file.header.arbiter.pid);
     let addresses = file.snapshot.addresses.iter();
     let addresses = addresses.map(|(address, record)| match arbiter {
         Some(_) => one(address, record, &file.snapshot),
-        None => one(address, &unattended::as_it_is(address, record), &file.snapshot),
+        None => one(address, &offline::as_it_is(address, record), &file.snapshot),
     });
     let addresses = addresses.filter(has_anything).collect();
-    Overview { arbiter, addresses, unnamed: unnamed(&file.snapshot), ..empty }
+    StatusReport { arbiter, addresses, unrecorded: unrecorded(&file.snapshot), ..empty }
 }
 
-fn unnamed(snapshot: &Snapshot) -> Vec<Unnamed> {
+fn unrecorded(snapshot: &Snapshot) -> Vec<UnrecordedProcess> {
     let look = |record: &UnnamedRecord| {
         let pidfd = record.process.pidfd().ok().flatten()?;
         // Where the kernel does not let us look, nothing is known.
         let listens = listener::addresses_of(record.process, &pidfd).unwrap_or_default();
         let (pid, generation) = (record.process.pid, record.generation);
-        is_alive(record.process).then(|| Unnamed { pid, generation, listens: listens.into_iter().collect() })
+        is_alive(record.process).then(|| UnrecordedProcess {
+            pid,
+            generation,
+            listens: listens.into_iter().collect(),
+        })
     };
     snapshot.unnamed.iter().filter_map(look).collect()
 }
 
-fn has_anything(overview: &AddressOverview) -> bool {
-    !(overview.holders.is_empty() && overview.draining.is_empty() && overview.owners.is_empty())
+fn has_anything(report: &AddressReport) -> bool {
+    !(report.holders.is_empty() && report.draining.is_empty() && report.owners.is_empty())
 }
 
-fn one(address: &Address, record: &AddressRecord, snapshot: &Snapshot) -> AddressOverview {
+fn one(address: &Address, record: &AddressRecord, snapshot: &Snapshot) -> AddressReport {
     let now = Duration::from_micros(boottime_micros());
     let drains = |process: Process| record.draining.iter().any(|drain| drain.process == process);
     let holders = record.holders.iter().filter(|holder| !drains(holder.process) && is_alive(holder.process));
     let draining = record.draining.iter().filter(|drain| is_alive(drain.process));
     let owners = record.supervisors.iter().filter(|one| one.owns && is_alive(one.process));
-    AddressOverview {
+    AddressReport {
         address: address.clone(),
         holders: holders
             .map(|holder| Holder {
                 pid: holder.process.pid,
                 generation: holder.generation,
-                stage: stage(holder),
+                state: state(holder),
                 age: now.saturating_sub(holder.since()),
-                supervision: supervision(snapshot, holder.generation),
+                supervisor: supervisor(snapshot, holder.generation),
             })
             .collect(),
         draining: draining
-            .map(|drain| Draining {
+            .map(|drain| DrainingServer {
                 pid: drain.process.pid,
                 generation: drain.generation,
                 age: now.saturating_sub(drain.since()),
                 remaining: Some(drain.until().saturating_sub(now)),
                 connections: drain.connections,
-                supervision: supervision(snapshot, drain.generation),
+                supervisor: supervisor(snapshot, drain.generation),
             })
             .collect(),
         owners: owners.map(|one| Owner { pid: one.process.pid, generation: one.generation }).collect(),
     }
 }
 
-fn stage(holder: &HolderRecord) -> Stage {
+fn state(holder: &HolderRecord) -> HolderState {
     match (holder.serving, holder.probation_until()) {
-        (true, Some(_)) => Stage::Probation,
-        (true, None) => Stage::Serving,
-        (false, _) => Stage::Granted,
+        (true, Some(_)) => HolderState::Probation,
+        (true, None) => HolderState::Serving,
+        (false, _) => HolderState::Granted,
     }
 }
 
-fn supervision(snapshot: &Snapshot, generation: Generation) -> Supervision {
+fn supervisor(snapshot: &Snapshot, generation: Generation) -> SupervisedBy {
     let supervisor = snapshot.generations.get(&generation).and_then(|record| record.supervisor);
     match supervisor.filter(|supervisor| is_alive(*supervisor)) {
-        Some(supervisor) => Supervision::Pid(supervisor.pid),
-        None => Supervision::LeftAlone,
+        Some(supervisor) => SupervisedBy::Pid(supervisor.pid),
+        None => SupervisedBy::Nobody,
     }
 }

@@ -17,15 +17,15 @@ const BYTES_MAX: u64 = 4096;
 
 /// The regular files among our stdout and stderr, from the moment on at which a server is started.
 #[derive(Debug, Default)]
-pub struct Outputs {
+pub struct OutputFiles {
     /// Not if it is the same file as stderr.
-    stdout: Option<Output>,
-    stderr: Option<Output>,
+    stdout: Option<OutputFile>,
+    stderr: Option<OutputFile>,
 }
 
 /// The last lines that a server printed; nothing that cannot be had.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Printed {
+pub struct OutputTail {
     /// To stdout.
     pub stdout: Vec<String>,
     /// To stderr, or to the one file that is both. Our own lines stand between them.
@@ -34,39 +34,40 @@ pub struct Printed {
 
 /// A file that is printed to.
 #[derive(Debug)]
-struct Output {
+struct OutputFile {
     file: File,
     from: u64,
 }
 
-impl Outputs {
+impl OutputFiles {
     /// From now on.
-    pub fn now() -> Outputs {
-        let (stdout, stderr) = (Output::of(io::stdout()), Output::of(io::stderr()));
+    pub fn now() -> OutputFiles {
+        let (stdout, stderr) = (OutputFile::of(io::stdout()), OutputFile::of(io::stderr()));
         let stdout = stdout.filter(|one| !stderr.as_ref().is_some_and(|other| one.is_the_same(other)));
-        Outputs { stdout, stderr }
+        OutputFiles { stdout, stderr }
     }
 
     /// What was printed since.
-    pub fn printed(&self) -> Printed {
-        let lines = |output: &Option<Output>| output.as_ref().map(Output::last_lines).unwrap_or_default();
-        Printed { stdout: lines(&self.stdout), stderr: lines(&self.stderr) }
+    pub fn tail(&self) -> OutputTail {
+        let lines =
+            |output: &Option<OutputFile>| output.as_ref().map(OutputFile::last_lines).unwrap_or_default();
+        OutputTail { stdout: lines(&self.stdout), stderr: lines(&self.stderr) }
     }
 }
 
-impl Output {
+impl OutputFile {
     /// `None` if it is no regular file, or none that we may read.
-    fn of(stream: impl AsFd) -> Option<Output> {
+    fn of(stream: impl AsFd) -> Option<OutputFile> {
         let path = format!("/proc/self/fd/{}", stream.as_fd().as_raw_fd());
         // Looked at first: to open a pipe or a device can do something to it.
         std::fs::metadata(&path).ok().filter(|found| found.is_file())?;
         let mut file = File::open(path).ok()?;
         let from = file.seek(SeekFrom::End(0)).ok()?;
-        Some(Output { file, from })
+        Some(OutputFile { file, from })
     }
 
-    fn is_the_same(&self, other: &Output) -> bool {
-        let inode = |output: &Output| output.file.metadata().map(|found| (found.dev(), found.ino())).ok();
+    fn is_the_same(&self, other: &OutputFile) -> bool {
+        let inode = |output: &OutputFile| output.file.metadata().map(|found| (found.dev(), found.ino())).ok();
         inode(self) == inode(other)
     }
 
@@ -95,8 +96,8 @@ mod tests {
 
     use super::*;
 
-    fn output(file: &File) -> Output {
-        Output::of(file).expect("a regular file that we may read")
+    fn output(file: &File) -> OutputFile {
+        OutputFile::of(file).expect("a regular file that we may read")
     }
 
     #[test]
@@ -135,7 +136,7 @@ mod tests {
     #[test]
     fn what_is_no_regular_file_is_left_alone() {
         let (reader, _writer) = io::pipe().expect("a pipe");
-        assert!(Output::of(&reader).is_none());
+        assert!(OutputFile::of(&reader).is_none());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The words of each report. Nothing in here is parsed by anybody: programs read the JSON.
 
 use super::duration::text;
-use super::report::{Draining, Report};
-use super::words;
+use super::grammar;
+use super::report::{DrainStatus, Report};
 
 impl Report {
     /// One line, without the name of the program before it.
@@ -19,7 +19,7 @@ impl Report {
             }
             Report::Serving { address, pid, .. } => format!("{address} now served by pid {pid}"),
             Report::Up { after } => format!("up after {}", text(*after)),
-            Report::ClaimFailed { address, message, .. } => words::not_granted(address, message),
+            Report::ClaimFailed { address, message, .. } => grammar::not_granted(address, message),
             Report::Superseded { address } => {
                 format!("{address} goes to a newer generation; this claim is over")
             }
@@ -35,18 +35,18 @@ impl Report {
                 format!("pid {pid} serves; it is kept")
             }
             Report::Kept { pid, addresses } => {
-                format!("pid {pid} serves {}; it is kept", words::list(addresses))
+                format!("pid {pid} serves {}; it is kept", grammar::list(addresses))
             }
             Report::ServerExited { pid, exit, after } => {
-                format!("pid {pid} {} after {}", words::ended(*exit), text(*after))
+                format!("pid {pid} {} after {}", grammar::ended(*exit), text(*after))
             }
             Report::NotStarted { failure } => failure.to_string(),
             Report::RestartIn { delay } => format!("starts again in {}", text(*delay)),
             Report::Waiting { addresses } => {
-                format!("waiting until a newer generation serves {}", words::list(addresses))
+                format!("waiting until a newer generation serves {}", grammar::list(addresses))
             }
             Report::Resuming { addresses } => {
-                format!("the newer generation failed; taking {} back", words::list(addresses))
+                format!("the newer generation failed; taking {} back", grammar::list(addresses))
             }
             Report::Stopping { pid, signal, drain } => {
                 format!("{}: stopping pid {pid}; it may drain for {}", signal.name(), text(*drain))
@@ -100,10 +100,10 @@ impl Report {
     }
 }
 
-impl Draining {
+impl DrainStatus {
     fn text(&self) -> String {
         let address = self.address.as_ref().map(|address| format!(" {address}")).unwrap_or_default();
-        let connections = self.connections.map(|count| words::count(count, "connection"));
+        let connections = self.connections.map(|count| grammar::count(count, "connection"));
         let remaining = self.remaining.map(|left| format!("{} left", text(left)));
         let details: Vec<String> = connections.into_iter().chain(remaining).collect();
         let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join(", ")) };

@@ -5,18 +5,18 @@ use std::time::Duration;
 use serverswap::protocol::message::Code;
 
 use super::duration::text;
-use super::outcome::{Ending, Facts, Outcome, Reached, Standing, Swap};
-use super::survivors::{Survivors, still};
-use super::{hints, words};
+use super::outcome::{ClaimOutcome, ClaimStanding, Ending, Facts, Reached, RunOutcome};
+use super::still_serving::{StillServing, still};
+use super::{grammar, hints};
 use crate::spawn::SpawnFailure;
 
 /// The last words, without colour and without the program's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Summary {
     /// It went well.
-    Well(String),
+    Success(String),
     /// It did not.
-    Badly {
+    Failure {
         /// What went wrong; and what is still true.
         error: String,
         /// The next command.
@@ -27,30 +27,30 @@ pub enum Verdict {
 /// Most addresses that are named in a sentence.
 const NAMED_MAX: usize = 4;
 
-impl Verdict {
+impl Summary {
     /// What to say about the end of a run.
-    pub fn of(outcome: &Outcome, survivors: &Survivors) -> Verdict {
+    pub fn of(outcome: &RunOutcome, still_serving: &StillServing) -> Summary {
         let facts = &outcome.facts;
-        match well(&outcome.ending, facts) {
-            Some(text) => Verdict::Well(text),
-            None => Verdict::Badly {
-                error: format!("{}; {}", badly(&outcome.ending, facts), still(facts, survivors)),
+        match success(&outcome.ending, facts) {
+            Some(text) => Summary::Success(text),
+            None => Summary::Failure {
+                error: format!("{}; {}", failure(&outcome.ending, facts), still(facts, still_serving)),
                 hint: hints::next(&outcome.ending, facts),
             },
         }
     }
 }
 
-fn well(ending: &Ending, facts: &Facts) -> Option<String> {
+fn success(ending: &Ending, facts: &Facts) -> Option<String> {
     match ending {
         Ending::Done => Some(done(facts)),
         Ending::Replaced => {
-            let replaced = named(facts, |standing| *standing == Standing::Replaced);
+            let replaced = named(facts, |standing| *standing == ClaimStanding::Replaced);
             Some(format!("replaced: a newer generation serves {replaced}"))
         }
         Ending::Stopped(asked) => Some(format!("stopped by {} after {}", asked.name(), text(facts.duration))),
         Ending::Left(asked) => {
-            let served = named(facts, |standing| *standing == Standing::Serving);
+            let served = named(facts, |standing| *standing == ClaimStanding::Serving);
             Some(format!("left by {}: {} goes on serving {served}", asked.name(), server(facts)))
         }
         Ending::Ended => {
@@ -68,21 +68,21 @@ fn well(ending: &Ending, facts: &Facts) -> Option<String> {
     }
 }
 
-fn badly(ending: &Ending, facts: &Facts) -> String {
+fn failure(ending: &Ending, facts: &Facts) -> String {
     let server = server(facts);
     match ending {
         Ending::DoneInPart => format!("{server} is up, but {}", failed(facts).unwrap_or_default()),
         Ending::Interrupted(asked) => format!("{} came before {server} was up, and ended it", asked.name()),
         Ending::LeftServing(asked) => format!("{} came before {server} was up as a whole", asked.name()),
         Ending::Superseded => {
-            let lost = named(facts, |standing| *standing == Standing::Superseded);
+            let lost = named(facts, |standing| *standing == ClaimStanding::Superseded);
             format!("{server} was superseded: a newer generation claims or holds {lost}")
         }
         Ending::SaidFail(reason) if facts.is_rolled_back() => {
             format!("rolled back: {server} gave up on probation: {reason}")
         }
         Ending::SaidFail(reason) => format!("{server} gave up: {reason}"),
-        Ending::Exited(exit) => exited(&words::ended(*exit), facts),
+        Ending::Exited(exit) => exited(&grammar::ended(*exit), facts),
         Ending::NotUp | Ending::NotUpKept => not_up(facts),
         Ending::NotStarted(failure) => not_started(failure),
         Ending::Done | Ending::Replaced | Ending::Stopped(_) | Ending::Left(_) | Ending::Ended => {
@@ -95,7 +95,7 @@ fn done(facts: &Facts) -> String {
     let verb = if facts.replaced.is_empty() { "served" } else { "swapped" };
     let slowest: Option<Duration> = facts.addresses.iter().filter_map(|swap| swap.serving_after).max();
     let joint = if facts.replaced.is_empty() { "after" } else { "in" };
-    let served = named(facts, |standing| *standing == Standing::Serving);
+    let served = named(facts, |standing| *standing == ClaimStanding::Serving);
     format!("done: {served} {verb} {joint} {}", text(slowest.unwrap_or(facts.duration)))
 }
 
@@ -120,8 +120,8 @@ fn exited(how: &str, facts: &Facts) -> String {
 fn not_up(facts: &Facts) -> String {
     let server = server(facts);
     let timeout = text(facts.ready_timeout);
-    let waiting = facts.addresses.iter().find(|swap| swap.standing == Standing::Waiting);
-    let granted = facts.addresses.iter().find(|swap| swap.standing == Standing::Granted);
+    let waiting = facts.addresses.iter().find(|swap| swap.standing == ClaimStanding::Waiting);
+    let granted = facts.addresses.iter().find(|swap| swap.standing == ClaimStanding::Granted);
     match (failed(facts), waiting, granted) {
         (Some(failed), ..) => format!("{server} was not up within {timeout}: {failed}"),
         (None, Some(swap), _) => {
@@ -146,14 +146,14 @@ fn not_started(failure: &SpawnFailure) -> String {
 
 /// What became of the first claim that failed.
 fn failed(facts: &Facts) -> Option<String> {
-    let failed = |swap: &Swap| match &swap.standing {
-        Standing::Failed { message, .. } => Some(words::not_granted(&swap.address, message)),
-        Standing::Waiting
-        | Standing::Granted
-        | Standing::Probation
-        | Standing::Serving
-        | Standing::Replaced
-        | Standing::Superseded => None,
+    let failed = |swap: &ClaimOutcome| match &swap.standing {
+        ClaimStanding::Failed { message, .. } => Some(grammar::not_granted(&swap.address, message)),
+        ClaimStanding::Waiting
+        | ClaimStanding::Granted
+        | ClaimStanding::Probation
+        | ClaimStanding::Serving
+        | ClaimStanding::Replaced
+        | ClaimStanding::Superseded => None,
     };
     facts.addresses.iter().find_map(failed)
 }
@@ -161,13 +161,13 @@ fn failed(facts: &Facts) -> Option<String> {
 /// The code of the first claim that failed.
 pub(super) fn failed_code(facts: &Facts) -> Option<&Code> {
     facts.addresses.iter().find_map(|swap| match &swap.standing {
-        Standing::Failed { code, .. } => Some(code),
-        Standing::Waiting
-        | Standing::Granted
-        | Standing::Probation
-        | Standing::Serving
-        | Standing::Replaced
-        | Standing::Superseded => None,
+        ClaimStanding::Failed { code, .. } => Some(code),
+        ClaimStanding::Waiting
+        | ClaimStanding::Granted
+        | ClaimStanding::Probation
+        | ClaimStanding::Serving
+        | ClaimStanding::Replaced
+        | ClaimStanding::Superseded => None,
     })
 }
 
@@ -178,12 +178,12 @@ fn server(facts: &Facts) -> String {
     }
 }
 
-fn named(facts: &Facts, condition: impl Fn(&Standing) -> bool) -> String {
+fn named(facts: &Facts, condition: impl Fn(&ClaimStanding) -> bool) -> String {
     let found: Vec<_> =
         facts.addresses.iter().filter(|swap| condition(&swap.standing)).map(|swap| &swap.address).collect();
     match found.len() {
         0 => "its addresses".to_owned(),
-        1..=NAMED_MAX => words::list(&found),
+        1..=NAMED_MAX => grammar::list(&found),
         many => format!("{many} addresses"),
     }
 }

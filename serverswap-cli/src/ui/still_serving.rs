@@ -8,22 +8,22 @@ use serde::Serialize;
 use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
 
-use super::outcome::{Facts, Reached, Standing, Swap};
-use super::words;
+use super::grammar;
+use super::outcome::{ClaimOutcome, ClaimStanding, Facts, Reached};
 
 /// Who serves, as it was found just before the end was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Survivors {
+pub enum StillServing {
     /// It could not be found out.
     Unknown,
     /// These living servers, of whatever generation, serve; and no others that serverswap
     /// knows of.
-    Known(Vec<Survivor>),
+    Known(Vec<ServingServer>),
 }
 
 /// A living server and an address that it serves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Survivor {
+pub struct ServingServer {
     /// The address.
     pub address: Address,
     /// The server.
@@ -34,37 +34,37 @@ pub struct Survivor {
 const NAMED_MAX: usize = 3;
 
 /// The half sentence after the error: what is still true.
-pub(super) fn still(facts: &Facts, survivors: &Survivors) -> String {
-    match survivors {
-        Survivors::Unknown if is_untouched(facts) => "no other server was touched".to_owned(),
-        Survivors::Unknown => "what serves now is not known".to_owned(),
-        Survivors::Known(survivors) => known(facts, survivors),
+pub(super) fn still(facts: &Facts, still_serving: &StillServing) -> String {
+    match still_serving {
+        StillServing::Unknown if is_untouched(facts) => "no other server was touched".to_owned(),
+        StillServing::Unknown => "what serves now is not known".to_owned(),
+        StillServing::Known(still_serving) => known(facts, still_serving),
     }
 }
 
 /// An exclusive claim takes the old holder down before it is granted, so only a generation
 /// that asked for nothing, or in vain, is known to have touched nobody.
 fn is_untouched(facts: &Facts) -> bool {
-    let in_vain =
-        |swap: &Swap| matches!(swap.standing, Standing::Failed { .. }) && swap.ready_after.is_none();
+    let in_vain = |swap: &ClaimOutcome| {
+        matches!(swap.standing, ClaimStanding::Failed { .. }) && swap.ready_after.is_none()
+    };
     facts.reached == Reached::Nothing && facts.addresses.iter().all(in_vain)
 }
 
-fn known(facts: &Facts, survivors: &[Survivor]) -> String {
+fn known(facts: &Facts, still_serving: &[ServingServer]) -> String {
     let claimed: Vec<&Address> = facts.addresses.iter().map(|swap| &swap.address).collect();
-    let of_interest = |survivor: &&Survivor| claimed.is_empty() || claimed.contains(&&survivor.address);
-    let serving: Vec<&Survivor> = survivors.iter().filter(of_interest).collect();
-    let empty = |address: &&Address| !serving.iter().any(|survivor| survivor.address == **address);
+    let of_interest = |server: &&ServingServer| claimed.is_empty() || claimed.contains(&&server.address);
+    let serving: Vec<&ServingServer> = still_serving.iter().filter(of_interest).collect();
+    let empty = |address: &&Address| !serving.iter().any(|server| server.address == **address);
     let ours = facts.addresses.iter().filter(|swap| !is_foreign(swap)).map(|swap| &swap.address);
     let unserved: Vec<&Address> = ours.filter(empty).collect();
-    let mut parts: Vec<String> =
-        serving.iter().take(NAMED_MAX).map(|survivor| serves(facts, survivor)).collect();
+    let mut parts: Vec<String> = serving.iter().take(NAMED_MAX).map(|server| serves(facts, server)).collect();
     if serving.len() > NAMED_MAX {
         parts.push(format!("{} more addresses are served", serving.len() - NAMED_MAX));
     }
     match unserved.len() {
         0 => {}
-        1..=NAMED_MAX => parts.push(format!("nobody serves {}", words::list(&unserved))),
+        1..=NAMED_MAX => parts.push(format!("nobody serves {}", grammar::list(&unserved))),
         many => parts.push(format!("nobody serves {many} of its addresses")),
     }
     if parts.is_empty() && !claimed.is_empty() {
@@ -73,24 +73,24 @@ fn known(facts: &Facts, survivors: &[Survivor]) -> String {
     if parts.is_empty() {
         "no other server was touched, and none serves in this directory".to_owned()
     } else {
-        words::list(&parts)
+        grammar::list(&parts)
     }
 }
 
 /// A program that serverswap does not manage has it.
-fn is_foreign(swap: &Swap) -> bool {
+fn is_foreign(swap: &ClaimOutcome) -> bool {
     match &swap.standing {
-        Standing::Failed { code, .. } => *code == Code::AddressInUse,
-        Standing::Waiting
-        | Standing::Granted
-        | Standing::Probation
-        | Standing::Serving
-        | Standing::Replaced
-        | Standing::Superseded => false,
+        ClaimStanding::Failed { code, .. } => *code == Code::AddressInUse,
+        ClaimStanding::Waiting
+        | ClaimStanding::Granted
+        | ClaimStanding::Probation
+        | ClaimStanding::Serving
+        | ClaimStanding::Replaced
+        | ClaimStanding::Superseded => false,
     }
 }
 
-fn serves(facts: &Facts, survivor: &Survivor) -> String {
-    let still = if facts.pid == Some(survivor.pid) { "goes on serving" } else { "still serves" };
-    format!("pid {} {still} {}", survivor.pid, survivor.address)
+fn serves(facts: &Facts, server: &ServingServer) -> String {
+    let still = if facts.pid == Some(server.pid) { "goes on serving" } else { "still serves" };
+    format!("pid {} {still} {}", server.pid, server.address)
 }

@@ -3,12 +3,12 @@
 use serverswap::sys::process::{Process, is_gone};
 
 use crate::state::{self, Directory};
-use crate::ui::{Survivor, Survivors};
+use crate::ui::{ServingServer, StillServing};
 
 /// Looks now. Unknown when the state cannot be read.
-pub(super) fn survivors(directory: &Directory) -> Survivors {
+pub(crate) fn still_serving(directory: &Directory) -> StillServing {
     let Ok(file) = state::read(&directory.state()) else {
-        return Survivors::Unknown;
+        return StillServing::Unknown;
     };
     let addresses = file.map(|file| file.snapshot.addresses).unwrap_or_default();
     let serving = addresses.into_iter().flat_map(|(address, record)| {
@@ -17,9 +17,9 @@ pub(super) fn survivors(directory: &Directory) -> Survivors {
         holders
             .filter(move |holder| holder.serving && !drains.contains(&holder.process))
             .filter(|holder| is_alive(holder.process))
-            .map(move |holder| Survivor { address: address.clone(), pid: holder.process.pid })
+            .map(move |holder| ServingServer { address: address.clone(), pid: holder.process.pid })
     });
-    Survivors::Known(serving.collect())
+    StillServing::Known(serving.collect())
 }
 
 /// Whether exactly this process runs now.
