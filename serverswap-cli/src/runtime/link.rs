@@ -29,7 +29,7 @@ use super::office::Office;
 use super::owned::Owned;
 use super::recorder::{Recorder, Side};
 use crate::state::Directory;
-use crate::supervisor::{Plan, Said};
+use crate::supervisor::{Plan, Request};
 use crate::sys::async_fd::async_fd;
 use crate::ui::SetupError;
 
@@ -137,14 +137,14 @@ impl Link {
         events
     }
 
-    /// Says something of the supervisor's; dropped without a connection.
-    pub(super) fn say(&mut self, said: Said) {
+    /// Sends a request of the supervisor; dropped without a connection.
+    pub(super) fn say(&mut self, request: Request) {
         let State::Up { wire } = &mut self.state else {
             return;
         };
         self.id += 1;
         let id = self.id;
-        wire.get_mut().send(&said.message(|| id), Vec::new());
+        wire.get_mut().send(&request.message(|| id), Vec::new());
         self.flush();
     }
 

@@ -12,7 +12,7 @@ pub enum Action {
     /// [`Event::SpawnFailed`](super::Event::SpawnFailed).
     Spawn,
     /// Send to the arbiter. Only while linked; dropped if the connection ends first.
-    Send(Said),
+    Send(Request),
     /// Keep the listener that came with the event just handled, in place of an older one.
     Keep {
         /// Its address.
@@ -33,7 +33,7 @@ pub enum Action {
 
 /// What a supervisor says; the driver numbers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum Request {
     /// May the server be ended? Answered by [`Event::Verdict`](super::Event::Verdict).
     TimedOut,
     /// The duplicate is closed.
@@ -47,14 +47,14 @@ pub enum Said {
     Barrier,
 }
 
-impl Said {
+impl Request {
     /// The message on the wire; `next_id` is asked for a number if an answer is owed.
     pub fn message(self, next_id: impl FnOnce() -> u64) -> FromClient {
         match self {
-            Said::TimedOut => FromClient::TimedOut(TimedOut { id: next_id() }),
-            Said::Closed { address } => FromClient::Closed(Closed { address }),
-            Said::Stop => FromClient::Stop(Stop {}),
-            Said::Barrier => FromClient::Ping(Ping { id: next_id() }),
+            Request::TimedOut => FromClient::TimedOut(TimedOut { id: next_id() }),
+            Request::Closed { address } => FromClient::Closed(Closed { address }),
+            Request::Stop => FromClient::Stop(Stop {}),
+            Request::Barrier => FromClient::Ping(Ping { id: next_id() }),
         }
     }
 }

@@ -14,9 +14,9 @@ pub enum Event {
     LinkLost,
     /// The arbiter sent an `event`.
     FromArbiter(message::Event, Attached),
-    /// The arbiter answered the last [`Said::TimedOut`](super::Said::TimedOut).
+    /// The arbiter answered the last [`Request::TimedOut`](super::Request::TimedOut).
     Verdict(DecidedVerdict),
-    /// The arbiter answered the last [`Said::Barrier`](super::Said::Barrier).
+    /// The arbiter answered the last [`Request::Barrier`](super::Request::Barrier).
     BarrierPassed,
     /// The server was started; its process group has the same number.
     Spawned {
@@ -89,7 +89,7 @@ pub enum Signal {
 
 /// A signal that asks the supervisor to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Asked {
+pub enum StopSignal {
     /// TERM.
     #[serde(rename = "TERM")]
     Terminate,
@@ -98,20 +98,20 @@ pub enum Asked {
     Interrupt,
 }
 
-impl Asked {
+impl StopSignal {
     /// Its number (signal(7)).
     pub fn number(self) -> u8 {
         match self {
-            Asked::Terminate => 15,
-            Asked::Interrupt => 2,
+            StopSignal::Terminate => 15,
+            StopSignal::Interrupt => 2,
         }
     }
 
     /// Its name without `SIG`.
     pub fn name(self) -> &'static str {
         match self {
-            Asked::Terminate => "TERM",
-            Asked::Interrupt => "INT",
+            StopSignal::Terminate => "TERM",
+            StopSignal::Interrupt => "INT",
         }
     }
 }

@@ -20,23 +20,23 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod action;
-mod addresses;
-mod asking;
-mod backoff;
+mod arbiter_events;
+mod awaiting_arbiter;
+mod awaiting_verdict;
+mod between_servers;
+mod context;
 mod event;
-mod hear;
-mod judge;
-mod older;
+mod exit_policy;
+mod owned_addresses;
 mod plan;
+mod predecessors;
+mod reaping_group;
+mod restart_delay;
 mod running;
-mod settling;
 mod starting;
 mod state;
 mod stopping;
-mod sweeping;
 mod up;
-mod waiting;
-mod world;
 
 #[cfg(test)]
 mod tests;
@@ -45,43 +45,43 @@ use std::time::Duration;
 
 use serverswap::protocol::message::Holding;
 
+use self::context::{Context, Link};
 use self::starting::Starting;
 use self::state::{Input, State};
-use self::world::{Link, World};
 use crate::ui::Report;
 
-pub use self::action::{Action, GroupSignal, Said};
-pub use self::backoff::{RESTART_DELAY, RESTART_DELAY_MAX, RESTART_RESET};
-pub use self::event::{Asked, Attached, Event, Leftovers, ServerExit, Signal};
+pub use self::action::{Action, GroupSignal, Request};
+pub use self::event::{Attached, Event, Leftovers, ServerExit, Signal, StopSignal};
 pub use self::plan::{INTERRUPT_PATIENCE, Plan, Restart, SETTLE_MAX};
+pub use self::restart_delay::{RESTART_DELAY, RESTART_DELAY_MAX, RESTART_RESET};
 
 /// The supervisor of one generation.
 #[derive(Debug, Clone)]
 pub struct Supervisor {
     state: State,
-    world: World,
+    context: Context,
 }
 
 impl Supervisor {
     /// A supervisor, and the first thing for it to do. `now` is counted from any fixed
     /// moment and never goes back.
     pub fn new(plan: Plan, now: Duration, actions: &mut Vec<Action>) -> Self {
-        let mut world = World::new(plan, now);
-        let state = Starting::enter(&mut world);
-        actions.append(&mut world.out);
-        Supervisor { state, world }
+        let mut context = Context::new(plan, now);
+        let state = Starting::enter(&mut context);
+        actions.append(&mut context.out);
+        Supervisor { state, context }
     }
 
     /// Takes in one event; what is to be done about it is appended to `actions`.
     pub fn handle(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
-        self.world.now = now;
+        self.context.now = now;
         if let Some(input) = self.take_in(event) {
-            self.step(|state, world| state.on(input, world));
+            self.step(|state, context| state.handle(input, context));
         }
         while self.deadline().is_some_and(|deadline| deadline <= now) {
             self.step(State::due);
         }
-        actions.append(&mut self.world.out);
+        actions.append(&mut self.context.out);
     }
 
     /// When [`Event::Tick`] is to be sent, if nothing happens before.
@@ -92,38 +92,40 @@ impl Supervisor {
     /// What the generation owns: `holding` of the supervisor's `hello`. The listeners that
     /// are attached to it are those that the driver was told to [`Action::Keep`].
     pub fn holding(&self) -> Vec<Holding> {
-        self.world.addresses.holding()
+        self.context.addresses.holding()
     }
 
-    fn step(&mut self, step: impl FnOnce(State, &mut World) -> State) {
-        let state = std::mem::replace(&mut self.state, State::Over);
-        self.state = step(state, &mut self.world);
+    fn step(&mut self, step: impl FnOnce(State, &mut Context) -> State) {
+        let state = std::mem::replace(&mut self.state, State::Done);
+        self.state = step(state, &mut self.context);
     }
 
     fn take_in(&mut self, event: Event) -> Option<Input> {
         match event {
             Event::Linked => {
-                self.world.link = Link::Up;
-                self.world.report(Report::Linked);
+                self.context.link = Link::Up;
+                self.context.report(Report::Linked);
                 Some(Input::Linked)
             }
             Event::LinkLost => {
-                self.world.link = Link::Down;
-                self.world.older.link_lost();
-                self.world.report(Report::LinkLost);
+                self.context.link = Link::Down;
+                self.context.predecessors.link_lost();
+                self.context.report(Report::LinkLost);
                 None
             }
-            Event::FromArbiter(event, attached) => Some(Input::Heard(self.world.hear(event, attached))),
+            Event::FromArbiter(event, attached) => {
+                Some(Input::Notice(self.context.on_arbiter_event(event, attached)))
+            }
             Event::Verdict(verdict) => Some(Input::Verdict(verdict)),
             Event::BarrierPassed => Some(Input::BarrierPassed),
             Event::Spawned { pid } => Some(Input::Spawned { pid }),
             Event::SpawnFailed(failure) => Some(Input::SpawnFailed(failure)),
             Event::ServerExited { exit, leftovers } => Some(Input::Exited { exit, leftovers }),
             Event::LeftoversGone => Some(Input::LeftoversGone),
-            Event::Signal(Signal::Terminate) => Some(Input::Asked(Asked::Terminate)),
-            Event::Signal(Signal::Interrupt) => Some(Input::Asked(Asked::Interrupt)),
+            Event::Signal(Signal::Terminate) => Some(Input::StopSignal(StopSignal::Terminate)),
+            Event::Signal(Signal::Interrupt) => Some(Input::StopSignal(StopSignal::Interrupt)),
             Event::Signal(Signal::Hangup) => {
-                self.world.report(Report::HangupIgnored);
+                self.context.report(Report::HangupIgnored);
                 None
             }
             Event::Tick => None,

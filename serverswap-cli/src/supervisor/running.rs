@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use serverswap::protocol::message::Form;
 
-use super::asking::Asking;
-use super::event::Asked;
-use super::hear::Heard;
-use super::state::{Cause, Ended, Input, Server, State, Why};
+use super::arbiter_events::Notice;
+use super::awaiting_verdict::AwaitingVerdict;
+use super::context::Context;
+use super::event::StopSignal;
+use super::reaping_group::ReapingGroup;
+use super::state::{Cause, EndReason, Ended, Input, Server, State};
 use super::stopping::Stopping;
-use super::sweeping::Sweeping;
 use super::up::Up;
-use super::world::World;
 use crate::ui::Report;
 
 /// How long a probation is waited for at least, before it is looked at again: the arbiter may
@@ -27,19 +27,19 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn enter(server: Server, world: &mut World) -> State {
-        State::Running(Running { server, ready_by: world.now + world.plan.ready_timeout })
+    pub(super) fn enter(server: Server, context: &mut Context) -> State {
+        State::Running(Running { server, ready_by: context.now + context.plan.ready_timeout })
     }
 
-    pub(super) fn on(self, input: Input, world: &mut World) -> State {
+    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
         match input {
-            Input::Heard(heard) => self.heard(heard, world),
+            Input::Notice(notice) => self.notice(notice, context),
             Input::Exited { exit, leftovers } => {
                 let cause = Cause::Itself;
                 let ended = Ended { server: self.server, exit, cause, up_for: Duration::ZERO };
-                Sweeping::enter(ended, leftovers, world)
+                ReapingGroup::enter(ended, leftovers, context)
             }
-            Input::Asked(asked) => self.asked(asked, world),
+            Input::StopSignal(signal) => self.stop_signal(signal, context),
             Input::Linked
             | Input::Verdict(_)
             | Input::BarrierPassed
@@ -52,37 +52,37 @@ impl Running {
     /// A server that has let go of all that it had is not late: it drains, and the arbiter
     /// has its deadline.
     /// Nor is one on probation: whether it is up is known when that is over.
-    pub(super) fn due(self, world: &mut World) -> State {
-        if world.addresses.is_on_probation() {
-            let wait = world.plan.probation.max(PROBATION_STEP_MIN);
-            return State::Running(Running { ready_by: world.now + wait, ..self });
+    pub(super) fn due(self, context: &mut Context) -> State {
+        if context.addresses.is_on_probation() {
+            let wait = context.plan.probation.max(PROBATION_STEP_MIN);
+            return State::Running(Running { ready_by: context.now + wait, ..self });
         }
-        if world.addresses.is_only_draining() {
-            return Up::draining(self.server, world);
+        if context.addresses.is_only_draining() {
+            return Up::draining(self.server, context);
         }
-        world.report(Report::NotUp { pid: self.server.pid, after: world.plan.ready_timeout });
-        Asking::enter(self.server, Why::NotUp, world)
+        context.report(Report::NotUp { pid: self.server.pid, after: context.plan.ready_timeout });
+        AwaitingVerdict::enter(self.server, EndReason::NotUp, context)
     }
 
-    fn heard(self, heard: Heard, world: &mut World) -> State {
-        match heard {
-            Heard::Up => Up::enter(self.server, world),
-            Heard::Done => Up::enter(self.server, world).on(Input::Heard(Heard::Done), world),
-            Heard::SaidFail(reason) => {
-                world.report(Report::SaidFail { pid: self.server.pid, reason: reason.clone() });
-                Asking::enter(self.server, Why::SaidFail(reason), world)
+    fn notice(self, notice: Notice, context: &mut Context) -> State {
+        match notice {
+            Notice::Up => Up::enter(self.server, context),
+            Notice::Done => Up::enter(self.server, context).handle(Input::Notice(Notice::Done), context),
+            Notice::SaidFail(reason) => {
+                context.report(Report::SaidFail { pid: self.server.pid, reason: reason.clone() });
+                AwaitingVerdict::enter(self.server, EndReason::SaidFail(reason), context)
             }
-            Heard::News if world.addresses.is_superseded() => {
-                Asking::enter(self.server, Why::Superseded, world)
+            Notice::News if context.addresses.is_superseded() => {
+                AwaitingVerdict::enter(self.server, EndReason::Superseded, context)
             }
-            Heard::News | Heard::OwnDrain(_) => State::Running(self),
+            Notice::News | Notice::OwnDrain(_) => State::Running(self),
         }
     }
 
-    fn asked(self, asked: Asked, world: &mut World) -> State {
-        match world.plan.form {
-            Form::Stay => Stopping::stop(self.server, asked, world),
-            Form::Leave => Asking::enter(self.server, Why::Interrupted(asked), world),
+    fn stop_signal(self, signal: StopSignal, context: &mut Context) -> State {
+        match context.plan.form {
+            Form::Stay => Stopping::stop(self.server, signal, context),
+            Form::Leave => AwaitingVerdict::enter(self.server, EndReason::Interrupted(signal), context),
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use serverswap::protocol::message::Form;
 
-use super::event::Asked;
-use super::judge;
+use super::context::Context;
+use super::event::StopSignal;
+use super::exit_policy;
 use super::plan::Restart;
 use super::running::Running;
-use super::state::{Cause, Input, Server, State, Why};
+use super::state::{Cause, EndReason, Input, Server, State};
 use super::stopping::Stopping;
-use super::world::World;
-use super::{Action, waiting::Delayed};
+use super::{Action, between_servers::Backoff};
 use crate::spawn::SpawnFailure;
 use crate::ui::{Ending, Report};
 
@@ -20,22 +20,22 @@ pub(super) struct Starting {}
 /// The same, and a signal came meanwhile: the server is ended as soon as it runs.
 #[derive(Debug, Clone)]
 pub(super) struct Cancelled {
-    asked: Asked,
+    signal: StopSignal,
 }
 
 impl Starting {
-    pub(super) fn enter(world: &mut World) -> State {
-        world.out.push(Action::Spawn);
+    pub(super) fn enter(context: &mut Context) -> State {
+        context.out.push(Action::Spawn);
         State::Starting(Starting {})
     }
 
-    pub(super) fn on(self, input: Input, world: &mut World) -> State {
+    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
         match input {
-            Input::Spawned { pid } => Running::enter(spawned(pid, world), world),
-            Input::SpawnFailed(failure) => not_started(failure, world),
-            Input::Asked(asked) => State::Cancelled(Cancelled { asked }),
+            Input::Spawned { pid } => Running::enter(spawned(pid, context), context),
+            Input::SpawnFailed(failure) => not_started(failure, context),
+            Input::StopSignal(signal) => State::Cancelled(Cancelled { signal }),
             Input::Linked
-            | Input::Heard(_)
+            | Input::Notice(_)
             | Input::Verdict(_)
             | Input::BarrierPassed
             | Input::Exited { .. }
@@ -45,50 +45,50 @@ impl Starting {
 }
 
 impl Cancelled {
-    pub(super) fn on(self, input: Input, world: &mut World) -> State {
+    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
         match input {
             Input::Spawned { pid } => {
-                Stopping::terminate(spawned(pid, world), cause(self.asked, world), world)
+                Stopping::terminate(spawned(pid, context), cause(self.signal, context), context)
             }
-            Input::SpawnFailed(_) => judge::asked(self.asked, world),
+            Input::SpawnFailed(_) => exit_policy::stopped(self.signal, context),
             Input::Linked
-            | Input::Heard(_)
+            | Input::Notice(_)
             | Input::Verdict(_)
             | Input::BarrierPassed
             | Input::Exited { .. }
             | Input::LeftoversGone
-            | Input::Asked(_) => State::Cancelled(self),
+            | Input::StopSignal(_) => State::Cancelled(self),
         }
     }
 }
 
 /// Why a server ends when the supervisor is asked to stop.
-pub(super) fn cause(asked: Asked, world: &World) -> Cause {
-    match world.plan.form {
-        Form::Stay => Cause::Stop(asked),
-        Form::Leave => Cause::Refused(Why::Interrupted(asked)),
+pub(super) fn cause(signal: StopSignal, context: &Context) -> Cause {
+    match context.plan.form {
+        Form::Stay => Cause::Stop(signal),
+        Form::Leave => Cause::Refused(EndReason::Interrupted(signal)),
     }
 }
 
-fn spawned(pid: u32, world: &mut World) -> Server {
-    world.pid = Some(pid);
-    world.spawned_at = world.now;
-    world.addresses.forget_claims();
-    let restarts = world.starts;
-    world.starts += 1;
-    world.report(Report::Started { command: world.plan.command.clone(), pid, restarts });
+fn spawned(pid: u32, context: &mut Context) -> Server {
+    context.pid = Some(pid);
+    context.spawned_at = context.now;
+    context.addresses.forget_claims();
+    let restarts = context.starts;
+    context.starts += 1;
+    context.report(Report::Started { command: context.plan.command.clone(), pid, restarts });
     Server { pid }
 }
 
 /// A first start that fails is the end; a later one is tried again, for a file that is
 /// being replaced may be back in a moment.
-fn not_started(failure: SpawnFailure, world: &mut World) -> State {
-    let again = !world.addresses.mine().is_empty()
-        && world.plan.form == Form::Stay
-        && world.plan.restart != Restart::Never;
+fn not_started(failure: SpawnFailure, context: &mut Context) -> State {
+    let again = !context.addresses.owned().is_empty()
+        && context.plan.form == Form::Stay
+        && context.plan.restart != Restart::Never;
     if again {
-        world.report(Report::NotStarted { failure });
-        return Delayed::enter(std::time::Duration::ZERO, world);
+        context.report(Report::NotStarted { failure });
+        return Backoff::enter(std::time::Duration::ZERO, context);
     }
-    judge::over(Ending::NotStarted(failure), world)
+    exit_policy::over(Ending::NotStarted(failure), context)
 }

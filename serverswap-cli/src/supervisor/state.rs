@@ -1,29 +1,29 @@
 //! The states of a generation, what goes into them, and which deadline each has.
 //!
 //! ```text
-//! starting ──► running ──► up ─────────┐
-//!    ▲  │         │ └─► asking ◄───────┤      asking the arbiter whether the server,
-//!    │  │         ▼        ▼           ▼      that is late or lost, may be ended
-//!    │  └► cancelled ─► stopping ─► sweeping ─► settling ─► over
-//!    │                                             │
-//!    └───────── delayed, waiting (rule 5) ◄────────┘
+//! starting ──► running ──► up ───────────┐
+//!    ▲  │         │ └─► awaiting verdict ◄┤     asking the arbiter whether the server,
+//!    │  │         ▼        ▼             ▼     that is late or lost, may be ended
+//!    │  └► cancelled ─► stopping ─► reaping group ─► awaiting arbiter ─► done
+//!    │                                                      │
+//!    └────────── backoff, awaiting successor (rule 5) ◄─────┘
 //! ```
 
 use std::time::Duration;
 
 use serverswap::protocol::message::DecidedVerdict;
 
-use super::asking::Asking;
-use super::event::{Asked, Leftovers, ServerExit};
-use super::hear::Heard;
+use super::arbiter_events::Notice;
+use super::awaiting_arbiter::AwaitingArbiter;
+use super::awaiting_verdict::AwaitingVerdict;
+use super::between_servers::{AwaitingSuccessor, Backoff};
+use super::context::Context;
+use super::event::{Leftovers, ServerExit, StopSignal};
+use super::reaping_group::ReapingGroup;
 use super::running::Running;
-use super::settling::Settling;
 use super::starting::{Cancelled, Starting};
 use super::stopping::Stopping;
-use super::sweeping::Sweeping;
 use super::up::Up;
-use super::waiting::{Delayed, Waiting};
-use super::world::World;
 use crate::spawn::SpawnFailure;
 
 /// Where a generation is. Each state has exactly the data that is valid in it.
@@ -36,21 +36,21 @@ pub(super) enum State {
     /// The server runs and is not up yet.
     Running(Running),
     /// The arbiter is asked whether the server may be ended.
-    Asking(Asking),
+    AwaitingVerdict(AwaitingVerdict),
     /// The server is up, or kept although it is not.
     Up(Up),
     /// The server is being ended.
     Stopping(Stopping),
     /// The server has ended; what it left behind is being ended.
-    Sweeping(Sweeping),
+    ReapingGroup(ReapingGroup),
     /// All of it has ended; the arbiter's word on its addresses is awaited.
-    Settling(Settling),
+    AwaitingArbiter(AwaitingArbiter),
     /// The server is started again after a delay.
-    Delayed(Delayed),
+    Backoff(Backoff),
     /// The server was handed over; a newer generation does not serve yet.
-    Waiting(Waiting),
+    AwaitingSuccessor(AwaitingSuccessor),
     /// The outcome was told.
-    Over,
+    Done,
 }
 
 /// The server that a state is about.
@@ -63,19 +63,19 @@ pub(super) struct Server {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Input {
     Linked,
-    Heard(Heard),
+    Notice(Notice),
     Verdict(DecidedVerdict),
     BarrierPassed,
     Spawned { pid: u32 },
     SpawnFailed(SpawnFailure),
     Exited { exit: ServerExit, leftovers: Leftovers },
     LeftoversGone,
-    Asked(Asked),
+    StopSignal(StopSignal),
 }
 
 /// Why a server is ended, if not because the supervisor is to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Why {
+pub(super) enum EndReason {
     /// It is not up in time.
     NotUp,
     /// Every claim of it lost.
@@ -83,7 +83,7 @@ pub(super) enum Why {
     /// It said `fail`.
     SaidFail(String),
     /// The supervisor, which would leave, was asked to stop before it was up.
-    Interrupted(Asked),
+    Interrupted(StopSignal),
 }
 
 /// A server that has ended.
@@ -102,25 +102,25 @@ pub(super) enum Cause {
     /// By itself, or because the arbiter had it ended.
     Itself,
     /// We ended it.
-    Refused(Why),
+    Refused(EndReason),
     /// The supervisor was asked to stop.
-    Stop(Asked),
+    Stop(StopSignal),
 }
 
 impl State {
-    pub(super) fn on(self, input: Input, world: &mut World) -> State {
+    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
         match self {
-            State::Starting(state) => state.on(input, world),
-            State::Cancelled(state) => state.on(input, world),
-            State::Running(state) => state.on(input, world),
-            State::Asking(state) => state.on(input, world),
-            State::Up(state) => state.on(input, world),
-            State::Stopping(state) => state.on(input, world),
-            State::Sweeping(state) => state.on(input, world),
-            State::Settling(state) => state.on(input, world),
-            State::Delayed(state) => state.on(input, world),
-            State::Waiting(state) => state.on(input, world),
-            State::Over => State::Over,
+            State::Starting(state) => state.handle(input, context),
+            State::Cancelled(state) => state.handle(input, context),
+            State::Running(state) => state.handle(input, context),
+            State::AwaitingVerdict(state) => state.handle(input, context),
+            State::Up(state) => state.handle(input, context),
+            State::Stopping(state) => state.handle(input, context),
+            State::ReapingGroup(state) => state.handle(input, context),
+            State::AwaitingArbiter(state) => state.handle(input, context),
+            State::Backoff(state) => state.handle(input, context),
+            State::AwaitingSuccessor(state) => state.handle(input, context),
+            State::Done => State::Done,
         }
     }
 
@@ -128,25 +128,33 @@ impl State {
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self {
             State::Running(state) => Some(state.ready_by),
-            State::Asking(state) => state.deadline(),
+            State::AwaitingVerdict(state) => state.deadline(),
             State::Stopping(state) => state.deadline(),
-            State::Sweeping(state) => state.deadline(),
-            State::Settling(state) => Some(state.until),
-            State::Delayed(state) => Some(state.until),
-            State::Starting(_) | State::Cancelled(_) | State::Up(_) | State::Waiting(_) | State::Over => None,
+            State::ReapingGroup(state) => state.deadline(),
+            State::AwaitingArbiter(state) => Some(state.until),
+            State::Backoff(state) => Some(state.until),
+            State::Starting(_)
+            | State::Cancelled(_)
+            | State::Up(_)
+            | State::AwaitingSuccessor(_)
+            | State::Done => None,
         }
     }
 
     /// The deadline has passed.
-    pub(super) fn due(self, world: &mut World) -> State {
+    pub(super) fn due(self, context: &mut Context) -> State {
         match self {
-            State::Running(state) => state.due(world),
-            State::Asking(state) => state.due(world),
-            State::Stopping(state) => state.due(world),
-            State::Sweeping(state) => state.due(world),
-            State::Settling(state) => state.due(world),
-            State::Delayed(state) => state.due(world),
-            State::Starting(_) | State::Cancelled(_) | State::Up(_) | State::Waiting(_) | State::Over => self,
+            State::Running(state) => state.due(context),
+            State::AwaitingVerdict(state) => state.due(context),
+            State::Stopping(state) => state.due(context),
+            State::ReapingGroup(state) => state.due(context),
+            State::AwaitingArbiter(state) => state.due(context),
+            State::Backoff(state) => state.due(context),
+            State::Starting(_)
+            | State::Cancelled(_)
+            | State::Up(_)
+            | State::AwaitingSuccessor(_)
+            | State::Done => self,
         }
     }
 }

@@ -8,13 +8,13 @@
 
 use std::time::Duration;
 
-use super::event::Asked;
-use super::hear::Heard;
+use super::arbiter_events::Notice;
+use super::context::{Context, Link};
+use super::event::StopSignal;
 use super::plan::{INTERRUPT_PATIENCE, SETTLE_MAX};
+use super::reaping_group::ReapingGroup;
 use super::state::{Cause, Ended, Input, Server, State};
-use super::sweeping::Sweeping;
-use super::world::{Link, World};
-use super::{GroupSignal, Said, starting};
+use super::{GroupSignal, Request, starting};
 use crate::ui::Report;
 
 /// The server is to end.
@@ -30,11 +30,11 @@ pub(super) struct Stopping {
 enum Stage {
     /// `stop` was said; as far as is known it has nothing to drain, and until then it is awaited whether
     /// that is so.
-    Settling { asked: Asked, until: Duration },
+    AwaitingBarrier { signal: StopSignal, until: Duration },
     /// `stop` was said.
     Draining { term_at: Duration },
     /// The arbiter has taken it down by itself, with its verdict.
-    LettingGo { term_at: Duration },
+    TakenDown { term_at: Duration },
     /// TERM was sent.
     Terminating { kill_at: Duration },
     /// KILL was sent: the kernel will say when it is over.
@@ -43,78 +43,78 @@ enum Stage {
 
 impl Stopping {
     /// The supervisor was asked to stop.
-    pub(super) fn stop(server: Server, asked: Asked, world: &mut World) -> State {
-        world.say(Said::Stop);
-        if world.addresses.is_anything_to_drain() {
-            return Stopping::drain(server, asked, world);
+    pub(super) fn stop(server: Server, signal: StopSignal, context: &mut Context) -> State {
+        context.send(Request::Stop);
+        if context.addresses.is_anything_to_drain() {
+            return Stopping::drain(server, signal, context);
         }
-        let patience = match world.link {
+        let patience = match context.link {
             Link::Up => SETTLE_MAX,
             Link::Down => INTERRUPT_PATIENCE,
         };
-        world.say(Said::Barrier);
-        let stage = Stage::Settling { asked, until: world.now + patience };
-        State::Stopping(Stopping { server, cause: Cause::Stop(asked), stage })
+        context.send(Request::Barrier);
+        let stage = Stage::AwaitingBarrier { signal, until: context.now + patience };
+        State::Stopping(Stopping { server, cause: Cause::Stop(signal), stage })
     }
 
-    fn drain(server: Server, asked: Asked, world: &mut World) -> State {
-        let drain = world.plan.drain_timeout;
-        world.report(Report::Stopping { pid: server.pid, signal: asked, drain });
-        let stage = Stage::Draining { term_at: world.now + drain };
-        State::Stopping(Stopping { server, cause: Cause::Stop(asked), stage })
+    fn drain(server: Server, signal: StopSignal, context: &mut Context) -> State {
+        let drain = context.plan.drain_timeout;
+        context.report(Report::Stopping { pid: server.pid, signal, drain });
+        let stage = Stage::Draining { term_at: context.now + drain };
+        State::Stopping(Stopping { server, cause: Cause::Stop(signal), stage })
     }
 
     /// The server goes, and the older one that still serves goes on alone.
-    pub(super) fn roll_back(server: Server, cause: Cause, world: &mut World) -> State {
-        world.say(Said::Stop);
-        let drain = world.plan.drain_timeout;
-        world.report(Report::RollingBack { pid: server.pid, drain });
-        State::Stopping(Stopping { server, cause, stage: Stage::Draining { term_at: world.now + drain } })
+    pub(super) fn roll_back(server: Server, cause: Cause, context: &mut Context) -> State {
+        context.send(Request::Stop);
+        let drain = context.plan.drain_timeout;
+        context.report(Report::RollingBack { pid: server.pid, drain });
+        State::Stopping(Stopping { server, cause, stage: Stage::Draining { term_at: context.now + drain } })
     }
 
     /// The arbiter's verdict is that it may be ended, and that it lets go of what it was granted. It may
     /// have begun to serve in the same moment, so it is given its drain.
-    pub(super) fn let_go(server: Server, cause: Cause, world: &mut World) -> State {
-        let drain = world.plan.drain_timeout;
-        world.report(Report::LettingGo { pid: server.pid, drain });
-        State::Stopping(Stopping { server, cause, stage: Stage::LettingGo { term_at: world.now + drain } })
+    pub(super) fn taken_down(server: Server, cause: Cause, context: &mut Context) -> State {
+        let drain = context.plan.drain_timeout;
+        context.report(Report::LettingGo { pid: server.pid, drain });
+        State::Stopping(Stopping { server, cause, stage: Stage::TakenDown { term_at: context.now + drain } })
     }
 
     /// TERM now.
-    pub(super) fn terminate(server: Server, cause: Cause, world: &mut World) -> State {
-        let kill_after = world.plan.kill_timeout;
-        world.signal(GroupSignal::Term);
-        world.report(Report::Terminated { pid: server.pid, kill_after });
+    pub(super) fn terminate(server: Server, cause: Cause, context: &mut Context) -> State {
+        let kill_after = context.plan.kill_timeout;
+        context.signal(GroupSignal::Term);
+        context.report(Report::Terminated { pid: server.pid, kill_after });
         State::Stopping(Stopping {
             server,
             cause,
-            stage: Stage::Terminating { kill_at: world.now + kill_after },
+            stage: Stage::Terminating { kill_at: context.now + kill_after },
         })
     }
 
-    pub(super) fn on(self, input: Input, world: &mut World) -> State {
+    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
         match input {
             Input::Linked => match self.stage {
-                Stage::Settling { asked, .. } => Stopping::stop(self.server, asked, world),
+                Stage::AwaitingBarrier { signal, .. } => Stopping::stop(self.server, signal, context),
                 Stage::Draining { .. } => {
-                    world.say(Said::Stop);
+                    context.send(Request::Stop);
                     State::Stopping(self)
                 }
                 // A new arbiter knows of no verdict, and the server has had its time.
-                Stage::LettingGo { .. } => self.harder(world),
+                Stage::TakenDown { .. } => self.escalate(context),
                 Stage::Terminating { .. } | Stage::Killed => State::Stopping(self),
             },
-            Input::Heard(Heard::OwnDrain(until)) => self.extended(until),
+            Input::Notice(Notice::OwnDrain(until)) => self.extended(until),
             Input::Exited { exit, leftovers } => {
                 let ended = Ended { server: self.server, exit, cause: self.cause, up_for: Duration::ZERO };
-                Sweeping::enter(ended, leftovers, world)
+                ReapingGroup::enter(ended, leftovers, context)
             }
-            Input::Asked(asked) => {
-                let cause = starting::cause(asked, world);
-                Stopping { cause, ..self }.harder(world)
+            Input::StopSignal(signal) => {
+                let cause = starting::cause(signal, context);
+                Stopping { cause, ..self }.escalate(context)
             }
-            Input::BarrierPassed => self.settled(world),
-            Input::Heard(Heard::News | Heard::Up | Heard::Done | Heard::SaidFail(_))
+            Input::BarrierPassed => self.settled(context),
+            Input::Notice(Notice::News | Notice::Up | Notice::Done | Notice::SaidFail(_))
             | Input::Verdict(_)
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
@@ -124,37 +124,37 @@ impl Stopping {
 
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self.stage {
-            Stage::Settling { until, .. } => Some(until),
-            Stage::Draining { term_at } | Stage::LettingGo { term_at } => Some(term_at),
+            Stage::AwaitingBarrier { until, .. } => Some(until),
+            Stage::Draining { term_at } | Stage::TakenDown { term_at } => Some(term_at),
             Stage::Terminating { kill_at } => Some(kill_at),
             Stage::Killed => None,
         }
     }
 
-    pub(super) fn due(self, world: &mut World) -> State {
-        self.harder(world)
+    pub(super) fn due(self, context: &mut Context) -> State {
+        self.escalate(context)
     }
 
-    fn settled(self, world: &mut World) -> State {
+    fn settled(self, context: &mut Context) -> State {
         match self.stage {
-            Stage::Settling { asked, .. } if world.addresses.is_anything_to_drain() => {
-                Stopping::drain(self.server, asked, world)
+            Stage::AwaitingBarrier { signal, .. } if context.addresses.is_anything_to_drain() => {
+                Stopping::drain(self.server, signal, context)
             }
-            Stage::Settling { .. } => self.harder(world),
-            Stage::Draining { .. } | Stage::LettingGo { .. } | Stage::Terminating { .. } | Stage::Killed => {
+            Stage::AwaitingBarrier { .. } => self.escalate(context),
+            Stage::Draining { .. } | Stage::TakenDown { .. } | Stage::Terminating { .. } | Stage::Killed => {
                 State::Stopping(self)
             }
         }
     }
 
-    fn harder(self, world: &mut World) -> State {
+    fn escalate(self, context: &mut Context) -> State {
         match self.stage {
-            Stage::Settling { .. } | Stage::Draining { .. } | Stage::LettingGo { .. } => {
-                Stopping::terminate(self.server, self.cause, world)
+            Stage::AwaitingBarrier { .. } | Stage::Draining { .. } | Stage::TakenDown { .. } => {
+                Stopping::terminate(self.server, self.cause, context)
             }
             Stage::Terminating { .. } | Stage::Killed => {
-                world.signal(GroupSignal::Kill);
-                world.report(Report::Killed { pid: self.server.pid });
+                context.signal(GroupSignal::Kill);
+                context.report(Report::Killed { pid: self.server.pid });
                 State::Stopping(Stopping { stage: Stage::Killed, ..self })
             }
         }
@@ -164,8 +164,8 @@ impl Stopping {
     fn extended(self, until: Duration) -> State {
         let stage = match self.stage {
             Stage::Draining { term_at } => Stage::Draining { term_at: term_at.max(until) },
-            Stage::LettingGo { term_at } => Stage::LettingGo { term_at: term_at.max(until) },
-            stage @ (Stage::Settling { .. } | Stage::Terminating { .. } | Stage::Killed) => stage,
+            Stage::TakenDown { term_at } => Stage::TakenDown { term_at: term_at.max(until) },
+            stage @ (Stage::AwaitingBarrier { .. } | Stage::Terminating { .. } | Stage::Killed) => stage,
         };
         State::Stopping(Stopping { stage, ..self })
     }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use serverswap::protocol::message::Form;
 
-use super::asking::Asking;
-use super::event::Asked;
-use super::hear::Heard;
-use super::judge;
-use super::state::{Cause, Ended, Input, Server, State, Why};
+use super::arbiter_events::Notice;
+use super::awaiting_verdict::AwaitingVerdict;
+use super::context::Context;
+use super::event::StopSignal;
+use super::exit_policy;
+use super::reaping_group::ReapingGroup;
+use super::state::{Cause, EndReason, Ended, Input, Server, State};
 use super::stopping::Stopping;
-use super::sweeping::Sweeping;
-use super::world::World;
 use crate::ui::{Ending, Reached, Report};
 
 /// The server goes on; nothing here has a deadline.
@@ -19,12 +19,12 @@ use crate::ui::{Ending, Reached, Report};
 pub(super) struct Up {
     server: Server,
     since: Duration,
-    flaw: Flaw,
+    flaw: Degraded,
 }
 
 /// What is wrong with a server that goes on all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Flaw {
+pub(super) enum Degraded {
     /// Nothing.
     None,
     /// It was not up in time.
@@ -34,38 +34,38 @@ pub(super) enum Flaw {
 }
 
 impl Up {
-    pub(super) fn enter(server: Server, world: &mut World) -> State {
-        world.reach(Reached::Up);
-        let after = world.since_spawn();
-        match world.plan.form {
-            Form::Stay => world.report(Report::Up { after }),
+    pub(super) fn enter(server: Server, context: &mut Context) -> State {
+        context.reach(Reached::Up);
+        let after = context.since_spawn();
+        match context.plan.form {
+            Form::Stay => context.report(Report::Up { after }),
             Form::Leave => {}
         }
-        State::Up(Up { server, since: world.now, flaw: Flaw::None })
+        State::Up(Up { server, since: context.now, flaw: Degraded::None })
     }
 
     /// The arbiter said that it may not be ended.
-    pub(super) fn kept(server: Server, flaw: Flaw, world: &mut World) -> State {
-        Up { server, since: world.now, flaw }.leave_if_nothing_is_left(world)
+    pub(super) fn kept(server: Server, flaw: Degraded, context: &mut Context) -> State {
+        Up { server, since: context.now, flaw }.leave_if_nothing_is_left(context)
     }
 
     /// It was never up as a whole, and finishes what it served.
-    pub(super) fn draining(server: Server, world: &mut World) -> State {
-        State::Up(Up { server, since: world.now, flaw: Flaw::None })
+    pub(super) fn draining(server: Server, context: &mut Context) -> State {
+        State::Up(Up { server, since: context.now, flaw: Degraded::None })
     }
 
-    pub(super) fn on(self, input: Input, world: &mut World) -> State {
+    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
         match input {
-            Input::Heard(heard) => self.heard(heard, world),
+            Input::Notice(notice) => self.notice(notice, context),
             Input::Exited { exit, leftovers } => {
-                let up_for = world.now.saturating_sub(self.since);
+                let up_for = context.now.saturating_sub(self.since);
                 let cause = match self.flaw {
-                    Flaw::SaidFail(reason) => Cause::Refused(Why::SaidFail(reason)),
-                    Flaw::None | Flaw::Late => Cause::Itself,
+                    Degraded::SaidFail(reason) => Cause::Refused(EndReason::SaidFail(reason)),
+                    Degraded::None | Degraded::Late => Cause::Itself,
                 };
-                Sweeping::enter(Ended { server: self.server, exit, cause, up_for }, leftovers, world)
+                ReapingGroup::enter(Ended { server: self.server, exit, cause, up_for }, leftovers, context)
             }
-            Input::Asked(asked) => self.asked(asked, world),
+            Input::StopSignal(signal) => self.stop_signal(signal, context),
             Input::Linked
             | Input::Verdict(_)
             | Input::BarrierPassed
@@ -75,68 +75,74 @@ impl Up {
         }
     }
 
-    fn heard(self, heard: Heard, world: &mut World) -> State {
-        match heard {
-            Heard::Up => self.up_after_all(world),
-            Heard::Done => self.done(world),
-            Heard::SaidFail(reason) => {
-                world.report(Report::SaidFail { pid: self.server.pid, reason: reason.clone() });
-                Asking::enter(self.server, Why::SaidFail(reason), world)
+    fn notice(self, notice: Notice, context: &mut Context) -> State {
+        match notice {
+            Notice::Up => self.up_after_all(context),
+            Notice::Done => self.done(context),
+            Notice::SaidFail(reason) => {
+                context.report(Report::SaidFail { pid: self.server.pid, reason: reason.clone() });
+                AwaitingVerdict::enter(self.server, EndReason::SaidFail(reason), context)
             }
-            Heard::News if world.addresses.is_superseded() => {
-                Asking::enter(self.server, Why::Superseded, world)
+            Notice::News if context.addresses.is_superseded() => {
+                AwaitingVerdict::enter(self.server, EndReason::Superseded, context)
             }
-            Heard::News => self.leave_if_nothing_is_left(world),
-            Heard::OwnDrain(_) => State::Up(self),
+            Notice::News => self.leave_if_nothing_is_left(context),
+            Notice::OwnDrain(_) => State::Up(self),
         }
     }
 
-    fn up_after_all(self, world: &mut World) -> State {
+    fn up_after_all(self, context: &mut Context) -> State {
         match self.flaw {
-            Flaw::Late => Up::enter(self.server, world),
-            Flaw::None | Flaw::SaidFail(_) => {
-                world.reach(Reached::Up);
+            Degraded::Late => Up::enter(self.server, context),
+            Degraded::None | Degraded::SaidFail(_) => {
+                context.reach(Reached::Up);
                 State::Up(self)
             }
         }
     }
 
-    fn done(self, world: &mut World) -> State {
-        match world.plan.form {
+    fn done(self, context: &mut Context) -> State {
+        match context.plan.form {
             Form::Stay => State::Up(self),
             Form::Leave => {
-                world.reach(Reached::Up);
+                context.reach(Reached::Up);
                 let ending = match self.flaw {
-                    Flaw::SaidFail(reason) => Ending::SaidFail(reason),
-                    Flaw::None | Flaw::Late if world.addresses.is_any_failed() => Ending::DoneInPart,
-                    Flaw::None | Flaw::Late => Ending::Done,
+                    Degraded::SaidFail(reason) => Ending::SaidFail(reason),
+                    Degraded::None | Degraded::Late if context.addresses.is_any_failed() => {
+                        Ending::DoneInPart
+                    }
+                    Degraded::None | Degraded::Late => Ending::Done,
                 };
-                judge::over(ending, world)
+                exit_policy::over(ending, context)
             }
         }
     }
 
     /// A deploy that went wrong does not wait for an `up` that may never come: it ends as
     /// soon as no older server is known to drain.
-    fn leave_if_nothing_is_left(self, world: &mut World) -> State {
-        match (world.plan.form, self.flaw.clone()) {
-            (Form::Leave, Flaw::Late) if world.older.is_empty() => judge::over(Ending::NotUpKept, world),
-            (Form::Leave, Flaw::SaidFail(reason)) if world.older.is_empty() => {
-                judge::over(Ending::SaidFail(reason), world)
+    fn leave_if_nothing_is_left(self, context: &mut Context) -> State {
+        match (context.plan.form, self.flaw.clone()) {
+            (Form::Leave, Degraded::Late) if context.predecessors.is_empty() => {
+                exit_policy::over(Ending::NotUpKept, context)
             }
-            (Form::Leave | Form::Stay, Flaw::None | Flaw::Late | Flaw::SaidFail(_)) => State::Up(self),
+            (Form::Leave, Degraded::SaidFail(reason)) if context.predecessors.is_empty() => {
+                exit_policy::over(Ending::SaidFail(reason), context)
+            }
+            (Form::Leave | Form::Stay, Degraded::None | Degraded::Late | Degraded::SaidFail(_)) => {
+                State::Up(self)
+            }
         }
     }
 
-    fn asked(self, asked: Asked, world: &mut World) -> State {
-        match world.plan.form {
-            Form::Stay => Stopping::stop(self.server, asked, world),
+    fn stop_signal(self, signal: StopSignal, context: &mut Context) -> State {
+        match context.plan.form {
+            Form::Stay => Stopping::stop(self.server, signal, context),
             Form::Leave => {
-                let ending = match world.reached {
-                    Reached::Up => Ending::Left(asked),
-                    Reached::Nothing | Reached::Serving => Ending::LeftServing(asked),
+                let ending = match context.reached {
+                    Reached::Up => Ending::Left(signal),
+                    Reached::Nothing | Reached::Serving => Ending::LeftServing(signal),
                 };
-                judge::over(ending, world)
+                exit_policy::over(ending, context)
             }
         }
     }

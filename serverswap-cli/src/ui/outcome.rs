@@ -10,7 +10,7 @@ use serverswap::protocol::{Address, Generation};
 
 use super::duration::serialize_some_millis;
 use crate::spawn::SpawnFailure;
-use crate::supervisor::{Asked, ServerExit};
+use crate::supervisor::{ServerExit, StopSignal};
 
 /// The end of a run, and what there is to say about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,15 +31,15 @@ pub enum Ending {
     /// The server ended after a newer generation had taken all of its addresses.
     Replaced,
     /// The supervisor was asked to stop, and its server has ended.
-    Stopped(Asked),
+    Stopped(StopSignal),
     /// Asked to leave while older servers still drained: the new server serves on.
-    Left(Asked),
+    Left(StopSignal),
     /// The server was up, and ended by itself with status 0.
     Ended,
     /// Asked to stop before the server was up: it was ended.
-    Interrupted(Asked),
+    Interrupted(StopSignal),
     /// Asked to stop before the server was up, but it served something: it goes on.
-    LeftServing(Asked),
+    LeftServing(StopSignal),
     /// A newer generation was faster.
     Superseded,
     /// The server said `fail`, with this reason.

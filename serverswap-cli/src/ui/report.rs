@@ -12,7 +12,7 @@ use serverswap::protocol::message::Code;
 
 use super::duration::{serialize_millis, serialize_some_millis};
 use crate::spawn::SpawnFailure;
-use crate::supervisor::{Asked, ServerExit};
+use crate::supervisor::{ServerExit, StopSignal};
 
 /// Something that happened to the generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -165,7 +165,7 @@ pub enum Report {
         /// The server.
         pid: u32,
         /// By which signal.
-        signal: Asked,
+        signal: StopSignal,
         /// Until TERM.
         #[serde(rename = "drainMs", serialize_with = "serialize_millis")]
         drain: Duration,

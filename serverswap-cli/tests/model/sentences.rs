@@ -2,7 +2,7 @@
 
 use serverswap::protocol::SocketMode::{Bind, Inherit};
 use serverswap::protocol::message::Form::{self, Leave, Stay};
-use serverswap_cli::supervisor::Asked;
+use serverswap_cli::supervisor::StopSignal;
 use serverswap_cli::ui::Ending;
 
 use super::play::{NEW, OLD, Play, at, doing, leaves, prepares};
@@ -160,7 +160,7 @@ fn a_generation_that_is_stopped_drains_and_leaves_nothing() {
     play.world.stopped.insert(0);
     play.world.terminate(0);
     play.rest();
-    assert_eq!(play.presence(0), ended(Ending::Stopped(Asked::Terminate)));
+    assert_eq!(play.presence(0), ended(Ending::Stopped(StopSignal::Terminate)));
     assert_eq!(play.world.living().count(), 0);
 }
 

@@ -12,7 +12,7 @@ use serverswap::protocol::message::{
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 use serverswap_cli::supervisor::{
-    Action, Attached, Event, GroupSignal, Plan, Restart, Said, ServerExit, Signal, Supervisor,
+    Action, Attached, Event, GroupSignal, Plan, Request, Restart, ServerExit, Signal, Supervisor,
 };
 use serverswap_cli::ui::{Ending, RunOutcome};
 
@@ -270,14 +270,14 @@ impl World {
                     let pid = self.spawn(supervisor);
                     self.happens(supervisor, Event::Spawned { pid }, None);
                 }
-                Action::Send(Said::Barrier) if self.setup.seeded == Seeded::BarrierNotAwaited => {
+                Action::Send(Request::Barrier) if self.setup.seeded == Seeded::BarrierNotAwaited => {
                     self.happens(supervisor, Event::BarrierPassed, None);
                 }
-                Action::Send(said) => {
+                Action::Send(request) => {
                     if let Link::Up(id) = supervisor.link {
                         supervisor.id += 1;
                         let number = supervisor.id;
-                        self.send_up(id, said.message(|| number), Vec::new());
+                        self.send_up(id, request.message(|| number), Vec::new());
                     }
                 }
                 Action::Keep { address } => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serverswap::protocol::message::{self, Code, DecidedVerdict, EventKind, Form};
 use serverswap::protocol::{Address, Generation};
 use serverswap_cli::supervisor::{
-    Action, Attached, Event, Leftovers, Plan, Restart, Said, ServerExit, Signal, Supervisor,
+    Action, Attached, Event, Leftovers, Plan, Request, Restart, ServerExit, Signal, Supervisor,
 };
 
 use super::stories::Choices;
@@ -174,9 +174,9 @@ impl Watched {
                     assert_eq!(self.group, Group::Nobody, "a second server");
                     self.group = Group::Starting;
                 }
-                Action::Send(said) => {
-                    assert!(self.is_linked, "{said:?} is said to nobody");
-                    self.said(said);
+                Action::Send(request) => {
+                    assert!(self.is_linked, "{request:?} is sent to nobody");
+                    self.note_request(request);
                 }
                 Action::Keep { address } => {
                     assert_eq!(Some(&address), offered.as_ref(), "there is no such listener");
@@ -192,12 +192,12 @@ impl Watched {
         }
     }
 
-    fn said(&mut self, said: Said) {
-        match said {
-            Said::TimedOut => self.verdicts_owed += 1,
-            Said::Barrier => self.barriers_owed += 1,
-            Said::Closed { address } => assert!(!self.kept.contains(&address), "{address} is still kept"),
-            Said::Stop => {}
+    fn note_request(&mut self, request: Request) {
+        match request {
+            Request::TimedOut => self.verdicts_owed += 1,
+            Request::Barrier => self.barriers_owed += 1,
+            Request::Closed { address } => assert!(!self.kept.contains(&address), "{address} is still kept"),
+            Request::Stop => {}
         }
     }
 }

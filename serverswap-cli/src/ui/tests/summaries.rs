@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::spawn::SpawnFailure;
-use crate::supervisor::{Asked, ServerExit};
+use crate::supervisor::{ServerExit, StopSignal};
 
 #[track_caller]
 fn success(outcome: &RunOutcome, expected: &str) {
@@ -42,11 +42,11 @@ fn the_other_good_ends_say_what_happened() {
     let replaced = vec![swap(":8080", ClaimStanding::Replaced)];
     success(&outcome(Ending::Replaced, Reached::Up, replaced), "replaced: a newer generation serves :8080");
     success(
-        &outcome(Ending::Stopped(Asked::Terminate), Reached::Up, serving.clone()),
+        &outcome(Ending::Stopped(StopSignal::Terminate), Reached::Up, serving.clone()),
         "stopped by TERM after 28 s",
     );
     success(
-        &outcome(Ending::Left(Asked::Interrupt), Reached::Up, serving.clone()),
+        &outcome(Ending::Left(StopSignal::Interrupt), Reached::Up, serving.clone()),
         "left by INT: `node server.js` (pid 4242) goes on serving :8080",
     );
     success(
@@ -185,7 +185,7 @@ fn the_other_bad_ends_say_what_happened() {
             "`node server.js` (pid 4242) gave up: no database",
         ),
         (
-            outcome(Ending::Interrupted(Asked::Interrupt), Reached::Nothing, vec![]),
+            outcome(Ending::Interrupted(StopSignal::Interrupt), Reached::Nothing, vec![]),
             "INT came before `node server.js` (pid 4242) was up, and ended it",
         ),
     ];

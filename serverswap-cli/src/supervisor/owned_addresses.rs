@@ -103,7 +103,7 @@ impl Default for Known {
 
 impl Known {
     /// Whether it is the generation's, as rule 5 means it.
-    fn is_mine(&self) -> bool {
+    fn is_owned(&self) -> bool {
         self.owned == Owned::Once && self.word != Word::Replaced
     }
 
@@ -147,23 +147,23 @@ impl Addresses {
     }
 
     /// The addresses that are the generation's and not replaced.
-    pub(super) fn mine(&self) -> Vec<Address> {
-        self.that(Known::is_mine)
+    pub(super) fn owned(&self) -> Vec<Address> {
+        self.that(Known::is_owned)
     }
 
     /// Those of mine that nobody has.
     pub(super) fn vacant(&self) -> Vec<Address> {
-        self.that(|known| known.is_mine() && known.word == Word::Vacant)
+        self.that(|known| known.is_owned() && known.word == Word::Vacant)
     }
 
     /// Whether something of mine was given up because a newer generation asked for it.
     pub(super) fn is_handed(&self) -> bool {
-        self.known.values().any(|known| known.is_mine() && known.is_handed())
+        self.known.values().any(|known| known.is_owned() && known.is_handed())
     }
 
     /// Whether a newer generation is about to take everything of mine.
     pub(super) fn is_all_busy(&self) -> bool {
-        self.known.values().filter(|known| known.is_mine()).all(|known| known.word == Word::Busy)
+        self.known.values().filter(|known| known.is_owned()).all(|known| known.word == Word::Busy)
     }
 
     /// Whether something was replaced.
@@ -232,7 +232,7 @@ impl Addresses {
             serving: known.claim == Claim::Serving,
             on_takedown: false,
         };
-        self.known.iter().filter(|(_, known)| known.is_mine()).map(holding).collect()
+        self.known.iter().filter(|(_, known)| known.is_owned()).map(holding).collect()
     }
 
     /// What became of each, for the outcome.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serverswap::protocol::Address;
 
-/// Older servers, by process id.
+/// Predecessors servers, by process id.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Older {
+pub(super) struct Predecessors {
     draining: BTreeMap<u32, BTreeSet<Option<Address>>>,
     seen: BTreeSet<u32>,
 }
@@ -18,7 +18,7 @@ pub(super) enum Told {
     Again,
 }
 
-impl Older {
+impl Predecessors {
     /// It drains.
     pub(super) fn drains(&mut self, pid: u32, address: Option<Address>) -> Told {
         self.seen.insert(pid);

@@ -1,6 +1,6 @@
 //! Turns the arbiter's events into knowledge and reports.
 //!
-//! It decides nothing: it says in one word what was heard, and the state decides. After a
+//! It decides nothing: it says in one word what the arbiter reported, and the state decides. After a
 //! reconnect the arbiter says everything again, so only what is new is reported.
 
 use std::cmp::Ordering;
@@ -9,15 +9,15 @@ use std::time::Duration;
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{self, Code, EventKind, Form};
 
-use super::addresses::{Claim, Duplicate, Owned, Word};
-use super::older::Told;
-use super::world::World;
-use super::{Action, Attached, Said};
+use super::context::Context;
+use super::owned_addresses::{Claim, Duplicate, Owned, Word};
+use super::predecessors::Told;
+use super::{Action, Attached, Request};
 use crate::ui::{DrainStatus, Reached, Report};
 
 /// What was heard from the arbiter, for the state to decide on.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Heard {
+pub(super) enum Notice {
     /// Something about an address or an older server.
     News,
     /// The whole server is up.
@@ -30,28 +30,28 @@ pub(super) enum Heard {
     OwnDrain(Duration),
 }
 
-impl World {
+impl Context {
     /// Takes in what the arbiter said.
-    pub(super) fn hear(&mut self, event: message::Event, attached: Attached) -> Heard {
+    pub(super) fn on_arbiter_event(&mut self, event: message::Event, attached: Attached) -> Notice {
         match event.generation.cmp(&self.plan.generation) {
             Ordering::Less => {
-                self.hear_of_older(event);
-                return Heard::News;
+                self.on_predecessor_event(event);
+                return Notice::News;
             }
             // What becomes of a newer one is told by the words on our own addresses.
-            Ordering::Greater => return Heard::News,
+            Ordering::Greater => return Notice::News,
             Ordering::Equal => {}
         }
         match event.what {
-            EventKind::Up => return Heard::Up,
-            EventKind::Done => return Heard::Done,
+            EventKind::Up => return Notice::Up,
+            EventKind::Done => return Notice::Done,
             EventKind::Draining => return self.own_drain(&event),
             EventKind::Gap => {
                 let message = event.message.unwrap_or_default();
                 self.report(Report::Gap { address: event.address, message });
             }
             EventKind::Failed if event.address.is_none() => {
-                return Heard::SaidFail(event.message.unwrap_or_default());
+                return Notice::SaidFail(event.message.unwrap_or_default());
             }
             EventKind::Failed
             | EventKind::Claimed
@@ -64,22 +64,22 @@ impl World {
             | EventKind::Superseded
             | EventKind::Close => {
                 if let Some(address) = event.address.clone() {
-                    self.hear_of_address(&address, event, attached);
+                    self.on_address_event(&address, event, attached);
                 }
             }
-            EventKind::Gone => self.told_gone = event.pid,
+            EventKind::Gone => self.reported_gone = event.pid,
             EventKind::Other(_) => {}
         }
-        Heard::News
+        Notice::News
     }
 
-    fn hear_of_older(&mut self, event: message::Event) {
+    fn on_predecessor_event(&mut self, event: message::Event) {
         let Some(pid) = event.pid else {
             return;
         };
         match event.what {
             EventKind::Draining => {
-                let told = self.older.drains(pid, event.address.clone());
+                let told = self.predecessors.drains(pid, event.address.clone());
                 let draining = draining(pid, event);
                 self.report(match told {
                     Told::First => Report::Draining(draining),
@@ -87,7 +87,7 @@ impl World {
                 });
             }
             EventKind::Gone => {
-                if self.older.gone(pid) == Told::First {
+                if self.predecessors.gone(pid) == Told::First {
                     self.report(Report::Gone { pid });
                 }
             }
@@ -111,14 +111,14 @@ impl World {
         }
     }
 
-    fn own_drain(&mut self, event: &message::Event) -> Heard {
+    fn own_drain(&mut self, event: &message::Event) -> Notice {
         match event.remaining_ms {
-            Some(millis) => Heard::OwnDrain(self.now + Duration::from_millis(millis)),
-            None => Heard::News,
+            Some(millis) => Notice::OwnDrain(self.now + Duration::from_millis(millis)),
+            None => Notice::News,
         }
     }
 
-    fn hear_of_address(&mut self, address: &Address, event: message::Event, attached: Attached) {
+    fn on_address_event(&mut self, address: &Address, event: message::Event, attached: Attached) {
         let message = event.message.unwrap_or_default();
         match event.what {
             EventKind::Claimed => self.claimed(address),
@@ -211,7 +211,7 @@ impl World {
                 known.duplicate = Duplicate::Kept;
                 self.out.push(Action::Keep { address: address.clone() });
             }
-            Form::Stay | Form::Leave => self.say(Said::Closed { address: address.clone() }),
+            Form::Stay | Form::Leave => self.send(Request::Closed { address: address.clone() }),
         }
     }
 
@@ -237,7 +237,7 @@ impl World {
             return;
         }
         known.word = Word::Vacant;
-        // Without `busy` before it, nobody asked: the server gave it up by itself, or is gone.
+        // Without `busy` before it, nobody signal: the server gave it up by itself, or is gone.
         if matches!(known.claim, Claim::Granted | Claim::Serving) {
             known.claim = Claim::None;
         }
@@ -266,7 +266,7 @@ impl World {
         if known.duplicate == Duplicate::Kept {
             known.duplicate = Duplicate::None;
             self.out.push(Action::Close { address: address.clone() });
-            self.say(Said::Closed { address: address.clone() });
+            self.send(Request::Closed { address: address.clone() });
         }
     }
 

@@ -2,26 +2,26 @@
 
 use std::time::Duration;
 
-use super::addresses::Addresses;
-use super::backoff::Backoff;
-use super::older::Older;
-use super::{Action, GroupSignal, Plan, Said};
+use super::owned_addresses::Addresses;
+use super::predecessors::Predecessors;
+use super::restart_delay::RestartDelay;
+use super::{Action, GroupSignal, Plan, Request};
 use crate::ui::{Ending, Facts, Reached, Report, RunOutcome};
 
 /// Everything but the state.
 #[derive(Debug, Clone)]
-pub(super) struct World {
+pub(super) struct Context {
     pub(super) plan: Plan,
     pub(super) link: Link,
     pub(super) addresses: Addresses,
-    pub(super) older: Older,
-    pub(super) backoff: Backoff,
+    pub(super) predecessors: Predecessors,
+    pub(super) backoff: RestartDelay,
     /// How far the generation came.
     pub(super) reached: Reached,
     /// The last server.
     pub(super) pid: Option<u32>,
     /// The last server of whose end the arbiter has told.
-    pub(super) told_gone: Option<u32>,
+    pub(super) reported_gone: Option<u32>,
     /// When the present server was started.
     pub(super) spawned_at: Duration,
     /// When the command was started.
@@ -39,17 +39,17 @@ pub(super) enum Link {
     Up,
 }
 
-impl World {
+impl Context {
     pub(super) fn new(plan: Plan, now: Duration) -> Self {
-        World {
+        Context {
             plan,
             link: Link::Down,
             addresses: Addresses::default(),
-            older: Older::default(),
-            backoff: Backoff::default(),
+            predecessors: Predecessors::default(),
+            backoff: RestartDelay::default(),
             reached: Reached::Nothing,
             pid: None,
-            told_gone: None,
+            reported_gone: None,
             spawned_at: now,
             began_at: now,
             starts: 0,
@@ -63,9 +63,9 @@ impl World {
     }
 
     /// Sends if there is a connection; what is still true is said again when there is one.
-    pub(super) fn say(&mut self, said: Said) {
+    pub(super) fn send(&mut self, request: Request) {
         match self.link {
-            Link::Up => self.out.push(Action::Send(said)),
+            Link::Up => self.out.push(Action::Send(request)),
             Link::Down => {}
         }
     }
@@ -83,7 +83,7 @@ impl World {
             reached: self.reached,
             ready_timeout: self.plan.ready_timeout,
             addresses: self.addresses.swaps(),
-            replaced: self.older.replaced(),
+            replaced: self.predecessors.replaced(),
             duration: self.now.saturating_sub(self.began_at),
         };
         self.out.push(Action::Exit(Box::new(RunOutcome { ending, facts })));

@@ -13,11 +13,11 @@ pub const RESTART_RESET: Duration = Duration::from_secs(10);
 
 /// Exponential backoff. Time is an argument.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Backoff {
+pub(super) struct RestartDelay {
     failures: u32,
 }
 
-impl Backoff {
+impl RestartDelay {
     /// The delay after a server that was up for `up_for`; zero if it never was.
     pub(super) fn next(&mut self, up_for: Duration) -> Duration {
         if up_for >= RESTART_RESET {
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     fn delays(up_for: &[u64]) -> Vec<u128> {
-        let mut backoff = Backoff::default();
+        let mut backoff = RestartDelay::default();
         up_for.iter().map(|seconds| backoff.next(Duration::from_secs(*seconds)).as_millis()).collect()
     }
 
