@@ -63,7 +63,7 @@ async fn a_state_of_a_build_to_come_with_keys_unknown_to_this_one_loses_nothing(
 async fn a_state_of_an_early_build_without_the_keys_that_came_later_loses_nothing() -> Outcome {
     with_an_orphan_and_a_state_changed_by(|state| {
         written_by("0.0.1", state, |record| {
-            for later in ["untold", "probationUntilMicros", "connections", "supervisor"] {
+            for later in ["pendingEvents", "probationUntilMicros", "connections", "supervisor"] {
                 record.remove(later);
             }
             // What the first builds wrote of a generation, and nobody reads any more.

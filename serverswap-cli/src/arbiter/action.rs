@@ -77,13 +77,38 @@ pub struct Turn {
     /// What is to be done, in order, after the state was written.
     pub actions: Vec<Action>,
     pub(super) touched: BTreeSet<Address>,
-    pub(super) changed: Changed,
+    pub(super) changes: Changes,
+}
+
+/// Which records of the state differ after a turn. A record that is listed and does not exist any more
+/// ([`Arbiter::address_record`](super::Arbiter::address_record) and its siblings) is to be removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The addresses whose record differs.
+    pub addresses: BTreeSet<Address>,
+    /// The generations whose record differs.
+    pub generations: BTreeSet<Generation>,
+    /// Whether the list of pending events differs.
+    pub pending_events: Changed,
+    /// Whether the list of unrecorded processes differs.
+    pub unrecorded: Changed,
+}
+
+impl Changes {
+    /// Whether nothing differs: the state needs no write.
+    pub fn is_empty(&self) -> bool {
+        self.addresses.is_empty()
+            && self.generations.is_empty()
+            && self.pending_events == Changed::Not
+            && self.unrecorded == Changed::Not
+    }
 }
 
 /// Whether a turn changed what the state file says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Changed {
     /// The file is as it was.
+    #[default]
     Not,
     /// The file is to be written before anything is sent.
     State,
@@ -92,16 +117,21 @@ pub enum Changed {
 impl Turn {
     /// An empty turn at `now`, the time since boot.
     pub fn new(now: Duration) -> Self {
-        Turn { now, actions: Vec::new(), touched: BTreeSet::new(), changed: Changed::Not }
+        Turn { now, actions: Vec::new(), touched: BTreeSet::new(), changes: Changes::default() }
     }
 
     /// Whether the state is to be written before the actions are performed.
     pub fn state_changed(&self) -> Changed {
-        self.changed
+        if self.changes.is_empty() { Changed::Not } else { Changed::State }
+    }
+
+    /// The records that are to be written before the actions are performed.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     pub(super) fn changed(&mut self) {
-        self.changed = Changed::State;
+        self.changes.unrecorded = Changed::State;
     }
 
     pub(super) fn send(&mut self, link: Link, message: FromArbiter) {

@@ -38,7 +38,7 @@ mod tests;
 mod unnamed;
 mod untold;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ use serverswap::protocol::message::{Code, Timeouts};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
-pub use action::{Action, Changed, Signal, Turn};
+pub use action::{Action, Changed, Changes, Signal, Turn};
 pub use event::{Event, Fetched, Link, Liveness};
 pub use hello::{Arrival, Attached};
 
@@ -113,6 +113,18 @@ impl Arbiter {
 
     /// Takes in events that were read together, and decides once.
     pub fn handle(&mut self, events: impl IntoIterator<Item = Event>, turn: &mut Turn) {
+        let (addresses, generations): (BTreeSet<Address>, BTreeSet<Generation>) =
+            (self.slots.keys().cloned().collect(), self.generations.keys().copied().collect());
+        self.handle_all(events, turn);
+        if turn.state_changed() == Changed::State {
+            let changes = &mut turn.changes;
+            changes.addresses.extend(addresses.into_iter().chain(self.slots.keys().cloned()));
+            changes.generations.extend(generations.into_iter().chain(self.generations.keys().copied()));
+            changes.pending_events = Changed::State;
+        }
+    }
+
+    fn handle_all(&mut self, events: impl IntoIterator<Item = Event>, turn: &mut Turn) {
         for event in events {
             self.take_in(event, turn);
         }

@@ -25,7 +25,7 @@ impl Arbiter {
     /// `alive` are the processes of the file that run now, by pid and start time; `now` is
     /// the time since boot.
     pub fn recover(limits: Limits, snapshot: &Snapshot, alive: &BTreeSet<Process>, now: Duration) -> Self {
-        let mut arbiter = Arbiter { untold: snapshot.untold.clone(), ..Arbiter::new(limits) };
+        let mut arbiter = Arbiter { untold: snapshot.pending_events.clone(), ..Arbiter::new(limits) };
         // The file names them until it is written next, so nothing has to be written now.
         let mut unwritten = Turn::new(now);
         for (generation, record) in &snapshot.generations {
@@ -88,7 +88,7 @@ impl Arbiter {
                 arbiter.slot_mut(address).parties.insert(drain.process, party);
             }
         }
-        let unnamed = snapshot.unnamed.iter().filter(|record| alive.contains(&record.process));
+        let unnamed = snapshot.unrecorded.iter().filter(|record| alive.contains(&record.process));
         arbiter.unnamed = unnamed.map(|record| (record.process, record.generation)).collect();
         let is_awaiting =
             !arbiter.unnamed.is_empty() || arbiter.slots.values().any(|slot| !slot.expected.is_empty());

@@ -5,12 +5,15 @@
 
 use std::time::Duration;
 
-use serverswap::protocol::{Address, SocketMode};
+use serverswap::protocol::message::Event;
+use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::slot::{Expected, Served, Slot, Stage};
 use super::{Arbiter, Progress, Up};
-use crate::state::{AddressRecord, DrainRecord, GenerationRecord, HolderRecord, Snapshot, SupervisorRecord};
+use crate::state::{
+    AddressRecord, DrainRecord, GenerationRecord, HolderRecord, Snapshot, SupervisorRecord, UnrecordedRecord,
+};
 
 impl Arbiter {
     /// The whole of it.
@@ -20,13 +23,39 @@ impl Arbiter {
         let addresses = self
             .slots
             .iter()
-            .map(|(address, slot)| (address.clone(), self.address_record(address, slot)))
+            .map(|(address, slot)| (address.clone(), self.record_of(slot)))
             .filter(|(_, record)| !record.is_empty())
             .collect();
-        Snapshot { generations, addresses, untold: self.untold.clone(), unnamed: self.unnamed_records() }
+        Snapshot {
+            generations,
+            addresses,
+            pending_events: self.pending_events(),
+            unrecorded: self.unrecorded_processes(),
+        }
     }
 
-    fn address_record(&self, _address: &Address, slot: &Slot) -> AddressRecord {
+    /// The record of one address; `None` when nothing is to be remembered of it.
+    pub fn address_record(&self, address: &Address) -> Option<AddressRecord> {
+        let record = self.record_of(self.slots.get(address)?);
+        (!record.is_empty()).then_some(record)
+    }
+
+    /// The record of one generation; `None` when it is forgotten.
+    pub fn generation_record(&self, generation: Generation) -> Option<GenerationRecord> {
+        self.generations.get(&generation).map(|progress| progress.record())
+    }
+
+    /// Events for supervisors that were not connected, oldest first.
+    pub fn pending_events(&self) -> Vec<Event> {
+        self.untold.clone()
+    }
+
+    /// Processes of the directory that no state file names.
+    pub fn unrecorded_processes(&self) -> Vec<UnrecordedRecord> {
+        self.unnamed_records()
+    }
+
+    fn record_of(&self, slot: &Slot) -> AddressRecord {
         let mut record = AddressRecord::default();
         for (process, party) in &slot.parties {
             let holder = |socket: SocketMode, serving: bool, since: Duration| {
@@ -74,12 +103,7 @@ impl Arbiter {
         record
     }
 
-    fn drain_record(
-        &self,
-        process: Process,
-        generation: serverswap::protocol::Generation,
-        since: Duration,
-    ) -> DrainRecord {
+    fn drain_record(&self, process: Process, generation: Generation, since: Duration) -> DrainRecord {
         let server = self.servers.get(&process);
         let until = server.and_then(|server| server.drain_until).unwrap_or(since);
         DrainRecord::new(process, generation, since, until, server.and_then(|server| server.connections))

@@ -19,11 +19,11 @@ use serverswap::sys::process::Process;
 
 use super::slot::{Holders, Listener};
 use super::{Arbiter, Turn};
-use crate::state::UnnamedRecord;
+use crate::state::UnrecordedRecord;
 
 impl Arbiter {
-    pub(super) fn unnamed_records(&self) -> Vec<UnnamedRecord> {
-        let record = |(process, generation): (&Process, &Generation)| UnnamedRecord {
+    pub(super) fn unnamed_records(&self) -> Vec<UnrecordedRecord> {
+        let record = |(process, generation): (&Process, &Generation)| UnrecordedRecord {
             process: *process,
             generation: *generation,
         };

@@ -5,7 +5,7 @@ use std::io;
 use serverswap::sys::process::{self, Process};
 
 use crate::cli::environment::{SERVERSWAP_DIR, SERVERSWAP_GENERATION};
-use crate::state::{self, Directory, Header, Snapshot, UnnamedRecord};
+use crate::state::{self, Directory, Header, Snapshot, UnrecordedRecord};
 use crate::ui::Report;
 
 /// The header of the files that this process writes.
@@ -43,7 +43,7 @@ pub(crate) fn census(directory: &Directory) -> io::Result<Snapshot> {
     let record = |process: Process| {
         let generation = process::environment(process.pid, SERVERSWAP_GENERATION)?;
         let generation = generation.to_str()?.parse().ok()?;
-        Some(UnnamedRecord { process, generation })
+        Some(UnrecordedRecord { process, generation })
     };
-    Ok(Snapshot { unnamed: found.into_iter().filter_map(record).collect(), ..Snapshot::default() })
+    Ok(Snapshot { unrecorded: found.into_iter().filter_map(record).collect(), ..Snapshot::default() })
 }

@@ -9,5 +9,5 @@ pub use directory::{Directory, DirectoryError};
 pub use file::{Header, ReadError, StateFile, parse, read, write};
 pub use lock::{Lock, LockError};
 pub use snapshot::{
-    AddressRecord, DrainRecord, GenerationRecord, HolderRecord, Snapshot, SupervisorRecord, UnnamedRecord,
+    AddressRecord, DrainRecord, GenerationRecord, HolderRecord, Snapshot, SupervisorRecord, UnrecordedRecord,
 };

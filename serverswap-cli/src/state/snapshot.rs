@@ -12,23 +12,24 @@ use serverswap::sys::process::Process;
 
 /// Everything that the arbiter has decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Snapshot {
     /// The generations that have anything to do with an address, or whose server may still come.
     pub generations: BTreeMap<Generation, GenerationRecord>,
     /// The addresses that anybody has anything to do with.
     pub addresses: BTreeMap<Address, AddressRecord>,
-    /// What supervisors that were not connected are still to be told, oldest first.
+    /// Events for supervisors that were not connected, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub untold: Vec<Event>,
+    pub pending_events: Vec<Event>,
     /// Processes of this directory of which no state says what they hold: the file was unusable,
     /// or the directory deleted, and they have not come back since.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unnamed: Vec<UnnamedRecord>,
+    pub unrecorded: Vec<UnrecordedRecord>,
 }
 
 /// A process of which no state says what it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnnamedRecord {
+pub struct UnrecordedRecord {
     /// The process.
     #[serde(flatten)]
     pub process: Process,
@@ -119,7 +120,7 @@ impl Snapshot {
     pub fn processes(&self) -> BTreeSet<Process> {
         let supervisors = self.generations.values().filter_map(|record| record.supervisor);
         let mut processes: BTreeSet<Process> = supervisors.collect();
-        processes.extend(self.unnamed.iter().map(|record| record.process));
+        processes.extend(self.unrecorded.iter().map(|record| record.process));
         for record in self.addresses.values() {
             processes.extend(record.holders.iter().map(|holder| holder.process));
             processes.extend(record.supervisors.iter().map(|supervisor| supervisor.process));

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::runtime::{error_map, recovery};
 use crate::state::{
-    self, AddressRecord, Directory, DirectoryError, HolderRecord, Snapshot, StateFile, UnnamedRecord,
+    self, AddressRecord, Directory, DirectoryError, HolderRecord, Snapshot, StateFile, UnrecordedRecord,
 };
 use crate::ui::{Report, SetupError};
 
@@ -75,7 +75,7 @@ fn filled(empty: StatusReport, file: &StateFile) -> StatusReport {
 }
 
 fn unrecorded(snapshot: &Snapshot) -> Vec<UnrecordedProcess> {
-    let look = |record: &UnnamedRecord| {
+    let look = |record: &UnrecordedRecord| {
         let pidfd = record.process.pidfd().ok().flatten()?;
         // Where the kernel does not let us look, nothing is known.
         let listens = listener::addresses_of(record.process, &pidfd).unwrap_or_default();
@@ -86,7 +86,7 @@ fn unrecorded(snapshot: &Snapshot) -> Vec<UnrecordedProcess> {
             listens: listens.into_iter().collect(),
         })
     };
-    snapshot.unnamed.iter().filter_map(look).collect()
+    snapshot.unrecorded.iter().filter_map(look).collect()
 }
 
 fn has_anything(report: &AddressReport) -> bool {

@@ -191,7 +191,7 @@ fn nothing_is_kept_for_a_supervisor_that_has_left() {
     world.ends(11);
     world.server_is_up(20, &[A]);
     world.ends(10);
-    assert!(world.arbiter.snapshot().untold.is_empty());
+    assert!(world.arbiter.snapshot().pending_events.is_empty());
 }
 
 #[test]

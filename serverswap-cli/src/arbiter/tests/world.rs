@@ -13,7 +13,7 @@ use serverswap::sys::process::Process;
 use crate::arbiter::{
     Action, Arbiter, Arrival, Attached, Event, Fetched, Limits, Link, Liveness, Signal, Turn,
 };
-use crate::state::{Snapshot, UnnamedRecord};
+use crate::state::{Snapshot, UnrecordedRecord};
 
 pub(super) const A: &str = ":8080";
 pub(super) const B: &str = ":8081";
@@ -92,8 +92,8 @@ impl World {
 
     /// An arbiter that found no state, and these processes.
     pub(super) fn knowing_only_of(pids: &[u32]) -> Self {
-        let record = |pid: &u32| UnnamedRecord { process: process(*pid), generation: generation(*pid) };
-        let snapshot = Snapshot { unnamed: pids.iter().map(record).collect(), ..Snapshot::default() };
+        let record = |pid: &u32| UnrecordedRecord { process: process(*pid), generation: generation(*pid) };
+        let snapshot = Snapshot { unrecorded: pids.iter().map(record).collect(), ..Snapshot::default() };
         let world = World::new();
         let arbiter = Arbiter::recover(Limits::default(), &snapshot, &snapshot.processes(), world.now);
         World { arbiter, ..world }

@@ -10,7 +10,7 @@ use serverswap::protocol::message::{Form, Role, Timeouts};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 use serverswap_cli::arbiter::{Arbiter, Arrival, Event, Limits, Link};
-use serverswap_cli::state::{Snapshot, UnnamedRecord};
+use serverswap_cli::state::{Snapshot, UnrecordedRecord};
 
 use super::choices::Choices;
 use super::program::{Life, Program};
@@ -181,8 +181,8 @@ impl<'a> Story<'a> {
     /// What the next arbiter knows then is who runs.
     fn lose_the_file(&mut self) {
         let servers = self.programs.iter().filter(|one| one.is_alive() && one.role == Role::Server);
-        let record = |one: &Program| UnnamedRecord { process: one.process, generation: one.generation };
-        self.file = Snapshot { unnamed: servers.map(record).collect(), ..Snapshot::default() };
+        let record = |one: &Program| UnrecordedRecord { process: one.process, generation: one.generation };
+        self.file = Snapshot { unrecorded: servers.map(record).collect(), ..Snapshot::default() };
         self.lost = true;
     }
 

@@ -108,7 +108,7 @@ fn is_in_the_file(written: &Snapshot, decided: &Snapshot) {
             .map(|(address, record)| (address.clone(), record.holders.clone(), record.supervisors.clone()));
         let held: Vec<_> =
             held.filter(|(_, holders, supervisors)| !holders.is_empty() || !supervisors.is_empty()).collect();
-        (held, snapshot.untold.clone())
+        (held, snapshot.pending_events.clone())
     };
     assert_eq!(holds(written), holds(decided), "decided, and not written");
     let drains = |snapshot: &Snapshot| -> BTreeSet<(Address, Process)> {
