@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 use serverswap_protocol::line::{Line, LineError, LineReader};
-use serverswap_protocol::trace::{Session, Side};
+use serverswap_protocol::trace::{Checker, Side};
 
 use super::strict;
 
@@ -22,7 +22,7 @@ pub enum Judged {
 pub struct Judge {
     ours: Side,
     /// `None` from the first line on that breaks the order: nothing after it can be judged.
-    session: Option<Session>,
+    session: Option<Checker>,
     /// The `id`s of lines of ours that were wrong on purpose: answers to them mean nothing to the tables.
     excused: BTreeSet<u64>,
     /// The beginning of a line of ours that was sent as bytes, and whose end was not.
@@ -33,7 +33,7 @@ impl Judge {
     /// A new connection on which the suite plays `ours`.
     #[must_use]
     pub fn new(ours: Side) -> Judge {
-        Judge { ours, session: Some(Session::new(ours)), excused: BTreeSet::new(), unfinished: Vec::new() }
+        Judge { ours, session: Some(Checker::new(ours)), excused: BTreeSet::new(), unfinished: Vec::new() }
     }
 
     /// Judges a line of the other side, without its line feed, with the number of its descriptors.
@@ -92,7 +92,7 @@ impl Judge {
     /// The state of the connection in the tables; `None` after a line that broke the order.
     #[must_use]
     pub fn connection(&self) -> Option<&str> {
-        self.session.as_ref().map(Session::connection)
+        self.session.as_ref().map(Checker::connection)
     }
 
     fn observe(&mut self, by: Side, line: &Map<String, Value>) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! What the arbiter says to servers, supervisors and observers.
+//! What the arbiter sends to servers, supervisors and observers.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub enum FromArbiter {
     Welcome(Welcome),
     /// The address is yours.
     Granted(Granted),
-    /// Stop accepting and let go.
+    /// Stop accepting and release.
     Takedown(Takedown),
     /// What a claim waits for.
     Progress(Progress),
@@ -97,7 +97,7 @@ pub struct Welcome {
     pub re: u64,
     /// The version that is now spoken.
     pub version: u32,
-    /// The generation that the client belongs to, as it said it.
+    /// The generation that the client belongs to, as it sent it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "Generation"))]
     pub generation: Option<Generation>,
@@ -123,7 +123,7 @@ pub struct Granted {
     pub fds: Vec<String>,
 }
 
-/// Stop accepting on the address and let go of it; answered by `released`.
+/// Stop accepting on the address and release it; answered by `released`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -133,7 +133,7 @@ pub struct Takedown {
     pub id: u64,
     /// The address.
     pub address: Address,
-    /// Why.
+    /// Why the address is taken.
     pub reason: TakedownReason,
     /// How many milliseconds from now the server may go on finishing what is open, before
     /// it gets TERM.
@@ -172,7 +172,7 @@ pub struct Event {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u32"))]
     pub pid: Option<u32>,
-    /// `draining`: how many connections are still open, if the server says it.
+    /// `draining`: how many connections are still open, if the server reports it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = INTEGER_MAX)))]
     pub connections: Option<u64>,
@@ -222,7 +222,7 @@ impl Event {
     }
 }
 
-/// What an `event` tells. An unknown kind is ignored.
+/// What an `event` reports. An unknown kind is ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("x-open" = true)))]
 #[serde(rename_all = "camelCase")]
@@ -239,21 +239,21 @@ pub enum EventKind {
     Up,
     /// A newer generation claims or was granted the address.
     Busy,
-    /// Nobody holds the address of the generation that owns it: it may be started again.
+    /// No server holds the address of the generation that owns it: it may be started again.
     Vacant,
     /// A newer generation serves the address. Final. A duplicate is to be closed and
     /// answered with `closed`.
     Replaced,
     /// The duplicate is to be closed and answered with `closed`, because an exclusive claim
-    /// waits for it. The generation goes on owning the address.
+    /// waits for it. The generation still owns the address.
     Close,
     /// A claim of the generation lost to a newer one.
     Superseded,
-    /// A server of the generation was told to let go and finishes what is open.
+    /// A server of the generation is being taken down and finishes what is open.
     Draining,
     /// A server of the generation has exited.
     Gone,
-    /// A claim failed, or (without an address) the server said `fail`.
+    /// A claim failed, or (without an address) the server sent `fail`.
     Failed,
     /// An address was or will be without a server for a moment, and why.
     Gap,

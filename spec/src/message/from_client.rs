@@ -1,4 +1,4 @@
-//! What a server, a supervisor or an observer says to the arbiter.
+//! What a server, a supervisor or an observer sends to the arbiter.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -24,9 +24,9 @@ pub enum FromClient {
     Serving(Serving),
     /// This server handles the takedown of an address.
     OnTakedown(OnTakedown),
-    /// Let go of an address.
+    /// An address was released.
     Released(Released),
-    /// How a drain goes.
+    /// The progress of a drain.
     Progress(Progress),
     /// The whole server is up.
     ServerUp(ServerUp),
@@ -189,7 +189,7 @@ pub struct ReadyFor {
     pub address: Address,
     /// How it is to be taken.
     pub socket: SocketMode,
-    /// Whether further claims will follow, so that the server is not up before it says `serverUp`.
+    /// Whether further claims will follow, so that the server is not up before it sends `serverUp`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
 }
@@ -203,7 +203,7 @@ pub struct Serving {
     pub address: Address,
 }
 
-/// This server wants to be told before it is ended: it handles takedown of the address.
+/// This server wants a `takedown` before it is ended: it handles takedown of the address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -212,7 +212,7 @@ pub struct OnTakedown {
     pub address: Address,
 }
 
-/// The server stopped accepting on an address and let go of it. With `re` it answers a
+/// The server stopped accepting on an address and released it. With `re` it answers a
 /// `takedown`; without, it withdraws a claim or gives up the address by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -241,7 +241,7 @@ pub struct Fail {
     pub reason: String,
 }
 
-/// A supervisor's server was not up in time: what now?
+/// A supervisor's server was not up in time: the supervisor asks for a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimedOut {
@@ -251,7 +251,7 @@ pub struct TimedOut {
 }
 
 /// A supervisor has closed its duplicate of a listener, because of an `event` of kind `close`
-/// or `replaced`, or because it does not keep it. Said once for each duplicate.
+/// or `replaced`, or because it does not keep it. Sent once for each duplicate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Closed {

@@ -3,12 +3,12 @@
 //! The types are the source: the JSON Schema in `v1/` is generated from them and their
 //! comments. No field here is ever `null`: an absent optional field is left out.
 
-mod facts;
+mod codes;
 mod from_arbiter;
 mod from_client;
 mod shared;
 
-pub use facts::{Facts, Fatal, Retry, Sender};
+pub use codes::{Code, CodeInfo, Fatal, Retry, Sender};
 pub use from_arbiter::{
     ArbiterInfo, DecidedVerdict, Event, EventKind, FromArbiter, Granted, Greeting, Limits, Takedown,
     TakedownReason, Verdict, Welcome,
@@ -17,7 +17,7 @@ pub use from_client::{
     ClientInfo, Closed, Fail, Form, FromClient, Hello, Holding, HoldingMore, OnTakedown, ReadyFor, Released,
     Role, ServerUp, Serving, Stop, TimedOut, Timeouts,
 };
-pub use shared::{Code, Error, Ping, Pong, Progress};
+pub use shared::{Error, Ping, Pong, Progress};
 
 use crate::limits::TEXT_BYTES_MAX;
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{present, short, short_if_present};
+use super::{Code, present, short, short_if_present};
 #[cfg(feature = "schema")]
 use crate::limits::INTEGER_MAX;
 
@@ -36,7 +36,7 @@ pub struct Progress {
     pub extend_ms: Option<u64>,
 }
 
-/// A barrier: the answer says that everything sent before was processed.
+/// A barrier: the answer confirms that everything sent before was processed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -75,74 +75,4 @@ pub struct Error {
     /// Whether the sender closes the connection after this line.
     #[serde(default)]
     pub fatal: bool,
-}
-
-/// The error codes of version 1. An unknown code is treated as `internal`.
-///
-/// The table with sender, fatality, retry and what is true afterwards is in `spec/README.md`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("x-open" = true)))]
-#[serde(rename_all = "snake_case")]
-pub enum Code {
-    /// The line is not one JSON object of the protocol's form.
-    MalformedLine,
-    /// The line is longer than the limit.
-    LineTooLong,
-    /// A known message with a missing or impossible field.
-    InvalidMessage,
-    /// A `type` that this side does not know, in a message that wants a reply.
-    UnknownType,
-    /// More or fewer descriptors arrived than `fds` names, or they were truncated.
-    DescriptorMismatch,
-    /// Another message than `hello` came first.
-    NotNegotiated,
-    /// The `version` of the `hello` was not offered.
-    VersionUnsupported,
-    /// A message that is not legal in this state or for this role.
-    OutOfOrder,
-    /// An `id` that is not greater than the one before.
-    IdReused,
-    /// The peer runs as another user.
-    NotPermitted,
-    /// The peer runs in another pid namespace.
-    OtherPidNamespace,
-    /// Too many connections are open.
-    TooManyConnections,
-    /// The text is not an address.
-    InvalidAddress,
-    /// An address without a socket cannot be inherited.
-    NotInheritable,
-    /// This server claims or holds the address already.
-    AlreadyClaimed,
-    /// A newer generation claims or holds the address.
-    Superseded,
-    /// A program that serverswap does not manage holds the address.
-    AddressInUse,
-    /// The address may not be opened: a privileged port, an unwritable folder.
-    AddressNotPermitted,
-    /// The address cannot be opened on this machine.
-    AddressNotAvailable,
-    /// The arbiter could not write down what it was about to decide.
-    StateNotWritten,
-    /// The arbiter is out of descriptors or memory.
-    Exhausted,
-    /// The server was asked to stop.
-    Stopping,
-    /// The claim was withdrawn by the server itself.
-    Withdrawn,
-    /// Made by client libraries: no arbiter could be found in time.
-    SupervisorLost,
-    /// Made by client libraries: the arbiter lives and does not greet.
-    ArbiterNotResponding,
-    /// A fault of the sender.
-    Internal,
-    /// A code from the future.
-    #[serde(untagged)]
-    Other(String),
-}
-
-impl std::fmt::Display for Code {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.serialize(f)
-    }
 }

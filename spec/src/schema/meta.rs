@@ -64,34 +64,34 @@ fn direction(sender: Side) -> &'static str {
     }
 }
 
-/// The roles of the client in whose conversations this message may be said.
+/// The roles of the client in whose conversations this message may be sent.
 fn roles(sender: Side, kind: &str) -> Vec<Role> {
     let mut roles = vec![Role::Server, Role::Supervisor, Role::Observer];
     roles.retain(|role| is_for(sender, kind, *role));
     roles
 }
 
-/// Whether some state of the sender's tables lets it say the message.
+/// Whether some state of the sender's tables allows it to send the message.
 fn is_for(sender: Side, kind: &str, role: Role) -> bool {
     let table = Table::v1();
     let names: Vec<&str> =
         table.names(sender).iter().filter(|name| name.kind == kind).map(|name| name.name.as_str()).collect();
-    let says = |scope, role| {
+    let sends = |scope, role| {
         let rows = table.machine(sender, scope, role).cells.values();
         let mut cells =
             rows.flat_map(|row| row.send.iter()).filter(|(name, _)| names.contains(&name.as_str()));
         cells.any(|(_, cell)| matches!(cell.kind, Kind::Next(_) | Kind::Delegate(Scope::Address)))
     };
-    says(Scope::Connection, None) || says(Scope::Role, Some(role))
+    sends(Scope::Connection, None) || sends(Scope::Role, Some(role))
 }
 
 fn error(code: &Code) -> Value {
-    let facts = code.facts();
+    let info = code.info();
     json!({
         "code": code,
-        "sender": facts.sender.as_str(),
-        "fatal": facts.fatal.as_str(),
-        "retry": facts.retry.as_str(),
-        "afterwards": facts.afterwards,
+        "sender": info.sender.as_str(),
+        "fatal": info.fatal.as_str(),
+        "retry": info.retry.as_str(),
+        "afterwards": info.afterwards,
     })
 }

@@ -1,4 +1,4 @@
-//! What plain generators trip over, said in a plain way: number formats that JSON Schema
+//! Rewrites what plain generators cannot read: number formats that JSON Schema
 //! does not know become bounds, a `$ref` beside a description moves into `allOf`, line breaks
 //! inside a paragraph go.
 

@@ -1,7 +1,7 @@
 //! Checks a recorded conversation against the state tables of `v1/states.json`.
 //!
-//! Pure: it is shown one line after the other, as one side sent and received them, and
-//! says which side broke a rule. It deliberately does not look into the fields that the
+//! Pure: it observes one line after the other, as one side sent and received them, and
+//! reports which side broke a rule. It deliberately does not look into the fields that the
 //! schema describes, and knows nothing of bytes and descriptors (`line` does).
 //!
 //! Rules:
@@ -11,16 +11,17 @@
 //!   `close` is the fault of the other.
 //! - A terminal reply is fed to an address only if it answers the newest request about it.
 
+mod checker;
 mod requests;
-mod session;
+
 mod table;
 
 use serde_json::{Map, Value};
 
-pub use session::{Outcome, Session};
+pub use checker::{Checker, Outcome};
 pub use table::{Cell, Kind, Machine, Name, Row, Scope, Table, TableError};
 
-/// Who said a line.
+/// Which side sent a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Side {
@@ -40,11 +41,11 @@ impl Side {
     }
 }
 
-/// A line that should not have been said.
+/// A line that should not have been sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the {} broke the protocol: {message} (`{code}`)", match .by { Side::Client => "client", Side::Arbiter => "arbiter" })]
 pub struct Violation {
-    /// Who said it.
+    /// Which side sent it.
     pub by: Side,
     /// The error code of the rule.
     pub code: String,
@@ -70,10 +71,10 @@ pub struct Fault {
 pub fn check<'a>(
     view: Side,
     lines: impl IntoIterator<Item = (Side, &'a Map<String, Value>)>,
-) -> Result<Session, Fault> {
-    let mut session = Session::new(view);
+) -> Result<Checker, Fault> {
+    let mut checker = Checker::new(view);
     for (index, (speaker, line)) in lines.into_iter().enumerate() {
-        session.observe(speaker, line).map_err(|violation| Fault { index, violation })?;
+        checker.observe(speaker, line).map_err(|violation| Fault { index, violation })?;
     }
-    Ok(session)
+    Ok(checker)
 }

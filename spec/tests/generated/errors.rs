@@ -4,12 +4,12 @@ use serverswap_protocol::message::Code;
 
 pub(crate) fn table() -> String {
     let mut table =
-        "| code | said by | fatal | retry | what is true afterwards |\n| --- | --- | --- | --- | --- |\n"
+        "| code | sent by | fatal | retry | what is true afterwards |\n| --- | --- | --- | --- | --- |\n"
             .to_owned();
     for code in Code::ALL {
-        let facts = code.facts();
-        let (sender, fatal, retry) = (facts.sender.as_str(), facts.fatal.as_str(), facts.retry.as_str());
-        table += &format!("| `{code}` | {sender} | {fatal} | {retry} | {} |\n", facts.afterwards);
+        let info = code.info();
+        let (sender, fatal, retry) = (info.sender.as_str(), info.fatal.as_str(), info.retry.as_str());
+        table += &format!("| `{code}` | {sender} | {fatal} | {retry} | {} |\n", info.afterwards);
     }
     table
 }

@@ -5,8 +5,8 @@
 
 mod errors;
 mod fields;
+mod markdown;
 mod messages;
-mod readme;
 mod requirements;
 mod states;
 
@@ -51,7 +51,13 @@ fn the_schemas_and_meta_json_are_what_the_types_say() {
 #[test]
 fn the_tables_in_the_text_and_its_list_of_requirements_are_fresh() {
     let text = fs::read_to_string(spec("README.md")).expect("spec/README.md");
-    let text = readme::filled(&text);
+    let text = markdown::filled(&text);
     fresh("README.md", &text);
     fresh("v1/requirements.json", &pretty(&requirements::document(&text)));
+}
+
+#[test]
+fn the_state_tables_are_fresh() {
+    let text = fs::read_to_string(spec("STATES.md")).expect("spec/STATES.md");
+    fresh("STATES.md", &markdown::filled(&text));
 }

@@ -65,8 +65,8 @@ fn the_server_of_the_text_survives_a_change_of_arbiter_and_its_lines_conform() {
             }
         }
         let checked = check(Side::Arbiter, lines.iter().map(|(from, line)| (*from, line)));
-        let session = checked.unwrap_or_else(|fault| panic!("{fault}\n{conversation}"));
-        assert_eq!(session.open_requests(Side::Arbiter), [0u64; 0], "{conversation}");
+        let checker = checked.unwrap_or_else(|fault| panic!("{fault}\n{conversation}"));
+        assert_eq!(checker.open_requests(Side::Arbiter), [0u64; 0], "{conversation}");
     }
     assert_eq!(connections, 3);
 }

@@ -38,12 +38,12 @@ fn every_transcript_may_be_sent_and_conforms_to_both_sides_tables() {
                 assert!(schemas.strict.is_valid(&line) && schemas.lenient.is_valid(&line), "{line}");
             }
             for view in [Side::Client, Side::Arbiter] {
-                let session =
+                let checker =
                     check(view, lines.iter().map(|(from, line)| (*from, line))).unwrap_or_else(|fault| {
                         panic!("`{connection}` as seen by the {view:?}: {fault}\n{block}")
                     });
-                assert_eq!(session.open_requests(Side::Client), [0u64; 0], "{block}");
-                assert_eq!(session.open_requests(Side::Arbiter), [0u64; 0], "{block}");
+                assert_eq!(checker.open_requests(Side::Client), [0u64; 0], "{block}");
+                assert_eq!(checker.open_requests(Side::Arbiter), [0u64; 0], "{block}");
             }
         }
     }

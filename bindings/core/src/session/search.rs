@@ -156,7 +156,7 @@ impl<L: Clone> Session<L> {
         if code == Code::TooManyConnections || code == Code::Exhausted {
             self.wait(search, Until::Time(later), message);
         } else {
-            let until = match code.facts().retry {
+            let until = match code.info().retry {
                 Retry::Never => wait_for_change(search, later, now),
                 Retry::Later | Retry::Reconnect => Until::Time(later),
             };

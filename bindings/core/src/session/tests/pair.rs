@@ -170,7 +170,7 @@ struct Pair {
     to_client: Direction,
     to_arbiter: Direction,
     /// The specification, looking on at the client's end of this link.
-    trace: trace::Session,
+    trace: trace::Checker,
     /// Claims that were accepted by the session, and those that ended, by address.
     claimed: BTreeMap<Address, usize>,
     ended: BTreeMap<Address, usize>,
@@ -183,7 +183,7 @@ impl Pair {
             arbiter: Arbiter::default(),
             to_client: Direction::default(),
             to_arbiter: Direction::default(),
-            trace: trace::Session::new(Side::Client),
+            trace: trace::Checker::new(Side::Client),
             claimed: BTreeMap::new(),
             ended: BTreeMap::new(),
         };
@@ -325,7 +325,7 @@ impl Pair {
 
     fn greet(&mut self) {
         self.bench.connect();
-        self.trace = trace::Session::new(Side::Client);
+        self.trace = trace::Checker::new(Side::Client);
         let arbiter = ArbiterInfo { name: "pair".into(), version: "1".into(), pid: 42 };
         let greeting = Greeting { versions: vec![1], arbiter, capabilities: [].into(), limits: Limits::V1 };
         self.to_client.send(&FromArbiter::Greeting(greeting), &[]);

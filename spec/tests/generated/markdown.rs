@@ -1,5 +1,5 @@
-//! The generated parts of `spec/README.md`, each between `<!-- generated: NAME -->` and
-//! `<!-- end -->`.
+//! The generated parts of `spec/README.md` and `spec/STATES.md`, each between
+//! `<!-- generated: NAME -->` and `<!-- end -->`.
 
 use serverswap_protocol::trace::Table;
 
@@ -32,16 +32,19 @@ fn content(name: &str) -> String {
     }
 }
 
-/// Every part that the text must have.
-pub(crate) fn names() -> Vec<String> {
-    let fixed = ["errors", "fields", "messages", "limits"].map(str::to_owned);
-    fixed.into_iter().chain(Table::v1().machines.iter().map(|machine| machine.id.clone())).collect()
+fn assert_has_each_part_once(file: &str, names: impl IntoIterator<Item = &'static str>) {
+    let text = std::fs::read_to_string(crate::spec(file)).expect("the text is there");
+    for name in names {
+        assert_eq!(text.matches(&format!("<!-- generated: {name} -->")).count(), 1, "{file}: {name}");
+    }
 }
 
 #[test]
 fn the_text_has_every_generated_part_once() {
-    let text = std::fs::read_to_string(crate::spec("README.md")).expect("spec/README.md");
-    for name in names() {
-        assert_eq!(text.matches(&format!("<!-- generated: {name} -->")).count(), 1, "{name}");
-    }
+    assert_has_each_part_once("README.md", ["errors", "fields", "messages", "limits"]);
+}
+
+#[test]
+fn the_state_tables_have_every_machine_once() {
+    assert_has_each_part_once("STATES.md", Table::v1().machines.iter().map(|machine| machine.id.as_str()));
 }

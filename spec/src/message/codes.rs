@@ -1,12 +1,83 @@
-//! What each error code means for who reads it: the table in `spec/README.md` and the
-//! `errors` of `v1/meta.json` are made of this.
+//! The error codes, and for each: which side sends it, whether it is fatal, whether to retry, and
+//! what is true afterwards. Chapter 17 of `spec/README.md` and the `errors` of `v1/meta.json` are
+//! generated from this.
 
-use super::Code;
+use serde::{Deserialize, Serialize};
+
+/// The error codes of version 1. An unknown code is treated as `internal`.
+///
+/// The table with sender, fatality, retry and what is true afterwards is in `spec/README.md`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("x-open" = true)))]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The line is not one JSON object of the protocol's form.
+    MalformedLine,
+    /// The line is longer than the limit.
+    LineTooLong,
+    /// A known message with a missing or impossible field.
+    InvalidMessage,
+    /// A `type` that this side does not know, in a message that wants a reply.
+    UnknownType,
+    /// More or fewer descriptors arrived than `fds` names, or they were truncated.
+    DescriptorMismatch,
+    /// Another message than `hello` came first.
+    NotNegotiated,
+    /// The `version` of the `hello` was not offered.
+    VersionUnsupported,
+    /// A message that is not legal in this state or for this role.
+    OutOfOrder,
+    /// An `id` that is not greater than the one before.
+    IdReused,
+    /// The peer runs as another user.
+    NotPermitted,
+    /// The peer runs in another pid namespace.
+    OtherPidNamespace,
+    /// Too many connections are open.
+    TooManyConnections,
+    /// The text is not an address.
+    InvalidAddress,
+    /// An address without a socket cannot be inherited.
+    NotInheritable,
+    /// This server claims or holds the address already.
+    AlreadyClaimed,
+    /// A newer generation claims or holds the address.
+    Superseded,
+    /// A program that serverswap does not manage holds the address.
+    AddressInUse,
+    /// The address may not be opened: a privileged port, an unwritable folder.
+    AddressNotPermitted,
+    /// The address cannot be opened on this machine.
+    AddressNotAvailable,
+    /// The arbiter could not write down what it was about to decide.
+    StateNotWritten,
+    /// The arbiter is out of descriptors or memory.
+    Exhausted,
+    /// The server was asked to stop.
+    Stopping,
+    /// The claim was withdrawn by the server itself.
+    Withdrawn,
+    /// Made by client libraries: no arbiter could be found in time.
+    SupervisorLost,
+    /// Made by client libraries: the arbiter lives and does not greet.
+    ArbiterNotResponding,
+    /// A fault of the sender.
+    Internal,
+    /// A code from the future.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
 
 /// What follows from an error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facts {
-    /// Who says it.
+pub struct CodeInfo {
+    /// Which side sends it.
     pub sender: Sender,
     /// Whether the connection ends.
     pub fatal: Fatal,
@@ -16,14 +87,14 @@ pub struct Facts {
     pub afterwards: &'static str,
 }
 
-/// Who says an error code.
+/// Which side sends an error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sender {
     /// Only the arbiter.
     Arbiter,
     /// The arbiter or a client.
     Either,
-    /// Nobody on the wire: a client library makes it for its program.
+    /// Never sent: a client library reports it to its program.
     Library,
 }
 
@@ -83,7 +154,7 @@ impl Retry {
 }
 
 const CLOSED: &str = "The connection is closed. What was granted stays granted; waiting claims have ended.";
-const NOT_SERVED: &str = "The connection is closed. Nothing was decided; whoever serves goes on.";
+const NOTHING_DECIDED: &str = "The connection is closed. Nothing was decided; a server that serves goes on.";
 
 impl Code {
     /// Every code of version 1, in the order of the table.
@@ -117,7 +188,7 @@ impl Code {
     ];
 
     /// What follows from this code; an unknown one is treated as `internal`.
-    pub fn facts(&self) -> Facts {
+    pub fn info(&self) -> CodeInfo {
         use Fatal::{No, WithoutRe, Yes};
         use Retry::{Later, Never, Reconnect};
         use Sender::{Arbiter, Either, Library};
@@ -136,11 +207,11 @@ impl Code {
                 Reconnect,
                 "The connection is closed, and every descriptor that came with the fault. What was granted stays granted.",
             ),
-            Code::NotNegotiated => (Arbiter, Yes, Never, NOT_SERVED),
-            Code::VersionUnsupported => (Either, Yes, Never, NOT_SERVED),
+            Code::NotNegotiated => (Arbiter, Yes, Never, NOTHING_DECIDED),
+            Code::VersionUnsupported => (Either, Yes, Never, NOTHING_DECIDED),
             Code::OutOfOrder | Code::IdReused => (Either, Yes, Reconnect, CLOSED),
-            Code::NotPermitted | Code::OtherPidNamespace => (Arbiter, Yes, Never, NOT_SERVED),
-            Code::TooManyConnections => (Arbiter, Yes, Later, NOT_SERVED),
+            Code::NotPermitted | Code::OtherPidNamespace => (Arbiter, Yes, Never, NOTHING_DECIDED),
+            Code::TooManyConnections => (Arbiter, Yes, Later, NOTHING_DECIDED),
             Code::InvalidAddress => (Either, WithoutRe, Never, "As `invalid_message`."),
             Code::NotInheritable => {
                 (Arbiter, No, Never, "The claim has failed; the name can be claimed with `bind`.")
@@ -191,13 +262,13 @@ impl Code {
                 Library,
                 No,
                 Later,
-                "An arbiter lives and does not answer. Nothing was decided; whoever serves goes on.",
+                "An arbiter lives and does not answer. Nothing was decided; a server that serves goes on.",
             ),
             Code::Internal => {
                 (Either, WithoutRe, Later, "With `re`: the request has failed. Without: as `out_of_order`.")
             }
-            Code::Other(_) => return Code::Internal.facts(),
+            Code::Other(_) => return Code::Internal.info(),
         };
-        Facts { sender, fatal, retry, afterwards }
+        CodeInfo { sender, fatal, retry, afterwards }
     }
 }

@@ -22,7 +22,7 @@ pub enum Outcome {
 
 /// A conversation on one connection, as one side sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Session {
+pub struct Checker {
     view: Side,
     connection: String,
     speaker: Option<Speaker>,
@@ -44,10 +44,10 @@ struct Track {
     asked: BTreeMap<Side, u64>,
 }
 
-impl Session {
-    /// A connection on which nothing was said.
+impl Checker {
+    /// A connection on which nothing was sent yet.
     pub fn new(view: Side) -> Self {
-        Session {
+        Checker {
             view,
             connection: Table::v1().machine(view, Scope::Connection, None).initial.clone(),
             speaker: None,
@@ -56,10 +56,10 @@ impl Session {
         }
     }
 
-    /// Shows the session the next line.
+    /// Shows the checker the next line.
     ///
     /// # Errors
-    /// The line breaks a rule; the session is not to be used any more.
+    /// The line breaks a rule; the checker is not to be used any more.
     pub fn observe(&mut self, speaker: Side, line: &Map<String, Value>) -> Result<Outcome, Violation> {
         self.requests.observe(speaker, line)?;
         let Some(name) = Table::v1().name(speaker, line) else {
@@ -192,7 +192,7 @@ impl Session {
             return Ok(());
         };
         if role != Role::Observer && !line.contains_key("generation") {
-            let message = "a server or supervisor says its `generation`".to_owned();
+            let message = "a server or supervisor sends its `generation`".to_owned();
             return Err(violation(Side::Client, &Code::InvalidMessage, message));
         }
         let state = Table::v1().machine(self.view, Scope::Role, Some(role)).initial.clone();
@@ -241,7 +241,7 @@ impl Step<'_> {
     }
 
     /// An arbiter ignores it (SS-SERVE-1 binds the server), but no crossing explains it: to an arbiter the
-    /// address is only held once `serving` was said.
+    /// address is only held once `serving` was sent.
     fn is_serving_twice(&self) -> bool {
         self.machine.view == Side::Arbiter && self.state == "holding" && self.name.name == "serving"
     }
