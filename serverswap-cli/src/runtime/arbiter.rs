@@ -25,8 +25,8 @@ use super::place::{Place, Standing};
 use super::poller::{Poller, Token};
 use super::recorder::Recorder;
 use super::watched::Watched;
-use crate::arbiter::{Action, Arbiter, Changed, Event, Fetched, Limits, Signal, Turn};
-use crate::state::{self, Directory, Header, Lock, StateFile};
+use crate::arbiter::{Action, Arbiter, Changed, Changes, Event, Fetched, Limits, Signal, Turn};
+use crate::state::{Directory, Journal, Lock, Update};
 use crate::sys::async_fd::async_fd;
 use crate::sys::descriptors;
 use crate::ui::Report;
@@ -42,7 +42,7 @@ const ACCEPTS_PER_TURN: usize = 64;
 pub(super) struct ArbiterDriver {
     core: Arbiter,
     directory: Directory,
-    header: Header,
+    journal: Journal,
     poller: AsyncFd<Poller>,
     place: Place,
     standing: Standing,
@@ -81,8 +81,8 @@ impl ArbiterDriver {
         let place = Place::take(directory.clone(), lock, watch_at, &poller)?;
         Ok(ArbiterDriver {
             core,
+            journal: Journal::new(directory.state(), header),
             directory,
-            header,
             poller: async_fd(poller)?,
             place,
             standing: Standing::Kept,
@@ -147,8 +147,12 @@ impl ArbiterDriver {
     /// Somebody has deleted something here: what is missing is written again.
     fn after_deletion(&mut self) {
         self.place.forget_deletions();
-        let state = self.core.clone();
-        if let Err(error) = self.write(&state) {
+        let state = self.core.snapshot();
+        let written = self.hold_directory().and_then(|()| match self.standing {
+            Standing::Kept | Standing::Regained => self.journal.rewrite(state),
+            Standing::Lost => Ok(()),
+        });
+        if let Err(error) = written {
             (self.report)(Report::StateNotWritten {
                 path: self.directory.state(),
                 problem: error.to_string(),
@@ -164,7 +168,7 @@ impl ArbiterDriver {
         next.handle(events.iter().cloned(), &mut turn);
         self.look_up(&mut next, &mut turn, &mut found);
         if turn.state_changed() == Changed::State
-            && let Err(error) = self.write(&next)
+            && let Err(error) = self.write(&next, turn.changes())
         {
             return self.put_off(events, &error);
         }
@@ -252,19 +256,25 @@ impl ArbiterDriver {
     }
 
     /// Writes nothing where another arbiter's state is by now.
-    fn write(&mut self, next: &Arbiter) -> io::Result<()> {
+    fn write(&mut self, next: &Arbiter, changes: &Changes) -> io::Result<()> {
+        self.hold_directory()?;
+        match self.standing {
+            Standing::Kept | Standing::Regained => {
+                self.journal.write(&update(next, changes), || next.snapshot())
+            }
+            Standing::Lost => Ok(()),
+        }
+    }
+
+    fn hold_directory(&mut self) -> io::Result<()> {
         self.standing = self.place.hold(self.poller.get_ref())?;
         let directory = self.directory.path().to_owned();
         match self.standing {
             Standing::Kept => {}
             Standing::Regained => (self.report)(Report::DirectoryRemade { directory }),
-            Standing::Lost => {
-                (self.report)(Report::DirectoryLost { directory });
-                return Ok(());
-            }
+            Standing::Lost => (self.report)(Report::DirectoryLost { directory }),
         }
-        let state = StateFile { header: self.header.clone(), snapshot: next.snapshot() };
-        state::write(&self.directory.state(), &state)
+        Ok(())
     }
 
     /// Nothing was decided: claims are refused, everything else waits until it can be written.
@@ -359,6 +369,17 @@ impl ArbiterDriver {
         let is_waiting = !self.unwritten.is_empty() || self.place.is_shut();
         let retry = is_waiting.then_some(RETRY);
         core.into_iter().chain(retry).min().map(|wait| Instant::now() + wait)
+    }
+}
+
+/// The records that a turn has changed, as they are now.
+fn update(core: &Arbiter, changes: &Changes) -> Update {
+    let address = |address: &Address| (address.clone(), core.address_record(address));
+    Update {
+        generations: changes.generations.iter().map(|one| (*one, core.generation_record(*one))).collect(),
+        addresses: changes.addresses.iter().map(address).collect(),
+        pending_events: (changes.pending_events == Changed::State).then(|| core.pending_events()),
+        unrecorded: (changes.unrecorded == Changed::State).then(|| core.unrecorded_processes()),
     }
 }
 

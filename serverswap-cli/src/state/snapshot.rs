@@ -19,12 +19,53 @@ pub struct Snapshot {
     /// The addresses that anybody has anything to do with.
     pub addresses: BTreeMap<Address, AddressRecord>,
     /// Events for supervisors that were not connected, oldest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, alias = "untold", skip_serializing_if = "Vec::is_empty")]
     pub pending_events: Vec<Event>,
     /// Processes of this directory of which no state says what they hold: the file was unusable,
     /// or the directory deleted, and they have not come back since.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, alias = "unnamed", skip_serializing_if = "Vec::is_empty")]
     pub unrecorded: Vec<UnrecordedRecord>,
+}
+
+/// What a turn has changed, record by record; `None` is a record that is gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Update {
+    /// The generations whose records differ.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub generations: BTreeMap<Generation, Option<GenerationRecord>>,
+    /// The addresses whose records differ.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub addresses: BTreeMap<Address, Option<AddressRecord>>,
+    /// The whole list, if it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_events: Option<Vec<Event>>,
+    /// The whole list, if it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unrecorded: Option<Vec<UnrecordedRecord>>,
+}
+
+impl Update {
+    /// Makes a snapshot say what it says after the turn.
+    pub fn apply(self, snapshot: &mut Snapshot) {
+        apply(self.generations, &mut snapshot.generations);
+        apply(self.addresses, &mut snapshot.addresses);
+        if let Some(events) = self.pending_events {
+            snapshot.pending_events = events;
+        }
+        if let Some(processes) = self.unrecorded {
+            snapshot.unrecorded = processes;
+        }
+    }
+}
+
+fn apply<K: Ord, V>(changes: BTreeMap<K, Option<V>>, records: &mut BTreeMap<K, V>) {
+    for (key, record) in changes {
+        match record {
+            Some(record) => drop(records.insert(key, record)),
+            None => drop(records.remove(&key)),
+        }
+    }
 }
 
 /// A process of which no state says what it holds.

@@ -1,18 +1,18 @@
-//! The state file `state.json`: read whole, written whole.
+//! The text of the state file: a base, and behind it one line for each later turn.
 //!
-//! Written under another name and renamed, so that a reader sees the old one or the new
-//! one. Not synced: it need not outlive the boot.
+//! The first line is the header and a whole [`Snapshot`]. Each further line is an [`Update`]:
+//! the records that one turn has changed, `null` for a record that is gone. A last line without
+//! its line feed was cut off while it was written; nothing that depends on it was sent, and the
+//! reader leaves it out. A file of the base alone is what earlier builds wrote.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serverswap::sys::points;
 use serverswap::sys::process::Process;
 
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, Update};
 
 /// The format that this build writes; a greater one is from a later build.
 const FORMAT: u32 = 1;
@@ -41,13 +41,13 @@ impl Header {
     }
 }
 
-/// The whole file.
+/// What the whole file says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateFile {
     /// Who wrote it.
     #[serde(flatten)]
     pub header: Header,
-    /// What it says.
+    /// The base with every later line applied.
     #[serde(flatten)]
     pub snapshot: Snapshot,
 }
@@ -75,7 +75,7 @@ struct FormatOnly {
 /// Reads the file; `None` when there is none.
 ///
 /// # Errors
-/// [`ReadError`]; what it means for those who serve is the caller's matter.
+/// [`ReadError`]; what it means for the servers that run is the caller's matter.
 pub fn read(path: &Path) -> Result<Option<StateFile>, ReadError> {
     let text = match fs::read(path) {
         Ok(text) => text,
@@ -90,46 +90,29 @@ pub fn read(path: &Path) -> Result<Option<StateFile>, ReadError> {
 /// # Errors
 /// [`ReadError::Garbled`] or [`ReadError::Newer`].
 pub fn parse(text: &[u8]) -> Result<StateFile, ReadError> {
-    let FormatOnly { format } = serde_json::from_slice(text)?;
+    let mut lines = text.split_inclusive(|byte| *byte == b'\n');
+    let base = lines.next().unwrap_or_default();
+    let FormatOnly { format } = serde_json::from_slice(base)?;
     if format > FORMAT {
         return Err(ReadError::Newer(format));
     }
-    Ok(serde_json::from_slice(text)?)
+    let mut state: StateFile = serde_json::from_slice(base)?;
+    for line in lines.filter(|line| line.ends_with(b"\n")) {
+        serde_json::from_slice::<Update>(line)?.apply(&mut state.snapshot);
+    }
+    Ok(state)
 }
 
-/// Writes the file whole.
-///
-/// # Errors
-/// Any failure leaves the old file as it was.
-pub fn write(path: &Path, state: &StateFile) -> io::Result<()> {
-    points::at("before the state is written");
-    let unfinished = path.with_extension("json.new");
-    let text = serde_json::to_vec(state)?;
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-    file.write_all(&text)?;
-    points::at("before the state is renamed");
-    fs::rename(&unfinished, path)?;
-    points::at("after the state is renamed");
-    Ok(())
+/// One line, with its line feed.
+pub(super) fn line(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn header() -> Header {
-        Header::new("boot".to_owned(), 7, Process { pid: 1, start: 2 })
-    }
-
-    #[test]
-    fn what_was_written_is_read_back() {
-        let folder = tempfile::tempdir().expect("a temporary directory");
-        let path = folder.path().join("state.json");
-        let state = StateFile { header: header(), snapshot: Snapshot::default() };
-        write(&path, &state).expect("written");
-        assert_eq!(read(&path).expect("readable"), Some(state));
-    }
 
     #[test]
     fn no_file_is_no_state() {
@@ -139,22 +122,25 @@ mod tests {
 
     #[test]
     fn a_file_of_a_later_format_is_told_from_garbage() {
-        let folder = tempfile::tempdir().expect("a temporary directory");
-        let path = folder.path().join("state.json");
-        fs::write(&path, r#"{"format": 2, "anything": []}"#).expect("written");
-        assert!(matches!(read(&path), Err(ReadError::Newer(2))));
-        fs::write(&path, "not json").expect("written");
-        assert!(matches!(read(&path), Err(ReadError::Garbled(_))));
+        assert!(matches!(parse(br#"{"format": 2, "anything": []}"#), Err(ReadError::Newer(2))));
+        assert!(matches!(parse(b"not json"), Err(ReadError::Garbled(_))));
+        assert!(matches!(parse(b""), Err(ReadError::Garbled(_))));
     }
 
     #[test]
-    fn a_write_that_fails_leaves_the_old_file() {
-        let folder = tempfile::tempdir().expect("a temporary directory");
-        let path = folder.path().join("state.json");
-        let state = StateFile { header: header(), snapshot: Snapshot::default() };
-        write(&path, &state).expect("written");
-        fs::create_dir(path.with_extension("json.new")).expect("in the way");
-        assert!(write(&path, &state).is_err());
-        assert_eq!(read(&path).expect("readable"), Some(state));
+    fn a_file_without_a_line_feed_is_what_earlier_builds_wrote() {
+        let header = Header::new("boot".to_owned(), 7, Process { pid: 1, start: 2 });
+        let state = StateFile { header, snapshot: Snapshot::default() };
+        let text = serde_json::to_vec(&state).expect("a state is JSON");
+        assert_eq!(parse(&text).expect("readable"), state);
+    }
+
+    #[test]
+    fn the_lists_are_read_under_their_earlier_names() {
+        let text = br#"{"format":1,"version":"0","boot":"b","pidNamespace":7,"arbiter":{"pid":1,"start":2},
+            "generations":{},"addresses":{},"unnamed":[{"pid":3,"start":4,"generation":"5-6"}],"untold":[]}"#;
+        let text: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'\n').collect();
+        let named = parse(&text).expect("readable").snapshot.processes();
+        assert_eq!(named, [Process { pid: 3, start: 4 }].into());
     }
 }
