@@ -30,9 +30,9 @@ pub(super) enum Server {
 /// What has become of the server.
 pub(super) enum ServerEvent {
     /// It has exited and was reaped.
-    Exited { exit: ServerExit, leftovers: Leftovers },
+    Exited { pid: u32, exit: ServerExit, leftovers: Leftovers },
     /// The last of its group has ended.
-    LeftoversGone,
+    LeftoversGone { pid: u32 },
 }
 
 impl Server {
@@ -73,30 +73,30 @@ impl Server {
                 let exit = reap(pid)?;
                 let leftovers = if members.is_empty() { Leftovers::None } else { Leftovers::Alive };
                 *self = Server::left(pid, members);
-                Some(ServerEvent::Exited { exit, leftovers })
+                Some(ServerEvent::Exited { pid, exit, leftovers })
             }
             Server::Left { group, .. } => {
                 let group = *group;
                 *self = Server::left(group, living(group, generation));
-                matches!(self, Server::None).then_some(ServerEvent::LeftoversGone)
+                matches!(self, Server::None).then_some(ServerEvent::LeftoversGone { pid: group })
             }
         }
     }
 
     /// Signals every process of the group; who has ended meanwhile needs none.
-    pub(super) fn signal(&self, signal: GroupSignal, generation: Generation) {
+    pub(super) fn signal(&self, server: u32, signal: GroupSignal, generation: Generation) {
         let signal = match signal {
             GroupSignal::Term => Signal::SIGTERM,
             GroupSignal::Kill => Signal::SIGKILL,
         };
         match self {
-            Server::None => {}
-            Server::Running { pid, .. } => {
+            Server::Running { pid, .. } if *pid == server => {
                 let _ = i32::try_from(*pid).map(|pid| killpg(Pid::from_raw(pid), signal));
             }
-            Server::Left { group, .. } => {
+            Server::Left { group, .. } if *group == server => {
                 let _ = signal_group(*group, &generation.to_string(), signal);
             }
+            Server::None | Server::Running { .. } | Server::Left { .. } => {}
         }
     }
 

@@ -75,7 +75,7 @@ impl SupervisorDriver {
         let too_late = until(Some(Instant::now() + FIRST_LINK_WAIT));
         let heard = first_link(&mut link, &directory, too_late).await?;
         let mut actions = Vec::new();
-        let mut core = Supervisor::new(plan.clone(), monotonic(), &mut actions);
+        let mut core = Supervisor::new(plan.clone(), monotonic());
         core.handle(Event::Linked, monotonic(), &mut actions);
         Ok(SupervisorDriver {
             core,
@@ -125,8 +125,8 @@ impl SupervisorDriver {
 
     fn server_changed(&mut self) -> Option<Box<RunOutcome>> {
         let event = match self.server.step(self.plan.generation)? {
-            ServerEvent::Exited { exit, leftovers } => Event::ServerExited { exit, leftovers },
-            ServerEvent::LeftoversGone => Event::LeftoversGone,
+            ServerEvent::Exited { pid, exit, leftovers } => Event::ServerExited { pid, exit, leftovers },
+            ServerEvent::LeftoversGone { pid } => Event::LeftoversGone { pid },
         };
         self.signals.after_reaping(&self.server);
         points::at("after the server is reaped");
@@ -150,7 +150,7 @@ impl SupervisorDriver {
                 }
                 LinkEvent::Verdict(verdict) => self.handle(Event::Verdict(verdict), None),
                 LinkEvent::BarrierPassed => self.handle(Event::BarrierPassed, None),
-                LinkEvent::NotResponding { pid } => self.tell(&Report::ArbiterSilent { pid }),
+                LinkEvent::NotResponding { pid } => self.handle(Event::ArbiterNotResponding { pid }, None),
                 LinkEvent::Refused { message, .. } => {
                     self.tell(&Report::ArbiterUnreachable { problem: message })
                 }
@@ -184,7 +184,9 @@ impl SupervisorDriver {
                         }
                     }
                     Action::Close { address } => drop(self.kept.remove(&address)),
-                    Action::SignalGroup(signal) => self.server.signal(signal, self.plan.generation),
+                    Action::SignalGroup { pid, signal } => {
+                        self.server.signal(pid, signal, self.plan.generation)
+                    }
                     Action::Report(report) => self.console.report(&report, self.elapsed()),
                     Action::Exit(outcome) => return Some(outcome),
                 }

@@ -23,8 +23,13 @@ pub enum Action {
         /// Its address.
         address: Address,
     },
-    /// Signal every process of the server's group.
-    SignalGroup(GroupSignal),
+    /// Signal every process of a server's group.
+    SignalGroup {
+        /// The process id of the server, and the number of the group.
+        pid: u32,
+        /// Which signal.
+        signal: GroupSignal,
+    },
     /// Tell the operator.
     Report(Report),
     /// Nothing more will follow: tell the operator and exit.

@@ -48,12 +48,15 @@ impl AwaitingArbiter {
         let until = context.now + SETTLE_MAX;
         match (context.link, &ended.cause) {
             // Asked to stop, and nobody there: nothing that could be said would matter.
-            (Link::Down, Cause::Stop(_) | Cause::Refused(EndReason::Interrupted(_))) => {
+            (
+                Link::Down | Link::Silent { .. },
+                Cause::Stop(_) | Cause::Refused(EndReason::Interrupted(_)),
+            ) => {
                 return exit_policy::next(ended, context);
             }
             // Whoever is or becomes the arbiter may know what the end means.
             (
-                Link::Down,
+                Link::Down | Link::Silent { .. },
                 Cause::Itself
                 | Cause::Refused(EndReason::NotUp | EndReason::Superseded | EndReason::SaidFail(_)),
             ) => {}
@@ -76,6 +79,7 @@ impl AwaitingArbiter {
                 exit_policy::next(Ended { cause, ..self.ended }, context)
             }
             Input::Verdict(_)
+            | Input::NotResponding
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::Exited { .. }

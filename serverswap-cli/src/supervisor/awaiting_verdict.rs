@@ -34,25 +34,34 @@ pub(super) struct AwaitingVerdict {
 enum Patience {
     /// Nothing is lost by waiting.
     Endless,
-    /// Somebody waits for us; without a connection by then, the server is ended.
+    /// Somebody waits for us: without an answer by then the supervisor goes by what it knows.
     Until(Duration),
 }
 
 impl AwaitingVerdict {
     pub(super) fn enter(server: Server, why: EndReason, context: &mut Context) -> State {
         context.send(Request::TimedOut);
-        let patience = match (&why, context.link) {
-            (EndReason::Interrupted(_), Link::Down) => Patience::Until(context.now + INTERRUPT_PATIENCE),
-            (EndReason::Interrupted(_), Link::Up)
-            | (EndReason::NotUp | EndReason::Superseded | EndReason::SaidFail(_), _) => Patience::Endless,
+        let asked = AwaitingVerdict { server, why, patience: Patience::Endless };
+        match context.link {
+            Link::Up => State::AwaitingVerdict(asked),
+            Link::Down | Link::Silent { .. } => asked.unanswered(context),
+        }
+    }
+
+    /// Nobody answers at the moment. Somebody who pressed Ctrl-C is not kept waiting for that.
+    fn unanswered(self, context: &Context) -> State {
+        let patience = match self.why {
+            EndReason::Interrupted(_) => Patience::Until(context.now + INTERRUPT_PATIENCE),
+            EndReason::NotUp | EndReason::Superseded | EndReason::SaidFail(_) => Patience::Endless,
         };
-        State::AwaitingVerdict(AwaitingVerdict { server, why, patience })
+        State::AwaitingVerdict(AwaitingVerdict { patience, ..self })
     }
 
     pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
         match input {
             Input::Linked => AwaitingVerdict::enter(self.server, self.why, context),
             Input::Notice(notice) => self.notice(notice, context),
+            Input::NotResponding => self.unanswered(context),
             Input::Verdict(DecidedVerdict::End) => self.condemned(context),
             Input::Verdict(DecidedVerdict::Keep) => self.keep(context),
             Input::Exited { exit, leftovers } => self.exited(exit, leftovers, context),
@@ -73,8 +82,9 @@ impl AwaitingVerdict {
         }
     }
 
+    /// What serves something is not ended without the arbiter's consent.
     pub(super) fn due(self, context: &mut Context) -> State {
-        self.end(context)
+        if context.addresses.serving().is_empty() { self.end(context) } else { self.keep(context) }
     }
 
     fn notice(self, notice: Notice, context: &mut Context) -> State {

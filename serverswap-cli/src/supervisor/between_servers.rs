@@ -38,6 +38,7 @@ impl Backoff {
             | Input::Linked
             | Input::Verdict(_)
             | Input::BarrierPassed
+            | Input::NotResponding
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::Exited { .. }
@@ -70,6 +71,7 @@ impl AwaitingSuccessor {
             | Input::Linked
             | Input::Verdict(_)
             | Input::BarrierPassed
+            | Input::NotResponding
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::Exited { .. }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::owned_addresses::Addresses;
 use super::predecessors::Predecessors;
 use super::restart_delay::RestartDelay;
+use super::state::Server;
 use super::{Action, GroupSignal, Plan, Request};
 use crate::ui::{Ending, Facts, Reached, Report, RunOutcome};
 
@@ -35,8 +36,15 @@ pub(super) struct Context {
 /// The connection to the arbiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Link {
+    /// There is none.
     Down,
+    /// The arbiter answers.
     Up,
+    /// The arbiter does not answer. What is sent may still be read.
+    Silent {
+        /// The arbiter.
+        pid: u32,
+    },
 }
 
 impl Context {
@@ -58,6 +66,37 @@ impl Context {
         }
     }
 
+    pub(super) fn linked(&mut self) {
+        self.link = Link::Up;
+        self.report(Report::Linked);
+    }
+
+    pub(super) fn link_lost(&mut self) {
+        self.link = Link::Down;
+        self.predecessors.link_lost();
+        self.report(Report::LinkLost);
+    }
+
+    /// Reported once; nothing ends because of it.
+    pub(super) fn not_responding(&mut self, pid: u32) {
+        match self.link {
+            Link::Silent { .. } => return,
+            Link::Up => self.link = Link::Silent { pid },
+            Link::Down => {}
+        }
+        self.report(Report::ArbiterSilent { pid });
+    }
+
+    pub(super) fn responding(&mut self) {
+        match self.link {
+            Link::Silent { pid } => {
+                self.link = Link::Up;
+                self.report(Report::ArbiterAnswers { pid });
+            }
+            Link::Down | Link::Up => {}
+        }
+    }
+
     pub(super) fn report(&mut self, report: Report) {
         self.out.push(Action::Report(report));
     }
@@ -65,13 +104,13 @@ impl Context {
     /// Sends if there is a connection; what is still true is said again when there is one.
     pub(super) fn send(&mut self, request: Request) {
         match self.link {
-            Link::Up => self.out.push(Action::Send(request)),
+            Link::Up | Link::Silent { .. } => self.out.push(Action::Send(request)),
             Link::Down => {}
         }
     }
 
-    pub(super) fn signal(&mut self, signal: GroupSignal) {
-        self.out.push(Action::SignalGroup(signal));
+    pub(super) fn signal(&mut self, server: Server, signal: GroupSignal) {
+        self.out.push(Action::SignalGroup { pid: server.pid, signal });
     }
 
     pub(super) fn exit(&mut self, ending: Ending) {
@@ -87,6 +126,11 @@ impl Context {
             duration: self.now.saturating_sub(self.began_at),
         };
         self.out.push(Action::Exit(Box::new(RunOutcome { ending, facts })));
+    }
+
+    /// Whether this is the server that was started last.
+    pub(super) fn is_current(&self, pid: u32) -> bool {
+        self.pid == Some(pid)
     }
 
     /// Since the start of the present server.

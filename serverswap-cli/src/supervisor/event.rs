@@ -12,6 +12,13 @@ pub enum Event {
     Linked,
     /// The connection to the arbiter has ended, and everything on it was read.
     LinkLost,
+    /// There is an arbiter, and it does not answer.
+    ArbiterNotResponding {
+        /// Its process id.
+        pid: u32,
+    },
+    /// The arbiter answers again. Every other event from it says the same.
+    ArbiterResponding,
     /// The arbiter sent an `event`.
     FromArbiter(message::Event, Attached),
     /// The arbiter answered the last [`Request::TimedOut`](super::Request::TimedOut).
@@ -25,15 +32,20 @@ pub enum Event {
     },
     /// The server could not be started.
     SpawnFailed(SpawnFailure),
-    /// The server has exited and was reaped.
+    /// A server has exited and was reaped.
     ServerExited {
+        /// Its process id.
+        pid: u32,
         /// How it ended.
         exit: ServerExit,
         /// Whether other processes of its group are alive.
         leftovers: Leftovers,
     },
-    /// The last process of the exited server's group has ended.
-    LeftoversGone,
+    /// The last process of an exited server's group has ended.
+    LeftoversGone {
+        /// The process id of the server, and the number of the group.
+        pid: u32,
+    },
     /// The supervisor was sent a signal.
     Signal(Signal),
     /// Nothing happened but time.

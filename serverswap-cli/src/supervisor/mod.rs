@@ -45,8 +45,8 @@ use std::time::Duration;
 
 use serverswap::protocol::message::Holding;
 
-use self::context::{Context, Link};
-use self::starting::Starting;
+use self::context::Context;
+use self::starting::Connecting;
 use self::state::{Input, State};
 use crate::ui::Report;
 
@@ -63,13 +63,10 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// A supervisor, and the first thing for it to do. `now` is counted from any fixed
-    /// moment and never goes back.
-    pub fn new(plan: Plan, now: Duration, actions: &mut Vec<Action>) -> Self {
-        let mut context = Context::new(plan, now);
-        let state = Starting::enter(&mut context);
-        actions.append(&mut context.out);
-        Supervisor { state, context }
+    /// A supervisor that starts its server at the first [`Event::Linked`]. `now` is counted from any
+    /// fixed moment and never goes back.
+    pub fn new(plan: Plan, now: Duration) -> Self {
+        Supervisor { state: State::Connecting(Connecting {}), context: Context::new(plan, now) }
     }
 
     /// Takes in one event; what is to be done about it is appended to `actions`.
@@ -103,25 +100,39 @@ impl Supervisor {
     fn take_in(&mut self, event: Event) -> Option<Input> {
         match event {
             Event::Linked => {
-                self.context.link = Link::Up;
-                self.context.report(Report::Linked);
+                self.context.linked();
                 Some(Input::Linked)
             }
             Event::LinkLost => {
-                self.context.link = Link::Down;
-                self.context.predecessors.link_lost();
-                self.context.report(Report::LinkLost);
+                self.context.link_lost();
+                None
+            }
+            Event::ArbiterNotResponding { pid } => {
+                self.context.not_responding(pid);
+                Some(Input::NotResponding)
+            }
+            Event::ArbiterResponding => {
+                self.context.responding();
                 None
             }
             Event::FromArbiter(event, attached) => {
+                self.context.responding();
                 Some(Input::Notice(self.context.on_arbiter_event(event, attached)))
             }
-            Event::Verdict(verdict) => Some(Input::Verdict(verdict)),
-            Event::BarrierPassed => Some(Input::BarrierPassed),
+            Event::Verdict(verdict) => {
+                self.context.responding();
+                Some(Input::Verdict(verdict))
+            }
+            Event::BarrierPassed => {
+                self.context.responding();
+                Some(Input::BarrierPassed)
+            }
             Event::Spawned { pid } => Some(Input::Spawned { pid }),
             Event::SpawnFailed(failure) => Some(Input::SpawnFailed(failure)),
-            Event::ServerExited { exit, leftovers } => Some(Input::Exited { exit, leftovers }),
-            Event::LeftoversGone => Some(Input::LeftoversGone),
+            Event::ServerExited { pid, exit, leftovers } => {
+                self.context.is_current(pid).then_some(Input::Exited { exit, leftovers })
+            }
+            Event::LeftoversGone { pid } => self.context.is_current(pid).then_some(Input::LeftoversGone),
             Event::Signal(Signal::Terminate) => Some(Input::StopSignal(StopSignal::Terminate)),
             Event::Signal(Signal::Interrupt) => Some(Input::StopSignal(StopSignal::Interrupt)),
             Event::Signal(Signal::Hangup) => {

@@ -27,12 +27,13 @@ enum Stage {
 
 impl ReapingGroup {
     pub(super) fn enter(ended: Ended, leftovers: Leftovers, context: &mut Context) -> State {
-        let pid = ended.server.pid;
+        let server = ended.server;
+        let pid = server.pid;
         context.report(Report::ServerExited { pid, exit: ended.exit, after: context.since_spawn() });
         match leftovers {
             Leftovers::None => AwaitingArbiter::enter(ended, context),
             Leftovers::Alive => {
-                context.signal(GroupSignal::Term);
+                context.signal(server, GroupSignal::Term);
                 context.report(Report::LeftoversTerminated { pid });
                 let kill_at = context.now + context.plan.kill_timeout;
                 State::ReapingGroup(ReapingGroup { ended, stage: Stage::Terminating { kill_at } })
@@ -57,6 +58,7 @@ impl ReapingGroup {
             Input::Linked
             | Input::Verdict(_)
             | Input::BarrierPassed
+            | Input::NotResponding
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::Exited { .. } => State::ReapingGroup(self),
@@ -71,7 +73,7 @@ impl ReapingGroup {
     }
 
     pub(super) fn due(self, context: &mut Context) -> State {
-        context.signal(GroupSignal::Kill);
+        context.signal(self.ended.server, GroupSignal::Kill);
         context.report(Report::Killed { pid: self.ended.server.pid });
         State::ReapingGroup(ReapingGroup { stage: Stage::Killed, ..self })
     }

@@ -43,6 +43,7 @@ impl Running {
             Input::Linked
             | Input::Verdict(_)
             | Input::BarrierPassed
+            | Input::NotResponding
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::LeftoversGone => State::Running(self),

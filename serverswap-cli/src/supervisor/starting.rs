@@ -13,6 +13,10 @@ use super::{Action, between_servers::Backoff};
 use crate::spawn::SpawnFailure;
 use crate::ui::{Ending, Report};
 
+/// The first connection to an arbiter is awaited: without one, nothing is started.
+#[derive(Debug, Clone)]
+pub(super) struct Connecting {}
+
 /// [`Action::Spawn`] was asked for.
 #[derive(Debug, Clone)]
 pub(super) struct Starting {}
@@ -21,6 +25,23 @@ pub(super) struct Starting {}
 #[derive(Debug, Clone)]
 pub(super) struct Cancelled {
     signal: StopSignal,
+}
+
+impl Connecting {
+    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
+        match input {
+            Input::Linked => Starting::enter(context),
+            Input::StopSignal(signal) => exit_policy::over(Ending::Interrupted(signal), context),
+            Input::Notice(_)
+            | Input::Verdict(_)
+            | Input::BarrierPassed
+            | Input::NotResponding
+            | Input::Spawned { .. }
+            | Input::SpawnFailed(_)
+            | Input::Exited { .. }
+            | Input::LeftoversGone => State::Connecting(self),
+        }
+    }
 }
 
 impl Starting {
@@ -35,6 +56,7 @@ impl Starting {
             Input::SpawnFailed(failure) => not_started(failure, context),
             Input::StopSignal(signal) => State::Cancelled(Cancelled { signal }),
             Input::Linked
+            | Input::NotResponding
             | Input::Notice(_)
             | Input::Verdict(_)
             | Input::BarrierPassed
@@ -52,6 +74,7 @@ impl Cancelled {
             }
             Input::SpawnFailed(_) => exit_policy::stopped(self.signal, context),
             Input::Linked
+            | Input::NotResponding
             | Input::Notice(_)
             | Input::Verdict(_)
             | Input::BarrierPassed

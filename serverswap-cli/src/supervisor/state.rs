@@ -1,6 +1,8 @@
 //! The states of a generation, what goes into them, and which deadline each has.
 //!
 //! ```text
+//! connecting
+//!    ▼
 //! starting ──► running ──► up ───────────┐
 //!    ▲  │         │ └─► awaiting verdict ◄┤     asking the arbiter whether the server,
 //!    │  │         ▼        ▼             ▼     that is late or lost, may be ended
@@ -21,7 +23,7 @@ use super::context::Context;
 use super::event::{Leftovers, ServerExit, StopSignal};
 use super::reaping_group::ReapingGroup;
 use super::running::Running;
-use super::starting::{Cancelled, Starting};
+use super::starting::{Cancelled, Connecting, Starting};
 use super::stopping::Stopping;
 use super::up::Up;
 use crate::spawn::SpawnFailure;
@@ -29,6 +31,8 @@ use crate::spawn::SpawnFailure;
 /// Where a generation is. Each state has exactly the data that is valid in it.
 #[derive(Debug, Clone)]
 pub(super) enum State {
+    /// The first connection to an arbiter is awaited; nothing was started.
+    Connecting(Connecting),
     /// The server is being started.
     Starting(Starting),
     /// The same, and the supervisor was asked to stop meanwhile.
@@ -68,6 +72,7 @@ pub(super) enum Input {
     BarrierPassed,
     Spawned { pid: u32 },
     SpawnFailed(SpawnFailure),
+    NotResponding,
     Exited { exit: ServerExit, leftovers: Leftovers },
     LeftoversGone,
     StopSignal(StopSignal),
@@ -110,6 +115,7 @@ pub(super) enum Cause {
 impl State {
     pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
         match self {
+            State::Connecting(state) => state.handle(input, context),
             State::Starting(state) => state.handle(input, context),
             State::Cancelled(state) => state.handle(input, context),
             State::Running(state) => state.handle(input, context),
@@ -133,7 +139,8 @@ impl State {
             State::ReapingGroup(state) => state.deadline(),
             State::AwaitingArbiter(state) => Some(state.until),
             State::Backoff(state) => Some(state.until),
-            State::Starting(_)
+            State::Connecting(_)
+            | State::Starting(_)
             | State::Cancelled(_)
             | State::Up(_)
             | State::AwaitingSuccessor(_)
@@ -150,7 +157,8 @@ impl State {
             State::ReapingGroup(state) => state.due(context),
             State::AwaitingArbiter(state) => state.due(context),
             State::Backoff(state) => state.due(context),
-            State::Starting(_)
+            State::Connecting(_)
+            | State::Starting(_)
             | State::Cancelled(_)
             | State::Up(_)
             | State::AwaitingSuccessor(_)

@@ -50,7 +50,7 @@ impl Stopping {
         }
         let patience = match context.link {
             Link::Up => SETTLE_MAX,
-            Link::Down => INTERRUPT_PATIENCE,
+            Link::Down | Link::Silent { .. } => INTERRUPT_PATIENCE,
         };
         context.send(Request::Barrier);
         let stage = Stage::AwaitingBarrier { signal, until: context.now + patience };
@@ -83,7 +83,7 @@ impl Stopping {
     /// TERM now.
     pub(super) fn terminate(server: Server, cause: Cause, context: &mut Context) -> State {
         let kill_after = context.plan.kill_timeout;
-        context.signal(GroupSignal::Term);
+        context.signal(server, GroupSignal::Term);
         context.report(Report::Terminated { pid: server.pid, kill_after });
         State::Stopping(Stopping {
             server,
@@ -116,6 +116,7 @@ impl Stopping {
             Input::BarrierPassed => self.settled(context),
             Input::Notice(Notice::News | Notice::Up | Notice::Done | Notice::SaidFail(_))
             | Input::Verdict(_)
+            | Input::NotResponding
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::LeftoversGone => State::Stopping(self),
@@ -153,7 +154,7 @@ impl Stopping {
                 Stopping::terminate(self.server, self.cause, context)
             }
             Stage::Terminating { .. } | Stage::Killed => {
-                context.signal(GroupSignal::Kill);
+                context.signal(self.server, GroupSignal::Kill);
                 context.report(Report::Killed { pid: self.server.pid });
                 State::Stopping(Stopping { stage: Stage::Killed, ..self })
             }

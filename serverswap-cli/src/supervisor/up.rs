@@ -69,6 +69,7 @@ impl Up {
             Input::Linked
             | Input::Verdict(_)
             | Input::BarrierPassed
+            | Input::NotResponding
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::LeftoversGone => State::Up(self),

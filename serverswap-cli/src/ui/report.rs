@@ -211,8 +211,13 @@ pub enum Report {
     Linked,
     /// The connection to the arbiter has ended.
     LinkLost,
-    /// An arbiter lives and does not greet; its servers and ours go on.
+    /// An arbiter lives and does not answer; its servers and ours go on.
     ArbiterSilent {
+        /// The arbiter.
+        pid: u32,
+    },
+    /// It answers again.
+    ArbiterAnswers {
         /// The arbiter.
         pid: u32,
     },
@@ -324,6 +329,7 @@ impl Report {
             | Report::Resuming { .. }
             | Report::Stopping { .. }
             | Report::Terminated { .. }
+            | Report::ArbiterAnswers { .. }
             | Report::HangupIgnored => Level::Notice,
             Report::Claimed { .. } | Report::DrainProgress(_) | Report::Linked | Report::LinkLost => {
                 Level::Detail

@@ -72,6 +72,9 @@ fn failure(ending: &Ending, facts: &Facts) -> String {
     let server = server(facts);
     match ending {
         Ending::DoneInPart => format!("{server} is up, but {}", failed(facts).unwrap_or_default()),
+        Ending::Interrupted(asked) if facts.pid.is_none() => {
+            format!("{} came before {server} was started", asked.name())
+        }
         Ending::Interrupted(asked) => format!("{} came before {server} was up, and ended it", asked.name()),
         Ending::LeftServing(asked) => format!("{} came before {server} was up as a whole", asked.name()),
         Ending::Superseded => {

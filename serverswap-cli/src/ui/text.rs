@@ -72,6 +72,7 @@ impl Report {
                     "the arbiter (pid {pid}) does not answer; every server goes on, no address can move until it does"
                 )
             }
+            Report::ArbiterAnswers { pid } => format!("the arbiter (pid {pid}) answers again"),
             Report::ArbiterUnreachable { problem } => {
                 format!("no arbiter can be reached, trying again: {problem}")
             }

@@ -116,11 +116,7 @@ impl World {
             steps.extend(later.map(|(who, _)| Step::Stall(who)));
         }
         if faults.stops == Allowed::Yes {
-            let running = self
-                .supervisors
-                .iter()
-                .take(self.launched)
-                .filter(|one| one.is_alive() && one.core.is_some());
+            let running = self.supervisors.iter().take(self.launched).filter(|one| one.is_alive());
             steps.extend(running.map(|one| Step::Stop(one.index)));
         }
         if faults.drops == Allowed::Yes {

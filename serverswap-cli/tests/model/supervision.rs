@@ -1,7 +1,7 @@
 //! A `serverswap` command: the shipped supervisor, its connection, the duplicates that it
 //! keeps, and perhaps the arbiter (`office`).
 //!
-//! As `runtime::link` and `runtime::supervise` do it: the core begins at the first `welcome`.
+//! As `runtime::link` and `runtime::supervisor` do it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serverswap::protocol::message::{
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 use serverswap_cli::supervisor::{
-    Action, Attached, Event, GroupSignal, Plan, Request, Restart, ServerExit, Signal, Supervisor,
+    Action, Attached, Event, GroupSignal, Leftovers, Plan, Request, Restart, ServerExit, Signal, Supervisor,
 };
 use serverswap_cli::ui::{Ending, RunOutcome};
 
@@ -29,7 +29,7 @@ pub struct Supervision {
     pub process: Process,
     pub plan: Plan,
     pub planned: Planned,
-    /// `None` before the first `welcome`.
+    /// `None` after its end.
     pub core: Option<Box<Supervisor>>,
     pub link: Link,
     /// The last `id` said.
@@ -83,9 +83,9 @@ impl Supervision {
         Supervision {
             index,
             process: Process { pid, start: u64::from(pid) },
+            core: Some(Box::new(Supervisor::new(plan.clone(), Duration::ZERO))),
             plan,
             planned,
-            core: None,
             link: Link::Down,
             id: 0,
             kept: BTreeMap::new(),
@@ -192,12 +192,6 @@ impl World {
         match message {
             FromArbiter::Welcome(_) => {
                 supervisor.link = Link::Up(id);
-                if supervisor.core.is_none() {
-                    let mut actions = Vec::new();
-                    let core = Supervisor::new(supervisor.plan.clone(), self.now, &mut actions);
-                    supervisor.core = Some(Box::new(core));
-                    self.perform_for_supervisor(supervisor, actions, None);
-                }
                 self.happens(supervisor, Event::Linked, None);
             }
             FromArbiter::Event(event) if self.is_untold(&event) => {}
@@ -222,18 +216,18 @@ impl World {
     /// Its server has ended, and it is told.
     pub fn reap(&mut self, index: usize) {
         self.with_supervisor(index, |world, supervisor| {
-            let Some(exit) = world.unreaped(supervisor) else { return };
+            let Some((pid, exit)) = world.unreaped(supervisor) else { return };
             supervisor.child = Child::None;
-            let leftovers = serverswap_cli::supervisor::Leftovers::None;
-            world.happens(supervisor, Event::ServerExited { exit, leftovers }, None);
+            let leftovers = Leftovers::None;
+            world.happens(supervisor, Event::ServerExited { pid, exit, leftovers }, None);
         });
     }
 
-    /// How the server of a supervisor has ended, if that was not told.
-    pub fn unreaped(&self, supervisor: &Supervision) -> Option<ServerExit> {
+    /// The server of a supervisor that has ended and was not reaped, and how it ended.
+    pub fn unreaped(&self, supervisor: &Supervision) -> Option<(u32, ServerExit)> {
         let Child::Started(pid) = supervisor.child else { return None };
         match self.servers.get(&pid)?.life {
-            Life::Ended(exit) => Some(exit),
+            Life::Ended(exit) => Some((pid, exit)),
             Life::Booting | Life::Running(_) => None,
         }
     }
@@ -286,7 +280,7 @@ impl World {
                     }
                 }
                 Action::Close { address } => drop(supervisor.kept.remove(&address)),
-                Action::SignalGroup(signal) => self.signal(supervisor, signal),
+                Action::SignalGroup { pid, signal } => self.signal(supervisor, pid, signal),
                 Action::Report(_) => {}
                 Action::Exit(outcome) => return self.conclude(supervisor, *outcome),
             }
@@ -311,12 +305,12 @@ impl World {
         pid
     }
 
-    fn signal(&mut self, supervisor: &Supervision, signal: GroupSignal) {
+    fn signal(&mut self, supervisor: &Supervision, pid: u32, signal: GroupSignal) {
         let number = match signal {
             GroupSignal::Term => 15,
             GroupSignal::Kill => 9,
         };
-        if let Child::Started(pid) = supervisor.child {
+        if supervisor.child == Child::Started(pid) {
             self.check_stop(supervisor, pid);
             self.end_server(pid, ServerExit::Signal(number));
         }

@@ -13,6 +13,7 @@ use serverswap_cli::supervisor::{
 use super::stories::Choices;
 
 const OURS: Generation = Generation { start: 2, pid: 77 };
+const PID: u32 = 4242;
 const OLDER: Generation = Generation { start: 1, pid: 66 };
 
 const KINDS: [EventKind; 15] = [
@@ -81,19 +82,15 @@ impl Watched {
             probation: *choices.one_of(&[Duration::ZERO, seconds(10)]),
             generation: OURS,
         };
-        let mut actions = Vec::new();
-        let supervisor = Supervisor::new(plan, Duration::ZERO, &mut actions);
-        let mut watched = Watched {
-            supervisor,
+        Watched {
+            supervisor: Supervisor::new(plan, Duration::ZERO),
             now: Duration::ZERO,
             is_linked: false,
             group: Group::Nobody,
             verdicts_owed: 0,
             barriers_owed: 0,
             kept: BTreeSet::new(),
-        };
-        watched.judge(actions, None);
-        watched
+        }
     }
 
     /// Something that can happen now.
@@ -101,18 +98,18 @@ impl Watched {
         match choices.below(12) {
             0..=1 if self.group == Group::Starting => {
                 self.group = Group::Running;
-                Event::Spawned { pid: 4242 }
+                Event::Spawned { pid: PID }
             }
             2 if self.group == Group::Running => {
                 let exit =
                     *choices.one_of(&[ServerExit::Status(0), ServerExit::Status(3), ServerExit::Signal(9)]);
                 let leftovers = *choices.one_of(&[Leftovers::None, Leftovers::Alive]);
                 self.group = if leftovers == Leftovers::Alive { Group::Left } else { Group::Nobody };
-                Event::ServerExited { exit, leftovers }
+                Event::ServerExited { pid: PID, exit, leftovers }
             }
             3 if self.group == Group::Left => {
                 self.group = Group::Nobody;
-                Event::LeftoversGone
+                Event::LeftoversGone { pid: PID }
             }
             4 if self.is_linked && choices.once_in(3) => {
                 (self.is_linked, self.verdicts_owed, self.barriers_owed) = (false, 0, 0);
@@ -122,6 +119,7 @@ impl Watched {
                 self.is_linked = true;
                 Event::Linked
             }
+            4 => choices.one_of(&[Event::ArbiterNotResponding { pid: 66 }, Event::ArbiterResponding]).clone(),
             5 if self.verdicts_owed > 0 => {
                 self.verdicts_owed -= 1;
                 Event::Verdict(*choices.one_of(&[DecidedVerdict::End, DecidedVerdict::Keep]))
@@ -150,12 +148,14 @@ impl Watched {
             Event::FromArbiter(_, Attached::Nothing)
             | Event::Linked
             | Event::LinkLost
+            | Event::ArbiterNotResponding { .. }
+            | Event::ArbiterResponding
             | Event::Verdict(_)
             | Event::BarrierPassed
             | Event::Spawned { .. }
             | Event::SpawnFailed(_)
             | Event::ServerExited { .. }
-            | Event::LeftoversGone
+            | Event::LeftoversGone { .. }
             | Event::Signal(_)
             | Event::Tick => None,
         };
@@ -183,7 +183,8 @@ impl Watched {
                     self.kept.insert(address);
                 }
                 Action::Close { address } => assert!(self.kept.remove(&address), "{address} is not kept"),
-                Action::SignalGroup(signal) => {
+                Action::SignalGroup { pid, signal } => {
+                    assert_eq!(pid, PID, "not the server");
                     assert!(matches!(self.group, Group::Running | Group::Left), "{signal:?} to nobody");
                 }
                 Action::Report(report) => assert!(!report.text().is_empty()),
@@ -214,7 +215,7 @@ fn told(choices: &mut Choices<'_>) -> Event {
     } else {
         Attached::Nothing
     };
-    let pid = choices.once_in(2).then_some(*choices.one_of(&[4242, 66]));
+    let pid = choices.once_in(2).then_some(*choices.one_of(&[PID, 66]));
     let code = choices.once_in(2).then(|| choices.one_of(&Code::ALL).clone());
     Event::FromArbiter(
         message::Event { address, pid, code, ..message::Event::new(what, generation) },

@@ -3,8 +3,20 @@
 use super::*;
 
 #[test]
-fn the_server_is_started_before_there_is_a_connection() {
+fn nothing_is_started_before_there_is_a_connection() {
+    Run::unconnected(Form::Leave).at(600_000).did(&[]).linked().did(&["spawn"]);
+}
+
+#[test]
+fn the_server_is_started_although_the_first_connection_ends_at_once() {
     Run::unlinked(Form::Leave, Restart::Never).did(&["spawn"]);
+}
+
+#[test]
+fn the_end_of_a_process_that_is_not_the_server_ends_nothing() {
+    let pid = 4_711;
+    let (exit, leftovers) = (ServerExit::Status(1), Leftovers::None);
+    Run::leave().on(Event::ServerExited { pid, exit, leftovers }).on(Event::LeftoversGone { pid }).did(&[]);
 }
 
 #[test]
@@ -251,11 +263,11 @@ fn a_server_that_is_replaced_while_older_ones_drain_is_no_error() {
 #[test]
 fn what_the_server_left_behind_is_ended_before_the_end() {
     Run::leave()
-        .on(Event::ServerExited { exit: ServerExit::Status(1), leftovers: Leftovers::Alive })
+        .ended(ServerExit::Status(1), Leftovers::Alive)
         .did(&["TERM"])
         .at(5_000)
         .did(&["KILL"])
-        .on(Event::LeftoversGone)
+        .leftovers_gone()
         .settled()
         .did(&["say ping", "say ping", "exit 1 exited_before_up"]);
 }

@@ -10,6 +10,32 @@ fn a_lost_connection_does_nothing_to_a_server() {
 }
 
 #[test]
+fn an_arbiter_that_does_not_answer_is_reported_once_and_nothing_ends() {
+    for run in [Run::leave(), Run::stay(), Run::leave().up(":8080"), Run::stay().up(":8080")] {
+        let run = run.forget().not_responding().not_responding();
+        assert_eq!(run.done, [""; 0]);
+        run.reported(&[
+            "the arbiter (pid 66) does not answer; every server goes on, no address can move until it does",
+        ]);
+    }
+}
+
+#[test]
+fn an_arbiter_that_answers_again_is_reported_once() {
+    let silent = || Run::stay().up(":8080").not_responding().forget();
+    let again = ["the arbiter (pid 66) answers again"];
+    silent().on(Event::ArbiterResponding).on(Event::ArbiterResponding).reported(&again);
+    silent().told(EventKind::Serving, ":8080").reported(&again);
+    silent().on(Event::BarrierPassed).verdict(DecidedVerdict::Keep).reported(&again);
+}
+
+#[test]
+fn an_arbiter_that_falls_silent_again_is_reported_again() {
+    let run = Run::stay().not_responding().on(Event::ArbiterResponding).forget().not_responding();
+    assert_eq!(run.reports.len(), 1);
+}
+
+#[test]
 fn what_is_said_again_is_not_reported_again() {
     Run::stay()
         .up(":8080")

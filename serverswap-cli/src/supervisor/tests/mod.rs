@@ -23,6 +23,8 @@ const PID: u32 = 4242;
 struct Run {
     supervisor: Supervisor,
     now: Duration,
+    /// The server that was started last.
+    pid: u32,
     done: Vec<String>,
     reports: Vec<String>,
 }
@@ -51,8 +53,16 @@ impl Run {
         run.on(Event::FromArbiter(probation, Attached::Nothing)).forget()
     }
 
+    /// A run whose server is being started, and whose first connection has ended.
     fn unlinked(form: Form, restart: Restart) -> Run {
-        Run::planned(form, restart, Duration::ZERO)
+        let mut run = Run::planned(form, restart, Duration::ZERO).linked().on(Event::LinkLost);
+        run.reports.clear();
+        run
+    }
+
+    /// A run that has not had a connection yet.
+    fn unconnected(form: Form) -> Run {
+        Run::planned(form, Restart::Never, Duration::ZERO)
     }
 
     fn planned(form: Form, restart: Restart, probation: Duration) -> Run {
@@ -66,11 +76,8 @@ impl Run {
             kill_timeout: Duration::from_secs(5),
             generation: OURS,
         };
-        let mut actions = Vec::new();
-        let supervisor = Supervisor::new(plan, Duration::ZERO, &mut actions);
-        let mut run = Run { supervisor, now: Duration::ZERO, done: Vec::new(), reports: Vec::new() };
-        run.note(actions);
-        run
+        let supervisor = Supervisor::new(plan, Duration::ZERO);
+        Run { supervisor, now: Duration::ZERO, pid: PID, done: Vec::new(), reports: Vec::new() }
     }
 
     fn on(mut self, event: Event) -> Run {
@@ -91,8 +98,8 @@ impl Run {
                 Action::Send(Request::Barrier) => self.done.push("say ping".to_owned()),
                 Action::Keep { address } => self.done.push(format!("keep {address}")),
                 Action::Close { address } => self.done.push(format!("close {address}")),
-                Action::SignalGroup(GroupSignal::Term) => self.done.push("TERM".to_owned()),
-                Action::SignalGroup(GroupSignal::Kill) => self.done.push("KILL".to_owned()),
+                Action::SignalGroup { signal: GroupSignal::Term, .. } => self.done.push("TERM".to_owned()),
+                Action::SignalGroup { signal: GroupSignal::Kill, .. } => self.done.push("KILL".to_owned()),
                 Action::Exit(outcome) => {
                     self.done.push(format!("exit {} {}", outcome.status(), outcome.reason()));
                 }
@@ -100,11 +107,16 @@ impl Run {
         }
     }
 
+    fn not_responding(self) -> Run {
+        self.on(Event::ArbiterNotResponding { pid: OLDER.pid })
+    }
+
     fn linked(self) -> Run {
         self.on(Event::Linked)
     }
 
-    fn spawned(self, pid: u32) -> Run {
+    fn spawned(mut self, pid: u32) -> Run {
+        self.pid = pid;
         self.on(Event::Spawned { pid })
     }
 
@@ -173,11 +185,22 @@ impl Run {
 
     /// The server has exited, and nothing of its group is left.
     fn exited(self, status: u8) -> Run {
-        self.on(Event::ServerExited { exit: ServerExit::Status(status), leftovers: Leftovers::None })
+        self.ended(ServerExit::Status(status), Leftovers::None)
     }
 
     fn killed_by(self, signal: i32) -> Run {
-        self.on(Event::ServerExited { exit: ServerExit::Signal(signal), leftovers: Leftovers::None })
+        self.ended(ServerExit::Signal(signal), Leftovers::None)
+    }
+
+    /// The server that was started last has ended.
+    fn ended(self, exit: ServerExit, leftovers: Leftovers) -> Run {
+        let pid = self.pid;
+        self.on(Event::ServerExited { pid, exit, leftovers })
+    }
+
+    fn leftovers_gone(self) -> Run {
+        let pid = self.pid;
+        self.on(Event::LeftoversGone { pid })
     }
 
     /// Both barriers are answered: the arbiter has nothing more to say of the server.

@@ -145,11 +145,11 @@ fn leftovers_are_gone_before_it_is_started_again() {
     Run::with(Form::Stay, Restart::OnFailure)
         .up(":8080")
         .forget()
-        .on(Event::ServerExited { exit: ServerExit::Status(1), leftovers: Leftovers::Alive })
+        .ended(ServerExit::Status(1), Leftovers::Alive)
         .told(EventKind::Vacant, ":8080")
         .at(4_999)
         .did(&["TERM"])
-        .on(Event::LeftoversGone)
+        .leftovers_gone()
         .settled()
         .at(5_099)
         .did(&["say ping", "say ping", "spawn"]);

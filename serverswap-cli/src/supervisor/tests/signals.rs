@@ -3,6 +3,27 @@
 use super::*;
 
 #[test]
+fn a_signal_before_the_first_connection_ends_the_command_at_once() {
+    Run::unconnected(Form::Leave).signal(Signal::Interrupt).did(&["exit 130 signal"]);
+    Run::unconnected(Form::Stay).signal(Signal::Terminate).did(&["exit 143 signal"]);
+    Run::unconnected(Form::Leave).signal(Signal::Terminate).linked().did(&["exit 143 signal"]);
+}
+
+#[test]
+fn a_signal_waits_a_moment_for_an_arbiter_that_does_not_answer() {
+    let silent = || Run::leave().not_responding();
+    silent().signal(Signal::Interrupt).at(999).did(&["say timedOut"]).at(1_000).did(&["TERM"]);
+    let asked = || Run::leave().signal(Signal::Interrupt).not_responding();
+    asked().at(999).did(&["say timedOut"]).at(1_000).did(&["TERM"]);
+}
+
+#[test]
+fn a_server_that_serves_is_not_ended_because_the_arbiter_does_not_answer() {
+    let asked = || Run::leave().takes(":8080").forget().not_responding().signal(Signal::Interrupt);
+    asked().at(999).did(&["say timedOut"]).at(1_000).did(&["exit 130 signal_server_kept"]);
+}
+
+#[test]
 fn a_signal_before_it_is_up_ends_the_new_server_if_it_serves_nothing() {
     Run::leave()
         .signal(Signal::Interrupt)
@@ -187,7 +208,7 @@ fn a_signal_while_no_server_runs_is_the_end_at_once() {
 #[test]
 fn a_signal_while_leftovers_are_ended_kills_them_at_once() {
     Run::stay()
-        .on(Event::ServerExited { exit: ServerExit::Status(1), leftovers: Leftovers::Alive })
+        .ended(ServerExit::Status(1), Leftovers::Alive)
         .signal(Signal::Terminate)
         .did(&["TERM", "KILL"]);
 }

@@ -195,6 +195,14 @@ fn the_other_bad_ends_say_what_happened() {
 }
 
 #[test]
+fn a_signal_before_the_start_says_that_nothing_was_started() {
+    let mut interrupted = outcome(Ending::Interrupted(StopSignal::Interrupt), Reached::Nothing, vec![]);
+    interrupted.facts.pid = None;
+    let expected = "INT came before `node server.js` was started; pid 4100 still serves :8080";
+    failure(&interrupted, &serves(4100, ":8080"), expected);
+}
+
+#[test]
 fn a_claim_that_failed_beside_one_that_serves_is_an_error() {
     let addresses = vec![
         swap(":8080", ClaimStanding::Serving),
