@@ -10,27 +10,12 @@ const path = require('node:path');
 const { test } = require('node:test');
 
 const serverswap = require('..');
+const { freePort } = require('./support/port.cjs');
 const { PACKAGE, Program } = require('./support/program.cjs');
 const { RawClient } = require('./support/raw-client.cjs');
 const { temporaryDirectory } = require('./support/scene.cjs');
 
 const answerOk = (request, response) => response.setHeader('Content-Length', 2).end('ok');
-
-/** A TCP port that was free a moment ago, below those that the kernel gives to clients (from 32768 on). */
-async function freePort() {
-  for (;;) {
-    const port = 12_000 + Math.floor(Math.random() * 20_000);
-    const server = net.createServer().listen(port);
-    try {
-      await once(server, 'listening');
-    } catch {
-      continue;
-    }
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
-}
 
 const unixAddress = (t) => `unix:${path.join(temporaryDirectory(t), 'app.sock')}`;
 
