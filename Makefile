@@ -26,20 +26,27 @@ tools:
 
 .PHONY: build
 build: tools ## Release programs in target/release, the Node addon, the Python package in .venv
-	cargo build --release --workspace
+	cargo build --release -p serverswap-cli -p serverswap-conformance
 	node $(NODE)/build.mjs
 	$(PYTHON)/setup.sh
 	@echo "built: $(RELEASE)/serverswap, $(RELEASE)/serverswap-deploy, the package in $(NODE) and the one in .venv"
 
 # ---- run ---------------------------------------------------------------------------------------
 
+# What is shipped is built for release; what measures it, in a profile that is built faster.
+RIGS := SERVERSWAP_BIN_DIR=$(abspath $(RELEASE)) $(TARGET)/rigs/serverswap-rigs
+
 .PHONY: demo
-demo: build ## Five deploys of a Node server under load, one of them broken on purpose
-	@$(RELEASE)/serverswap-conformance demo
+demo: tools ## Five deploys of a Node server under load, one of them broken on purpose
+	cargo build --release -p serverswap-cli
+	node $(NODE)/build.mjs
+	cargo build --profile rigs -p serverswap-rigs
+	@$(RIGS) demo
 
 .PHONY: bench
 bench: build ## The promised figures, measured
-	@$(RELEASE)/serverswap-conformance bench
+	cargo build --profile rigs -p serverswap-rigs
+	@$(RIGS) bench
 
 # ---- test --------------------------------------------------------------------------------------
 # Each step writes a log; the last one adds up what the test runners said.
@@ -54,7 +61,7 @@ test: tools ## Everything that CI does
 .PHONY: faults
 faults: tools ## Kills and stops everybody at every point of a handover, under load; many deploys
 	cargo build --workspace --bins --examples --all-features
-	@$(TARGET)/debug/serverswap-conformance faults --full
+	@$(TARGET)/debug/serverswap-rigs faults --full
 
 # The other build is made from a worktree of its own, which goes when it is built.
 UPGRADE := $(abspath $(TARGET))/upgrade
@@ -66,7 +73,7 @@ upgrade: tools ## Deploys with the build of FROM=REVISION and with this one in t
 	@tree=$$(mktemp -d); trap 'git worktree remove --force "$$tree"' EXIT; \
 		git worktree add --quiet --detach "$$tree" '$(FROM)'; \
 		cargo build --locked --manifest-path "$$tree/Cargo.toml" --target-dir $(UPGRADE) -p serverswap-cli -p serverswap-example-rust --bins
-	@$(TARGET)/debug/serverswap-conformance upgrade --from $(UPGRADE)/debug
+	@$(TARGET)/debug/serverswap-rigs upgrade --from $(UPGRADE)/debug
 
 .PHONY: lint
 lint: tools ## Format check and clippy
@@ -123,7 +130,7 @@ conformance: $(DRIVERS:%=conformance-%) ## Every driver at its level, and whethe
 .PHONY: conformance-full
 conformance-full: conformance-build ## The same five times in other orders, and every pair of drivers under load
 	@$(MAKE) --no-print-directory conformance RUN_OPTIONS="$(RUN_OPTIONS) --repeat 5 --shuffle"
-	@$(SUITE) interop
+	@$(TARGET)/debug/serverswap-rigs interop
 
 .PHONY: matrix
 matrix: $(DRIVERS:%=conformance-%) ## Writes the table of the drivers into the README

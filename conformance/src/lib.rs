@@ -1,25 +1,20 @@
-//! Measures and proves clients, supervisors and servers of the serverswap protocol from the outside.
+//! Proves from the outside that clients and supervisors speak the serverswap protocol.
 
-pub mod bench;
 pub mod config;
 pub mod contract;
-pub mod demo;
 pub mod engine;
+pub mod exit;
 pub mod explain;
-pub mod faults;
 pub mod init;
-pub mod interop;
-pub mod load;
+pub mod interrupt;
 pub mod matrix;
 pub mod mutant;
-mod paint;
 pub mod peer;
 pub mod recording;
 pub mod rehearse;
 pub mod report;
+pub mod sandbox;
 pub mod scenario;
+pub mod style;
 pub mod supervisor;
-mod sys;
-pub mod upgrade;
-pub mod wire;
-pub mod world;
+pub mod sys;

@@ -1,4 +1,4 @@
-//! `serverswap-conformance`: everything that measures or proves a serverswap from the outside.
+//! `serverswap-conformance`: proves that a client or a supervisor speaks the protocol.
 
 mod cli;
 

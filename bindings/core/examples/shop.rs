@@ -1,4 +1,4 @@
-//! The server of the fault matrix (`conformance/src/faults`): small HTTP with keep-alive on tokio, by `inherit`
+//! The server of the fault matrix (`conformance/rigs/src/faults`): small HTTP with keep-alive on tokio, by `inherit`
 //! or by `bind`, that says in every answer which process and version it is.
 //!
 //! usage: shop ADDRESS VERSION inherit|bind

@@ -58,7 +58,7 @@ test('both module systems load the package by its name', async () => {
 test('the demo, several deploys under load, runs with what was installed and loses nothing', async () => {
   const bin = installation.file('node_modules', '.bin');
   const server = [process.execPath, installation.example('http.js')].join(' ');
-  const { stdout } = await run(path.join(built(), 'serverswap-conformance'), ['demo', '--server', server], {
+  const { stdout } = await run(path.join(built(), 'serverswap-rigs'), ['demo', '--server', server], {
     env: { PATH: [bin, path.dirname(process.execPath), '/usr/bin', '/bin'].join(':'), SERVERSWAP_BIN_DIR: bin },
   });
   assert.match(stdout, /requests, 5 deploys, 0 failed, no process left behind/);

@@ -48,7 +48,7 @@ def test_the_demo_runs_with_what_was_installed_and_loses_nothing(environment):
     python = environment / "python"
     server = ["--server", f"{python} {EXAMPLES / 'python' / 'http_server.py'}", "--broken", f"{python} -c exit(1)"]
     done = subprocess.run(
-        [binary("serverswap-conformance"), "demo", *server],
+        [binary("serverswap-rigs"), "demo", *server],
         env={"PATH": f"{environment}:/usr/bin:/bin", "SERVERSWAP_BIN_DIR": str(environment)},
         capture_output=True,
         text=True,

@@ -6,9 +6,9 @@ use serverswap_conformance::engine;
 use serverswap_conformance::report::{Outcome, Role, Scope, Verdict, checks, terminal};
 use serverswap_conformance::scenario::{Catalogue, Instance, Selection};
 
-use super::exit::{Ended, Found};
 use super::output::Output;
 use super::subject::Subject;
+use serverswap_conformance::exit::{Ended, Found};
 
 /// What is tried of a driver.
 #[derive(Debug, Args)]

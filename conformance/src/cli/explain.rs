@@ -7,7 +7,7 @@ use serverswap_conformance::explain::explain as explanation;
 use serverswap_conformance::report::{Folder, FolderError, Published};
 use serverswap_conformance::scenario::Catalogue;
 
-use super::exit::{Ended, Found};
+use serverswap_conformance::exit::{Ended, Found};
 
 /// What is explained.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serverswap_conformance::init::{Language, init as begin};
 
-use super::exit::{Ended, Found};
+use serverswap_conformance::exit::{Ended, Found};
 
 /// What is begun, and where.
 #[derive(Debug, Args)]

@@ -5,8 +5,8 @@ use serde_json::json;
 use serverswap_conformance::report::{Level, Role};
 use serverswap_conformance::scenario::{Catalogue, Scenario};
 
-use super::exit::{Ended, Found};
 use super::select::Select;
+use serverswap_conformance::exit::{Ended, Found};
 
 /// Which cases are listed.
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use clap::Args;
 use serverswap_conformance::matrix::{filled, table};
 use serverswap_conformance::report::{Folder, FolderError, Published, read_json};
 
-use super::exit::{Ended, Found};
+use serverswap_conformance::exit::{Ended, Found};
 
 /// What the table is made of, and where it goes.
 #[derive(Debug, Args)]

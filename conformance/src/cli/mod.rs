@@ -5,31 +5,23 @@
 
 mod cases;
 mod driver;
-mod exit;
 mod explain;
-mod faults;
 mod init;
-mod interop;
-mod interrupt;
 mod list;
 mod matrix;
-mod measure;
 mod output;
 mod recording;
+mod rehearse;
 mod run;
 mod select;
 mod subject;
 mod supervisor;
-mod upgrade;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use serverswap_conformance::bench::{self, Claims};
-use serverswap_conformance::demo::Servers;
-
-use exit::code;
-use interrupt::until_interrupted;
+use serverswap_conformance::exit::code;
+use serverswap_conformance::interrupt::until_interrupted;
 
 /// Proves that a client or a supervisor speaks the serverswap protocol.
 #[derive(Debug, Parser)]
@@ -67,29 +59,10 @@ enum Command {
     CheckTrace(recording::CheckTrace),
     /// Run the cases for supervisors against a command that supervises a server.
     Supervisor(supervisor::Supervisor),
-    /// Swap every driver of this repository for every other one, across languages, under load.
-    Interop(interop::Interop),
     /// Merge reports into the table of a README.
     Matrix(matrix::Matrix),
     /// Swap your own server again and again under load, and say what to fix.
-    Rehearse(measure::Rehearse),
-    /// Give five deploys under load, one of them broken on purpose.
-    Demo(Servers),
-    /// Measure the figures that serverswap promises.
-    Bench(measure::Bench),
-    /// Kill and stop every process of a handover at every point of it, under load.
-    Faults(faults::Faults),
-    /// Deploy with another build of serverswap and with this one in turn, under load.
-    Upgrade(upgrade::Upgrade),
-    /// The server of the bench: claims addresses and notes down when it got them.
-    #[command(hide = true)]
-    Server(Claims),
-    /// Becomes a driver of `interop`, whose commands come from a socket.
-    #[command(hide = true)]
-    Relay(interop::Relay),
-    /// The server of the bench that only says when it runs.
-    #[command(hide = true)]
-    Clock,
+    Rehearse(rehearse::Rehearse),
     /// A server that hands its connection to the suite.
     #[command(hide = true)]
     Puppet(supervisor::Puppet),
@@ -107,22 +80,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Serve(serve) => code(driver::serve(serve)),
         Command::CheckTrace(recordings) => code(recording::check_trace(recordings)),
         Command::Supervisor(run) => code(supervisor::supervisor(run)),
-        Command::Interop(interop) => until_interrupted(interop::interop(interop)),
-        Command::Relay(relay) => code(interop::relay(&relay)),
         Command::Matrix(matrix) => code(matrix::matrix(matrix)),
-        Command::Rehearse(rehearse) => until_interrupted(measure::rehearse(rehearse)),
-        Command::Demo(servers) => until_interrupted(measure::demo(servers)),
-        Command::Bench(bench) => until_interrupted(measure::bench(bench)),
-        Command::Faults(faults) => until_interrupted(faults::faults(faults)),
-        Command::Upgrade(upgrade) => until_interrupted(upgrade::upgrade(upgrade)),
-        Command::Server(claims) => {
-            code(bench::run_server(&claims).map(|()| exit::Found::Good).map_err(Into::into))
-        }
+        Command::Rehearse(rehearse) => until_interrupted(rehearse::rehearse(rehearse)),
         Command::Puppet(puppet) => code(supervisor::puppet(&puppet)),
-        Command::Clock => {
-            bench::clock();
-            ExitCode::SUCCESS
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serverswap_conformance::report::{Folder, Judgement, Published, Report, Verdict, terminal};
 
-use super::exit::{Ended, Found};
+use serverswap_conformance::exit::{Ended, Found};
 
 /// Where a report goes.
 #[derive(Debug, Args)]

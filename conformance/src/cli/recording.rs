@@ -6,7 +6,7 @@ use clap::Args;
 use serverswap_conformance::recording::check;
 use serverswap_protocol::trace::Side;
 
-use super::exit::{Ended, Found};
+use serverswap_conformance::exit::{Ended, Found};
 
 /// Which recordings are checked.
 #[derive(Debug, Args)]

@@ -9,9 +9,9 @@ use serverswap_conformance::report::Role;
 use serverswap_conformance::scenario::Catalogue;
 
 use super::cases::{Cases, Chosen, known, with_checks_of_every_case};
-use super::exit::Ended;
 use super::output::{Output, remember};
 use super::subject::Subject;
+use serverswap_conformance::exit::Ended;
 
 /// The checks that every case has beside its own.
 const CHECKS_OF_EVERY_CASE: [&str; 2] = [engine::WIRE_VALID, engine::CLEAN_EXIT];

@@ -10,8 +10,8 @@ use serverswap_conformance::report::Role;
 use serverswap_conformance::supervisor::{self, Settings, SupervisorCommand};
 
 use super::cases::{Cases, Chosen, known};
-use super::exit::{Ended, Found};
 use super::output::{Output, remember};
+use serverswap_conformance::exit::{Ended, Found};
 
 /// What is run.
 #[derive(Debug, Args)]

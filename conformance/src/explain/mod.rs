@@ -7,9 +7,9 @@ mod steps;
 mod words;
 
 use crate::config::nearest;
-use crate::paint::{BAD, BOLD, DIM, GOOD, paint};
 use crate::report::{Case, Check, Outcome, Published, Requirement, excerpt};
 use crate::scenario::{Catalogue, Scenario};
+use crate::style::{BAD, BOLD, DIM, GOOD, paint};
 
 /// Why a case cannot be explained.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::RehearseError;
-use crate::world::Programs;
+use crate::sandbox::Programs;
 
 /// Options of `serverswap` that are followed by a value.
 const VALUED: [&str; 8] = [

@@ -22,8 +22,8 @@ use std::time::Duration;
 
 use serverswap_protocol::Address;
 
-use crate::load::{LoadError, TargetError};
-use crate::world::{World, WorldError};
+use crate::sandbox::{Sandbox, SandboxError};
+use serverswap_load::{LoadError, TargetError};
 
 pub use command::Form;
 pub use show::print;
@@ -92,7 +92,7 @@ pub enum RehearseError {
     Target(#[from] TargetError),
     /// A program could not be run.
     #[error(transparent)]
-    World(#[from] WorldError),
+    Sandbox(#[from] SandboxError),
     /// The load could not be run.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -103,7 +103,7 @@ pub enum RehearseError {
 /// # Errors
 /// [`RehearseError`] if the rehearsal itself failed; a bad server is no error.
 pub async fn run(rehearsal: &Rehearsal) -> Result<Rehearsed, RehearseError> {
-    let world = World::new()?;
-    let command = SwapCommand::from_words(&rehearsal.command, world.programs())?;
-    Stage::new(&world, command, rehearsal).play().await
+    let sandbox = Sandbox::new()?;
+    let command = SwapCommand::from_words(&rehearsal.command, sandbox.programs())?;
+    Stage::new(&sandbox, command, rehearsal).play().await
 }

@@ -3,8 +3,8 @@
 use super::Rehearsed;
 use super::advice::advice;
 use super::verdict::Finding;
-use crate::load::Figures;
-use crate::paint::{BAD, BOLD, DIM, GOOD, duration, number, paint, table};
+use crate::style::{BAD, BOLD, DIM, GOOD, duration, number, paint, table};
+use serverswap_load::Figures;
 
 /// Prints the whole verdict on stdout.
 pub fn print(rehearsed: &Rehearsed) {

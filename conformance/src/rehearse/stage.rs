@@ -12,8 +12,8 @@ use super::command::{Form, SwapCommand};
 use super::overview::Lookout;
 use super::verdict::{Finding, Rehearsed, of_load};
 use super::{Rehearsal, RehearseError};
-use crate::load::{Load, LoadError, Phase, Plan, Slot, Tally, Target};
-use crate::world::{Exit, Remaining, Started, World, WorldError};
+use crate::sandbox::{Exit, Remaining, Sandbox, SandboxError, Started};
+use serverswap_load::{Load, LoadError, Phase, Plan, Slot, Tally, Target};
 
 /// Good answers between two swaps, and how long they are waited for: a slow server gives fewer.
 const ANSWERS_BETWEEN: u64 = 1_000;
@@ -27,7 +27,7 @@ const LINES_SHOWN: usize = 6;
 
 /// One rehearsal under way.
 pub(super) struct Stage<'a> {
-    world: &'a World,
+    sandbox: &'a Sandbox,
     command: SwapCommand,
     rehearsal: &'a Rehearsal,
     lookout: Lookout,
@@ -46,8 +46,8 @@ enum Ended {
 }
 
 impl<'a> Stage<'a> {
-    pub(super) fn new(world: &'a World, command: SwapCommand, rehearsal: &'a Rehearsal) -> Stage<'a> {
-        let lookout = Lookout::new(&command.status_program, world.runtime_dir());
+    pub(super) fn new(sandbox: &'a Sandbox, command: SwapCommand, rehearsal: &'a Rehearsal) -> Stage<'a> {
+        let lookout = Lookout::new(&command.status_program, sandbox.runtime_dir());
         let rehearsed = Rehearsed {
             addresses: Vec::new(),
             asked: rehearsal.swaps,
@@ -55,7 +55,7 @@ impl<'a> Stage<'a> {
             tally: Tally::default(),
             findings: Vec::new(),
         };
-        Stage { world, command, rehearsal, lookout, loads: Vec::new(), rehearsed }
+        Stage { sandbox, command, rehearsal, lookout, loads: Vec::new(), rehearsed }
     }
 
     pub(super) async fn play(mut self) -> Result<Rehearsed, RehearseError> {
@@ -214,7 +214,7 @@ impl<'a> Stage<'a> {
         let deadline = Instant::now() + LEAVING;
         loop {
             let overview = self.lookout.look().await?;
-            let left = left_behind(self.world.remaining(), &overview.serving_generations(), command);
+            let left = left_behind(self.sandbox.remaining(), &overview.serving_generations(), command);
             if left.is_empty() || Instant::now() >= deadline {
                 self.rehearsed.findings.extend(left);
                 return Ok(());
@@ -243,17 +243,17 @@ impl<'a> Stage<'a> {
     fn start(&self) -> Result<Started, RehearseError> {
         let (program, arguments) = self.command.words.split_first().expect("it has `serverswap` in it");
         let here = std::env::current_dir()
-            .map_err(|source| WorldError::Io { what: "no working directory".to_owned(), source })?;
-        let command = self.world.command(Path::new(program), arguments.iter().cloned());
+            .map_err(|source| SandboxError::Io { what: "no working directory".to_owned(), source })?;
+        let command = self.sandbox.command(Path::new(program), arguments.iter().cloned());
         Ok(command.within(&here).start()?)
     }
 }
 
 impl Ended {
-    fn of(exit: Result<Exit, WorldError>, who: fn(Exit) -> Ended) -> Result<Ended, RehearseError> {
+    fn of(exit: Result<Exit, SandboxError>, who: fn(Exit) -> Ended) -> Result<Ended, RehearseError> {
         match exit {
             Ok(exit) => Ok(who(exit)),
-            Err(WorldError::TooLate { .. }) => Ok(Ended::TooLate),
+            Err(SandboxError::TooLate { .. }) => Ok(Ended::TooLate),
             Err(error) => Err(error.into()),
         }
     }

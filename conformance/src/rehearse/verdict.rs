@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serverswap_protocol::Address;
 
-use crate::load::{Failure, Tally};
+use serverswap_load::{Failure, Tally};
 
 /// A rehearsal that was carried through, well or not.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 use super::alike::alike;
 use super::excerpt::{escaped, excerpt};
 use super::{Case, Check, Counts, Judgement, Level, Outcome, Report, Requirement, Scope, Standing, Verdict};
-use crate::paint::{BAD, BOLD, DIM, GOOD, paint, table};
+use crate::style::{BAD, BOLD, DIM, GOOD, paint, table};
 
 /// Lines of a trace, and of what a driver wrote to stderr: the last ones.
 const TRACE_LINES_MAX: usize = 16;

@@ -7,8 +7,8 @@ use super::fault::ArbiterFault;
 use super::stage::Stage;
 use super::{Settings, SupervisorCommand};
 use crate::report::{Case, Check, Outcome};
+use crate::sandbox::{Sandbox, free_address};
 use crate::scenario::{Instance, Scenario, Variables};
-use crate::world::{World, free_address};
 
 /// The check that every line of the arbiter fits the strict schema and the state tables.
 pub const WIRE_VALID: &str = "wire-valid";
@@ -51,14 +51,15 @@ pub fn play(
         trace: Vec::new(),
         stderr: String::new(),
     };
-    let world = match World::new() {
-        Ok(world) => world,
+    let sandbox = match Sandbox::new() {
+        Ok(sandbox) => sandbox,
         Err(error) => {
             case.outcome = Outcome::Suite { why: error.to_string() };
             return case;
         }
     };
-    let mut stage = Stage::new(&world, command, settings.budget, given(instance, &world), &scenario.steps);
+    let mut stage =
+        Stage::new(&sandbox, command, settings.budget, given(instance, &sandbox), &scenario.steps);
     stage.fault = fault;
     let played = stage.play(&scenario.steps);
     case.outcome = outcome(&mut stage, played);
@@ -69,9 +70,9 @@ pub fn play(
 }
 
 /// The names that a case begins with.
-fn given(instance: &Instance, world: &World) -> Variables {
+fn given(instance: &Instance, sandbox: &Sandbox) -> Variables {
     let mut variables = Variables::default();
-    variables.set("dir", world.runtime_dir().display().to_string());
+    variables.set("dir", sandbox.runtime_dir().display().to_string());
     variables.set("suite_pid", std::process::id());
     variables.set("address", free_address().to_string());
     variables.set("other_address", free_address().to_string());

@@ -9,7 +9,7 @@
 //! `SERVERSWAP_DIR` in the environment of COMMAND is a private directory, which it is to use.
 //!
 //! Rules:
-//! - One case is one world. Everything that was started is ended with it.
+//! - One case is one sandbox. Everything that was started is ended with it.
 //! - Every wait is for an event and has a limit; barriers are `ping` and `pong`.
 
 mod awaited;
@@ -34,8 +34,8 @@ use serde_json::Value;
 
 use crate::engine::Budget;
 use crate::report::{Case, Report, Role, Subject, Suite};
+use crate::sandbox::{Sandbox, SandboxError};
 use crate::scenario::{Catalogue, Instance, LEVEL_MAX, Selection, Start, Variables};
-use crate::world::{World, WorldError};
 
 pub use case::{WIRE_VALID, WIRE_VALID_SPEC, play as play_case};
 pub use fault::{ArbiterFault, ArbiterLine, NoFault};
@@ -77,9 +77,9 @@ pub enum SupervisorError {
     /// No such case.
     #[error("there is no case `{0}` of the role supervisor")]
     NoCase(String),
-    /// A world could not be made.
+    /// A sandbox could not be made.
     #[error(transparent)]
-    World(#[from] WorldError),
+    Sandbox(#[from] SandboxError),
 }
 
 /// Runs the selected cases of the role `supervisor`.
@@ -132,8 +132,8 @@ fn introduce(command: &SupervisorCommand, settings: Settings) -> Result<Subject,
     if !command.words.first().is_some_and(|program| process::is_there(program)) {
         return Err(SupervisorError::Missing(command.clone()));
     }
-    let world = World::new()?;
-    let mut stage = Stage::new(&world, command, settings.budget, Variables::default(), &[]);
+    let sandbox = Sandbox::new()?;
+    let mut stage = Stage::new(&sandbox, command, settings.budget, Variables::default(), &[]);
     let greeting = stage.introduction().map_err(|failure| {
         let said: String = stage.started.values().map(process::Started::said).collect();
         SupervisorError::NoSupervisor { command: command.clone(), why: format!("{failure}\n{said}") }

@@ -12,8 +12,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::control::Control;
 use super::{SupervisorCommand, puppet_words};
+use crate::sandbox::Sandbox;
 use crate::scenario::Start;
-use crate::world::World;
 
 /// A started command and the puppets that it starts.
 pub(super) struct Started {
@@ -27,8 +27,12 @@ pub(super) struct Started {
 
 impl Started {
     /// Starts COMMAND with a puppet as its server, in a process group of its own.
-    pub(super) fn start(world: &World, command: &SupervisorCommand, start: &Start) -> io::Result<Started> {
-        let file = |ending: &str| world.path().join(format!("{}.{ending}", start.name));
+    pub(super) fn start(
+        sandbox: &Sandbox,
+        command: &SupervisorCommand,
+        start: &Start,
+    ) -> io::Result<Started> {
+        let file = |ending: &str| sandbox.path().join(format!("{}.{ending}", start.name));
         let control = file("control");
         let listener = UnixListener::bind(&control)?;
         listener.set_nonblocking(true)?;
@@ -37,7 +41,7 @@ impl Started {
             .args(&command.words[1..])
             .args(&start.arguments)
             .args(puppet_words(&command.puppet, &control))
-            .env("SERVERSWAP_DIR", world.runtime_dir())
+            .env("SERVERSWAP_DIR", sandbox.runtime_dir())
             .envs(&start.environment)
             .stdin(Stdio::null())
             .stdout(stdout)

@@ -6,13 +6,13 @@ use serverswap_protocol::Address;
 use super::failure::Failure;
 use super::process::Started;
 use super::stage::Stage;
-use crate::load::{Probe, Target};
+use crate::sandbox::LIMIT;
 use crate::scenario::{self, Exits, Signal, SignalName, Start};
-use crate::world::LIMIT;
+use serverswap_load::{Probe, Target};
 
 impl Stage<'_> {
     pub(super) fn start(&mut self, start: &Start) -> Result<(), Failure> {
-        let started = Started::start(self.world, self.command, start);
+        let started = Started::start(self.sandbox, self.command, start);
         let started = started
             .map_err(|error| Failure::Subject(format!("`{}` cannot be started: {error}", self.command)))?;
         self.trace.remark(None, &format!("`{}` is started as {}", self.command, start.name));

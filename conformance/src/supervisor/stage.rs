@@ -14,15 +14,15 @@ use super::failure::Failure;
 use super::fault::{ArbiterFault, NoFault};
 use super::process::Started;
 use crate::engine::Budget;
-use crate::load::Probe;
 use crate::peer::{Judged, Link, RawLine, Trace, ready};
 use crate::report::Check;
+use crate::sandbox::Sandbox;
 use crate::scenario::{Located, Step, Variables};
-use crate::world::World;
+use serverswap_load::Probe;
 
 /// One case under way.
 pub(super) struct Stage<'a> {
-    pub(super) world: &'a World,
+    pub(super) sandbox: &'a Sandbox,
     pub(super) command: &'a SupervisorCommand,
     pub(super) budget: Budget,
     pub(super) started: BTreeMap<String, Started>,
@@ -46,14 +46,14 @@ pub(super) type Look<'a, T> = &'a mut dyn FnMut(&mut Stage<'_>) -> Result<Option
 
 impl<'a> Stage<'a> {
     pub(super) fn new(
-        world: &'a World,
+        sandbox: &'a Sandbox,
         command: &'a SupervisorCommand,
         budget: Budget,
         variables: Variables,
         steps: &[Located<Step>],
     ) -> Stage<'a> {
         Stage {
-            world,
+            sandbox,
             command,
             budget,
             started: BTreeMap::new(),

@@ -1,0 +1,139 @@
+//! From claim to grant, from release to grant, and a thousand claims at once.
+//!
+//! Two generations of the bench's own server claim the same addresses. Times are taken in the
+//! servers: so a grant includes both ways over the socket and the wake-ups at both ends.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serverswap_protocol::Address;
+
+use super::figure::{Figure, Value, median};
+use super::note::{Note, What, times};
+use super::{BenchError, command};
+use serverswap_conformance::sandbox::{Exit, Sandbox, free_address};
+
+/// Claims of one run, one after the other.
+const SAMPLES: usize = 200;
+
+/// How long a claim or a release may take to its grant, in the median.
+const GRANT_MAX: Duration = Duration::from_millis(1);
+
+/// How long the swap of a thousand claims may take.
+const THOUSAND_MAX: Duration = Duration::from_secs(1);
+
+/// What two generations noted.
+struct Swap {
+    old: Vec<Note>,
+    new: Vec<Note>,
+    /// How the second command ended.
+    exit: Exit,
+}
+
+/// The two shares: of an inherited and of an exclusive address.
+pub(super) async fn shares(sandbox: &Sandbox) -> Result<Vec<Figure>, BenchError> {
+    let addresses: Vec<Address> = (0..SAMPLES).map(|_| free_address()).collect();
+    let inherited = swap(sandbox, &addresses, &["--inherit", "--pace", "one-by-one"]).await?;
+    let claimed = times(&inherited.new, claimed);
+    let grants = differences(&claimed, &times(&inherited.new, granted))?;
+    let names: Vec<Address> =
+        (0..SAMPLES).map(|number| format!("name-{number}").parse().expect("a plain name")).collect();
+    let bound = swap(sandbox, &names, &["--pace", "one-by-one"]).await?;
+    let regrants = differences(&times(&bound.old, released), &times(&bound.new, granted))?;
+    Ok(vec![
+        share("inherit: from the claim to the grant", grants),
+        share("bind: from the release to the grant", regrants),
+    ])
+}
+
+fn share(what: &str, samples: Vec<Duration>) -> Figure {
+    let mut sorted = samples.clone();
+    sorted.sort();
+    let tail = sorted[sorted.len() * 99 / 100];
+    let middle = median(samples);
+    // The 2013 tool waited for a timer of 200 ms.
+    let ratio = 0.2 / middle.as_secs_f64();
+    Figure::new(what, Value::Time(middle)).at_most(Value::Time(GRANT_MAX)).beside(format!(
+        "median of {SAMPLES}, p99 {}; {ratio:.0} times shorter than the 200 ms of 2013",
+        serverswap_conformance::style::duration(tail)
+    ))
+}
+
+/// The swap of 10, 100 and 1,000 inherited claims.
+pub(super) async fn many() -> Result<Vec<Figure>, BenchError> {
+    let mut figures = Vec::new();
+    for count in [10, 100, 1_000_usize] {
+        let sandbox = Sandbox::new()?;
+        let addresses: Vec<Address> = (0..count).map(|_| free_address()).collect();
+        let swap = swap(&sandbox, &addresses, &["--inherit", "--pace", "together"]).await?;
+        let begin = swap.new.iter().find(|note| claimed(&note.what).is_some()).map(|note| note.nanos);
+        let end = times(&swap.old, released).into_values().max();
+        let (Some(begin), Some(end)) = (begin, end) else {
+            return Err(BenchError::NothingMeasured(format!("{count} claims were not swapped")));
+        };
+        let total = Duration::from_nanos(end.saturating_sub(begin));
+        let each = total / u32::try_from(count).expect("a thousand at most");
+        let figure = Figure::new(
+            format!("{count} claims: from the first claim to the last release"),
+            Value::Time(total),
+        )
+        .at_most(Value::Time(THOUSAND_MAX))
+        .beside(format!(
+            "{} each; the whole command took {}",
+            serverswap_conformance::style::duration(each),
+            serverswap_conformance::style::duration(swap.exit.took)
+        ));
+        figures.push(figure);
+    }
+    Ok(figures)
+}
+
+async fn swap(sandbox: &Sandbox, addresses: &[Address], arguments: &[&str]) -> Result<Swap, BenchError> {
+    let words = command::server(sandbox, arguments, addresses)?;
+    let mut old = sandbox.serverswap(words.clone()).start()?;
+    old.exit().await?;
+    old.prints(r#""up""#).await?;
+    let mut new = sandbox.serverswap(words).start()?;
+    let exit = new.exit().await?;
+    new.prints(r#""up""#).await?;
+    if exit.status != 0 {
+        return Err(BenchError::NothingMeasured(format!(
+            "the swap ended with {}:\n{}",
+            exit.status,
+            new.stderr()
+        )));
+    }
+    let old_said = old.stdout().to_owned();
+    let swap = Swap { old: Note::all_in(&old_said), new: Note::all_in(new.stdout()), exit };
+    sandbox.end();
+    Ok(swap)
+}
+
+fn differences(
+    begins: &BTreeMap<Address, u64>,
+    ends: &BTreeMap<Address, u64>,
+) -> Result<Vec<Duration>, BenchError> {
+    let pairs = ends.iter().filter_map(|(address, end)| Some((begins.get(address)?, end)));
+    let differences: Vec<Duration> =
+        pairs.map(|(begin, end)| Duration::from_nanos(end.saturating_sub(*begin))).collect();
+    if differences.len() == SAMPLES {
+        Ok(differences)
+    } else {
+        Err(BenchError::NothingMeasured(format!(
+            "only {} of {SAMPLES} claims were swapped",
+            differences.len()
+        )))
+    }
+}
+
+pub(super) fn claimed(what: &What) -> Option<&Address> {
+    if let What::Claims(address) = what { Some(address) } else { None }
+}
+
+pub(super) fn granted(what: &What) -> Option<&Address> {
+    if let What::Granted(address) = what { Some(address) } else { None }
+}
+
+fn released(what: &What) -> Option<&Address> {
+    if let What::Releases(address) = what { Some(address) } else { None }
+}

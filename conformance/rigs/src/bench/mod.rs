@@ -1,0 +1,125 @@
+//! `serverswap-rigs bench`: the figures that serverswap promises, measured from the outside.
+//!
+//! It measures the programs beside itself (`make bench`: a release build) with servers of its
+//! own. What each figure includes stands beside it. It deliberately does not average away what
+//! it sees: medians for times, the worst for losses.
+
+mod claims;
+mod command;
+mod figure;
+mod hostile;
+mod idle;
+mod languages;
+mod loading;
+mod note;
+mod orphan;
+mod server;
+mod start;
+mod swaps;
+
+use serverswap_conformance::sandbox::{Sandbox, SandboxError};
+use serverswap_conformance::style::{BOLD, paint};
+use serverswap_load::LoadError;
+
+pub use figure::Held;
+pub use server::{Claims, ServerError, run as run_server};
+pub use start::clock;
+
+/// A part of the bench.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Section {
+    /// From a claim to its grant, and from a release to the grant.
+    Claims,
+    /// A thousand claims at once.
+    Thousand,
+    /// What `serverswap` adds to the start of a server.
+    Start,
+    /// From the start of a supervisor to the return of the servers that have none.
+    Orphans,
+    /// What a supervisor costs that does nothing.
+    Idle,
+    /// What hostile clients cost the arbiter, and everybody else.
+    Hostile,
+    /// Swaps under full load, over TCP and Unix.
+    Swaps,
+    /// Our drain against Node's own `server.close()`.
+    Drain,
+    /// What it costs to load the packages for Node and Python.
+    Loading,
+    /// From a claim to its grant, in Node and Python.
+    Languages,
+}
+
+impl Section {
+    /// Every one, in the order of the report.
+    pub const ALL: [Section; 10] = [
+        Section::Claims,
+        Section::Thousand,
+        Section::Start,
+        Section::Orphans,
+        Section::Idle,
+        Section::Hostile,
+        Section::Swaps,
+        Section::Drain,
+        Section::Loading,
+        Section::Languages,
+    ];
+
+    fn title(self) -> &'static str {
+        match self {
+            Section::Claims => "Serverswap's own share of a swap",
+            Section::Thousand => "Many inherited claims, all at once",
+            Section::Start => "Starting a server",
+            Section::Orphans => "No arbiter alive",
+            Section::Idle => "A supervisor that has nothing to do",
+            Section::Hostile => "Hostile clients of the same user",
+            Section::Swaps => "20 swaps under full load, new and kept connections, TCP and Unix at once",
+            Section::Drain => "A drain under keep-alive clients, 10 swaps each",
+            Section::Loading => "Loading the package",
+            Section::Languages => "A claim, from the word to the grant",
+        }
+    }
+}
+
+/// Why a measurement could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// A program did not do what it should.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A server under load did not answer as it should.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A program said nothing that could be measured.
+    #[error("{0}")]
+    NothingMeasured(String),
+}
+
+/// Measures and prints these sections.
+///
+/// # Errors
+/// If a measurement cannot be made.
+pub async fn run(sections: &[Section]) -> Result<Held, BenchError> {
+    let mut held = Held::All;
+    for section in sections {
+        anstream::println!("{}", paint(BOLD, section.title()));
+        let sandbox = Sandbox::new()?;
+        let figures = match section {
+            Section::Claims => claims::shares(&sandbox).await?,
+            Section::Thousand => claims::many().await?,
+            Section::Start => start::overhead(&sandbox).await?,
+            Section::Orphans => orphan::returns(&sandbox).await?,
+            Section::Idle => idle::cost(&sandbox).await?,
+            Section::Hostile => hostile::resisted().await?,
+            Section::Swaps => swaps::full_load(&sandbox).await?,
+            Section::Drain => swaps::drains(&sandbox).await?,
+            Section::Loading => loading::cost(&sandbox).await?,
+            Section::Languages => languages::claims(&sandbox).await?,
+        };
+        if figure::print(&figures) == Held::NotAll {
+            held = Held::NotAll;
+        }
+        anstream::println!();
+    }
+    Ok(held)
+}

@@ -1,0 +1,82 @@
+//! The closing table of the demo.
+
+use super::deploy::{Deploy, Outcome};
+use super::{Shown, Verdict};
+use serverswap_conformance::style::{BAD, BOLD, GOOD, duration, number, paint, table};
+use serverswap_load::Figures;
+
+pub(super) fn print(shown: &Shown) {
+    anstream::println!("\n{}", paint(BOLD, "Deploys"));
+    let header = ["", "new one answers after", "old one gone after", "exit status", ""];
+    anstream::println!("{}", table(&header, &[0, 4], shown.deploys.iter().map(deploy_row)));
+    anstream::println!("\n{}", paint(BOLD, "Requests"));
+    let (swap, between) = (&shown.tally.swap, &shown.tally.between);
+    let rows = [figures_row("during a swap", swap), figures_row("between two", between)];
+    let header = ["", "requests", "failed", "p50", "p99", "longest time without an answer"];
+    anstream::println!("{}", table(&header, &[0], rows));
+    if let Some(ratio) = shown.tally.p99_ratio() {
+        anstream::println!("  p99 during a swap is {ratio:.2} times the p99 between two");
+    }
+    anstream::println!();
+    verdict(shown);
+}
+
+fn deploy_row(deploy: &Deploy) -> Vec<String> {
+    let name = format!("version {}", deploy.number);
+    match &deploy.outcome {
+        Outcome::Swapped { answers, old_gone, old_status } => vec![
+            name,
+            duration(*answers),
+            duration(*old_gone),
+            old_status.to_string(),
+            "of the command that was replaced".to_owned(),
+        ],
+        Outcome::Refused(exit) => vec![
+            name,
+            "never".to_owned(),
+            "not touched".to_owned(),
+            exit.status.to_string(),
+            "of the deploy that was broken on purpose".to_owned(),
+        ],
+    }
+}
+
+fn figures_row(name: &str, figures: &Figures) -> Vec<String> {
+    let percentile = |percent| figures.percentile(percent).map_or("-".to_owned(), duration);
+    vec![
+        name.to_owned(),
+        number(figures.ok + figures.failures()),
+        number(figures.failures()),
+        percentile(50.0),
+        percentile(99.0),
+        duration(figures.longest_gap),
+    ]
+}
+
+fn verdict(shown: &Shown) {
+    let tally = &shown.tally;
+    let total = number(tally.ok() + tally.failed());
+    match shown.verdict() {
+        Verdict::Good => anstream::println!(
+            "{} {total} requests, {} deploys, {} failed, no process left behind",
+            paint(GOOD, "✓"),
+            shown.deploys.len(),
+            paint(GOOD, "0")
+        ),
+        Verdict::Bad => {
+            anstream::println!("{} {total} requests, {} failed", paint(BAD, "✗"), number(tally.failed()));
+            for (failure, count) in tally.failed_by_kind() {
+                anstream::println!("    {} {failure}", number(count));
+            }
+            if let Some(first) = &tally.first_failed {
+                anstream::println!("    the first one {} after {}", first.failure, duration(first.after));
+            }
+            for deploy in shown.deploys.iter().filter(|deploy| !deploy.as_it_should_be()) {
+                anstream::println!("    version {} did not end as it should", deploy.number);
+            }
+            for command in &shown.remaining {
+                anstream::println!("    left behind: {command}");
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! After the fault: the next deploy works, everything before it ends, and nothing is left.
+
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::time::{Instant, interval};
+
+use super::FaultsError;
+use super::process::ended;
+use super::stage::{Form, Stage, UP};
+use super::truth::{Expected, Served, status, told_truly};
+use super::who::Role;
+use serverswap_conformance::sandbox::Started;
+
+/// How long everything that was replaced may take to end: a drain, a TERM and a KILL.
+const ENDS_WITHIN: Duration = Duration::from_secs(20);
+
+/// How often it is looked at, where nothing tells.
+const PACE: Duration = Duration::from_millis(20);
+
+/// Everything in a runtime directory in good order.
+const FILES: [&str; 3] = ["lock", "serverswap.sock", "state.json"];
+
+/// The deploy after the fault.
+pub(super) struct Third {
+    command: Started,
+    /// The process that answers, if it is version 3.
+    server: Option<u32>,
+}
+
+impl Third {
+    pub(super) fn supervisor(&self) -> u32 {
+        self.command.pid()
+    }
+
+    pub(super) fn server(&self) -> Option<u32> {
+        self.server
+    }
+}
+
+/// Version 3, which stays: it must serve, and everybody must say so.
+pub(super) async fn next_deploy(stage: &Stage, wrong: &mut Vec<String>) -> Result<Third, FaultsError> {
+    let mut command = stage.version(3, Form::Stay, None).start()?;
+    command.says(UP).await?;
+    let expected = Expected::Version("3");
+    let served = told_truly(stage, expected).await?;
+    match served {
+        Served::By { pid, .. } if served.is(expected) => Ok(Third { command, server: Some(pid) }),
+        other @ (Served::By { .. } | Served::ByNobody) => {
+            wrong.push(format!("version 3 was deployed, and this is so: {other:?}"));
+            Ok(Third { command, server: None })
+        }
+    }
+}
+
+/// Only version 3 and its supervisor are left, whoever was killed.
+pub(super) async fn only_it_stays(
+    killed: Option<Role>,
+    stage: &mut Stage,
+    new: &mut Started,
+    third: &Third,
+    wrong: &mut Vec<String>,
+) -> Result<(), FaultsError> {
+    commands_end(killed, stage, new, wrong).await?;
+    let (supervisor, server) = (third.supervisor(), third.server.unwrap_or_default());
+    let stay = [vec![supervisor, server], stage.neighbours()].concat();
+    others_end(stage, &stay, wrong).await?;
+    only_it_is_named(stage, supervisor, server, wrong).await?;
+    if let Some(neighbour) = &stage.neighbour
+        && !neighbour.is_untouched().await
+    {
+        wrong.push("the server of the third supervisor was touched".to_owned());
+    }
+    Ok(())
+}
+
+/// Version 3 is asked to stop, and nothing is left.
+pub(super) async fn nothing_stays(
+    stage: &Stage,
+    third: Third,
+    wrong: &mut Vec<String>,
+) -> Result<(), FaultsError> {
+    let mut command = third.command;
+    command.signal(Signal::TERM);
+    let exit = command.exit().await?;
+    if exit.status != 0 {
+        wrong.push(format!(
+            "version 3 was asked to stop and ended with {}:\n{}",
+            exit.status,
+            command.stderr()
+        ));
+    }
+    others_end(stage, &stage.neighbours(), wrong).await?;
+    if status(stage).await?.of(stage).is_some() {
+        wrong.push("the address is still in the state".to_owned());
+    }
+    Ok(())
+}
+
+/// The commands of versions 1 and 2 have been replaced: that is no failure of theirs.
+async fn commands_end(
+    killed: Option<Role>,
+    stage: &mut Stage,
+    new: &mut Started,
+    wrong: &mut Vec<String>,
+) -> Result<(), FaultsError> {
+    let new_failed = matches!(killed, Some(Role::NewServer | Role::NewSupervisor));
+    let old_failed = killed == Some(Role::OldSupervisor);
+    for (command, may_fail) in [(Some(new), new_failed), (stage.old.as_mut(), old_failed)] {
+        if let Some(command) = command {
+            let exit = command.exit().await?;
+            if exit.status != 0 && !may_fail {
+                wrong.push(format!("a replaced one ended with {}:\n{}", exit.status, command.stderr()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits until only those that are to stay are left.
+async fn others_end(stage: &Stage, stay: &[u32], wrong: &mut Vec<String>) -> Result<(), FaultsError> {
+    let give_up_at = Instant::now() + ENDS_WITHIN;
+    loop {
+        let remaining = stage.sandbox.remaining();
+        let Some(other) = remaining.iter().find(|one| !stay.contains(&one.pid)) else {
+            return Ok(());
+        };
+        let left = give_up_at.saturating_duration_since(Instant::now());
+        if left.is_zero() || !ended(other.pid, left).await? {
+            wrong.push(format!("left behind: {remaining:?}"));
+            return Ok(());
+        }
+    }
+}
+
+/// One server and one supervisor, once the arbiter has seen the others' end, and no file too many.
+async fn only_it_is_named(
+    stage: &Stage,
+    supervisor: u32,
+    server: u32,
+    wrong: &mut Vec<String>,
+) -> Result<(), FaultsError> {
+    let (give_up_at, mut pace) = (Instant::now() + ENDS_WITHIN, interval(PACE));
+    loop {
+        pace.tick().await;
+        let status = status(stage).await?;
+        let is_so = status.of(stage).is_some_and(|said| {
+            let holders: Vec<u32> = said.holders.iter().map(|one| one.pid).collect();
+            let owners: Vec<u32> = said.owners.iter().map(|one| one.pid).collect();
+            holders == [server] && owners == [supervisor] && said.draining.is_empty()
+        });
+        // A state that is being written has a second file for a moment.
+        let files = files(stage);
+        if is_so && status.arbiter.is_some() && files == FILES {
+            return Ok(());
+        }
+        if Instant::now() > give_up_at {
+            let so = format!("only {server} serves, under {supervisor}");
+            wrong.push(format!("{so}; status: {status:?}; in the runtime directory: {files:?}"));
+            return Ok(());
+        }
+    }
+}
+
+fn files(stage: &Stage) -> Vec<String> {
+    let entries = fs::read_dir(stage.sandbox.runtime_dir()).into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,85 @@
+//! What a cell may cost, and nothing more.
+//!
+//! - An inherited address loses only requests that a killed server had accepted, at most one a
+//!   client, and refuses nobody while a server or a supervisor of it lives.
+//! - With `bind` nobody has promised that there is no gap: requests are not judged.
+//! - Nobody may serve in the end only where the last server was killed and no supervisor of it
+//!   has stayed.
+
+use super::cell::{Cell, SLOTS};
+use super::who::{Mode, Role, Scene};
+use serverswap_load::{Failure, Tally};
+
+/// What one cell may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Allowed {
+    /// Requests that a killed server had accepted.
+    accepted: u64,
+    /// Connections that nobody took.
+    refused: bool,
+    /// Any request.
+    any: bool,
+    /// That nobody serves until the next deploy.
+    pub(super) nobody: bool,
+}
+
+impl Allowed {
+    pub(super) fn of(cell: &Cell) -> Allowed {
+        let role = cell.point.role;
+        let kills_server = cell.fault.is_final() && role.is_server();
+        // An orphan's listener is nobody else's until it has come back to an arbiter; and what
+        // leaves keeps none.
+        let is_only_one = kills_server && cell.scene == Scene::Left;
+        let none_waits = cell.mode == Mode::Bind && cell.scene == Scene::Left && cell.fault.is_final();
+        Allowed {
+            accepted: match (kills_server, is_only_one) {
+                (false, _) => 0,
+                (true, false) => SLOTS.len() as u64,
+                // Each may come back to a listener that is just being closed.
+                (true, true) => 2 * SLOTS.len() as u64,
+            },
+            refused: is_only_one,
+            any: cell.mode == Mode::Bind,
+            nobody: (is_only_one && role == Role::NewServer) || (none_waits && role == Role::NewSupervisor),
+        }
+    }
+
+    pub(super) fn check(self, tally: &Tally, wrong: &mut Vec<String>) {
+        if self.any {
+            return;
+        }
+        let failed = tally.failed_by_kind();
+        let (accepted, other): (Vec<_>, Vec<_>) =
+            failed.iter().partition(|(failure, _)| was_accepted(**failure));
+        let accepted: u64 = accepted.iter().map(|(_, count)| **count).sum();
+        if accepted > self.accepted {
+            let (may, first) = (self.accepted, &tally.first_failed);
+            wrong.push(format!(
+                "{accepted} requests that were accepted are lost, {may} may be; first: {first:?}"
+            ));
+        }
+        for (failure, count) in other {
+            if !(self.refused && *failure == Failure::Refused) {
+                wrong.push(format!("{count} requests are lost: {failure} (first: {:?})", tally.first_failed));
+            }
+        }
+    }
+}
+
+/// What the end of a server looks like to the clients that it had accepted.
+fn was_accepted(failure: Failure) -> bool {
+    match failure {
+        Failure::ResetAfterSent
+        | Failure::ClosedBeforeAnswer
+        | Failure::ReusedReset
+        | Failure::ReusedClosed
+        | Failure::CutShort => true,
+        Failure::Refused
+        | Failure::ResetOnConnect
+        | Failure::TimeoutOnConnect
+        | Failure::Timeout
+        | Failure::BadStatus
+        | Failure::Malformed
+        | Failure::Local => false,
+    }
+}

@@ -1,0 +1,226 @@
+//! One cell: a handover in which one process is hit at one point, and what becomes of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::FaultsError;
+use super::after::{next_deploy, nothing_stays, only_it_stays};
+use super::allowed::Allowed;
+use super::open::{Usual, only_the_usual_is_open};
+use super::points::{Held, Point, Points};
+use super::process::{ended, signal};
+use super::stage::{Stage, UP};
+use super::truth::{Expected, told_truly};
+use super::who::{Fault, Mode, Role, Scene};
+use serverswap_conformance::sandbox::{Invocation, LIMIT, Sandbox, SandboxError, Started};
+use serverswap_load::{Failure, Load, Phase, Plan, Slot};
+
+/// Good answers before version 2 is deployed.
+const ANSWERS_BEFORE: u64 = 12;
+
+/// Good answers during which a process is stopped, if there are so many.
+const ANSWERS_WHILE_STOPPED: u64 = 24;
+
+/// How long it is stopped if there are not.
+const STOPPED_MAX: Duration = Duration::from_millis(300);
+
+/// How long a request may wait: the backlog holds it while a server is started again.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The clients of one cell.
+pub(super) const SLOTS: [Slot; 4] = [
+    Slot::NEW.pausing(Duration::from_millis(3)),
+    Slot::NEW.pausing(Duration::from_millis(5)),
+    Slot::KEPT.pausing(Duration::from_millis(3)),
+    Slot::KEPT.pausing(Duration::from_millis(7)),
+];
+
+/// One cell of the matrix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// Who is there.
+    pub scene: Scene,
+    /// How the address is taken.
+    pub mode: Mode,
+    /// Who is hit, and where.
+    pub point: Point,
+    /// With what.
+    pub fault: Fault,
+}
+
+impl Cell {
+    /// Who is dead afterwards.
+    pub(super) fn killed(&self) -> Option<Role> {
+        self.fault.is_final().then_some(self.point.role)
+    }
+}
+
+/// What became of a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is as it must be.
+    Green,
+    /// The handover went by without the point.
+    NotReached,
+    /// What is not.
+    Red(Vec<String>),
+}
+
+/// A cell that was played.
+#[derive(Debug, Clone)]
+pub struct Played {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Good answers.
+    pub ok: u64,
+    /// Requests that were lost, by kind; red unless a killed server had accepted them, or the mode
+    /// is `bind`.
+    pub failed: BTreeMap<Failure, u64>,
+}
+
+impl Played {
+    /// Whether something is not as it must be.
+    pub fn is_red(&self) -> bool {
+        match self.outcome {
+            Outcome::Red(_) => true,
+            Outcome::Green | Outcome::NotReached => false,
+        }
+    }
+}
+
+/// What became of the deploy of version 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Second {
+    /// It is up.
+    Up,
+    /// Its command has ended with this status.
+    Ended(i32),
+    /// Its supervisor is dead.
+    Dead,
+}
+
+/// Plays a cell; in the end nobody has more open than is usual.
+///
+/// # Errors
+/// The machine or a program did not do what a cell is made of; the caller calls that red, too.
+pub async fn play(cell: &Cell, usual: &Usual) -> Result<Played, FaultsError> {
+    let sandbox = Sandbox::new()?;
+    let folder = sandbox.path().to_owned();
+    let mut points = Points::open(&folder, Some(cell.point.clone())).map_err(FaultsError::Machine)?;
+    let mut stage = Stage::set(sandbox, cell.scene, cell.mode, &points).await?;
+    let mut load =
+        Load::start(Plan { request_timeout: REQUEST_TIMEOUT, ..Plan::new(stage.target(), SLOTS.to_vec()) })?;
+    load.more_answers(ANSWERS_BEFORE, LIMIT).await?;
+    load.enter(Phase::Swap);
+    let mut new = second(&stage, &points).start()?;
+    let held = tokio::select! {
+        biased;
+        held = points.reached() => Some(held),
+        over = handover(&mut stage, &mut new) => { over?; None }
+    };
+    let mut wrong = Vec::new();
+    let is_reached = held.is_some();
+    if let Some(held) = held {
+        hit(cell, held, &mut load).await?;
+        let second = second_settles(cell, &mut new).await?;
+        judge(cell, &stage, second, &mut new, &mut wrong).await?;
+    } else {
+        points.let_everybody_go();
+    }
+    let allowed = Allowed::of(cell);
+    let third = next_deploy(&stage, &mut wrong).await?;
+    only_it_stays(cell.killed(), &mut stage, &mut new, &third, &mut wrong).await?;
+    let tally = load.stop();
+    allowed.check(&tally, &mut wrong);
+    only_the_usual_is_open(&stage, &third, cell.killed(), usual, &mut wrong).await;
+    nothing_stays(&stage, third, &mut wrong).await?;
+    let outcome = match (is_reached, wrong.is_empty()) {
+        (false, true) => Outcome::NotReached,
+        (true, true) => Outcome::Green,
+        (_, false) => Outcome::Red(wrong),
+    };
+    Ok(Played { outcome, ok: tally.ok(), failed: tally.failed_by_kind() })
+}
+
+/// The deploy of version 2, whose processes say where they are.
+pub(super) fn second(stage: &Stage, points: &Points) -> Invocation {
+    stage.version(2, stage.form(), Some((points, Role::NewSupervisor, Some(Role::NewServer))))
+}
+
+/// A handover that nothing disturbs, to its end.
+pub(super) async fn handover(stage: &mut Stage, new: &mut Started) -> Result<(), FaultsError> {
+    if let Some(old) = &mut stage.old {
+        new.says(UP).await?;
+        old.exit().await?;
+    } else {
+        new.exit().await?;
+    }
+    Ok(())
+}
+
+/// What happens to the process that is held.
+async fn hit(cell: &Cell, held: Held, load: &mut Load) -> Result<(), FaultsError> {
+    let pid = held.pid;
+    if cell.fault != Fault::Kill {
+        signal(pid, Signal::STOP)?;
+        // A stopped server answers nobody: then it is the time that ends this.
+        let _ = load.more_answers(ANSWERS_WHILE_STOPPED, STOPPED_MAX).await;
+    }
+    if !cell.fault.is_final() {
+        held.release();
+        return signal(pid, Signal::CONT);
+    }
+    signal(pid, Signal::KILL)?;
+    if ended(pid, LIMIT).await? { Ok(()) } else { Err(FaultsError::Immortal(pid)) }
+}
+
+/// Waits until it is known what became of version 2.
+async fn second_settles(cell: &Cell, new: &mut Started) -> Result<Second, FaultsError> {
+    if cell.point.role == Role::NewSupervisor && cell.fault.is_final() {
+        return Ok(Second::Dead);
+    }
+    if cell.scene == Scene::Left {
+        return Ok(Second::Ended(new.exit().await?.status));
+    }
+    // It may have said so before the process was hit.
+    if new.stderr().contains(UP) {
+        return Ok(Second::Up);
+    }
+    match new.says(UP).await {
+        Ok(_) => Ok(Second::Up),
+        Err(SandboxError::Ended { status, .. }) => Ok(Second::Ended(status)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the address is served, by whom it must be, and everybody says so.
+async fn judge(
+    cell: &Cell,
+    stage: &Stage,
+    second: Second,
+    new: &mut Started,
+    wrong: &mut Vec<String>,
+) -> Result<(), FaultsError> {
+    let is_killed = |role| cell.killed() == Some(role);
+    let allowed = Allowed::of(cell);
+    let has_failed = matches!(second, Second::Ended(status) if status != 0);
+    if has_failed && !is_killed(Role::NewServer) {
+        wrong.push(format!("version 2 was not deployed ({second:?}):\n{}", new.stderr()));
+    }
+    if has_failed && !new.stderr().contains("error: ") {
+        wrong.push(format!("nobody says why version 2 failed ({second:?}):\n{}", new.stderr()));
+    }
+    let expected = match (second, is_killed(Role::NewServer)) {
+        (Second::Up | Second::Ended(0), false) => Expected::Version("2"),
+        _ if allowed.nobody => Expected::Anything,
+        (Second::Ended(1..), _) => Expected::Version("1"),
+        (Second::Dead | Second::Up | Second::Ended(_), _) => Expected::Somebody,
+    };
+    let served = told_truly(stage, expected).await?;
+    if !served.is(expected) {
+        wrong.push(format!("{expected:?} is to serve: {served:?}; version 2: {second:?}:\n{}", new.stderr()));
+    }
+    Ok(())
+}

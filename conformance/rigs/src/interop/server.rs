@@ -1,0 +1,124 @@
+//! A driver under a supervisor, played as a server: it claims, serves, and lets go when it is told.
+
+use std::path::{Path, PathBuf};
+
+use serverswap_protocol::Address;
+use tokio::net::UnixListener;
+
+use super::CellError;
+use super::conversation::Conversation;
+use super::drivers::Driver;
+use serverswap_conformance::contract::{
+    CONFORMANCE_VARIABLE, CONTRACT, Claim, Command, Event, Socket, Support,
+};
+use serverswap_conformance::sandbox::{Sandbox, Started};
+
+/// One server and the command that started it.
+pub(super) struct Server {
+    who: &'static str,
+    address: String,
+    started: Started,
+    driver: Conversation,
+    socket: Socket,
+}
+
+/// Where the commands of a cell record their conversations.
+pub(super) fn recorded(sandbox: &Sandbox) -> PathBuf {
+    sandbox.path().join("trace")
+}
+
+/// Whether a driver can be a whole server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Able {
+    /// It takes its address like this: by `inherit` if it declares that.
+    By(Socket),
+    /// It does not declare `serve`.
+    No,
+}
+
+impl Server {
+    /// Starts `serverswap-deploy RELAY CONTROL DRIVER…`.
+    pub(super) async fn start(
+        sandbox: &Sandbox,
+        relay: &Path,
+        driver: &Driver,
+        who: &'static str,
+        address: &Address,
+    ) -> Result<Server, CellError> {
+        let control = sandbox.path().join(format!("{who}.sock"));
+        let listener = UnixListener::bind(&control).map_err(CellError::Control)?;
+        let relay = [relay.display().to_string(), "relay".to_owned(), control.display().to_string()];
+        let trace = ["--trace".to_owned(), recorded(sandbox).display().to_string()];
+        let words =
+            trace.into_iter().chain(relay).chain(["--".to_owned()]).chain(driver.command.iter().cloned());
+        let started = sandbox.deploy(words).env(CONFORMANCE_VARIABLE, "1").start()?;
+        let driver = Conversation::accept(&listener, who).await?;
+        Ok(Server { who, address: address.to_string(), started, driver, socket: Socket::Bind })
+    }
+
+    /// Asks the driver who it is and connects it.
+    pub(super) async fn connect(&mut self) -> Result<Able, CellError> {
+        let suite = env!("CARGO_PKG_VERSION").to_owned();
+        let hello = self.driver.command(Command::Hello { contract: vec![CONTRACT], suite }).await?;
+        let contract = |error: serverswap_conformance::contract::ReplyBodyError| CellError::Contract {
+            who: self.who,
+            why: error.to_string(),
+        };
+        let supports = hello.hello().map_err(contract)?.supports;
+        if !supports.contains(&Support::Serve) {
+            return Ok(Able::No);
+        }
+        if supports.contains(&Support::Inherit) {
+            self.socket = Socket::Inherit;
+        }
+        self.driver.command(Command::Connect {}).await?;
+        Ok(Able::By(self.socket))
+    }
+
+    /// Claims the address, and serves it when it is granted.
+    pub(super) async fn serve(&mut self) -> Result<(), CellError> {
+        let address = self.address.clone();
+        self.driver.command(Command::OnTakedown { address: address.clone() }).await?;
+        let claim =
+            Claim { op: "claim".to_owned(), address: address.clone(), socket: self.socket, more: false };
+        self.driver.command(Command::ReadyFor(claim)).await?;
+        let granted = |event: &Event| match event {
+            Event::Granted { listener, .. } => Some(*listener),
+            Event::Waiting { .. }
+            | Event::Refused { .. }
+            | Event::Takedown { .. }
+            | Event::Accepted { .. }
+            | Event::Stopped { .. }
+            | Event::Forked { .. }
+            | Event::Lost { .. }
+            | Event::Warning { .. } => None,
+        };
+        let has_listener = self.driver.event("`granted`", granted).await?;
+        if self.socket == Socket::Inherit && !has_listener {
+            return Err(CellError::NoListener { who: self.who });
+        }
+        self.driver.command(Command::Serve { address: address.clone() }).await?;
+        self.driver.command(Command::Serving { address }).await?;
+        Ok(())
+    }
+
+    /// Waits for the takedown, lets go, drains and exits. The exit status of its command.
+    pub(super) async fn let_go(mut self) -> Result<i32, CellError> {
+        let address = self.address.clone();
+        let takedown = |event: &Event| matches!(event, Event::Takedown { .. }).then_some(());
+        self.driver.event("`takedown`", takedown).await?;
+        let stop = Command::Stop { address: address.clone(), op: "stop".to_owned() };
+        self.driver.command(stop).await?;
+        self.driver.command(Command::Released { address }).await?;
+        let stopped = |event: &Event| matches!(event, Event::Stopped { .. }).then_some(());
+        self.driver.event("`stopped`", stopped).await?;
+        self.driver.end().await?;
+        Ok(self.started.exit().await?.status)
+    }
+
+    /// Ends by itself; nobody takes over. The exit status of its command.
+    pub(super) async fn end(mut self) -> Result<i32, CellError> {
+        self.driver.end().await?;
+        Ok(self.started.exit().await?.status)
+    }
+}

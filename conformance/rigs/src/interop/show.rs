@@ -1,0 +1,84 @@
+//! The table old × new, and what is wrong with which swap.
+
+use std::time::Duration;
+
+use super::{Cell, CellOutcome, Handover, Interop};
+use serverswap_conformance::style::{BAD, BOLD, DIM, GOOD, duration, number, paint};
+
+/// Prints the table on stdout.
+pub fn print(interop: &Interop) {
+    let width = interop.drivers.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(CELL);
+    anstream::println!(
+        "{}",
+        paint(BOLD, "Each driver as the old server (rows) and as the new one (columns)")
+    );
+    let header: String = interop.drivers.iter().map(|name| format!("   {name:>width$}")).collect();
+    anstream::println!("  {:width$}{}", "", paint(DIM, header));
+    for old in &interop.drivers {
+        let row: String = interop.row(old).map(|cell| format!("   {}", painted(cell, width))).collect();
+        anstream::println!("  {old:width$}{row}");
+    }
+    for cell in interop.cells.iter().filter(|cell| !cell.is_good()) {
+        anstream::println!("{} {} → {}: {}", paint(BAD, "✗"), cell.old, cell.new, fault(cell));
+    }
+    if let Some(gap) = longest_gap(interop) {
+        let note = format!(
+            "* exclusive: a driver that cannot receive the listener opens it itself, after the old one has closed \
+             it; nobody answered for {} at most",
+            duration(gap)
+        );
+        anstream::println!("{}", paint(DIM, note));
+    }
+    let swapped = interop.cells.iter().filter(|cell| matches!(cell.outcome, CellOutcome::Swapped { .. }));
+    let (mark, word) = if interop.is_good() { (GOOD, "✓") } else { (BAD, "✗") };
+    anstream::println!(
+        "{} {} swaps across languages under load, {} with a fault",
+        paint(mark, word),
+        swapped.count(),
+        interop.cells.iter().filter(|cell| !cell.is_good()).count()
+    );
+}
+
+/// Room for `12,345 ok*`.
+const CELL: usize = 10;
+
+/// Of the exclusive handovers; `None` if there is none.
+fn longest_gap(interop: &Interop) -> Option<Duration> {
+    let gap = |cell: &Cell| match cell.outcome {
+        CellOutcome::Swapped { handover: Handover::Exclusive, longest_gap, .. } => Some(longest_gap),
+        CellOutcome::Swapped { .. } | CellOutcome::Unable | CellOutcome::Failed { .. } => None,
+    };
+    interop.cells.iter().filter_map(gap).max()
+}
+
+fn painted(cell: &Cell, width: usize) -> String {
+    let (style, text) = match &cell.outcome {
+        CellOutcome::Swapped { requests, handover, .. } if cell.is_good() => {
+            let mark = if *handover == Handover::Exclusive { "*" } else { " " };
+            (GOOD, format!("{} ok{mark}", number(*requests)))
+        }
+        CellOutcome::Swapped { failed, .. } if failed.is_empty() => (BAD, "faulty".to_owned()),
+        CellOutcome::Swapped { failed, .. } => (BAD, format!("{} lost", number(failed.values().sum()))),
+        CellOutcome::Unable => (DIM, "–".to_owned()),
+        CellOutcome::Failed { .. } => (BAD, "failed".to_owned()),
+    };
+    paint(style, format!("{text:>width$}"))
+}
+
+fn fault(cell: &Cell) -> String {
+    match &cell.outcome {
+        CellOutcome::Failed { why } => why.clone(),
+        CellOutcome::Unable => String::new(),
+        CellOutcome::Swapped { requests, failed, longest_gap, old_status, new_status, faults, .. } => {
+            let kinds: Vec<String> =
+                failed.iter().map(|(failure, count)| format!("{} {failure}", number(*count))).collect();
+            let lost = if kinds.is_empty() { "nothing lost".to_owned() } else { kinds.join(", ") };
+            let rules: String = faults.iter().map(|fault| format!("\n  {fault}")).collect();
+            format!(
+                "{} answered, {lost}; longest gap {}; exit status {old_status} of the old command, {new_status} of the new one{rules}",
+                number(*requests),
+                duration(*longest_gap)
+            )
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The rigs of this repository: what proves and measures its own serverswap. None of it is installed.
+//!
+//! [`demo`] shows deploys under load, [`bench`] measures them, [`faults`] kills and stops every process at every
+//! point, [`upgrade`] swaps builds, [`interop`] swaps languages.
+
+pub mod bench;
+pub mod demo;
+pub mod faults;
+pub mod interop;
+pub mod upgrade;
+pub mod wire;

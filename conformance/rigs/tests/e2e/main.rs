@@ -1,0 +1,38 @@
+//! The whole of serverswap, as a user meets it: real commands, real servers, real connections.
+//!
+//! Each test is a sandbox of its own (a private runtime directory and free ports), and ends every
+//! process that it started. The programs come from the same build: `make test` makes them.
+
+mod addresses;
+mod arbiter;
+mod bad_input;
+mod bad_versions;
+mod broken;
+mod clock;
+mod deleted;
+mod deploys;
+mod disk;
+mod forms;
+mod hostile;
+mod init;
+mod kills;
+mod limits;
+mod orphans;
+mod probation;
+mod processes;
+mod restart;
+mod reused;
+mod rust;
+mod seed;
+mod shop;
+mod signals;
+mod state;
+mod status;
+mod stopped;
+mod terminal;
+mod users;
+mod versions;
+mod wrapped;
+
+/// What a test returns: the first thing that went wrong, in words.
+type Outcome = Result<(), Box<dyn std::error::Error>>;

@@ -1,0 +1,77 @@
+//! `--probation`: a bad new version never hurts, also when that shows only after it serves.
+
+use serverswap_conformance::sandbox::{Invocation, LIMIT};
+use serverswap_load::{Probe, Target};
+
+use crate::Outcome;
+use crate::shop::{ANSWERS, Shop, configured, nothing_failed};
+
+/// A server that serves some requests and then does what `ends` says.
+const WORSE: &str = r"
+const server = require('node:http').createServer((request, response) => {
+  response.writeHead(200, { Pid: process.pid, Version: '2' });
+  response.end('worse\n');
+  left -= 1;
+  if (left === 0) setImmediate(ends);
+});
+serverswap.listen(server, process.env.ADDRESS);
+";
+
+/// Exit status of a server that said `fail`.
+const SAID_FAIL: i32 = 121;
+
+fn deploy(shop: &Shop, ends: &str) -> Invocation {
+    let package = shop.sandbox.programs().example("../bindings/node");
+    let script = format!(
+        "const serverswap = require('{package}'); let left = 20; const ends = () => {{ {ends} }};{WORSE}"
+    );
+    let words = ["--probation", "1h", "--json", "node", "-e", &script].map(str::to_owned);
+    configured(shop.sandbox.deploy(words), &shop.address, 2)
+}
+
+#[tokio::test]
+async fn after_probation_the_old_server_is_replaced_and_nothing_is_lost() -> Outcome {
+    let mut shop = Shop::open().await?;
+    let load = shop.load().await?;
+    let file = shop.sandbox.programs().example("node/http.js");
+    let words = ["--probation".to_owned(), "300ms".to_owned(), "node".to_owned(), file];
+    let mut new = configured(shop.sandbox.deploy(words), &shop.address, 2).start()?;
+    assert_eq!(shop.serving.exit().await?.status, 0, "{}", shop.serving.stderr());
+    assert!(new.stderr().contains("beside the old server, for 300 ms"), "{}", new.stderr());
+    nothing_failed(load).await?;
+    assert_eq!(shop.ask().await?.1, "2");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_gives_up_on_probation_is_rolled_back_and_loses_nothing() -> Outcome {
+    let shop = Shop::open().await?;
+    let load = shop.load().await?;
+    let mut new = deploy(&shop, "console.log('at a loss'); serverswap.fail('no database');").start()?;
+    let exit = new.exit().await?;
+    assert_eq!(exit.status, SAID_FAIL, "{}", new.stderr());
+    assert!(new.stderr().contains("rolled back: "), "{}", new.stderr());
+    assert!(new.stdout().contains(r#""outcome":"rolled_back""#), "{}", new.stdout());
+    // Its stdout is a file here, and so its last lines can be had.
+    assert!(new.stderr().contains("the last that its stdout has:\n    at a loss\n"), "{}", new.stderr());
+    assert!(new.stdout().contains(r#""printed":{"stdout":["at a loss"]"#), "{}", new.stdout());
+    nothing_failed(load).await?;
+    assert_eq!(shop.ask().await?.1, "1");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_crashes_on_probation_leaves_the_old_one_serving_without_a_gap() -> Outcome {
+    let mut shop = Shop::open().await?;
+    let probe = Probe::start(Target::try_from(&shop.address)?, LIMIT)?;
+    let mut load = shop.load().await?;
+    let mut new = deploy(&shop, "process.exit(7);").start()?;
+    assert_eq!(new.exit().await?.status, 7, "{}", new.stderr());
+    assert!(new.stderr().contains("rolled back: "), "{}", new.stderr());
+    load.more_answers(ANSWERS, LIMIT).await?;
+    load.stop();
+    assert_eq!(probe.stop().first, None, "no connection was refused");
+    assert_eq!(shop.ask().await?.1, "1");
+    shop.replace(3).await?;
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! Processes that were not started by the test itself.
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use serverswap_conformance::sandbox::LIMIT;
+
+use crate::Outcome;
+
+/// Sends a signal to a living process.
+pub fn signal(pid: u32, signal: Signal) -> Outcome {
+    Ok(kill_process(raw(pid)?, signal)?)
+}
+
+/// Waits until a process has ended.
+pub async fn ended(pid: u32) -> Outcome {
+    let pidfd = match pidfd_open(raw(pid)?, PidfdFlags::empty()) {
+        Ok(pidfd) => pidfd,
+        Err(Errno::SRCH) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let limit = Timespec { tv_sec: i64::try_from(LIMIT.as_secs())?, tv_nsec: 0 };
+    let wait = move || poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&limit));
+    match tokio::task::spawn_blocking(wait).await?? {
+        0 => Err(format!("pid {pid} did not end within {} s", LIMIT.as_secs()).into()),
+        _ => Ok(()),
+    }
+}
+
+/// How many descriptors a process has open.
+pub fn descriptors(pid: u32) -> std::io::Result<usize> {
+    Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
+fn raw(pid: u32) -> Result<Pid, Box<dyn std::error::Error>> {
+    Ok(Pid::from_raw(i32::try_from(pid)?).ok_or("no process has this number")?)
+}

@@ -1,0 +1,91 @@
+//! A small server in business: `examples/node/http.js`, version 1, started by `serverswap-deploy`.
+
+use std::error::Error;
+use std::time::Duration;
+
+use serverswap_conformance::sandbox::{Exit, Invocation, LIMIT, Sandbox, Started, free_address};
+use serverswap_load::{Load, Phase, Plan, Slot, Tally, Target, ask};
+use serverswap_protocol::Address;
+
+/// Good answers that show that a server is well.
+pub const ANSWERS: u64 = 300;
+
+/// A sandbox in which version 1 serves.
+pub struct Shop {
+    pub sandbox: Sandbox,
+    pub address: Address,
+    /// The command that started the version that serves.
+    pub serving: Started,
+}
+
+impl Shop {
+    /// The first start.
+    pub async fn open() -> Result<Shop, Box<dyn Error>> {
+        Shop::open_at(Sandbox::new()?, free_address()).await
+    }
+
+    /// The first start, at an address of one's choice.
+    pub async fn open_at(sandbox: Sandbox, address: Address) -> Result<Shop, Box<dyn Error>> {
+        let mut serving = deploy(&sandbox, &address, 1).start()?;
+        serving.prints("version 1 serves").await?;
+        Ok(Shop { sandbox, address, serving })
+    }
+
+    /// The command that deploys a version; not started yet.
+    pub fn deploy(&self, version: u32) -> Invocation {
+        deploy(&self.sandbox, &self.address, version)
+    }
+
+    /// Deploys a version and waits until the one before and its command have ended.
+    pub async fn replace(&mut self, version: u32) -> Result<Exit, Box<dyn Error>> {
+        let mut new = self.deploy(version).start()?;
+        new.prints(&format!("version {version} serves")).await?;
+        let old = self.serving.exit().await?;
+        self.serving = new;
+        Ok(old)
+    }
+
+    /// The pid and the version that answer now.
+    pub async fn ask(&self) -> Result<(u32, String), Box<dyn Error>> {
+        let answer = ask(&self.target(), LIMIT).await?;
+        Ok((answer.pid.ok_or("no pid")?, answer.version.ok_or("no version")?))
+    }
+
+    /// Clients of every kind.
+    pub async fn load(&self) -> Result<Load, Box<dyn Error>> {
+        load_on(self.target()).await
+    }
+
+    pub fn target(&self) -> Target {
+        Target::try_from(&self.address).expect("a shop is on the loopback")
+    }
+}
+
+/// Clients of every kind, once they have been answered.
+pub async fn load_on(target: Target) -> Result<Load, Box<dyn Error>> {
+    let mut slots = vec![Slot::NEW, Slot::NEW, Slot::KEPT, Slot::KEPT];
+    slots.extend([Slot::NEW, Slot::KEPT].map(|slot| slot.pausing(Duration::from_millis(10))));
+    let mut load = Load::start(Plan { request_timeout: LIMIT, ..Plan::new(target, slots) })?;
+    load.more_answers(ANSWERS, LIMIT).await?;
+    load.enter(Phase::Swap);
+    Ok(load)
+}
+
+/// Ends a load after some more answers; nothing of it may have failed.
+pub async fn nothing_failed(mut load: Load) -> Result<Tally, Box<dyn Error>> {
+    load.enter(Phase::Between);
+    load.more_answers(ANSWERS, LIMIT).await?;
+    let tally = load.stop();
+    assert_eq!(tally.failed_by_kind(), Default::default(), "first: {:?}", tally.first_failed);
+    Ok(tally)
+}
+
+fn deploy(sandbox: &Sandbox, address: &Address, version: u32) -> Invocation {
+    let command = sandbox.deploy(["node".to_owned(), sandbox.programs().example("node/http.js")]);
+    configured(command, address, version)
+}
+
+/// With the environment that the examples read.
+pub fn configured(command: Invocation, address: &Address, version: u32) -> Invocation {
+    command.env("ADDRESS", address.to_string()).env("VERSION", version.to_string())
+}

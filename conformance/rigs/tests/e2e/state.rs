@@ -1,0 +1,93 @@
+//! The state file, spoiled.
+
+use std::path::PathBuf;
+
+use rustix::process::Signal;
+use serverswap_conformance::sandbox::Sandbox;
+
+use crate::Outcome;
+use crate::processes::{ended, signal};
+use crate::shop::{Shop, nothing_failed};
+
+fn in_the_way(shop: &Shop) -> PathBuf {
+    shop.sandbox.runtime_dir().join("state.json.new")
+}
+
+#[tokio::test]
+async fn while_the_state_cannot_be_written_a_deploy_is_refused_and_afterwards_it_works() -> Outcome {
+    let mut shop = Shop::open().await?;
+    shop.serving.says("up after").await?;
+    let load = shop.load().await?;
+    std::fs::create_dir(in_the_way(&shop))?;
+    let mut refused = shop.deploy(2).start()?;
+    let exit = refused.exit().await?;
+    let stderr = refused.stderr();
+    assert_eq!(exit.status, 125, "{stderr}");
+    assert!(stderr.contains("cannot write its state") && stderr.contains("hint: "), "{stderr}");
+    std::fs::remove_dir(in_the_way(&shop))?;
+    assert_eq!(shop.replace(3).await?.status, 0);
+    nothing_failed(load).await?;
+    assert_eq!(shop.sandbox.remaining().len(), 2, "{:?}", shop.sandbox.remaining());
+    Ok(())
+}
+
+/// The only supervisor is killed and the state spoiled; then a deploy.
+async fn with_an_orphan_and_a_state_of(text: &str) -> Outcome {
+    let mut shop = Shop::open().await?;
+    shop.serving.says("up after").await?;
+    let load = shop.load().await?;
+    let (old, _) = shop.ask().await?;
+    shop.serving.signal(Signal::KILL);
+    shop.serving.exit().await?;
+    std::fs::write(shop.sandbox.runtime_dir().join("state.json"), text)?;
+    let mut status = shop.sandbox.serverswap(["status", "--json", &shop.address.to_string()]).start()?;
+    assert_eq!(status.exit().await?.status, 0, "{}", status.stderr());
+    assert!(status.stderr().contains("is not used: "), "{}", status.stderr());
+    let listens = format!(r#""listens":["{}"]"#, shop.address);
+    assert!(status.stdout().contains(&format!(r#"[{{"pid":{old},"#)), "{}", status.stdout());
+    assert!(status.stdout().contains(&listens), "{}", status.stdout());
+    let mut new = shop.deploy(2).start()?;
+    new.prints("version 2 serves").await?;
+    ended(old).await?;
+    nothing_failed(load).await?;
+    assert_eq!(shop.ask().await?.1, "2");
+    assert_eq!(shop.sandbox.remaining().len(), 2, "{:?}", shop.sandbox.remaining());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_state_file_of_garbage_loses_nobody() -> Outcome {
+    with_an_orphan_and_a_state_of("not a state").await
+}
+
+#[tokio::test]
+async fn a_state_file_of_a_later_version_loses_nobody() -> Outcome {
+    with_an_orphan_and_a_state_of(r#"{"format": 99}"#).await
+}
+
+#[tokio::test]
+async fn a_name_has_one_holder_though_the_state_was_lost_and_the_holder_is_stopped() -> Outcome {
+    let sandbox = Sandbox::new()?;
+    let deploy = |version: u32| {
+        let command = sandbox.deploy(["node".to_owned(), sandbox.programs().fixture("mailer.js")]);
+        command.env("VERSION", version.to_string())
+    };
+    let mut first = deploy(1).start()?;
+    first.prints("version 1 holds").await?;
+    first.signal(Signal::KILL);
+    first.exit().await?;
+    let holder = sandbox.remaining().first().ok_or("it lives on")?.pid;
+    signal(holder, Signal::STOP)?;
+    std::fs::write(sandbox.runtime_dir().join("state.json"), "not a state")?;
+    let mut refused = deploy(2).start()?;
+    let exit = refused.exit().await?;
+    let stderr = refused.stderr();
+    assert_ne!(exit.status, 0, "{stderr}");
+    assert!(stderr.contains(&format!("pid {holder} was started in this directory")), "{stderr}");
+    signal(holder, Signal::CONT)?;
+    let mut third = deploy(3).start()?;
+    third.prints("version 3 holds").await?;
+    ended(holder).await?;
+    assert_eq!(sandbox.remaining().len(), 2, "{:?}", sandbox.remaining());
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! `rehearse`: swaps of the user's own server under load.
+
+use std::time::Duration;
+
+use clap::Args;
+use serverswap_conformance::exit::{Ended, Found};
+use serverswap_conformance::rehearse::{self, Rehearsal};
+use serverswap_protocol::Address;
+
+/// What is rehearsed.
+#[derive(Debug, Args)]
+pub(super) struct Rehearse {
+    /// How many swaps follow the first start.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    swaps: u32,
+    /// Where the requests go [default: every address that the server serves].
+    #[arg(long)]
+    address: Option<Address>,
+    /// What is asked for.
+    #[arg(long, default_value = "/")]
+    path: String,
+    /// How long one start or swap may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+    /// The command as you type it, from `serverswap` or `serverswap-deploy` on.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+pub(super) async fn rehearse(rehearse: Rehearse) -> Ended {
+    let Rehearse { swaps, address, path, limit, command } = rehearse;
+    let rehearsal = Rehearsal { command, swaps, address, path, limit: Duration::from_secs(limit) };
+    let rehearsed = rehearse::run(&rehearsal).await?;
+    rehearse::print(&rehearsed);
+    Ok(Found::good_if(rehearsed.is_good()))
+}

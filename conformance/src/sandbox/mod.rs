@@ -1,0 +1,144 @@
+//! A private sandbox for one run: a runtime directory of its own, the real programs, and the
+//! certainty that no process outlives it.
+//!
+//! It deliberately knows nothing of what the programs do. Every wait is for an event (a line, an
+//! exit, the end of a process) and has a limit, and reaching the limit is an error.
+//!
+//! Rules:
+//! - Everything started here has this sandbox's `SERVERSWAP_DIR` in its environment, and so has
+//!   everything that it starts: by that, all of it is found and ended when the sandbox is dropped.
+//! - Programs write to files, never to a pipe of ours: a server outlives the one who started it.
+
+mod invocation;
+mod ports;
+mod programs;
+mod remaining;
+mod started;
+mod transcript;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+pub use invocation::Invocation;
+pub use ports::{free_address, free_port};
+pub use programs::Programs;
+pub use remaining::Remaining;
+pub use started::{Exit, Started};
+
+/// How long anything that is waited for may take. Reaching it is a failure.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// A private runtime directory and the programs to run in it.
+#[derive(Debug)]
+pub struct Sandbox {
+    directory: TempDir,
+    programs: Programs,
+}
+
+/// Why a run cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// A program that is not built.
+    #[error("there is no `{}`; `make build` makes it, or `SERVERSWAP_BIN_DIR` says where it is", program.display())]
+    Missing {
+        /// Where it should be.
+        program: PathBuf,
+    },
+    /// Something of this machine failed.
+    #[error("{what}")]
+    Io {
+        /// What was attempted.
+        what: String,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// A program ended before it said what it was waited for.
+    #[error("`{command}` ended with {status} before it said `{text}`; it said:\n{said}")]
+    Ended {
+        /// The command.
+        command: String,
+        /// Its exit status.
+        status: i32,
+        /// What was waited for.
+        text: String,
+        /// Everything that it said.
+        said: String,
+    },
+    /// A program did not do in time what it was waited for.
+    #[error("`{command}` {expected} within {} s; it said:\n{said}", LIMIT.as_secs())]
+    TooLate {
+        /// The command.
+        command: String,
+        /// What did not happen, as a clause.
+        expected: String,
+        /// Everything that it said.
+        said: String,
+    },
+}
+
+impl Sandbox {
+    /// An empty sandbox.
+    ///
+    /// # Errors
+    /// If no temporary directory can be made.
+    pub fn new() -> Result<Sandbox, SandboxError> {
+        let directory = tempfile::Builder::new().prefix("serverswap-").tempdir();
+        let directory =
+            directory.map_err(|source| SandboxError::Io { what: "no temporary directory".into(), source })?;
+        Ok(Sandbox { directory, programs: Programs::find() })
+    }
+
+    /// The folder that belongs to this sandbox and goes with it.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Its runtime directory, `SERVERSWAP_DIR`. The first supervisor makes it.
+    pub fn runtime_dir(&self) -> PathBuf {
+        self.directory.path().join("run")
+    }
+
+    /// Where the programs are.
+    pub fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
+    /// `serverswap ARGUMENTS…`
+    pub fn serverswap<S: Into<String>>(&self, arguments: impl IntoIterator<Item = S>) -> Invocation {
+        self.command(&self.programs.serverswap, arguments)
+    }
+
+    /// `serverswap-deploy ARGUMENTS…`
+    pub fn deploy<S: Into<String>>(&self, arguments: impl IntoIterator<Item = S>) -> Invocation {
+        self.command(&self.programs.serverswap_deploy, arguments)
+    }
+
+    /// Any program, in this sandbox.
+    pub fn command<S: Into<String>>(
+        &self,
+        program: &Path,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Invocation {
+        Invocation::new(program, arguments, self.path()).env("SERVERSWAP_DIR", self.runtime_dir())
+    }
+
+    /// Every process of this sandbox that lives.
+    pub fn remaining(&self) -> Vec<Remaining> {
+        remaining::of(&self.runtime_dir())
+    }
+
+    /// Ends every process of this sandbox and waits until all are gone.
+    pub fn end(&self) {
+        remaining::end(&self.runtime_dir());
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

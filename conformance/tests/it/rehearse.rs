@@ -1,0 +1,143 @@
+//! Rehearsals of good servers and of bad ones: what is found, and that nothing else is.
+
+use std::time::Duration;
+
+use serverswap_conformance::rehearse::{Finding, Rehearsal, RehearseError, Rehearsed, run};
+use serverswap_conformance::sandbox::{Programs, free_address};
+use serverswap_load::Failure;
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// A rehearsal of `OPTIONS… env ADDRESS=… VERSION=1 SERVER`.
+fn rehearsal(options: &str, server: &[String], swaps: u32) -> Rehearsal {
+    let options = options.split(' ').map(str::to_owned);
+    let environment = ["env".to_owned(), format!("ADDRESS={}", free_address()), "VERSION=1".to_owned()];
+    let command = options.chain(environment).chain(server.iter().cloned()).collect();
+    Rehearsal { command, swaps, address: None, path: "/".to_owned(), limit: Duration::from_secs(60) }
+}
+
+fn node(file: String) -> Vec<String> {
+    vec!["node".to_owned(), file]
+}
+
+fn example(file: &str) -> Vec<String> {
+    node(Programs::find().example(file))
+}
+
+fn fixture(file: &str) -> Vec<String> {
+    node(Programs::find().fixture(file))
+}
+
+fn shell(script: &str) -> Vec<String> {
+    ["sh", "-c", script].map(str::to_owned).to_vec()
+}
+
+async fn only_finding(rehearsal: Rehearsal) -> Result<Finding, Box<dyn std::error::Error>> {
+    let rehearsed = run(&rehearsal).await?;
+    assert!(!rehearsed.is_good());
+    match rehearsed.findings.as_slice() {
+        [finding] => Ok(finding.clone()),
+        findings => Err(format!("{findings:#?}").into()),
+    }
+}
+
+fn assert_good(rehearsed: &Rehearsed, swaps: usize) {
+    assert_eq!(rehearsed.findings, []);
+    assert_eq!(rehearsed.swaps.len(), swaps);
+    assert!(rehearsed.tally.ok() > 0 && rehearsed.is_good());
+}
+
+#[tokio::test]
+async fn the_example_is_good_under_a_command_that_leaves() -> Outcome {
+    assert_good(&run(&rehearsal("serverswap", &example("node/http.js"), 3)).await?, 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_example_is_good_under_a_command_that_stays() -> Outcome {
+    assert_good(&run(&rehearsal("serverswap-deploy", &example("node/http.js"), 3)).await?, 3);
+    assert_good(&run(&rehearsal("serverswap --stay", &example("node/http.js"), 1)).await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_closes_idle_connections_at_once_is_told_of_its_keep_alive_clients() -> Outcome {
+    let rehearsed = run(&rehearsal("serverswap-deploy", &fixture("close.js"), 5)).await?;
+    let of_a_close = |finding: &Finding| match finding {
+        Finding::IdleClosed { .. } => true,
+        Finding::Lost { failure, .. } => {
+            matches!(failure, Failure::ReusedClosed | Failure::ReusedReset | Failure::ResetAfterSent)
+        }
+        Finding::DeployFailed { .. }
+        | Finding::NotInTime { .. }
+        | Finding::CommandFailed { .. }
+        | Finding::Overran { .. }
+        | Finding::LeftBehind { .. } => false,
+    };
+    assert!(!rehearsed.is_good() && rehearsed.findings.iter().all(of_a_close), "{:#?}", rehearsed.findings);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_ends_well_without_a_claim_fails_its_first_start() -> Outcome {
+    for program in ["serverswap", "serverswap-deploy"] {
+        let finding = only_finding(rehearsal(program, &shell("exit 0"), 2)).await?;
+        assert!(matches!(finding, Finding::DeployFailed { swap: 0, status: 122, .. }), "{finding:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_is_never_ready_fails_its_first_start() -> Outcome {
+    let options = "serverswap-deploy --ready-timeout 300ms";
+    let finding = only_finding(rehearsal(options, &shell("sleep 600"), 2)).await?;
+    assert!(matches!(finding, Finding::DeployFailed { swap: 0, status: 124, .. }), "{finding:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_leaves_a_child_behind_is_told_which() -> Outcome {
+    let rehearsed = run(&rehearsal("serverswap-deploy", &fixture("leaves-child.js"), 1)).await?;
+    let [Finding::LeftBehind { command, .. }] = rehearsed.findings.as_slice() else {
+        return Err(format!("{:#?}", rehearsed.findings).into());
+    };
+    assert_eq!(command, "sleep 600");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_never_lets_go_is_told_that_it_overran() -> Outcome {
+    let rehearsed =
+        run(&rehearsal("serverswap-deploy --drain-timeout 3s", &fixture("never-done.js"), 1)).await?;
+    let overran = |finding: &Finding| matches!(finding, Finding::Overran { swap: 1, .. });
+    assert!(rehearsed.findings.iter().any(overran), "{:#?}", rehearsed.findings);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_there_is_a_bad_status_and_another_one_is_good() -> Outcome {
+    let bad = rehearsal("serverswap", &fixture("not-found.js"), 1);
+    let good = Rehearsal { path: "/health".to_owned(), ..bad.clone() };
+    let finding = only_finding(bad).await?;
+    assert!(matches!(finding, Finding::Lost { failure: Failure::BadStatus, .. }), "{finding:?}");
+    assert_good(&run(&good).await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_fails_in_the_second_start_leaves_the_first_one_in_service() -> Outcome {
+    let once = tempfile::tempdir()?;
+    let mark = once.path().join("started").display().to_string();
+    let server = Programs::find().example("node/http.js");
+    let script = format!("mkdir {mark} || exit 7; exec node {server}");
+    let finding = only_finding(rehearsal("serverswap-deploy", &shell(&script), 3)).await?;
+    assert!(matches!(finding, Finding::DeployFailed { swap: 1, status: 7, .. }), "{finding:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_name_without_a_socket_cannot_be_rehearsed() -> Outcome {
+    let result = run(&rehearsal("serverswap", &fixture("mailer.js"), 1)).await;
+    assert!(matches!(result, Err(RehearseError::Target(_))), "{result:?}");
+    Ok(())
+}
