@@ -7,17 +7,21 @@
 #[cfg(feature = "tokio")]
 pub mod aio;
 pub mod client;
-#[doc(hidden)]
+#[cfg(feature = "codec")]
 pub mod codec;
+mod coded_error;
 pub mod connection;
+pub mod dispatch;
 pub mod drain;
 pub mod session;
 pub mod sys;
 
 pub use client::{Client, ClientError, Listener, Stream, Takedown};
+pub use coded_error::CodedError;
 pub use connection::{ConnectError, Connection, Environment, Event, Supervision};
-pub use drain::Drain;
+pub use dispatch::{CallId, Delivery, Dispatcher, Recipient};
+pub use drain::{Drain, DrainPolicy, ProgressThrottle};
 pub use serverswap_protocol as protocol;
 pub use serverswap_protocol::message::{ClientInfo, Code, TakedownReason};
 pub use serverswap_protocol::{Address, AddressError, Generation, SocketMode};
-pub use session::{Patience, Refusal, UseError};
+pub use session::{Call, CallError, ConnectTimeouts, Refusal};

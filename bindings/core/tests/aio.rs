@@ -7,7 +7,7 @@ use std::thread;
 
 use scripted::*;
 use serverswap::aio::Client;
-use serverswap::{ClientError, Environment, UseError};
+use serverswap::{CallError, ClientError, Environment};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -69,11 +69,27 @@ async fn a_claim_that_is_dropped_is_withdrawn() {
 }
 
 #[tokio::test]
+async fn a_server_that_gives_up_before_it_has_said_anything_else_is_heard() {
+    let directory = Directory::new();
+    let arbiter = directory.arbiter();
+    let client = Client::open(directory.environment()).expect("there are descriptors");
+    let script = thread::spawn(move || {
+        let mut link = arbiter.accept();
+        link.negotiate();
+        link.hear_text()
+    });
+    client.fail("no database").await.expect("this process made it");
+    drop(client);
+    let heard = tokio::task::spawn_blocking(|| script.join().expect("the script is followed"));
+    assert_eq!(heard.await.expect("it ends"), r#"{"type":"fail","reason":"no database"}"#);
+}
+
+#[tokio::test]
 async fn without_a_supervisor_everything_is_granted() {
     let client = Client::open(Environment::alone()).expect("there are descriptors");
     client.ready_for(&address("mailer")).await.expect("free");
     client.serving(&address("mailer")).expect("held");
     client.released(&address("mailer")).expect("held");
     let takedown = client.takedown(&address("mailer")).await;
-    assert!(matches!(takedown, Err(ClientError::Use(UseError::NotHeld(_)))), "{takedown:?}");
+    assert!(matches!(takedown, Err(ClientError::Call(CallError::NotHeld(_)))), "{takedown:?}");
 }

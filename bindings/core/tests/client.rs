@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use scripted::*;
 use serverswap::protocol::message::{FromArbiter, Granted};
-use serverswap::{Address, Client, ClientError, Code, Drain, Environment, Listener, UseError};
+use serverswap::{Address, CallError, Client, ClientError, Code, Drain, Environment, Listener};
 
 /// A client that holds a listener, and its link.
 fn listening(directory: &Directory) -> (Client, Listener, Address, Link) {
@@ -82,7 +82,7 @@ fn the_takedown_of_an_address_is_waited_for_by_name() {
     waiting.join().expect("it is told").released().expect("held");
     assert_eq!(link.hear_text(), format!(r#"{{"type":"released","re":1,"address":"{address}"}}"#));
     let again = client.takedown(&address);
-    assert!(matches!(again, Err(ClientError::Use(UseError::NotHeld(_)))), "{again:?}");
+    assert!(matches!(again, Err(ClientError::Call(CallError::NotHeld(_)))), "{again:?}");
 }
 
 #[test]
@@ -123,6 +123,21 @@ fn a_claim_that_one_thread_waits_for_is_withdrawn_by_another() {
         Err(ClientError::Refused { source, .. }) => assert_eq!(source.code, Code::Withdrawn),
         other => panic!("not refused: {other:?}"),
     }
+}
+
+#[test]
+fn a_server_that_gives_up_before_it_has_said_anything_else_is_heard() {
+    let directory = Directory::new();
+    let arbiter = directory.arbiter();
+    let client = Client::open(directory.environment()).expect("there are descriptors");
+    let failing = thread::spawn(move || {
+        client.fail("no database").expect("this process made it");
+        drop(client);
+    });
+    let mut link = arbiter.accept();
+    link.negotiate();
+    failing.join().expect("it ends");
+    assert_eq!(link.hear_text(), r#"{"type":"fail","reason":"no database"}"#);
 }
 
 #[test]

@@ -10,20 +10,20 @@ use std::{fs, io};
 
 use scripted::*;
 use serverswap::protocol::message::{FromArbiter, FromClient, Ping};
-use serverswap::{Code, Connection, Environment, Event, Patience, Refusal, SocketMode, UseError};
+use serverswap::{Call, CallError, Code, ConnectTimeouts, Connection, Environment, Event, Refusal};
 
 /// A connection that holds and serves a listener, and its link.
 fn serving(directory: &Directory, arbiter: &Arbiter) -> (Connection, Link, TcpListener, serverswap::Address) {
     let mut connection = directory.connection();
     let (mut link, _, _) = link(arbiter, &mut connection);
     let (listener, _, address) = listener();
-    connection.ready_for(&address, SocketMode::Inherit, false).expect("free");
+    connection.call(inherit(address.clone())).expect("free");
     link.hear();
     link.grant(2, &address, listener.try_clone().expect("a descriptor"));
     let Event::Granted { listener: Some(granted), .. } = event(&mut connection) else {
         panic!("granted with a listener");
     };
-    connection.serving(&address).expect("held");
+    connection.call(Call::Serving(address.clone())).expect("held");
     link.hear();
     (connection, link, granted.into(), address)
 }
@@ -145,10 +145,10 @@ fn a_directory_that_is_made_later_is_found_by_the_clock() {
 fn a_claim_without_an_arbiter_is_refused_when_patience_ends() {
     let directory = Directory::new();
     let short = Duration::from_millis(20);
-    let patience = Patience { supervisor_lost: short, ..Patience::default() };
-    let environment = Environment { patience, ..directory.environment() };
+    let timeouts = ConnectTimeouts { supervisor_lost: short, ..ConnectTimeouts::default() };
+    let environment = Environment { timeouts, ..directory.environment() };
     let mut connection = Connection::open(environment, client()).expect("there are descriptors");
-    connection.ready_for(&address("a"), SocketMode::Bind, false).expect("free");
+    connection.call(bind(address("a"))).expect("free");
     let refusal = refusal(event(&mut connection));
     assert_eq!(refusal.code, Code::SupervisorLost);
     assert!(refusal.message.contains("serverswap.sock"), "{}", refusal.message);
@@ -159,10 +159,10 @@ fn a_claim_to_an_arbiter_that_does_not_greet_is_refused_with_its_process_id() {
     let directory = Directory::new();
     let _silent = directory.arbiter();
     let short = Duration::from_millis(20);
-    let patience = Patience { arbiter_not_responding: short, ..Patience::default() };
-    let environment = Environment { patience, ..directory.environment() };
+    let timeouts = ConnectTimeouts { arbiter_not_responding: short, ..ConnectTimeouts::default() };
+    let environment = Environment { timeouts, ..directory.environment() };
     let mut connection = Connection::open(environment, client()).expect("there are descriptors");
-    connection.ready_for(&address("a"), SocketMode::Bind, false).expect("free");
+    connection.call(bind(address("a"))).expect("free");
     let refusal = refusal(event(&mut connection));
     assert_eq!(refusal.code, Code::ArbiterNotResponding);
     assert!(refusal.message.contains(&format!("process id {}", std::process::id())), "{}", refusal.message);
@@ -194,7 +194,7 @@ fn a_malformed_line_is_answered_and_the_link_is_left() {
     let directory = Directory::new();
     let raw = UnixListener::bind(directory.socket()).expect("writable");
     let mut connection = directory.connection();
-    connection.ready_for(&address("a"), SocketMode::Bind, false).expect("free");
+    connection.call(bind(address("a"))).expect("free");
     let (mut stream, _) = raw.accept().expect("it has connected");
     stream.write_all(b"greetings!\n").expect("it reads");
     drive(&mut connection);
@@ -211,7 +211,7 @@ fn what_was_queued_before_a_ping_was_processed_when_its_pong_comes() {
     let directory = Directory::new();
     let arbiter = directory.arbiter();
     let (mut connection, mut link, _granted, address) = serving(&directory, &arbiter);
-    connection.released(&address).expect("held");
+    connection.call(Call::Released(address.clone())).expect("held");
     assert_eq!(link.hear_text(), format!(r#"{{"type":"released","address":"{address}"}}"#));
     link.take_down(1, &address);
     link.say(&FromArbiter::Ping(Ping { id: 2 }));
@@ -227,7 +227,7 @@ fn a_thousand_claims_are_all_said() {
     let mut connection = directory.connection();
     let (mut link, _, _) = link(&arbiter, &mut connection);
     for number in 0..1_000 {
-        connection.ready_for(&address(&format!("worker-{number}")), SocketMode::Bind, false).expect("free");
+        connection.call(bind(address(&format!("worker-{number}")))).expect("free");
     }
     let mut heard = 0;
     while heard < 1_000 {
@@ -243,7 +243,7 @@ fn a_released_listener_is_closed_when_the_server_has_closed_its_own() {
     let directory = Directory::new();
     let arbiter = directory.arbiter();
     let (mut connection, _link, granted, address) = serving(&directory, &arbiter);
-    connection.released(&address).expect("held");
+    connection.call(Call::Released(address.clone())).expect("held");
     drop(granted);
     let refused = TcpStream::connect(address.to_string()).expect_err("nobody has it any more");
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
@@ -254,7 +254,7 @@ fn without_a_supervisor_an_inherited_listener_is_opened_here() {
     let address = free_address();
     let mut connection = Connection::open(Environment::alone(), client()).expect("there are descriptors");
     assert!(!connection.is_supervised());
-    connection.ready_for(&address, SocketMode::Inherit, false).expect("free");
+    connection.call(inherit(address.clone())).expect("free");
     let Event::Granted { listener: Some(listener), .. } = event(&mut connection) else {
         panic!("granted with a listener");
     };
@@ -266,7 +266,7 @@ fn without_a_supervisor_an_inherited_listener_is_opened_here() {
 fn without_a_supervisor_an_address_that_is_taken_is_refused_with_its_owner() {
     let (_taken, _, address) = listener();
     let mut connection = Connection::open(Environment::alone(), client()).expect("there are descriptors");
-    connection.ready_for(&address, SocketMode::Inherit, false).expect("free");
+    connection.call(inherit(address.clone())).expect("free");
     let refusal = refusal(event(&mut connection));
     assert_eq!(refusal.code, Code::AddressInUse);
     assert!(refusal.message.contains(&std::process::id().to_string()), "{}", refusal.message);
@@ -275,7 +275,7 @@ fn without_a_supervisor_an_address_that_is_taken_is_refused_with_its_owner() {
 #[test]
 fn an_event_that_a_word_brings_about_makes_the_connection_readable() {
     let mut connection = Connection::open(Environment::alone(), client()).expect("there are descriptors");
-    connection.ready_for(&address("a"), SocketMode::Bind, false).expect("free");
+    connection.call(bind(address("a"))).expect("free");
     assert!(is_readable(&connection, PATIENCE));
     connection.process().expect("this process made it");
     assert!(connection.next_event().is_some());
@@ -286,7 +286,7 @@ fn an_event_that_a_word_brings_about_makes_the_connection_readable() {
 fn a_word_at_the_wrong_time_is_an_error_and_changes_nothing() {
     let mut connection = Connection::open(Environment::alone(), client()).expect("there are descriptors");
     let a = address("a");
-    assert_eq!(connection.serving(&a), Err(UseError::NotHeld(a.clone())));
-    assert_eq!(connection.released(&a), Err(UseError::NotHeld(a.clone())));
+    assert_eq!(connection.call(Call::Serving(a.clone())), Err(CallError::NotHeld(a.clone())));
+    assert_eq!(connection.call(Call::Released(a.clone())), Err(CallError::NotHeld(a.clone())));
     assert_eq!(connection.next_event().map(drop), None);
 }

@@ -6,7 +6,7 @@ mod scripted;
 use std::fs;
 
 use scripted::*;
-use serverswap::{Event, SocketMode};
+use serverswap::Event;
 
 fn open_descriptors() -> usize {
     fs::read_dir("/proc/self/fd").expect("Linux").count()
@@ -18,7 +18,7 @@ fn two_hundred_arbiters_leave_no_descriptor_behind() {
     let mut connection = directory.connection();
     let (listener, _, address) = listener();
     let mut descriptors = Vec::new();
-    connection.ready_for(&address, SocketMode::Inherit, false).expect("free");
+    connection.call(inherit(address.clone())).expect("free");
     for round in 0..200 {
         let arbiter = directory.arbiter();
         drive(&mut connection);

@@ -6,7 +6,7 @@ mod scripted;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 use scripted::*;
-use serverswap::{Client, ClientError, Connection, Environment, SocketMode, UseError};
+use serverswap::{CallError, Client, ClientError, Connection, Environment};
 
 /// Runs `child` in a forked child; whether it returned true.
 fn holds_in_child(child: impl FnOnce() -> bool) -> bool {
@@ -31,9 +31,9 @@ fn every_call_in_a_forked_child_is_an_error_and_the_parent_goes_on() {
     let mut connection = directory.connection();
     let (mut link, _, _) = link(&arbiter, &mut connection);
     let a = address("a");
-    let forked = UseError::Forked { parent: std::process::id() };
+    let forked = CallError::Forked { parent: std::process::id() };
     let holds = holds_in_child(|| {
-        let said = connection.ready_for(&a, SocketMode::Bind, false);
+        let said = connection.call(bind(a.clone()));
         said == Err(forked.clone()) && connection.process().is_err() && connection.next_event().is_none()
     });
     assert!(holds);
@@ -44,11 +44,11 @@ fn every_call_in_a_forked_child_is_an_error_and_the_parent_goes_on() {
         ));
         true
     }));
-    connection.ready_for(&a, SocketMode::Bind, false).expect("free");
+    connection.call(bind(a.clone())).expect("free");
     assert_eq!(link.hear_text(), r#"{"type":"readyFor","id":2,"address":"a","socket":"bind"}"#);
 
     let client = Client::open(Environment::alone()).expect("there are descriptors");
     let holds =
-        holds_in_child(|| matches!(client.ready_for(&a), Err(ClientError::Use(UseError::Forked { .. }))));
+        holds_in_child(|| matches!(client.ready_for(&a), Err(ClientError::Call(CallError::Forked { .. }))));
     assert!(holds);
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use scripted::*;
 use serverswap::protocol::message::{FromArbiter, FromClient, Granted};
-use serverswap::{Address, Client, ClientError, Code, Environment, Patience, UseError};
+use serverswap::{Address, CallError, Client, ClientError, Code, ConnectTimeouts, Environment};
 
 /// Long enough to be seen waiting, short enough to wait for.
 const IMPATIENCE: Duration = Duration::from_millis(50);
@@ -49,9 +49,9 @@ fn alone() -> Client {
 }
 
 /// A free address of this machine.
-fn use_error<T: std::fmt::Debug>(result: Result<T, ClientError>) -> UseError {
+fn call_error<T: std::fmt::Debug>(result: Result<T, ClientError>) -> CallError {
     match result {
-        Err(ClientError::Use(error)) => error,
+        Err(ClientError::Call(error)) => error,
         other => panic!("not refused as a wrong use: {other:?}"),
     }
 }
@@ -78,8 +78,8 @@ fn an_address_that_is_claimed_twice_is_held_once() {
     let _counted = Descriptors::counted();
     let (client, address) = (alone(), free_address());
     let listener = client.listen(&address).expect("free");
-    assert_eq!(use_error(client.listen(&address)), UseError::AlreadyClaimed(address.clone()));
-    assert_eq!(use_error(client.ready_for(&address)), UseError::AlreadyClaimed(address.clone()));
+    assert_eq!(call_error(client.listen(&address)), CallError::AlreadyClaimed(address.clone()));
+    assert_eq!(call_error(client.ready_for(&address)), CallError::AlreadyClaimed(address.clone()));
     listener.serving().expect("held");
     let connected = TcpStream::connect(address.to_string()).expect("the first one listens");
     assert!(listener.accept().expect("it accepts").is_some());
@@ -97,7 +97,7 @@ fn words_about_an_address_that_is_not_held_say_so() {
         client.takedown(&address).map(drop),
     ];
     for said in words {
-        assert_eq!(use_error(said), UseError::NotHeld(address.clone()));
+        assert_eq!(call_error(said), CallError::NotHeld(address.clone()));
     }
 }
 
@@ -106,7 +106,7 @@ fn a_listener_that_was_released_serves_nothing_and_the_address_can_be_claimed_ag
     let _counted = Descriptors::counted();
     let (client, address) = (alone(), free_address());
     client.listen(&address).expect("free").release().expect("held");
-    assert_eq!(use_error(client.serving(&address)), UseError::NotHeld(address.clone()));
+    assert_eq!(call_error(client.serving(&address)), CallError::NotHeld(address.clone()));
     client.listen(&address).expect("free again").release().expect("held");
 }
 
@@ -114,7 +114,7 @@ fn a_listener_that_was_released_serves_nothing_and_the_address_can_be_claimed_ag
 fn a_name_has_no_socket_to_inherit() {
     let _counted = Descriptors::counted();
     let name = address("mailer");
-    assert_eq!(use_error(alone().listen(&name)), UseError::NotInheritable(name));
+    assert_eq!(call_error(alone().listen(&name)), CallError::NotInheritable(name));
 }
 
 #[test]
@@ -124,8 +124,8 @@ fn after_fail_nothing_can_be_claimed_and_what_is_held_stays() {
     let listener = client.listen(&address).expect("free");
     client.fail("no database").expect("this process made it");
     client.fail("twice").expect("and it may be said again");
-    assert_eq!(use_error(client.ready_for(&free_address())), UseError::Failed);
-    assert_eq!(use_error(client.listen(&free_address())), UseError::Failed);
+    assert_eq!(call_error(client.ready_for(&free_address())), CallError::Failed);
+    assert_eq!(call_error(client.listen(&free_address())), CallError::Failed);
     client.server_up().expect("of no effect");
     drop(TcpStream::connect(address.to_string()).expect("it listens"));
     assert!(listener.accept().expect("it accepts").is_some());
@@ -142,8 +142,8 @@ fn an_address_of_another_program_is_refused_with_its_owner() {
 }
 
 /// A client in the middle of a claim, in a thread of its own.
-fn claiming(directory: &Directory, patience: Patience) -> thread::JoinHandle<Result<(), ClientError>> {
-    let client = Client::open(Environment { patience, ..directory.environment() });
+fn claiming(directory: &Directory, timeouts: ConnectTimeouts) -> thread::JoinHandle<Result<(), ClientError>> {
+    let client = Client::open(Environment { timeouts, ..directory.environment() });
     let client = client.expect("there are descriptors");
     thread::spawn(move || client.ready_for(&address("mailer")))
 }
@@ -153,7 +153,8 @@ fn a_supervisor_that_dies_in_the_middle_of_a_claim_ends_it_with_supervisor_lost(
     let _counted = Descriptors::counted();
     let directory = Directory::new();
     let arbiter = directory.arbiter();
-    let claim = claiming(&directory, Patience { supervisor_lost: IMPATIENCE, ..Patience::default() });
+    let claim =
+        claiming(&directory, ConnectTimeouts { supervisor_lost: IMPATIENCE, ..ConnectTimeouts::default() });
     let mut link = arbiter.accept();
     link.negotiate();
     link.hear();
@@ -186,7 +187,10 @@ fn a_supervisor_that_says_nothing_ends_a_claim_with_arbiter_not_responding() {
     let _counted = Descriptors::counted();
     let directory = Directory::new();
     let arbiter = directory.arbiter();
-    let claim = claiming(&directory, Patience { arbiter_not_responding: IMPATIENCE, ..Patience::default() });
+    let claim = claiming(
+        &directory,
+        ConnectTimeouts { arbiter_not_responding: IMPATIENCE, ..ConnectTimeouts::default() },
+    );
     let link = arbiter.accept();
     assert_eq!(refusal(claim.join().expect("it ends")), Code::ArbiterNotResponding);
     drop(link);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use napi::Env;
 use napi::bindgen_prelude::Function;
 use napi_derive::napi;
-use serverswap::SocketMode;
+use serverswap::{Call, SocketMode};
 
 use crate::deliver::{Deliver, JsEvent};
 use crate::failure::{Failure, address};
@@ -46,27 +46,25 @@ impl Client {
     pub fn ready_for(&self, text: String, inherit: bool, more: bool) -> Result<u32, Failure> {
         let address = address(&text)?;
         let mode = if inherit { SocketMode::Inherit } else { SocketMode::Bind };
-        self.hub.say(
-            |connection| connection.ready_for(&address, mode, more),
-            |routes| routes.claim(self.thread, address.clone()),
-        )
+        self.hub.say(Call::ReadyFor { address: address.clone(), socket: mode, more }, |routes| {
+            routes.claim(self.thread, address.clone())
+        })
     }
 
     /// The accept loop of a granted address runs.
     #[napi(catch_unwind)]
     pub fn serving(&self, text: String) -> Result<(), Failure> {
         let address = address(&text)?;
-        self.hub.say(|connection| connection.serving(&address), |_| ())
+        self.hub.say(Call::Serving(address), |_| ())
     }
 
     /// This thread handles the takedown of an address.
     #[napi(catch_unwind)]
     pub fn on_takedown(&self, text: String) -> Result<(), Failure> {
         let address = address(&text)?;
-        self.hub.say(
-            |connection| connection.on_takedown(&address),
-            |routes| routes.handle_takedown(self.thread, address.clone()),
-        )
+        self.hub.say(Call::OnTakedown(address.clone()), |routes| {
+            routes.handle_takedown(self.thread, address.clone())
+        })
     }
 
     /// The address is let go of, or its claim withdrawn. Of no effect when it is not held.
@@ -88,7 +86,7 @@ impl Client {
         // `as` saturates, and makes 0 of what is not a number.
         let connections = connections.map(|connections| connections as u64);
         let extend = extend_ms.map(|millis| Duration::from_millis(millis as u64));
-        self.hub.say(|connection| connection.progress(&address, connections, extend), |_| ())
+        self.hub.say(Call::Progress { address, connections, extend }, |_| ())
     }
 
     /// Does now what the watching thread would do: every event of what can be read is queued when this returns.
@@ -114,7 +112,7 @@ impl Client {
     /// The whole server is up.
     #[napi(catch_unwind)]
     pub fn server_up(&self) -> Result<(), Failure> {
-        self.hub.say(|connection| connection.server_up(), |_| ())
+        self.hub.say(Call::ServerUp, |_| ())
     }
 
     /// This server gives up.

@@ -1,7 +1,7 @@
 //! What a call is refused with: an error whose `code` is in JavaScript what it is in the
 //! protocol.
 
-use serverswap::{Address, ConnectError, UseError};
+use serverswap::{Address, CallError, ConnectError};
 
 /// An error with a `code` of ours.
 pub type Failure = napi::Error<String>;
@@ -12,27 +12,14 @@ pub fn address(text: &str) -> Result<Address, Failure> {
     text.parse().map_err(|error: serverswap::AddressError| failure("invalid_address", &error))
 }
 
-/// For a word at the wrong time.
-pub fn of_use(error: UseError) -> Failure {
-    let code = match &error {
-        UseError::AlreadyClaimed(_) => "already_claimed",
-        UseError::NotInheritable(_) => "not_inheritable",
-        UseError::NotHeld(_) => "not_held",
-        UseError::Failed => "failed",
-        UseError::Forked { .. } => "forked",
-    };
-    failure(code, &error)
+/// For a call at the wrong time.
+pub fn of_use(error: CallError) -> Failure {
+    failure(error.code(), &error)
 }
 
 /// For a connection that cannot be set up.
 pub fn of_connect(error: ConnectError) -> Failure {
-    let code = match &error {
-        ConnectError::RelativeSocket(_) | ConnectError::GenerationMissing | ConnectError::Generation(_) => {
-            "invalid_environment"
-        }
-        ConnectError::Io(_) => "exhausted",
-    };
-    failure(code, &error)
+    failure(error.code(), &error)
 }
 
 /// For a program that cannot be run.

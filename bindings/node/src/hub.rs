@@ -6,21 +6,15 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use serverswap::{
-    Address, ClientInfo, Code, Connection, Environment, Event, Patience, Supervision, UseError,
+    Address, Call, ClientInfo, Code, ConnectTimeouts, Connection, Environment, Event, Supervision,
 };
 
 use crate::deliver::Deliver;
 use crate::failure::{self, Failure};
 use crate::routes::{Routes, ThreadId};
 use crate::watcher;
-
-/// How long `fail` waits for an arbiter: as long as a client waits for a greeting.
-const FAIL_WAIT_MAX: Duration = Duration::from_secs(5);
 
 static HUB: Mutex<Option<Arc<Hub>>> = Mutex::new(None);
 
@@ -74,7 +68,7 @@ impl Hub {
         let mut shared = locked(&self.shared);
         for address in shared.routes.close(thread) {
             // Most have been let go of before.
-            let _ = shared.connection.released(&address);
+            let _ = shared.connection.call(Call::Released(address));
         }
         shared.deliver();
     }
@@ -89,35 +83,22 @@ impl Hub {
     ///
     /// # Errors
     /// The word is not true or not possible now.
-    pub fn say<Noted>(
-        &self,
-        word: impl FnOnce(&mut Connection) -> Result<(), UseError>,
-        note: impl FnOnce(&mut Routes) -> Noted,
-    ) -> Result<Noted, Failure> {
+    pub fn say<Noted>(&self, call: Call, note: impl FnOnce(&mut Routes) -> Noted) -> Result<Noted, Failure> {
         let mut shared = locked(&self.shared);
-        word(&mut shared.connection).map_err(failure::of_use)?;
+        shared.connection.call(call).map_err(failure::of_use)?;
         let noted = note(&mut shared.routes);
         shared.deliver();
         Ok(noted)
     }
 
     /// Says that this server gives up, and waits until that is on its way: a server that has said so
-    /// often ends in the same instant. Without an arbiter that answers, at most [`FAIL_WAIT_MAX`].
+    /// often ends in the same instant. Without an arbiter that answers, at most `FLUSH_TIMEOUT`.
     ///
     /// # Errors
     /// The library was used wrongly.
     pub fn fail(&self, reason: &str) -> Result<(), Failure> {
         let mut shared = locked(&self.shared);
-        shared.connection.fail(reason).map_err(failure::of_use)?;
-        let until = Instant::now() + FAIL_WAIT_MAX;
-        while !shared.connection.is_linked() {
-            let left = PollTimeout::try_from(until.saturating_duration_since(Instant::now()));
-            let mut polled = [PollFd::new(shared.connection.as_fd(), PollFlags::POLLIN)];
-            let is_ready = poll(&mut polled, left.unwrap_or(PollTimeout::ZERO)).is_ok_and(|ready| ready > 0);
-            if !is_ready || shared.connection.process().is_err() {
-                break;
-            }
-        }
+        shared.connection.fail_and_flush(reason.to_owned()).map_err(failure::of_use)?;
         shared.deliver();
         Ok(())
     }
@@ -139,7 +120,7 @@ impl Hub {
     /// `exhausted`.
     pub fn abandon(&self) -> Result<(), Failure> {
         let client = ClientInfo { name: String::new(), version: String::new() };
-        let alone = Environment { supervision: Supervision::Alone, patience: Patience::default() };
+        let alone = Environment { supervision: Supervision::Alone, timeouts: ConnectTimeouts::default() };
         locked(&self.shared).connection = Connection::open(alone, client).map_err(failure::of_connect)?;
         Ok(())
     }
@@ -160,7 +141,7 @@ impl Hub {
 
     /// Says that an address was let go of, whether or not it was still held.
     pub fn release(&self, address: &Address) {
-        let _ = self.say(|connection| connection.released(address), |_| ());
+        let _ = self.say(Call::Released(address.clone()), |_| ());
     }
 }
 

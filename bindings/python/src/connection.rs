@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use serverswap::{ClientInfo, Connection as CoreConnection, SocketMode, UseError};
+use serverswap::{Call, CallError, ClientInfo, Connection as CoreConnection, SocketMode};
 
 use crate::event::Event;
 use crate::failure::{self, Failure};
@@ -65,7 +65,7 @@ impl Connection {
     /// that has said nothing.
     #[getter]
     fn linked(&self) -> Result<bool, Failure> {
-        self.with(|connection| Ok(connection.is_linked()))
+        self.with(|connection| Ok(connection.is_flushed()))
     }
 
     /// What to wait for: readable exactly when `handle_io` has something to do.
@@ -94,28 +94,28 @@ impl Connection {
     fn ready_for(&self, address: &str, inherit: bool, more: bool) -> Result<(), Failure> {
         let address = failure::address(address)?;
         let mode = if inherit { SocketMode::Inherit } else { SocketMode::Bind };
-        self.with(|connection| connection.ready_for(&address, mode, more))
+        self.with(|connection| connection.call(Call::ReadyFor { address, socket: mode, more }))
     }
 
     /// The accept loop of a granted address runs.
     #[pyo3(signature = (address, /))]
     fn serving(&self, address: &str) -> Result<(), Failure> {
         let address = failure::address(address)?;
-        self.with(|connection| connection.serving(&address))
+        self.with(|connection| connection.call(Call::Serving(address)))
     }
 
     /// This server handles the takedown of an address, held or not.
     #[pyo3(signature = (address, /))]
     fn on_takedown(&self, address: &str) -> Result<(), Failure> {
         let address = failure::address(address)?;
-        self.with(|connection| connection.on_takedown(&address))
+        self.with(|connection| connection.call(Call::OnTakedown(address)))
     }
 
     /// Lets go of an address, or withdraws its claim.
     #[pyo3(signature = (address, /))]
     fn released(&self, address: &str) -> Result<(), Failure> {
         let address = failure::address(address)?;
-        self.with(|connection| connection.released(&address))
+        self.with(|connection| connection.call(Call::Released(address)))
     }
 
     /// How a drain goes: how many connections are open, and how many seconds it is to last
@@ -124,18 +124,18 @@ impl Connection {
     fn progress(&self, address: &str, connections: Option<u64>, extend: Option<f64>) -> Result<(), Failure> {
         let address = failure::address(address)?;
         let extend = extend.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
-        self.with(|connection| connection.progress(&address, connections, extend))
+        self.with(|connection| connection.call(Call::Progress { address, connections, extend }))
     }
 
     /// The whole server is up.
     fn server_up(&self) -> Result<(), Failure> {
-        self.with(CoreConnection::server_up)
+        self.with(|connection| connection.call(Call::ServerUp))
     }
 
     /// This server gives up.
     #[pyo3(signature = (reason, /))]
     fn fail(&self, reason: &str) -> Result<(), Failure> {
-        self.with(|connection| connection.fail(reason))
+        self.with(|connection| connection.call(Call::Fail { reason: reason.to_owned() }))
     }
 
     /// To be called in a forked child: closes its copies of the descriptors, and says
@@ -152,8 +152,8 @@ impl Connection {
 }
 
 impl Connection {
-    fn with<T>(&self, word: impl FnOnce(&mut CoreConnection) -> Result<T, UseError>) -> Result<T, Failure> {
-        let forked = UseError::Forked { parent: self.pid };
+    fn with<T>(&self, word: impl FnOnce(&mut CoreConnection) -> Result<T, CallError>) -> Result<T, Failure> {
+        let forked = CallError::Forked { parent: self.pid };
         if process::id() != self.pid {
             return Err(forked.into());
         }

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyAnyMethods;
-use serverswap::{Address, AddressError, ConnectError, UseError};
+use serverswap::{Address, AddressError, CallError, ConnectError};
 
 /// A code of the protocol or of the client libraries, and words for people.
 pub struct Failure {
@@ -24,28 +24,15 @@ impl Failure {
     }
 }
 
-impl From<UseError> for Failure {
-    fn from(error: UseError) -> Self {
-        let code = match &error {
-            UseError::AlreadyClaimed(_) => "already_claimed",
-            UseError::NotInheritable(_) => "not_inheritable",
-            UseError::NotHeld(_) => "not_held",
-            UseError::Failed => "failed",
-            UseError::Forked { .. } => "forked",
-        };
-        Failure { code, message: error.to_string() }
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Failure { code: error.code(), message: error.to_string() }
     }
 }
 
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
-        let code = match &error {
-            ConnectError::RelativeSocket(_)
-            | ConnectError::GenerationMissing
-            | ConnectError::Generation(_) => "invalid_environment",
-            ConnectError::Io(_) => "exhausted",
-        };
-        Failure { code, message: error.to_string() }
+        Failure { code: error.code(), message: error.to_string() }
     }
 }
 

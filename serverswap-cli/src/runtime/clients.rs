@@ -70,7 +70,7 @@ impl Clients {
     /// Lets a new client in, or tells it why not.
     pub(super) fn greet(&mut self, socket: OwnedFd, watched: &mut Watched, poller: &Poller) {
         let admitted = self.admit(&socket, watched, poller);
-        let mut channel = Channel::new(socket).tapped(self.recorder.tap(Side::Arbiter));
+        let mut channel = Channel::new(socket).observed(self.recorder.observer(Side::Arbiter));
         let process = match admitted {
             Ok(process) => process,
             Err(Refusal { code, message }) => {

@@ -200,7 +200,7 @@ impl Link {
     fn connect(&self) -> io::Result<State> {
         let socket = connect(&self.directory.socket())?;
         let pid = credentials(&socket)?.pid;
-        let wire = async_fd(Channel::new(socket).tapped(self.recorder.tap(Side::Client)))?;
+        let wire = async_fd(Channel::new(socket).observed(self.recorder.observer(Side::Client)))?;
         Ok(State::Connected { wire, pid, patience: Patience::new() })
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serverswap::protocol::limits::LINE_BYTES_MAX;
-use serverswap::sys::channel::Tap;
+use serverswap::sys::channel::LineObserver;
 use serverswap::sys::clock::{boottime_micros, monotonic};
 
 use crate::ui::{Console, Report};
@@ -81,7 +81,7 @@ impl Recorder {
     }
 
     /// Listens in on a new connection, of which this process is `side`.
-    pub(super) fn tap(&self, side: Side) -> Option<Box<dyn Tap>> {
+    pub(super) fn observer(&self, side: Side) -> Option<Box<dyn LineObserver>> {
         let recording = self.0.as_ref()?;
         let on = {
             let mut locked = recording.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,7 +95,7 @@ impl Recorder {
     }
 }
 
-impl Tap for Listening {
+impl LineObserver for Listening {
     fn sent(&mut self, line: &[u8], fds: usize) {
         self.note(self.side, line, fds);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serverswap::protocol::message::{ClientInfo, Code};
 use serverswap::protocol::{Address, Generation, SocketMode};
-use serverswap::session::{Action, Event, Identity, Input, Patience, Session};
+use serverswap::session::{Action, Call, ConnectTimeouts, Event, Identity, Input, Session};
 use serverswap::sys::process::Process;
 use serverswap_cli::supervisor::ServerExit;
 
@@ -169,15 +169,17 @@ impl World {
             let client = ClientInfo { name: "model".to_owned(), version: "0".to_owned() };
             let identity = Identity { client, generation: Some(server.generation) };
             let mut program = Program {
-                session: Session::supervised(identity, Patience::default(), now),
+                session: Session::supervised(identity, ConnectTimeouts::default(), now),
                 wire: None,
                 watch: Watch::Off,
                 will: Will::GoesOn,
                 doings: BTreeMap::new(),
             };
             for address in &addresses {
-                program.session.on_takedown(address);
-                program.session.ready_for(address, server.socket, false, now).expect("it is free");
+                let claim = Call::ReadyFor { address: address.clone(), socket: server.socket, more: false };
+                for call in [Call::OnTakedown(address.clone()), claim] {
+                    program.session.call(call, now).expect("it is free");
+                }
                 program.doings.insert(address.clone(), Doing::Waits);
             }
             world.settle(server, &mut program);
@@ -187,9 +189,10 @@ impl World {
 
     /// The accept loop of a granted address begins.
     pub fn serve(&mut self, pid: u32, address: &Address) {
+        let now = self.now;
         self.with_program(pid, |_, program| {
             if let Some(Doing::Prepares(listener)) = program.doings.get(address).copied() {
-                program.session.serving(address).expect("it is held");
+                program.session.call(Call::Serving(address.clone()), now).expect("it is held");
                 program.doings.insert(address.clone(), Doing::Serves(listener));
             }
         });
@@ -197,22 +200,28 @@ impl World {
 
     /// It does not want the address any more, that it has claimed.
     pub fn withdraw(&mut self, pid: u32, address: &Address) {
-        self.with_program(pid, |_, program| program.session.released(address).expect("it is claimed"));
+        let now = self.now;
+        self.with_program(pid, |_, program| {
+            program.session.call(Call::Released(address.clone()), now).expect("it is claimed");
+        });
     }
 
     /// It stops accepting and lets go.
     pub fn let_go(&mut self, pid: u32, address: &Address) {
+        let now = self.now;
         self.with_program(pid, |_, program| {
-            program.session.released(address).expect("it is held");
+            program.session.call(Call::Released(address.clone()), now).expect("it is held");
             program.doings.insert(address.clone(), Doing::LetGo);
         });
     }
 
     /// It says `fail`.
     pub fn fail(&mut self, pid: u32) {
+        let now = self.now;
         self.with_program(pid, |_, program| {
             program.will = Will::GivesUp;
-            program.session.fail("no database");
+            let fail = Call::Fail { reason: "no database".to_owned() };
+            program.session.call(fail, now).expect("always possible");
         });
     }
 

@@ -1,8 +1,8 @@
-//! The client for tokio: the words of [`crate::Client`] as `async` functions.
+//! The client for tokio: the calls of [`crate::Client`] as `async` functions.
 //!
-//! It deliberately adds no rule of its own. A task on the runtime reads what the arbiter
-//! says, so that pings are answered and takedowns told whatever the server is doing; it ends
-//! with the last [`Client`]. A call that is dropped has not happened: a claim is withdrawn.
+//! It deliberately adds no rule of its own. A task on the runtime reads what the arbiter sends,
+//! so that pings are answered and takedowns arrive whatever the server is doing; it ends with the
+//! last [`Client`]. A call that is dropped has not happened: a claim is withdrawn.
 
 mod listener;
 mod task;
@@ -14,16 +14,17 @@ use serverswap_protocol::{Address, Generation, SocketMode};
 
 pub use listener::Listener;
 
-use crate::client::{ClientError, Release, Socket, Takedown, Upness, info};
+use crate::client::{ClientError, ReadyPolicy, Release, Socket, Takedown, info};
 use crate::connection::{ConnectError, Connection, Environment};
-use crate::session::Refusal;
+use crate::dispatch::CallId;
+use crate::session::{Call, Refusal};
 use task::Shared;
 
 /// A server's connection to its supervisor. Clones share it; there is one a process.
 #[derive(Debug, Clone)]
 pub struct Client {
     shared: Arc<Shared>,
-    upness: Upness,
+    ready: ReadyPolicy,
 }
 
 impl Client {
@@ -47,13 +48,13 @@ impl Client {
     /// Outside of a tokio runtime with I/O enabled.
     pub fn open(environment: Environment) -> Result<Self, ConnectError> {
         let shared = Shared::start(Connection::open(environment, info())?)?;
-        Ok(Client { shared: Arc::new(shared), upness: Upness::Served })
+        Ok(Client { shared: Arc::new(shared), ready: ReadyPolicy::WhenServing })
     }
 
     /// As [`crate::Client::with_server_up`].
     #[must_use]
     pub fn with_server_up(self) -> Self {
-        Client { upness: Upness::Said, ..self }
+        Client { ready: ReadyPolicy::WhenCalled, ..self }
     }
 
     /// Whether there is a supervisor.
@@ -91,10 +92,10 @@ impl Client {
         address: &Address,
         socket: SocketMode,
     ) -> Result<Option<std::os::fd::OwnedFd>, ClientError> {
-        let more = self.upness.more();
-        self.shared.say(|connection| connection.ready_for(address, socket, more))?;
-        let mut claim = Claim { shared: &self.shared, address, standing: Standing::Waits };
-        let answer = self.shared.wait(|inbox| inbox.answer(address)).await;
+        let more = self.ready.more();
+        let id = self.shared.call(Call::ReadyFor { address: address.clone(), socket, more })?;
+        let mut claim = Claim { shared: &self.shared, id, standing: Standing::Waits };
+        let answer = self.shared.wait(|inbox| inbox.answer(id)).await;
         claim.standing = Standing::Answered;
         answer
     }
@@ -104,7 +105,7 @@ impl Client {
     /// # Errors
     /// The address is not held.
     pub fn serving(&self, address: &Address) -> Result<(), ClientError> {
-        self.shared.say(|connection| connection.serving(address))
+        self.shared.call(Call::Serving(address.clone())).map(drop)
     }
 
     /// As [`crate::Client::on_takedown`].
@@ -112,7 +113,7 @@ impl Client {
     /// # Errors
     /// Only in a forked child.
     pub fn on_takedown(&self, address: &Address) -> Result<(), ClientError> {
-        self.shared.say(|connection| connection.on_takedown(address))
+        self.shared.handle_takedown(address)
     }
 
     /// As [`crate::Client::takedown`].
@@ -121,8 +122,8 @@ impl Client {
     /// The address is not held, or another task lets go of it.
     pub async fn takedown(&self, address: &Address) -> Result<Takedown, ClientError> {
         self.on_takedown(address)?;
-        let told = self.shared.wait(|inbox| inbox.taken(address)).await?;
-        Ok(Takedown::new(self.shared.clone(), told))
+        let notice = self.shared.wait(|inbox| inbox.taken(address)).await?;
+        Ok(Takedown::new(self.shared.clone(), notice))
     }
 
     /// As [`crate::Client::wait_takedown`].
@@ -131,8 +132,8 @@ impl Client {
     /// Only when the runtime is shutting down.
     pub async fn wait_takedown(&self) -> Result<Takedown, ClientError> {
         self.shared.handle_every_takedown()?;
-        let told = self.shared.wait(|inbox| inbox.next_takedown().map(Ok)).await?;
-        Ok(Takedown::new(self.shared.clone(), told))
+        let notice = self.shared.wait(|inbox| inbox.next_takedown().map(Ok)).await?;
+        Ok(Takedown::new(self.shared.clone(), notice))
     }
 
     /// As [`crate::Client::released`].
@@ -153,7 +154,7 @@ impl Client {
         connections: Option<u64>,
         extend: Option<Duration>,
     ) -> Result<(), ClientError> {
-        self.shared.say(|connection| connection.progress(address, connections, extend))
+        self.shared.call(Call::Progress { address: address.clone(), connections, extend }).map(drop)
     }
 
     /// As [`crate::Client::server_up`].
@@ -161,15 +162,15 @@ impl Client {
     /// # Errors
     /// Only in a forked child.
     pub fn server_up(&self) -> Result<(), ClientError> {
-        self.shared.say(Connection::server_up)
+        self.shared.call(Call::ServerUp).map(drop)
     }
 
     /// As [`crate::Client::fail`].
     ///
     /// # Errors
     /// Only in a forked child.
-    pub fn fail(&self, reason: &str) -> Result<(), ClientError> {
-        self.shared.say(|connection| connection.fail(reason))
+    pub async fn fail(&self, reason: &str) -> Result<(), ClientError> {
+        self.shared.fail(reason).await
     }
 
     /// As [`crate::Client::faults`].
@@ -181,7 +182,7 @@ impl Client {
 /// A claim that a future waits for.
 struct Claim<'a> {
     shared: &'a Shared,
-    address: &'a Address,
+    id: CallId,
     standing: Standing,
 }
 
@@ -194,7 +195,7 @@ impl Drop for Claim<'_> {
     /// A future that is dropped while its claim waits withdraws it.
     fn drop(&mut self) {
         match self.standing {
-            Standing::Waits => self.shared.forget(self.address),
+            Standing::Waits => self.shared.withdraw(self.id),
             Standing::Answered => {}
         }
     }

@@ -11,24 +11,26 @@ use serverswap_protocol::{Address, Generation};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
-use crate::client::{Arrived, ClientError, Desk, Inbox, Release, Told};
-use crate::connection::Connection;
-use crate::session::{Refusal, UseError};
+use crate::client::{Arrived, ClientError, ClientState, Inbox, Release, TakedownNotice};
+use crate::connection::{Connection, FLUSH_TIMEOUT};
+use crate::dispatch::CallId;
+use crate::session::{Call, CallError, Refusal};
 use crate::sys::readable::readable;
 
 /// What the clones of a client share; the task ends when the last one is dropped.
 #[derive(Debug)]
 pub(super) struct Shared {
-    room: Arc<Room>,
+    inner: Arc<Inner>,
     generation: Option<Generation>,
     reader: AbortHandle,
 }
 
 /// What the clients share with the task.
 #[derive(Debug)]
-struct Room {
-    desk: Mutex<Desk>,
+struct Inner {
+    client: Mutex<ClientState>,
     /// Told whenever something has arrived, and when `ended` is set.
     changed: Notify,
     /// Set when the task has ended, and never cleared.
@@ -41,43 +43,59 @@ impl Shared {
     pub fn start(connection: Connection) -> io::Result<Self> {
         let readable = readable(connection.as_fd().try_clone_to_owned()?)?;
         let generation = connection.generation();
-        let desk = Mutex::new(Desk::new(connection));
-        let room = Arc::new(Room {
-            desk,
+        let client = Mutex::new(ClientState::new(connection));
+        let inner = Arc::new(Inner {
+            client,
             changed: Notify::new(),
             ended: AtomicBool::new(false),
             pid: process::id(),
         });
-        let reader = tokio::spawn(Arc::clone(&room).read(readable)).abort_handle();
-        Ok(Shared { room, generation, reader })
+        let reader = tokio::spawn(Arc::clone(&inner).read(readable)).abort_handle();
+        Ok(Shared { inner, generation, reader })
     }
 
     pub fn generation(&self) -> Option<Generation> {
         self.generation
     }
 
-    /// Says a word, and takes in what follows from it at once.
-    pub fn say(&self, word: impl FnOnce(&mut Connection) -> Result<(), UseError>) -> Result<(), ClientError> {
-        let arrived = self.room.lock()?.say(word)?;
-        self.room.wake(arrived);
+    /// Makes a call, and takes in what follows from it at once.
+    pub fn call(&self, call: Call) -> Result<CallId, ClientError> {
+        let (id, arrived) = self.inner.lock()?.call(call)?;
+        self.inner.wake(arrived);
+        Ok(id)
+    }
+
+    /// Calls `fail`, and waits until that was sent, or [`FLUSH_TIMEOUT`].
+    pub async fn fail(&self, reason: &str) -> Result<(), ClientError> {
+        self.call(Call::Fail { reason: reason.to_owned() })?;
+        let flushed = self.wait_until(|client| client.is_flushed().then_some(Ok(())));
+        // An arbiter that does not answer is no error of this call.
+        timeout(FLUSH_TIMEOUT, flushed).await.unwrap_or(Ok(()))
+    }
+
+    /// From now on the takedown of this address is handled.
+    pub fn handle_takedown(&self, address: &Address) -> Result<(), ClientError> {
+        let arrived = self.inner.lock()?.handle_takedown(address)?;
+        self.inner.wake(arrived);
         Ok(())
     }
 
     /// From now on the takedown of every address is handled.
     pub fn handle_every_takedown(&self) -> Result<(), ClientError> {
-        self.room.lock()?.handle_every_takedown()
+        let arrived = self.inner.lock()?.handle_every_takedown()?;
+        self.inner.wake(arrived);
+        Ok(())
     }
 
     pub fn faults(&self) -> Vec<Refusal> {
-        self.room.lock().map(|mut desk| desk.inbox.faults()).unwrap_or_default()
+        self.inner.lock().map(|mut client| client.inbox.faults()).unwrap_or_default()
     }
 
     /// Withdraws a claim that nobody waits for any more, or gives its grant back.
-    pub fn forget(&self, address: &Address) {
-        let Ok(mut desk) = self.room.lock() else { return };
-        // It fails if the claim was refused a moment ago, and then there is nothing to do.
-        let _ = desk.release(address);
-        drop(desk.inbox.answer(address));
+    pub fn withdraw(&self, claim: CallId) {
+        if let Ok(mut client) = self.inner.lock() {
+            client.withdraw(claim);
+        }
     }
 
     /// Waits until `found` finds something in the inbox.
@@ -85,13 +103,20 @@ impl Shared {
         &self,
         mut found: impl FnMut(&mut Inbox) -> Option<Result<T, ClientError>>,
     ) -> Result<T, ClientError> {
+        self.wait_until(|client| found(&mut client.inbox)).await
+    }
+
+    async fn wait_until<T>(
+        &self,
+        mut found: impl FnMut(&mut ClientState) -> Option<Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
         loop {
-            let mut changed = pin!(self.room.changed.notified());
+            let mut changed = pin!(self.inner.changed.notified());
             changed.as_mut().enable();
-            if let Some(result) = found(&mut self.room.lock()?.inbox) {
+            if let Some(result) = found(&mut *self.inner.lock()?) {
                 return result;
             }
-            if self.room.ended.load(Ordering::Acquire) {
+            if self.inner.ended.load(Ordering::Acquire) {
                 return Err(io::Error::other("the task that reads the connection has ended").into());
             }
             changed.await;
@@ -100,10 +125,10 @@ impl Shared {
 }
 
 impl Release for Shared {
-    fn release(&self, address: &Address) -> Result<Option<Told>, ClientError> {
-        let told = self.room.lock()?.release(address)?;
-        self.room.wake(Arrived::Something);
-        Ok(told)
+    fn release(&self, address: &Address) -> Result<Option<TakedownNotice>, ClientError> {
+        let notice = self.inner.lock()?.release(address)?;
+        self.inner.wake(Arrived::Something);
+        Ok(notice)
     }
 }
 
@@ -113,14 +138,14 @@ impl Drop for Shared {
     }
 }
 
-impl Room {
-    fn lock(&self) -> Result<MutexGuard<'_, Desk>, UseError> {
+impl Inner {
+    fn lock(&self) -> Result<MutexGuard<'_, ClientState>, CallError> {
         let parent = self.pid;
         if process::id() != parent {
-            return Err(UseError::Forked { parent });
+            return Err(CallError::Forked { parent });
         }
         // No code under the lock leaves it half done when it panics.
-        Ok(self.desk.lock().unwrap_or_else(PoisonError::into_inner))
+        Ok(self.client.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn wake(&self, arrived: Arrived) {
@@ -132,11 +157,12 @@ impl Room {
 
     /// Reads for as long as the connection can be read.
     async fn read(self: Arc<Self>, readable: AsyncFd<OwnedFd>) {
-        let _end = End { room: &self };
+        let _end = NotifyOnDrop { inner: &self };
         while let Ok(mut ready) = readable.readable().await {
             // First forget the readiness, then use it up: what arrives in between is told.
             ready.clear_ready();
-            let processed = self.lock().map_err(ClientError::from).and_then(|mut desk| Ok(desk.process()?));
+            let processed =
+                self.lock().map_err(ClientError::from).and_then(|mut client| Ok(client.process()?));
             match processed {
                 Ok(arrived) => self.wake(arrived),
                 Err(_) => break,
@@ -146,13 +172,13 @@ impl Room {
 }
 
 /// Tells those who wait that nobody reads any more, however that came about.
-struct End<'a> {
-    room: &'a Room,
+struct NotifyOnDrop<'a> {
+    inner: &'a Inner,
 }
 
-impl Drop for End<'_> {
+impl Drop for NotifyOnDrop<'_> {
     fn drop(&mut self) {
-        self.room.ended.store(true, Ordering::Release);
-        self.room.changed.notify_waiters();
+        self.inner.ended.store(true, Ordering::Release);
+        self.inner.changed.notify_waiters();
     }
 }

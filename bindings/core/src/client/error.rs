@@ -4,14 +4,14 @@ use std::io;
 
 use serverswap_protocol::Address;
 
-use crate::session::{Refusal, UseError};
+use crate::session::{CallError, Refusal};
 
 /// What can go wrong in a client. What is held goes on being held in every case.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// A word at the wrong time.
+    /// A call at the wrong time.
     #[error(transparent)]
-    Use(#[from] UseError),
+    Call(#[from] CallError),
     /// The claim has failed.
     #[error("the claim of `{address}` was refused: {source}")]
     Refused {

@@ -9,17 +9,15 @@ use serverswap_protocol::message::TakedownReason;
 
 use super::error::ClientError;
 use crate::connection::Event;
-use crate::session::{Refusal, UseError};
+use crate::dispatch::{CallId, Recipient};
+use crate::session::{CallError, Refusal};
 
 /// Most faults that are kept for [`super::Client::faults`].
 const FAULTS_MAX: usize = 16;
 
-/// What a claim is answered with.
-pub(crate) type Answer = Result<Option<OwnedFd>, Refusal>;
-
-/// A takedown, as it was told.
+/// A takedown, as it arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Told {
+pub(crate) struct TakedownNotice {
     pub address: Address,
     pub reason: TakedownReason,
     pub drain: Duration,
@@ -30,30 +28,32 @@ pub(crate) struct Told {
 /// What has arrived.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    answers: BTreeMap<Address, Answer>,
+    /// By the number of the claim.
+    answers: BTreeMap<CallId, Result<Option<OwnedFd>, ClientError>>,
     held: BTreeSet<Address>,
-    /// The addresses that are taken down and not yet let go of.
-    taken: BTreeMap<Address, Told>,
-    /// Those of `taken` that `wait_takedown` has not told.
-    untold: VecDeque<Address>,
+    /// The addresses that are taken down and not yet released.
+    taken: BTreeMap<Address, TakedownNotice>,
+    /// Those of `taken` that no `wait_takedown` has returned.
+    unseen: VecDeque<Address>,
     faults: VecDeque<Refusal>,
 }
 
 impl Inbox {
     /// Takes in an event. `now` is when it arrived.
-    pub fn put(&mut self, event: Event, now: Instant) {
+    pub fn put(&mut self, to: Recipient<()>, event: Event, now: Instant) {
         match event {
             Event::Granted { address, listener } => {
-                self.held.insert(address.clone());
-                self.answers.insert(address, Ok(listener));
+                self.held.insert(address);
+                self.put_answer(to, Ok(listener));
             }
             Event::Refused { address, error } => {
-                self.answers.insert(address, Err(error));
+                self.put_answer(to, Err(ClientError::Refused { address, source: error }));
             }
             Event::Takedown { address, reason, drain } => {
-                let told = Told { address: address.clone(), reason, drain, deadline: now + drain };
-                self.taken.insert(address.clone(), told);
-                self.untold.push_back(address);
+                let notice =
+                    TakedownNotice { address: address.clone(), reason, drain, deadline: now + drain };
+                self.taken.insert(address.clone(), notice);
+                self.unseen.push_back(address);
             }
             Event::Waiting { .. } => {}
             Event::Error { code, message } => {
@@ -65,25 +65,31 @@ impl Inbox {
         }
     }
 
+    fn put_answer(&mut self, to: Recipient<()>, answer: Result<Option<OwnedFd>, ClientError>) {
+        match to {
+            Recipient::Claimant { claim, .. } => drop(self.answers.insert(claim, answer)),
+            Recipient::Handlers { .. } | Recipient::Everybody => {}
+        }
+    }
+
     /// Takes the answer to a claim.
-    pub fn answer(&mut self, address: &Address) -> Option<Result<Option<OwnedFd>, ClientError>> {
-        let answer = self.answers.remove(address)?;
-        Some(answer.map_err(|source| ClientError::Refused { address: address.clone(), source }))
+    pub fn answer(&mut self, claim: CallId) -> Option<Result<Option<OwnedFd>, ClientError>> {
+        self.answers.remove(&claim)
     }
 
     /// Whether the address is taken down, and how; an error if it is not held.
-    pub fn taken(&mut self, address: &Address) -> Option<Result<Told, ClientError>> {
+    pub fn taken(&mut self, address: &Address) -> Option<Result<TakedownNotice, ClientError>> {
         if !self.held.contains(address) {
-            return Some(Err(UseError::NotHeld(address.clone()).into()));
+            return Some(Err(CallError::NotHeld(address.clone()).into()));
         }
-        let told = self.taken.get(address)?.clone();
-        self.untold.retain(|untold| untold != address);
-        Some(Ok(told))
+        let notice = self.taken.get(address)?.clone();
+        self.unseen.retain(|unseen| unseen != address);
+        Some(Ok(notice))
     }
 
-    /// The next takedown that was not told.
-    pub fn next_takedown(&mut self) -> Option<Told> {
-        let address = self.untold.pop_front()?;
+    /// The next takedown that nobody has seen.
+    pub fn next_takedown(&mut self) -> Option<TakedownNotice> {
+        let address = self.unseen.pop_front()?;
         self.taken.get(&address).cloned()
     }
 
@@ -97,10 +103,10 @@ impl Inbox {
         self.taken.keys()
     }
 
-    /// Forgets an address that was let go of; how it was taken down, if it was.
-    pub fn let_go(&mut self, address: &Address) -> Option<Told> {
+    /// Forgets an address that was released; how it was taken down, if it was.
+    pub fn released(&mut self, address: &Address) -> Option<TakedownNotice> {
         self.held.remove(address);
-        self.untold.retain(|untold| untold != address);
+        self.unseen.retain(|unseen| unseen != address);
         self.taken.remove(address)
     }
 

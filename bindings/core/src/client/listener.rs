@@ -14,8 +14,8 @@ use nix::sys::eventfd::EventFd;
 use serverswap_protocol::Address;
 
 use super::error::ClientError;
-use super::shared::wait_for;
 use super::{Client, Release, not_a_listener};
+use crate::sys::wait::wait_readable;
 
 /// The listener of an address that was granted by inheritance. Dropped, it only closes its
 /// descriptor: [`Self::release`] lets go of the address.
@@ -119,7 +119,7 @@ impl Listener {
         self.handles_takedown()?;
         loop {
             let shared = &self.client.shared;
-            let readable = wait_for(&[self.stop.as_fd(), shared.readable(), self.socket.as_fd()])?;
+            let readable = wait_readable(&[self.stop.as_fd(), shared.readable(), self.socket.as_fd()], None)?;
             if readable[1] {
                 shared.process()?;
             }
@@ -158,7 +158,7 @@ impl Listener {
     /// The address is not held any more.
     pub fn release(self) -> Result<Option<Instant>, ClientError> {
         drop(self.socket);
-        Ok(self.client.shared.release(&self.address)?.map(|told| told.deadline))
+        Ok(self.client.shared.release(&self.address)?.map(|notice| notice.deadline))
     }
 
     /// The listener as one of std; the address stays held, and [`Client::takedown`] tells

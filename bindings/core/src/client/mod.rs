@@ -1,15 +1,15 @@
-//! The blocking client: a server that says what it is ready for and waits for the answers.
+//! The blocking client: a server that claims addresses and waits for the answers.
 //!
 //! It deliberately starts no thread and handles no signal. Lines of the arbiter are read
 //! whenever some thread waits: in [`Client::listen`], [`Listener::accept`],
 //! [`Client::takedown`] and so on. A server that serves therefore has at least one thread in
 //! one of them.
 
-mod desk;
 mod error;
 mod inbox;
 mod listener;
 mod shared;
+mod state;
 mod takedown;
 
 use std::io;
@@ -24,35 +24,35 @@ pub use listener::{Listener, Stream};
 pub use takedown::Takedown;
 
 use crate::connection::{ConnectError, Connection, Environment};
-use crate::session::Refusal;
+use crate::session::{Call, Refusal};
 #[cfg(feature = "tokio")]
-pub(crate) use desk::{Arrived, Desk};
-#[cfg(feature = "tokio")]
-pub(crate) use inbox::{Inbox, Told};
+pub(crate) use inbox::{Inbox, TakedownNotice};
 pub(crate) use listener::Socket;
 use shared::Shared;
+#[cfg(feature = "tokio")]
+pub(crate) use state::{Arrived, ClientState};
 pub(crate) use takedown::Release;
 
 /// A server's connection to its supervisor. Clones share it; there is one a process.
 #[derive(Debug, Clone)]
 pub struct Client {
     shared: Arc<Shared>,
-    upness: Upness,
+    ready: ReadyPolicy,
 }
 
 /// When a server counts as up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Upness {
+pub(crate) enum ReadyPolicy {
     /// When everything that it has claimed is served.
-    Served,
-    /// When it says so.
-    Said,
+    WhenServing,
+    /// When it calls [`Client::server_up`].
+    WhenCalled,
 }
 
-impl Upness {
+impl ReadyPolicy {
     /// The `more` of its claims.
     pub fn more(self) -> bool {
-        self == Upness::Said
+        self == ReadyPolicy::WhenCalled
     }
 }
 
@@ -72,14 +72,14 @@ impl Client {
     /// No descriptor to be had.
     pub fn open(environment: Environment) -> Result<Self, ConnectError> {
         let shared = Shared::new(Connection::open(environment, info())?)?;
-        Ok(Client { shared: Arc::new(shared), upness: Upness::Served })
+        Ok(Client { shared: Arc::new(shared), ready: ReadyPolicy::WhenServing })
     }
 
     /// For a server that claims its addresses one after the other: it counts as up when
     /// it says [`Self::server_up`], and not before.
     #[must_use]
     pub fn with_server_up(self) -> Self {
-        Client { upness: Upness::Said, ..self }
+        Client { ready: ReadyPolicy::WhenCalled, ..self }
     }
 
     /// Whether there is a supervisor.
@@ -120,9 +120,9 @@ impl Client {
         address: &Address,
         socket: SocketMode,
     ) -> Result<Option<std::os::fd::OwnedFd>, ClientError> {
-        let more = self.upness.more();
-        self.shared.say(|connection| connection.ready_for(address, socket, more))?;
-        self.shared.wait(|inbox| inbox.answer(address))
+        let more = self.ready.more();
+        let claim = self.shared.call(Call::ReadyFor { address: address.clone(), socket, more })?;
+        self.shared.wait(|inbox| inbox.answer(claim))
     }
 
     /// The accept loop of a granted address runs: now the old server is told to let go.
@@ -130,7 +130,7 @@ impl Client {
     /// # Errors
     /// The address is not held.
     pub fn serving(&self, address: &Address) -> Result<(), ClientError> {
-        self.shared.say(|connection| connection.serving(address))
+        self.shared.call(Call::Serving(address.clone())).map(drop)
     }
 
     /// This server handles takedown of the address. Said by [`Self::takedown`],
@@ -140,7 +140,7 @@ impl Client {
     /// # Errors
     /// Only in a forked child.
     pub fn on_takedown(&self, address: &Address) -> Result<(), ClientError> {
-        self.shared.say(|connection| connection.on_takedown(address))
+        self.shared.handle_takedown(address)
     }
 
     /// Waits until this address is taken down.
@@ -149,8 +149,8 @@ impl Client {
     /// The address is not held, or another thread lets go of it.
     pub fn takedown(&self, address: &Address) -> Result<Takedown, ClientError> {
         self.on_takedown(address)?;
-        let told = self.shared.wait(|inbox| inbox.taken(address))?;
-        Ok(Takedown::new(self.shared.clone(), told))
+        let notice = self.shared.wait(|inbox| inbox.taken(address))?;
+        Ok(Takedown::new(self.shared.clone(), notice))
     }
 
     /// Waits until some address that this server holds, now or later, is taken down. Each is
@@ -160,8 +160,8 @@ impl Client {
     /// Only in a forked child, or when the kernel refuses to wait.
     pub fn wait_takedown(&self) -> Result<Takedown, ClientError> {
         self.shared.handle_every_takedown()?;
-        let told = self.shared.wait(|inbox| inbox.next_takedown().map(Ok))?;
-        Ok(Takedown::new(self.shared.clone(), told))
+        let notice = self.shared.wait(|inbox| inbox.next_takedown().map(Ok))?;
+        Ok(Takedown::new(self.shared.clone(), notice))
     }
 
     /// Lets go of an address, or withdraws the claim that another thread waits for.
@@ -183,7 +183,7 @@ impl Client {
         connections: Option<u64>,
         extend: Option<Duration>,
     ) -> Result<(), ClientError> {
-        self.shared.say(|connection| connection.progress(address, connections, extend))
+        self.shared.call(Call::Progress { address: address.clone(), connections, extend }).map(drop)
     }
 
     /// Every address that this server will ever claim is served. Of use after
@@ -192,7 +192,7 @@ impl Client {
     /// # Errors
     /// Only in a forked child.
     pub fn server_up(&self) -> Result<(), ClientError> {
-        self.shared.say(Connection::server_up)
+        self.shared.call(Call::ServerUp).map(drop)
     }
 
     /// This server gives up: the deploy has failed, and nothing can be claimed any more.
@@ -200,7 +200,7 @@ impl Client {
     /// # Errors
     /// Only in a forked child.
     pub fn fail(&self, reason: &str) -> Result<(), ClientError> {
-        self.shared.say(|connection| connection.fail(reason))
+        self.shared.fail(reason)
     }
 
     /// The faults that the arbiter reported since the last call, at most the last 16. They

@@ -9,18 +9,19 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use serverswap_protocol::{Address, Generation};
 
-use super::desk::{Arrived, Desk};
 use super::error::ClientError;
-use super::inbox::{Inbox, Told};
+use super::inbox::{Inbox, TakedownNotice};
+use super::state::{Arrived, ClientState};
 use super::takedown::Release;
-use crate::connection::Connection;
-use crate::session::{Refusal, UseError};
+use crate::connection::{Connection, FLUSH_TIMEOUT};
+use crate::dispatch::CallId;
+use crate::session::{Call, CallError, Refusal};
+use crate::sys::wait::wait_readable;
 
 /// What the clones of a client share.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub(super) struct Shared {
 
 #[derive(Debug)]
 struct State {
-    desk: Desk,
+    client: ClientState,
     /// The wake-ups of the threads that wait.
     waiting: Vec<Arc<EventFd>>,
     /// For each listener, what becomes readable when its address is taken down.
@@ -46,7 +47,8 @@ impl Shared {
     pub fn new(connection: Connection) -> io::Result<Self> {
         let readable = connection.as_fd().try_clone_to_owned()?;
         let generation = connection.generation();
-        let state = State { desk: Desk::new(connection), waiting: Vec::new(), stops: BTreeMap::new() };
+        let state =
+            State { client: ClientState::new(connection), waiting: Vec::new(), stops: BTreeMap::new() };
         Ok(Shared { state: Mutex::new(state), readable, generation, pid: process::id() })
     }
 
@@ -59,17 +61,38 @@ impl Shared {
         self.readable.as_fd()
     }
 
-    /// Says a word, and takes in what follows from it at once.
-    pub fn say(&self, word: impl FnOnce(&mut Connection) -> Result<(), UseError>) -> Result<(), ClientError> {
+    /// Makes a call, and takes in what follows from it at once.
+    pub fn call(&self, call: Call) -> Result<CallId, ClientError> {
         let mut state = self.lock()?;
-        let arrived = state.desk.say(word)?;
+        let (id, arrived) = state.client.call(call)?;
+        state.wake(arrived);
+        Ok(id)
+    }
+
+    /// Calls `fail`, and waits until that was sent, or [`FLUSH_TIMEOUT`].
+    pub fn fail(&self, reason: &str) -> Result<(), ClientError> {
+        self.call(Call::Fail { reason: reason.to_owned() })?;
+        let until = Instant::now() + FLUSH_TIMEOUT;
+        // An arbiter that does not answer is no error of this call.
+        self.wait_until(Some(until), |client| {
+            (client.is_flushed() || Instant::now() >= until).then_some(Ok(()))
+        })
+    }
+
+    /// From now on the takedown of this address is handled.
+    pub fn handle_takedown(&self, address: &Address) -> Result<(), ClientError> {
+        let mut state = self.lock()?;
+        let arrived = state.client.handle_takedown(address)?;
         state.wake(arrived);
         Ok(())
     }
 
     /// From now on the takedown of every address is handled.
     pub fn handle_every_takedown(&self) -> Result<(), ClientError> {
-        self.lock()?.desk.handle_every_takedown()
+        let mut state = self.lock()?;
+        let arrived = state.client.handle_every_takedown()?;
+        state.wake(arrived);
+        Ok(())
     }
 
     /// What becomes readable, for good, when the address is taken down or let go of.
@@ -82,13 +105,13 @@ impl Shared {
     }
 
     pub fn faults(&self) -> Vec<Refusal> {
-        self.lock().map(|mut state| state.desk.inbox.faults()).unwrap_or_default()
+        self.lock().map(|mut state| state.client.inbox.faults()).unwrap_or_default()
     }
 
     /// Takes in what has arrived.
     pub fn process(&self) -> Result<(), ClientError> {
         let mut state = self.lock()?;
-        let arrived = state.desk.process()?;
+        let arrived = state.client.process()?;
         state.wake(arrived);
         Ok(())
     }
@@ -98,29 +121,38 @@ impl Shared {
         &self,
         mut found: impl FnMut(&mut Inbox) -> Option<Result<T, ClientError>>,
     ) -> Result<T, ClientError> {
-        let mine = Arc::new(wake_up()?);
-        self.lock()?.waiting.push(Arc::clone(&mine));
+        self.wait_until(None, |client| found(&mut client.inbox))
+    }
+
+    /// As [`Self::wait`]; `found` is asked at the deadline, too.
+    fn wait_until<T>(
+        &self,
+        deadline: Option<Instant>,
+        mut found: impl FnMut(&mut ClientState) -> Option<Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        let wake_up = Arc::new(wake_up()?);
+        self.lock()?.waiting.push(Arc::clone(&wake_up));
         let result = loop {
-            if let Some(result) = found(&mut self.lock()?.desk.inbox) {
+            if let Some(result) = found(&mut self.lock()?.client) {
                 break result;
             }
-            // Nothing to read means that it was the connection that woke us.
-            if let Err(error) = wait_for(&[self.readable(), mine.as_fd()]) {
+            // Nothing to read means that it was the connection that woke us, or the deadline.
+            if let Err(error) = wait_readable(&[self.readable(), wake_up.as_fd()], deadline) {
                 break Err(error.into());
             }
-            let _ = mine.read();
+            let _ = wake_up.read();
             if let Err(error) = self.process() {
                 break Err(error);
             }
         };
-        self.lock()?.waiting.retain(|waiting| !Arc::ptr_eq(waiting, &mine));
+        self.lock()?.waiting.retain(|waiting| !Arc::ptr_eq(waiting, &wake_up));
         result
     }
 
-    fn lock(&self) -> Result<MutexGuard<'_, State>, UseError> {
+    fn lock(&self) -> Result<MutexGuard<'_, State>, CallError> {
         let parent = self.pid;
         if process::id() != parent {
-            return Err(UseError::Forked { parent });
+            return Err(CallError::Forked { parent });
         }
         // No code under the lock leaves it half done when it panics.
         Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner))
@@ -128,14 +160,14 @@ impl Shared {
 }
 
 impl Release for Shared {
-    fn release(&self, address: &Address) -> Result<Option<Told>, ClientError> {
+    fn release(&self, address: &Address) -> Result<Option<TakedownNotice>, ClientError> {
         let mut state = self.lock()?;
-        let told = state.desk.release(address)?;
+        let notice = state.client.release(address)?;
         if let Some(stop) = state.stops.remove(address) {
             signal(&stop);
         }
         state.wake(Arrived::Something);
-        Ok(told)
+        Ok(notice)
     }
 }
 
@@ -143,7 +175,7 @@ impl State {
     /// Wakes whoever may wait for what has arrived.
     fn wake(&self, arrived: Arrived) {
         if arrived == Arrived::Something {
-            let taken = self.desk.inbox.all_taken();
+            let taken = self.client.inbox.all_taken();
             taken.filter_map(|address| self.stops.get(address)).for_each(|stop| signal(stop));
             self.waiting.iter().for_each(|waiting| signal(waiting));
         }
@@ -158,17 +190,4 @@ fn wake_up() -> io::Result<EventFd> {
 fn signal(wake_up: &EventFd) {
     // It fails only when it is full of signals, and then it is readable.
     let _ = wake_up.write(1);
-}
-
-/// Waits without a limit until one of them is readable; for each, whether it is.
-pub(super) fn wait_for(descriptors: &[BorrowedFd<'_>]) -> io::Result<Vec<bool>> {
-    let mut polled: Vec<PollFd<'_>> =
-        descriptors.iter().map(|descriptor| PollFd::new(*descriptor, PollFlags::POLLIN)).collect();
-    loop {
-        match poll(&mut polled, PollTimeout::NONE) {
-            Ok(_) => return Ok(polled.iter().map(|one| one.any().unwrap_or(true)).collect()),
-            Err(Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
 }

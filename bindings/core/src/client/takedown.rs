@@ -8,60 +8,60 @@ use serverswap_protocol::Address;
 use serverswap_protocol::message::TakedownReason;
 
 use super::error::ClientError;
-use super::inbox::Told;
+use super::inbox::TakedownNotice;
 
-/// An address is to be let go of: stop accepting, then say [`Self::released`]. Dropped
-/// without that, nothing is said, and the server is ended when its time is over.
-#[must_use = "the address is held until `released` is said"]
+/// An address is to be released: stop accepting, then call [`Self::released`]. Dropped without
+/// that, the address stays held, and the server is ended when its time is over.
+#[must_use = "the address is held until `released` is called"]
 pub struct Takedown {
     client: Arc<dyn Release>,
-    told: Told,
+    notice: TakedownNotice,
 }
 
-/// What a client does to let go of an address.
+/// What a client does to release an address.
 pub(crate) trait Release: Send + Sync {
-    /// Lets go; how the address was taken down, if it was.
-    fn release(&self, address: &Address) -> Result<Option<Told>, ClientError>;
+    /// Releases it; how the address was taken down, if it was.
+    fn release(&self, address: &Address) -> Result<Option<TakedownNotice>, ClientError>;
 }
 
 impl Takedown {
-    pub(crate) fn new(client: Arc<dyn Release>, told: Told) -> Self {
-        Takedown { client, told }
+    pub(crate) fn new(client: Arc<dyn Release>, notice: TakedownNotice) -> Self {
+        Takedown { client, notice }
     }
 
     /// The address.
     pub fn address(&self) -> &Address {
-        &self.told.address
+        &self.notice.address
     }
 
     /// Why it is taken.
     pub fn reason(&self) -> &TakedownReason {
-        &self.told.reason
+        &self.notice.reason
     }
 
     /// For how long open connections may be finished, from when the takedown arrived.
     pub fn drain(&self) -> Duration {
-        self.told.drain
+        self.notice.drain
     }
 
     /// When that is over, and the server gets TERM.
     pub fn deadline(&self) -> Instant {
-        self.told.deadline
+        self.notice.deadline
     }
 
-    /// The server has stopped accepting, and lets go. Returns the deadline, until which open
-    /// connections may be finished.
+    /// The server has stopped accepting, and releases the address. Returns the deadline, until which
+    /// open connections may be finished.
     ///
     /// # Errors
-    /// Somebody else has let go of it already.
+    /// Somebody else has released it already.
     pub fn released(self) -> Result<Instant, ClientError> {
-        self.client.release(&self.told.address)?;
-        Ok(self.told.deadline)
+        self.client.release(&self.notice.address)?;
+        Ok(self.notice.deadline)
     }
 }
 
 impl fmt::Debug for Takedown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Takedown").field(&self.told).finish()
+        f.debug_tuple("Takedown").field(&self.notice).finish()
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serverswap_protocol::Generation;
 use serverswap_protocol::generation::GenerationError;
 
-use crate::session::Patience;
+use crate::session::ConnectTimeouts;
 
 /// The socket of the arbiter. Unset or empty: there is no supervisor.
 pub const SOCKET_VARIABLE: &str = "SERVERSWAP_SOCKET";
@@ -22,7 +22,7 @@ pub struct Environment {
     /// With whom to speak.
     pub supervision: Supervision,
     /// How long claims wait for an arbiter that is not there, or says nothing.
-    pub patience: Patience,
+    pub timeouts: ConnectTimeouts,
 }
 
 /// Whether there is a supervisor.
@@ -56,6 +56,18 @@ pub enum ConnectError {
     Io(#[from] io::Error),
 }
 
+impl ConnectError {
+    /// For programs, the same in every language.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ConnectError::RelativeSocket(_)
+            | ConnectError::GenerationMissing
+            | ConnectError::Generation(_) => "invalid_environment",
+            ConnectError::Io(_) => "exhausted",
+        }
+    }
+}
+
 impl Environment {
     /// Reads the variables of this process.
     ///
@@ -68,7 +80,7 @@ impl Environment {
 
     /// The environment of a server that was started without a supervisor.
     pub fn alone() -> Self {
-        Environment { supervision: Supervision::Alone, patience: Patience::default() }
+        Environment { supervision: Supervision::Alone, timeouts: ConnectTimeouts::default() }
     }
 
     fn new(socket: Option<OsString>, generation: Option<OsString>) -> Result<Self, ConnectError> {
@@ -81,7 +93,7 @@ impl Environment {
         let generation = generation.ok_or(ConnectError::GenerationMissing)?;
         let generation = generation.to_string_lossy().parse()?;
         let supervision = Supervision::Supervised { socket, generation };
-        Ok(Environment { supervision, patience: Patience::default() })
+        Ok(Environment { supervision, timeouts: ConnectTimeouts::default() })
     }
 }
 

@@ -15,32 +15,46 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serverswap_protocol::message::{ClientInfo, Code};
-use serverswap_protocol::{Address, Generation, SocketMode};
+use serverswap_protocol::{Address, Generation};
 
 pub use environment::{ConnectError, Environment, GENERATION_VARIABLE, SOCKET_VARIABLE, Supervision};
 
-use crate::session::{self, Action, Identity, Input, Refusal, Session, UseError};
+use crate::session::{self, Action, Call, CallError, Identity, Input, Refusal, Session};
+use crate::sys::wait::wait_readable;
 use crate::sys::{clock, listener};
 use wire::{Listener, Wire};
 
 /// Something that the server is to act on; a listener is a descriptor of its own.
 pub type Event = session::Event<OwnedFd>;
 
+/// How long `fail` waits for an arbiter that does not answer: as long as a client waits for a
+/// greeting.
+pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The connection of one process to its arbiter, whoever that is at the moment.
 ///
 /// One a process: a second one displaces the first. After every call, and after
-/// [`Self::process`] in particular, take the events until there is none. Events that a word
-/// brought about make the descriptor readable, so that whoever waits for it will do that.
+/// [`Self::process`] in particular, take the events until there is none. Events that a call
+/// brought about make the descriptor readable, so that whoever waits for it takes them.
 #[derive(Debug)]
 pub struct Connection {
     session: Session<Listener>,
     wire: Wire,
     generation: Option<Generation>,
+    sent: Sent,
     /// The process that it belongs to.
     pid: u32,
+}
+
+/// Whether the calls were sent, on whichever link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Everything,
+    /// Set by each call.
+    NotEverything,
 }
 
 impl Connection {
@@ -58,18 +72,19 @@ impl Connection {
     /// # Errors
     /// No descriptor to be had.
     pub fn open(environment: Environment, client: ClientInfo) -> Result<Self, ConnectError> {
-        let Environment { supervision, patience } = environment;
+        let Environment { supervision, timeouts } = environment;
         let (session, socket, generation) = match supervision {
             Supervision::Alone => {
                 (Session::alone(Identity { client, generation: None }), PathBuf::new(), None)
             }
             Supervision::Supervised { socket, generation } => {
                 let identity = Identity { client, generation: Some(generation) };
-                (Session::supervised(identity, patience, clock::monotonic()), socket, Some(generation))
+                (Session::supervised(identity, timeouts, clock::monotonic()), socket, Some(generation))
             }
         };
         let wire = Wire::new(socket)?;
-        let mut connection = Connection { session, wire, generation, pid: process::id() };
+        let mut connection =
+            Connection { session, wire, generation, sent: Sent::Everything, pid: process::id() };
         connection.settle(clock::monotonic())?;
         Ok(connection)
     }
@@ -79,10 +94,13 @@ impl Connection {
         self.generation.is_some()
     }
 
-    /// Whether the arbiter has been spoken with and what was said until now is on its way to it; true
-    /// without a supervisor. A process that ends before that has said nothing.
-    pub fn is_linked(&self) -> bool {
-        !self.is_supervised() || self.session.is_linked()
+    /// Whether everything that was called until now was sent; true without a supervisor. The calls
+    /// of a process that ends before that are lost.
+    pub fn is_flushed(&self) -> bool {
+        match self.sent {
+            Sent::Everything => true,
+            Sent::NotEverything => !self.is_supervised(),
+        }
     }
 
     /// The generation that this server belongs to; `None` without a supervisor.
@@ -90,87 +108,43 @@ impl Connection {
         self.generation
     }
 
-    /// Claims an address; [`Event::Granted`] or [`Event::Refused`] answers. With `more`,
-    /// the server is not up before [`Self::server_up`].
+    /// Takes in a call of the server, and sends what can be sent of it now.
     ///
     /// # Errors
-    /// The claim is not possible; nothing was changed.
-    pub fn ready_for(&mut self, address: &Address, socket: SocketMode, more: bool) -> Result<(), UseError> {
-        self.say(|session, now| session.ready_for(address, socket, more, now))
+    /// The call is not possible now, or this is a forked child; nothing was changed.
+    pub fn call(&mut self, call: Call) -> Result<(), CallError> {
+        self.check_process()?;
+        let now = clock::monotonic();
+        self.session.call(call, now)?;
+        self.sent = Sent::NotEverything;
+        // A timer that cannot be set is met again, and reported, by `process`.
+        let _ = self.settle(now);
+        Ok(())
     }
 
-    /// The accept loop of a granted address runs.
+    /// As [`Call::Fail`], and waits until that was sent: a server that has given up often ends
+    /// in the same instant. It waits for an arbiter that does not answer for at most
+    /// [`FLUSH_TIMEOUT`].
     ///
     /// # Errors
-    /// [`UseError::NotHeld`], [`UseError::Forked`].
-    pub fn serving(&mut self, address: &Address) -> Result<(), UseError> {
-        self.say(|session, _| session.serving(address))
-    }
-
-    /// This server handles takedown of the address, which it need not hold yet. A server
-    /// that does not say so is ended when the address is taken from it.
-    ///
-    /// # Errors
-    /// [`UseError::Forked`].
-    pub fn on_takedown(&mut self, address: &Address) -> Result<(), UseError> {
-        self.say(|session, _| {
-            session.on_takedown(address);
-            Ok(())
-        })
-    }
-
-    /// The server has stopped accepting and lets go of the address: the answer to a takedown;
-    /// without one, the address is given up; before the grant, the claim is withdrawn.
-    ///
-    /// # Errors
-    /// [`UseError::NotHeld`], [`UseError::Forked`].
-    pub fn released(&mut self, address: &Address) -> Result<(), UseError> {
-        self.say(|session, _| session.released(address))
-    }
-
-    /// How the drain of a taken address goes: how many connections are open, and how long
-    /// it is to last at least, from now on.
-    ///
-    /// # Errors
-    /// [`UseError::NotHeld`], [`UseError::Forked`].
-    pub fn progress(
-        &mut self,
-        address: &Address,
-        connections: Option<u64>,
-        extend: Option<Duration>,
-    ) -> Result<(), UseError> {
-        self.say(|session, _| session.progress(address, connections, extend))
-    }
-
-    /// Every address that this server will ever claim is granted and serving. Only for
-    /// servers that claim with `more`.
-    ///
-    /// # Errors
-    /// [`UseError::Forked`].
-    pub fn server_up(&mut self) -> Result<(), UseError> {
-        self.say(|session, _| {
-            session.server_up();
-            Ok(())
-        })
-    }
-
-    /// This server gives up: claims that wait are refused as withdrawn, what it holds it goes on
-    /// holding.
-    ///
-    /// # Errors
-    /// [`UseError::Forked`].
-    pub fn fail(&mut self, reason: &str) -> Result<(), UseError> {
-        self.say(|session, _| {
-            session.fail(reason);
-            Ok(())
-        })
+    /// This is a forked child.
+    pub fn fail_and_flush(&mut self, reason: String) -> Result<(), CallError> {
+        self.call(Call::Fail { reason })?;
+        let until = Instant::now() + FLUSH_TIMEOUT;
+        while !self.is_flushed() {
+            let readable = wait_readable(&[self.wire.as_fd()], Some(until));
+            if !readable.is_ok_and(|readable| readable[0]) || self.process().is_err() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Reads, writes, reconnects and looks at the clock, without waiting. To be called when
     /// the descriptor is readable; at any other time it does no harm.
     ///
     /// # Errors
-    /// [`UseError::Forked`] in a forked child, as `other`; or the kernel refuses the timer,
+    /// [`CallError::Forked`] in a forked child, as `other`; or the kernel refuses the timer,
     /// which it does not. A lost arbiter is no error.
     pub fn process(&mut self) -> io::Result<()> {
         self.check_process().map_err(io::Error::other)?;
@@ -217,27 +191,14 @@ impl Connection {
 
     fn given_back(&mut self, address: Address, error: &io::Error) -> Event {
         // It was granted a moment ago, and if it was taken since, that is answered, too.
-        let _ = self.released(&address);
+        let _ = self.call(Call::Released(address.clone()));
         let message = format!("`{address}`: no descriptor for its listener: {error}");
         Event::Refused { address, error: Refusal { code: Code::Exhausted, message } }
     }
 
-    fn check_process(&self) -> Result<(), UseError> {
+    fn check_process(&self) -> Result<(), CallError> {
         let parent = self.pid;
-        if process::id() == parent { Ok(()) } else { Err(UseError::Forked { parent }) }
-    }
-
-    /// Says a word, and what can be sent of it now.
-    fn say(
-        &mut self,
-        word: impl FnOnce(&mut Session<Listener>, Duration) -> Result<(), UseError>,
-    ) -> Result<(), UseError> {
-        self.check_process()?;
-        let now = clock::monotonic();
-        word(&mut self.session, now)?;
-        // A timer that cannot be set is met again, and reported, by `process`.
-        let _ = self.settle(now);
-        Ok(())
+        if process::id() == parent { Ok(()) } else { Err(CallError::Forked { parent }) }
     }
 
     /// Does what the session asks for, and sets the timer: at once if there are events.
@@ -256,8 +217,11 @@ impl Connection {
             }
             match self.wire.flush() {
                 Some(input) => self.session.handle(input, now),
-                None => return,
+                None => break,
             }
+        }
+        if self.session.is_linked() && self.wire.is_flushed() {
+            self.sent = Sent::Everything;
         }
     }
 

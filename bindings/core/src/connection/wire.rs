@@ -120,6 +120,11 @@ impl Wire {
         None
     }
 
+    /// Whether nothing waits to be sent.
+    pub fn is_flushed(&self) -> bool {
+        self.channel.as_ref().is_none_or(|channel| !channel.wants_write())
+    }
+
     /// Closes the socket, after what was queued for it as far as that goes.
     pub fn close(&mut self) {
         if let Some(mut channel) = self.channel.take() {

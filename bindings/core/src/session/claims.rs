@@ -7,19 +7,19 @@ use serverswap_protocol::{Address, SocketMode};
 
 use super::Session;
 use super::action::Action;
+use super::addresses::{AddressState, Claiming, Granted};
 use super::event::{Event, Refusal};
 use super::link::Link;
-use super::places::{Claiming, Granted, Place};
 
 impl<L: Clone> Session<L> {
     /// Says a claim, if there is a link to say it on. Without one, the next welcome does.
     pub(super) fn ask(&mut self, address: &Address) {
         let Link::Ready(ready) = &mut self.link else { return };
-        let Place::Claiming(claiming) = self.places.of(address) else { return };
+        let AddressState::Claiming(claiming) = self.addresses.of(address) else { return };
         let id = ready.numbers.say();
         let claim = ReadyFor { id, address: address.clone(), socket: claiming.socket, more: claiming.more };
         ready.asked.insert(id, address.clone());
-        self.places.asked(address, id);
+        self.addresses.asked(address, id);
         self.actions.push_back(Action::Send(FromClient::ReadyFor(claim), Vec::new()));
     }
 
@@ -29,8 +29,8 @@ impl<L: Clone> Session<L> {
         if self.answered(re).as_ref() != Some(address) {
             return self.out_of_order("`granted` for a claim that is not open", now);
         }
-        match self.places.of(address) {
-            Place::Claiming(claiming) if claiming.id == Some(re) => {
+        match self.addresses.of(address) {
+            AddressState::Claiming(claiming) if claiming.id == Some(re) => {
                 if listener.is_some() == (claiming.socket == SocketMode::Inherit) {
                     self.grant(address, listener);
                 } else {
@@ -39,12 +39,12 @@ impl<L: Clone> Session<L> {
                 }
             }
             // The claim was withdrawn, and the `released` that did it lets go.
-            Place::Free
-            | Place::Claiming(_)
-            | Place::Granted(_)
-            | Place::Serving(_)
-            | Place::Leaving(_)
-            | Place::Draining(_) => {}
+            AddressState::Free
+            | AddressState::Claiming(_)
+            | AddressState::Granted(_)
+            | AddressState::Serving(_)
+            | AddressState::TakingDown(_)
+            | AddressState::Draining(_) => {}
         }
     }
 
@@ -71,27 +71,33 @@ impl<L: Clone> Session<L> {
 
     /// Whether the claim with this `id` is the one that the server waits for.
     fn waits(&self, address: &Address, id: u64) -> bool {
-        match self.places.of(address) {
-            Place::Claiming(claiming) => claiming.id == Some(id),
-            Place::Free | Place::Granted(_) | Place::Serving(_) | Place::Leaving(_) | Place::Draining(_) => {
-                false
-            }
+        match self.addresses.of(address) {
+            AddressState::Claiming(claiming) => claiming.id == Some(id),
+            AddressState::Free
+            | AddressState::Granted(_)
+            | AddressState::Serving(_)
+            | AddressState::TakingDown(_)
+            | AddressState::Draining(_) => false,
         }
     }
 
     pub(super) fn grant(&mut self, address: &Address, listener: Option<L>) {
-        self.places.set(address, Place::Granted(Granted { listener: listener.clone() }));
+        self.addresses.set(address, AddressState::Granted(Granted { listener: listener.clone() }));
         self.events.push_back(Event::Granted { address: address.clone(), listener });
     }
 
     /// The driver of a session that is alone has opened a listener, or could not.
     pub(super) fn opened(&mut self, address: &Address, listener: Result<L, Refusal>) {
-        match self.places.of(address) {
-            Place::Claiming(_) => match listener {
+        match self.addresses.of(address) {
+            AddressState::Claiming(_) => match listener {
                 Ok(listener) => self.grant(address, Some(listener)),
                 Err(error) => self.refuse(address, error),
             },
-            Place::Free | Place::Granted(_) | Place::Serving(_) | Place::Leaving(_) | Place::Draining(_) => {}
+            AddressState::Free
+            | AddressState::Granted(_)
+            | AddressState::Serving(_)
+            | AddressState::TakingDown(_)
+            | AddressState::Draining(_) => {}
         }
     }
 
@@ -116,31 +122,33 @@ impl<L: Clone> Session<L> {
     }
 
     pub(super) fn refuse(&mut self, address: &Address, error: Refusal) {
-        self.places.set(address, Place::Free);
+        self.addresses.set(address, AddressState::Free);
         self.events.push_back(Event::Refused { address: address.clone(), error });
     }
 
     /// Refuses every claim that waits.
     pub(super) fn refuse_all(&mut self, error: &Refusal) {
-        for address in self.places.claimed() {
+        for address in self.addresses.claimed() {
             self.refuse(&address, error.clone());
         }
     }
 
     /// When the claim that has waited longest fails, because nobody answers.
     pub(super) fn claim_expires(&self) -> Option<Duration> {
-        let (since, _) = self.places.oldest_claim()?;
+        let (since, _) = self.addresses.oldest_claim()?;
         match &self.link {
             Link::Alone | Link::Ready(_) => None,
-            Link::Waiting(waiting) => Some(waiting.search.since.max(since) + self.patience.supervisor_lost),
+            Link::Waiting(waiting) => {
+                Some(waiting.reconnect.since.max(since) + self.timeouts.supervisor_lost)
+            }
             Link::Connecting(connecting) => {
-                Some(connecting.search.since.max(since) + self.patience.supervisor_lost)
+                Some(connecting.reconnect.since.max(since) + self.timeouts.supervisor_lost)
             }
             Link::Greeting(greeting) => {
-                Some(greeting.contact.since.max(since) + self.patience.arbiter_not_responding)
+                Some(greeting.contact.since.max(since) + self.timeouts.arbiter_not_responding)
             }
             Link::Negotiating(negotiating) => {
-                Some(negotiating.contact.since.max(since) + self.patience.arbiter_not_responding)
+                Some(negotiating.contact.since.max(since) + self.timeouts.arbiter_not_responding)
             }
         }
     }
@@ -148,7 +156,7 @@ impl<L: Clone> Session<L> {
     /// Fails the claims that have waited too long for an answer from anybody.
     pub(super) fn expire(&mut self, now: Duration) {
         while self.claim_expires().is_some_and(|at| at <= now) {
-            let Some((_, address)) = self.places.oldest_claim() else { return };
+            let Some((_, address)) = self.addresses.oldest_claim() else { return };
             let address = address.clone();
             let Some(error) = self.nobody_answers() else { return };
             self.refuse(&address, error);
@@ -161,14 +169,14 @@ impl<L: Clone> Session<L> {
             code: Code::SupervisorLost,
             message: format!(
                 "no supervisor could be reached for {:?}: {reason}",
-                self.patience.supervisor_lost
+                self.timeouts.supervisor_lost
             ),
         };
         let silent = |pid: u32| Refusal {
             code: Code::ArbiterNotResponding,
             message: format!(
                 "the supervisor with process id {pid} has not answered for {:?}",
-                self.patience.arbiter_not_responding
+                self.timeouts.arbiter_not_responding
             ),
         };
         match &self.link {

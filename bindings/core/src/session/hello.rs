@@ -12,7 +12,7 @@ use serverswap_protocol::limits::{HOLDING_PER_LINE_MAX, LINE_BYTES_MAX};
 use serverswap_protocol::message::{FromClient, Hello, Holding, HoldingMore, Role, VERSION};
 
 use super::Identity;
-use super::places::{Place, Places};
+use super::addresses::{AddressState, Addresses};
 
 /// Room for everything in a line but its lists.
 const ENVELOPE_BYTES: usize = 4_096;
@@ -24,10 +24,10 @@ const ENTRY_BYTES: usize = r#"{"address":,"serving":false,"onTakedown":true},,"#
 pub(super) fn lines<L: Clone>(
     id: u64,
     identity: &Identity,
-    places: &Places<L>,
+    addresses: &Addresses<L>,
     handled: &BTreeSet<Address>,
 ) -> Vec<(FromClient, Vec<L>)> {
-    let mut parts = parts(places, handled);
+    let mut parts = parts(addresses, handled);
     let first = parts.remove(0);
     let hello = Hello {
         id,
@@ -35,7 +35,7 @@ pub(super) fn lines<L: Clone>(
         client: identity.client.clone(),
         role: Role::Server,
         generation: identity.generation,
-        draining: draining(places, first.bytes),
+        draining: draining(addresses, first.bytes),
         holding: first.holding,
         more: !parts.is_empty(),
         form: None,
@@ -66,15 +66,15 @@ impl<L> Part<L> {
 }
 
 /// What is held, in portions of a line; at least one.
-fn parts<L: Clone>(places: &Places<L>, handled: &BTreeSet<Address>) -> Vec<Part<L>> {
+fn parts<L: Clone>(addresses: &Addresses<L>, handled: &BTreeSet<Address>) -> Vec<Part<L>> {
     let mut parts = Vec::new();
     let mut part = Part::empty();
-    for (address, place) in places.iter() {
-        let (serving, listener) = match place {
-            Place::Granted(granted) => (false, &granted.listener),
-            Place::Serving(serving) => (true, &serving.listener),
-            Place::Leaving(leaving) => (leaving.serves, &leaving.listener),
-            Place::Free | Place::Claiming(_) | Place::Draining(_) => continue,
+    for (address, state) in addresses.iter() {
+        let (serving, listener) = match state {
+            AddressState::Granted(granted) => (false, &granted.listener),
+            AddressState::Serving(serving) => (true, &serving.listener),
+            AddressState::TakingDown(taking_down) => (taking_down.serves, &taking_down.listener),
+            AddressState::Free | AddressState::Claiming(_) | AddressState::Draining(_) => continue,
         };
         // Its text stands in `holding` and in `fds`.
         let bytes = ENTRY_BYTES + 2 * encoded_bytes(address);
@@ -94,19 +94,23 @@ fn parts<L: Clone>(places: &Places<L>, handled: &BTreeSet<Address>) -> Vec<Part<
 }
 
 /// The addresses that are being finished, as many as the line has room for.
-fn draining<L>(places: &Places<L>, taken_bytes: usize) -> Vec<Address> {
+fn draining<L>(addresses: &Addresses<L>, taken_bytes: usize) -> Vec<Address> {
     let mut bytes = taken_bytes;
     let mut draining = Vec::new();
-    for (address, place) in places.iter() {
-        match place {
-            Place::Draining(_) => {
+    for (address, state) in addresses.iter() {
+        match state {
+            AddressState::Draining(_) => {
                 bytes += encoded_bytes(address) + 1;
                 if bytes > LINE_BYTES_MAX {
                     break;
                 }
                 draining.push(address.clone());
             }
-            Place::Free | Place::Claiming(_) | Place::Granted(_) | Place::Serving(_) | Place::Leaving(_) => {}
+            AddressState::Free
+            | AddressState::Claiming(_)
+            | AddressState::Granted(_)
+            | AddressState::Serving(_)
+            | AddressState::TakingDown(_) => {}
         }
     }
     draining

@@ -12,9 +12,9 @@ pub(super) const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// The first pause; each further one is twice as long.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 
-/// So many fruitless links are followed by another attempt without a pause: while the
+/// So many links that ended early are followed by another attempt without a pause: while the
 /// arbiter's role passes on, one or two are to be expected.
-const FRUITLESS_MAX: u32 = 3;
+const FAILED_ATTEMPTS_MAX: u32 = 3;
 
 /// The link to the arbiter.
 #[derive(Debug, Clone)]
@@ -33,32 +33,32 @@ pub(super) enum Link {
     Ready(Ready),
 }
 
-/// The search for an arbiter, from the loss of one link to the welcome of the next.
+/// The reconnect for an arbiter, from the loss of one link to the welcome of the next.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Search {
+pub(super) struct Reconnect {
     /// When it began.
     pub since: Duration,
-    /// How many links in a row ended before they were of use.
-    pub fruitless: u32,
+    /// How many links in a row ended soon.
+    pub failed_attempts: u32,
     /// Whether a change of the directory will be noticed.
-    pub lookout: Lookout,
+    pub watch: WatchState,
 }
 
 /// Whether the directory is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lookout {
+pub(super) enum WatchState {
     /// Not yet: an arbiter that is there needs no watch.
-    Idle,
-    /// A change will be told.
-    Watching,
-    /// It will not: attempts are made by the clock.
-    Blind,
+    Off,
+    /// A change will be reported.
+    On,
+    /// It cannot be watched: attempts are made by the clock.
+    Unavailable,
 }
 
 /// No attempt is under way.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
-    pub search: Search,
+    pub reconnect: Reconnect,
     pub until: Until,
     /// Why the last attempt failed, for people.
     pub reason: String,
@@ -78,13 +78,13 @@ pub(super) enum Until {
 /// The driver was asked to connect.
 #[derive(Debug, Clone)]
 pub(super) struct Connecting {
-    pub search: Search,
+    pub reconnect: Reconnect,
 }
 
 /// Connected.
 #[derive(Debug, Clone)]
 pub(super) struct Greeting {
-    pub search: Search,
+    pub reconnect: Reconnect,
     pub contact: Contact,
 }
 
@@ -99,7 +99,7 @@ pub(super) struct Contact {
 /// `hello` was sent.
 #[derive(Debug, Clone)]
 pub(super) struct Negotiating {
-    pub search: Search,
+    pub reconnect: Reconnect,
     pub contact: Contact,
     pub numbers: Numbers,
     /// The `id` of the `hello`.
@@ -113,8 +113,8 @@ pub(super) struct Negotiating {
 pub(super) struct Ready {
     /// When the welcome came.
     pub since: Duration,
-    /// As in [`Search`], for the case that this link ends soon, too.
-    pub fruitless: u32,
+    /// As in [`Reconnect`], for the case that this link ends soon, too.
+    pub failed_attempts: u32,
     pub numbers: Numbers,
     /// The claims that were said on this link and not answered, withdrawn ones included.
     pub asked: BTreeMap<u64, Address>,
@@ -143,14 +143,14 @@ impl Numbers {
     }
 }
 
-impl Search {
+impl Reconnect {
     pub fn new(now: Duration) -> Self {
-        Search { since: now, fruitless: 0, lookout: Lookout::Idle }
+        Reconnect { since: now, failed_attempts: 0, watch: WatchState::Off }
     }
 
     /// How long to wait before the next attempt.
     pub fn pause(&self) -> Duration {
-        match self.fruitless.checked_sub(FRUITLESS_MAX + 1) {
+        match self.failed_attempts.checked_sub(FAILED_ATTEMPTS_MAX + 1) {
             None => Duration::ZERO,
             Some(doublings) => (PAUSE_MIN * (1 << doublings.min(10))).min(PAUSE_MAX),
         }
@@ -158,26 +158,26 @@ impl Search {
 }
 
 impl Ready {
-    /// The search that follows when this link ends. A link that held for a while was no
-    /// fruitless one.
-    pub fn search(&self, now: Duration) -> Search {
+    /// The reconnect that follows when this link ends. A link that held for a while was no
+    /// failed attempt.
+    pub fn reconnect(&self, now: Duration) -> Reconnect {
         let fruitful = now.saturating_sub(self.since) >= PAUSE_MAX;
-        let fruitless = if fruitful { 0 } else { self.fruitless + 1 };
-        Search { since: now, fruitless, lookout: Lookout::Idle }
+        let failed_attempts = if fruitful { 0 } else { self.failed_attempts + 1 };
+        Reconnect { since: now, failed_attempts, watch: WatchState::Off }
     }
 }
 
 impl Link {
-    /// The search that goes on or begins when this link ends, and whether the directory
+    /// The reconnect that goes on or begins when this link ends, and whether the directory
     /// must be watched for it first. `None` without a supervisor.
-    pub fn search(&self, now: Duration) -> Option<Search> {
+    pub fn reconnect(&self, now: Duration) -> Option<Reconnect> {
         match self {
             Link::Alone => None,
-            Link::Waiting(waiting) => Some(waiting.search),
-            Link::Connecting(connecting) => Some(connecting.search),
-            Link::Greeting(greeting) => Some(greeting.search),
-            Link::Negotiating(negotiating) => Some(negotiating.search),
-            Link::Ready(ready) => Some(ready.search(now)),
+            Link::Waiting(waiting) => Some(waiting.reconnect),
+            Link::Connecting(connecting) => Some(connecting.reconnect),
+            Link::Greeting(greeting) => Some(greeting.reconnect),
+            Link::Negotiating(negotiating) => Some(negotiating.reconnect),
+            Link::Ready(ready) => Some(ready.reconnect(now)),
         }
     }
 }

@@ -9,9 +9,9 @@ use serverswap_protocol::message::{
 
 use super::Session;
 use super::action::Action;
+use super::addresses::{AddressState, Draining, TakingDown};
 use super::event::{Event, Refusal};
 use super::link::Link;
-use super::places::{Draining, Leaving, Place};
 
 impl<L: Clone> Session<L> {
     /// One line. Listeners that are not taken from `fds` are dropped, and so closed.
@@ -76,31 +76,41 @@ impl<L: Clone> Session<L> {
             return;
         }
         let Takedown { id, address, .. } = &takedown;
-        let next = match self.places.take(address) {
-            Place::Granted(granted) => {
+        let next = match self.addresses.take(address) {
+            AddressState::Granted(granted) => {
                 self.tell_takedown(&takedown);
-                Place::Leaving(Leaving { listener: granted.listener, serves: false, owed: Some(*id) })
+                AddressState::TakingDown(TakingDown {
+                    listener: granted.listener,
+                    serves: false,
+                    owed: Some(*id),
+                })
             }
-            Place::Serving(serving) => {
+            AddressState::Serving(serving) => {
                 self.tell_takedown(&takedown);
-                Place::Leaving(Leaving { listener: serving.listener, serves: true, owed: Some(*id) })
+                AddressState::TakingDown(TakingDown {
+                    listener: serving.listener,
+                    serves: true,
+                    owed: Some(*id),
+                })
             }
-            Place::Leaving(leaving) if leaving.owed.is_some() => {
-                self.places.set(address, Place::Leaving(leaving));
+            AddressState::TakingDown(taking_down) if taking_down.owed.is_some() => {
+                self.addresses.set(address, AddressState::TakingDown(taking_down));
                 return self.out_of_order("`takedown` of an address whose takedown is open", now);
             }
             // The server has been told over a link that was lost since.
-            Place::Leaving(leaving) => Place::Leaving(Leaving { owed: Some(*id), ..leaving }),
-            Place::Draining(_) => {
-                self.answer_takedown(*id, address);
-                Place::Draining(Draining { takedown: Some(*id) })
+            AddressState::TakingDown(taking_down) => {
+                AddressState::TakingDown(TakingDown { owed: Some(*id), ..taking_down })
             }
-            unheld @ (Place::Free | Place::Claiming(_)) => {
+            AddressState::Draining(_) => {
+                self.answer_takedown(*id, address);
+                AddressState::Draining(Draining { takedown: Some(*id) })
+            }
+            unheld @ (AddressState::Free | AddressState::Claiming(_)) => {
                 self.answer_takedown(*id, address);
                 unheld
             }
         };
-        self.places.set(address, next);
+        self.addresses.set(address, next);
     }
 
     fn tell_takedown(&mut self, takedown: &Takedown) {

@@ -19,17 +19,20 @@
 //!    looked for after the directory was being watched. Another link is looked for at once
 //!    when one ends, ever more slowly when links bear no fruit; after a fatal error by the clock,
 //!    or, if its retry is `never`, only when the directory has changed.
-//! 6. A waiting claim bounds every wait for the arbiter ([`Patience`]); without one, a server
+//! 6. A waiting claim bounds every wait for the arbiter ([`ConnectTimeouts`]); without one, a server
 //!    that holds an address waits for as long as it lives, and serves.
 //! 7. A fault of the arbiter ends the claims that wait for it, never a holding.
 //!
 //! The states of the link: `Alone`, or `Waiting` → `Connecting` → `Greeting` → `Negotiating` →
 //! `Ready` → lost → `Connecting` … The states of an address: `Free` → `Claiming` → `Granted` →
-//! `Serving` → `Leaving` (told to let go) → `Draining`.
+//! `Serving` → `TakingDown` (told to let go) → `Draining`.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod action;
+mod addresses;
+mod call_error;
+mod calls;
 mod claims;
 mod event;
 mod hello;
@@ -37,11 +40,8 @@ mod input;
 mod link;
 mod messages;
 mod negotiation;
-mod patience;
-mod places;
-mod search;
-mod use_error;
-mod words;
+mod reconnect;
+mod timeouts;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -50,13 +50,14 @@ use serverswap_protocol::message::{ClientInfo, FromClient};
 use serverswap_protocol::{Address, Generation};
 
 pub use action::Action;
+pub use call_error::CallError;
+pub use calls::Call;
 pub use event::{Event, Refusal};
 pub use input::Input;
-pub use patience::Patience;
-pub use use_error::UseError;
+pub use timeouts::ConnectTimeouts;
 
-use link::{Connecting, Link, Search};
-use places::Places;
+use addresses::Addresses;
+use link::{Connecting, Link, Reconnect};
 
 /// Who a client is, as its `hello` says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,9 +72,9 @@ pub struct Identity {
 #[derive(Debug, Clone)]
 pub struct Session<L> {
     identity: Identity,
-    patience: Patience,
+    timeouts: ConnectTimeouts,
     link: Link,
-    places: Places<L>,
+    addresses: Addresses<L>,
     /// The addresses whose takedown this server handles, claimed or not.
     handled: BTreeSet<Address>,
     /// Whether the server has said how its start ended; said again on every link.
@@ -95,24 +96,24 @@ enum Outcome {
 
 impl<L: Clone> Session<L> {
     /// A session that looks for its arbiter from `now` on.
-    pub fn supervised(identity: Identity, patience: Patience, now: Duration) -> Self {
-        let link = Link::Connecting(Connecting { search: Search::new(now) });
+    pub fn supervised(identity: Identity, timeouts: ConnectTimeouts, now: Duration) -> Self {
+        let link = Link::Connecting(Connecting { reconnect: Reconnect::new(now) });
         let actions = VecDeque::from([Action::Connect]);
-        Session::new(identity, patience, link, actions)
+        Session::new(identity, timeouts, link, actions)
     }
 
     /// A session of a server that was started without a supervisor: it is granted whatever
     /// it claims, and there is nobody to talk to.
     pub fn alone(identity: Identity) -> Self {
-        Session::new(identity, Patience::default(), Link::Alone, VecDeque::new())
+        Session::new(identity, ConnectTimeouts::default(), Link::Alone, VecDeque::new())
     }
 
-    fn new(identity: Identity, patience: Patience, link: Link, actions: VecDeque<Action<L>>) -> Self {
+    fn new(identity: Identity, timeouts: ConnectTimeouts, link: Link, actions: VecDeque<Action<L>>) -> Self {
         Session {
             identity,
-            patience,
+            timeouts,
             link,
-            places: Places::default(),
+            addresses: Addresses::default(),
             handled: BTreeSet::new(),
             outcome: Outcome::Open,
             actions,

@@ -8,15 +8,15 @@ use serverswap_protocol::message::{
 };
 
 use super::action::Action;
+use super::addresses::AddressState;
 use super::hello;
-use super::link::{Greeting, Link, Lookout, Negotiating, Numbers, Ready};
-use super::places::Place;
+use super::link::{Greeting, Link, Negotiating, Numbers, Ready, WatchState};
 use super::{Outcome, Session};
 
 impl<L: Clone> Session<L> {
     /// The greeting: the version is picked and everything that is held is said.
     pub(super) fn greeted(&mut self, greeting: &GreetingLine, now: Duration) {
-        let Link::Greeting(Greeting { search, contact }) = self.link else { return };
+        let Link::Greeting(Greeting { reconnect, contact }) = self.link else { return };
         if !greeting.versions.contains(&VERSION) {
             let message = format!(
                 "{} {} speaks the versions {:?} of the protocol; this client speaks {VERSION}",
@@ -26,10 +26,10 @@ impl<L: Clone> Session<L> {
         }
         let mut numbers = Numbers::default();
         let hello = numbers.say();
-        for (line, listeners) in hello::lines(hello, &self.identity, &self.places, &self.handled) {
+        for (line, listeners) in hello::lines(hello, &self.identity, &self.addresses, &self.handled) {
             self.actions.push_back(Action::Send(line, listeners));
         }
-        self.link = Link::Negotiating(Negotiating { search, contact, numbers, hello, unsaid: Vec::new() });
+        self.link = Link::Negotiating(Negotiating { reconnect, contact, numbers, hello, unsaid: Vec::new() });
     }
 
     /// The welcome: what became true in the meantime is said, and what was under way is
@@ -41,17 +41,17 @@ impl<L: Clone> Session<L> {
             return self.break_off(Code::InvalidMessage, message, now);
         }
         let unsaid = std::mem::take(&mut negotiating.unsaid);
-        let lookout = negotiating.search.lookout;
+        let watch = negotiating.reconnect.watch;
         let ready = Ready {
             since: now,
-            fruitless: negotiating.search.fruitless,
+            failed_attempts: negotiating.reconnect.failed_attempts,
             numbers: negotiating.numbers,
             asked: BTreeMap::new(),
         };
         self.link = Link::Ready(ready);
-        match lookout {
-            Lookout::Watching => self.actions.push_back(Action::Unwatch),
-            Lookout::Idle | Lookout::Blind => {}
+        match watch {
+            WatchState::On => self.actions.push_back(Action::Unwatch),
+            WatchState::Off | WatchState::Unavailable => {}
         }
         self.actions.extend(unsaid.into_iter().map(|line| Action::Send(line, Vec::new())));
         self.say_again();
@@ -63,11 +63,11 @@ impl<L: Clone> Session<L> {
             return self.tell_now(FromClient::Fail(Fail { reason }));
         }
         let unheld: Vec<_> =
-            self.handled.iter().filter(|address| !self.places.of(address).is_held()).cloned().collect();
+            self.handled.iter().filter(|address| !self.addresses.of(address).is_held()).cloned().collect();
         for address in unheld {
             self.tell_now(FromClient::OnTakedown(OnTakedown { address }));
         }
-        for address in self.places.claimed() {
+        for address in self.addresses.claimed() {
             self.ask(&address);
         }
         match self.outcome {
@@ -77,12 +77,12 @@ impl<L: Clone> Session<L> {
     }
 }
 
-impl<L> Place<L> {
+impl<L> AddressState<L> {
     /// Whether the address is this server's, as a `hello` says it.
     pub(super) fn is_held(&self) -> bool {
         match self {
-            Place::Granted(_) | Place::Serving(_) | Place::Leaving(_) => true,
-            Place::Free | Place::Claiming(_) | Place::Draining(_) => false,
+            AddressState::Granted(_) | AddressState::Serving(_) | AddressState::TakingDown(_) => true,
+            AddressState::Free | AddressState::Claiming(_) | AddressState::Draining(_) => false,
         }
     }
 }

@@ -19,7 +19,7 @@ use serverswap::protocol::message::{
 };
 use serverswap::sys::channel::{Channel, Fill};
 use serverswap::sys::listener::open;
-use serverswap::{Address, Connection, Environment, Event, Patience, Supervision};
+use serverswap::{Address, Call, ConnectTimeouts, Connection, Environment, Event, SocketMode, Supervision};
 use tempfile::TempDir;
 
 /// Far longer than anything takes here.
@@ -48,7 +48,7 @@ impl Directory {
         let generation = "7-9".parse().expect("valid");
         Environment {
             supervision: Supervision::Supervised { socket: self.socket(), generation },
-            patience: Patience::default(),
+            timeouts: ConnectTimeouts::default(),
         }
     }
 
@@ -233,6 +233,16 @@ pub fn free_address() -> Address {
     let mut free = ports.take(20_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     let port = free.next().expect("a free port");
     address(&format!("127.0.0.1:{port}"))
+}
+
+/// A claim by `bind`.
+pub fn bind(address: Address) -> Call {
+    Call::ReadyFor { address, socket: SocketMode::Bind, more: false }
+}
+
+/// A claim by `inherit`.
+pub fn inherit(address: Address) -> Call {
+    Call::ReadyFor { address, socket: SocketMode::Inherit, more: false }
 }
 
 pub fn address(text: &str) -> Address {

@@ -1,14 +1,14 @@
 //! What a command is answered with.
 
 use serde_json::{Value, json};
-use serverswap::{AddressError, ConnectError, UseError};
+use serverswap::{AddressError, CallError, ConnectError};
 
 /// Why a command was not done.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
-    /// A word at the wrong time.
+    /// A call at the wrong time.
     #[error(transparent)]
-    Use(#[from] UseError),
+    Call(#[from] CallError),
     /// A text that is no address.
     #[error(transparent)]
     Address(#[from] AddressError),
@@ -40,23 +40,12 @@ impl Refused {
 
     fn code(&self) -> &'static str {
         match self {
-            Refused::Use(error) => code(error),
+            Refused::Call(error) => error.code(),
             Refused::Address(_) => "invalid_address",
             Refused::Connect(_) => "environment",
             Refused::Io(_) => "io",
             Refused::Command(_) | Refused::Unknown(_) => "command",
             Refused::Json(_) => "invalid_message",
         }
-    }
-}
-
-/// The contract's word for a mistake of the program.
-pub(crate) fn code(error: &UseError) -> &'static str {
-    match error {
-        UseError::AlreadyClaimed(_) => "already_claimed",
-        UseError::NotInheritable(_) => "not_inheritable",
-        UseError::NotHeld(_) => "not_held",
-        UseError::Failed => "failed",
-        UseError::Forked { .. } => "forked",
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use serverswap::{Address, ClientInfo, Connection, SocketMode, UseError};
+use serverswap::{Address, Call, CallError, ClientInfo, Connection, SocketMode};
 
-use crate::answer::{Refused, code};
+use crate::answer::Refused;
 use crate::codec;
 use crate::driver::Driver;
 use crate::fork::{exit, in_child};
@@ -22,22 +22,19 @@ impl Driver {
         match word {
             "hello" => return Ok(introduction()),
             "decode" => return codec::decode(text(command, "line")?, number(command, "fds").unwrap_or(0)),
-            "encode" => return codec::encode(command["message"].clone()),
+            "encode" => return codec::encode(&command["message"]),
             "connect" => return self.connect(),
             "readyFor" => self.ready_for(command)?,
-            "serving" => self.connection()?.serving(&address(command)?)?,
-            "onTakedown" => self.connection()?.on_takedown(&address(command)?)?,
-            "released" => self.released(&address(command)?)?,
-            "progress" => {
-                let extend = number(command, "extendMs").map(Duration::from_millis);
-                let connections = number(command, "connections");
-                self.connection()?.progress(&address(command)?, connections, extend)?;
-            }
-            "serverUp" => self.connection()?.server_up()?,
-            "fail" => {
-                let reason = text(command, "reason")?;
-                self.connection()?.fail(reason)?;
-            }
+            "serving" => self.call(Call::Serving(address(command)?))?,
+            "onTakedown" => self.call(Call::OnTakedown(address(command)?))?,
+            "released" => self.released(address(command)?)?,
+            "progress" => self.call(Call::Progress {
+                address: address(command)?,
+                connections: number(command, "connections"),
+                extend: number(command, "extendMs").map(Duration::from_millis),
+            })?,
+            "serverUp" => self.call(Call::ServerUp)?,
+            "fail" => self.call(Call::Fail { reason: text(command, "reason")?.to_owned() })?,
             "accept" => {
                 let op = text(command, "op")?.to_owned();
                 self.service(&address(command)?)?.echoes.push(op);
@@ -71,16 +68,20 @@ impl Driver {
             _ => SocketMode::Inherit,
         };
         let more = command["more"] == true;
-        self.connection()?.ready_for(&address, mode, more)?;
+        self.call(Call::ReadyFor { address: address.clone(), socket: mode, more })?;
         self.claims.insert(address, text(command, "op")?.to_owned());
         Ok(())
     }
 
     /// Closes what there is of the listener, then lets go.
-    fn released(&mut self, address: &Address) -> Result<(), Refused> {
-        self.granted.remove(address);
-        self.services.remove(address);
-        Ok(self.connection()?.released(address)?)
+    fn released(&mut self, address: Address) -> Result<(), Refused> {
+        self.granted.remove(&address);
+        self.services.remove(&address);
+        self.call(Call::Released(address))
+    }
+
+    fn call(&mut self, call: Call) -> Result<(), Refused> {
+        Ok(self.connection()?.call(call)?)
     }
 
     /// The accept loop of an address, made of its listener at the first use.
@@ -107,9 +108,9 @@ impl Driver {
 
     fn fork(&mut self, op: &str) -> Result<(), Refused> {
         let connection = self.connection()?;
-        let status = in_child(|| u8::from(connection.server_up().is_err()))?;
-        let forked = UseError::Forked { parent: std::process::id() };
-        let code = if status == 0 { "none" } else { code(&forked) };
+        let status = in_child(|| u8::from(connection.call(Call::ServerUp).is_err()))?;
+        let forked = CallError::Forked { parent: std::process::id() };
+        let code = if status == 0 { "none" } else { forked.code() };
         say(&json!({"event": "forked", "op": op, "code": code}));
         Ok(())
     }

@@ -32,27 +32,28 @@ fn progress_says_what_a_claim_waits_for() {
 fn what_cannot_be_claimed_says_why() {
     let mut bench = Bench::linked();
     bench.bind("a");
-    let mut claim = |text: &str, socket| bench.session.ready_for(&address(text), socket, false, bench.now);
-    assert_eq!(claim("a", SocketMode::Bind), Err(UseError::AlreadyClaimed(address("a"))));
-    assert_eq!(claim("b", SocketMode::Inherit), Err(UseError::NotInheritable(address("b"))));
-    bench.session.fail("no database");
-    let after = bench.session.ready_for(&address("c"), SocketMode::Bind, false, bench.now);
-    assert_eq!(after, Err(UseError::Failed));
+    let mut claim =
+        |text: &str, socket| bench.call(Call::ReadyFor { address: address(text), socket, more: false });
+    assert_eq!(claim("a", SocketMode::Bind), Err(CallError::AlreadyClaimed(address("a"))));
+    assert_eq!(claim("b", SocketMode::Inherit), Err(CallError::NotInheritable(address("b"))));
+    bench.call(Call::Fail { reason: "no database".to_owned() }).expect("it is possible");
+    let after = bench.call(Call::ReadyFor { address: address("c"), socket: SocketMode::Bind, more: false });
+    assert_eq!(after, Err(CallError::Failed));
 }
 
 #[test]
 fn fail_withdraws_the_claims_that_wait_and_nothing_that_is_held() {
     let mut bench = Bench::serving();
     bench.bind("a").told();
-    bench.session.fail("no database");
+    bench.call(Call::Fail { reason: "no database".to_owned() }).expect("it is possible");
     assert_eq!(bench.seen(), ["refused a withdrawn"]);
-    assert_eq!(bench.session.serving(&address(":1")), Ok(()));
+    assert_eq!(bench.call(Call::Serving(address(":1"))), Ok(()));
 }
 
 #[test]
 fn a_reason_is_cut_to_the_longest_text_between_two_characters() {
     let mut bench = Bench::linked();
-    bench.session.fail(&"é".repeat(2_000));
+    bench.call(Call::Fail { reason: "é".repeat(2_000) }).expect("it is possible");
     let Some(Action::Send(FromClient::Fail(fail), _)) = bench.session.next_action() else {
         panic!("`fail` is said at once");
     };
@@ -63,7 +64,7 @@ fn a_reason_is_cut_to_the_longest_text_between_two_characters() {
 fn a_grant_of_a_withdrawn_claim_is_closed_and_never_shown() {
     let mut bench = Bench::linked();
     bench.inherit(":1").told();
-    bench.session.released(&address(":1")).expect("claimed");
+    bench.call(Call::Released(address(":1"))).expect("claimed");
     assert_eq!(bench.seen(), ["refused :1 withdrawn"]);
     bench.receive_with(r#"{"type":"granted","re":2,"address":":1","fds":["listener"]}"#, &[7]);
     assert_eq!(bench.told(), [r#"{"type":"released","address":":1"}"#]);
@@ -96,7 +97,7 @@ fn a_grant_of_another_address_than_the_claims_breaks_the_link_off() {
 fn a_grant_of_a_withdrawn_claim_does_not_end_the_next_claim_of_the_address() {
     let mut bench = Bench::linked();
     bench.inherit(":1").told();
-    bench.session.released(&address(":1")).expect("claimed");
+    bench.call(Call::Released(address(":1"))).expect("claimed");
     bench.inherit(":1").told();
     bench.seen();
     bench.receive_with(r#"{"type":"granted","re":2,"address":":1","fds":["listener"]}"#, &[7]);
@@ -109,7 +110,7 @@ fn a_grant_of_a_withdrawn_claim_does_not_end_the_next_claim_of_the_address() {
 fn the_answer_to_a_withdrawal_says_nothing_new() {
     let mut bench = Bench::linked();
     bench.bind("a");
-    bench.session.released(&address("a")).expect("claimed");
+    bench.call(Call::Released(address("a"))).expect("claimed");
     bench.seen();
     bench.receive(r#"{"type":"error","re":2,"code":"withdrawn","message":"as you say"}"#);
     assert_eq!(bench.seen(), [""; 0]);
@@ -119,7 +120,7 @@ fn the_answer_to_a_withdrawal_says_nothing_new() {
 fn an_address_that_is_let_go_of_before_its_grant_was_seen_counts_as_withdrawn() {
     let mut bench = Bench::linked();
     bench.bind("a").receive(r#"{"type":"granted","re":2,"address":"a"}"#);
-    bench.session.released(&address("a")).expect("held");
+    bench.call(Call::Released(address("a"))).expect("held");
     assert_eq!(bench.seen(), ["refused a withdrawn"]);
 }
 
@@ -144,9 +145,9 @@ fn without_a_supervisor_every_claim_is_granted_at_once_and_nothing_is_said() {
     bench.handle(Input::Opened { address: address(":1"), listener: Ok(7) });
     bench.handle(Input::Opened { address: address(":2"), listener: Err(refusal) });
     assert_eq!(bench.seen(), ["granted a", "granted :1 +7", "refused :2 address_in_use"]);
-    bench.session.serving(&address(":1")).expect("held");
-    bench.session.on_takedown(&address(":1"));
-    bench.session.released(&address(":1")).expect("held");
-    bench.session.server_up();
+    bench.call(Call::Serving(address(":1"))).expect("held");
+    bench.call(Call::OnTakedown(address(":1"))).expect("it is possible");
+    bench.call(Call::Released(address(":1"))).expect("held");
+    bench.call(Call::ServerUp).expect("it is possible");
     assert_eq!((bench.told(), bench.session.deadline()), (vec![], None));
 }

@@ -4,7 +4,7 @@
 mod claims;
 mod negotiation;
 mod pair;
-mod search;
+mod reconnect;
 mod table;
 mod takedown;
 
@@ -39,7 +39,7 @@ impl Bench {
     /// Not yet connected.
     pub fn new() -> Self {
         let now = Duration::from_secs(100);
-        Bench { session: Session::supervised(identity(), Patience::default(), now), now }
+        Bench { session: Session::supervised(identity(), ConnectTimeouts::default(), now), now }
     }
 
     /// Without a supervisor.
@@ -60,10 +60,14 @@ impl Bench {
         let mut bench = Bench::linked();
         bench.inherit(":1");
         bench.receive_with(r#"{"type":"granted","re":2,"address":":1","fds":["listener"]}"#, &[7]);
-        bench.session.serving(&address(":1")).expect("held");
+        bench.call(Call::Serving(address(":1"))).expect("held");
         bench.told();
         bench.seen();
         bench
+    }
+
+    pub fn call(&mut self, call: Call) -> Result<(), CallError> {
+        self.session.call(call, self.now)
     }
 
     pub fn handle(&mut self, input: Input<u32>) -> &mut Self {
@@ -119,7 +123,7 @@ impl Bench {
     }
 
     fn claim(&mut self, text: &str, socket: SocketMode) -> &mut Self {
-        self.session.ready_for(&address(text), socket, false, self.now).expect("it can be claimed");
+        self.call(Call::ReadyFor { address: address(text), socket, more: false }).expect("it can be claimed");
         self
     }
 

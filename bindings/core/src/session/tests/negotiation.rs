@@ -43,8 +43,8 @@ fn a_hello_says_what_is_held_with_its_listener_and_what_drains() {
     let mut bench = Bench::serving();
     bench.bind("mailer").receive(r#"{"type":"granted","re":3,"address":"mailer"}"#);
     bench.inherit(":2").receive_with(r#"{"type":"granted","re":4,"address":":2","fds":["listener"]}"#, &[8]);
-    bench.session.released(&address(":2")).expect("held");
-    bench.session.on_takedown(&address("mailer"));
+    bench.call(Call::Released(address(":2"))).expect("held");
+    bench.call(Call::OnTakedown(address("mailer"))).expect("it is possible");
     bench.told();
     bench.handle(Input::Ended).connect().greet();
     let holding = r#","holding":[{"address":":1","serving":true},{"address":"mailer","serving":false,"onTakedown":true}],"draining":[":2"],"fds":[":1"]"#;
@@ -88,7 +88,7 @@ fn no_line_of_a_hello_is_longer_than_the_limit_whatever_the_addresses_are() {
         let granted = serde_json::json!({"type": "granted", "re": id, "address": name}).to_string();
         bench.receive(&granted);
         if number % 2 == 0 {
-            bench.session.released(&address(&name)).expect("held");
+            bench.call(Call::Released(address(&name))).expect("held");
         }
     }
     bench.told();
@@ -103,10 +103,10 @@ fn what_becomes_true_between_hello_and_welcome_is_said_after_the_welcome() {
     bench.bind("a").bind("b").told();
     bench.receive(r#"{"type":"granted","re":3,"address":"a"}"#);
     bench.handle(Input::Ended).connect().greet().told();
-    bench.session.serving(&address("a")).expect("held");
-    bench.session.on_takedown(&address("a"));
-    bench.session.released(&address(":1")).expect("held");
-    bench.session.released(&address("b")).expect("claimed");
+    bench.call(Call::Serving(address("a"))).expect("held");
+    bench.call(Call::OnTakedown(address("a"))).expect("it is possible");
+    bench.call(Call::Released(address(":1"))).expect("held");
+    bench.call(Call::Released(address("b"))).expect("claimed");
     bench.bind("c");
     assert_eq!(bench.told(), [""; 0]);
     bench.welcome();
@@ -122,8 +122,8 @@ fn what_becomes_true_between_hello_and_welcome_is_said_after_the_welcome() {
 #[test]
 fn handlers_server_up_and_fail_are_said_again_after_every_welcome() {
     let mut bench = Bench::linked();
-    bench.session.on_takedown(&address("a"));
-    bench.session.server_up();
+    bench.call(Call::OnTakedown(address("a"))).expect("it is possible");
+    bench.call(Call::ServerUp).expect("it is possible");
     bench.bind("a").told();
     bench.handle(Input::Ended).link();
     let again = [
@@ -135,7 +135,7 @@ fn handlers_server_up_and_fail_are_said_again_after_every_welcome() {
         r#"{"type":"serverUp"}"#,
     ];
     assert_eq!(bench.told(), again);
-    bench.session.fail("no database");
+    bench.call(Call::Fail { reason: "no database".to_owned() }).expect("it is possible");
     let failed = [r#"{"type":"fail","reason":"no database"}"#, r#"{"type":"released","address":"a"}"#];
     assert_eq!(bench.told(), failed);
     bench.handle(Input::Ended).link();
@@ -177,7 +177,7 @@ fn a_line_at_the_wrong_time_breaks_the_link_off() {
 #[test]
 fn a_ping_is_answered_after_everything_before_it() {
     let mut bench = Bench::serving();
-    bench.session.released(&address(":1")).expect("held");
+    bench.call(Call::Released(address(":1"))).expect("held");
     bench.told();
     bench
         .receive(r#"{"type":"takedown","id":1,"address":":1","reason":"replaced","drainMs":1}"#)

@@ -11,7 +11,7 @@ use serverswap_protocol::message::{
 };
 use serverswap_protocol::trace::{self, Side};
 
-use super::super::places::Place;
+use super::super::addresses::AddressState;
 use super::*;
 
 const ADDRESSES: [&str; 3] = ["a", ":1", ":2"];
@@ -195,12 +195,14 @@ impl Pair {
         let at = |index: &usize| address(ADDRESSES[*index]);
         match step {
             Step::Claim(index) => self.claim(&at(index)),
-            Step::Serving(index) => drop(self.bench.session.serving(&at(index))),
-            Step::Release(index) => drop(self.bench.session.released(&at(index))),
-            Step::OnTakedown(index) => self.bench.session.on_takedown(&at(index)),
-            Step::Progress(index) => drop(self.bench.session.progress(&at(index), Some(1), None)),
-            Step::ServerUp => self.bench.session.server_up(),
-            Step::Fail => self.bench.session.fail("no database"),
+            Step::Serving(index) => self.call(Call::Serving(at(index))),
+            Step::Release(index) => self.call(Call::Released(at(index))),
+            Step::OnTakedown(index) => self.call(Call::OnTakedown(at(index))),
+            Step::Progress(index) => {
+                self.call(Call::Progress { address: at(index), connections: Some(1), extend: None });
+            }
+            Step::ServerUp => self.call(Call::ServerUp),
+            Step::Fail => self.call(Call::Fail { reason: "no database".to_owned() }),
             Step::Ping => self.ping(),
             Step::Grant(index) => self.grant(&at(index)),
             Step::Refuse(index) => {
@@ -216,9 +218,14 @@ impl Pair {
         self.settle();
     }
 
+    /// A call that may be made at the wrong time.
+    fn call(&mut self, call: Call) {
+        let _ = self.bench.call(call);
+    }
+
     fn claim(&mut self, address: &Address) {
         let socket = if address.has_socket() { SocketMode::Inherit } else { SocketMode::Bind };
-        if self.bench.session.ready_for(address, socket, false, self.bench.now).is_ok() {
+        if self.bench.call(Call::ReadyFor { address: address.clone(), socket, more: false }).is_ok() {
             *self.claimed.entry(address.clone()).or_default() += 1;
         }
     }
@@ -343,13 +350,13 @@ impl Pair {
 
     /// What the session believes: the held with whether they are served, and the claims.
     fn believed(&self) -> (BTreeMap<Address, bool>, Vec<Address>) {
-        let held = self.bench.session.places.iter().filter_map(|(address, place)| match place {
-            Place::Granted(_) => Some((address.clone(), false)),
-            Place::Serving(_) => Some((address.clone(), true)),
-            Place::Leaving(leaving) => Some((address.clone(), leaving.serves)),
-            Place::Free | Place::Claiming(_) | Place::Draining(_) => None,
+        let held = self.bench.session.addresses.iter().filter_map(|(address, state)| match state {
+            AddressState::Granted(_) => Some((address.clone(), false)),
+            AddressState::Serving(_) => Some((address.clone(), true)),
+            AddressState::TakingDown(taking_down) => Some((address.clone(), taking_down.serves)),
+            AddressState::Free | AddressState::Claiming(_) | AddressState::Draining(_) => None,
         });
-        let mut claims = self.bench.session.places.claimed();
+        let mut claims = self.bench.session.addresses.claimed();
         claims.sort();
         (held.collect(), claims)
     }

@@ -20,14 +20,14 @@ fn in_state(state: &str) -> Bench {
             bench
         }
         "serving" => Bench::serving(),
-        "leaving" => {
+        "taking_down" => {
             let mut bench = Bench::serving();
             bench.receive(r#"{"type":"takedown","id":1,"address":":1","reason":"replaced","drainMs":9}"#);
             bench
         }
         "draining" => {
-            let mut bench = in_state("leaving");
-            bench.session.released(&address(":1")).expect("held");
+            let mut bench = in_state("taking_down");
+            bench.call(Call::Released(address(":1"))).expect("held");
             bench
         }
         other => panic!("no such state: {other}"),
@@ -42,14 +42,13 @@ fn after(state: &str, deed: &str) -> String {
     let mut bench = in_state(state);
     let at = address(":1");
     let result = match deed {
-        "readyFor" => bench.session.ready_for(&at, SocketMode::Inherit, true, bench.now),
-        "serving" => bench.session.serving(&at),
-        "onTakedown" => {
-            bench.session.on_takedown(&at);
-            Ok(())
+        "readyFor" => {
+            bench.call(Call::ReadyFor { address: at.clone(), socket: SocketMode::Inherit, more: true })
         }
-        "released" => bench.session.released(&at),
-        "progress" => bench.session.progress(&at, Some(3), None),
+        "serving" => bench.call(Call::Serving(at.clone())),
+        "onTakedown" => bench.call(Call::OnTakedown(at.clone())),
+        "released" => bench.call(Call::Released(at.clone())),
+        "progress" => bench.call(Call::Progress { address: at.clone(), connections: Some(3), extend: None }),
         "granted" => {
             bench.receive_with(r#"{"type":"granted","re":2,"address":":1","fds":["listener"]}"#, &[8]);
             Ok(())
@@ -68,9 +67,9 @@ fn after(state: &str, deed: &str) -> String {
         return BREAKS_OFF.to_owned();
     }
     let refused = result.err().map(|error| match error {
-        UseError::AlreadyClaimed(_) => "AlreadyClaimed".to_owned(),
-        UseError::NotHeld(_) => "NotHeld".to_owned(),
-        other @ (UseError::NotInheritable(_) | UseError::Failed | UseError::Forked { .. }) => {
+        CallError::AlreadyClaimed(_) => "AlreadyClaimed".to_owned(),
+        CallError::NotHeld(_) => "NotHeld".to_owned(),
+        other @ (CallError::NotInheritable(_) | CallError::Failed | CallError::Forked { .. }) => {
             other.to_string()
         }
     });
@@ -165,7 +164,7 @@ fn a_served_address_is_taken_down_or_let_go_of() {
 #[test]
 fn an_address_that_is_taken_down_is_held_until_it_is_released() {
     assert_row(
-        "leaving",
+        "taking_down",
         [
             "AlreadyClaimed",
             "",
@@ -199,12 +198,12 @@ fn a_released_address_is_finished_and_can_be_claimed_again() {
 #[test]
 fn after_fail_nothing_is_said_but_releases() {
     let mut bench = in_state("granted");
-    bench.session.fail("no database");
+    bench.call(Call::Fail { reason: "no database".to_owned() }).expect("it is possible");
     bench.told();
-    bench.session.serving(&address(":1")).expect("held");
-    bench.session.on_takedown(&address(":1"));
-    bench.session.server_up();
+    bench.call(Call::Serving(address(":1"))).expect("held");
+    bench.call(Call::OnTakedown(address(":1"))).expect("it is possible");
+    bench.call(Call::ServerUp).expect("it is possible");
     assert_eq!(bench.told(), [""; 0]);
-    bench.session.released(&address(":1")).expect("held");
+    bench.call(Call::Released(address(":1"))).expect("held");
     assert_eq!(bench.told(), [r#"{"type":"released","address":":1"}"#]);
 }

@@ -10,7 +10,7 @@ fn a_takedown_is_told_and_its_release_answers_it() {
     bench.receive(TAKEDOWN);
     assert_eq!(bench.seen(), ["takedown :1 Replaced 30s"]);
     assert_eq!(bench.told(), [""; 0]);
-    bench.session.released(&address(":1")).expect("held");
+    bench.call(Call::Released(address(":1"))).expect("held");
     assert_eq!(bench.told(), [r#"{"type":"released","re":5,"address":":1"}"#]);
 }
 
@@ -19,10 +19,10 @@ fn progress_of_a_drain_names_the_takedown_before_and_after_the_release() {
     let mut bench = Bench::serving();
     bench.receive(TAKEDOWN);
     let progress = |bench: &mut Bench, connections, extend| {
-        bench.session.progress(&address(":1"), connections, extend).expect("it was taken");
+        bench.call(Call::Progress { address: address(":1"), connections, extend }).expect("it was taken");
     };
     progress(&mut bench, Some(3), None);
-    bench.session.released(&address(":1")).expect("held");
+    bench.call(Call::Released(address(":1"))).expect("held");
     progress(&mut bench, Some(1), Some(SECOND));
     let expected = [
         r#"{"type":"progress","re":5,"connections":3}"#,
@@ -38,7 +38,7 @@ fn progress_of_a_drain_names_the_takedown_before_and_after_the_release() {
 #[test]
 fn a_takedown_of_what_was_let_go_of_is_answered_at_once() {
     let mut bench = Bench::serving();
-    bench.session.released(&address(":1")).expect("held");
+    bench.call(Call::Released(address(":1"))).expect("held");
     bench.receive(TAKEDOWN);
     let expected = [r#"{"type":"released","address":":1"}"#, r#"{"type":"released","re":5,"address":":1"}"#];
     assert_eq!((bench.told(), bench.seen()), (expected.map(String::from).to_vec(), vec![]));
@@ -52,7 +52,7 @@ fn a_takedown_that_the_server_works_on_is_not_told_again_by_the_next_arbiter() {
     assert!(bench.told()[2].contains(r#""holding":[{"address":":1","serving":true}]"#));
     bench.receive(r#"{"type":"takedown","id":1,"address":":1","reason":"replaced","drainMs":9}"#);
     assert_eq!(bench.seen(), [""; 0]);
-    bench.session.released(&address(":1")).expect("held");
+    bench.call(Call::Released(address(":1"))).expect("held");
     assert_eq!(bench.told(), [r#"{"type":"released","re":1,"address":":1"}"#]);
 }
 
@@ -61,7 +61,7 @@ fn a_release_without_a_link_is_said_by_the_next_hello_as_draining() {
     let mut bench = Bench::serving();
     bench.receive(TAKEDOWN);
     bench.handle(Input::Ended);
-    bench.session.released(&address(":1")).expect("held");
+    bench.call(Call::Released(address(":1"))).expect("held");
     bench.link();
     let told = bench.told();
     assert!(told[2].ends_with(r#""generation":"7-9","draining":[":1"]}"#), "{}", told[2]);
@@ -73,7 +73,7 @@ fn a_takedown_that_the_next_arbiter_does_not_repeat_is_given_up_without_an_answe
     let mut bench = Bench::serving();
     bench.receive(TAKEDOWN);
     bench.handle(Input::Ended).link().told();
-    bench.session.released(&address(":1")).expect("held");
+    bench.call(Call::Released(address(":1"))).expect("held");
     assert_eq!(bench.told(), [r#"{"type":"released","address":":1"}"#]);
 }
 
@@ -83,14 +83,14 @@ fn a_takedown_while_one_is_open_breaks_the_link_off() {
     bench.receive(TAKEDOWN).seen();
     bench.receive(r#"{"type":"takedown","id":6,"address":":1","reason":"stopping","drainMs":9}"#);
     assert!(bench.seen()[0].starts_with("error out_of_order"));
-    assert_eq!(bench.session.released(&address(":1")), Ok(()));
+    assert_eq!(bench.call(Call::Released(address(":1"))), Ok(()));
 }
 
 #[test]
 fn a_takedown_that_was_not_seen_before_the_release_is_not_told_any_more() {
     let mut bench = Bench::serving();
     bench.receive(TAKEDOWN);
-    bench.session.released(&address(":1")).expect("held");
+    bench.call(Call::Released(address(":1"))).expect("held");
     assert_eq!(bench.seen(), [""; 0]);
 }
 
@@ -99,7 +99,7 @@ fn a_server_that_begins_to_serve_while_it_is_taken_down_says_so() {
     let mut bench = Bench::linked();
     bench.bind("a").receive(r#"{"type":"granted","re":2,"address":"a"}"#).told();
     bench.receive(r#"{"type":"takedown","id":1,"address":"a","reason":"replaced","drainMs":9}"#);
-    bench.session.serving(&address("a")).expect("held");
-    bench.session.serving(&address("a")).expect("held");
+    bench.call(Call::Serving(address("a"))).expect("held");
+    bench.call(Call::Serving(address("a"))).expect("held");
     assert_eq!(bench.told(), [r#"{"type":"serving","address":"a"}"#]);
 }

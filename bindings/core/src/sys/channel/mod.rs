@@ -9,9 +9,9 @@
 
 mod connect;
 mod error;
+mod line_observer;
 mod receive;
 mod send;
-mod tap;
 
 use std::io;
 use std::marker::PhantomData;
@@ -24,9 +24,9 @@ use serverswap_protocol::message::Message;
 use crate::sys::points::Lines;
 pub use connect::connect;
 pub use error::ReceiveError;
+pub use line_observer::LineObserver;
 use receive::Received;
 use send::SendQueue;
-pub use tap::Tap;
 
 /// A connection on which `In` is received and `Out` is sent.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Channel<In, Out> {
     queue: SendQueue,
     reader: LineReader<OwnedFd>,
     inbound: Inbound,
-    tap: Option<Box<dyn Tap>>,
+    observer: Option<Box<dyn LineObserver>>,
     points: Lines,
     direction: PhantomData<fn(Out) -> In>,
 }
@@ -72,15 +72,15 @@ impl<In: Message, Out: Message> Channel<In, Out> {
             queue: SendQueue::default(),
             reader: LineReader::default(),
             inbound: Inbound::Open,
-            tap: None,
+            observer: None,
             points: Lines::sending::<Out>(),
             direction: PhantomData,
         }
     }
 
-    /// From now on `tap` sees what is said.
-    pub fn tapped(self, tap: Option<Box<dyn Tap>>) -> Self {
-        Channel { tap, ..self }
+    /// From now on `observer` sees what is said.
+    pub fn observed(self, observer: Option<Box<dyn LineObserver>>) -> Self {
+        Channel { observer, ..self }
     }
 
     /// Queues a message with the descriptors that its `fds` names, in that order. They stay
@@ -88,8 +88,8 @@ impl<In: Message, Out: Message> Channel<In, Out> {
     pub fn send(&mut self, message: &Out, fds: Vec<Arc<OwnedFd>>) {
         debug_assert_eq!(message.fds().len(), fds.len(), "`fds` names each descriptor");
         let line = encode(message);
-        if let Some(tap) = &mut self.tap {
-            tap.sent(&line, fds.len());
+        if let Some(observer) = &mut self.observer {
+            observer.sent(&line, fds.len());
         }
         self.points.queued(&line);
         self.queue.push(line, fds);
@@ -128,8 +128,8 @@ impl<In: Message, Out: Message> Channel<In, Out> {
         }
         match receive::receive(self.socket.as_fd())? {
             Received::Data { bytes, fds } => {
-                if let Some(tap) = &mut self.tap {
-                    tap.received(&bytes, fds.len());
+                if let Some(observer) = &mut self.observer {
+                    observer.received(&bytes, fds.len());
                 }
                 self.reader.push(&bytes, fds);
                 return Ok(Fill::Data);

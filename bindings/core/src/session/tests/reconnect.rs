@@ -73,7 +73,7 @@ fn a_claim_fails_after_ten_seconds_without_an_arbiter_and_holdings_stay() {
     assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
     bench.pass(SECOND);
     assert_eq!(bench.seen(), ["refused a supervisor_lost"]);
-    assert_eq!(bench.session.released(&address(":1")), Ok(()));
+    assert_eq!(bench.call(Call::Released(address(":1"))), Ok(()));
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_fatal_error_fails_the_claims_and_is_not_tried_again_before_the_directory_ch
     assert_eq!((bench.told(), bench.session.deadline()), (vec![], Some(bench.now + SECOND)));
     bench.pass(SECOND);
     assert_eq!(bench.told(), ["watch", "connect"]);
-    assert_eq!(bench.session.serving(&address(":1")), Ok(()));
+    assert_eq!(bench.call(Call::Serving(address(":1"))), Ok(()));
 }
 
 #[test]

@@ -1,6 +1,10 @@
-//! Counting open connections, to finish them before the process ends.
+//! Open connections: counting them, and how long and how loudly they are finished.
 //!
 //! It deliberately closes nothing: whoever serves a connection knows when it is finished.
+
+mod policy;
+
+pub use policy::{Cleanup, DRAIN_TIMEOUT_DEFAULT, DrainPolicy, ProgressThrottle};
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

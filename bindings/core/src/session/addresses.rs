@@ -7,7 +7,7 @@ use serverswap_protocol::{Address, SocketMode};
 
 /// What a server has to do with one address.
 #[derive(Debug, Clone)]
-pub(super) enum Place<L> {
+pub(super) enum AddressState<L> {
     /// Nothing.
     Free,
     /// It was claimed, and the claim is not answered.
@@ -17,7 +17,7 @@ pub(super) enum Place<L> {
     /// It is held and served.
     Serving(Serving<L>),
     /// It is held, and the server was told to let go.
-    Leaving(Leaving<L>),
+    TakingDown(TakingDown<L>),
     /// It was let go of; what is open is being finished.
     Draining(Draining),
 }
@@ -49,7 +49,7 @@ pub(super) struct Serving<L> {
 
 /// Held, and told to let go.
 #[derive(Debug, Clone)]
-pub(super) struct Leaving<L> {
+pub(super) struct TakingDown<L> {
     /// `None` for `bind`.
     pub listener: Option<L>,
     /// Whether the accept loop runs, or did when the takedown came.
@@ -68,46 +68,49 @@ pub(super) struct Draining {
 
 /// Every address that a server has to do with.
 #[derive(Debug, Clone)]
-pub(super) struct Places<L> {
-    places: BTreeMap<Address, Place<L>>,
-    /// The addresses that are [`Place::Claiming`], oldest claim first.
+pub(super) struct Addresses<L> {
+    addresses: BTreeMap<Address, AddressState<L>>,
+    /// The addresses that are [`AddressState::Claiming`], oldest claim first.
     claims: BTreeSet<(Duration, Address)>,
 }
 
-impl<L> Default for Places<L> {
+impl<L> Default for Addresses<L> {
     fn default() -> Self {
-        Places { places: BTreeMap::new(), claims: BTreeSet::new() }
+        Addresses { addresses: BTreeMap::new(), claims: BTreeSet::new() }
     }
 }
 
-impl<L> Places<L> {
-    pub fn of(&self, address: &Address) -> &Place<L> {
-        self.places.get(address).unwrap_or(&Place::Free)
+impl<L> Addresses<L> {
+    pub fn of(&self, address: &Address) -> &AddressState<L> {
+        self.addresses.get(address).unwrap_or(&AddressState::Free)
     }
 
     /// Takes the state out, to be [`set`](Self::set) again.
-    pub fn take(&mut self, address: &Address) -> Place<L> {
-        let place = self.places.remove(address).unwrap_or(Place::Free);
-        if let Place::Claiming(claiming) = &place {
+    pub fn take(&mut self, address: &Address) -> AddressState<L> {
+        let state = self.addresses.remove(address).unwrap_or(AddressState::Free);
+        if let AddressState::Claiming(claiming) = &state {
             self.claims.remove(&(claiming.since, address.clone()));
         }
-        place
+        state
     }
 
-    pub fn set(&mut self, address: &Address, place: Place<L>) {
+    pub fn set(&mut self, address: &Address, state: AddressState<L>) {
         drop(self.take(address));
-        match &place {
-            Place::Free => return,
-            Place::Claiming(claiming) => {
+        match &state {
+            AddressState::Free => return,
+            AddressState::Claiming(claiming) => {
                 self.claims.insert((claiming.since, address.clone()));
             }
-            Place::Granted(_) | Place::Serving(_) | Place::Leaving(_) | Place::Draining(_) => {}
+            AddressState::Granted(_)
+            | AddressState::Serving(_)
+            | AddressState::TakingDown(_)
+            | AddressState::Draining(_) => {}
         }
-        self.places.insert(address.clone(), place);
+        self.addresses.insert(address.clone(), state);
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&Address, &Place<L>)> {
-        self.places.iter()
+    pub fn iter(&self) -> impl Iterator<Item = (&Address, &AddressState<L>)> {
+        self.addresses.iter()
     }
 
     /// The claims that wait, in the order in which they were made.
@@ -122,19 +125,19 @@ impl<L> Places<L> {
 
     /// Notes the `id` under which a claim is said on this link.
     pub fn asked(&mut self, address: &Address, number: u64) {
-        if let Some(Place::Claiming(claiming)) = self.places.get_mut(address) {
+        if let Some(AddressState::Claiming(claiming)) = self.addresses.get_mut(address) {
             claiming.id = Some(number);
         }
     }
 
     /// Forgets every number of a link that has ended.
     pub fn forget_numbers(&mut self) {
-        for place in self.places.values_mut() {
-            match place {
-                Place::Claiming(claiming) => claiming.id = None,
-                Place::Leaving(leaving) => leaving.owed = None,
-                Place::Draining(draining) => draining.takedown = None,
-                Place::Free | Place::Granted(_) | Place::Serving(_) => {}
+        for state in self.addresses.values_mut() {
+            match state {
+                AddressState::Claiming(claiming) => claiming.id = None,
+                AddressState::TakingDown(taking_down) => taking_down.owed = None,
+                AddressState::Draining(draining) => draining.takedown = None,
+                AddressState::Free | AddressState::Granted(_) | AddressState::Serving(_) => {}
             }
         }
     }

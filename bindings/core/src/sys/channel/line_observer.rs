@@ -1,7 +1,7 @@
-//! Who listens in on a connection, for a recording of it.
+//! Something that sees every line of a connection, for a recording of it.
 
-/// Sees what is said on a connection, as it is said. It changes nothing and cannot fail.
-pub trait Tap: std::fmt::Debug + Send {
+/// Sees every line of a connection as it is sent or received. It changes nothing and cannot fail.
+pub trait LineObserver: std::fmt::Debug + Send {
     /// A whole line was queued, with its line feed, and so many descriptors.
     fn sent(&mut self, line: &[u8], fds: usize);
 

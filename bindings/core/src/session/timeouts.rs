@@ -4,15 +4,18 @@ use std::time::Duration;
 
 /// The two waits that a claim bounds. A server without a claim waits without a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct ConnectTimeouts {
     /// Without anybody to connect to, before a claim fails with `supervisor_lost`.
     pub supervisor_lost: Duration,
     /// Connected and not welcomed, before a claim fails with `arbiter_not_responding`.
     pub arbiter_not_responding: Duration,
 }
 
-impl Default for Patience {
+impl Default for ConnectTimeouts {
     fn default() -> Self {
-        Patience { supervisor_lost: Duration::from_secs(10), arbiter_not_responding: Duration::from_secs(5) }
+        ConnectTimeouts {
+            supervisor_lost: Duration::from_secs(10),
+            arbiter_not_responding: Duration::from_secs(5),
+        }
     }
 }

@@ -7,7 +7,7 @@ use serverswap_protocol::message::{Code, Error, FromClient, Retry};
 use super::Session;
 use super::action::Action;
 use super::event::{Event, Refusal};
-use super::link::{Connecting, Contact, Greeting, Link, Lookout, PAUSE_MAX, Search, Until, Waiting};
+use super::link::{Connecting, Contact, Greeting, Link, PAUSE_MAX, Reconnect, Until, Waiting, WatchState};
 
 impl<L: Clone> Session<L> {
     /// When [`Self::tick`] is to be called at the latest; `None` if time changes nothing.
@@ -30,16 +30,16 @@ impl<L: Clone> Session<L> {
         let due = match &self.link {
             Link::Waiting(waiting) => match waiting.until {
                 Until::Change(_) => None,
-                Until::ChangeOr(at) | Until::Time(at) => (at <= now).then_some(waiting.search),
+                Until::ChangeOr(at) | Until::Time(at) => (at <= now).then_some(waiting.reconnect),
             },
             Link::Alone | Link::Connecting(_) | Link::Greeting(_) | Link::Negotiating(_) | Link::Ready(_) => {
                 None
             }
         };
-        if let Some(search) = due {
+        if let Some(reconnect) = due {
             // By its path, which may lead to another directory by now.
-            let search = self.watching(Search { lookout: Lookout::Idle, ..search });
-            self.connect(search);
+            let reconnect = self.watching(Reconnect { watch: WatchState::Off, ..reconnect });
+            self.connect(reconnect);
         }
     }
 
@@ -49,8 +49,8 @@ impl<L: Clone> Session<L> {
             Link::Waiting(waiting) => match waiting.until {
                 Until::Change(not_before) if now < not_before => waiting.until = Until::Time(not_before),
                 Until::Change(_) | Until::ChangeOr(_) => {
-                    let search = waiting.search;
-                    self.connect(search);
+                    let reconnect = waiting.reconnect;
+                    self.connect(reconnect);
                 }
                 Until::Time(_) => {}
             },
@@ -59,7 +59,7 @@ impl<L: Clone> Session<L> {
         }
     }
 
-    /// The socket was removed, by a leaving arbiter or with its directory: then the watch
+    /// The socket was removed, by a taking_down arbiter or with its directory: then the watch
     /// is on a directory that nobody will use, so another look follows by the clock.
     pub(super) fn vanished(&mut self, now: Duration) {
         let Link::Waiting(waiting) = &mut self.link else { return };
@@ -76,43 +76,43 @@ impl<L: Clone> Session<L> {
         match &mut self.link {
             Link::Alone | Link::Ready(_) => {}
             Link::Waiting(waiting) => {
-                waiting.search.lookout = Lookout::Blind;
+                waiting.reconnect.watch = WatchState::Unavailable;
                 waiting.until = match waiting.until {
                     Until::Change(not_before) => Until::Time(not_before.max(now + PAUSE_MAX)),
                     Until::ChangeOr(at) | Until::Time(at) => Until::Time(at),
                 };
             }
-            Link::Connecting(connecting) => connecting.search.lookout = Lookout::Blind,
-            Link::Greeting(greeting) => greeting.search.lookout = Lookout::Blind,
-            Link::Negotiating(negotiating) => negotiating.search.lookout = Lookout::Blind,
+            Link::Connecting(connecting) => connecting.reconnect.watch = WatchState::Unavailable,
+            Link::Greeting(greeting) => greeting.reconnect.watch = WatchState::Unavailable,
+            Link::Negotiating(negotiating) => negotiating.reconnect.watch = WatchState::Unavailable,
         }
     }
 
     pub(super) fn connected(&mut self, pid: u32, now: Duration) {
-        let Some(search) = self.link.search(now) else { return };
-        self.link = Link::Greeting(Greeting { search, contact: Contact { since: now, pid } });
+        let Some(reconnect) = self.link.reconnect(now) else { return };
+        self.link = Link::Greeting(Greeting { reconnect, contact: Contact { since: now, pid } });
     }
 
     /// Nobody is there. Whoever becomes the arbiter changes the directory: it is watched,
     /// looked at once more, and waited for.
     pub(super) fn not_connected(&mut self, reason: String, now: Duration) {
-        let Some(search) = self.link.search(now) else { return };
-        match search.lookout {
-            Lookout::Idle => {
-                let search = self.watching(search);
-                self.connect(search);
+        let Some(reconnect) = self.link.reconnect(now) else { return };
+        match reconnect.watch {
+            WatchState::Off => {
+                let reconnect = self.watching(reconnect);
+                self.connect(reconnect);
             }
-            Lookout::Watching | Lookout::Blind => {
-                self.wait(search, wait_for_change(search, now, now), reason);
+            WatchState::On | WatchState::Unavailable => {
+                self.wait(reconnect, wait_for_change(reconnect, now, now), reason);
             }
         }
     }
 
     /// Somebody is there, and overrun.
     pub(super) fn busy(&mut self, now: Duration) {
-        let Some(search) = self.link.search(now) else { return };
+        let Some(reconnect) = self.link.reconnect(now) else { return };
         let reason = "its queue of connections is full".to_owned();
-        self.fruitless(Search { fruitless: search.fruitless + 1, ..search }, reason, now);
+        self.retry(Reconnect { failed_attempts: reconnect.failed_attempts + 1, ..reconnect }, reason, now);
     }
 
     /// The link has ended: the arbiter has, in all likelihood.
@@ -121,16 +121,24 @@ impl<L: Clone> Session<L> {
         match &self.link {
             Link::Alone | Link::Waiting(_) | Link::Connecting(_) => {}
             Link::Greeting(greeting) => {
-                let search = greeting.search;
-                self.lost(Search { fruitless: search.fruitless + 1, ..search }, reason, now);
+                let reconnect = greeting.reconnect;
+                self.lost(
+                    Reconnect { failed_attempts: reconnect.failed_attempts + 1, ..reconnect },
+                    reason,
+                    now,
+                );
             }
             Link::Negotiating(negotiating) => {
-                let search = negotiating.search;
-                self.lost(Search { fruitless: search.fruitless + 1, ..search }, reason, now);
+                let reconnect = negotiating.reconnect;
+                self.lost(
+                    Reconnect { failed_attempts: reconnect.failed_attempts + 1, ..reconnect },
+                    reason,
+                    now,
+                );
             }
             Link::Ready(ready) => {
-                let search = ready.search(now);
-                self.lost(search, reason, now);
+                let reconnect = ready.reconnect(now);
+                self.lost(reconnect, reason, now);
             }
         }
     }
@@ -147,63 +155,63 @@ impl<L: Clone> Session<L> {
     /// A shortage passes: then the claims wait on. What the next link may set right is tried again by
     /// the clock; what fails again with this arbiter, when the directory has changed.
     pub(super) fn fatal(&mut self, code: Code, message: String, now: Duration) {
-        let Some(search) = self.link.search(now) else { return };
-        self.places.forget_numbers();
+        let Some(reconnect) = self.link.reconnect(now) else { return };
+        self.addresses.forget_numbers();
         self.actions.push_back(Action::Close);
         self.events.push_back(Event::Error { code: code.clone(), message: message.clone() });
-        let search = self.watching(search);
+        let reconnect = self.watching(reconnect);
         let later = now + PAUSE_MAX;
         if code == Code::TooManyConnections || code == Code::Exhausted {
-            self.wait(search, Until::Time(later), message);
+            self.wait(reconnect, Until::Time(later), message);
         } else {
             let until = match code.info().retry {
-                Retry::Never => wait_for_change(search, later, now),
+                Retry::Never => wait_for_change(reconnect, later, now),
                 Retry::Later | Retry::Reconnect => Until::Time(later),
             };
-            self.wait(search, until, message.clone());
+            self.wait(reconnect, until, message.clone());
             self.refuse_all(&Refusal { code, message });
         }
     }
 
-    fn lost(&mut self, search: Search, reason: String, now: Duration) {
-        self.places.forget_numbers();
+    fn lost(&mut self, reconnect: Reconnect, reason: String, now: Duration) {
+        self.addresses.forget_numbers();
         self.actions.push_back(Action::Close);
-        self.fruitless(search, reason, now);
+        self.retry(reconnect, reason, now);
     }
 
-    fn fruitless(&mut self, search: Search, reason: String, now: Duration) {
-        let pause = search.pause();
+    fn retry(&mut self, reconnect: Reconnect, reason: String, now: Duration) {
+        let pause = reconnect.pause();
         if pause.is_zero() {
-            self.connect(search);
+            self.connect(reconnect);
         } else {
-            let search = self.watching(search);
-            self.wait(search, Until::ChangeOr(now + pause), reason);
+            let reconnect = self.watching(reconnect);
+            self.wait(reconnect, Until::ChangeOr(now + pause), reason);
         }
     }
 
-    fn connect(&mut self, search: Search) {
+    fn connect(&mut self, reconnect: Reconnect) {
         self.actions.push_back(Action::Connect);
-        self.link = Link::Connecting(Connecting { search });
+        self.link = Link::Connecting(Connecting { reconnect });
     }
 
     /// Has the directory watched from now on; [`Self::blinded`] takes that back.
-    fn watching(&mut self, search: Search) -> Search {
-        match search.lookout {
-            Lookout::Watching => {}
-            Lookout::Idle | Lookout::Blind => self.actions.push_back(Action::Watch),
+    fn watching(&mut self, reconnect: Reconnect) -> Reconnect {
+        match reconnect.watch {
+            WatchState::On => {}
+            WatchState::Off | WatchState::Unavailable => self.actions.push_back(Action::Watch),
         }
-        Search { lookout: Lookout::Watching, ..search }
+        Reconnect { watch: WatchState::On, ..reconnect }
     }
 
-    fn wait(&mut self, search: Search, until: Until, reason: String) {
-        self.link = Link::Waiting(Waiting { search, until, reason });
+    fn wait(&mut self, reconnect: Reconnect, until: Until, reason: String) {
+        self.link = Link::Waiting(Waiting { reconnect, until, reason });
     }
 }
 
 /// Waiting for a change of the directory; by the clock if it cannot be seen.
-fn wait_for_change(search: Search, not_before: Duration, now: Duration) -> Until {
-    match search.lookout {
-        Lookout::Watching => Until::Change(not_before),
-        Lookout::Idle | Lookout::Blind => Until::Time(now + PAUSE_MAX),
+fn wait_for_change(reconnect: Reconnect, not_before: Duration, now: Duration) -> Until {
+    match reconnect.watch {
+        WatchState::On => Until::Change(not_before),
+        WatchState::Off | WatchState::Unavailable => Until::Time(now + PAUSE_MAX),
     }
 }

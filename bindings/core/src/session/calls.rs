@@ -1,0 +1,259 @@
+//! The calls of a server. Each is checked against the state of its address, and then sent if there
+//! is a link to send it on.
+
+use std::time::Duration;
+
+use serverswap_protocol::limits::TEXT_BYTES_MAX;
+use serverswap_protocol::message::{
+    Code, Fail, FromClient, OnTakedown, Progress, Released, ServerUp, Serving as ServingLine,
+};
+use serverswap_protocol::{Address, SocketMode};
+
+use super::action::Action;
+use super::addresses::{AddressState, Claiming, Draining, Serving};
+use super::call_error::CallError;
+use super::event::{Event, Refusal};
+use super::link::Link;
+use super::{Outcome, Session};
+
+/// What a server calls. A binding makes one of these of a call in its language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// Claims an address. [`Event::Granted`] or [`Event::Refused`] answers it.
+    ReadyFor {
+        /// The address.
+        address: Address,
+        /// Whether the listener is inherited.
+        socket: SocketMode,
+        /// The server is not up before it calls [`Call::ServerUp`].
+        more: bool,
+    },
+    /// The accept loop of a granted address runs.
+    Serving(Address),
+    /// This server handles takedown of the address, now or when it holds it. A server that
+    /// does not is ended when the address is taken.
+    OnTakedown(Address),
+    /// The server has stopped accepting and releases the address: the answer to a takedown.
+    /// Without one the address is given up; before the grant, the claim is withdrawn.
+    Released(Address),
+    /// How the drain of a taken address goes. Of no effect if no takedown arrived on this link.
+    Progress {
+        /// The address.
+        address: Address,
+        /// How many connections are open.
+        connections: Option<u64>,
+        /// How long the drain is to last at least, from now on.
+        extend: Option<Duration>,
+    },
+    /// Every address that this server will ever claim is granted and serving. Only for
+    /// servers that claim with `more`.
+    ServerUp,
+    /// This server gives up: the claims that wait are withdrawn and no other can be made. What
+    /// is held stays held.
+    Fail {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+impl<L: Clone> Session<L> {
+    /// Takes in a call of the server.
+    ///
+    /// # Errors
+    /// The call is not possible now; nothing was changed or sent.
+    pub fn call(&mut self, call: Call, now: Duration) -> Result<(), CallError> {
+        match call {
+            Call::ReadyFor { address, socket, more } => self.ready_for(&address, socket, more, now),
+            Call::Serving(address) => self.serving(&address),
+            Call::OnTakedown(address) => {
+                self.on_takedown(&address);
+                Ok(())
+            }
+            Call::Released(address) => self.released(&address),
+            Call::Progress { address, connections, extend } => self.progress(&address, connections, extend),
+            Call::ServerUp => {
+                self.server_up();
+                Ok(())
+            }
+            Call::Fail { reason } => {
+                self.fail(&reason);
+                Ok(())
+            }
+        }
+    }
+
+    fn ready_for(
+        &mut self,
+        address: &Address,
+        socket: SocketMode,
+        more: bool,
+        now: Duration,
+    ) -> Result<(), CallError> {
+        if let Outcome::Failed(_) = self.outcome {
+            return Err(CallError::Failed);
+        }
+        if socket == SocketMode::Inherit && !address.has_socket() {
+            return Err(CallError::NotInheritable(address.clone()));
+        }
+        match self.addresses.of(address) {
+            AddressState::Claiming(_)
+            | AddressState::Granted(_)
+            | AddressState::Serving(_)
+            | AddressState::TakingDown(_) => {
+                return Err(CallError::AlreadyClaimed(address.clone()));
+            }
+            AddressState::Free | AddressState::Draining(_) => {}
+        }
+        let claiming = Claiming { socket, more, since: now, id: None };
+        self.addresses.set(address, AddressState::Claiming(claiming));
+        if let Link::Alone = self.link {
+            self.grant_alone(address, socket);
+        } else {
+            self.ask(address);
+            self.look_again(now);
+        }
+        Ok(())
+    }
+
+    fn grant_alone(&mut self, address: &Address, socket: SocketMode) {
+        match socket {
+            SocketMode::Bind => self.grant(address, None),
+            SocketMode::Inherit => self.actions.push_back(Action::Open(address.clone())),
+        }
+    }
+
+    fn serving(&mut self, address: &Address) -> Result<(), CallError> {
+        let next = match self.addresses.take(address) {
+            AddressState::Granted(granted) => {
+                self.tell_unless_failed(FromClient::Serving(ServingLine { address: address.clone() }));
+                AddressState::Serving(Serving { listener: granted.listener })
+            }
+            AddressState::TakingDown(mut taking_down) => {
+                if !taking_down.serves {
+                    taking_down.serves = true;
+                    self.tell_unless_failed(FromClient::Serving(ServingLine { address: address.clone() }));
+                }
+                AddressState::TakingDown(taking_down)
+            }
+            AddressState::Serving(serving) => AddressState::Serving(serving),
+            unheld @ (AddressState::Free | AddressState::Claiming(_) | AddressState::Draining(_)) => {
+                self.addresses.set(address, unheld);
+                return Err(CallError::NotHeld(address.clone()));
+            }
+        };
+        self.addresses.set(address, next);
+        Ok(())
+    }
+
+    fn on_takedown(&mut self, address: &Address) {
+        if !self.handled.insert(address.clone()) {
+            return;
+        }
+        let line = FromClient::OnTakedown(OnTakedown { address: address.clone() });
+        match (&self.outcome, self.addresses.of(address).is_held()) {
+            (Outcome::Failed(_), _) => {}
+            (Outcome::Open | Outcome::Up, true) => self.tell(line),
+            (Outcome::Open | Outcome::Up, false) => self.tell_now(line),
+        }
+    }
+
+    /// The session's own duplicate of the listener is dropped.
+    fn released(&mut self, address: &Address) -> Result<(), CallError> {
+        match self.addresses.take(address) {
+            AddressState::Claiming(claiming) => {
+                self.withdraw(address, &claiming, "the claim was withdrawn");
+            }
+            AddressState::Granted(_) | AddressState::Serving(_) => self.release(address, None),
+            AddressState::TakingDown(taking_down) => self.release(address, taking_down.owed),
+            unheld @ (AddressState::Free | AddressState::Draining(_)) => {
+                self.addresses.set(address, unheld);
+                return Err(CallError::NotHeld(address.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, address: &Address, takedown: Option<u64>) {
+        match takedown {
+            Some(id) => self.answer_takedown(id, address),
+            None => self.tell(FromClient::Released(Released { re: None, address: address.clone() })),
+        }
+        self.addresses.set(address, AddressState::Draining(Draining { takedown }));
+        self.drop_events(address);
+    }
+
+    /// Events that the server has not taken yet are out of date when it releases their address.
+    /// A claim that was granted in the meantime counts as withdrawn (rule 2).
+    fn drop_events(&mut self, address: &Address) {
+        let is_grant = |event: &Event<L>| matches!(event, Event::Granted { .. });
+        let about = |event: &Event<L>| event.address() == Some(address);
+        let granted = self.events.iter().any(|event| about(event) && is_grant(event));
+        self.events.retain(|event| !about(event));
+        if granted {
+            let message = format!("`{address}`: it was released before the grant was seen");
+            let error = Refusal { code: Code::Withdrawn, message };
+            self.events.push_back(Event::Refused { address: address.clone(), error });
+        }
+    }
+
+    fn progress(
+        &mut self,
+        address: &Address,
+        connections: Option<u64>,
+        extend: Option<Duration>,
+    ) -> Result<(), CallError> {
+        let takedown = match self.addresses.of(address) {
+            AddressState::TakingDown(taking_down) => taking_down.owed,
+            AddressState::Draining(draining) => draining.takedown,
+            AddressState::Granted(_) | AddressState::Serving(_) => None,
+            AddressState::Free | AddressState::Claiming(_) => {
+                return Err(CallError::NotHeld(address.clone()));
+            }
+        };
+        if let Some(re) = takedown {
+            let extend_ms = extend.map(|extend| u64::try_from(extend.as_millis()).unwrap_or(u64::MAX));
+            let extend_ms = extend_ms.map(|extend| extend.min(EXTEND_MS_MAX));
+            let progress = Progress { re, waiting_for: None, connections, extend_ms };
+            self.tell_now(FromClient::Progress(progress));
+        }
+        Ok(())
+    }
+
+    fn server_up(&mut self) {
+        match self.outcome {
+            Outcome::Open => {
+                self.outcome = Outcome::Up;
+                self.tell_now(FromClient::ServerUp(ServerUp {}));
+            }
+            Outcome::Up | Outcome::Failed(_) => {}
+        }
+    }
+
+    fn fail(&mut self, reason: &str) {
+        match self.outcome {
+            Outcome::Open | Outcome::Up => {
+                let reason = truncated(reason).to_owned();
+                self.outcome = Outcome::Failed(reason.clone());
+                self.tell_now(FromClient::Fail(Fail { reason }));
+                for address in self.addresses.claimed() {
+                    if let AddressState::Claiming(claiming) = self.addresses.take(&address) {
+                        self.withdraw(&address, &claiming, "the server has said `fail`");
+                    }
+                }
+            }
+            Outcome::Failed(_) => {}
+        }
+    }
+}
+
+/// Longest extension of a drain that one `progress` may ask for: a day.
+const EXTEND_MS_MAX: u64 = 86_400_000;
+
+/// At most [`TEXT_BYTES_MAX`] bytes, cut between two characters.
+fn truncated(text: &str) -> &str {
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
