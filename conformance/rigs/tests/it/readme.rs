@@ -1,10 +1,11 @@
 //! The README says what is true: its usage is that of the program, its guarantees have tests; and what
 //! GUARANTEES.md names exists.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serverswap_conformance::sandbox::Programs;
+
+use crate::documents::{between, files_under};
 
 fn readme(programs: &Programs) -> String {
     std::fs::read_to_string(programs.repository.join("README.md")).expect("there is a README")
@@ -35,7 +36,7 @@ fn every_guarantee_of_the_readme_names_tests_that_exist() {
     let cells: Vec<&str> = rows.filter_map(|row| row.trim_end_matches(" |").rsplit("| ").next()).collect();
     assert_eq!(cells.len(), 6, "the six guarantees");
     let named = cells.iter().flat_map(|cell| cell.split(", ")).map(|name| name.trim_matches('`'));
-    let sources: String = sources_under(&programs.repository.join("conformance/rigs/tests/e2e"))
+    let sources: String = files_under(&programs.repository.join("conformance/rigs/tests/e2e"), "rs")
         .iter()
         .map(|file| std::fs::read_to_string(file).expect("it is a source file"))
         .collect();
@@ -51,23 +52,13 @@ fn the_client_that_is_to_be_ported_has_fewer_than_200_lines() {
     assert!(text.lines().count() < 200, "{} lines", text.lines().count());
 }
 
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("the folder exists");
-    entries.map(|entry| entry.expect("it can be listed").path()).collect()
-}
-
-/// The words between two of these marks.
-fn between(text: &str, mark: char) -> impl Iterator<Item = &str> {
-    text.split(mark).skip(1).step_by(2)
-}
-
 #[test]
 fn every_test_that_the_guarantees_name_exists() {
     let repository = Programs::find().repository;
     let text = std::fs::read_to_string(repository.join("serverswap-cli/GUARANTEES.md")).expect("it is there");
     let sources: String = ["conformance", "serverswap-cli/tests", "serverswap-cli/src"]
         .iter()
-        .flat_map(|folder| sources_under(&repository.join(folder)))
+        .flat_map(|folder| files_under(&repository.join(folder), "rs"))
         .map(|file| std::fs::read_to_string(file).expect("it is a source file"))
         .collect();
     let is_test = |name: &str| name.matches('_').count() > 2 && !name.contains(['/', ' ', '.']);
@@ -86,19 +77,11 @@ fn every_property_of_the_model_holds_a_guarantee() {
         (read("serverswap-cli/GUARANTEES.md"), read("serverswap-cli/tests/model/properties.rs"));
     let declared = properties.lines().filter(|line| line.starts_with("pub const"));
     let declared: Vec<&str> = declared.filter_map(|line| between(line, '"').next()).collect();
-    let named: Vec<&str> = text.lines().filter(|line| line.starts_with("| model")).collect();
-    let named: Vec<&str> = named.iter().flat_map(|line| between(line, '"')).collect();
+    let named: Vec<&str> = text.lines().flat_map(|line| between(line, '"')).collect();
     for property in &declared {
         assert!(named.contains(property), "no guarantee rests on \"{property}\"");
     }
     for property in &named {
         assert!(declared.contains(property), "the model has no property \"{property}\"");
     }
-}
-
-fn sources_under(folder: &Path) -> Vec<PathBuf> {
-    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) =
-        rust_files(folder).into_iter().partition(|path| path.is_dir());
-    let rust = files.into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
-    rust.chain(folders.iter().flat_map(|folder| sources_under(folder))).collect()
 }

@@ -1,0 +1,136 @@
+//! What the documents point at exists: files, headings, functions.
+
+use std::path::{Path, PathBuf};
+
+use serverswap_conformance::sandbox::Programs;
+
+/// Made by builds, or not ours.
+const NOT_READ: [&str; 4] = ["target", "node_modules", ".git", ".venv"];
+
+/// The ones that name functions and paths of the code in their text.
+const MAPS: [&str; 2] = ["ARCHITECTURE.md", "CONTRIBUTING.md"];
+
+/// One document.
+struct Document {
+    path: PathBuf,
+    text: String,
+}
+
+impl Document {
+    fn read(path: PathBuf) -> Self {
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Document { path, text }
+    }
+
+    /// The lines outside of code blocks.
+    fn prose(&self) -> impl Iterator<Item = &str> {
+        self.text.split("\n```").step_by(2).flat_map(str::lines)
+    }
+
+    fn links(&self) -> impl Iterator<Item = &str> {
+        self.prose().flat_map(links)
+    }
+
+    /// What GitHub makes of the headings.
+    fn anchors(&self) -> Vec<String> {
+        self.prose()
+            .filter_map(|line| line.strip_prefix('#'))
+            .map(|line| anchor(line.trim_start_matches('#').trim()))
+            .collect()
+    }
+}
+
+/// What a line links to in this repository.
+fn links(line: &str) -> impl Iterator<Item = &str> {
+    let targets = line.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    targets.filter(|target| !target.contains("://"))
+}
+
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || ['-', '_', ' '].contains(c);
+    heading.to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The words between two of these marks.
+pub(crate) fn between(text: &str, mark: char) -> impl Iterator<Item = &str> {
+    text.split(mark).skip(1).step_by(2)
+}
+
+/// Every file with this extension in a folder.
+pub(crate) fn files_under(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("the folder exists");
+    let paths = entries.map(|entry| entry.expect("it can be listed").path());
+    let is_read = |path: &PathBuf| !NOT_READ.iter().any(|name| path.ends_with(name));
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) =
+        paths.filter(is_read).partition(|path| path.is_dir());
+    let files = files.into_iter().filter(|file| file.extension().is_some_and(|found| found == extension));
+    files.chain(folders.iter().flat_map(|folder| files_under(folder, extension))).collect()
+}
+
+#[test]
+fn every_link_of_a_document_leads_to_a_file_and_a_heading() {
+    let documents = files_under(&Programs::find().repository, "md");
+    assert!(documents.len() > 15, "{documents:?}");
+    for document in documents.into_iter().map(Document::read) {
+        for link in document.links() {
+            let (file, heading) =
+                link.split_once('#').map_or((link, None), |(file, heading)| (file, Some(heading)));
+            let target = match file {
+                "" => document.path.clone(),
+                file => document.path.with_file_name(file),
+            };
+            let at = document.path.display();
+            assert!(target.exists(), "{at} links to `{link}`, which does not exist");
+            if let Some(heading) = heading {
+                let anchors = Document::read(target).anchors();
+                assert!(
+                    anchors.iter().any(|anchor| anchor == heading),
+                    "{at} links to `{link}`: {anchors:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_path_on_the_maps_exists() {
+    let repository = Programs::find().repository;
+    for map in MAPS {
+        let document = Document::read(repository.join(map));
+        for path in document.prose().flat_map(|line| paths(&repository, line)) {
+            assert!(repository.join(path).exists(), "{map} names `{path}`, which does not exist");
+        }
+    }
+}
+
+#[test]
+fn every_function_on_the_maps_is_in_the_file_beside_it() {
+    let repository = Programs::find().repository;
+    for map in MAPS {
+        let document = Document::read(repository.join(map));
+        for line in document.prose() {
+            let files: Vec<&str> =
+                links(line).chain(paths(&repository, line)).filter(|path| path.ends_with(".rs")).collect();
+            let sources: String =
+                files.iter().map(|file| Document::read(repository.join(file)).text).collect();
+            for function in between(line, '`').filter_map(|code| code.strip_suffix("()")) {
+                let name = function.rsplit("::").next().unwrap_or(function);
+                let is_there =
+                    sources.contains(&format!("fn {name}(")) || sources.contains(&format!("fn {name}<"));
+                assert!(is_there, "{map}: `{function}()` is in none of {files:?}");
+            }
+        }
+    }
+}
+
+/// What is written as code and begins with something in the repository's root.
+fn paths<'a>(repository: &Path, line: &'a str) -> impl Iterator<Item = &'a str> {
+    between(line, '`').filter(|code| {
+        let is_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+        code.chars().all(is_path)
+            && code
+                .split_once('/')
+                .is_some_and(|(first, _)| !NOT_READ.contains(&first) && repository.join(first).is_dir())
+    })
+}
