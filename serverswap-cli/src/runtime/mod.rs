@@ -31,14 +31,14 @@ mod watched;
 pub(crate) use poller::Poller;
 
 use serverswap::protocol::Generation;
-use serverswap::sys::clock::{boottime_micros, monotonic};
+use serverswap::sys::clock::boottime_micros;
 use tokio::task::LocalSet;
 
 use crate::cli::{Run, environment};
 use crate::spawn::ServerCommand;
 use crate::state::Directory;
 use crate::sys::descriptors;
-use crate::ui::{Console, SetupError, StillTrue};
+use crate::ui::{Conclusion, Console, SetupError, StillTrue};
 use recorder::Recorder;
 use supervisor::SupervisorDriver;
 
@@ -46,13 +46,12 @@ use supervisor::SupervisorDriver;
 pub fn run(run: &Run) -> u8 {
     descriptors::raise_limit();
     let console = Console::new(run.verbosity, run.log, run.result);
-    match try_run(run, console) {
-        Ok(status) => status,
-        Err(error) => console.setup_failed(&error, StillTrue::NothingStarted),
-    }
+    let conclusion = try_run(run, &console)
+        .unwrap_or_else(|error| console.setup_failed(&error, StillTrue::NothingStarted));
+    console.finish(conclusion)
 }
 
-fn try_run(run: &Run, console: Console) -> Result<u8, SetupError> {
+fn try_run(run: &Run, console: &Console) -> Result<Conclusion, SetupError> {
     let directory = Directory::prepare(&environment::runtime_directory(run.dir.as_deref()))
         .map_err(error_map::directory)?;
     let generation = Generation { start: boottime_micros(), pid: std::process::id() };
@@ -71,9 +70,10 @@ fn try_run(run: &Run, console: Console) -> Result<u8, SetupError> {
         .build()
         .map_err(|error| error_map::system("epoll_create1", &error))?;
     LocalSet::new().block_on(&runtime, async {
-        let recorder = Recorder::open(run.trace.as_deref(), console, monotonic());
+        let recorder = Recorder::open(run.trace.as_deref(), console);
         let supervision =
-            SupervisorDriver::begin(run.plan(generation), command, directory, console, recorder).await?;
+            SupervisorDriver::begin(run.plan(generation), command, directory, console.clone(), recorder)
+                .await?;
         Ok(supervision.until_the_end().await)
     })
 }

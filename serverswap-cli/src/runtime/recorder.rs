@@ -9,12 +9,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serverswap::protocol::limits::LINE_BYTES_MAX;
 use serverswap::sys::channel::LineObserver;
-use serverswap::sys::clock::{boottime_micros, monotonic};
+use serverswap::sys::clock::boottime_micros;
 
 use crate::ui::{Console, Report};
 
@@ -29,7 +28,6 @@ struct Recording {
     file: Option<File>,
     connections: u64,
     console: Console,
-    began: Duration,
 }
 
 /// Which side of a connection this process is.
@@ -65,14 +63,15 @@ struct Listening {
 
 impl Recorder {
     /// Appends to `path`, if there is one, which is made with mode 0600.
-    pub(super) fn open(path: Option<&Path>, console: Console, began: Duration) -> Recorder {
+    pub(super) fn open(path: Option<&Path>, console: &Console) -> Recorder {
         let Some(path) = path else {
             return Recorder::default();
         };
         // Without O_NONBLOCK a FIFO that nobody reads would keep the deploy waiting.
         let opened =
             File::options().append(true).create(true).mode(0o600).custom_flags(libc::O_NONBLOCK).open(path);
-        let mut recording = Recording { path: path.to_owned(), file: None, connections: 0, console, began };
+        let mut recording =
+            Recording { path: path.to_owned(), file: None, connections: 0, console: console.clone() };
         match opened {
             Ok(file) => recording.file = Some(file),
             Err(error) => recording.give_up(&error),
@@ -141,7 +140,7 @@ impl Recording {
     fn give_up(&mut self, error: &io::Error) {
         self.file = None;
         let report = Report::NotRecorded { path: self.path.clone(), problem: error.to_string() };
-        self.console.report(&report, monotonic().saturating_sub(self.began));
+        self.console.report(&report);
     }
 }
 

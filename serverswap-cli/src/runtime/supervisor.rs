@@ -28,7 +28,7 @@ use crate::spawn::{self, ServerCommand, SpawnFailure};
 use crate::state::Directory;
 use crate::status::still_serving;
 use crate::supervisor::{Action, Attached, Event, Plan, Supervisor};
-use crate::ui::{Console, Ending, Report, RunOutcome, SetupError};
+use crate::ui::{Conclusion, Console, Ending, Report, RunOutcome, SetupError};
 
 /// How long the first connection to an arbiter may take.
 const FIRST_LINK_WAIT: Duration = Duration::from_secs(10);
@@ -38,7 +38,6 @@ pub(super) struct SupervisorDriver {
     core: Supervisor,
     plan: Plan,
     console: Console,
-    began: Duration,
     command: ServerCommand,
     directory: Directory,
     link: Link,
@@ -66,10 +65,11 @@ impl SupervisorDriver {
         console: Console,
         recorder: Recorder,
     ) -> Result<Self, SetupError> {
-        let began = monotonic();
         let signals = Signals::new().map_err(|error| error_map::system("sigaction", &error))?;
-        let report =
-            Rc::new(move |report: Report| console.report(&report, monotonic().saturating_sub(began)));
+        let report = Rc::new({
+            let console = console.clone();
+            move |report: Report| console.report(&report)
+        });
         let office = Office::new(plan.form, report, recorder.clone());
         let mut link = Link::new(directory.clone(), plan.clone(), office, recorder);
         let too_late = until(Some(Instant::now() + FIRST_LINK_WAIT));
@@ -81,7 +81,6 @@ impl SupervisorDriver {
             core,
             plan,
             console,
-            began,
             command,
             directory,
             link,
@@ -94,8 +93,8 @@ impl SupervisorDriver {
         })
     }
 
-    /// Goes on until the core says `Exit`; returns the exit status.
-    pub(super) async fn until_the_end(mut self) -> u8 {
+    /// Goes on until the core says `Exit`; returns the conclusion.
+    pub(super) async fn until_the_end(mut self) -> Conclusion {
         let heard = std::mem::take(&mut self.heard);
         let mut outcome = self.perform(None).or_else(|| self.hear(heard));
         loop {
@@ -187,7 +186,7 @@ impl SupervisorDriver {
                     Action::SignalGroup { pid, signal } => {
                         self.server.signal(pid, signal, self.plan.generation)
                     }
-                    Action::Report(report) => self.console.report(&report, self.elapsed()),
+                    Action::Report(report) => self.console.report(&report),
                     Action::Exit(outcome) => return Some(outcome),
                 }
             }
@@ -219,15 +218,11 @@ impl SupervisorDriver {
     }
 
     fn tell(&self, report: &Report) -> Option<Box<RunOutcome>> {
-        self.console.report(report, self.elapsed());
+        self.console.report(report);
         None
     }
 
-    fn elapsed(&self) -> Duration {
-        monotonic().saturating_sub(self.began)
-    }
-
-    async fn conclude(mut self, outcome: &RunOutcome) -> u8 {
+    async fn conclude(mut self, outcome: &RunOutcome) -> Conclusion {
         let output = match outcome.ending {
             Ending::SaidFail(_) | Ending::Exited(_) | Ending::NotUp => self.output_files.tail(),
             Ending::Done
@@ -242,10 +237,10 @@ impl SupervisorDriver {
             | Ending::NotUpKept
             | Ending::NotStarted(_) => OutputTail::default(),
         };
-        let status = self.console.conclude(outcome, &still_serving(&self.directory), &output);
+        let conclusion = self.console.conclude(outcome, &still_serving(&self.directory), &output);
         points::at("before the exit");
         self.link.leave_office().await;
         points::at("after the office is left");
-        status
+        conclusion
     }
 }

@@ -1,52 +1,35 @@
-//! Writes reports and verdicts: progress and errors to stderr, the result to stdout.
+//! Writes progress, errors and the summary to stderr and the result to stdout.
 //!
-//! A closed stderr or stdout is no reason to end a deploy: what cannot be written is dropped.
+//! A closed stderr or stdout is no reason to end a deploy: what cannot be written is dropped. A
+//! stderr that takes nothing is no reason to wait: see [`OutputQueue`].
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::json::{End, LogLine, json_line, outcome_json, rfc3339, setup_error_json};
+use serverswap::sys::clock::monotonic;
+
+use super::json::{outcome_json, setup_error_json};
 use super::outcome::{RunOutcome, UNABLE};
-use super::report::{Level, Report};
+use super::output_queue::OutputQueue;
+use super::report::Report;
 use super::setup_error::{SetupError, StillTrue};
 use super::still_serving::StillServing;
+use super::style::{LogFormat, Style, Verbosity};
 use super::summary::Summary;
-use crate::cli::environment;
 use crate::output_tail::OutputTail;
 
-/// How a command speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How long the end of a command waits for a stderr that takes nothing.
+const FLUSH_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Where a command writes; its clones share one queue.
+#[derive(Debug, Clone)]
 pub struct Console {
-    /// How much.
-    pub verbosity: Verbosity,
-    /// The form of the lines on stderr.
-    pub log: LogFormat,
-    /// Whether the end is told as a JSON object on stdout.
-    pub result: ResultFormat,
-    /// Whether stderr gets colour.
-    pub colour: Colour,
-}
-
-/// How much is told.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Verbosity {
-    /// Errors only.
-    Quiet,
-    /// Progress.
-    #[default]
-    Normal,
-    /// Details too.
-    Verbose,
-}
-
-/// The form of the lines on stderr.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
+    style: Style,
+    result: ResultFormat,
+    /// When the command was started.
+    began: Duration,
+    stderr: Arc<OutputQueue>,
 }
 
 /// What goes to stdout at the end.
@@ -59,151 +42,73 @@ pub enum ResultFormat {
     Json,
 }
 
-/// Whether there is colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
-    /// Yes.
-    Ansi,
-    /// No.
-    None,
+/// What is left to do when a command has ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Conclusion {
+    /// The exit status.
+    pub status: u8,
+    /// What goes to stdout.
+    pub result: Option<String>,
 }
-
-impl Colour {
-    /// Colour only on a terminal, and never with `NO_COLOR` (no-color.org: set and not empty).
-    pub fn detect(no_color: Option<&std::ffi::OsStr>) -> Colour {
-        let refused = no_color.is_some_and(|value| !value.is_empty());
-        if std::io::stderr().is_terminal() && !refused { Colour::Ansi } else { Colour::None }
-    }
-}
-
-const RED: &str = "\x1b[1;31m";
-const YELLOW: &str = "\x1b[33m";
-const CYAN: &str = "\x1b[1;36m";
-const DIM: &str = "\x1b[2m";
-const PLAIN: &str = "\x1b[0m";
 
 impl Console {
-    /// A console whose colour follows the terminal and the environment.
+    /// A console of this process's stderr and stdout, for a command that starts now.
     pub fn new(verbosity: Verbosity, log: LogFormat, result: ResultFormat) -> Console {
-        let no_color = std::env::var_os(environment::NO_COLOR);
-        Console { verbosity, log, result, colour: Colour::detect(no_color.as_deref()) }
-    }
-
-    /// Tells what happened, `elapsed` after the command was started.
-    pub fn report(&self, report: &Report, elapsed: Duration) {
-        if let Some(line) = self.line(report, elapsed, SystemTime::now()) {
-            to_stderr(&line);
-        }
-    }
-
-    /// Tells the end and returns the exit status.
-    /// `output` is what a server that failed printed last.
-    pub fn conclude(&self, outcome: &RunOutcome, still_serving: &StillServing, output: &OutputTail) -> u8 {
-        let summary = Summary::of(outcome, still_serving);
-        to_stderr(&self.output_tail(&summary, output));
-        to_stderr(&self.final_message(&summary, outcome.facts.duration, SystemTime::now()));
-        if self.result == ResultFormat::Json {
-            to_stdout(&outcome_json(outcome, still_serving, output, &summary));
-        }
-        outcome.status()
-    }
-
-    /// Tells what serverswap itself could not do and returns the exit status, 125.
-    pub fn setup_failed(&self, error: &SetupError, still: StillTrue) -> u8 {
-        let summary = error.summary(still);
-        to_stderr(&self.final_message(&summary, Duration::ZERO, SystemTime::now()));
-        if self.result == ResultFormat::Json {
-            to_stdout(&setup_error_json(error, &summary));
-        }
-        UNABLE
-    }
-
-    /// The line for a report, with its line feed; `None` if it is not to be told.
-    pub fn line(&self, report: &Report, elapsed: Duration, time: SystemTime) -> Option<String> {
-        let least = match self.verbosity {
-            Verbosity::Quiet => return None,
-            Verbosity::Normal => Level::Notice,
-            Verbosity::Verbose => Level::Detail,
+        let (style, began) = (Style::new(verbosity, log), monotonic());
+        let dropped_line = move |lines| {
+            let elapsed = monotonic().saturating_sub(began);
+            style.line(&Report::LinesDropped { lines }, elapsed, SystemTime::now()).unwrap_or_default()
         };
-        let level = report.level();
-        if level < least {
-            return None;
-        }
-        Some(match self.log {
-            LogFormat::Text => self.text_line(level, &report.text()),
-            LogFormat::Json => json_line(&LogLine {
-                time: rfc3339(time),
-                level,
-                elapsed,
-                what: report,
-                message: report.text(),
-            }),
-        })
+        let stderr = Arc::new(OutputQueue::new(std::io::stderr(), dropped_line));
+        Console { style, result, began, stderr }
     }
 
-    /// What a server that failed printed to where stderr does not show it.
-    pub fn output_tail(&self, summary: &Summary, output: &OutputTail) -> String {
-        let is_told = matches!(summary, Summary::Failure { .. }) && self.log == LogFormat::Text;
-        if !is_told || output.stdout.is_empty() {
-            return String::new();
-        }
-        let lines: String = output.stdout.iter().map(|line| format!("    {line}\n")).collect();
-        self.text_line(Level::Notice, "the last that its stdout has:") + &lines
+    /// Writes a line about something that happened.
+    pub fn report(&self, report: &Report) {
+        let elapsed = monotonic().saturating_sub(self.began);
+        self.stderr.push(self.style.line(report, elapsed, SystemTime::now()).unwrap_or_default());
     }
 
-    /// The lines for the end; empty if there is nothing to tell.
-    pub fn final_message(&self, summary: &Summary, elapsed: Duration, time: SystemTime) -> String {
-        match (summary, self.log) {
-            (Summary::Success(_), _) if self.verbosity == Verbosity::Quiet => String::new(),
-            (Summary::Success(text), LogFormat::Text) => self.text_line(Level::Notice, text),
-            (Summary::Failure { error, hint }, LogFormat::Text) => {
-                let (error_word, hint_word) = (self.paint(RED, "error:"), self.paint(CYAN, "hint:"));
-                format!("{error_word} {error}\n{hint_word} {hint}\n")
-            }
-            (Summary::Success(text), LogFormat::Json) => {
-                let what = End { event: "end", hint: None };
-                json_line(&LogLine {
-                    time: rfc3339(time),
-                    level: "notice",
-                    elapsed,
-                    what,
-                    message: text.clone(),
-                })
-            }
-            (Summary::Failure { error, hint }, LogFormat::Json) => {
-                let what = End { event: "end", hint: Some(hint) };
-                json_line(&LogLine {
-                    time: rfc3339(time),
-                    level: "error",
-                    elapsed,
-                    what,
-                    message: error.clone(),
-                })
-            }
-        }
+    /// Writes how a run ended. `output` is the last output of a server that failed.
+    pub fn conclude(
+        &self,
+        outcome: &RunOutcome,
+        still_serving: &StillServing,
+        output: &OutputTail,
+    ) -> Conclusion {
+        let summary = Summary::of(outcome, still_serving);
+        let message = self.style.final_message(&summary, outcome.facts.duration, SystemTime::now());
+        self.stderr.push(self.style.output_tail(&summary, output) + &message);
+        let result = || outcome_json(outcome, still_serving, output, &summary);
+        Conclusion { status: outcome.status(), result: self.result.then(result) }
     }
 
-    fn text_line(&self, level: Level, text: &str) -> String {
-        let name = self.paint(DIM, "serverswap:");
-        match level {
-            Level::Warning => format!("{name} {}\n", self.paint(YELLOW, text)),
-            Level::Notice | Level::Detail => format!("{name} {text}\n"),
-        }
+    /// Writes why serverswap could not do its part: exit status 125.
+    pub fn setup_failed(&self, error: &SetupError, still: StillTrue) -> Conclusion {
+        let summary = error.summary(still);
+        self.stderr.push(self.style.final_message(&summary, Duration::ZERO, SystemTime::now()));
+        let result = || setup_error_json(error, &summary);
+        Conclusion { status: UNABLE, result: self.result.then(result) }
     }
 
-    fn paint(&self, colour: &str, text: &str) -> String {
-        match self.colour {
-            Colour::Ansi => format!("{colour}{text}{PLAIN}"),
-            Colour::None => text.to_owned(),
+    /// The end of the process: writes the result, waits for stderr, and returns the exit status.
+    ///
+    /// This may wait for a reader of stdout, so the process must be no arbiter any more.
+    pub fn finish(&self, conclusion: Conclusion) -> u8 {
+        if let Some(result) = conclusion.result {
+            let mut stdout = std::io::stdout();
+            let _dropped_if_closed = stdout.write_all(result.as_bytes()).and_then(|()| stdout.flush());
         }
+        self.stderr.flush(FLUSH_WAIT_MAX);
+        conclusion.status
     }
 }
 
-fn to_stderr(text: &str) {
-    let _dropped_if_closed = std::io::stderr().write_all(text.as_bytes());
-}
-
-fn to_stdout(text: &str) {
-    let mut stdout = std::io::stdout();
-    let _dropped_if_closed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+impl ResultFormat {
+    fn then(self, result: impl FnOnce() -> String) -> Option<String> {
+        match self {
+            ResultFormat::None => None,
+            ResultFormat::Json => Some(result()),
+        }
+    }
 }

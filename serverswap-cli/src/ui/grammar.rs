@@ -32,6 +32,11 @@ pub(crate) fn count(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
+/// `1 line was`, `3 lines were`.
+pub(crate) fn count_was(number: u64, noun: &str) -> String {
+    format!("{} {}", count(number, noun), if number == 1 { "was" } else { "were" })
+}
+
 /// `exited with status 3`, `was killed by SIGSEGV`.
 pub(crate) fn ended(exit: ServerExit) -> String {
     match exit {

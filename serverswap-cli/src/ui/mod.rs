@@ -11,19 +11,22 @@ pub(crate) mod grammar;
 mod hints;
 mod json;
 mod outcome;
+mod output_queue;
 mod report;
 mod setup_error;
 mod still_serving;
+mod style;
 mod summary;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
-pub use self::console::{Colour, Console, LogFormat, ResultFormat, Verbosity};
+pub use self::console::{Conclusion, Console, ResultFormat};
 pub use self::json::{outcome_json, setup_error_json};
 pub use self::outcome::*;
 pub use self::report::{DrainStatus, Level, Report};
 pub use self::setup_error::{SetupError, StillTrue};
 pub use self::still_serving::{ServingServer, StillServing};
+pub use self::style::{Colour, LogFormat, Style, Verbosity};
 pub use self::summary::Summary;

@@ -250,6 +250,11 @@ pub enum Report {
         /// Why, for people.
         problem: String,
     },
+    /// Lines of this log were dropped because stderr took no more.
+    LinesDropped {
+        /// How many.
+        lines: u64,
+    },
     /// The state file cannot be written: nothing is granted until it can.
     StateNotWritten {
         /// The file.
@@ -313,6 +318,7 @@ impl Report {
             | Report::DirectoryRemade { .. }
             | Report::DirectoryLost { .. }
             | Report::NotRecorded { .. }
+            | Report::LinesDropped { .. }
             | Report::StateNotWritten { .. } => Level::Warning,
             Report::Started { .. }
             | Report::Granted { .. }

@@ -93,6 +93,9 @@ impl Report {
             Report::NotRecorded { path, problem } => {
                 format!("`{}` cannot be written: {problem}; nothing more is recorded", path.display())
             }
+            Report::LinesDropped { lines } => {
+                format!("{} dropped: stderr took no more for a while", grammar::count_was(*lines, "line"))
+            }
             Report::StateNotWritten { path, problem } => format!(
                 "the state file `{}` cannot be written: {problem}; nothing is granted until it can, every server goes on",
                 path.display()

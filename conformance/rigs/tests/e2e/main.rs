@@ -7,6 +7,7 @@ mod addresses;
 mod arbiter;
 mod bad_input;
 mod bad_versions;
+mod blocked_output;
 mod broken;
 mod clock;
 mod deleted;

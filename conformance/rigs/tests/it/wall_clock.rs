@@ -13,10 +13,11 @@ const WORDS: [&str; 6] =
     ["SystemTime", "UNIX_EPOCH", "CLOCK_REALTIME", "gettimeofday", "libc::time(", "SystemClock"];
 
 /// Where people are told the time: lines with a time in front, and since when somebody serves.
-const TELLS: [&str; 5] = [
+const TELLS: [&str; 6] = [
     "serverswap-cli/src/status/collect.rs",
     "serverswap-cli/src/ui/console.rs",
     "serverswap-cli/src/ui/json.rs",
+    "serverswap-cli/src/ui/style.rs",
     "serverswap-cli/src/status/json.rs",
     "serverswap-cli/src/status/report.rs",
 ];

@@ -5,18 +5,13 @@ use std::time::SystemTime;
 use super::*;
 use crate::supervisor::ServerExit;
 
-const PLAIN: Console = Console {
-    verbosity: Verbosity::Normal,
-    log: LogFormat::Text,
-    result: ResultFormat::None,
-    colour: Colour::None,
-};
+const PLAIN: Style = Style { verbosity: Verbosity::Normal, log: LogFormat::Text, colour: Colour::None };
 
-const JSON: Console = Console { log: LogFormat::Json, ..PLAIN };
+const JSON: Style = Style { log: LogFormat::Json, ..PLAIN };
 
-fn line(console: Console, report: &Report) -> Option<String> {
+fn line(style: Style, report: &Report) -> Option<String> {
     let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_331);
-    console.line(report, Duration::from_millis(331), time)
+    style.line(report, Duration::from_millis(331), time)
 }
 
 fn serving() -> Report {
@@ -34,20 +29,20 @@ fn a_line_begins_with_the_name_of_the_program() {
 
 #[test]
 fn quiet_prints_no_progress() {
-    let quiet = Console { verbosity: Verbosity::Quiet, ..PLAIN };
+    let quiet = Style { verbosity: Verbosity::Quiet, ..PLAIN };
     assert_eq!((line(quiet, &serving()), line(quiet, &kept())), (None, None));
 }
 
 #[test]
 fn details_are_printed_only_when_they_are_asked_for() {
-    let verbose = Console { verbosity: Verbosity::Verbose, ..PLAIN };
+    let verbose = Style { verbosity: Verbosity::Verbose, ..PLAIN };
     let expected = "serverswap: connected to the arbiter\n".to_owned();
     assert_eq!((line(PLAIN, &Report::Linked), line(verbose, &Report::Linked)), (None, Some(expected)));
 }
 
 #[test]
 fn colour_is_for_warnings_and_only_if_it_is_wanted() {
-    let colour = Console { colour: Colour::Ansi, ..PLAIN };
+    let colour = Style { colour: Colour::Ansi, ..PLAIN };
     let expected = "\x1b[2mserverswap:\x1b[0m \x1b[33mpid 4242 serves :8080 and mailer; it is kept\x1b[0m\n";
     assert_eq!(line(colour, &kept()).as_deref(), Some(expected));
     assert_eq!(
@@ -93,17 +88,17 @@ fn every_report_has_a_json_line() {
 #[test]
 fn an_error_is_two_lines() {
     let summary = Summary::Failure { error: "it broke; the old one serves".into(), hint: "mend it".into() };
-    let words = |console: Console| console.final_message(&summary, Duration::ZERO, SystemTime::UNIX_EPOCH);
+    let words = |style: Style| style.final_message(&summary, Duration::ZERO, SystemTime::UNIX_EPOCH);
     assert_eq!(words(PLAIN), "error: it broke; the old one serves\nhint: mend it\n");
-    assert_eq!(words(Console { verbosity: Verbosity::Quiet, ..PLAIN }), words(PLAIN));
+    assert_eq!(words(Style { verbosity: Verbosity::Quiet, ..PLAIN }), words(PLAIN));
 }
 
 #[test]
 fn a_good_end_is_one_line_and_quiet_says_nothing() {
     let summary = Summary::Success("done".to_owned());
-    let words = |console: Console| console.final_message(&summary, Duration::ZERO, SystemTime::UNIX_EPOCH);
+    let words = |style: Style| style.final_message(&summary, Duration::ZERO, SystemTime::UNIX_EPOCH);
     assert_eq!(words(PLAIN), "serverswap: done\n");
-    assert_eq!(words(Console { verbosity: Verbosity::Quiet, ..PLAIN }), "");
+    assert_eq!(words(Style { verbosity: Verbosity::Quiet, ..PLAIN }), "");
 }
 
 #[test]
