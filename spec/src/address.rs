@@ -1,6 +1,6 @@
 //! Addresses: the names of what is handed over, and their one canonical form.
 //!
-//! Two servers mean the same thing exactly when the canonical texts are equal, so
+//! Two servers mean the same address exactly when the canonical texts are equal, so
 //! there is one text for one address and no lookup of any kind (no DNS, no file
 //! system) happens here.
 //!

@@ -1,7 +1,7 @@
 //! The identity of a generation: one start of a command.
 //!
 //! Deliberately no clock and no process id lookup here: the supervisor that
-//! starts a generation makes the value, everybody else copies it.
+//! starts a generation makes the value, every other process copies it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use crate::limits::INTEGER_MAX;
 /// the greater one is the newer one.
 ///
 /// On the wire and in `SERVERSWAP_GENERATION` it is the string `START-PID`; a client
-/// passes it on as it is.
+/// passes it on unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation {
     /// When the command was started, in microseconds of `CLOCK_BOOTTIME` (since boot,

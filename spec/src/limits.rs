@@ -20,6 +20,6 @@ pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// Longest text for people (`message`, `reason`), in bytes. Senders truncate.
 pub const TEXT_BYTES_MAX: usize = 2_048;
 
-/// Most generations, connections and claims are bounded by the file limit of the
-/// arbiter; open connections of one user beyond this are refused.
+/// Most connections that an arbiter accepts, as far as its own limit of open files allows; further
+/// ones are refused.
 pub const CONNECTIONS_MAX: usize = 4_096;

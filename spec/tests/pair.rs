@@ -1,6 +1,6 @@
 //! Both sides' tables joined by two queues, every order of events: whatever one side may
-//! send, the other one takes, however messages cross; and when nothing is under way, both
-//! mean the same.
+//! send, the other one accepts, however messages cross; and when nothing is under way, both
+//! agree.
 
 #![cfg(feature = "trace")]
 
@@ -84,7 +84,7 @@ impl Pair {
         }
     }
 
-    /// Everything that a side could think of saying; the tables decide whether it may.
+    /// Every message that a side could send; the tables decide whether it may.
     fn sayings(&self, by: Side, role: &str) -> Vec<Value> {
         match (by, role) {
             (Side::Client, "server") => self.server_sayings(),

@@ -32,7 +32,7 @@ pub enum Decoded<M, F> {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct DecodeError {
-    /// The `id` of the message: with one, the error answers it and the connection goes on.
+    /// The `id` of the message: with one, the error answers it and the connection stays open.
     pub id: Option<u64>,
     /// `invalid_address` or `invalid_message`.
     pub code: Code,

@@ -79,7 +79,7 @@ impl<F> Default for LineReader<F> {
 }
 
 impl<F> LineReader<F> {
-    /// Takes in what one recvmsg(2) returned.
+    /// Adds what one recvmsg(2) returned.
     pub fn push(&mut self, bytes: &[u8], fds: impl IntoIterator<Item = F>) {
         self.forget_taken();
         self.bytes.extend_from_slice(bytes);
@@ -111,7 +111,7 @@ impl<F> LineReader<F> {
         Ok(Some(Line { object, fds }))
     }
 
-    /// To be asked at the end of the stream: whether it ended between two lines.
+    /// To be called at the end of the stream: checks that it ended between two lines.
     ///
     /// # Errors
     /// [`LineError::Unfinished`] in the middle of a line.
@@ -119,8 +119,8 @@ impl<F> LineReader<F> {
         if self.start < self.bytes.len() { Err(LineError::Unfinished) } else { Ok(()) }
     }
 
-    /// Lets go of lines that were taken: at once when nothing follows them, otherwise when
-    /// they are as much as one line, so that a stream without a pause does not pile up.
+    /// Drops lines that were taken: at once when nothing follows them, otherwise when
+    /// they are as long as one line, so that a stream without a pause does not pile up.
     fn forget_taken(&mut self) {
         if self.start == self.bytes.len() || self.start >= LINE_BYTES_MAX {
             self.bytes.drain(..self.start);

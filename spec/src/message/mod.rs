@@ -39,8 +39,8 @@ pub trait Message: serde::Serialize + Sized {
     fn fds(&self) -> &[String];
 }
 
-/// Senders keep to the limit of texts for people, whatever went into them: a path, another
-/// peer's words, a list of processes.
+/// Senders keep to the limit of texts for people, whatever they contain: a path, another
+/// peer's text, a list of processes.
 fn short<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
     let mut end = text.len().min(TEXT_BYTES_MAX);
     while !text.is_char_boundary(end) {
@@ -49,7 +49,7 @@ fn short<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Er
     serializer.serialize_str(&text[..end])
 }
 
-/// As [`short`], for a field that may be absent and then is not asked.
+/// As [`short`], for a field that may be absent.
 fn short_if_present<S: serde::Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     short(text.as_deref().unwrap_or_default(), serializer)
 }

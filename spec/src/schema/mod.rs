@@ -2,10 +2,10 @@
 //! tables to documents that other languages read.
 //!
 //! Two schemas a direction. *Lenient*: what a receiver has to accept, messages from the
-//! future included. *Strict*: what a sender of version 1 may say. What no schema can say
+//! future included. *Strict*: what a sender of version 1 may send. What no schema can express
 //! (bytes, duplicate keys, order) is in `line` and `trace`.
 //!
-//! Deliberately no file is written here; `tests/generated.rs` compares and rewrites.
+//! Deliberately no file is written here; `tests/generated` compares and rewrites.
 
 mod flatten;
 mod lenient;
@@ -34,7 +34,7 @@ pub struct Document {
 pub enum Strictness {
     /// What a receiver has to accept.
     Lenient,
-    /// What a sender may say.
+    /// What a sender may send.
     Strict,
 }
 

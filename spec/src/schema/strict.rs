@@ -1,4 +1,4 @@
-//! What a sender of version 1 may say: no unknown key (`ext` is declared and open), no
+//! What a sender of version 1 may send: no unknown key (`ext` is declared and open), no
 //! unknown value of an open enum, addresses in canonical form.
 //!
 //! `additionalProperties` suffices for closing, because every definition is self-contained;

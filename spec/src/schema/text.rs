@@ -45,7 +45,7 @@ impl JsonSchema for Generation {
     }
 }
 
-/// Every text that a receiver takes for an address.
+/// Every text that a receiver reads as an address.
 fn any_address() -> String {
     let ip = format!(r"({OCTET}(\.{OCTET}){{3}}|\[[0-9A-Fa-f:.]{{2,45}}\])?");
     format!("^({ip}:{PORT}|udp:{ip}:{PORT}|{PORT}|unix:/.*[^/]|{NAME})$")

@@ -14,7 +14,7 @@ use crate::message::{Code, Role};
 pub enum Outcome {
     /// It moved a state, or was meant to leave it.
     Taken,
-    /// It means nothing: from the future, or crossed something.
+    /// It has no effect: it is from the future, or crossed something.
     Ignored,
     /// It is answered with `error` and this code.
     Refused(String),
@@ -30,7 +30,7 @@ pub struct Checker {
     requests: Requests,
 }
 
-/// Who the client is, from its `hello` on.
+/// The client's role and its state in that role, from its `hello` on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Speaker {
     role: Role,
@@ -155,7 +155,7 @@ impl Checker {
         }
     }
 
-    /// Who speaks, and which addresses it brings along.
+    /// Records which role the client has, and which addresses it lists.
     fn enter(&mut self, line: &Map<String, Value>) -> Result<(), Violation> {
         let holding = objects(line, "holding");
         let attached: Vec<&str> = strings(line, "fds").collect();
@@ -254,7 +254,7 @@ impl Step<'_> {
 }
 
 /// A reply to an older request about the address. It may have crossed the newer one, but
-/// whoever has read that one grants no other.
+/// an arbiter that has read that one grants no other.
 fn stale(view: Side, by: Side, name: &Name) -> Result<Outcome, Violation> {
     if view == by && name.name == "granted" {
         let message = "`granted` for a claim that was withdrawn and made again".to_owned();

@@ -5,11 +5,11 @@
 //! schema describes, and knows nothing of bytes and descriptors (`line` does).
 //!
 //! Rules:
-//! - A conversation is judged from one side's view: what it receives may have crossed what
+//! - A conversation is checked from one side's view: what it receives may have crossed what
 //!   it sent, and the tables say which crossings are legal.
 //! - A cell that says `never` is the fault of the side whose view it is; a cell that says
 //!   `close` is the fault of the other.
-//! - A terminal reply is fed to an address only if it answers the newest request about it.
+//! - A terminal reply reaches an address only if it answers the newest request about it.
 
 mod checker;
 mod requests;

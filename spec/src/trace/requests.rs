@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Side, Table, Violation};
 use crate::message::{Code, LISTENER};
 
-/// What was asked and what of it is still open.
+/// The requests of both sides, and which of them are still open.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Requests {
     asked: BTreeMap<(Side, u64), Request>,
@@ -32,7 +32,7 @@ enum Stage {
 }
 
 impl Requests {
-    /// Takes in a line's `id` and `re`.
+    /// Records a line's `id` and `re`.
     pub(super) fn observe(&mut self, by: Side, line: &Map<String, Value>) -> Result<(), Violation> {
         self.ask(by, line)?;
         self.answer(by, line)

@@ -105,7 +105,7 @@ pub enum Kind {
     Next(String),
     /// It is not to be sent here.
     Never,
-    /// It means nothing here.
+    /// It has no effect here.
     Ignore,
     /// It is answered with `error` and this code; the state stays.
     Refuse(String),
@@ -182,7 +182,7 @@ impl Table {
         &TABLE
     }
 
-    /// Every name of what this side sends, the most special first.
+    /// Every name of what this side sends, the most specific first.
     pub fn names(&self, side: Side) -> &[Name] {
         match side {
             Side::Client => &self.names.client,
@@ -198,7 +198,7 @@ impl Table {
     /// The table of this view, scope and role.
     ///
     /// # Panics
-    /// Never for a table that delegates only where another one is: a test says so.
+    /// Never for a table that delegates only where another one is: a test checks that.
     pub fn machine(&self, view: Side, scope: Scope, role: Option<Role>) -> &Machine {
         self.machines
             .iter()

@@ -17,7 +17,7 @@ pub(crate) fn table() -> String {
             let mut found = Vec::new();
             add(defs, message, "", &mut found);
             let title = message["title"].as_str().expect("a type");
-            // What both sides say, they say with the same fields.
+            // What both sides send has the same fields on both.
             rows.extend(found.into_iter().map(|row| format!("| `{title}` | {row}\n")));
         }
     }

@@ -1,4 +1,4 @@
-//! Every message that a sender of version 1 can say.
+//! Every message that a sender of version 1 can send.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

@@ -10,7 +10,7 @@ use serverswap_protocol::message::{Code, FromArbiter, FromClient, Message};
 use crate::cases::vectors;
 use crate::committed::{DIRECTIONS, Schemas};
 
-/// What the types make of a vector.
+/// How the types read a vector.
 #[derive(Debug, PartialEq)]
 enum Verdict {
     Message(Value),

@@ -1,4 +1,4 @@
-//! Every vector in `v1/vectors/` has the verdict that it says: of the types, and of both
+//! Every vector in `v1/vectors/` gets the verdict that it names, from the types and from both
 //! schemas as they are committed.
 
 mod addresses;

@@ -1,6 +1,6 @@
 //! Conversations: `sequences/*.ndjson`. The first line says what the file is, from whose
-//! views it is checked, and which line breaks a rule, if one does; each further line is who
-//! says what.
+//! views it is checked, and which line breaks a rule, if one does; each further line is a
+//! sender and what it sends.
 
 #![cfg(feature = "trace")]
 
@@ -30,12 +30,12 @@ struct Breaks {
 }
 
 #[derive(Deserialize)]
-struct Said {
+struct Entry {
     from: Side,
     line: Map<String, Value>,
 }
 
-fn sequences() -> Vec<(Head, Vec<Said>)> {
+fn sequences() -> Vec<(Head, Vec<Entry>)> {
     let mut paths: Vec<_> = fs::read_dir(spec("v1/vectors/sequences"))
         .expect("sequences")
         .map(|entry| entry.expect("an entry").path())
@@ -71,7 +71,7 @@ fn every_line_of_a_conforming_conversation_may_be_sent_or_comes_from_the_future(
     let schemas: BTreeMap<Side, Schemas> =
         [Side::Client, Side::Arbiter].into_iter().zip(DIRECTIONS.map(Schemas::of)).collect();
     for (head, lines) in sequences().into_iter().filter(|(head, _)| head.breaks.is_none()) {
-        for Said { from, line } in lines {
+        for Entry { from, line } in lines {
             let line = Value::Object(line);
             let schema = &schemas[&from];
             let known = schema.strict.is_valid(&line);
