@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use nix::poll::{PollFd, PollFlags, poll};
 use serverswap::sys::process::{
     Process, Signal, environment, group, group_members, is_gone, name, pidfd_open, pidfd_send_signal,
-    signal_group,
+    signal_group, signal_server,
 };
 
 const GENERATION: &str = "SERVERSWAP_GENERATION";
@@ -126,4 +126,27 @@ fn one_member_that_shows_the_generation_vouches_for_one_that_shows_none() {
     assert!(found.contains(&leader.id()) && found.contains(&silent.id()), "{found:?}");
     assert!(!found.contains(&other.id()), "{found:?}");
     [silent, other, leader].into_iter().for_each(end);
+}
+
+#[test]
+fn a_server_that_was_started_by_hand_does_not_vouch_for_its_callers_group() {
+    let script = group_of_two(None);
+    let group = i32::try_from(script.id()).expect("a pid");
+    let server = cat(|command| command.process_group(group).env(GENERATION, "7-1"));
+    assert_eq!(pids(script.id(), "7-1"), BTreeSet::from([server.id()]));
+    [server, script].into_iter().for_each(end);
+}
+
+#[test]
+fn a_signal_to_a_server_reaches_it_once_and_the_rest_of_its_generations_group() {
+    let mut leader = group_of_two(Some("7-1"));
+    let group = i32::try_from(leader.id()).expect("a pid");
+    let server = cat(|command| command.process_group(group).env(GENERATION, "7-1"));
+    let process = Process::of(server.id()).expect("it lives");
+    let pidfd = process.pidfd().expect("readable").expect("it lives");
+    let members = group_members(leader.id(), "7-1").expect("readable");
+    assert_eq!(signal_server(process, &pidfd, leader.id(), "7-1", Signal::SIGKILL).expect("our own"), 3);
+    members.iter().for_each(|(_, pidfd)| wait_until_gone(pidfd));
+    leader.wait().expect("our own child");
+    end(server);
 }

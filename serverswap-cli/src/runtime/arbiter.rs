@@ -1,8 +1,9 @@
-//! The arbiter's driver: sockets, pidfds, time and the state file around the pure core.
+//! The arbiter's runtime: sockets, pidfds, time and the state file around the pure core.
 //!
-//! It decides nothing. Everything that is ready at once becomes one turn: the core handles
-//! it, the state is written, and only then is anything sent (DESIGN.md, section 5, rule 1).
-//! One epoll instance holds every connection and pidfd, so an idle arbiter never wakes up.
+//! It decides nothing. Each connection, each process that is watched and the control socket are
+//! tasks of this thread, which send an [`Input`] over one bounded channel. Everything that waits in
+//! it becomes one turn: the core handles it, the state is written, and only then is anything
+//! sent (rule 1). An idle arbiter never wakes up.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,180 +14,229 @@ use std::time::Duration;
 
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{Code, Error, FromArbiter, FromClient};
-use serverswap::sys::clock::boottime_micros;
+use serverswap::sys::clock::monotonic;
 use serverswap::sys::listener::{self, OpenError, Owner};
-use serverswap::sys::process::Process;
-use tokio::io::unix::AsyncFd;
+use serverswap::sys::process::{self, Process};
+use serverswap::sys::watch::DirectoryWatch;
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::barriers;
 use super::clients::Clients;
-use super::place::{Place, Standing};
-use super::poller::{Poller, Token};
-use super::recorder::Recorder;
-use super::watched::Watched;
-use crate::arbiter::{Action, Arbiter, Changed, Changes, Event, Fetched, Limits, Signal, Turn};
+use super::connection::{ReadAhead, Received};
+use super::directory_lease::{DirectoryLease, LeaseState};
+use super::owner_lookup::OwnerLookups;
+use super::process_table::ProcessTable;
+use super::trace::TraceWriter;
+use crate::arbiter::{Action, Arbiter, Changed, Changes, Event, Fetched, Limits, Link, Signal, Turn};
 use crate::state::{Directory, Journal, Lock, Update};
-use crate::sys::async_fd::async_fd;
 use crate::sys::descriptors;
 use crate::ui::Report;
 
-/// How long after a state file that could not be written, or a connection that could not be
-/// accepted, it is tried again.
+/// How long after a state file that could not be written it is tried again.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// Most connections accepted in a turn, so that a crowd at the door keeps nobody waiting.
-const ACCEPTS_PER_TURN: usize = 64;
+/// Most inputs that wait for the arbiter; whoever has one more waits with it.
+const INBOX_MAX: usize = 1024;
+
+/// Most inputs of one turn.
+const INPUTS_PER_TURN: usize = 256;
+
+/// Most events that wait for a state file that cannot be written. With more, nothing is received
+/// until it can be, or until what waits is refused.
+const DEFERRED_MAX: usize = 16_384;
+
+/// What the tasks around the arbiter send it.
+pub(super) enum Input {
+    /// A client has connected.
+    Connected(UnixStream),
+    /// A client has sent something.
+    Received { link: Link, received: Vec<Received>, read_ahead: Option<ReadAhead> },
+    /// Everything was sent on a connection from which nothing more is read.
+    Sent { link: Link },
+    /// A process has exited: its pidfd has fired.
+    Exited(Process),
+    /// Which process has the address that could not be opened, if that could be found out.
+    OwnerFound { address: Address, owner: Option<Owner> },
+}
+
+/// An event of the core's, and the read that it came with.
+struct Pending {
+    event: Event,
+    _read_ahead: Option<ReadAhead>,
+}
 
 /// The one arbiter of a directory, for as long as this process has the lock.
-pub(super) struct ArbiterDriver {
+pub(super) struct ArbiterRuntime {
     core: Arbiter,
     directory: Directory,
     journal: Journal,
-    poller: AsyncFd<Poller>,
-    place: Place,
-    standing: Standing,
+    inbox: mpsc::Receiver<Input>,
     clients: Clients,
-    watched: Watched,
+    processes: ProcessTable,
+    owners: OwnerLookups,
     listeners: BTreeMap<Address, Arc<OwnedFd>>,
+    storage: Storage,
     /// Events whose turn could not be written yet.
-    unwritten: Vec<Event>,
+    deferred: Vec<Pending>,
+    lease: DirectoryLease,
+    lease_state: LeaseState,
     report: Rc<dyn Fn(Report)>,
 }
 
-/// What the driver found out for the core within a turn.
+/// Whether the state file could be written the last time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Storage {
+    Writable,
+    Failing,
+}
+
+/// What the runtime found out for the core within a turn.
 #[derive(Default)]
 struct Found {
     listeners: BTreeMap<Address, Arc<OwnedFd>>,
+    /// Addresses that another process has: which one, is asked when the turn is written.
+    in_use: Vec<Address>,
 }
 
-impl ArbiterDriver {
-    /// Takes office: reads the state and opens the door.
+impl ArbiterRuntime {
+    /// Reads the state and opens the control socket.
     ///
     /// # Errors
-    /// The socket cannot be bound, or the kernel gives no epoll instance.
+    /// The socket cannot be bound, or `/proc` cannot be read.
     pub(super) fn start(
         directory: Directory,
         lock: Lock,
-        watch_at: Option<OwnedFd>,
+        watch: Option<DirectoryWatch>,
         report: Rc<dyn Fn(Report)>,
-        recorder: Recorder,
+        trace: TraceWriter,
     ) -> io::Result<Self> {
-        let poller = Poller::new()?;
+        let (sender, inbox) = mpsc::channel(INBOX_MAX);
         let header = super::recovery::header()?;
         let snapshot = super::recovery::snapshot(&directory, &header, &*report)?;
-        let mut watched = Watched::default();
-        let alive = watched.watch_all(snapshot.processes(), &poller)?;
-        let core = Arbiter::recover(Limits::default(), &snapshot, &alive, now());
-        let place = Place::take(directory.clone(), lock, watch_at, &poller)?;
-        Ok(ArbiterDriver {
+        let mut processes = ProcessTable::new(sender.clone());
+        let alive = processes.watch_all(snapshot.processes())?;
+        let core = Arbiter::recover(Limits::default(), &snapshot, &alive, monotonic());
+        let lease = DirectoryLease::acquire(directory.clone(), lock, watch, sender.clone())?;
+        Ok(ArbiterRuntime {
             core,
             journal: Journal::new(directory.state(), header),
             directory,
-            poller: async_fd(poller)?,
-            place,
-            standing: Standing::Kept,
-            clients: Clients::new(recorder),
-            watched,
+            inbox,
+            clients: Clients::new(trace, sender.clone()),
+            processes,
+            owners: OwnerLookups::new(sender),
             listeners: BTreeMap::new(),
-            unwritten: Vec::new(),
+            storage: Storage::Writable,
+            deferred: Vec::new(),
+            lease,
+            lease_state: LeaseState::Held,
             report,
         })
     }
 
-    /// Serves until the process exits, or another arbiter has the directory.
-    pub(super) async fn run(mut self) {
-        while self.standing != Standing::Lost {
+    /// Serves until it is to stop, or another arbiter has the directory.
+    pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
+        let mut inputs = Vec::new();
+        while self.lease_state != LeaseState::Lost {
             let deadline = self.deadline();
+            let has_room = self.deferred.len() < DEFERRED_MAX;
             tokio::select! {
-                tokens = ready(&self.poller) => self.wake(tokens),
-                () = until(deadline) => self.retry(),
+                _ = self.inbox.recv_many(&mut inputs, INPUTS_PER_TURN), if has_room => {
+                    self.handle(inputs.drain(..));
+                }
+                () = self.lease.deletion() => self.after_deletion(),
+                () = until(deadline) => self.turn(vec![Event::Tick.into()]),
+                _ = &mut stop => return,
             }
         }
     }
 
-    fn wake(&mut self, tokens: Vec<Token>) {
+    fn handle(&mut self, inputs: impl Iterator<Item = Input>) {
         let mut events = Vec::new();
-        for token in tokens {
-            match token {
-                Token::Door => self.accept(),
-                Token::Client(link) => {
-                    self.clients.receive(link, &self.watched, &mut events);
+        for input in inputs {
+            match input {
+                Input::Connected(stream) => self.clients.greet(stream, &mut self.processes),
+                Input::Received { link, received, read_ahead } => {
+                    self.receive(link, received, read_ahead.as_ref(), &mut events);
                 }
-                Token::Process(process) => self.bury(process, &mut events),
-                Token::Directory => self.after_deletion(),
+                Input::Sent { link } => self.clients.sent(link),
+                Input::Exited(process) => self.on_process_exit(process, &mut events),
+                Input::OwnerFound { address, owner } => events.push(self.in_use(address, owner).into()),
             }
         }
         self.turn(events);
     }
 
-    fn retry(&mut self) {
-        self.place.door().reopen(self.poller.get_ref());
-        self.turn(vec![Event::Tick]);
-    }
-
-    fn accept(&mut self) {
-        for _ in 0..ACCEPTS_PER_TURN {
-            let Some(socket) = self.place.door().accept(self.poller.get_ref()) else {
-                return;
-            };
-            self.clients.greet(socket, &mut self.watched, self.poller.get_ref());
+    fn receive(
+        &mut self,
+        link: Link,
+        received: Vec<Received>,
+        read_ahead: Option<&ReadAhead>,
+        events: &mut Vec<Pending>,
+    ) {
+        let process = self.clients.process_of(link);
+        for one in received {
+            let event = self.clients.event(link, one, &self.processes);
+            events.extend(event.map(|event| Pending { event, _read_ahead: read_ahead.cloned() }));
+        }
+        if let Some(process) = process
+            && self.clients.process_of(link).is_none()
+        {
+            self.on_process_exit(process, events);
         }
     }
 
-    /// A process has ended: what it had said is read before it counts as gone (rule 4).
-    fn bury(&mut self, process: Process, events: &mut Vec<Event>) {
-        for link in self.clients.links_of(process) {
-            self.clients.receive_rest(link, &self.watched, events);
-            self.clients.remove(link, self.poller.get_ref());
+    /// A process counts as gone when its pidfd has fired and what it had sent was read (rule 4).
+    fn on_process_exit(&mut self, process: Process, events: &mut Vec<Pending>) {
+        if self.processes.has_exited(process) && self.clients.read_the_rest_of(process) {
+            self.clients.remove_all_of(process);
+            self.processes.forget(process);
+            events.push(Event::Gone { process }.into());
         }
-        self.watched.forget_pidfd(process, self.poller.get_ref());
-        events.push(Event::Gone { process });
     }
 
-    /// Somebody has deleted something here: what is missing is written again.
+    /// Somebody has deleted something in the directory: what is missing is written again.
     fn after_deletion(&mut self) {
-        self.place.forget_deletions();
-        let state = self.core.snapshot();
-        let written = self.hold_directory().and_then(|()| match self.standing {
-            Standing::Kept | Standing::Regained => self.journal.rewrite(state),
-            Standing::Lost => Ok(()),
+        let written = self.renew_lease().and_then(|()| match self.lease_state {
+            LeaseState::Held | LeaseState::Reacquired => self.journal.rewrite(self.core.snapshot()),
+            LeaseState::Lost => Ok(()),
         });
         if let Err(error) = written {
-            (self.report)(Report::StateNotWritten {
-                path: self.directory.state(),
-                problem: error.to_string(),
-            });
+            self.report_not_written(&error);
         }
     }
 
-    fn turn(&mut self, events: Vec<Event>) {
-        let events = if self.unwritten.is_empty() { events } else { self.after_unwritten(events) };
+    fn turn(&mut self, events: Vec<Pending>) {
+        let mut pending = std::mem::take(&mut self.deferred);
+        pending.extend(events);
         let mut next = self.core.clone();
-        let mut turn = Turn::new(now());
+        let mut turn = Turn::new(monotonic());
         let mut found = Found::default();
-        next.handle(events.iter().cloned(), &mut turn);
+        next.handle(pending.iter().map(|pending| pending.event.clone()), &mut turn);
         self.look_up(&mut next, &mut turn, &mut found);
         if turn.state_changed() == Changed::State
             && let Err(error) = self.write(&next, turn.changes())
         {
-            return self.put_off(events, &error);
+            return self.defer(pending, &error);
         }
-        if self.standing == Standing::Lost {
+        if self.lease_state == LeaseState::Lost {
             return;
         }
         self.core = next;
+        found.in_use.drain(..).for_each(|address| self.owners.start(address));
         self.keep_listeners(found);
         self.perform(barriers::last(turn.actions));
-        self.settle();
+        self.flush();
     }
 
     /// Sends what can be sent. A client that does not read is closed, and its end is an event
     /// like any other; every turn of this kind has fewer clients, so there is a last one.
-    fn settle(&mut self) {
-        let unread = self.clients.settle(self.poller.get_ref());
+    fn flush(&mut self) {
+        let unread = self.clients.flush();
         if !unread.is_empty() {
-            self.turn(unread.into_iter().map(|link| Event::Unlinked { link }).collect());
+            self.turn(unread.into_iter().map(|link| Event::Unlinked { link }.into()).collect());
         }
     }
 
@@ -196,10 +246,10 @@ impl ArbiterDriver {
             let mut answers = Vec::new();
             for action in std::mem::take(&mut turn.actions) {
                 match action {
-                    Action::Open { address } => answers.push(self.open(address, found)),
+                    Action::Open { address } => answers.extend(open(address, found)),
                     Action::Fetch { process, address } => answers.push(self.fetch(process, address, found)),
                     Action::Poll { process, address } => {
-                        let liveness = self.watched.liveness(process);
+                        let liveness = self.processes.liveness(process);
                         answers.push(Event::Polled { process, address, liveness });
                     }
                     Action::Send { .. }
@@ -215,35 +265,8 @@ impl ArbiterDriver {
         }
     }
 
-    fn open(&self, address: Address, found: &mut Found) -> Event {
-        match listener::open(&address) {
-            Ok(fd) if descriptors::is_reserved(&fd) => {
-                let message = "the arbiter has no descriptor left for another listener".to_owned();
-                Event::Opened { address, result: Err((Code::Exhausted, message)) }
-            }
-            Ok(fd) => {
-                found.listeners.insert(address.clone(), Arc::new(fd));
-                Event::Opened { address, result: Ok(()) }
-            }
-            Err(OpenError::InUse { owner: Some(owner), .. }) if self.is_one_of_ours(&owner) => {
-                let pid = owner.pid;
-                let program = owner.program.unwrap_or_default();
-                let message = format!(
-                    "`{address}` is held by pid {pid} (`{program}`), a server of this directory that is \
-                     not connected to its arbiter"
-                );
-                Event::HeldByAbsent { address, message }
-            }
-            Err(error) => Event::Opened { address, result: Err((error.code(), error.to_string())) },
-        }
-    }
-
-    fn is_one_of_ours(&self, owner: &Owner) -> bool {
-        owner.serverswap_dir.as_deref() == Some(self.directory.path())
-    }
-
     fn fetch(&self, process: Process, address: Address, found: &mut Found) -> Event {
-        let pidfd = self.watched.pidfd(process);
+        let pidfd = self.processes.pidfd(process);
         let fetched = match pidfd.map(|pidfd| listener::fetch(process, pidfd, &address)) {
             Some(Ok(Some(fd))) => {
                 found.listeners.insert(address.clone(), Arc::new(fd));
@@ -255,49 +278,67 @@ impl ArbiterDriver {
         Event::Fetched { process, address, found: fetched }
     }
 
-    /// Writes nothing where another arbiter's state is by now.
-    fn write(&mut self, next: &Arbiter, changes: &Changes) -> io::Result<()> {
-        self.hold_directory()?;
-        match self.standing {
-            Standing::Kept | Standing::Regained => {
-                self.journal.write(&update(next, changes), || next.snapshot())
+    /// The late answer to [`Action::Open`], where another process has the address.
+    fn in_use(&self, address: Address, owner: Option<Owner>) -> Event {
+        match owner {
+            Some(owner) if owner.serverswap_dir.as_deref() == Some(self.directory.path()) => {
+                let pid = owner.pid;
+                let program = owner.program.unwrap_or_default();
+                let message = format!(
+                    "`{address}` is held by pid {pid} (`{program}`), a server of this directory that is \
+                     not connected to its arbiter"
+                );
+                Event::HeldByAbsent { address, message }
             }
-            Standing::Lost => Ok(()),
+            owner => {
+                let error = OpenError::InUse { address: address.clone(), owner };
+                Event::Opened { address, result: Err((error.code(), error.to_string())) }
+            }
         }
     }
 
-    fn hold_directory(&mut self) -> io::Result<()> {
-        self.standing = self.place.hold(self.poller.get_ref())?;
-        let directory = self.directory.path().to_owned();
-        match self.standing {
-            Standing::Kept => {}
-            Standing::Regained => (self.report)(Report::DirectoryRemade { directory }),
-            Standing::Lost => (self.report)(Report::DirectoryLost { directory }),
+    /// Writes nothing where another arbiter's state is by now.
+    fn write(&mut self, next: &Arbiter, changes: &Changes) -> io::Result<()> {
+        self.renew_lease()?;
+        match self.lease_state {
+            LeaseState::Held | LeaseState::Reacquired => {
+                self.journal.write(&update(next, changes), || next.snapshot())?;
+                self.storage = Storage::Writable;
+            }
+            LeaseState::Lost => {}
         }
         Ok(())
     }
 
-    /// Nothing was decided: claims are refused, everything else waits until it can be written.
-    fn put_off(&mut self, events: Vec<Event>, error: &io::Error) {
-        if self.unwritten.is_empty() {
-            (self.report)(Report::StateNotWritten {
-                path: self.directory.state(),
-                problem: error.to_string(),
-            });
+    fn renew_lease(&mut self) -> io::Result<()> {
+        self.lease_state = self.lease.renew()?;
+        let directory = self.directory.path().to_owned();
+        match self.lease_state {
+            LeaseState::Held => {}
+            LeaseState::Reacquired => (self.report)(Report::DirectoryRemade { directory }),
+            LeaseState::Lost => (self.report)(Report::DirectoryLost { directory }),
         }
-        self.unwritten.clear();
-        for event in events {
-            match event {
+        Ok(())
+    }
+
+    fn report_not_written(&self, error: &io::Error) {
+        (self.report)(Report::StateNotWritten { path: self.directory.state(), problem: error.to_string() });
+    }
+
+    /// Nothing was decided: claims and new deploys are refused, everything else waits until it can
+    /// be written.
+    fn defer(&mut self, pending: Vec<Pending>, error: &io::Error) {
+        if self.storage == Storage::Writable {
+            self.report_not_written(error);
+        }
+        self.storage = Storage::Failing;
+        for pending in pending {
+            match &pending.event {
                 Event::Said { link, message: FromClient::ReadyFor(claim), .. } => {
-                    let message = format!("the arbiter cannot write its state: {error}");
-                    let refusal =
-                        Error { re: Some(claim.id), code: Code::StateNotWritten, message, fatal: false };
-                    self.clients.send(link, &FromArbiter::Error(refusal), None);
+                    self.refuse(*link, Some(claim.id), error);
                 }
                 Event::Arrived(arrival) if arrival.is_of_a_new_deploy() => {
-                    let message = format!("the arbiter cannot write its state: {error}");
-                    let refusal = Error { re: None, code: Code::StateNotWritten, message, fatal: true };
-                    self.clients.send(arrival.link, &FromArbiter::Error(refusal), None);
+                    self.refuse(arrival.link, None, error);
                     self.clients.close_after_sending(arrival.link);
                 }
                 Event::Tick => {}
@@ -308,16 +349,16 @@ impl ArbiterDriver {
                 | Event::Opened { .. }
                 | Event::HeldByAbsent { .. }
                 | Event::Fetched { .. }
-                | Event::Polled { .. } => self.unwritten.push(event),
+                | Event::Polled { .. } => self.deferred.push(pending),
             }
         }
-        self.settle();
+        self.flush();
     }
 
-    fn after_unwritten(&mut self, events: Vec<Event>) -> Vec<Event> {
-        let mut all = std::mem::take(&mut self.unwritten);
-        all.extend(events);
-        all
+    fn refuse(&mut self, link: Link, re: Option<u64>, error: &io::Error) {
+        let message = format!("the arbiter cannot write its state: {error}");
+        let refusal = Error { re, code: Code::StateNotWritten, message, fatal: re.is_none() };
+        self.clients.send(link, &FromArbiter::Error(refusal), None);
     }
 
     /// Listeners that came with a `hello` or were found in the turn, where the core wants one.
@@ -341,10 +382,10 @@ impl ArbiterDriver {
                 Action::CloseListener { address } => self.close_listener(&address),
                 Action::Signal { process, generation, signal } => {
                     let signal = match signal {
-                        Signal::Term => serverswap::sys::process::Signal::SIGTERM,
-                        Signal::Kill => serverswap::sys::process::Signal::SIGKILL,
+                        Signal::Term => process::Signal::SIGTERM,
+                        Signal::Kill => process::Signal::SIGKILL,
                     };
-                    self.watched.signal_group(process, &generation.to_string(), signal);
+                    self.processes.signal_group(process, &generation.to_string(), signal);
                 }
                 Action::Open { .. } | Action::Fetch { .. } | Action::Poll { .. } => {
                     debug_assert!(false, "answered within the turn");
@@ -365,11 +406,43 @@ impl ArbiterDriver {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let core = self.core.deadline().map(|at| at.saturating_sub(now()));
-        let is_waiting = !self.unwritten.is_empty() || self.place.is_shut();
-        let retry = is_waiting.then_some(RETRY);
+        let core = self.core.deadline().map(|at| at.saturating_sub(monotonic()));
+        let (core, retry) = match self.storage {
+            Storage::Writable => (core, None),
+            // What is overdue is not tried again and again.
+            Storage::Failing => {
+                (core.map(|wait| wait.max(RETRY)), (!self.deferred.is_empty()).then_some(RETRY))
+            }
+        };
         core.into_iter().chain(retry).min().map(|wait| Instant::now() + wait)
     }
+}
+
+impl From<Event> for Pending {
+    /// An event that came with no read.
+    fn from(event: Event) -> Self {
+        Pending { event, _read_ahead: None }
+    }
+}
+
+/// The answer to [`Action::Open`]; none yet where another process has the address.
+fn open(address: Address, found: &mut Found) -> Option<Event> {
+    let result = match listener::try_open(&address) {
+        Ok(fd) if descriptors::is_reserved(&fd) => {
+            let message = "the arbiter has no descriptor left for another listener".to_owned();
+            Err((Code::Exhausted, message))
+        }
+        Ok(fd) => {
+            found.listeners.insert(address.clone(), Arc::new(fd));
+            Ok(())
+        }
+        Err(OpenError::InUse { .. }) => {
+            found.in_use.push(address);
+            return None;
+        }
+        Err(error) => Err((error.code(), error.to_string())),
+    };
+    Some(Event::Opened { address, result })
 }
 
 /// The records that a turn has changed, as they are now.
@@ -383,30 +456,10 @@ fn update(core: &Arbiter, changes: &Changes) -> Update {
     }
 }
 
-/// Waits for, and takes, everything that is ready.
-async fn ready(poller: &AsyncFd<Poller>) -> Vec<Token> {
-    loop {
-        let Ok(mut guard) = poller.readable().await else {
-            return Vec::new();
-        };
-        let tokens = poller.get_ref().ready();
-        if tokens.is_empty() {
-            guard.clear_ready();
-        } else {
-            return tokens;
-        }
-    }
-}
-
 /// Waits until a moment; for ever if there is none.
 pub(super) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
-}
-
-/// The `now` of the core: time since boot.
-fn now() -> Duration {
-    Duration::from_micros(boottime_micros())
 }

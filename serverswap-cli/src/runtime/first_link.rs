@@ -59,8 +59,8 @@ mod tests {
     use tokio::task::spawn_blocking;
 
     use super::*;
-    use crate::runtime::office::Office;
-    use crate::runtime::recorder::Recorder;
+    use crate::runtime::arbiter_role::ArbiterRole;
+    use crate::runtime::trace::TraceWriter;
     use crate::state::Lock;
     use crate::supervisor::{Plan, Restart};
 
@@ -82,8 +82,8 @@ mod tests {
             probation: Duration::ZERO,
             generation: Generation { start: 1, pid: 1 },
         };
-        let office = Office::new(plan.form, Rc::new(|_| {}), Recorder::default());
-        Link::new(directory.clone(), plan, office, Recorder::default())
+        let role = ArbiterRole::new(plan.form, Rc::new(|_| {}), TraceWriter::default());
+        Link::new(directory.clone(), plan, role, TraceWriter::default())
     }
 
     /// An arbiter that accepts, and is silent from then on.

@@ -23,11 +23,11 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::Instant;
 
 use super::arbiter::until;
+use super::arbiter_role::ArbiterRole;
 use super::error_map;
 use super::lookout::Lookout;
-use super::office::Office;
 use super::owned::Owned;
-use super::recorder::{Recorder, Side};
+use super::trace::{Side, TraceWriter};
 use crate::state::Directory;
 use crate::supervisor::{Plan, Request};
 use crate::sys::async_fd::async_fd;
@@ -63,8 +63,8 @@ pub(super) enum LinkEvent {
 pub(super) struct Link {
     directory: Directory,
     plan: Plan,
-    office: Office,
-    recorder: Recorder,
+    role: ArbiterRole,
+    trace: TraceWriter,
     lookout: Lookout,
     state: State,
     /// Why the arbiter would not have us, the last time; cleared by its `welcome`.
@@ -93,12 +93,12 @@ struct Patience {
 }
 
 impl Link {
-    pub(super) fn new(directory: Directory, plan: Plan, office: Office, recorder: Recorder) -> Self {
+    pub(super) fn new(directory: Directory, plan: Plan, role: ArbiterRole, trace: TraceWriter) -> Self {
         Link {
             directory,
             plan,
-            office,
-            recorder,
+            role,
+            trace,
             lookout: Lookout::default(),
             state: State::down(Instant::now()),
             refusal: None,
@@ -162,12 +162,12 @@ impl Link {
 
     /// Whether this process is the arbiter.
     pub(super) fn is_in_office(&self) -> bool {
-        self.office.is_held()
+        self.role.is_held()
     }
 
     /// Gives up the arbiter's role, if this process has it, before the process ends.
     pub(super) async fn leave_office(&mut self) {
-        self.office.leave().await;
+        self.role.give_up().await;
     }
 
     fn try_to_connect(&mut self, events: &mut Vec<LinkEvent>) {
@@ -193,14 +193,14 @@ impl Link {
 
     fn look(&mut self) -> io::Result<State> {
         self.lookout.forget_changes();
-        self.office.try_to_take(&self.directory)?;
+        self.role.try_acquire(&self.directory)?;
         self.connect()
     }
 
     fn connect(&self) -> io::Result<State> {
         let socket = connect(&self.directory.socket())?;
         let pid = credentials(&socket)?.pid;
-        let wire = async_fd(Channel::new(socket).observed(self.recorder.observer(Side::Client)))?;
+        let wire = async_fd(Channel::new(socket).observed(self.trace.observer(Side::Client)))?;
         Ok(State::Connected { wire, pid, patience: Patience::new() })
     }
 

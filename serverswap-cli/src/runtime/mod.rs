@@ -9,26 +9,26 @@
 //! [`arbiter`]: crate::arbiter
 
 mod arbiter;
+mod arbiter_role;
 mod barriers;
 mod clients;
-mod door;
+mod connection;
+mod control_socket;
+mod directory_lease;
 pub(crate) mod error_map;
 mod first_link;
 mod link;
 mod lookout;
 mod negotiation;
-mod office;
 mod owned;
-mod place;
-mod poller;
-mod recorder;
+mod owner_lookup;
+mod process_table;
 pub(crate) mod recovery;
 mod server;
 mod signals;
 mod supervisor;
-mod watched;
-
-pub(crate) use poller::Poller;
+mod task;
+mod trace;
 
 use serverswap::protocol::Generation;
 use serverswap::sys::clock::boottime_micros;
@@ -39,8 +39,8 @@ use crate::spawn::ServerCommand;
 use crate::state::Directory;
 use crate::sys::descriptors;
 use crate::ui::{Conclusion, Console, SetupError, StillTrue};
-use recorder::Recorder;
 use supervisor::SupervisorDriver;
+use trace::TraceWriter;
 
 /// Runs a command to its end and returns the exit status.
 pub fn run(run: &Run) -> u8 {
@@ -70,10 +70,9 @@ fn try_run(run: &Run, console: &Console) -> Result<Conclusion, SetupError> {
         .build()
         .map_err(|error| error_map::system("epoll_create1", &error))?;
     LocalSet::new().block_on(&runtime, async {
-        let recorder = Recorder::open(run.trace.as_deref(), console);
+        let trace = TraceWriter::open(run.trace.as_deref(), console);
         let supervision =
-            SupervisorDriver::begin(run.plan(generation), command, directory, console.clone(), recorder)
-                .await?;
+            SupervisorDriver::begin(run.plan(generation), command, directory, console.clone(), trace).await?;
         Ok(supervision.until_the_end().await)
     })
 }

@@ -50,6 +50,11 @@ pub(super) struct CompleteHello {
 }
 
 impl Negotiation {
+    /// Whether the `hello` is complete.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self, Negotiation::Done)
+    }
+
     pub(super) fn take_in(&mut self, message: FromClient, fds: Vec<(String, OwnedFd)>) -> Step {
         match (mem::take(self), message) {
             (Negotiation::Silent, FromClient::Hello(hello)) => self.begin(hello, fds),

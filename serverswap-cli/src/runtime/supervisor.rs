@@ -15,14 +15,14 @@ use serverswap::sys::points;
 use tokio::time::Instant;
 
 use super::arbiter::until;
+use super::arbiter_role::ArbiterRole;
 use super::error_map;
 use super::first_link::first_link;
 use super::link::{Link, LinkEvent};
-use super::office::Office;
 use super::owned::Owned;
-use super::recorder::Recorder;
 use super::server::{Server, ServerEvent, reap_strangers};
 use super::signals::{Arrived, Signals};
+use super::trace::TraceWriter;
 use crate::output_tail::{OutputFiles, OutputTail};
 use crate::spawn::{self, ServerCommand, SpawnFailure};
 use crate::state::Directory;
@@ -63,15 +63,15 @@ impl SupervisorDriver {
         command: ServerCommand,
         directory: Directory,
         console: Console,
-        recorder: Recorder,
+        trace: TraceWriter,
     ) -> Result<Self, SetupError> {
         let signals = Signals::new().map_err(|error| error_map::system("sigaction", &error))?;
         let report = Rc::new({
             let console = console.clone();
             move |report: Report| console.report(&report)
         });
-        let office = Office::new(plan.form, report, recorder.clone());
-        let mut link = Link::new(directory.clone(), plan.clone(), office, recorder);
+        let role = ArbiterRole::new(plan.form, report, trace.clone());
+        let mut link = Link::new(directory.clone(), plan.clone(), role, trace);
         let too_late = until(Some(Instant::now() + FIRST_LINK_WAIT));
         let heard = first_link(&mut link, &directory, too_late).await?;
         let mut actions = Vec::new();

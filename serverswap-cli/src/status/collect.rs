@@ -5,10 +5,10 @@
 //! listener.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serverswap::protocol::{Address, Generation};
-use serverswap::sys::clock::boottime_micros;
+use serverswap::sys::clock::monotonic;
 use serverswap::sys::listener;
 use serverswap::sys::process::{self, Process};
 
@@ -94,7 +94,7 @@ fn has_anything(report: &AddressReport) -> bool {
 }
 
 fn one(address: &Address, record: &AddressRecord, snapshot: &Snapshot) -> AddressReport {
-    let now = Duration::from_micros(boottime_micros());
+    let now = monotonic();
     let drains = |process: Process| record.draining.iter().any(|drain| drain.process == process);
     let holders = record.holders.iter().filter(|holder| !drains(holder.process) && is_alive(holder.process));
     let draining = record.draining.iter().filter(|drain| is_alive(drain.process));

@@ -2,22 +2,21 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
 
 use serverswap::protocol::message::{FromArbiter, FromClient};
 use serverswap::sys::channel::Channel;
 use serverswap::sys::watch::DirectoryWatch;
 use tokio::io::unix::AsyncFd;
 
-use crate::runtime::Poller;
-
 /// What owns one descriptor, opens it before it is registered, and closes it when it is
 /// dropped, not before.
 pub(crate) trait OneDescriptor: AsRawFd {}
 
 impl OneDescriptor for OwnedFd {}
+impl OneDescriptor for Arc<OwnedFd> {}
 impl OneDescriptor for Channel<FromArbiter, FromClient> {}
 impl OneDescriptor for DirectoryWatch {}
-impl OneDescriptor for Poller {}
 
 /// Registers it for readiness.
 ///

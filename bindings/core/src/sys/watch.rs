@@ -2,23 +2,21 @@
 //!
 //! Deliberately no word on what a name means, and no look at the directory: who watches
 //! looks after the watch is set, and again after each event.
-#![allow(unsafe_code)]
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
-use nix::unistd::dup3;
 
 /// A watch on one directory; readable when something changed.
 #[derive(Debug)]
 pub struct DirectoryWatch {
     inotify: Inotify,
-    watched: WatchDescriptor,
+    /// `None` before [`DirectoryWatch::restart`].
+    watched: Option<WatchDescriptor>,
     kinds: AddWatchFlags,
 }
 
@@ -47,35 +45,32 @@ impl DirectoryWatch {
     /// by default) or watches (ENOSPC).
     pub fn new(directory: &Path) -> io::Result<Self> {
         let all = appeared() | disappeared() | over() | AddWatchFlags::IN_CLOSE_WRITE;
-        DirectoryWatch::by(inotify()?, all, directory)
+        let mut watch = DirectoryWatch::idle(all)?;
+        watch.restart(directory)?;
+        Ok(watch)
     }
 
-    /// Starts to watch for what is deleted, and for nothing else: a name that is renamed over
-    /// is not. The watch takes the number of `place`, which is closed.
-    ///
-    /// When a process is killed, its descriptors are closed from the highest number to the lowest, and
-    /// a watch can take 16 ms: with a low number it keeps nothing waiting that was opened after `place`.
+    /// A watch for what is deleted, and for nothing else: a name that is renamed over is not. It
+    /// begins with [`Self::restart`]; until then it costs nothing to close.
     ///
     /// # Errors
-    /// As [`Self::new`].
-    pub fn for_deletions(directory: &Path, mut place: OwnedFd) -> io::Result<Self> {
-        dup3(inotify()?, &mut place, OFlag::O_CLOEXEC)?;
-        // SAFETY: the descriptor is an inotify instance by now, and nobody else's.
-        let inotify = unsafe { Inotify::from_raw_fd(place.into_raw_fd()) };
-        DirectoryWatch::by(inotify, AddWatchFlags::IN_DELETE | over(), directory)
+    /// Out of inotify instances.
+    pub fn for_deletions() -> io::Result<Self> {
+        DirectoryWatch::idle(AddWatchFlags::IN_DELETE | over())
     }
 
-    fn by(inotify: Inotify, kinds: AddWatchFlags, directory: &Path) -> io::Result<Self> {
-        let kinds = kinds | AddWatchFlags::IN_ONLYDIR;
-        let watched = inotify.add_watch(directory, kinds)?;
-        Ok(DirectoryWatch { inotify, watched, kinds })
+    fn idle(kinds: AddWatchFlags) -> io::Result<Self> {
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+        Ok(DirectoryWatch { inotify, watched: None, kinds: kinds | AddWatchFlags::IN_ONLYDIR })
     }
 
     /// Stops watching until [`Self::restart`], and forgets what changed. To drop the watch
     /// instead may take 16 ms, for the kernel waits until nobody reads it; this does not.
     pub fn pause(&mut self) {
-        // It fails when the watch is over already.
-        let _ = self.inotify.rm_watch(self.watched);
+        if let Some(watched) = self.watched.take() {
+            // It fails when the watch is over already.
+            let _ = self.inotify.rm_watch(watched);
+        }
         let _ = self.drain();
     }
 
@@ -85,7 +80,7 @@ impl DirectoryWatch {
     /// As [`Self::new`].
     pub fn restart(&mut self, directory: &Path) -> io::Result<()> {
         self.pause();
-        self.watched = self.inotify.add_watch(directory, self.kinds)?;
+        self.watched = Some(self.inotify.add_watch(directory, self.kinds)?);
         Ok(())
     }
 
@@ -104,10 +99,6 @@ impl DirectoryWatch {
             }
         }
     }
-}
-
-fn inotify() -> io::Result<Inotify> {
-    Ok(Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?)
 }
 
 fn appeared() -> AddWatchFlags {
@@ -213,10 +204,8 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = |name: &str| directory.path().join(name);
         fs::write(path("a"), "old").expect("writable");
-        let place: OwnedFd = File::open("/dev/null").expect("there").into();
-        let number = place.as_raw_fd();
-        let mut watch = DirectoryWatch::for_deletions(directory.path(), place).expect("watched");
-        assert_eq!(watch.as_raw_fd(), number);
+        let mut watch = DirectoryWatch::for_deletions().expect("an inotify instance");
+        watch.restart(directory.path()).expect("watched");
         fs::write(path("b"), "new").expect("writable");
         fs::rename(path("b"), path("a")).expect("writable");
         fs::remove_file(path("a")).expect("writable");

@@ -30,8 +30,8 @@ use send::SendQueue;
 
 /// A connection on which `In` is received and `Out` is sent.
 #[derive(Debug)]
-pub struct Channel<In, Out> {
-    socket: OwnedFd,
+pub struct Channel<In, Out, Socket = OwnedFd> {
+    socket: Socket,
     queue: SendQueue,
     reader: LineReader<OwnedFd>,
     inbound: Inbound,
@@ -64,9 +64,9 @@ pub enum Fill {
     End,
 }
 
-impl<In: Message, Out: Message> Channel<In, Out> {
+impl<In: Message, Out: Message, Socket: AsFd> Channel<In, Out, Socket> {
     /// Takes over a connected Unix stream socket.
-    pub fn new(socket: OwnedFd) -> Self {
+    pub fn new(socket: Socket) -> Self {
         Channel {
             socket,
             queue: SendQueue::default(),
@@ -173,14 +173,14 @@ impl<In: Message, Out: Message> Channel<In, Out> {
     }
 }
 
-impl<In, Out> AsFd for Channel<In, Out> {
+impl<In, Out, Socket: AsFd> AsFd for Channel<In, Out, Socket> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 }
 
-impl<In, Out> AsRawFd for Channel<In, Out> {
+impl<In, Out, Socket: AsFd> AsRawFd for Channel<In, Out, Socket> {
     fn as_raw_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
+        self.socket.as_fd().as_raw_fd()
     }
 }

@@ -16,5 +16,6 @@ mod unix_path;
 pub use error::{OpenError, Owner};
 pub use fetch::{addresses_of, fetch};
 pub use matches::matches;
-pub use open::open;
+pub use open::{open, try_open};
+pub use owner::owner_of;
 pub use unix_path::remove_stale;

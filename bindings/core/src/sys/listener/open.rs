@@ -14,7 +14,7 @@ use nix::sys::stat::{Mode, fchmod};
 use serverswap_protocol::{Address, Endpoint};
 
 use super::error::OpenError;
-use super::owner;
+use super::owner::owner_of;
 use super::unix_path::remove_stale;
 
 /// Connections that wait to be accepted; the kernel lowers it to `net.core.somaxconn`.
@@ -28,6 +28,23 @@ const BACKLOG: i32 = 4096;
 /// # Errors
 /// See [`OpenError`]. Nothing is left behind.
 pub fn open(address: &Address) -> Result<OwnedFd, OpenError> {
+    try_open(address).map_err(|error| match error {
+        OpenError::InUse { address, .. } => OpenError::InUse { owner: owner_of(&address), address },
+        error @ (OpenError::OtherFile(_)
+        | OpenError::NotPermitted { .. }
+        | OpenError::NotAvailable { .. }
+        | OpenError::Exhausted { .. }
+        | OpenError::NoSocket(_)
+        | OpenError::Io { .. }) => error,
+    })
+}
+
+/// As [`open`], but an address that is in use has no owner in the error: to find it
+/// ([`owner_of`]) can take a second on a machine with many processes.
+///
+/// # Errors
+/// As [`open`].
+pub fn try_open(address: &Address) -> Result<OwnedFd, OpenError> {
     let opened = match address {
         Address::Tcp(endpoint) => open_inet(*endpoint, SockType::Stream),
         Address::Udp(endpoint) => open_inet(*endpoint, SockType::Datagram),
@@ -103,7 +120,7 @@ fn errno(error: io::Error) -> Errno {
 fn explain(address: Address, source: Errno) -> OpenError {
     match source {
         Errno::EADDRINUSE if is_other_file(&address) => OpenError::OtherFile(address),
-        Errno::EADDRINUSE => OpenError::InUse { owner: owner::find(&address), address },
+        Errno::EADDRINUSE => OpenError::InUse { owner: None, address },
         Errno::EACCES | Errno::EPERM | Errno::EROFS => OpenError::NotPermitted { address, source },
         Errno::EADDRNOTAVAIL | Errno::EAFNOSUPPORT | Errno::ENOENT | Errno::ENOTDIR => {
             OpenError::NotAvailable { address, source }

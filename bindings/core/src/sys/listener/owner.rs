@@ -12,8 +12,8 @@ use crate::sys::process::{environment, name, pids};
 
 /// Who has a socket that is in the way of this address; `None` when that cannot be seen
 /// from here: another user's process, another pid namespace, a socket that is bound and
-/// does not listen.
-pub(super) fn find(address: &Address) -> Option<Owner> {
+/// does not listen. Costs a look at every descriptor of every process of this user.
+pub fn owner_of(address: &Address) -> Option<Owner> {
     let inode = match address {
         Address::Tcp(endpoint) => inet_inode(*endpoint, ["tcp", "tcp6"]),
         Address::Udp(endpoint) => inet_inode(*endpoint, ["udp", "udp6"]),

@@ -1,20 +1,22 @@
 //! The members of a generation's process group, found and signalled without a race.
 //!
-//! Why not killpg(2): the number of a group is used again when its last member is gone.
-//! Rules: a member is held by its pidfd before it is looked at. A group lives as long as one
-//! member does, and its number with it; so one member that shows the generation in its
-//! environment vouches for those that show none (a program may write its title over its
-//! environment). A member that shows another generation is left alone. A process that was
-//! started and has not come to exec(2) yet shows its parent's environment: whoever has just
+//! Why not killpg(2): the number of a group is used again when its last member is gone, and the
+//! group of a server that was started by hand is its caller's.
+//! Rules: a member is held by its pidfd before it is looked at. A member that shows the generation
+//! in its environment belongs to it; one that shows another generation does not. Of the others, those
+//! that show no generation (a program may write its title over its environment, a wrapper may
+//! clear it) belong to it if the leader of the group does, or, where the leader is gone or shows
+//! nothing, any member: a group lives as long as one member does, and its number with it. A process that
+//! was started and has not come to exec(2) yet shows its parent's environment: whoever has just
 //! started a generation signals its leader by its own pidfd.
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::signal::Signal;
 
-use super::shown::{pids, shown};
+use super::shown::{Shown, pids, shown};
 use super::{Process, Stat, is_gone, is_no_process, pidfd_open, pidfd_send_signal};
 
 /// The environment variable that names a process's generation.
@@ -29,42 +31,81 @@ const ROUNDS_MAX: usize = 32;
 /// # Errors
 /// `/proc` is not readable, or out of descriptors.
 pub fn group_members(process_group: u32, generation: &str) -> io::Result<Vec<(Process, OwnedFd)>> {
-    let mut vouched = false;
-    let mut members = Vec::new();
+    let (mut named, mut unnamed) = (Vec::new(), Vec::new());
+    let mut leader = Shown::Nothing;
     for pid in pids()? {
         let Some((process, pidfd)) = member(pid, process_group)? else {
             continue;
         };
         let shown = shown(pid, &pidfd, GENERATION_VARIABLE)?;
-        let ours = shown.as_ref().is_some_and(|shown| shown == generation);
-        if is_gone(&pidfd)? || (shown.is_some() && !ours) {
+        if is_gone(&pidfd)? {
             continue;
         }
-        vouched |= ours;
-        members.push((process, pidfd));
+        match &shown {
+            Shown::Value(value) if value == generation => named.push((process, pidfd)),
+            Shown::Value(_) => {}
+            Shown::Unset | Shown::Nothing => unnamed.push((process, pidfd)),
+        }
+        if pid == process_group {
+            leader = shown;
+        }
     }
-    Ok(if vouched { members } else { Vec::new() })
+    let is_the_generations = match leader {
+        Shown::Value(value) => value == generation,
+        Shown::Unset => false,
+        Shown::Nothing => !named.is_empty(),
+    };
+    if is_the_generations {
+        named.append(&mut unnamed);
+    }
+    Ok(named)
 }
 
 /// Sends `signal` to every member of the generation's process group, those included that
 /// are forked meanwhile; returns how many got it.
 ///
 /// # Errors
-/// As [`group_members`], and EPERM for a member that runs as another user.
+/// As [`group_members`], and EPERM for a member that runs as another user; the others got it.
 pub fn signal_group(process_group: u32, generation: &str, signal: Signal) -> io::Result<usize> {
-    let mut signalled = BTreeSet::new();
+    signal_members(process_group, generation, signal, BTreeSet::new())
+}
+
+/// Sends `signal` to a server, by its pidfd, and then to every other member of its process group, as
+/// [`signal_group`] does.
+///
+/// # Errors
+/// As [`signal_group`].
+pub fn signal_server(
+    process: Process,
+    pidfd: impl AsFd,
+    process_group: u32,
+    generation: &str,
+    signal: Signal,
+) -> io::Result<usize> {
+    let server = pidfd_send_signal(pidfd, signal).or_else(unless_gone);
+    let others = signal_members(process_group, generation, signal, [process].into());
+    server.and(others)
+}
+
+fn signal_members(
+    process_group: u32,
+    generation: &str,
+    signal: Signal,
+    mut signalled: BTreeSet<Process>,
+) -> io::Result<usize> {
+    let mut failed = Ok(());
     for _ in 0..ROUNDS_MAX {
         let before = signalled.len();
         for (process, pidfd) in group_members(process_group, generation)? {
             if signalled.insert(process) {
-                pidfd_send_signal(&pidfd, signal).or_else(unless_gone)?;
+                failed = failed.and(pidfd_send_signal(&pidfd, signal).or_else(unless_gone));
             }
         }
         if signalled.len() == before {
             break;
         }
     }
-    Ok(signalled.len())
+    failed.map(|()| signalled.len())
 }
 
 fn member(pid: u32, process_group: u32) -> io::Result<Option<(Process, OwnedFd)>> {

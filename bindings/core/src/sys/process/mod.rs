@@ -16,7 +16,7 @@ use std::{fs, io};
 use serde::{Deserialize, Serialize};
 
 pub use about::{boot_id, group, name, pid_namespace, pid_namespace_of};
-pub use group::{group_members, signal_group};
+pub use group::{group_members, signal_group, signal_server};
 pub use nix::sys::signal::Signal;
 pub(in crate::sys) use pidfd::pidfd_getfd;
 pub use pidfd::{is_gone, pidfd_open, pidfd_send_signal};
@@ -76,6 +76,9 @@ struct Stat {
     /// A thread of the kernel's, which shows nothing.
     is_of_the_kernel: bool,
     start: u64,
+    /// There is an environment, and nothing in it. False as well of a process whose memory is not
+    /// ours to look at, or that is in the middle of exec(2).
+    has_empty_environment: bool,
 }
 
 /// `PF_KTHREAD` of the kernel's `linux/sched.h`, in the flags of proc_pid_stat(5).
@@ -96,7 +99,11 @@ impl Stat {
         let process_group = fields.nth(2)?.parse().ok()?; // field 5
         let flags: u64 = fields.nth(3)?.parse().ok()?; // field 9
         let start = fields.nth(12)?.parse().ok()?; // field 22
-        Some(Stat { process_group, is_of_the_kernel: flags & KERNEL_THREAD != 0, start })
+        let mut environment = fields.skip(27).map(|field| field.parse::<u64>().unwrap_or_default()); // fields 50, 51
+        let (begin, end) = (environment.next().unwrap_or_default(), environment.next().unwrap_or_default());
+        let has_empty_environment = begin != 0 && begin == end;
+        let is_of_the_kernel = flags & KERNEL_THREAD != 0;
+        Some(Stat { process_group, is_of_the_kernel, start, has_empty_environment })
     }
 }
 

@@ -1,7 +1,6 @@
 //! The environment that a process was started with, as far as it shows it.
 //!
-//! In the middle of exec(2) a process shows nothing at all, not even arguments: where it matters, it is looked at
-//! again. A program may write its title over its environment, and another user's is not ours to look at.
+//! In the middle of exec(2) a process shows nothing at all: where it matters, it is looked at again. A program may write its title over its environment, and another user's is not ours to look at.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
@@ -10,20 +9,29 @@ use std::{fs, io};
 
 use super::{Process, Stat, is_gone, is_no_process, pidfd_open};
 
-/// Most times that a process is looked at again because it shows no arguments; others run
-/// in between. More than an exec(2) ever takes; a program that has wiped its arguments is
-/// taken as it is after that.
-const LOOKS_MAX: usize = 10_000;
+/// Most looks at a process in the middle of exec(2); others run in between. An exec takes fewer.
+const LOOKS_MAX: usize = 1_000;
 
-/// Looks in a row that find arguments and no environment, after which there is none.
-const EMPTY_LOOKS: usize = 3;
+/// What a process shows of one variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Its value.
+    Value(OsString),
+    /// An environment, in which it is not set.
+    Unset,
+    /// No environment: there is none, it is overwritten with a title, or it is not ours to look at.
+    Nothing,
+}
 
 /// A variable of the environment that the process was started with. `None` when it is not
 /// set, and when it cannot be known: another user's process, one that is gone, one that
 /// wrote its title over its environment.
 pub fn environment(pid: u32, variable: &str) -> Option<OsString> {
     let bytes = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    variable_in(&bytes, variable)
+    match Shown::of(&bytes, variable) {
+        Shown::Value(value) => Some(value),
+        Shown::Unset | Shown::Nothing => None,
+    }
 }
 
 /// Every process but this one that was started with `variable` set to `value`, as far as we may
@@ -36,7 +44,7 @@ pub fn started_with(variable: &str, value: &OsStr) -> io::Result<Vec<Process>> {
     let mut found = Vec::new();
     for pid in pids()?.into_iter().filter(|pid| *pid != own) {
         match look(pid, variable) {
-            Ok((process, shown)) if shown.as_deref() == Some(value) => found.push(process),
+            Ok((process, Shown::Value(shown))) if shown == value => found.push(process),
             Ok(_) => {}
             Err(error) if is_no_process(&error) => {}
             Err(error) => return Err(error),
@@ -45,31 +53,28 @@ pub fn started_with(variable: &str, value: &OsStr) -> io::Result<Vec<Process>> {
     Ok(found)
 }
 
-fn look(pid: u32, variable: &str) -> io::Result<(Process, Option<OsString>)> {
+fn look(pid: u32, variable: &str) -> io::Result<(Process, Shown)> {
     let pidfd = pidfd_open(pid)?;
     let stat = Stat::read(pid)?;
-    let shown = if stat.is_of_the_kernel { None } else { shown(pid, &pidfd, variable)? };
+    let shown = if stat.is_of_the_kernel { Shown::Nothing } else { shown(pid, &pidfd, variable)? };
     Ok((Process { pid, start: stat.start }, shown))
 }
 
-/// A variable in the environment of a process. A look that finds an environment is sure;
-/// one that finds none, but arguments, may have seen two sides of one exec(2), so it counts
-/// only when the next ones find the same.
-pub(super) fn shown(pid: u32, pidfd: &OwnedFd, variable: &str) -> io::Result<Option<OsString>> {
-    let mut empty_looks = 0;
+/// What a process shows of a variable. A process that shows no environment has none if the kernel
+/// says where it begins and that it ends there; in the middle of exec(2) the kernel says neither.
+pub(super) fn shown(pid: u32, pidfd: &OwnedFd, variable: &str) -> io::Result<Shown> {
     for _ in 0..LOOKS_MAX {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        if !environment.is_empty() {
-            return Ok(variable_in(&environment, variable));
+        match fs::read(format!("/proc/{pid}/environ")) {
+            Ok(environment) if !environment.is_empty() => return Ok(Shown::of(&environment, variable)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            Ok(_) | Err(_) => {}
         }
-        let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        empty_looks = if arguments.is_empty() { 0 } else { empty_looks + 1 };
-        if empty_looks == EMPTY_LOOKS || is_gone(pidfd)? {
+        if Stat::read(pid).is_ok_and(|stat| stat.has_empty_environment) || is_gone(pidfd)? {
             break;
         }
         std::thread::yield_now();
     }
-    Ok(None)
+    Ok(Shown::Nothing)
 }
 
 /// The pid of every process now.
@@ -84,11 +89,26 @@ pub(in crate::sys) fn pids() -> io::Result<Vec<u32>> {
     Ok(pids)
 }
 
-fn variable_in(environment: &[u8], variable: &str) -> Option<OsString> {
-    environment.split(|byte| *byte == 0).find_map(|entry| {
-        let value = entry.strip_prefix(variable.as_bytes())?.strip_prefix(b"=")?;
-        Some(OsString::from_vec(value.to_owned()))
-    })
+impl Shown {
+    fn of(environment: &[u8], variable: &str) -> Shown {
+        let value = |entry: &[u8]| {
+            let value = entry.strip_prefix(variable.as_bytes())?.strip_prefix(b"=")?;
+            Some(OsString::from_vec(value.to_owned()))
+        };
+        let mut entries = environment.split(|byte| *byte == 0);
+        match entries.clone().find_map(value) {
+            Some(value) => Shown::Value(value),
+            None if entries.any(is_entry) => Shown::Unset,
+            None => Shown::Nothing,
+        }
+    }
+}
+
+/// `NAME=value`, with a name as programs choose them: no piece of a title.
+fn is_entry(entry: &[u8]) -> bool {
+    let name = entry.split(|byte| *byte == b'=').next().unwrap_or_default();
+    let is_name = name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    !name.is_empty() && name.len() < entry.len() && is_name
 }
 
 #[cfg(test)]
@@ -98,9 +118,9 @@ mod tests {
     #[test]
     fn a_variable_is_found_by_its_whole_name() {
         let environment = b"AB=1\0A=2=3\0EMPTY=\0";
-        assert_eq!(variable_in(environment, "A"), Some("2=3".into()));
-        assert_eq!(variable_in(environment, "EMPTY"), Some("".into()));
-        assert_eq!(variable_in(environment, "B"), None);
+        assert_eq!(Shown::of(environment, "A"), Shown::Value("2=3".into()));
+        assert_eq!(Shown::of(environment, "EMPTY"), Shown::Value("".into()));
+        assert_eq!(Shown::of(environment, "B"), Shown::Unset);
     }
 
     #[test]
@@ -117,5 +137,12 @@ mod tests {
             child.wait().expect("reaped");
         }
         assert_eq!(pids, [children[0].id()]);
+    }
+
+    #[test]
+    fn a_title_written_over_the_environment_shows_nothing() {
+        assert_eq!(Shown::of(b"nginx: worker process\0\0\0", "A"), Shown::Nothing);
+        assert_eq!(Shown::of(b"app: master = 1\0\0", "A"), Shown::Nothing);
+        assert_eq!(Shown::of(b"", "A"), Shown::Nothing);
     }
 }

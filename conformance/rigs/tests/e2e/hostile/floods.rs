@@ -1,9 +1,12 @@
 //! More of everything than anybody needs.
 
+use rustix::io::Errno;
+use rustix::net::SendFlags;
 use serverswap_conformance::sandbox::LIMIT;
 use serverswap_load::Probe;
 use serverswap_protocol::SocketMode;
-use serverswap_protocol::message::{Code, FromArbiter, FromClient, Role};
+use serverswap_protocol::line::encode;
+use serverswap_protocol::message::{Code, FromArbiter, FromClient, Role, Serving};
 use serverswap_rigs::wire::Wire;
 
 use super::{claim, descriptors, greeted, honest, is_over, ping, settled, welcomed};
@@ -96,6 +99,49 @@ async fn a_faulty_client_that_neither_reads_nor_leaves_wakes_nobody() -> Outcome
     assert!(switches(shop.serving.pid())? > before, "the arbiter waits between two requests");
     assert_eq!(shop.ask().await?.1, "1");
     Ok(())
+}
+
+#[tokio::test]
+async fn while_the_state_cannot_be_written_a_flood_is_not_read_and_afterwards_it_is_answered() -> Outcome {
+    let shop = settled().await?;
+    let mut hostile = honest(&shop.sandbox)?;
+    let in_the_way = shop.sandbox.runtime_dir().join("state.json.new");
+    std::fs::create_dir(&in_the_way)?;
+    hostile.send(&FromClient::Serving(Serving { address: "honest".parse()? }), &[])?;
+    let (mut rest, mut pings) = (Vec::new(), 0);
+    for _ in 0..6 {
+        while send_some(&hostile, &mut rest)? {
+            rest.extend((0..PINGS_AT_ONCE).flat_map(|_| encode(&ping(&mut hostile))));
+            pings += PINGS_AT_ONCE;
+        }
+        // The arbiter has had its chance to read on, and others are still answered.
+        let mut refused = shop.deploy(2).start()?;
+        assert_eq!(refused.exit().await?.status, 125, "{}", refused.stderr());
+    }
+    assert!(pings < PINGS_MAX, "{pings} pings were taken");
+    std::fs::remove_dir(&in_the_way)?;
+    hostile.send_bytes(&rest, &[])?;
+    for _ in 0..pings {
+        assert!(matches!(hostile.receive()?.message, FromArbiter::Pong(_)));
+    }
+    Ok(())
+}
+
+const PINGS_AT_ONCE: usize = 1_000;
+
+/// What fits the socket several times over, and a fraction of what six rounds could send.
+const PINGS_MAX: usize = 30_000;
+
+/// Sends until everything is sent (true) or the socket takes no more (false).
+fn send_some(wire: &Wire, rest: &mut Vec<u8>) -> Result<bool, Errno> {
+    while !rest.is_empty() {
+        match rustix::net::send(wire, rest, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(sent) => drop(rest.drain(..sent)),
+            Err(Errno::AGAIN) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 /// How often a process has waited of its own accord (proc(5)).

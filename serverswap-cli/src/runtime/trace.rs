@@ -19,7 +19,7 @@ use crate::ui::{Console, Report};
 
 /// Where recordings go, if anywhere.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Recorder(Option<Arc<Mutex<Recording>>>);
+pub(super) struct TraceWriter(Option<Arc<Mutex<Recording>>>);
 
 #[derive(Debug)]
 struct Recording {
@@ -61,11 +61,11 @@ struct Listening {
     waiting_fds: usize,
 }
 
-impl Recorder {
+impl TraceWriter {
     /// Appends to `path`, if there is one, which is made with mode 0600.
-    pub(super) fn open(path: Option<&Path>, console: &Console) -> Recorder {
+    pub(super) fn open(path: Option<&Path>, console: &Console) -> TraceWriter {
         let Some(path) = path else {
-            return Recorder::default();
+            return TraceWriter::default();
         };
         // Without O_NONBLOCK a FIFO that nobody reads would keep the deploy waiting.
         let opened =
@@ -76,7 +76,7 @@ impl Recorder {
             Ok(file) => recording.file = Some(file),
             Err(error) => recording.give_up(&error),
         }
-        Recorder(Some(Arc::new(Mutex::new(recording))))
+        TraceWriter(Some(Arc::new(Mutex::new(recording))))
     }
 
     /// Listens in on a new connection, of which this process is `side`.

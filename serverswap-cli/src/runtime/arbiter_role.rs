@@ -1,0 +1,97 @@
+//! The arbiter's role in this process: acquired with the lock, given up before the process ends.
+
+use std::io;
+use std::rc::Rc;
+
+use serverswap::protocol::message::Form;
+use serverswap::sys::points;
+use serverswap::sys::watch::DirectoryWatch;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, spawn_local};
+
+use super::arbiter::ArbiterRuntime;
+use super::trace::TraceWriter;
+use crate::state::{Directory, Lock, LockError};
+use crate::ui::Report;
+
+/// Whether this process is the arbiter, and what it needs to become it.
+pub(super) struct ArbiterRole {
+    held: Option<Held>,
+    form: Form,
+    report: Rc<dyn Fn(Report)>,
+    trace: TraceWriter,
+}
+
+struct Held {
+    /// It ends by itself when another process is the arbiter of the directory.
+    arbiter: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+}
+
+impl ArbiterRole {
+    pub(super) fn new(form: Form, report: Rc<dyn Fn(Report)>, trace: TraceWriter) -> Self {
+        ArbiterRole { held: None, form, report, trace }
+    }
+
+    /// Becomes the arbiter if there is none; does nothing if this process is it already.
+    ///
+    /// # Errors
+    /// The lock cannot be looked at, or its holder cannot begin.
+    pub(super) fn try_acquire(&mut self, directory: &Directory) -> io::Result<()> {
+        if self.is_held() {
+            return Ok(());
+        }
+        let watch = self.new_watch();
+        match self.try_lock(directory) {
+            Ok(lock) => {
+                points::at("after the lock is taken");
+                let report = Rc::clone(&self.report);
+                let arbiter =
+                    ArbiterRuntime::start(directory.clone(), lock, watch, report, self.trace.clone())?;
+                let (stop, stopped) = oneshot::channel();
+                self.held = Some(Held { arbiter: spawn_local(arbiter.run(stopped)), stop });
+                Ok(())
+            }
+            Err(LockError::Held) => Ok(()),
+            Err(LockError::Io(error)) => Err(error),
+        }
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| !held.arbiter.is_finished())
+    }
+
+    /// A watch of nothing yet, for a supervisor that stays.
+    ///
+    /// To close a watch on a directory can take the kernel 16 ms, and the descriptors of a process
+    /// that is killed are closed one after the other, the last one first. It is made before the lock,
+    /// so that the lock is free, for the next arbiter, before the watch is closed.
+    fn new_watch(&self) -> Option<DirectoryWatch> {
+        match self.form {
+            Form::Leave => None,
+            // Without it nothing is watched.
+            Form::Stay => DirectoryWatch::for_deletions().ok(),
+        }
+    }
+
+    /// Where the directory was deleted while there was no arbiter, it is made anew.
+    fn try_lock(&self, directory: &Directory) -> Result<Lock, LockError> {
+        match Lock::try_take(&directory.lock()) {
+            Err(LockError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+                Directory::prepare(directory.path()).map_err(io::Error::other)?;
+                (self.report)(Report::DirectoryRemade { directory: directory.path().to_owned() });
+                Lock::try_take(&directory.lock())
+            }
+            result @ (Ok(_) | Err(LockError::Held | LockError::Io(_))) => result,
+        }
+    }
+
+    /// Closes the control socket and every connection, and then releases the lock.
+    pub(super) async fn give_up(&mut self) {
+        if let Some(held) = self.held.take() {
+            // It may have ended by itself.
+            let _ = held.stop.send(());
+            let _ = held.arbiter.await;
+        }
+    }
+}

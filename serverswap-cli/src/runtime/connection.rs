@@ -1,0 +1,380 @@
+//! One client's connection: a task that reads, decodes and negotiates, and sends what the socket
+//! did not take at once.
+//!
+//! It decides nothing: what it reads goes to the arbiter's task, in order. Rules:
+//! - At most [`READS_AHEAD_MAX`] reads of one client wait for the arbiter. A client that sends
+//!   faster is not read from, so it delays nobody, and costs no more memory than that.
+//! - Everything that a process sent is read before its connection counts as ended, also where
+//!   another process holds the socket open: after the process has exited, the connection is read
+//!   until nothing is left, and not until its end.
+
+use std::cell::{Cell, RefCell};
+use std::future::pending;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serverswap::protocol::line::Decoded;
+use serverswap::protocol::message::{Code, FromArbiter, FromClient, VERSION};
+use serverswap::sys::channel::{Channel, Fill, LineObserver, ReceiveError};
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, sleep_until};
+
+use super::arbiter::Input;
+use super::negotiation::{CompleteHello, Negotiation, Step};
+use crate::arbiter::Link;
+
+/// Most reads, of 16 KiB each, of one client that the arbiter has not handled yet.
+const READS_AHEAD_MAX: usize = 4;
+
+/// How long a client may take from the greeting to the end of its `hello` (SS-HELLO).
+const HELLO_WAIT: Duration = Duration::from_secs(30);
+
+/// A connection, shared by its task and the arbiter's.
+pub(super) struct Connection {
+    stream: Rc<UnixStream>,
+    channel: RefCell<Channel<FromClient, FromArbiter, Rc<UnixStream>>>,
+    flow: Cell<Flow>,
+    /// The arbiter has queued something or changed the flow.
+    changed: Notify,
+}
+
+/// What is still read from a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    /// Everything.
+    Reading,
+    /// What is there now: the process has exited.
+    ReadingTheRest,
+    /// Nothing more; it is closed when everything was sent.
+    Sending,
+}
+
+/// What a client has sent.
+pub(super) enum Received {
+    /// A complete `hello`.
+    Hello(Box<CompleteHello>),
+    /// A message of a negotiated client.
+    Message(Box<FromClient>),
+    /// A request that cannot be granted whatever the state is; the connection goes on.
+    BadRequest { re: u64, code: Code, message: String },
+    /// Something after which the connection cannot go on.
+    Fault { code: Code, message: String },
+    /// Everything was read.
+    End,
+}
+
+/// A read that the arbiter has not handled yet; dropped when it has.
+pub(super) type ReadAhead = Rc<OwnedSemaphorePermit>;
+
+impl Connection {
+    pub(super) fn new(stream: UnixStream, observer: Option<Box<dyn LineObserver>>) -> Self {
+        let stream = Rc::new(stream);
+        let channel = RefCell::new(Channel::new(Rc::clone(&stream)).observed(observer));
+        Connection { stream, channel, flow: Cell::new(Flow::Reading), changed: Notify::new() }
+    }
+
+    pub(super) fn send(&self, message: &FromArbiter, listener: Option<Arc<OwnedFd>>) {
+        self.channel.borrow_mut().send(message, listener.into_iter().collect());
+    }
+
+    /// Sends what can be sent now; the task sends the rest.
+    pub(super) fn flush(&self) {
+        let mut channel = self.channel.borrow_mut();
+        // After a failed write the rest is still to be read; the end of it comes by itself.
+        let _ = channel.flush();
+        if channel.wants_write() {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Bytes that wait for the client to read.
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.channel.borrow().queued_bytes()
+    }
+
+    /// Nothing more is read.
+    pub(super) fn stop_reading(&self) {
+        self.flow.set(Flow::Sending);
+        self.changed.notify_one();
+    }
+
+    /// The process has exited: [`Received::End`] comes after what is there.
+    pub(super) fn read_the_rest(&self) {
+        if self.flow.get() == Flow::Reading {
+            self.flow.set(Flow::ReadingTheRest);
+            self.changed.notify_one();
+        }
+    }
+
+    /// The connection's task, for as long as the arbiter keeps it.
+    pub(super) async fn run(self: Rc<Self>, link: Link, inbox: mpsc::Sender<Input>) {
+        let ahead = Arc::new(Semaphore::new(READS_AHEAD_MAX));
+        let (mut negotiation, hello_by) = (Negotiation::default(), Instant::now() + HELLO_WAIT);
+        loop {
+            let is_silent = !negotiation.is_done() && self.flow.get() == Flow::Reading;
+            let input = tokio::select! {
+                read_ahead = self.readable(&ahead) => {
+                    let received = self.receive(&mut negotiation);
+                    if received.is_empty() {
+                        continue;
+                    }
+                    Input::Received { link, received, read_ahead }
+                }
+                () = self.writable() => {
+                    self.flush_until_full();
+                    if self.flow.get() != Flow::Sending || self.queued_bytes() > 0 {
+                        continue;
+                    }
+                    Input::Sent { link }
+                }
+                () = self.changed.notified() => continue,
+                () = sleep_until(hello_by), if is_silent => {
+                    self.flow.set(Flow::Sending);
+                    let message = format!("no complete `hello` within {} s", HELLO_WAIT.as_secs());
+                    let received = vec![Received::Fault { code: Code::NotNegotiated, message }];
+                    Input::Received { link, received, read_ahead: None }
+                }
+            };
+            if inbox.send(input).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until there is something to read and the arbiter is not too far behind.
+    async fn readable(&self, ahead: &Arc<Semaphore>) -> Option<ReadAhead> {
+        match self.flow.get() {
+            Flow::Reading => {
+                let permit = Arc::clone(ahead).acquire_owned().await.expect("it is never closed");
+                // A failure is found again by the read.
+                let _ = self.stream.readable().await;
+                Some(Rc::new(permit))
+            }
+            Flow::ReadingTheRest => None,
+            Flow::Sending => pending().await,
+        }
+    }
+
+    async fn writable(&self) {
+        if self.queued_bytes() == 0 {
+            pending::<()>().await;
+        }
+        // A failure is found again by the write.
+        let _ = self.stream.writable().await;
+    }
+
+    fn flush_until_full(&self) {
+        let _ = self.stream.try_io(Interest::WRITABLE, || {
+            let mut channel = self.channel.borrow_mut();
+            channel.flush()?;
+            if channel.wants_write() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+    }
+
+    /// One read; everything that there is, if the process has exited.
+    fn receive(&self, negotiation: &mut Negotiation) -> Vec<Received> {
+        let mut received = Vec::new();
+        loop {
+            let filled = self.fill();
+            self.decode(negotiation, &mut received);
+            let is_over = match (filled, self.flow.get()) {
+                (Fill::Data, Flow::Reading) | (Fill::WouldBlock, Flow::Reading) => return received,
+                (Fill::Data, Flow::ReadingTheRest) => false,
+                (Fill::WouldBlock, Flow::ReadingTheRest) | (Fill::End, _) => true,
+                // A fault ends it, and nothing comes after that.
+                (Fill::Data | Fill::WouldBlock, Flow::Sending) => return received,
+            };
+            if is_over {
+                if self.flow.replace(Flow::Sending) != Flow::Sending {
+                    received.push(Received::End);
+                }
+                return received;
+            }
+        }
+    }
+
+    fn fill(&self) -> Fill {
+        let read = || match self.channel.borrow_mut().fill()? {
+            Fill::WouldBlock => Err(io::ErrorKind::WouldBlock.into()),
+            filled @ (Fill::Data | Fill::End) => Ok(filled),
+        };
+        let read = match self.flow.get() {
+            Flow::Reading => self.stream.try_io(Interest::READABLE, read),
+            Flow::ReadingTheRest | Flow::Sending => read(),
+        };
+        match read {
+            Ok(filled) => filled,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Fill::WouldBlock,
+            Err(_) => Fill::End,
+        }
+    }
+
+    fn decode(&self, negotiation: &mut Negotiation, received: &mut Vec<Received>) {
+        while self.flow.get() != Flow::Sending {
+            let next = self.channel.borrow_mut().next();
+            let one = match next {
+                Ok(None) => return,
+                Ok(Some(Decoded::Ignored)) => continue,
+                Ok(Some(Decoded::Unknown { id, kind })) => unknown(negotiation, id, &kind),
+                Ok(Some(Decoded::Message { message, fds })) => match negotiation.take_in(message, fds) {
+                    Step::Arrived(hello) => Received::Hello(hello),
+                    Step::Unfinished => continue,
+                    Step::Said(message) => Received::Message(message),
+                    Step::Refused { code, message } => Received::Fault { code, message },
+                },
+                Err(error) => undecodable(negotiation, &error),
+            };
+            if matches!(one, Received::Fault { .. }) {
+                self.flow.set(Flow::Sending);
+            }
+            received.push(one);
+        }
+    }
+}
+
+/// Before the `welcome` only one type is legal, and this is not it.
+fn unknown(negotiation: &Negotiation, id: u64, kind: &str) -> Received {
+    let message = format!("version {VERSION} has no message `{kind}`");
+    if negotiation.is_done() {
+        Received::BadRequest { re: id, code: Code::UnknownType, message }
+    } else {
+        Received::Fault { code: Code::NotNegotiated, message }
+    }
+}
+
+/// The error answers a request where there is one; otherwise it is about the connection.
+fn undecodable(negotiation: &Negotiation, error: &ReceiveError) -> Received {
+    let (code, message) = (error.code(), error.to_string());
+    match error.re() {
+        Some(re) if negotiation.is_done() => Received::BadRequest { re, code, message },
+        Some(_) | None => Received::Fault { code, message },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::fd::AsFd;
+
+    use serverswap::protocol::Generation;
+    use serverswap::protocol::line::encode;
+    use serverswap::protocol::message::{ClientInfo, Hello, Ping, Role};
+    use tokio::task::{LocalSet, yield_now};
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::runtime::task::Task;
+
+    /// A connection whose other end is in the test's hands.
+    struct Ends {
+        connection: Rc<Connection>,
+        client: std::os::unix::net::UnixStream,
+        inbox: mpsc::Receiver<Input>,
+        _task: Task,
+    }
+
+    impl Ends {
+        fn open() -> Ends {
+            let (ours, client) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
+            ours.set_nonblocking(true).expect("a socket");
+            client.set_nonblocking(true).expect("a socket");
+            let connection = Rc::new(Connection::new(UnixStream::from_std(ours).expect("a runtime"), None));
+            let (sender, inbox) = mpsc::channel(64);
+            let task = Task::spawn(Rc::clone(&connection).run(Link(1), sender));
+            Ends { connection, client, inbox, _task: task }
+        }
+
+        async fn received(&mut self) -> (Vec<Received>, Option<ReadAhead>) {
+            match self.inbox.recv().await.expect("the task runs") {
+                Input::Received { received, read_ahead, .. } => (received, read_ahead),
+                Input::Connected(_) | Input::Sent { .. } | Input::Exited(_) | Input::OwnerFound { .. } => {
+                    panic!("a connection sends what it has received")
+                }
+            }
+        }
+    }
+
+    fn in_a_runtime(test: impl Future<Output = ()>) {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().start_paused(true).build().expect("a runtime");
+        LocalSet::new().block_on(&runtime, test);
+    }
+
+    fn hello() -> Vec<u8> {
+        encode(&FromClient::Hello(Hello {
+            id: 1,
+            version: VERSION,
+            client: ClientInfo { name: "client".to_owned(), version: "1".to_owned() },
+            role: Role::Server,
+            generation: Some(Generation { start: 1, pid: 1 }),
+            holding: Vec::new(),
+            draining: Vec::new(),
+            more: false,
+            form: None,
+            timeouts: None,
+            fds: Vec::new(),
+        }))
+    }
+
+    #[test]
+    fn a_client_that_never_completes_its_hello_is_closed_after_a_bounded_time() {
+        in_a_runtime(async {
+            let mut ends = Ends::open();
+            ends.client.write_all(b"{\"type\":\"hel").expect("sent");
+            let began = Instant::now();
+            let (received, _) = ends.received().await;
+            assert!(matches!(received[..], [Received::Fault { code: Code::NotNegotiated, .. }]));
+            assert_eq!(began.elapsed(), HELLO_WAIT);
+        });
+    }
+
+    #[test]
+    fn a_client_that_is_negotiated_may_be_silent_for_ever() {
+        in_a_runtime(async {
+            let mut ends = Ends::open();
+            ends.client.write_all(&hello()).expect("sent");
+            let (received, _) = ends.received().await;
+            assert!(matches!(received[..], [Received::Hello(_)]));
+            assert!(timeout(100 * HELLO_WAIT, ends.inbox.recv()).await.is_err());
+        });
+    }
+
+    #[test]
+    fn a_client_is_not_read_from_while_the_arbiter_is_behind() {
+        in_a_runtime(async {
+            let mut ends = Ends::open();
+            ends.client.write_all(&hello()).expect("sent");
+            let mut ahead = vec![ends.received().await];
+            let line = encode(&FromClient::Ping(Ping { id: 2 }));
+            for _ in 1..READS_AHEAD_MAX {
+                ends.client.write_all(&line).expect("sent");
+                ahead.push(ends.received().await);
+            }
+            ends.client.write_all(&line).expect("sent");
+            assert!(timeout(HELLO_WAIT, ends.inbox.recv()).await.is_err());
+            ahead.remove(0);
+            assert!(matches!(ends.received().await.0[..], [Received::Message(_)]));
+        });
+    }
+
+    #[test]
+    fn what_a_process_sent_before_its_exit_is_read_though_another_one_has_its_socket_open() {
+        in_a_runtime(async {
+            let mut ends = Ends::open();
+            let _inherited = ends.client.as_fd().try_clone_to_owned().expect("a descriptor");
+            ends.client.write_all(&hello()).expect("sent");
+            yield_now().await;
+            ends.connection.read_the_rest();
+            let mut all = Vec::new();
+            while !matches!(all.last(), Some(Received::End)) {
+                all.extend(ends.received().await.0);
+            }
+            assert!(matches!(all[..], [Received::Hello(_), Received::End]));
+        });
+    }
+}

@@ -1,0 +1,123 @@
+//! The processes that the arbiter deals with: a pidfd of each, and the task that waits for its exit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use serverswap::sys::process::{self, Process, Signal, is_gone, signal_group, signal_server};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc;
+
+use super::arbiter::Input;
+use super::task::Task;
+use crate::arbiter::Liveness;
+use crate::sys::async_fd::async_fd;
+
+/// Most ended processes whose group is remembered.
+const ENDED_MAX: usize = 256;
+
+/// By process; a group is remembered after its process has ended, for the rest of the group.
+pub(super) struct ProcessTable {
+    running: BTreeMap<Process, Watched>,
+    groups: BTreeMap<Process, u32>,
+    inbox: mpsc::Sender<Input>,
+}
+
+struct Watched {
+    pidfd: Arc<OwnedFd>,
+    _exit: Task,
+}
+
+impl ProcessTable {
+    pub(super) fn new(inbox: mpsc::Sender<Input>) -> Self {
+        ProcessTable { running: BTreeMap::new(), groups: BTreeMap::new(), inbox }
+    }
+
+    /// Watches the processes that live, and returns which they are.
+    ///
+    /// # Errors
+    /// Out of descriptors, or `/proc` is not readable.
+    pub(super) fn watch_all(
+        &mut self,
+        processes: impl IntoIterator<Item = Process>,
+    ) -> io::Result<BTreeSet<Process>> {
+        let mut alive = BTreeSet::new();
+        for process in processes {
+            let Some(pidfd) = process.pidfd()? else {
+                continue;
+            };
+            if !is_gone(&pidfd)? {
+                self.watch(process, pidfd)?;
+                alive.insert(process);
+            }
+        }
+        Ok(alive)
+    }
+
+    /// Sends [`Input::Exited`] when the process ends. A process that is watched already stays so,
+    /// unless its pidfd has fired: then this is a later one, and the earlier one's exit is not its own.
+    ///
+    /// # Errors
+    /// Out of descriptors or memory.
+    pub(super) fn watch(&mut self, process: Process, pidfd: OwnedFd) -> io::Result<()> {
+        if let Ok(group) = process::group(process.pid) {
+            self.groups.insert(process, group);
+        }
+        if self.liveness(process) == Liveness::Dead {
+            let pidfd = Arc::new(pidfd);
+            let exit = exit(process, async_fd(Arc::clone(&pidfd))?, self.inbox.clone());
+            self.running.insert(process, Watched { pidfd, _exit: Task::spawn(exit) });
+        }
+        Ok(())
+    }
+
+    pub(super) fn pidfd(&self, process: Process) -> Option<BorrowedFd<'_>> {
+        self.running.get(&process).map(|watched| watched.pidfd.as_fd())
+    }
+
+    /// Polls the pidfd now; a process that is not watched has ended.
+    pub(super) fn liveness(&self, process: Process) -> Liveness {
+        match self.running.get(&process).map(|watched| is_gone(&watched.pidfd)) {
+            Some(Ok(false)) => Liveness::Alive,
+            Some(Ok(true) | Err(_)) | None => Liveness::Dead,
+        }
+    }
+
+    /// Whether a process that is watched has ended.
+    pub(super) fn has_exited(&self, process: Process) -> bool {
+        self.running.contains_key(&process) && self.liveness(process) == Liveness::Dead
+    }
+
+    pub(super) fn forget(&mut self, process: Process) {
+        self.running.remove(&process);
+        let ended = self.groups.keys().filter(|process| !self.running.contains_key(process)).copied();
+        let ended: Vec<Process> = ended.collect();
+        for process in ended.iter().take(ended.len().saturating_sub(ENDED_MAX)) {
+            self.groups.remove(process);
+        }
+    }
+
+    /// Signals a server and the rest of its process group that belongs to its generation. A server
+    /// may have begun a group of its own by now; of one that has ended the last group is known.
+    ///
+    /// Members that have ended meanwhile, or that run as another user, cannot be signalled:
+    /// the deadline after this one shows whether they still run.
+    pub(super) fn signal_group(&self, process: Process, generation: &str, signal: Signal) {
+        let running = self.running.get(&process).filter(|_| self.liveness(process) == Liveness::Alive);
+        let last = self.groups.get(&process).copied();
+        let group = running.and_then(|_| process::group(process.pid).ok()).or(last);
+        let _ = match (running, group) {
+            (Some(watched), Some(group)) => signal_server(process, &watched.pidfd, group, generation, signal),
+            (None, Some(group)) => signal_group(group, generation, signal),
+            (Some(_) | None, None) => Ok(0),
+        };
+    }
+}
+
+async fn exit(process: Process, pidfd: AsyncFd<Arc<OwnedFd>>, inbox: mpsc::Sender<Input>) {
+    if pidfd.readable().await.is_ok() {
+        // Without an arbiter nobody waits for it.
+        let _ = inbox.send(Input::Exited(process)).await;
+    }
+}

@@ -1,0 +1,19 @@
+//! A task of this thread that ends with its owner.
+
+use tokio::task::{JoinHandle, spawn_local};
+
+/// Aborted when it is dropped.
+#[derive(Debug)]
+pub(super) struct Task(JoinHandle<()>);
+
+impl Task {
+    pub(super) fn spawn(future: impl Future<Output = ()> + 'static) -> Self {
+        Task(spawn_local(future))
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
