@@ -45,7 +45,7 @@ impl Wire {
 
     /// Watches the directory of the socket; `Some` if it cannot be.
     pub fn watch(&mut self) -> Option<Input<Listener>> {
-        self.try_watch().err().map(|_| Input::Blinded)
+        self.try_watch().err().map(|_| Input::WatchLost)
     }
 
     fn try_watch(&mut self) -> io::Result<()> {
@@ -161,11 +161,11 @@ impl Wire {
                 Change::Appeared(appeared) if Some(appeared.as_os_str()) == name => {
                     told = Some(Input::Changed)
                 }
-                Change::Disappeared(gone) if Some(gone.as_os_str()) == name => told = Some(Input::Vanished),
+                Change::Disappeared(gone) if Some(gone.as_os_str()) == name => told = Some(Input::Removed),
                 Change::Overflow => told = Some(Input::Changed),
                 Change::DirectoryGone => {
                     self.unwatch();
-                    return Some(Input::Blinded);
+                    return Some(Input::WatchLost);
                 }
                 Change::Appeared(_) | Change::Closed(_) | Change::Disappeared(_) => {}
             }

@@ -7,7 +7,7 @@ use serverswap_protocol::message::FromClient;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action<L> {
     /// Watch the directory of the socket, unless that is being done; if it cannot be,
-    /// [`super::Input::Blinded`].
+    /// [`super::Input::WatchLost`].
     Watch,
     /// Stop watching the directory.
     Unwatch,

@@ -16,10 +16,20 @@ pub(super) enum AddressState<L> {
     Granted(Granted<L>),
     /// It is held and served.
     Serving(Serving<L>),
-    /// It is held, and the server was told to let go.
+    /// It is held, and is to be released.
     TakingDown(TakingDown<L>),
-    /// It was let go of; what is open is being finished.
+    /// It was released; what is open is being finished.
     Draining(Draining),
+}
+
+impl<L> AddressState<L> {
+    /// Whether the address is this server's, as a `hello` says it.
+    pub fn is_held(&self) -> bool {
+        match self {
+            AddressState::Granted(_) | AddressState::Serving(_) | AddressState::TakingDown(_) => true,
+            AddressState::Free | AddressState::Claiming(_) | AddressState::Draining(_) => false,
+        }
+    }
 }
 
 /// A claim that is not answered.
@@ -29,7 +39,7 @@ pub(super) struct Claiming {
     pub more: bool,
     /// When the server made it.
     pub since: Duration,
-    /// Its `id` on this link; `None` until it is said there.
+    /// Its `id` on this link; `None` until it is sent there.
     pub id: Option<u64>,
 }
 
@@ -47,7 +57,7 @@ pub(super) struct Serving<L> {
     pub listener: Option<L>,
 }
 
-/// Held, and told to let go.
+/// Held, and to be released.
 #[derive(Debug, Clone)]
 pub(super) struct TakingDown<L> {
     /// `None` for `bind`.
@@ -58,11 +68,11 @@ pub(super) struct TakingDown<L> {
     pub owed: Option<u64>,
 }
 
-/// Let go of.
+/// Released.
 #[derive(Debug, Clone)]
 pub(super) struct Draining {
-    /// The takedown of this link that `progress` is about; `None` if it was not asked for
-    /// on this link.
+    /// The takedown of this link that `progress` is about; `None` if none arrived on this
+    /// link.
     pub takedown: Option<u64>,
 }
 
@@ -123,7 +133,7 @@ impl<L> Addresses<L> {
         self.claims.first().map(|(since, address)| (*since, address))
     }
 
-    /// Notes the `id` under which a claim is said on this link.
+    /// Notes the `id` of a claim on this link.
     pub fn asked(&mut self, address: &Address, number: u64) {
         if let Some(AddressState::Claiming(claiming)) = self.addresses.get_mut(address) {
             claiming.id = Some(number);

@@ -1,6 +1,7 @@
 //! The calls of a server. Each is checked against the state of its address, and then sent if there
 //! is a link to send it on.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use serverswap_protocol::limits::TEXT_BYTES_MAX;
@@ -9,12 +10,13 @@ use serverswap_protocol::message::{
 };
 use serverswap_protocol::{Address, SocketMode};
 
+use super::Session;
 use super::action::Action;
 use super::addresses::{AddressState, Claiming, Draining, Serving};
 use super::call_error::CallError;
 use super::event::{Event, Refusal};
 use super::link::Link;
-use super::{Outcome, Session};
+use super::server::Outcome;
 
 /// What a server calls. A binding makes one of these of a call in its language.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,12 +58,8 @@ pub enum Call {
     },
 }
 
-impl<L: Clone> Session<L> {
-    /// Takes in a call of the server.
-    ///
-    /// # Errors
-    /// The call is not possible now; nothing was changed or sent.
-    pub fn call(&mut self, call: Call, now: Duration) -> Result<(), CallError> {
+impl<L: Clone + Debug> Session<L> {
+    pub(super) fn take_call(&mut self, call: Call, now: Duration) -> Result<(), CallError> {
         match call {
             Call::ReadyFor { address, socket, more } => self.ready_for(&address, socket, more, now),
             Call::Serving(address) => self.serving(&address),
@@ -89,13 +87,13 @@ impl<L: Clone> Session<L> {
         more: bool,
         now: Duration,
     ) -> Result<(), CallError> {
-        if let Outcome::Failed(_) = self.outcome {
+        if let Outcome::Failed(_) = self.role.outcome {
             return Err(CallError::Failed);
         }
         if socket == SocketMode::Inherit && !address.has_socket() {
             return Err(CallError::NotInheritable(address.clone()));
         }
-        match self.addresses.of(address) {
+        match self.role.addresses.of(address) {
             AddressState::Claiming(_)
             | AddressState::Granted(_)
             | AddressState::Serving(_)
@@ -105,7 +103,7 @@ impl<L: Clone> Session<L> {
             AddressState::Free | AddressState::Draining(_) => {}
         }
         let claiming = Claiming { socket, more, since: now, id: None };
-        self.addresses.set(address, AddressState::Claiming(claiming));
+        self.role.addresses.set(address, AddressState::Claiming(claiming));
         if let Link::Alone = self.link {
             self.grant_alone(address, socket);
         } else {
@@ -123,50 +121,50 @@ impl<L: Clone> Session<L> {
     }
 
     fn serving(&mut self, address: &Address) -> Result<(), CallError> {
-        let next = match self.addresses.take(address) {
+        let next = match self.role.addresses.take(address) {
             AddressState::Granted(granted) => {
-                self.tell_unless_failed(FromClient::Serving(ServingLine { address: address.clone() }));
+                self.send_unless_failed(FromClient::Serving(ServingLine { address: address.clone() }));
                 AddressState::Serving(Serving { listener: granted.listener })
             }
             AddressState::TakingDown(mut taking_down) => {
                 if !taking_down.serves {
                     taking_down.serves = true;
-                    self.tell_unless_failed(FromClient::Serving(ServingLine { address: address.clone() }));
+                    self.send_unless_failed(FromClient::Serving(ServingLine { address: address.clone() }));
                 }
                 AddressState::TakingDown(taking_down)
             }
             AddressState::Serving(serving) => AddressState::Serving(serving),
             unheld @ (AddressState::Free | AddressState::Claiming(_) | AddressState::Draining(_)) => {
-                self.addresses.set(address, unheld);
+                self.role.addresses.set(address, unheld);
                 return Err(CallError::NotHeld(address.clone()));
             }
         };
-        self.addresses.set(address, next);
+        self.role.addresses.set(address, next);
         Ok(())
     }
 
     fn on_takedown(&mut self, address: &Address) {
-        if !self.handled.insert(address.clone()) {
+        if !self.role.handled.insert(address.clone()) {
             return;
         }
         let line = FromClient::OnTakedown(OnTakedown { address: address.clone() });
-        match (&self.outcome, self.addresses.of(address).is_held()) {
+        match (&self.role.outcome, self.role.addresses.of(address).is_held()) {
             (Outcome::Failed(_), _) => {}
-            (Outcome::Open | Outcome::Up, true) => self.tell(line),
-            (Outcome::Open | Outcome::Up, false) => self.tell_now(line),
+            (Outcome::Open | Outcome::Up, true) => self.send_or_queue(line),
+            (Outcome::Open | Outcome::Up, false) => self.send_if_linked(line),
         }
     }
 
     /// The session's own duplicate of the listener is dropped.
     fn released(&mut self, address: &Address) -> Result<(), CallError> {
-        match self.addresses.take(address) {
+        match self.role.addresses.take(address) {
             AddressState::Claiming(claiming) => {
                 self.withdraw(address, &claiming, "the claim was withdrawn");
             }
             AddressState::Granted(_) | AddressState::Serving(_) => self.release(address, None),
             AddressState::TakingDown(taking_down) => self.release(address, taking_down.owed),
             unheld @ (AddressState::Free | AddressState::Draining(_)) => {
-                self.addresses.set(address, unheld);
+                self.role.addresses.set(address, unheld);
                 return Err(CallError::NotHeld(address.clone()));
             }
         }
@@ -176,9 +174,9 @@ impl<L: Clone> Session<L> {
     fn release(&mut self, address: &Address, takedown: Option<u64>) {
         match takedown {
             Some(id) => self.answer_takedown(id, address),
-            None => self.tell(FromClient::Released(Released { re: None, address: address.clone() })),
+            None => self.send_or_queue(FromClient::Released(Released { re: None, address: address.clone() })),
         }
-        self.addresses.set(address, AddressState::Draining(Draining { takedown }));
+        self.role.addresses.set(address, AddressState::Draining(Draining { takedown }));
         self.drop_events(address);
     }
 
@@ -202,7 +200,7 @@ impl<L: Clone> Session<L> {
         connections: Option<u64>,
         extend: Option<Duration>,
     ) -> Result<(), CallError> {
-        let takedown = match self.addresses.of(address) {
+        let takedown = match self.role.addresses.of(address) {
             AddressState::TakingDown(taking_down) => taking_down.owed,
             AddressState::Draining(draining) => draining.takedown,
             AddressState::Granted(_) | AddressState::Serving(_) => None,
@@ -214,29 +212,29 @@ impl<L: Clone> Session<L> {
             let extend_ms = extend.map(|extend| u64::try_from(extend.as_millis()).unwrap_or(u64::MAX));
             let extend_ms = extend_ms.map(|extend| extend.min(EXTEND_MS_MAX));
             let progress = Progress { re, waiting_for: None, connections, extend_ms };
-            self.tell_now(FromClient::Progress(progress));
+            self.send_if_linked(FromClient::Progress(progress));
         }
         Ok(())
     }
 
     fn server_up(&mut self) {
-        match self.outcome {
+        match self.role.outcome {
             Outcome::Open => {
-                self.outcome = Outcome::Up;
-                self.tell_now(FromClient::ServerUp(ServerUp {}));
+                self.role.outcome = Outcome::Up;
+                self.send_if_linked(FromClient::ServerUp(ServerUp {}));
             }
             Outcome::Up | Outcome::Failed(_) => {}
         }
     }
 
     fn fail(&mut self, reason: &str) {
-        match self.outcome {
+        match self.role.outcome {
             Outcome::Open | Outcome::Up => {
                 let reason = truncated(reason).to_owned();
-                self.outcome = Outcome::Failed(reason.clone());
-                self.tell_now(FromClient::Fail(Fail { reason }));
-                for address in self.addresses.claimed() {
-                    if let AddressState::Claiming(claiming) = self.addresses.take(&address) {
+                self.role.outcome = Outcome::Failed(reason.clone());
+                self.send_if_linked(FromClient::Fail(Fail { reason }));
+                for address in self.role.addresses.claimed() {
+                    if let AddressState::Claiming(claiming) = self.role.addresses.take(&address) {
                         self.withdraw(&address, &claiming, "the server has said `fail`");
                     }
                 }

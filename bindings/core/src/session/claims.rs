@@ -1,5 +1,6 @@
 //! Claims: asked, asked again, granted, refused, and given up after too long a wait.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use serverswap_protocol::message::{Code, FromClient, Progress, ReadyFor, Released};
@@ -11,15 +12,15 @@ use super::addresses::{AddressState, Claiming, Granted};
 use super::event::{Event, Refusal};
 use super::link::Link;
 
-impl<L: Clone> Session<L> {
-    /// Says a claim, if there is a link to say it on. Without one, the next welcome does.
+impl<L: Clone + Debug> Session<L> {
+    /// Sends a claim, if there is a link. Without one, it is sent after the next welcome.
     pub(super) fn ask(&mut self, address: &Address) {
         let Link::Ready(ready) = &mut self.link else { return };
-        let AddressState::Claiming(claiming) = self.addresses.of(address) else { return };
-        let id = ready.numbers.say();
+        let AddressState::Claiming(claiming) = self.role.addresses.of(address) else { return };
+        let id = ready.numbers.next();
         let claim = ReadyFor { id, address: address.clone(), socket: claiming.socket, more: claiming.more };
-        ready.asked.insert(id, address.clone());
-        self.addresses.asked(address, id);
+        self.role.asked.insert(id, address.clone());
+        self.role.addresses.asked(address, id);
         self.actions.push_back(Action::Send(FromClient::ReadyFor(claim), Vec::new()));
     }
 
@@ -29,7 +30,7 @@ impl<L: Clone> Session<L> {
         if self.answered(re).as_ref() != Some(address) {
             return self.out_of_order("`granted` for a claim that is not open", now);
         }
-        match self.addresses.of(address) {
+        match self.role.addresses.of(address) {
             AddressState::Claiming(claiming) if claiming.id == Some(re) => {
                 if listener.is_some() == (claiming.socket == SocketMode::Inherit) {
                     self.grant(address, listener);
@@ -38,7 +39,7 @@ impl<L: Clone> Session<L> {
                     self.break_off(Code::DescriptorMismatch, message, now);
                 }
             }
-            // The claim was withdrawn, and the `released` that did it lets go.
+            // The claim was withdrawn, and the `released` that did it gives the grant back.
             AddressState::Free
             | AddressState::Claiming(_)
             | AddressState::Granted(_)
@@ -49,7 +50,7 @@ impl<L: Clone> Session<L> {
     }
 
     /// The arbiter refuses, or confirms that a claim was withdrawn.
-    pub(super) fn refused(&mut self, re: u64, error: Refusal, now: Duration) {
+    pub(super) fn claim_refused(&mut self, re: u64, error: Refusal, now: Duration) {
         let Some(address) = self.answered(re) else {
             return self.out_of_order("an `error` for a claim that is not open", now);
         };
@@ -60,8 +61,7 @@ impl<L: Clone> Session<L> {
 
     /// What an open claim waits for.
     pub(super) fn claim_waits(&mut self, progress: Progress, now: Duration) {
-        let Link::Ready(ready) = &self.link else { return };
-        let Some(address) = ready.asked.get(&progress.re).cloned() else {
+        let Some(address) = self.role.asked.get(&progress.re).cloned() else {
             return self.out_of_order("`progress` of a claim that is not open", now);
         };
         if self.waits(&address, progress.re) {
@@ -71,7 +71,7 @@ impl<L: Clone> Session<L> {
 
     /// Whether the claim with this `id` is the one that the server waits for.
     fn waits(&self, address: &Address, id: u64) -> bool {
-        match self.addresses.of(address) {
+        match self.role.addresses.of(address) {
             AddressState::Claiming(claiming) => claiming.id == Some(id),
             AddressState::Free
             | AddressState::Granted(_)
@@ -82,13 +82,13 @@ impl<L: Clone> Session<L> {
     }
 
     pub(super) fn grant(&mut self, address: &Address, listener: Option<L>) {
-        self.addresses.set(address, AddressState::Granted(Granted { listener: listener.clone() }));
+        self.role.addresses.set(address, AddressState::Granted(Granted { listener: listener.clone() }));
         self.events.push_back(Event::Granted { address: address.clone(), listener });
     }
 
     /// The driver of a session that is alone has opened a listener, or could not.
-    pub(super) fn opened(&mut self, address: &Address, listener: Result<L, Refusal>) {
-        match self.addresses.of(address) {
+    pub(super) fn listener_opened(&mut self, address: &Address, listener: Result<L, Refusal>) {
+        match self.role.addresses.of(address) {
             AddressState::Claiming(_) => match listener {
                 Ok(listener) => self.grant(address, Some(listener)),
                 Err(error) => self.refuse(address, error),
@@ -101,41 +101,34 @@ impl<L: Clone> Session<L> {
         }
     }
 
-    /// The address of the claim with this `id`, if it was said on this link and not answered.
+    /// The address of the claim with this `id`, if it was sent on this link and not answered.
     fn answered(&mut self, re: u64) -> Option<Address> {
-        match &mut self.link {
-            Link::Ready(ready) => ready.asked.remove(&re),
-            Link::Alone
-            | Link::Waiting(_)
-            | Link::Connecting(_)
-            | Link::Greeting(_)
-            | Link::Negotiating(_) => None,
-        }
+        self.role.asked.remove(&re)
     }
 
     /// The server does not want the address any more.
     pub(super) fn withdraw(&mut self, address: &Address, claiming: &Claiming, why: &str) {
         if claiming.id.is_some() {
-            self.tell_now(FromClient::Released(Released { re: None, address: address.clone() }));
+            self.send_if_linked(FromClient::Released(Released { re: None, address: address.clone() }));
         }
         self.refuse(address, Refusal { code: Code::Withdrawn, message: format!("`{address}`: {why}") });
     }
 
     pub(super) fn refuse(&mut self, address: &Address, error: Refusal) {
-        self.addresses.set(address, AddressState::Free);
+        self.role.addresses.set(address, AddressState::Free);
         self.events.push_back(Event::Refused { address: address.clone(), error });
     }
 
     /// Refuses every claim that waits.
     pub(super) fn refuse_all(&mut self, error: &Refusal) {
-        for address in self.addresses.claimed() {
+        for address in self.role.addresses.claimed() {
             self.refuse(&address, error.clone());
         }
     }
 
     /// When the claim that has waited longest fails, because nobody answers.
     pub(super) fn claim_expires(&self) -> Option<Duration> {
-        let (since, _) = self.addresses.oldest_claim()?;
+        let (since, _) = self.role.addresses.oldest_claim()?;
         match &self.link {
             Link::Alone | Link::Ready(_) => None,
             Link::Waiting(waiting) => {
@@ -156,7 +149,7 @@ impl<L: Clone> Session<L> {
     /// Fails the claims that have waited too long for an answer from anybody.
     pub(super) fn expire(&mut self, now: Duration) {
         while self.claim_expires().is_some_and(|at| at <= now) {
-            let Some((_, address)) = self.addresses.oldest_claim() else { return };
+            let Some((_, address)) = self.role.addresses.oldest_claim() else { return };
             let address = address.clone();
             let Some(error) = self.nobody_answers() else { return };
             self.refuse(&address, error);

@@ -1,18 +1,16 @@
-//! The `hello` and its `holding` lines: what is held, with the listeners attached, and
-//! what is being finished.
+//! The `hello` and its `holding` lines: what is held, with the listeners attached, and what is
+//! being finished.
 //!
 //! Rules: a line has at most 128 entries, so that every listener can be attached, and stays
 //! below the longest line whatever the addresses are. The list of draining addresses is cut
 //! where the first line is full: it only tells that the process is not to be ended.
 
-use std::collections::BTreeSet;
-
 use serverswap_protocol::Address;
 use serverswap_protocol::limits::{HOLDING_PER_LINE_MAX, LINE_BYTES_MAX};
-use serverswap_protocol::message::{FromClient, Hello, Holding, HoldingMore, Role, VERSION};
+use serverswap_protocol::message::{FromClient, Hello, Holding, HoldingMore, VERSION};
 
 use super::Identity;
-use super::addresses::{AddressState, Addresses};
+use super::role::Announcement;
 
 /// Room for everything in a line but its lists.
 const ENVELOPE_BYTES: usize = 4_096;
@@ -21,25 +19,25 @@ const ENVELOPE_BYTES: usize = 4_096;
 const ENTRY_BYTES: usize = r#"{"address":,"serving":false,"onTakedown":true},,"#.len();
 
 /// The lines, each with its listeners in the order of its `fds`.
-pub(super) fn lines<L: Clone>(
+pub(super) fn lines<L>(
     id: u64,
     identity: &Identity,
-    addresses: &Addresses<L>,
-    handled: &BTreeSet<Address>,
+    announcement: Announcement<L>,
 ) -> Vec<(FromClient, Vec<L>)> {
-    let mut parts = parts(addresses, handled);
+    let Announcement { role, form, timeouts, holding, draining } = announcement;
+    let mut parts = parts(holding);
     let first = parts.remove(0);
     let hello = Hello {
         id,
         version: VERSION,
         client: identity.client.clone(),
-        role: Role::Server,
+        role,
         generation: identity.generation,
-        draining: draining(addresses, first.bytes),
+        draining: cut(draining, first.bytes),
         holding: first.holding,
         more: !parts.is_empty(),
-        form: None,
-        timeouts: None,
+        form,
+        timeouts,
         fds: first.fds,
     };
     let mut lines = vec![(FromClient::Hello(hello), first.listeners)];
@@ -66,54 +64,34 @@ impl<L> Part<L> {
 }
 
 /// What is held, in portions of a line; at least one.
-fn parts<L: Clone>(addresses: &Addresses<L>, handled: &BTreeSet<Address>) -> Vec<Part<L>> {
+fn parts<L>(held: Vec<(Holding, Option<L>)>) -> Vec<Part<L>> {
     let mut parts = Vec::new();
     let mut part = Part::empty();
-    for (address, state) in addresses.iter() {
-        let (serving, listener) = match state {
-            AddressState::Granted(granted) => (false, &granted.listener),
-            AddressState::Serving(serving) => (true, &serving.listener),
-            AddressState::TakingDown(taking_down) => (taking_down.serves, &taking_down.listener),
-            AddressState::Free | AddressState::Claiming(_) | AddressState::Draining(_) => continue,
-        };
+    for (holding, listener) in held {
         // Its text stands in `holding` and in `fds`.
-        let bytes = ENTRY_BYTES + 2 * encoded_bytes(address);
+        let bytes = ENTRY_BYTES + 2 * encoded_bytes(&holding.address);
         if part.holding.len() == HOLDING_PER_LINE_MAX || part.bytes + bytes > LINE_BYTES_MAX {
             parts.push(std::mem::replace(&mut part, Part::empty()));
         }
         part.bytes += bytes;
-        let on_takedown = handled.contains(address);
-        part.holding.push(Holding { address: address.clone(), serving, on_takedown });
         if let Some(listener) = listener {
-            part.fds.push(address.to_string());
-            part.listeners.push(listener.clone());
+            part.fds.push(holding.address.to_string());
+            part.listeners.push(listener);
         }
+        part.holding.push(holding);
     }
     parts.push(part);
     parts
 }
 
-/// The addresses that are being finished, as many as the line has room for.
-fn draining<L>(addresses: &Addresses<L>, taken_bytes: usize) -> Vec<Address> {
+/// As many of the addresses as the line has room for.
+fn cut(draining: Vec<Address>, taken_bytes: usize) -> Vec<Address> {
     let mut bytes = taken_bytes;
-    let mut draining = Vec::new();
-    for (address, state) in addresses.iter() {
-        match state {
-            AddressState::Draining(_) => {
-                bytes += encoded_bytes(address) + 1;
-                if bytes > LINE_BYTES_MAX {
-                    break;
-                }
-                draining.push(address.clone());
-            }
-            AddressState::Free
-            | AddressState::Claiming(_)
-            | AddressState::Granted(_)
-            | AddressState::Serving(_)
-            | AddressState::TakingDown(_) => {}
-        }
-    }
-    draining
+    let has_room = |address: &Address| {
+        bytes += encoded_bytes(address) + 1;
+        bytes <= LINE_BYTES_MAX
+    };
+    draining.into_iter().take_while(has_room).collect()
 }
 
 /// The length of an address as JSON text.

@@ -1,4 +1,4 @@
-//! What a driver tells its session.
+//! What a driver reports to its session.
 
 use serverswap_protocol::Address;
 use serverswap_protocol::message::{Code, FromArbiter};
@@ -20,12 +20,13 @@ pub enum Input<L> {
     },
     /// Somebody listens, and the queue of connections is full.
     Busy,
-    /// Something of the socket's name was put into the watched directory.
+    /// Something was put into the watched directory that makes another attempt worth it: for a
+    /// server, something of the socket's name.
     Changed,
     /// The socket's name was removed from the watched directory, perhaps with it.
-    Vanished,
+    Removed,
     /// The directory is not watched any more, or cannot be.
-    Blinded,
+    WatchLost,
     /// A line of this version arrived.
     Received {
         /// The line.

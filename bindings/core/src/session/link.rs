@@ -1,9 +1,7 @@
 //! The states of the link to the arbiter, each with what is valid in it alone.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serverswap_protocol::Address;
 use serverswap_protocol::message::FromClient;
 
 /// Longest pause between two attempts, and the shortest after a fatal error.
@@ -33,7 +31,7 @@ pub(super) enum Link {
     Ready(Ready),
 }
 
-/// The reconnect for an arbiter, from the loss of one link to the welcome of the next.
+/// The attempts to reach an arbiter, from the loss of one link to the welcome of the next.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reconnect {
     /// When it began.
@@ -58,6 +56,8 @@ pub(super) enum WatchState {
 /// No attempt is under way.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
+    /// When the last attempt failed.
+    pub since: Duration,
     pub reconnect: Reconnect,
     pub until: Until,
     /// Why the last attempt failed, for people.
@@ -104,8 +104,8 @@ pub(super) struct Negotiating {
     pub numbers: Numbers,
     /// The `id` of the `hello`.
     pub hello: u64,
-    /// What became true after the `hello`, to be said after the welcome.
-    pub unsaid: Vec<FromClient>,
+    /// What became true after the `hello`, to be sent after the welcome.
+    pub queued: Vec<FromClient>,
 }
 
 /// Welcomed.
@@ -115,30 +115,29 @@ pub(super) struct Ready {
     pub since: Duration,
     /// As in [`Reconnect`], for the case that this link ends soon, too.
     pub failed_attempts: u32,
+    pub contact: Contact,
     pub numbers: Numbers,
-    /// The claims that were said on this link and not answered, withdrawn ones included.
-    pub asked: BTreeMap<u64, Address>,
 }
 
 /// The ids of both directions on one link.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Numbers {
-    said: u64,
-    heard: u64,
+    sent: u64,
+    received: u64,
 }
 
 impl Numbers {
-    /// The next `id` to say.
-    pub fn say(&mut self) -> u64 {
-        self.said += 1;
-        self.said
+    /// The next `id` to send.
+    pub fn next(&mut self) -> u64 {
+        self.sent += 1;
+        self.sent
     }
 
     /// Takes in the peer's `id`; `false` if it does not increase.
     #[must_use]
-    pub fn hear(&mut self, id: u64) -> bool {
-        let increases = id > self.heard;
-        self.heard = self.heard.max(id);
+    pub fn receive(&mut self, id: u64) -> bool {
+        let increases = id > self.received;
+        self.received = self.received.max(id);
         increases
     }
 }
@@ -158,7 +157,7 @@ impl Reconnect {
 }
 
 impl Ready {
-    /// The reconnect that follows when this link ends. A link that held for a while was no
+    /// The attempts that follow when this link ends. A link that held for a while was no
     /// failed attempt.
     pub fn reconnect(&self, now: Duration) -> Reconnect {
         let fruitful = now.saturating_sub(self.since) >= PAUSE_MAX;
@@ -168,8 +167,7 @@ impl Ready {
 }
 
 impl Link {
-    /// The reconnect that goes on or begins when this link ends, and whether the directory
-    /// must be watched for it first. `None` without a supervisor.
+    /// The attempts that go on, or begin when this link ends. `None` without a supervisor.
     pub fn reconnect(&self, now: Duration) -> Option<Reconnect> {
         match self {
             Link::Alone => None,

@@ -1,19 +1,15 @@
-//! The lines of the arbiter, state by state.
+//! The lines of the arbiter that mean the same to every role, state by state.
 
 use std::time::Duration;
 
-use serverswap_protocol::Address;
-use serverswap_protocol::message::{
-    Code, Error, FromArbiter, FromClient, LISTENER, Ping, Pong, Released, Takedown,
-};
+use serverswap_protocol::message::{Code, Error, FromArbiter, FromClient, Ping, Pong};
 
-use super::Session;
 use super::action::Action;
-use super::addresses::{AddressState, Draining, TakingDown};
-use super::event::{Event, Refusal};
+use super::event::Refusal;
 use super::link::Link;
+use super::{Role, Session};
 
-impl<L: Clone> Session<L> {
+impl<L: Clone, R: Role<L>> Session<L, R> {
     /// One line. Listeners that are not taken from `fds` are dropped, and so closed.
     pub(super) fn received(&mut self, message: FromArbiter, fds: Vec<(String, L)>, now: Duration) {
         match &self.link {
@@ -56,88 +52,33 @@ impl<L: Clone> Session<L> {
 
     fn after_welcome(&mut self, message: FromArbiter, fds: Vec<(String, L)>, now: Duration) {
         match message {
-            FromArbiter::Granted(granted) => {
-                let listener = fds.into_iter().find(|(name, _)| name == LISTENER).map(|(_, fd)| fd);
-                self.granted(granted.re, &granted.address, listener, now);
-            }
-            FromArbiter::Takedown(takedown) => self.told_to_let_go(takedown, now),
-            FromArbiter::Progress(progress) => self.claim_waits(progress, now),
             FromArbiter::Ping(ping) => self.pinged(ping, now),
             FromArbiter::Error(error) => self.failed(error, now),
-            FromArbiter::Event(_) | FromArbiter::Verdict(_) | FromArbiter::Pong(_) => {}
             FromArbiter::Greeting(_) | FromArbiter::Welcome(_) => {
                 self.out_of_order("its `greeting` or `welcome` again", now);
             }
+            FromArbiter::Granted(_)
+            | FromArbiter::Takedown(_)
+            | FromArbiter::Progress(_)
+            | FromArbiter::Event(_)
+            | FromArbiter::Verdict(_)
+            | FromArbiter::Pong(_) => R::received(self, message, fds, now),
         }
-    }
-
-    fn told_to_let_go(&mut self, takedown: Takedown, now: Duration) {
-        if !self.heard(takedown.id, now) {
-            return;
-        }
-        let Takedown { id, address, .. } = &takedown;
-        let next = match self.addresses.take(address) {
-            AddressState::Granted(granted) => {
-                self.tell_takedown(&takedown);
-                AddressState::TakingDown(TakingDown {
-                    listener: granted.listener,
-                    serves: false,
-                    owed: Some(*id),
-                })
-            }
-            AddressState::Serving(serving) => {
-                self.tell_takedown(&takedown);
-                AddressState::TakingDown(TakingDown {
-                    listener: serving.listener,
-                    serves: true,
-                    owed: Some(*id),
-                })
-            }
-            AddressState::TakingDown(taking_down) if taking_down.owed.is_some() => {
-                self.addresses.set(address, AddressState::TakingDown(taking_down));
-                return self.out_of_order("`takedown` of an address whose takedown is open", now);
-            }
-            // The server has been told over a link that was lost since.
-            AddressState::TakingDown(taking_down) => {
-                AddressState::TakingDown(TakingDown { owed: Some(*id), ..taking_down })
-            }
-            AddressState::Draining(_) => {
-                self.answer_takedown(*id, address);
-                AddressState::Draining(Draining { takedown: Some(*id) })
-            }
-            unheld @ (AddressState::Free | AddressState::Claiming(_)) => {
-                self.answer_takedown(*id, address);
-                unheld
-            }
-        };
-        self.addresses.set(address, next);
-    }
-
-    fn tell_takedown(&mut self, takedown: &Takedown) {
-        self.events.push_back(Event::Takedown {
-            address: takedown.address.clone(),
-            reason: takedown.reason.clone(),
-            drain: Duration::from_millis(takedown.drain_ms),
-        });
-    }
-
-    pub(super) fn answer_takedown(&mut self, id: u64, address: &Address) {
-        self.tell_now(FromClient::Released(Released { re: Some(id), address: address.clone() }));
     }
 
     /// Everything before the ping was processed: lines are handled one by one.
     fn pinged(&mut self, ping: Ping, now: Duration) {
-        if self.heard(ping.id, now) {
+        if self.accept_id(ping.id, now) {
             self.actions.push_back(Action::Send(FromClient::Pong(Pong { re: ping.id }), Vec::new()));
         }
     }
 
     fn failed(&mut self, error: Error, now: Duration) {
         let Error { re, code, message, fatal } = error;
-        match (fatal, re) {
-            (true, _) => self.fatal(code, message, now),
-            (false, Some(re)) => self.refused(re, Refusal { code, message }, now),
-            (false, None) => self.events.push_back(Event::Error { code, message }),
+        if fatal {
+            self.fatal(code, message, now);
+        } else {
+            R::failed(self, re, Refusal { code, message }, now);
         }
     }
 
@@ -172,7 +113,7 @@ impl<L: Clone> Session<L> {
                 self.out_of_order(&format!("a request before its `welcome`; {message}"), now);
             }
             Link::Ready(_) => {
-                if self.heard(id, now) {
+                if self.accept_id(id, now) {
                     let error = Error { re: Some(id), code, message, fatal: false };
                     self.actions.push_back(Action::Send(FromClient::Error(error), Vec::new()));
                 }
@@ -181,9 +122,9 @@ impl<L: Clone> Session<L> {
     }
 
     /// Takes in an `id` of the arbiter; breaks off if it does not increase.
-    fn heard(&mut self, id: u64, now: Duration) -> bool {
+    pub(super) fn accept_id(&mut self, id: u64, now: Duration) -> bool {
         let increases = match &mut self.link {
-            Link::Ready(ready) => ready.numbers.hear(id),
+            Link::Ready(ready) => ready.numbers.receive(id),
             Link::Alone
             | Link::Waiting(_)
             | Link::Connecting(_)

@@ -1,31 +1,96 @@
-//! The client's half of the protocol as a pure state machine: the words of a server and the
-//! lines of the arbiter go in; lines to send, links to make and events for the server come out.
+//! The client's half of the protocol as a pure state machine, the same for every role: calls and the
+//! lines of the arbiter go in; lines to send, links to make and events come out.
 //!
 //! It deliberately knows no descriptor, socket, clock or thread: a listener is any `L` that
 //! can be cloned, the time is an argument (since an arbitrary epoch, never running back), and
-//! [`crate::Connection`] does what the [`Action`]s say.
+//! a driver does what the [`Action`]s say: [`crate::Connection`] for a server. What the roles do
+//! differently on a link is in their [`Role`]: [`Server`], [`Supervisor`].
 //!
 //! Rules:
-//! 1. What is held is true whether there is a link or not. A word that is said without one
-//!    is not queued: the next `hello` says what is then true.
+//! 1. What is held is true whether there is a link or not. A call that is made without one is not
+//!    queued: the next `hello` says what is then true.
 //! 2. Every claim ends in exactly one event, [`Event::Granted`] or [`Event::Refused`], however
-//!    many links it takes. After each `welcome` the claims that still wait are said again, in
+//!    many links it takes. After each `welcome` the claims that still wait are sent again, in
 //!    the order in which they were made, with new ids.
-//! 3. A takedown is told to the server once a holding, and every `takedown` line is answered
-//!    by one `released`: at once if the address was let go of already.
+//! 3. A takedown is reported to the server once a holding, and every `takedown` line is answered
+//!    by one `released`: at once if the address was released already.
 //! 4. A grant that nobody waits for any more is closed and never shown: the `released` that
-//!    withdrew its claim lets go of it.
+//!    withdrew its claim gives it back.
 //! 5. Watch, then look, then wait: an arbiter that is not there is waited for only when it was
 //!    looked for after the directory was being watched. Another link is looked for at once
-//!    when one ends, ever more slowly when links bear no fruit; after a fatal error by the clock,
-//!    or, if its retry is `never`, only when the directory has changed.
+//!    when one ends, ever more slowly when links end soon; after a fatal error by the clock,
+//!    or, if its retry is `never`, only when the directory has changed. A supervisor looks every
+//!    100 ms as well.
 //! 6. A waiting claim bounds every wait for the arbiter ([`ConnectTimeouts`]); without one, a server
 //!    that holds an address waits for as long as it lives, and serves.
 //! 7. A fault of the arbiter ends the claims that wait for it, never a holding.
 //!
-//! The states of the link: `Alone`, or `Waiting` → `Connecting` → `Greeting` → `Negotiating` →
-//! `Ready` → lost → `Connecting` … The states of an address: `Free` → `Claiming` → `Granted` →
-//! `Serving` → `TakingDown` (told to let go) → `Draining`.
+//! The states of the link, for every role; `.` changes nothing, and `Waiting` counts and paces the
+//! attempts. [`Session::tick`] leads from `Waiting` to `Connecting`, as a change of the directory does.
+//!
+//! ```text
+//! state        connected  nobody there  changed     greeting     welcome  other line  end         fatal error
+//! Alone        .          .             .           .            .        .           .           .
+//! Waiting      .          .             Connecting  .            .        .           .           .
+//! Connecting   Greeting   Waiting       .           .            .        .           .           Waiting
+//! Greeting     .          .             .           Negotiating  Waiting  Waiting     Connecting  Waiting
+//! Negotiating  .          .             .           Waiting      Ready    Waiting     Connecting  Waiting
+//! Ready        .          .             .           Waiting      Waiting  Ready       Connecting  Waiting
+//! ```
+//!
+//! The states of an address of a server (`tests/table.rs` compares this with the code):
+//!
+//! ```text
+//! state       input       next        what follows: `>` a line, an event, or an error of the call
+//! free        readyFor    claiming    > readyFor,id:2,socket:inherit,more:true
+//! free        serving                 NotHeld
+//! free        onTakedown              > onTakedown
+//! free        released                NotHeld
+//! free        progress                NotHeld
+//! free        granted                 breaks off
+//! free        takedown                > released,re:4
+//! free        error                   breaks off
+//! claiming    readyFor                AlreadyClaimed
+//! claiming    serving                 NotHeld
+//! claiming    onTakedown              > onTakedown
+//! claiming    released    free        > released; refused withdrawn
+//! claiming    progress                NotHeld
+//! claiming    granted     granted     granted +8
+//! claiming    takedown                > released,re:4
+//! claiming    error       free        refused superseded
+//! granted     readyFor                AlreadyClaimed
+//! granted     serving     serving     > serving
+//! granted     onTakedown              > onTakedown
+//! granted     released    draining    > released
+//! granted     progress                nothing
+//! granted     granted                 breaks off
+//! granted     takedown    taking down takedown Stopping 5ms
+//! granted     error                   breaks off
+//! serving     readyFor                AlreadyClaimed
+//! serving     serving                 nothing
+//! serving     onTakedown              > onTakedown
+//! serving     released    draining    > released
+//! serving     progress                nothing
+//! serving     granted                 breaks off
+//! serving     takedown    taking down takedown Stopping 5ms
+//! serving     error                   breaks off
+//! taking down readyFor                AlreadyClaimed
+//! taking down serving                 nothing
+//! taking down onTakedown              > onTakedown
+//! taking down released    draining    > released,re:1
+//! taking down progress                > progress,re:1,connections:3
+//! taking down granted                 breaks off
+//! taking down takedown                breaks off
+//! taking down error                   breaks off
+//! draining    readyFor    claiming    > readyFor,id:3,socket:inherit,more:true
+//! draining    serving                 NotHeld
+//! draining    onTakedown              > onTakedown
+//! draining    released                NotHeld
+//! draining    progress                > progress,re:1,connections:3
+//! draining    granted                 breaks off
+//! draining    takedown                > released,re:4
+//! draining    error                   breaks off
+//! ```
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -41,84 +106,74 @@ mod link;
 mod messages;
 mod negotiation;
 mod reconnect;
+mod role;
+mod server;
+mod supervisor;
 mod timeouts;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::time::Duration;
 
+use serverswap_protocol::Generation;
 use serverswap_protocol::message::{ClientInfo, FromClient};
-use serverswap_protocol::{Address, Generation};
 
 pub use action::Action;
 pub use call_error::CallError;
 pub use calls::Call;
 pub use event::{Event, Refusal};
 pub use input::Input;
+pub use role::Role;
+pub use server::Server;
+pub use supervisor::{Supervisor, SupervisorCall, SupervisorEvent};
 pub use timeouts::ConnectTimeouts;
 
-use addresses::Addresses;
-use link::{Connecting, Link, Reconnect};
+use link::{Connecting, Contact, Link, Reconnect};
 
 /// Who a client is, as its `hello` says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The client library.
     pub client: ClientInfo,
-    /// The value of `SERVERSWAP_GENERATION`.
+    /// The value of `SERVERSWAP_GENERATION`. Absent only for observers.
     pub generation: Option<Generation>,
 }
 
-/// One server's side of the protocol, over as many links as it takes.
+/// One client's side of the protocol, over as many links as it takes.
 #[derive(Debug, Clone)]
-pub struct Session<L> {
+pub struct Session<L: Clone, R: Role<L> = Server<L>> {
     identity: Identity,
     timeouts: ConnectTimeouts,
     link: Link,
-    addresses: Addresses<L>,
-    /// The addresses whose takedown this server handles, claimed or not.
-    handled: BTreeSet<Address>,
-    /// Whether the server has said how its start ended; said again on every link.
-    outcome: Outcome,
+    role: R,
     actions: VecDeque<Action<L>>,
-    events: VecDeque<Event<L>>,
+    events: VecDeque<R::Event>,
 }
 
-/// What the server has said about its start as a whole.
-#[derive(Debug, Clone)]
-enum Outcome {
-    /// Nothing yet, or for ever: `serverUp` is only for servers that claim with `more`.
-    Open,
-    /// `serverUp`.
-    Up,
-    /// `fail`, with its reason. Nothing can be claimed any more.
-    Failed(String),
-}
-
-impl<L: Clone> Session<L> {
-    /// A session that looks for its arbiter from `now` on.
+impl<L: Clone + Debug> Session<L> {
+    /// A session of a server that looks for its arbiter from `now` on.
     pub fn supervised(identity: Identity, timeouts: ConnectTimeouts, now: Duration) -> Self {
-        let link = Link::Connecting(Connecting { reconnect: Reconnect::new(now) });
-        let actions = VecDeque::from([Action::Connect]);
-        Session::new(identity, timeouts, link, actions)
+        Session::of_role(Server::default(), identity, timeouts, now)
     }
 
     /// A session of a server that was started without a supervisor: it is granted whatever
     /// it claims, and there is nobody to talk to.
     pub fn alone(identity: Identity) -> Self {
-        Session::new(identity, ConnectTimeouts::default(), Link::Alone, VecDeque::new())
+        Session::new(Server::default(), identity, ConnectTimeouts::default(), Link::Alone)
+    }
+}
+
+impl<L: Clone, R: Role<L>> Session<L, R> {
+    /// A session of any role, that looks for its arbiter from `now` on.
+    pub fn of_role(role: R, identity: Identity, timeouts: ConnectTimeouts, now: Duration) -> Self {
+        let link = Link::Connecting(Connecting { reconnect: Reconnect::new(now) });
+        let mut session = Session::new(role, identity, timeouts, link);
+        session.actions.push_back(Action::Connect);
+        session
     }
 
-    fn new(identity: Identity, timeouts: ConnectTimeouts, link: Link, actions: VecDeque<Action<L>>) -> Self {
-        Session {
-            identity,
-            timeouts,
-            link,
-            addresses: Addresses::default(),
-            handled: BTreeSet::new(),
-            outcome: Outcome::Open,
-            actions,
-            events: VecDeque::new(),
-        }
+    fn new(role: R, identity: Identity, timeouts: ConnectTimeouts, link: Link) -> Self {
+        Session { identity, timeouts, link, role, actions: VecDeque::new(), events: VecDeque::new() }
     }
 
     /// What the driver is to do next. To be asked until there is none, after every call.
@@ -126,14 +181,19 @@ impl<L: Clone> Session<L> {
         self.actions.pop_front()
     }
 
-    /// What the server is to know next.
-    pub fn next_event(&mut self) -> Option<Event<L>> {
+    /// What the owner of the session is to know next.
+    pub fn next_event(&mut self) -> Option<R::Event> {
         self.events.pop_front()
     }
 
     /// Whether [`Self::next_event`] has one.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
+    }
+
+    /// The role, for what is said of it with the next `hello`.
+    pub fn role_mut(&mut self) -> &mut R {
+        &mut self.role
     }
 
     /// Whether the protocol is being spoken: welcomed, and not lost since.
@@ -148,6 +208,19 @@ impl<L: Clone> Session<L> {
         }
     }
 
+    /// The process id of the arbiter that is connected to, welcomed or not.
+    pub fn arbiter_pid(&self) -> Option<u32> {
+        self.contact().map(|contact| contact.pid)
+    }
+
+    /// Takes in a call.
+    ///
+    /// # Errors
+    /// The call is not possible now; nothing was changed or sent.
+    pub fn call(&mut self, call: R::Call, now: Duration) -> Result<(), CallError> {
+        R::call(self, call, now)
+    }
+
     /// Takes in what happened on the link.
     pub fn handle(&mut self, input: Input<L>, now: Duration) {
         match input {
@@ -155,37 +228,34 @@ impl<L: Clone> Session<L> {
             Input::NotConnected { reason } => self.not_connected(reason, now),
             Input::Busy => self.busy(now),
             Input::Changed => self.look_again(now),
-            Input::Vanished => self.vanished(now),
-            Input::Blinded => self.blinded(now),
-            Input::Received { message, fds } => self.received(message, fds, now),
-            Input::Unknown { id, kind } => self.unknown(id, &kind, now),
+            Input::Removed => self.removed(now),
+            Input::WatchLost => self.watch_lost(now),
+            Input::Received { message, fds } => {
+                R::arrived(self, now);
+                self.received(message, fds, now);
+            }
+            Input::Unknown { id, kind } => {
+                R::arrived(self, now);
+                self.unknown(id, &kind, now);
+            }
             Input::Invalid { re, code, message } => self.invalid(re, code, message, now),
             Input::Broken { code, message } => self.break_off(code, message, now),
             Input::Ended => self.ended(now),
-            Input::Opened { address, listener } => self.opened(&address, listener),
+            Input::Opened { address, listener } => R::opened(self, &address, listener),
         }
     }
 
-    /// Says something about what is held: on the link, or after the `welcome` that is under
-    /// way. Without a link it is dropped, because the next `hello` says it (rule 1).
-    fn tell(&mut self, message: FromClient) {
-        match &mut self.link {
-            Link::Ready(_) => self.actions.push_back(Action::Send(message, Vec::new())),
-            Link::Negotiating(negotiating) => negotiating.unsaid.push(message),
-            Link::Alone | Link::Waiting(_) | Link::Connecting(_) | Link::Greeting(_) => {}
+    fn contact(&self) -> Option<Contact> {
+        match &self.link {
+            Link::Alone | Link::Waiting(_) | Link::Connecting(_) => None,
+            Link::Greeting(greeting) => Some(greeting.contact),
+            Link::Negotiating(negotiating) => Some(negotiating.contact),
+            Link::Ready(ready) => Some(ready.contact),
         }
     }
 
-    /// As [`Self::tell`], for what a server that has said `fail` does not say any more.
-    fn tell_unless_failed(&mut self, message: FromClient) {
-        match self.outcome {
-            Outcome::Open | Outcome::Up => self.tell(message),
-            Outcome::Failed(_) => {}
-        }
-    }
-
-    /// Says something that is said again after every `welcome`: now or then.
-    fn tell_now(&mut self, message: FromClient) {
+    /// Sends what is sent again after every `welcome`, or what is dropped without a link.
+    fn send_if_linked(&mut self, message: FromClient) {
         if self.is_linked() {
             self.actions.push_back(Action::Send(message, Vec::new()));
         }

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use serverswap_protocol::message::{Code, Error, FromClient, Retry};
 
-use super::Session;
 use super::action::Action;
-use super::event::{Event, Refusal};
+use super::event::Refusal;
 use super::link::{Connecting, Contact, Greeting, Link, PAUSE_MAX, Reconnect, Until, Waiting, WatchState};
+use super::{Role, Session};
 
-impl<L: Clone> Session<L> {
+/// The shortest pause between two attempts of a role that tries to become the arbiter: its own look at
+/// the lock changes the directory, too.
+const LOOK_PAUSE_MIN: Duration = Duration::from_millis(1);
+
+impl<L: Clone, R: Role<L>> Session<L, R> {
     /// When [`Self::tick`] is to be called at the latest; `None` if time changes nothing.
     pub fn deadline(&self) -> Option<Duration> {
         let retry = match &self.link {
@@ -21,12 +25,12 @@ impl<L: Clone> Session<L> {
                 None
             }
         };
-        [retry, self.claim_expires()].into_iter().flatten().min()
+        [retry, R::deadline(self)].into_iter().flatten().min()
     }
 
     /// Lets the time pass: attempts that are due are made, claims that waited too long fail.
     pub fn tick(&mut self, now: Duration) {
-        self.expire(now);
+        R::tick(self, now);
         let due = match &self.link {
             Link::Waiting(waiting) => match waiting.until {
                 Until::Change(_) => None,
@@ -48,6 +52,9 @@ impl<L: Clone> Session<L> {
         match &mut self.link {
             Link::Waiting(waiting) => match waiting.until {
                 Until::Change(not_before) if now < not_before => waiting.until = Until::Time(not_before),
+                Until::ChangeOr(_) if R::RETRY_INTERVAL.is_some() && now < waiting.since + LOOK_PAUSE_MIN => {
+                    waiting.until = Until::Time(waiting.since + LOOK_PAUSE_MIN);
+                }
                 Until::Change(_) | Until::ChangeOr(_) => {
                     let reconnect = waiting.reconnect;
                     self.connect(reconnect);
@@ -59,9 +66,9 @@ impl<L: Clone> Session<L> {
         }
     }
 
-    /// The socket was removed, by a taking_down arbiter or with its directory: then the watch
+    /// The socket was removed, by a leaving arbiter or with its directory: then the watch
     /// is on a directory that nobody will use, so another look follows by the clock.
-    pub(super) fn vanished(&mut self, now: Duration) {
+    pub(super) fn removed(&mut self, now: Duration) {
         let Link::Waiting(waiting) = &mut self.link else { return };
         match waiting.until {
             Until::Change(not_before) => {
@@ -72,7 +79,7 @@ impl<L: Clone> Session<L> {
     }
 
     /// The directory is gone or cannot be watched: attempts go by the clock.
-    pub(super) fn blinded(&mut self, now: Duration) {
+    pub(super) fn watch_lost(&mut self, now: Duration) {
         match &mut self.link {
             Link::Alone | Link::Ready(_) => {}
             Link::Waiting(waiting) => {
@@ -91,6 +98,7 @@ impl<L: Clone> Session<L> {
     pub(super) fn connected(&mut self, pid: u32, now: Duration) {
         let Some(reconnect) = self.link.reconnect(now) else { return };
         self.link = Link::Greeting(Greeting { reconnect, contact: Contact { since: now, pid } });
+        R::connected(self, now);
     }
 
     /// Nobody is there. Whoever becomes the arbiter changes the directory: it is watched,
@@ -103,7 +111,7 @@ impl<L: Clone> Session<L> {
                 self.connect(reconnect);
             }
             WatchState::On | WatchState::Unavailable => {
-                self.wait(reconnect, wait_for_change(reconnect, now, now), reason);
+                self.wait(reconnect, self.change(reconnect, now, now), reason, now);
             }
         }
     }
@@ -143,49 +151,44 @@ impl<L: Clone> Session<L> {
         }
     }
 
-    /// The arbiter breaks the protocol, or offers no version of it that is known here: it
-    /// is told so, and left.
+    /// The arbiter breaks the protocol, or offers no version of it that is known here: it is sent
+    /// an error, and left.
     pub(super) fn break_off(&mut self, code: Code, message: String, now: Duration) {
         let error = Error { re: None, code: code.clone(), message: message.clone(), fatal: true };
         self.actions.push_back(Action::Send(FromClient::Error(error), Vec::new()));
         self.fatal(code, message, now);
     }
 
-    /// A fatal error, the arbiter's or ours, ends the link and the claims with it (rule 7).
-    /// A shortage passes: then the claims wait on. What the next link may set right is tried again by
-    /// the clock; what fails again with this arbiter, when the directory has changed.
+    /// A fatal error, the arbiter's or ours, ends the link, and the claims with it (rule 7). What the
+    /// next link may set right is tried again by the clock; what fails again with this arbiter, when
+    /// the directory has changed.
     pub(super) fn fatal(&mut self, code: Code, message: String, now: Duration) {
         let Some(reconnect) = self.link.reconnect(now) else { return };
-        self.addresses.forget_numbers();
         self.actions.push_back(Action::Close);
-        self.events.push_back(Event::Error { code: code.clone(), message: message.clone() });
+        R::refused(self, Refusal { code: code.clone(), message: message.clone() });
+        R::link_lost(self);
         let reconnect = self.watching(reconnect);
-        let later = now + PAUSE_MAX;
-        if code == Code::TooManyConnections || code == Code::Exhausted {
-            self.wait(reconnect, Until::Time(later), message);
-        } else {
-            let until = match code.info().retry {
-                Retry::Never => wait_for_change(reconnect, later, now),
-                Retry::Later | Retry::Reconnect => Until::Time(later),
-            };
-            self.wait(reconnect, until, message.clone());
-            self.refuse_all(&Refusal { code, message });
-        }
+        let later = now + R::RETRY_INTERVAL.unwrap_or(PAUSE_MAX);
+        let until = match code.info().retry {
+            Retry::Never => self.change(reconnect, later, now),
+            Retry::Later | Retry::Reconnect => Until::Time(later),
+        };
+        self.wait(reconnect, until, message, now);
     }
 
     fn lost(&mut self, reconnect: Reconnect, reason: String, now: Duration) {
-        self.addresses.forget_numbers();
+        R::link_lost(self);
         self.actions.push_back(Action::Close);
         self.retry(reconnect, reason, now);
     }
 
     fn retry(&mut self, reconnect: Reconnect, reason: String, now: Duration) {
-        let pause = reconnect.pause();
+        let pause = reconnect.pause().min(R::RETRY_INTERVAL.unwrap_or(PAUSE_MAX));
         if pause.is_zero() {
             self.connect(reconnect);
         } else {
             let reconnect = self.watching(reconnect);
-            self.wait(reconnect, Until::ChangeOr(now + pause), reason);
+            self.wait(reconnect, Until::ChangeOr(now + pause), reason, now);
         }
     }
 
@@ -194,7 +197,7 @@ impl<L: Clone> Session<L> {
         self.link = Link::Connecting(Connecting { reconnect });
     }
 
-    /// Has the directory watched from now on; [`Self::blinded`] takes that back.
+    /// Has the directory watched from now on; [`Self::watch_lost`] takes that back.
     fn watching(&mut self, reconnect: Reconnect) -> Reconnect {
         match reconnect.watch {
             WatchState::On => {}
@@ -203,15 +206,19 @@ impl<L: Clone> Session<L> {
         Reconnect { watch: WatchState::On, ..reconnect }
     }
 
-    fn wait(&mut self, reconnect: Reconnect, until: Until, reason: String) {
-        self.link = Link::Waiting(Waiting { reconnect, until, reason });
+    fn wait(&mut self, reconnect: Reconnect, until: Until, reason: String, now: Duration) {
+        self.link = Link::Waiting(Waiting { since: now, reconnect, until, reason });
     }
-}
 
-/// Waiting for a change of the directory; by the clock if it cannot be seen.
-fn wait_for_change(reconnect: Reconnect, not_before: Duration, now: Duration) -> Until {
-    match reconnect.watch {
-        WatchState::On => Until::Change(not_before),
-        WatchState::Off | WatchState::Unavailable => Until::Time(now + PAUSE_MAX),
+    /// Waiting for a change of the directory; by the clock if it cannot be seen, and by the clock
+    /// as well if the role looks again without a reason.
+    fn change(&self, reconnect: Reconnect, not_before: Duration, now: Duration) -> Until {
+        match (reconnect.watch, R::RETRY_INTERVAL) {
+            (WatchState::On, None) => Until::Change(not_before),
+            (WatchState::On, Some(interval)) => Until::ChangeOr(now + interval),
+            (WatchState::Off | WatchState::Unavailable, interval) => {
+                Until::Time(now + interval.unwrap_or(PAUSE_MAX))
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ mod claims;
 mod negotiation;
 mod pair;
 mod reconnect;
+mod supervisor;
 mod table;
 mod takedown;
 

@@ -350,13 +350,13 @@ impl Pair {
 
     /// What the session believes: the held with whether they are served, and the claims.
     fn believed(&self) -> (BTreeMap<Address, bool>, Vec<Address>) {
-        let held = self.bench.session.addresses.iter().filter_map(|(address, state)| match state {
+        let held = self.bench.session.role.addresses.iter().filter_map(|(address, state)| match state {
             AddressState::Granted(_) => Some((address.clone(), false)),
             AddressState::Serving(_) => Some((address.clone(), true)),
             AddressState::TakingDown(taking_down) => Some((address.clone(), taking_down.serves)),
             AddressState::Free | AddressState::Claiming(_) | AddressState::Draining(_) => None,
         });
-        let mut claims = self.bench.session.addresses.claimed();
+        let mut claims = self.bench.session.role.addresses.claimed();
         claims.sort();
         (held.collect(), claims)
     }

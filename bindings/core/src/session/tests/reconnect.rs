@@ -36,7 +36,7 @@ fn an_orphan_waits_for_ever_without_a_clock() {
 #[test]
 fn without_a_watch_attempts_are_made_every_second() {
     let mut bench = Bench::serving();
-    bench.handle(Input::Ended).absent().handle(Input::Blinded).absent();
+    bench.handle(Input::Ended).absent().handle(Input::WatchLost).absent();
     bench.told();
     assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
     bench.pass(SECOND);
@@ -48,7 +48,7 @@ fn when_the_directory_is_deleted_attempts_go_by_the_clock() {
     let mut bench = Bench::serving();
     bench.handle(Input::Ended).absent().absent();
     bench.told();
-    bench.handle(Input::Blinded);
+    bench.handle(Input::WatchLost);
     assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
 }
 
@@ -57,7 +57,7 @@ fn a_socket_that_vanished_is_looked_for_once_more_by_its_path() {
     let mut bench = Bench::serving();
     bench.handle(Input::Ended).absent().absent();
     bench.told();
-    bench.handle(Input::Vanished).pass(SECOND);
+    bench.handle(Input::Removed).pass(SECOND);
     assert_eq!(bench.told(), ["watch", "connect"]);
     bench.absent();
     assert_eq!(bench.session.deadline(), None);

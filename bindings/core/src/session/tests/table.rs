@@ -1,5 +1,9 @@
-//! Every state of an address against every word and line that is about it.
+//! Every state of an address against every call and line that is about it: the table at the head of the
+//! module.
 
+use std::fmt::Write;
+
+use super::super::addresses::AddressState;
 use super::*;
 
 /// What is done to the address `:1`, or arrives about it.
@@ -20,13 +24,13 @@ fn in_state(state: &str) -> Bench {
             bench
         }
         "serving" => Bench::serving(),
-        "taking_down" => {
+        "taking down" => {
             let mut bench = Bench::serving();
             bench.receive(r#"{"type":"takedown","id":1,"address":":1","reason":"replaced","drainMs":9}"#);
             bench
         }
         "draining" => {
-            let mut bench = in_state("taking_down");
+            let mut bench = in_state("taking down");
             bench.call(Call::Released(address(":1"))).expect("held");
             bench
         }
@@ -37,8 +41,15 @@ fn in_state(state: &str) -> Bench {
     bench
 }
 
+const STATES: [&str; 6] = ["free", "claiming", "granted", "serving", "taking down", "draining"];
+
 /// What follows: an error of use, lines without their braces and address, events.
 fn after(state: &str, deed: &str) -> String {
+    follow(state, deed).0
+}
+
+/// As [`after`], and the next state.
+fn follow(state: &str, deed: &str) -> (String, &'static str) {
     let mut bench = in_state(state);
     let at = address(":1");
     let result = match deed {
@@ -63,8 +74,9 @@ fn after(state: &str, deed: &str) -> String {
         }
         other => panic!("no such deed: {other}"),
     };
+    let next = name_of(bench.session.role.addresses.of(&at));
     if !bench.session.is_linked() {
-        return BREAKS_OFF.to_owned();
+        return (BREAKS_OFF.to_owned(), next);
     }
     let refused = result.err().map(|error| match error {
         CallError::AlreadyClaimed(_) => "AlreadyClaimed".to_owned(),
@@ -78,13 +90,38 @@ fn after(state: &str, deed: &str) -> String {
         .into_iter()
         .map(|line| line.replace(['{', '}', '"'], "").replace("type:", "").replace(",address::1", ""));
     let events = bench.seen().into_iter().map(|event| event.replace(" :1", ""));
-    refused
-        .into_iter()
-        .chain(lines.map(|line| format!("> {line}")))
-        .chain(events)
-        .collect::<Vec<_>>()
-        .join("; ")
+    let followed = refused.into_iter().chain(lines.map(|line| format!("> {line}"))).chain(events);
+    (followed.collect::<Vec<_>>().join("; "), next)
 }
+
+fn name_of(state: &AddressState<u32>) -> &'static str {
+    match state {
+        AddressState::Free => "free",
+        AddressState::Claiming(_) => "claiming",
+        AddressState::Granted(_) => "granted",
+        AddressState::Serving(_) => "serving",
+        AddressState::TakingDown(_) => "taking down",
+        AddressState::Draining(_) => "draining",
+    }
+}
+
+#[test]
+fn the_table_at_the_head_of_the_module_is_what_the_session_does() {
+    let mut table = String::new();
+    for state in STATES {
+        for deed in DEEDS {
+            let (followed, next) = follow(state, deed);
+            let next = if next == state { "" } else { next };
+            let followed = if followed.is_empty() { "nothing" } else { &followed };
+            writeln!(table, "{state:<12}{deed:<12}{next:<12}{followed}").expect("a string has room");
+        }
+    }
+    let source = include_str!("../mod.rs").replace("//! ", "");
+    assert!(source.contains(&format!("```text\n{HEAD}{table}")), "{HEAD}{table}");
+}
+
+const HEAD: &str =
+    "state       input       next        what follows: `>` a line, an event, or an error of the call\n";
 
 fn assert_row(state: &str, expected: [&str; DEEDS.len()]) {
     assert_eq!(DEEDS.map(|deed| after(state, deed)), expected, "{state}");
@@ -164,7 +201,7 @@ fn a_served_address_is_taken_down_or_let_go_of() {
 #[test]
 fn an_address_that_is_taken_down_is_held_until_it_is_released() {
     assert_row(
-        "taking_down",
+        "taking down",
         [
             "AlreadyClaimed",
             "",

@@ -1,0 +1,234 @@
+//! The role of a server: it claims addresses, holds them and releases them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::time::Duration;
+
+use serverswap_protocol::Address;
+use serverswap_protocol::message::{
+    self, Code, Fail, FromArbiter, FromClient, Holding, LISTENER, OnTakedown, Released, ServerUp, Takedown,
+};
+
+use super::Session;
+use super::action::Action;
+use super::addresses::{AddressState, Addresses, Draining, TakingDown};
+use super::call_error::CallError;
+use super::calls::Call;
+use super::event::{Event, Refusal};
+use super::link::Link;
+use super::role::{Announcement, Role};
+
+/// What a server claims, holds and handles.
+#[derive(Debug, Clone)]
+pub struct Server<L> {
+    pub(super) addresses: Addresses<L>,
+    /// The addresses whose takedown this server handles, claimed or not.
+    pub(super) handled: BTreeSet<Address>,
+    /// How its start ended; sent again on every link.
+    pub(super) outcome: Outcome,
+    /// The claims that were sent on this link and not answered, withdrawn ones included.
+    pub(super) asked: BTreeMap<u64, Address>,
+}
+
+/// What the server has said about its start as a whole.
+#[derive(Debug, Clone)]
+pub(super) enum Outcome {
+    /// Nothing yet, or for ever: `serverUp` is only for servers that claim with `more`.
+    Open,
+    /// `serverUp`.
+    Up,
+    /// `fail`, with its reason. Nothing can be claimed any more.
+    Failed(String),
+}
+
+impl<L> Default for Server<L> {
+    fn default() -> Self {
+        Server {
+            addresses: Addresses::default(),
+            handled: BTreeSet::new(),
+            outcome: Outcome::Open,
+            asked: BTreeMap::new(),
+        }
+    }
+}
+
+impl<L: Clone + Debug> Role<L> for Server<L> {
+    type Call = Call;
+    type Event = Event<L>;
+
+    /// Whoever becomes the arbiter changes the directory, and a server has nothing else to wait for.
+    const RETRY_INTERVAL: Option<Duration> = None;
+
+    fn announcement(&self) -> Announcement<L> {
+        let mut holding = Vec::new();
+        let mut draining = Vec::new();
+        for (address, state) in self.addresses.iter() {
+            let (serving, listener) = match state {
+                AddressState::Granted(granted) => (false, &granted.listener),
+                AddressState::Serving(serving) => (true, &serving.listener),
+                AddressState::TakingDown(taking_down) => (taking_down.serves, &taking_down.listener),
+                AddressState::Draining(_) => {
+                    draining.push(address.clone());
+                    continue;
+                }
+                AddressState::Free | AddressState::Claiming(_) => continue,
+            };
+            let on_takedown = self.handled.contains(address);
+            holding.push((Holding { address: address.clone(), serving, on_takedown }, listener.clone()));
+        }
+        Announcement { role: message::Role::Server, form: None, timeouts: None, holding, draining }
+    }
+
+    fn call(session: &mut Session<L>, call: Call, now: Duration) -> Result<(), CallError> {
+        session.take_call(call, now)
+    }
+
+    fn opened(session: &mut Session<L>, address: &Address, listener: Result<L, Refusal>) {
+        session.listener_opened(address, listener);
+    }
+
+    fn connected(_: &mut Session<L>, _: Duration) {}
+
+    fn arrived(_: &mut Session<L>, _: Duration) {}
+
+    fn welcomed(session: &mut Session<L>, _: Duration) {
+        session.send_again();
+    }
+
+    fn received(session: &mut Session<L>, message: FromArbiter, fds: Vec<(String, L)>, now: Duration) {
+        match message {
+            FromArbiter::Granted(granted) => {
+                let listener = fds.into_iter().find(|(name, _)| name == LISTENER).map(|(_, fd)| fd);
+                session.granted(granted.re, &granted.address, listener, now);
+            }
+            FromArbiter::Takedown(takedown) => session.taken(takedown, now),
+            FromArbiter::Progress(progress) => session.claim_waits(progress, now),
+            // Of other roles, and taken by the session before it comes here.
+            FromArbiter::Event(_)
+            | FromArbiter::Verdict(_)
+            | FromArbiter::Pong(_)
+            | FromArbiter::Ping(_)
+            | FromArbiter::Error(_)
+            | FromArbiter::Greeting(_)
+            | FromArbiter::Welcome(_) => {}
+        }
+    }
+
+    fn failed(session: &mut Session<L>, re: Option<u64>, error: Refusal, now: Duration) {
+        match re {
+            Some(re) => session.claim_refused(re, error, now),
+            None => session.events.push_back(Event::Error { code: error.code, message: error.message }),
+        }
+    }
+
+    /// A shortage passes: then the claims wait on. Every other error ends them.
+    fn refused(session: &mut Session<L>, error: Refusal) {
+        let Refusal { code, message } = error.clone();
+        session.events.push_back(Event::Error { code, message });
+        if error.code != Code::TooManyConnections && error.code != Code::Exhausted {
+            session.refuse_all(&error);
+        }
+    }
+
+    fn link_lost(session: &mut Session<L>) {
+        session.role.asked.clear();
+        session.role.addresses.forget_numbers();
+    }
+
+    fn deadline(session: &Session<L>) -> Option<Duration> {
+        session.claim_expires()
+    }
+
+    fn tick(session: &mut Session<L>, now: Duration) {
+        session.expire(now);
+    }
+}
+
+impl<L: Clone + Debug> Session<L> {
+    /// What is sent after every `welcome`.
+    fn send_again(&mut self) {
+        if let Outcome::Failed(reason) = &self.role.outcome {
+            let reason = reason.clone();
+            return self.send_if_linked(FromClient::Fail(Fail { reason }));
+        }
+        let role = &self.role;
+        let is_unheld = |address: &&Address| !role.addresses.of(address).is_held();
+        let unheld: Vec<_> = role.handled.iter().filter(is_unheld).cloned().collect();
+        for address in unheld {
+            self.send_if_linked(FromClient::OnTakedown(OnTakedown { address }));
+        }
+        for address in self.role.addresses.claimed() {
+            self.ask(&address);
+        }
+        match self.role.outcome {
+            Outcome::Up => self.send_if_linked(FromClient::ServerUp(ServerUp {})),
+            Outcome::Open | Outcome::Failed(_) => {}
+        }
+    }
+
+    fn taken(&mut self, takedown: Takedown, now: Duration) {
+        if !self.accept_id(takedown.id, now) {
+            return;
+        }
+        let Takedown { id, address, .. } = &takedown;
+        let next = match self.role.addresses.take(address) {
+            AddressState::Granted(granted) => {
+                self.report_takedown(&takedown);
+                let listener = granted.listener;
+                AddressState::TakingDown(TakingDown { listener, serves: false, owed: Some(*id) })
+            }
+            AddressState::Serving(serving) => {
+                self.report_takedown(&takedown);
+                let listener = serving.listener;
+                AddressState::TakingDown(TakingDown { listener, serves: true, owed: Some(*id) })
+            }
+            AddressState::TakingDown(taking_down) if taking_down.owed.is_some() => {
+                self.role.addresses.set(address, AddressState::TakingDown(taking_down));
+                return self.out_of_order("`takedown` of an address whose takedown is open", now);
+            }
+            // The server was sent it over a link that was lost since.
+            AddressState::TakingDown(taking_down) => {
+                AddressState::TakingDown(TakingDown { owed: Some(*id), ..taking_down })
+            }
+            AddressState::Draining(_) => {
+                self.answer_takedown(*id, address);
+                AddressState::Draining(Draining { takedown: Some(*id) })
+            }
+            unheld @ (AddressState::Free | AddressState::Claiming(_)) => {
+                self.answer_takedown(*id, address);
+                unheld
+            }
+        };
+        self.role.addresses.set(address, next);
+    }
+
+    fn report_takedown(&mut self, takedown: &Takedown) {
+        self.events.push_back(Event::Takedown {
+            address: takedown.address.clone(),
+            reason: takedown.reason.clone(),
+            drain: Duration::from_millis(takedown.drain_ms),
+        });
+    }
+
+    pub(super) fn answer_takedown(&mut self, id: u64, address: &Address) {
+        self.send_if_linked(FromClient::Released(Released { re: Some(id), address: address.clone() }));
+    }
+
+    /// Sends what has become true of something held: on the link, or after the `welcome` that is
+    /// under way. Without a link it is dropped, because the next `hello` says it (rule 1).
+    pub(super) fn send_or_queue(&mut self, message: FromClient) {
+        match &mut self.link {
+            Link::Ready(_) => self.actions.push_back(Action::Send(message, Vec::new())),
+            Link::Negotiating(negotiating) => negotiating.queued.push(message),
+            Link::Alone | Link::Waiting(_) | Link::Connecting(_) | Link::Greeting(_) => {}
+        }
+    }
+
+    /// As [`Self::send_or_queue`], for what a server that has failed does not send any more.
+    pub(super) fn send_unless_failed(&mut self, message: FromClient) {
+        match self.role.outcome {
+            Outcome::Open | Outcome::Up => self.send_or_queue(message),
+            Outcome::Failed(_) => {}
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The role of a supervisor, and that of an observer: both are sent events, and decide nothing on
+//! this link.
+//!
+//! A supervisor looks for an arbiter every 100 ms, because that is also when its driver tries to
+//! become the arbiter: the end of the lock that another process held may change no directory.
+//!
+//! Whether the arbiter lives is asked by `ping`, 5 s after something was sent without anything
+//! arriving since, and after a minute in which nothing arrived at all: a supervisor that nobody needs
+//! wakes up once a minute. An arbiter that takes more than 5 s to greet and welcome, or to answer a
+//! ping, is reported once, and reported again when it is heard of. Nothing else follows from it: an
+//! arbiter that lives is never replaced.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use serverswap_protocol::Address;
+use serverswap_protocol::message::{
+    self, Closed, Code, DecidedVerdict, Form, FromArbiter, FromClient, Holding, Ping, Stop, TimedOut,
+    Timeouts,
+};
+
+use super::Session;
+use super::action::Action;
+use super::call_error::CallError;
+use super::event::Refusal;
+use super::link::Link;
+use super::role::{Announcement, Role};
+
+/// After how long a silence the arbiter is asked whether it lives.
+const PING_INTERVAL: Duration = Duration::from_secs(60);
+
+/// As [`PING_INTERVAL`], since something was sent.
+const PING_AFTER_CALL: Duration = Duration::from_secs(5);
+
+/// A supervisor or an observer.
+#[derive(Debug, Clone)]
+pub struct Supervisor<L> {
+    kind: Kind,
+    owned: Vec<(Holding, Option<L>)>,
+    liveness: Liveness,
+    /// Why the arbiter has refused this client, the last time; cleared by its `welcome`.
+    refusal: Option<Code>,
+    /// The `id` of the ping that asks whether the arbiter lives.
+    ping: Option<u64>,
+}
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Supervisor { form: Form, timeouts: Timeouts },
+    Observer,
+}
+
+/// Whether the arbiter answers. Without a link it means nothing.
+#[derive(Debug, Clone, Copy)]
+enum Liveness {
+    /// Nothing is owed; it is asked at this time.
+    Answering { ask_at: Duration },
+    /// It owes a greeting and a welcome, or a pong, since this time.
+    Owing { since: Duration },
+    /// It was reported as not responding.
+    Silent,
+}
+
+/// What a supervisor calls. Without a link it is dropped: the next `hello` says what is owned, and the
+/// supervisor decides anew what to call when it is linked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SupervisorCall {
+    /// May the server be ended? Answered by [`SupervisorEvent::Verdict`].
+    TimedOut,
+    /// The duplicate of this address's listener is closed.
+    Closed(Address),
+    /// The generation is to be taken down.
+    Stop,
+    /// Answered by [`SupervisorEvent::BarrierPassed`] when everything before it was handled.
+    Barrier,
+}
+
+/// What a supervisor or an observer is to know.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SupervisorEvent<L> {
+    /// The arbiter has sent `welcome`: calls are sent from now on.
+    Linked,
+    /// The link has ended, and everything on it was read.
+    LinkLost,
+    /// The arbiter has sent an `event`, perhaps with a duplicate of the listener.
+    Notice(message::Event, Option<L>),
+    /// The answer to [`SupervisorCall::TimedOut`].
+    Verdict(DecidedVerdict),
+    /// The answer to [`SupervisorCall::Barrier`].
+    BarrierPassed,
+    /// There is an arbiter, and it does not answer.
+    NotResponding {
+        /// Its process id.
+        pid: u32,
+    },
+    /// It answers again.
+    Responding,
+    /// The link was ended by an error, the arbiter's or ours. Reported once for each code until the
+    /// next `welcome`.
+    Refused(Refusal),
+}
+
+impl<L> Supervisor<L> {
+    /// A supervisor that owns nothing yet.
+    pub fn new(form: Form, timeouts: Timeouts) -> Self {
+        Supervisor::of(Kind::Supervisor { form, timeouts })
+    }
+
+    /// An observer, which is sent events and calls nothing.
+    pub fn observer() -> Self {
+        Supervisor::of(Kind::Observer)
+    }
+
+    fn of(kind: Kind) -> Self {
+        let liveness = Liveness::Silent;
+        Supervisor { kind, owned: Vec::new(), liveness, refusal: None, ping: None }
+    }
+
+    /// What the generation owns, each with the duplicate of its listener if there is one: what the
+    /// next `hello` says.
+    pub fn set_owned(&mut self, owned: Vec<(Holding, Option<L>)>) {
+        self.owned = owned;
+    }
+}
+
+impl<L: Clone + Debug> Role<L> for Supervisor<L> {
+    type Call = SupervisorCall;
+    type Event = SupervisorEvent<L>;
+
+    const RETRY_INTERVAL: Option<Duration> = Some(Duration::from_millis(100));
+
+    fn announcement(&self) -> Announcement<L> {
+        let (role, form, timeouts) = match self.kind {
+            Kind::Supervisor { form, timeouts } => (message::Role::Supervisor, Some(form), Some(timeouts)),
+            Kind::Observer => (message::Role::Observer, None, None),
+        };
+        Announcement { role, form, timeouts, holding: self.owned.clone(), draining: Vec::new() }
+    }
+
+    fn call(session: &mut Session<L, Self>, call: SupervisorCall, now: Duration) -> Result<(), CallError> {
+        let Link::Ready(ready) = &mut session.link else { return Ok(()) };
+        let line = match call {
+            SupervisorCall::TimedOut => FromClient::TimedOut(TimedOut { id: ready.numbers.next() }),
+            SupervisorCall::Closed(address) => FromClient::Closed(Closed { address }),
+            SupervisorCall::Stop => FromClient::Stop(Stop {}),
+            SupervisorCall::Barrier => FromClient::Ping(Ping { id: ready.numbers.next() }),
+        };
+        session.send_if_linked(line);
+        session.role.ask_soon(now);
+        Ok(())
+    }
+
+    fn opened(_: &mut Session<L, Self>, _: &Address, _: Result<L, Refusal>) {}
+
+    fn connected(session: &mut Session<L, Self>, now: Duration) {
+        session.role.liveness = Liveness::Owing { since: now };
+    }
+
+    fn arrived(session: &mut Session<L, Self>, now: Duration) {
+        if let Liveness::Silent = session.role.liveness {
+            session.events.push_back(SupervisorEvent::Responding);
+        }
+        session.role.liveness = match (session.is_linked(), session.role.liveness) {
+            (true, _) => Liveness::Answering { ask_at: now + PING_INTERVAL },
+            (false, Liveness::Owing { since }) => Liveness::Owing { since },
+            (false, Liveness::Silent | Liveness::Answering { .. }) => Liveness::Owing { since: now },
+        };
+    }
+
+    fn welcomed(session: &mut Session<L, Self>, now: Duration) {
+        session.role.refusal = None;
+        session.role.liveness = Liveness::Answering { ask_at: now + PING_INTERVAL };
+        session.events.push_back(SupervisorEvent::Linked);
+    }
+
+    fn received(session: &mut Session<L, Self>, message: FromArbiter, fds: Vec<(String, L)>, _: Duration) {
+        let event = match message {
+            FromArbiter::Event(event) => {
+                SupervisorEvent::Notice(event, fds.into_iter().next().map(|(_, listener)| listener))
+            }
+            FromArbiter::Verdict(verdict) => SupervisorEvent::Verdict(verdict.verdict),
+            FromArbiter::Pong(pong) if session.role.ping == Some(pong.re) => return,
+            FromArbiter::Pong(_) => SupervisorEvent::BarrierPassed,
+            // Of other roles, and taken by the session before it comes here.
+            FromArbiter::Granted(_)
+            | FromArbiter::Takedown(_)
+            | FromArbiter::Progress(_)
+            | FromArbiter::Ping(_)
+            | FromArbiter::Error(_)
+            | FromArbiter::Greeting(_)
+            | FromArbiter::Welcome(_) => return,
+        };
+        session.events.push_back(event);
+    }
+
+    fn failed(_: &mut Session<L, Self>, _: Option<u64>, _: Refusal, _: Duration) {}
+
+    fn refused(session: &mut Session<L, Self>, error: Refusal) {
+        if session.role.refusal.replace(error.code.clone()).as_ref() != Some(&error.code) {
+            session.events.push_back(SupervisorEvent::Refused(error));
+        }
+    }
+
+    fn link_lost(session: &mut Session<L, Self>) {
+        session.role.ping = None;
+        if session.is_linked() {
+            session.events.push_back(SupervisorEvent::LinkLost);
+        }
+    }
+
+    fn deadline(session: &Session<L, Self>) -> Option<Duration> {
+        session.contact()?;
+        match session.role.liveness {
+            Liveness::Answering { ask_at } => Some(ask_at),
+            Liveness::Owing { since } => Some(since + session.timeouts.arbiter_not_responding),
+            Liveness::Silent => None,
+        }
+    }
+
+    fn tick(session: &mut Session<L, Self>, now: Duration) {
+        let Some(contact) = session.contact() else { return };
+        if Self::deadline(session).is_none_or(|at| now < at) {
+            return;
+        }
+        match session.role.liveness {
+            Liveness::Answering { .. } => {
+                let Link::Ready(ready) = &mut session.link else { return };
+                let id = ready.numbers.next();
+                session.role.ping = Some(id);
+                session.role.liveness = Liveness::Owing { since: now };
+                session.actions.push_back(Action::Send(FromClient::Ping(Ping { id }), Vec::new()));
+            }
+            Liveness::Owing { .. } => {
+                session.role.liveness = Liveness::Silent;
+                session.events.push_back(SupervisorEvent::NotResponding { pid: contact.pid });
+            }
+            Liveness::Silent => {}
+        }
+    }
+}
+
+impl<L> Supervisor<L> {
+    /// Something was sent: the arbiter is asked soon, unless it is heard of before.
+    fn ask_soon(&mut self, now: Duration) {
+        if let Liveness::Answering { ask_at } = &mut self.liveness {
+            *ask_at = (*ask_at).min(now + PING_AFTER_CALL);
+        }
+    }
+}

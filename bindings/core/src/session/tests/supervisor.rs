@@ -1,0 +1,221 @@
+//! The roles that are sent events: what they say, and whether their arbiter answers.
+
+use serverswap_protocol::message::{Form, Holding, Timeouts};
+
+use super::super::{Supervisor, SupervisorCall, SupervisorEvent};
+use super::*;
+
+type Events = Vec<SupervisorEvent<u32>>;
+
+struct Watcher {
+    session: Session<u32, Supervisor<u32>>,
+    now: Duration,
+}
+
+impl Watcher {
+    fn of(role: Supervisor<u32>) -> Self {
+        let now = Duration::from_secs(100);
+        let session = Session::of_role(role, identity(), ConnectTimeouts::default(), now);
+        Watcher { session, now }
+    }
+
+    fn supervisor() -> Self {
+        let timeouts = Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0 };
+        Watcher::of(Supervisor::new(Form::Stay, timeouts))
+    }
+
+    /// A supervisor that was welcomed, and has said nothing since.
+    fn linked() -> Self {
+        let mut watcher = Watcher::supervisor();
+        watcher.link();
+        watcher.told();
+        watcher.seen();
+        watcher
+    }
+
+    fn handle(&mut self, input: Input<u32>) -> &mut Self {
+        self.session.handle(input, self.now);
+        self
+    }
+
+    fn receive(&mut self, line: &str, listener: Option<u32>) -> &mut Self {
+        let message = serde_json::from_str(line).expect("a line of the arbiter");
+        let fds = listener.map(|listener| (":1".to_owned(), listener)).into_iter().collect();
+        self.handle(Input::Received { message, fds })
+    }
+
+    fn connect(&mut self) -> &mut Self {
+        self.handle(Input::Connected { pid: 42 })
+    }
+
+    fn link(&mut self) -> &mut Self {
+        self.connect().receive(GREETING, None).receive(WELCOME, None)
+    }
+
+    fn call(&mut self, call: SupervisorCall) -> &mut Self {
+        self.session.call(call, self.now).expect("it is always possible");
+        self
+    }
+
+    fn pass(&mut self, time: Duration) -> &mut Self {
+        self.now += time;
+        self.session.tick(self.now);
+        self
+    }
+
+    fn told(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.session.next_action()).map(|action| told(&action)).collect()
+    }
+
+    fn seen(&mut self) -> Events {
+        std::iter::from_fn(|| self.session.next_event()).collect()
+    }
+}
+
+const GREETING: &str = r#"{"type":"greeting","versions":[1],"arbiter":{"name":"serverswap","version":"0","pid":42},"limits":{"lineBytes":65536,"fdsPerLine":128}}"#;
+const WELCOME: &str = r#"{"type":"welcome","re":1,"version":1}"#;
+const NOT_RESPONDING: SupervisorEvent<u32> = SupervisorEvent::NotResponding { pid: 42 };
+
+#[test]
+fn a_supervisor_says_its_form_its_timeouts_and_what_it_owns() {
+    let mut watcher = Watcher::supervisor();
+    let holding = Holding { address: address(":1"), serving: true, on_takedown: false };
+    watcher.session.role_mut().set_owned(vec![(holding, Some(7))]);
+    watcher.link();
+    let hello = r#"{"type":"hello","id":1,"version":1,"client":{"name":"test","version":"1"},"role":"supervisor","generation":"7-9","holding":[{"address":":1","serving":true}],"form":"stay","timeouts":{"drainMs":30000,"killMs":5000},"fds":[":1"]} +7"#;
+    assert_eq!(watcher.told(), ["connect", hello]);
+    assert_eq!(watcher.seen(), [SupervisorEvent::Linked]);
+}
+
+#[test]
+fn what_a_supervisor_owns_goes_on_in_holding_lines() {
+    let mut watcher = Watcher::supervisor();
+    let holding =
+        |port: u32| Holding { address: address(&format!(":{port}")), serving: true, on_takedown: false };
+    watcher.session.role_mut().set_owned((1..=300).map(|port| (holding(port), Some(port))).collect());
+    watcher.link();
+    let lines: Vec<bool> = watcher.told()[1..].iter().map(|line| line.contains(r#""more":true"#)).collect();
+    assert_eq!(lines, [true, true, false]);
+}
+
+#[test]
+fn an_observer_owns_nothing_and_is_sent_events() {
+    let mut watcher = Watcher::of(Supervisor::observer());
+    watcher.link().told();
+    watcher.seen();
+    watcher
+        .receive(r#"{"type":"event","what":"serving","generation":"7-9","address":":1","pid":5}"#, Some(7));
+    assert!(matches!(watcher.seen()[..], [SupervisorEvent::Notice(_, Some(7))]));
+}
+
+#[test]
+fn calls_are_numbered_on_each_link_and_dropped_without_one() {
+    let mut watcher = Watcher::linked();
+    watcher
+        .call(SupervisorCall::TimedOut)
+        .call(SupervisorCall::Closed(address(":1")))
+        .call(SupervisorCall::Barrier);
+    let lines =
+        [r#"{"type":"timedOut","id":2}"#, r#"{"type":"closed","address":":1"}"#, r#"{"type":"ping","id":3}"#];
+    assert_eq!(watcher.told(), lines);
+    watcher.handle(Input::Ended).call(SupervisorCall::Stop);
+    assert_eq!(
+        (watcher.told(), watcher.seen()),
+        (vec!["close".into(), "connect".into()], vec![SupervisorEvent::LinkLost])
+    );
+    watcher.link().call(SupervisorCall::Barrier);
+    assert_eq!(watcher.told().last().map(String::as_str), Some(r#"{"type":"ping","id":2}"#));
+}
+
+#[test]
+fn the_answer_to_a_barrier_is_reported() {
+    let mut watcher = Watcher::linked();
+    watcher.call(SupervisorCall::Barrier).receive(r#"{"type":"pong","re":2}"#, None);
+    assert_eq!(watcher.seen(), [SupervisorEvent::BarrierPassed]);
+}
+
+#[test]
+fn without_an_arbiter_a_supervisor_looks_every_hundred_milliseconds() {
+    let mut watcher = Watcher::supervisor();
+    let absent = || Input::NotConnected { reason: "connection refused".into() };
+    watcher.handle(absent()).handle(absent());
+    assert_eq!(watcher.told(), ["connect", "watch", "connect"]);
+    assert_eq!(watcher.session.deadline(), Some(watcher.now + SECOND / 10));
+    watcher.pass(SECOND / 10);
+    assert_eq!(watcher.told(), ["watch", "connect"]);
+}
+
+#[test]
+fn a_change_that_its_own_look_has_made_is_no_busy_loop() {
+    let mut watcher = Watcher::supervisor();
+    let absent = || Input::NotConnected { reason: "connection refused".into() };
+    watcher.handle(absent()).handle(absent()).told();
+    watcher.handle(Input::Changed);
+    assert_eq!(watcher.told(), [""; 0]);
+    assert_eq!(watcher.session.deadline(), Some(watcher.now + SECOND / 1_000));
+    watcher.pass(SECOND / 1_000);
+    assert!(watcher.told().contains(&"connect".to_owned()));
+}
+
+#[test]
+fn an_error_that_refuses_a_supervisor_is_reported_once_until_it_is_welcomed() {
+    let mut watcher = Watcher::linked();
+    let refuse = r#"{"type":"error","code":"internal","message":"no","fatal":true}"#;
+    let refused = SupervisorEvent::Refused(Refusal { code: Code::Internal, message: "no".into() });
+    watcher.receive(refuse, None);
+    assert_eq!(watcher.seen(), [refused, SupervisorEvent::LinkLost]);
+    watcher.pass(SECOND).connect().receive(refuse, None);
+    assert_eq!(watcher.seen(), []);
+    watcher.pass(SECOND).link().receive(refuse, None);
+    assert_eq!(watcher.seen().len(), 3);
+}
+
+#[test]
+fn an_arbiter_that_does_not_greet_is_reported_once_and_waited_for() {
+    let mut watcher = Watcher::supervisor();
+    watcher.connect().pass(5 * SECOND);
+    assert_eq!(watcher.seen(), [NOT_RESPONDING]);
+    assert_eq!((watcher.session.deadline(), watcher.session.arbiter_pid()), (None, Some(42)));
+    watcher.receive(GREETING, None).receive(WELCOME, None);
+    assert_eq!(watcher.seen(), [SupervisorEvent::Responding, SupervisorEvent::Linked]);
+}
+
+#[test]
+fn an_arbiter_that_greets_and_does_not_welcome_is_reported() {
+    let mut watcher = Watcher::supervisor();
+    watcher.connect().receive(GREETING, None).pass(5 * SECOND);
+    assert_eq!(watcher.seen(), [NOT_RESPONDING]);
+}
+
+#[test]
+fn an_idle_supervisor_asks_once_a_minute_whether_its_arbiter_lives() {
+    let mut watcher = Watcher::linked();
+    assert_eq!(watcher.session.deadline(), Some(watcher.now + 60 * SECOND));
+    watcher.pass(60 * SECOND);
+    assert_eq!(watcher.told(), [r#"{"type":"ping","id":2}"#]);
+    watcher.receive(r#"{"type":"pong","re":2}"#, None);
+    assert_eq!(watcher.seen(), []);
+    assert_eq!(watcher.session.deadline(), Some(watcher.now + 60 * SECOND));
+}
+
+#[test]
+fn an_arbiter_that_answers_nothing_is_asked_soon_and_then_reported() {
+    let mut watcher = Watcher::linked();
+    watcher.call(SupervisorCall::TimedOut).told();
+    watcher.pass(5 * SECOND);
+    assert_eq!(watcher.told(), [r#"{"type":"ping","id":3}"#]);
+    watcher.pass(5 * SECOND);
+    assert_eq!(watcher.seen(), [NOT_RESPONDING]);
+    assert_eq!(watcher.session.deadline(), None);
+    watcher.receive(r#"{"type":"pong","re":3}"#, None);
+    assert_eq!(watcher.seen(), [SupervisorEvent::Responding]);
+}
+
+#[test]
+fn an_arbiter_that_sends_anything_is_not_asked() {
+    let mut watcher = Watcher::linked();
+    watcher.call(SupervisorCall::TimedOut).pass(4 * SECOND);
+    watcher.receive(r#"{"type":"ping","id":1}"#, None).told();
+    watcher.pass(4 * SECOND);
+    assert_eq!((watcher.told(), watcher.seen()), (vec![], vec![]));
+}
