@@ -1,7 +1,7 @@
-//! Turns the arbiter's events into knowledge and reports.
+//! Turns the arbiter's events into what the supervisor knows, reports to the operator, and a
+//! [`Notice`] for the state of the life cycle, which decides.
 //!
-//! It decides nothing: it says in one word what the arbiter reported, and the state decides. After a
-//! reconnect the arbiter says everything again, so only what is new is reported.
+//! After a reconnect the arbiter sends every status again, so only what is new is reported.
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -10,91 +10,84 @@ use serverswap::protocol::Address;
 use serverswap::protocol::message::{self, Code, EventKind, Form};
 
 use super::context::Context;
-use super::owned_addresses::{Claim, Duplicate, Owned, Word};
-use super::predecessors::Told;
+use super::owned_address::{AddressNotice, ClaimError, Duplicate, OwnedAddress};
+use super::predecessors::Seen;
 use super::{Action, Attached, Request};
 use crate::ui::{DrainStatus, Reached, Report};
 
-/// What was heard from the arbiter, for the state to decide on.
+/// What the arbiter reported, for the state to decide on.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Notice {
     /// Something about an address or an older server.
-    News,
+    Changed,
     /// The whole server is up.
     Up,
     /// Up, and every replaced server has exited.
     Done,
-    /// The server said `fail`.
+    /// The server sent `fail`.
     SaidFail(String),
     /// The generation's own server drains, until then.
-    OwnDrain(Duration),
+    DrainsUntil(Duration),
 }
 
 impl Context {
-    /// Takes in what the arbiter said.
     pub(super) fn on_arbiter_event(&mut self, event: message::Event, attached: Attached) -> Notice {
         match event.generation.cmp(&self.plan.generation) {
-            Ordering::Less => {
-                self.on_predecessor_event(event);
-                return Notice::News;
-            }
-            // What becomes of a newer one is told by the words on our own addresses.
-            Ordering::Greater => return Notice::News,
-            Ordering::Equal => {}
+            Ordering::Less => self.on_predecessor_event(event),
+            Ordering::Equal => self.on_own_event(event, attached),
+            // What a newer generation does to this one is in the status of its own addresses.
+            Ordering::Greater => Notice::Changed,
         }
+    }
+
+    fn on_own_event(&mut self, event: message::Event, attached: Attached) -> Notice {
         match event.what {
             EventKind::Up => return Notice::Up,
             EventKind::Done => return Notice::Done,
             EventKind::Draining => return self.own_drain(&event),
-            EventKind::Gap => {
-                let message = event.message.unwrap_or_default();
-                self.report(Report::Gap { address: event.address, message });
-            }
-            EventKind::Failed if event.address.is_none() => {
-                return Notice::SaidFail(event.message.unwrap_or_default());
-            }
-            EventKind::Failed
-            | EventKind::Claimed
-            | EventKind::Granted
-            | EventKind::Probation
-            | EventKind::Serving
-            | EventKind::Busy
-            | EventKind::Vacant
-            | EventKind::Replaced
-            | EventKind::Superseded
-            | EventKind::Close => {
-                if let Some(address) = event.address.clone() {
-                    self.on_address_event(&address, event, attached);
-                }
-            }
             EventKind::Gone => self.reported_gone = event.pid,
+            EventKind::Gap => self.report_gap(event),
+            EventKind::Claimed => self.on_address_notice(event, AddressNotice::Claimed),
+            EventKind::Granted => self.on_address_notice(event, AddressNotice::Granted),
+            EventKind::Probation => self.on_address_notice(event, AddressNotice::Probation),
+            EventKind::Serving => self.on_serving(event, attached),
+            EventKind::Busy => self.on_address_notice(event, AddressNotice::Busy),
+            EventKind::Vacant => self.on_address_notice(event, AddressNotice::Vacant),
+            EventKind::Replaced => self.on_address_notice(event, AddressNotice::Replaced),
+            EventKind::Superseded => self.on_address_notice(event, AddressNotice::Superseded),
+            EventKind::Close => self.on_address_notice(event, AddressNotice::Close),
+            EventKind::Failed => {
+                let message = event.message.clone().unwrap_or_default();
+                if event.address.is_none() {
+                    return Notice::SaidFail(message);
+                }
+                let code = event.code.clone().unwrap_or(Code::Internal);
+                self.on_address_notice(event, AddressNotice::Failed(ClaimError { code, message }));
+            }
             EventKind::Other(_) => {}
         }
-        Notice::News
+        Notice::Changed
     }
 
-    fn on_predecessor_event(&mut self, event: message::Event) {
+    fn on_predecessor_event(&mut self, event: message::Event) -> Notice {
         let Some(pid) = event.pid else {
-            return;
+            return Notice::Changed;
         };
         match event.what {
             EventKind::Draining => {
-                let told = self.predecessors.drains(pid, event.address.clone());
-                let draining = draining(pid, event);
-                self.report(match told {
-                    Told::First => Report::Draining(draining),
-                    Told::Again => Report::DrainProgress(draining),
+                let seen = self.predecessors.drains(pid, event.address.clone());
+                let status = drain_status(pid, event);
+                self.report(match seen {
+                    Seen::First => Report::Draining(status),
+                    Seen::Again => Report::DrainProgress(status),
                 });
             }
             EventKind::Gone => {
-                if self.predecessors.gone(pid) == Told::First {
+                if self.predecessors.gone(pid) == Seen::First {
                     self.report(Report::Gone { pid });
                 }
             }
-            EventKind::Gap => {
-                let message = event.message.unwrap_or_default();
-                self.report(Report::Gap { address: event.address, message });
-            }
+            EventKind::Gap => self.report_gap(event),
             EventKind::Claimed
             | EventKind::Granted
             | EventKind::Probation
@@ -109,186 +102,110 @@ impl Context {
             | EventKind::Done
             | EventKind::Other(_) => {}
         }
+        Notice::Changed
     }
 
-    fn own_drain(&mut self, event: &message::Event) -> Notice {
+    fn own_drain(&self, event: &message::Event) -> Notice {
         match event.remaining_ms {
-            Some(millis) => Notice::OwnDrain(self.now + Duration::from_millis(millis)),
-            None => Notice::News,
+            Some(millis) => Notice::DrainsUntil(self.now + Duration::from_millis(millis)),
+            None => Notice::Changed,
         }
     }
 
-    fn on_address_event(&mut self, address: &Address, event: message::Event, attached: Attached) {
-        let message = event.message.unwrap_or_default();
-        match event.what {
-            EventKind::Claimed => self.claimed(address),
-            EventKind::Granted => self.granted(address),
-            EventKind::Probation => self.on_probation(address, event.pid, event.remaining_ms),
-            EventKind::Serving => self.serving(address, event.pid, attached),
-            EventKind::Busy => self.busy(address),
-            EventKind::Vacant => self.vacant(address),
-            EventKind::Replaced => self.replaced(address),
-            EventKind::Superseded => self.superseded(address),
-            EventKind::Close => self.close(address),
-            EventKind::Failed => self.failed(address, event.code.unwrap_or(Code::Internal), message),
-            EventKind::Up
-            | EventKind::Done
-            | EventKind::Draining
-            | EventKind::Gone
-            | EventKind::Gap
-            | EventKind::Other(_) => {}
-        }
+    fn report_gap(&mut self, event: message::Event) {
+        self.report(Report::Gap { address: event.address, message: event.message.unwrap_or_default() });
     }
 
-    fn claimed(&mut self, address: &Address) {
-        let known = self.addresses.at(address);
-        if known.claim != Claim::Open {
-            known.claim = Claim::Open;
-            self.report(Report::Claimed { address: address.clone() });
-        }
-    }
-
-    fn granted(&mut self, address: &Address) {
-        let after = self.since_spawn();
-        let known = self.addresses.at(address);
-        if known.word == Word::Replaced {
+    /// A supervisor that was sent a duplicate keeps it or answers that it is closed: the arbiter
+    /// waits for one or the other.
+    fn on_serving(&mut self, event: message::Event, attached: Attached) {
+        let Some(address) = event.address.clone() else {
             return;
-        }
-        known.word = Word::Granted;
-        if known.claim != Claim::Granted {
-            known.claim = Claim::Granted;
-            known.ready_after = Some(after);
-            self.report(Report::Granted { address: address.clone(), after });
-        }
-    }
-
-    fn on_probation(&mut self, address: &Address, pid: Option<u32>, remaining_ms: Option<u64>) {
-        let after = self.since_spawn();
-        let pid = pid.or(self.pid).unwrap_or_default();
-        let known = self.addresses.at(address);
-        if known.word == Word::Replaced {
-            return;
-        }
-        known.word = Word::Probation;
-        if known.claim != Claim::Probation {
-            known.claim = Claim::Probation;
-            known.ready_after.get_or_insert(after);
-            known.serving_after = Some(after);
-            let remaining = Duration::from_millis(remaining_ms.unwrap_or_default());
-            self.report(Report::Probation { address: address.clone(), pid, remaining });
-        }
-    }
-
-    fn serving(&mut self, address: &Address, pid: Option<u32>, attached: Attached) {
-        let after = self.since_spawn();
-        let known = self.addresses.at(address);
-        let news = known.word != Word::Replaced && known.claim != Claim::Serving;
-        if known.word != Word::Replaced {
-            known.word = Word::Serving;
-            known.owned = Owned::Once;
-        }
-        if news {
-            known.claim = Claim::Serving;
-            known.ready_after.get_or_insert(after);
-            known.serving_after.get_or_insert(after);
-            self.reach(Reached::Serving);
-            let pid = pid.or(self.pid).unwrap_or_default();
-            self.report(Report::Serving { address: address.clone(), pid, after });
-        }
+        };
+        let offered = match (attached, self.plan.form) {
+            (Attached::Listener, Form::Stay) => Duplicate::Kept,
+            (Attached::Listener, Form::Leave) | (Attached::Nothing, Form::Stay | Form::Leave) => {
+                Duplicate::None
+            }
+        };
+        self.on_address_notice(event, AddressNotice::Serving(offered));
+        let is_kept =
+            offered == Duplicate::Kept && self.addresses.at(&address).state.duplicate() == Duplicate::Kept;
         match attached {
-            Attached::Listener => self.keep_or_refuse(address),
+            Attached::Listener if is_kept => self.out.push(Action::Keep { address }),
+            Attached::Listener => self.send(Request::Closed { address }),
             Attached::Nothing => {}
         }
     }
 
-    /// Whoever was sent a duplicate keeps it or says that it is closed: the arbiter waits
-    /// for one or the other.
-    fn keep_or_refuse(&mut self, address: &Address) {
-        let form = self.plan.form;
-        let known = self.addresses.at(address);
-        match form {
-            Form::Stay if known.word != Word::Replaced => {
-                known.duplicate = Duplicate::Kept;
-                self.out.push(Action::Keep { address: address.clone() });
-            }
-            Form::Stay | Form::Leave => self.send(Request::Closed { address: address.clone() }),
-        }
-    }
-
-    fn busy(&mut self, address: &Address) {
-        let known = self.addresses.at(address);
-        if matches!(known.word, Word::Replaced | Word::Busy) {
+    fn on_address_notice(&mut self, event: message::Event, notice: AddressNotice) {
+        let Some(address) = event.address else {
             return;
-        }
-        known.word = Word::Busy;
-        let was_held = matches!(known.claim, Claim::Granted | Claim::Serving);
-        if was_held {
-            known.claim = Claim::LetGo;
-            known.owned = Owned::Once;
-        }
-        if was_held || known.owned == Owned::Once {
-            self.report(Report::Busy { address: address.clone() });
-        }
-    }
-
-    fn vacant(&mut self, address: &Address) {
-        let known = self.addresses.at(address);
-        if known.word == Word::Replaced {
-            return;
-        }
-        known.word = Word::Vacant;
-        // Without `busy` before it, nobody signal: the server gave it up by itself, or is gone.
-        if matches!(known.claim, Claim::Granted | Claim::Serving) {
-            known.claim = Claim::None;
-        }
-    }
-
-    fn replaced(&mut self, address: &Address) {
-        let known = self.addresses.at(address);
-        let news = known.word != Word::Replaced;
-        known.word = Word::Replaced;
-        match known.claim {
-            Claim::Open | Claim::Granted | Claim::Probation if known.owned == Owned::Never => {
-                known.claim = Claim::Superseded;
-            }
-            Claim::Open | Claim::Granted | Claim::Probation | Claim::Serving => known.claim = Claim::LetGo,
-            Claim::None | Claim::LetGo | Claim::Superseded | Claim::Failed { .. } => {}
-        }
-        if news {
-            self.report(Report::Replaced { address: address.clone() });
-        }
-        self.close(address);
-    }
-
-    /// Closes the duplicate and says so: once for each that was sent (SS-SUP-3).
-    fn close(&mut self, address: &Address) {
-        let known = self.addresses.at(address);
-        if known.duplicate == Duplicate::Kept {
-            known.duplicate = Duplicate::None;
+        };
+        let known = self.addresses.at(&address);
+        let before = std::mem::take(&mut known.state);
+        let after = before.clone().next(notice);
+        known.state = after.clone();
+        let pid = event.pid.or(self.pid).unwrap_or_default();
+        let remaining = Duration::from_millis(event.remaining_ms.unwrap_or_default());
+        self.report_change(&address, &before, &after, pid, remaining);
+        if before.duplicate() == Duplicate::Kept && after.duplicate() == Duplicate::None {
             self.out.push(Action::Close { address: address.clone() });
-            self.send(Request::Closed { address: address.clone() });
+            self.send(Request::Closed { address });
         }
     }
 
-    fn superseded(&mut self, address: &Address) {
-        let known = self.addresses.at(address);
-        if known.claim != Claim::Superseded {
-            known.claim = Claim::Superseded;
-            self.report(Report::Superseded { address: address.clone() });
+    fn report_change(
+        &mut self,
+        address: &Address,
+        before: &OwnedAddress,
+        after: &OwnedAddress,
+        pid: u32,
+        remaining: Duration,
+    ) {
+        let address = address.clone();
+        if after.is_lost() && !before.is_lost() {
+            return self.report(Report::Superseded { address });
         }
-    }
-
-    fn failed(&mut self, address: &Address, code: Code, message: String) {
-        let claim = Claim::Failed { code: code.clone(), message: message.clone() };
-        let known = self.addresses.at(address);
-        if known.claim != claim {
-            known.claim = claim;
-            self.report(Report::ClaimFailed { address: address.clone(), code, message });
+        if !after.is_another_than(before) {
+            return;
+        }
+        let since_spawn = self.since_spawn();
+        let known = self.addresses.at(&address);
+        match after {
+            OwnedAddress::Claimed | OwnedAddress::Reclaimed { .. } => {
+                self.report(Report::Claimed { address })
+            }
+            OwnedAddress::Granted | OwnedAddress::Regranted { .. } => {
+                known.ready_after = Some(since_spawn);
+                self.report(Report::Granted { address, after: since_spawn });
+            }
+            OwnedAddress::Probation => {
+                known.ready_after.get_or_insert(since_spawn);
+                known.serving_after = Some(since_spawn);
+                self.report(Report::Probation { address, pid, remaining });
+            }
+            OwnedAddress::Serving { .. } => {
+                known.ready_after.get_or_insert(since_spawn);
+                known.serving_after.get_or_insert(since_spawn);
+                self.reach(Reached::Serving);
+                self.report(Report::Serving { address, pid, after: since_spawn });
+            }
+            OwnedAddress::Failed(error) | OwnedAddress::ReclaimFailed { error, .. } => {
+                let ClaimError { code, message } = error.clone();
+                self.report(Report::ClaimFailed { address, code, message });
+            }
+            OwnedAddress::HandedOver { .. } => self.report(Report::Busy { address }),
+            OwnedAddress::Replaced { .. } => self.report(Report::Replaced { address }),
+            OwnedAddress::Unclaimed
+            | OwnedAddress::RolledBack
+            | OwnedAddress::Superseded
+            | OwnedAddress::Vacant { .. } => {}
         }
     }
 }
 
-fn draining(pid: u32, event: message::Event) -> DrainStatus {
+fn drain_status(pid: u32, event: message::Event) -> DrainStatus {
     DrainStatus {
         pid,
         address: event.address,

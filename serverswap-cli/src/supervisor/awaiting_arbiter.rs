@@ -1,39 +1,42 @@
-//! The server has ended, and what the arbiter still has to say is awaited.
+//! The server has ended, and what the arbiter still reports about it is awaited.
 //!
-//! A server that says `fail`, or is told that it lost, ends in the same instant as the
-//! arbiter tells us; and a server without a takedown handler is ended by the arbiter. What
-//! the end means is in events that may still be under way. Two barriers, one after the
-//! other, bring everything that the server had said before it ended: it lay in the
-//! arbiter's buffers when the first was sent, so it is read before the second is answered.
-//! Beyond that, an address that was granted or served gets a new word (`vacant`, `busy`,
-//! `replaced`), unless an older server still serves it. So either the word is waited for, or
-//! the arbiter's `gone` and one more barrier: the words came right behind it. All of it is
-//! bounded.
+//! A server that sends `fail`, or is superseded, often ends in the same instant; and the arbiter
+//! ends a server without a takedown handler. What the end means is in events that may still be
+//! under way:
+//!
+//! 1. What the server sent before it ended lies in the arbiter's buffers when the first barrier
+//!    is sent. So it is read before the second is answered, and what follows from it is reported
+//!    before that.
+//! 2. An address that was granted or served gets a new status (`vacant`, `busy`, `replaced`),
+//!    unless an older server still serves it. So after the barriers either every address is
+//!    settled, or the arbiter's `gone` and one more barrier are awaited: the statuses come right
+//!    behind `gone`.
+//!
+//! All of it is bounded by [`SETTLE_MAX`].
 
 use std::time::Duration;
 
+use super::Request;
+use super::arbiter_events::Notice;
 use super::context::{Context, Link};
 use super::exit_policy;
 use super::plan::SETTLE_MAX;
-use super::reaping_group::late_notice;
-use super::starting;
-use super::state::{Cause, EndReason, Ended, Input, State};
-use crate::supervisor::Request;
+use super::state::{Cause, EndReason, Input, Phase, ServerEnd, State};
+use crate::ui::{Reached, Report};
 
-/// Waiting for the arbiter's word.
 #[derive(Debug, Clone)]
 pub(super) struct AwaitingArbiter {
-    ended: Ended,
+    end: ServerEnd,
     barrier: Barrier,
-    /// Whether the arbiter had told of the server's end when the last barrier was sent.
+    /// Whether the arbiter had reported the server's end when the last barrier was sent.
     gone: Gone,
-    pub(super) until: Duration,
+    until: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gone {
-    Untold,
-    Told,
+    Unreported,
+    Reported,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,57 +47,28 @@ enum Barrier {
 }
 
 impl AwaitingArbiter {
-    pub(super) fn enter(ended: Ended, context: &mut Context) -> State {
-        let until = context.now + SETTLE_MAX;
-        match (context.link, &ended.cause) {
-            // Asked to stop, and nobody there: nothing that could be said would matter.
-            (
-                Link::Down | Link::Silent { .. },
-                Cause::Stop(_) | Cause::Refused(EndReason::Interrupted(_)),
-            ) => {
-                return exit_policy::next(ended, context);
+    pub(super) fn enter(end: ServerEnd, context: &mut Context) -> State {
+        let is_asked_to_stop = match end.cause {
+            Cause::EndedFor(EndReason::Signal(_)) => true,
+            Cause::Itself
+            | Cause::EndedFor(EndReason::NotUp | EndReason::Superseded | EndReason::SaidFail(_)) => false,
+        };
+        match context.link {
+            // Nothing that could be reported would change the outcome.
+            Link::Down | Link::Silent { .. } if is_asked_to_stop => exit_policy::after(end, context),
+            // Whichever process is or becomes the arbiter may know what the end means.
+            Link::Down | Link::Silent { .. } | Link::Up => {
+                let until = context.now + SETTLE_MAX;
+                AwaitingArbiter { end, barrier: Barrier::First, gone: Gone::Unreported, until }
+                    .send(Barrier::First, context)
             }
-            // Whoever is or becomes the arbiter may know what the end means.
-            (
-                Link::Down | Link::Silent { .. },
-                Cause::Itself
-                | Cause::Refused(EndReason::NotUp | EndReason::Superseded | EndReason::SaidFail(_)),
-            ) => {}
-            (Link::Up, _) => {}
-        }
-        AwaitingArbiter { ended, barrier: Barrier::First, gone: Gone::Untold, until }
-            .ask(Barrier::First, context)
-    }
-
-    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
-        match input {
-            Input::BarrierPassed => self.passed(context),
-            Input::Linked => self.ask(Barrier::First, context),
-            Input::Notice(notice) => {
-                let ended = late_notice(self.ended, notice, context);
-                AwaitingArbiter { ended, ..self }.settle(context)
-            }
-            Input::StopSignal(signal) => {
-                let cause = starting::cause(signal, context);
-                exit_policy::next(Ended { cause, ..self.ended }, context)
-            }
-            Input::Verdict(_)
-            | Input::NotResponding
-            | Input::Spawned { .. }
-            | Input::SpawnFailed(_)
-            | Input::Exited { .. }
-            | Input::LeftoversGone => State::AwaitingArbiter(self),
         }
     }
 
-    pub(super) fn due(self, context: &mut Context) -> State {
-        exit_policy::next(self.ended, context)
-    }
-
-    fn passed(self, context: &mut Context) -> State {
+    fn on_barrier(self, context: &mut Context) -> State {
         match self.barrier {
-            Barrier::First => self.ask(Barrier::Second, context),
-            Barrier::Second if self.gone == Gone::Told => exit_policy::next(self.ended, context),
+            Barrier::First => self.send(Barrier::Second, context),
+            Barrier::Second if self.gone == Gone::Reported => exit_policy::after(self.end, context),
             Barrier::Second | Barrier::Passed => {
                 AwaitingArbiter { barrier: Barrier::Passed, ..self }.settle(context)
             }
@@ -103,18 +77,62 @@ impl AwaitingArbiter {
 
     fn settle(self, context: &mut Context) -> State {
         match self.barrier {
-            Barrier::Passed if !context.addresses.is_unsettled() => exit_policy::next(self.ended, context),
-            Barrier::Passed if context.reported_gone == Some(self.ended.server.pid) => {
-                self.ask(Barrier::Second, context)
-            }
-            Barrier::First | Barrier::Second | Barrier::Passed => State::AwaitingArbiter(self),
+            Barrier::Passed if !context.addresses.is_unsettled() => exit_policy::after(self.end, context),
+            Barrier::Passed if self.is_reported_gone(context) => self.send(Barrier::Second, context),
+            Barrier::First | Barrier::Second | Barrier::Passed => self.into(),
         }
     }
 
-    fn ask(self, barrier: Barrier, context: &mut Context) -> State {
+    fn send(self, barrier: Barrier, context: &mut Context) -> State {
         context.send(Request::Barrier);
-        let is_told = context.reported_gone == Some(self.ended.server.pid);
-        let gone = if is_told { Gone::Told } else { Gone::Untold };
-        State::AwaitingArbiter(AwaitingArbiter { barrier, gone, ..self })
+        let gone = if self.is_reported_gone(context) { Gone::Reported } else { Gone::Unreported };
+        AwaitingArbiter { barrier, gone, ..self }.into()
+    }
+
+    fn is_reported_gone(&self, context: &Context) -> bool {
+        context.reported_gone == Some(self.end.server.pid)
+    }
+}
+
+impl Phase for AwaitingArbiter {
+    fn handle(self, input: Input, context: &mut Context) -> State {
+        match input {
+            Input::BarrierPassed => self.on_barrier(context),
+            Input::Linked => self.send(Barrier::First, context),
+            Input::Notice(notice) => {
+                let end = self.end.with_late_notice(notice, context);
+                AwaitingArbiter { end, ..self }.settle(context)
+            }
+            Input::StopSignal(signal) => {
+                let cause = Cause::EndedFor(EndReason::Signal(signal));
+                exit_policy::after(ServerEnd { cause, ..self.end }, context)
+            }
+            Input::Due => exit_policy::after(self.end, context),
+            Input::NotResponding
+            | Input::Verdict(_)
+            | Input::Spawned(_)
+            | Input::SpawnFailed(_)
+            | Input::Exited { .. }
+            | Input::LeftoversGone => self.into(),
+        }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        Some(self.until)
+    }
+}
+
+impl ServerEnd {
+    /// What the arbiter reported before the server had ended, or because of it, but was read after.
+    pub(super) fn with_late_notice(self, notice: Notice, context: &mut Context) -> ServerEnd {
+        match notice {
+            Notice::Up | Notice::Done => context.reach(Reached::Up),
+            Notice::SaidFail(reason) if self.cause == Cause::Itself => {
+                context.report(Report::SaidFail { pid: self.server.pid, reason: reason.clone() });
+                return ServerEnd { cause: Cause::EndedFor(EndReason::SaidFail(reason)), ..self };
+            }
+            Notice::SaidFail(_) | Notice::Changed | Notice::DrainsUntil(_) => {}
+        }
+        self
     }
 }

@@ -1,91 +1,102 @@
-//! No server runs, but the generation is not over: it starts one again after a delay, or
-//! waits until a newer generation serves what it gave up (rule 5).
+//! No server runs, and the generation goes on: it starts one again after a delay, or waits until
+//! a newer generation serves what it released (rule 4).
 
 use std::time::Duration;
 
 use super::context::Context;
-use super::event::StopSignal;
 use super::exit_policy;
 use super::starting::Starting;
-use super::state::{Input, State};
+use super::state::{Input, Phase, State};
 use crate::ui::{Ending, Report};
 
-/// The backoff runs. Connections wait in the backlog: we keep the listener meanwhile.
+/// The server is started again after a delay. Connections wait in the backlog: the supervisor keeps
+/// the listener meanwhile.
 #[derive(Debug, Clone)]
 pub(super) struct Backoff {
-    pub(super) until: Duration,
+    until: Duration,
 }
 
-/// A newer generation has asked for everything and does not serve it yet.
+/// A newer generation has asked for what this one owns, and does not serve it yet.
 #[derive(Debug, Clone)]
-pub(super) struct AwaitingSuccessor {}
+pub(super) struct AwaitingSuccessor;
 
 impl Backoff {
     /// After a server that was up for `up_for`.
     pub(super) fn enter(up_for: Duration, context: &mut Context) -> State {
-        let delay = context.backoff.next(up_for);
+        let delay = context.restart_delay.next(up_for);
         context.report(Report::RestartIn { delay });
-        State::Backoff(Backoff { until: context.now + delay })
+        Backoff { until: context.now + delay }.into()
     }
 
-    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
+    fn on_due(context: &mut Context) -> State {
+        if context.addresses.is_all_requested() {
+            AwaitingSuccessor::enter(context)
+        } else {
+            Starting::enter(context)
+        }
+    }
+}
+
+impl Phase for Backoff {
+    fn handle(self, input: Input, context: &mut Context) -> State {
         match input {
             Input::Notice(_) if context.addresses.owned().is_empty() => {
-                exit_policy::over(Ending::Replaced, context)
+                exit_policy::done(Ending::Replaced, context)
             }
-            Input::StopSignal(signal) => stop(signal, context),
+            Input::StopSignal(signal) => exit_policy::after_signal(signal, context),
+            Input::Due => Backoff::on_due(context),
             Input::Notice(_)
             | Input::Linked
+            | Input::NotResponding
             | Input::Verdict(_)
             | Input::BarrierPassed
-            | Input::NotResponding
-            | Input::Spawned { .. }
+            | Input::Spawned(_)
             | Input::SpawnFailed(_)
             | Input::Exited { .. }
-            | Input::LeftoversGone => State::Backoff(self),
+            | Input::LeftoversGone => self.into(),
         }
     }
 
-    pub(super) fn due(self, context: &mut Context) -> State {
-        if context.addresses.is_all_busy() {
-            return AwaitingSuccessor::enter(context);
-        }
-        Starting::enter(context)
+    fn deadline(&self) -> Option<Duration> {
+        Some(self.until)
     }
 }
 
 impl AwaitingSuccessor {
     pub(super) fn enter(context: &mut Context) -> State {
         context.report(Report::Waiting { addresses: context.addresses.owned() });
-        State::AwaitingSuccessor(AwaitingSuccessor {})
+        AwaitingSuccessor.into()
     }
+}
 
-    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
+impl Phase for AwaitingSuccessor {
+    fn handle(self, input: Input, context: &mut Context) -> State {
         match input {
             Input::Notice(_) if context.addresses.owned().is_empty() => {
-                exit_policy::over(Ending::Replaced, context)
+                exit_policy::done(Ending::Replaced, context)
             }
-            Input::Notice(_) if !context.addresses.vacant().is_empty() => resume(context),
-            Input::StopSignal(signal) => stop(signal, context),
+            Input::Notice(_) if !context.addresses.vacant().is_empty() => take_back(context),
+            Input::StopSignal(signal) => exit_policy::after_signal(signal, context),
             Input::Notice(_)
             | Input::Linked
+            | Input::NotResponding
             | Input::Verdict(_)
             | Input::BarrierPassed
-            | Input::NotResponding
-            | Input::Spawned { .. }
+            | Input::Spawned(_)
             | Input::SpawnFailed(_)
             | Input::Exited { .. }
-            | Input::LeftoversGone => State::AwaitingSuccessor(self),
+            | Input::LeftoversGone
+            | Input::Due => self.into(),
         }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        None
     }
 }
 
-/// The newer generation failed: what was given up is taken back.
-pub(super) fn resume(context: &mut Context) -> State {
+/// The newer generation failed: the server is started again for what was released.
+pub(super) fn take_back(context: &mut Context) -> State {
     context.report(Report::Resuming { addresses: context.addresses.vacant() });
     Starting::enter(context)
-}
-
-fn stop(signal: StopSignal, context: &mut Context) -> State {
-    exit_policy::stopped(signal, context)
 }

@@ -1,8 +1,8 @@
-//! What every state of the supervisor needs: the plan, what is known, and where actions go.
+//! What every state of the life cycle needs: the plan, what is known, and where actions go.
 
 use std::time::Duration;
 
-use super::owned_addresses::Addresses;
+use super::addresses::Addresses;
 use super::predecessors::Predecessors;
 use super::restart_delay::RestartDelay;
 use super::state::Server;
@@ -16,12 +16,12 @@ pub(super) struct Context {
     pub(super) link: Link,
     pub(super) addresses: Addresses,
     pub(super) predecessors: Predecessors,
-    pub(super) backoff: RestartDelay,
+    pub(super) restart_delay: RestartDelay,
     /// How far the generation came.
     pub(super) reached: Reached,
     /// The last server.
     pub(super) pid: Option<u32>,
-    /// The last server of whose end the arbiter has told.
+    /// The last server whose end the arbiter has reported.
     pub(super) reported_gone: Option<u32>,
     /// When the present server was started.
     pub(super) spawned_at: Duration,
@@ -54,7 +54,7 @@ impl Context {
             link: Link::Down,
             addresses: Addresses::default(),
             predecessors: Predecessors::default(),
-            backoff: RestartDelay::default(),
+            restart_delay: RestartDelay::default(),
             reached: Reached::Nothing,
             pid: None,
             reported_gone: None,
@@ -101,7 +101,7 @@ impl Context {
         self.out.push(Action::Report(report));
     }
 
-    /// Sends if there is a connection; what is still true is said again when there is one.
+    /// Sends if there is a connection; what still holds is sent again when there is one.
     pub(super) fn send(&mut self, request: Request) {
         match self.link {
             Link::Up | Link::Silent { .. } => self.out.push(Action::Send(request)),
@@ -121,7 +121,7 @@ impl Context {
             restarts: self.starts.saturating_sub(1),
             reached: self.reached,
             ready_timeout: self.plan.ready_timeout,
-            addresses: self.addresses.swaps(),
+            addresses: self.addresses.outcomes(),
             replaced: self.predecessors.replaced(),
             duration: self.now.saturating_sub(self.began_at),
         };

@@ -1,25 +1,31 @@
-//! The life of one generation: it is started, comes up, is asked for its addresses, ends,
-//! and perhaps is started again.
+//! The supervisor: the life of one generation. Its server is started, comes up, is asked for its
+//! addresses, ends, and perhaps is started again.
 //!
-//! Deliberately no clock, process, socket or log in here: events and `now` go in, actions
-//! and a deadline come out. Who holds an address is the arbiter's to decide; the supervisor
-//! goes by its word.
+//! Deliberately no clock, process, socket or log in here: events and `now` go in, actions and a
+//! deadline come out. Which server holds an address is decided by the arbiter; the supervisor goes
+//! by what the arbiter reports. A value is one generation, so a process may have several; what
+//! concerns the whole process, signals for example, is given to each by the caller.
 //!
-//! The rules, from DESIGN.md section 5 and `shared/field/handover-arbiter.md`:
+//! Three files are tables: the life cycle (`state`), what an address is to the generation
+//! (`owned_address`), and what the end of a server means (`exit_policy`).
 //!
-//! 1. Until the arbiter's word says otherwise, nothing that this generation does touches
-//!    another server. Nothing ever ends because the connection to the arbiter did.
-//! 2. A server that serves something is not ended for being late, for losing a race, for
-//!    saying `fail` or for a Ctrl-C: the arbiter is asked first, every time.
+//! The rules:
+//!
+//! 1. Until the arbiter reports otherwise, nothing that this generation does touches another
+//!    server. Nothing ever ends because the connection to the arbiter did, or because the arbiter
+//!    does not answer.
+//! 2. A server that serves something is not ended for being late, for losing a race, for sending
+//!    `fail` or for a Ctrl-C: the arbiter is asked first, every time.
 //! 3. `replaced` is final.
-//! 4. A generation that gave an address up on request stays until a newer one serves it,
-//!    and takes it back if that one fails.
-//! 5. Deadlines are data, looked at on every turn; what happened goes before what is due.
+//! 4. A generation that released an address on request stays until a newer one serves it, and
+//!    takes it back if that one fails.
+//! 5. Deadlines are data, looked at on every turn; what has happened goes before what is due.
 //! 6. Processes of the server's group do not outlive it.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod action;
+mod addresses;
 mod arbiter_events;
 mod awaiting_arbiter;
 mod awaiting_verdict;
@@ -27,7 +33,7 @@ mod between_servers;
 mod context;
 mod event;
 mod exit_policy;
-mod owned_addresses;
+mod owned_address;
 mod plan;
 mod predecessors;
 mod reaping_group;
@@ -47,7 +53,7 @@ use serverswap::protocol::message::Holding;
 
 use self::context::Context;
 use self::starting::Connecting;
-use self::state::{Input, State};
+use self::state::{Done, Input, Phase, Server, State};
 use crate::ui::Report;
 
 pub use self::action::{Action, GroupSignal, Request};
@@ -66,17 +72,17 @@ impl Supervisor {
     /// A supervisor that starts its server at the first [`Event::Linked`]. `now` is counted from any
     /// fixed moment and never goes back.
     pub fn new(plan: Plan, now: Duration) -> Self {
-        Supervisor { state: State::Connecting(Connecting {}), context: Context::new(plan, now) }
+        Supervisor { state: Connecting.into(), context: Context::new(plan, now) }
     }
 
     /// Takes in one event; what is to be done about it is appended to `actions`.
     pub fn handle(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
         self.context.now = now;
         if let Some(input) = self.take_in(event) {
-            self.step(|state, context| state.handle(input, context));
+            self.step(input);
         }
         while self.deadline().is_some_and(|deadline| deadline <= now) {
-            self.step(State::due);
+            self.step(Input::Due);
         }
         actions.append(&mut self.context.out);
     }
@@ -86,57 +92,59 @@ impl Supervisor {
         self.state.deadline()
     }
 
-    /// What the generation owns: `holding` of the supervisor's `hello`. The listeners that
-    /// are attached to it are those that the driver was told to [`Action::Keep`].
+    /// What the generation owns: `holding` of the supervisor's `hello`. The listeners that are
+    /// attached to it are those that [`Action::Keep`] named.
     pub fn holding(&self) -> Vec<Holding> {
         self.context.addresses.holding()
     }
 
-    fn step(&mut self, step: impl FnOnce(State, &mut Context) -> State) {
-        let state = std::mem::replace(&mut self.state, State::Done);
-        self.state = step(state, &mut self.context);
+    fn step(&mut self, input: Input) {
+        let state = std::mem::replace(&mut self.state, Done.into());
+        self.state = state.handle(input, &mut self.context);
     }
 
+    /// What is known from now on, and what the state of the life cycle reacts to.
     fn take_in(&mut self, event: Event) -> Option<Input> {
+        let context = &mut self.context;
         match event {
             Event::Linked => {
-                self.context.linked();
+                context.linked();
                 Some(Input::Linked)
             }
             Event::LinkLost => {
-                self.context.link_lost();
+                context.link_lost();
                 None
             }
             Event::ArbiterNotResponding { pid } => {
-                self.context.not_responding(pid);
+                context.not_responding(pid);
                 Some(Input::NotResponding)
             }
             Event::ArbiterResponding => {
-                self.context.responding();
+                context.responding();
                 None
             }
             Event::FromArbiter(event, attached) => {
-                self.context.responding();
-                Some(Input::Notice(self.context.on_arbiter_event(event, attached)))
+                context.responding();
+                Some(Input::Notice(context.on_arbiter_event(event, attached)))
             }
             Event::Verdict(verdict) => {
-                self.context.responding();
+                context.responding();
                 Some(Input::Verdict(verdict))
             }
             Event::BarrierPassed => {
-                self.context.responding();
+                context.responding();
                 Some(Input::BarrierPassed)
             }
-            Event::Spawned { pid } => Some(Input::Spawned { pid }),
+            Event::Spawned { pid } => Some(Input::Spawned(Server { pid })),
             Event::SpawnFailed(failure) => Some(Input::SpawnFailed(failure)),
             Event::ServerExited { pid, exit, leftovers } => {
-                self.context.is_current(pid).then_some(Input::Exited { exit, leftovers })
+                context.is_current(pid).then_some(Input::Exited { exit, leftovers })
             }
-            Event::LeftoversGone { pid } => self.context.is_current(pid).then_some(Input::LeftoversGone),
+            Event::LeftoversGone { pid } => context.is_current(pid).then_some(Input::LeftoversGone),
             Event::Signal(Signal::Terminate) => Some(Input::StopSignal(StopSignal::Terminate)),
             Event::Signal(Signal::Interrupt) => Some(Input::StopSignal(StopSignal::Interrupt)),
             Event::Signal(Signal::Hangup) => {
-                self.context.report(Report::HangupIgnored);
+                context.report(Report::HangupIgnored);
                 None
             }
             Event::Tick => None,

@@ -4,44 +4,43 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serverswap::protocol::Address;
 
-/// Predecessors servers, by process id.
+/// Older servers, by process id.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Predecessors {
     draining: BTreeMap<u32, BTreeSet<Option<Address>>>,
     seen: BTreeSet<u32>,
 }
 
-/// Whether a drain was told before.
+/// Whether a report is the first of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Seen {
     First,
     Again,
 }
 
 impl Predecessors {
     /// It drains.
-    pub(super) fn drains(&mut self, pid: u32, address: Option<Address>) -> Told {
+    pub(super) fn drains(&mut self, pid: u32, address: Option<Address>) -> Seen {
         self.seen.insert(pid);
-        if self.draining.entry(pid).or_default().insert(address) { Told::First } else { Told::Again }
+        if self.draining.entry(pid).or_default().insert(address) { Seen::First } else { Seen::Again }
     }
 
-    /// It has exited. `Again` if nothing was known of it, or it was told before.
-    pub(super) fn gone(&mut self, pid: u32) -> Told {
-        let told = if self.draining.remove(&pid).is_some() { Told::First } else { Told::Again };
-        if self.seen.insert(pid) { Told::First } else { told }
+    /// It has exited.
+    pub(super) fn gone(&mut self, pid: u32) -> Seen {
+        let first = if self.draining.remove(&pid).is_some() { Seen::First } else { Seen::Again };
+        if self.seen.insert(pid) { Seen::First } else { first }
     }
 
-    /// A new arbiter says it all again; who exited in between is not mentioned by it.
+    /// A new arbiter reports every drain again, and no server that has exited in between.
     pub(super) fn link_lost(&mut self) {
         self.draining.clear();
     }
 
-    /// Whether none is known to drain.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(super) fn none_drains(&self) -> bool {
         self.draining.is_empty()
     }
 
-    /// All that were ever told.
+    /// All that the arbiter ever reported.
     pub(super) fn replaced(&self) -> Vec<u32> {
         self.seen.iter().copied().collect()
     }

@@ -1,21 +1,21 @@
-//! The server has ended; processes that it left in its group get TERM, then KILL.
-//! A restart and the exit of the supervisor both wait for the last of them.
+//! The server has ended; processes that it left in its group get TERM, then KILL. Neither a
+//! restart nor the exit of the supervisor comes before the end of the last of them.
 
 use std::time::Duration;
 
 use serverswap::protocol::message::Form;
 
-use super::arbiter_events::Notice;
 use super::awaiting_arbiter::AwaitingArbiter;
 use super::context::Context;
-use super::state::{Cause, EndReason, Ended, Input, State};
+use super::event::StopSignal;
+use super::state::{Cause, EndReason, Input, Phase, ServerEnd, State};
 use super::{GroupSignal, Leftovers};
-use crate::ui::{Reached, Report};
+use crate::ui::Report;
 
 /// Something of the group is still alive.
 #[derive(Debug, Clone)]
 pub(super) struct ReapingGroup {
-    ended: Ended,
+    end: ServerEnd,
     stage: Stage,
 }
 
@@ -26,68 +26,58 @@ enum Stage {
 }
 
 impl ReapingGroup {
-    pub(super) fn enter(ended: Ended, leftovers: Leftovers, context: &mut Context) -> State {
-        let server = ended.server;
-        let pid = server.pid;
-        context.report(Report::ServerExited { pid, exit: ended.exit, after: context.since_spawn() });
+    pub(super) fn enter(end: ServerEnd, leftovers: Leftovers, context: &mut Context) -> State {
+        let pid = end.server.pid;
+        context.report(Report::ServerExited { pid, exit: end.exit, after: context.since_spawn() });
         match leftovers {
-            Leftovers::None => AwaitingArbiter::enter(ended, context),
+            Leftovers::None => AwaitingArbiter::enter(end, context),
             Leftovers::Alive => {
-                context.signal(server, GroupSignal::Term);
+                context.signal(end.server, GroupSignal::Term);
                 context.report(Report::LeftoversTerminated { pid });
                 let kill_at = context.now + context.plan.kill_timeout;
-                State::ReapingGroup(ReapingGroup { ended, stage: Stage::Terminating { kill_at } })
+                ReapingGroup { end, stage: Stage::Terminating { kill_at } }.into()
             }
         }
     }
 
-    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
+    fn on_signal(self, signal: StopSignal, context: &mut Context) -> State {
+        let cause = match context.plan.form {
+            Form::Stay => Cause::EndedFor(EndReason::Signal(signal)),
+            Form::Leave => self.end.cause,
+        };
+        ReapingGroup { end: ServerEnd { cause, ..self.end }, ..self }.kill(context)
+    }
+
+    fn kill(self, context: &mut Context) -> State {
+        context.signal(self.end.server, GroupSignal::Kill);
+        context.report(Report::Killed { pid: self.end.server.pid });
+        ReapingGroup { stage: Stage::Killed, ..self }.into()
+    }
+}
+
+impl Phase for ReapingGroup {
+    fn handle(self, input: Input, context: &mut Context) -> State {
         match input {
-            Input::LeftoversGone => AwaitingArbiter::enter(self.ended, context),
-            Input::StopSignal(signal) => {
-                let mut state = self;
-                match context.plan.form {
-                    Form::Stay => state.ended.cause = Cause::Stop(signal),
-                    Form::Leave => {}
-                }
-                state.due(context)
-            }
+            Input::LeftoversGone => AwaitingArbiter::enter(self.end, context),
+            Input::StopSignal(signal) => self.on_signal(signal, context),
+            Input::Due => self.kill(context),
             Input::Notice(notice) => {
-                State::ReapingGroup(ReapingGroup { ended: late_notice(self.ended, notice, context), ..self })
+                ReapingGroup { end: self.end.with_late_notice(notice, context), ..self }.into()
             }
             Input::Linked
+            | Input::NotResponding
             | Input::Verdict(_)
             | Input::BarrierPassed
-            | Input::NotResponding
-            | Input::Spawned { .. }
+            | Input::Spawned(_)
             | Input::SpawnFailed(_)
-            | Input::Exited { .. } => State::ReapingGroup(self),
+            | Input::Exited { .. } => self.into(),
         }
     }
 
-    pub(super) fn deadline(&self) -> Option<Duration> {
+    fn deadline(&self) -> Option<Duration> {
         match self.stage {
             Stage::Terminating { kill_at } => Some(kill_at),
             Stage::Killed => None,
         }
     }
-
-    pub(super) fn due(self, context: &mut Context) -> State {
-        context.signal(self.ended.server, GroupSignal::Kill);
-        context.report(Report::Killed { pid: self.ended.server.pid });
-        State::ReapingGroup(ReapingGroup { stage: Stage::Killed, ..self })
-    }
-}
-
-/// What the arbiter told after the server had ended, but read before that.
-pub(super) fn late_notice(ended: Ended, notice: Notice, context: &mut Context) -> Ended {
-    match notice {
-        Notice::Up | Notice::Done => context.reach(Reached::Up),
-        Notice::SaidFail(reason) if ended.cause == Cause::Itself => {
-            context.report(Report::SaidFail { pid: ended.server.pid, reason: reason.clone() });
-            return Ended { cause: Cause::Refused(EndReason::SaidFail(reason)), ..ended };
-        }
-        Notice::SaidFail(_) | Notice::News | Notice::OwnDrain(_) => {}
-    }
-    ended
 }

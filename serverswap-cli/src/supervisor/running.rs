@@ -1,4 +1,4 @@
-//! The server runs and is not up yet. Whatever goes wrong now touches nobody else.
+//! The server runs and is not up yet. Whatever goes wrong now touches no other server.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::awaiting_verdict::AwaitingVerdict;
 use super::context::Context;
 use super::event::StopSignal;
 use super::reaping_group::ReapingGroup;
-use super::state::{Cause, EndReason, Ended, Input, Server, State};
+use super::state::{Cause, EndReason, Input, Phase, Server, ServerEnd, State};
 use super::stopping::Stopping;
 use super::up::Up;
 use crate::ui::Report;
 
-/// How long a probation is waited for at least, before it is looked at again: the arbiter may
-/// speak of one that this generation has not asked for.
+/// The shortest wait before a server on probation is looked at again: the arbiter may report a
+/// probation that this generation has not requested.
 const PROBATION_STEP_MIN: Duration = Duration::from_secs(1);
 
 /// Not up yet.
@@ -23,49 +23,15 @@ const PROBATION_STEP_MIN: Duration = Duration::from_secs(1);
 pub(super) struct Running {
     server: Server,
     /// The ready timeout's end.
-    pub(super) ready_by: Duration,
+    ready_by: Duration,
 }
 
 impl Running {
     pub(super) fn enter(server: Server, context: &mut Context) -> State {
-        State::Running(Running { server, ready_by: context.now + context.plan.ready_timeout })
+        Running { server, ready_by: context.now + context.plan.ready_timeout }.into()
     }
 
-    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
-        match input {
-            Input::Notice(notice) => self.notice(notice, context),
-            Input::Exited { exit, leftovers } => {
-                let cause = Cause::Itself;
-                let ended = Ended { server: self.server, exit, cause, up_for: Duration::ZERO };
-                ReapingGroup::enter(ended, leftovers, context)
-            }
-            Input::StopSignal(signal) => self.stop_signal(signal, context),
-            Input::Linked
-            | Input::Verdict(_)
-            | Input::BarrierPassed
-            | Input::NotResponding
-            | Input::Spawned { .. }
-            | Input::SpawnFailed(_)
-            | Input::LeftoversGone => State::Running(self),
-        }
-    }
-
-    /// A server that has let go of all that it had is not late: it drains, and the arbiter
-    /// has its deadline.
-    /// Nor is one on probation: whether it is up is known when that is over.
-    pub(super) fn due(self, context: &mut Context) -> State {
-        if context.addresses.is_on_probation() {
-            let wait = context.plan.probation.max(PROBATION_STEP_MIN);
-            return State::Running(Running { ready_by: context.now + wait, ..self });
-        }
-        if context.addresses.is_only_draining() {
-            return Up::draining(self.server, context);
-        }
-        context.report(Report::NotUp { pid: self.server.pid, after: context.plan.ready_timeout });
-        AwaitingVerdict::enter(self.server, EndReason::NotUp, context)
-    }
-
-    fn notice(self, notice: Notice, context: &mut Context) -> State {
+    fn on_notice(self, notice: Notice, context: &mut Context) -> State {
         match notice {
             Notice::Up => Up::enter(self.server, context),
             Notice::Done => Up::enter(self.server, context).handle(Input::Notice(Notice::Done), context),
@@ -73,17 +39,60 @@ impl Running {
                 context.report(Report::SaidFail { pid: self.server.pid, reason: reason.clone() });
                 AwaitingVerdict::enter(self.server, EndReason::SaidFail(reason), context)
             }
-            Notice::News if context.addresses.is_superseded() => {
+            Notice::Changed if context.addresses.is_superseded() => {
                 AwaitingVerdict::enter(self.server, EndReason::Superseded, context)
             }
-            Notice::News | Notice::OwnDrain(_) => State::Running(self),
+            Notice::Changed | Notice::DrainsUntil(_) => self.into(),
         }
     }
 
-    fn stop_signal(self, signal: StopSignal, context: &mut Context) -> State {
+    fn on_signal(self, signal: StopSignal, context: &mut Context) -> State {
         match context.plan.form {
             Form::Stay => Stopping::stop(self.server, signal, context),
-            Form::Leave => AwaitingVerdict::enter(self.server, EndReason::Interrupted(signal), context),
+            Form::Leave => AwaitingVerdict::enter(self.server, EndReason::Signal(signal), context),
         }
+    }
+
+    /// A server on probation is not late: whether it is up is known when the probation is over. Nor
+    /// is one that has released all that it had: it drains, and the arbiter has its deadline.
+    fn on_ready_timeout(self, context: &mut Context) -> State {
+        if context.addresses.is_on_probation() {
+            let wait = context.plan.probation.max(PROBATION_STEP_MIN);
+            return Running { ready_by: context.now + wait, ..self }.into();
+        }
+        if context.addresses.is_only_draining() {
+            return Up::draining(self.server, context);
+        }
+        context.report(Report::NotUp { pid: self.server.pid, after: context.plan.ready_timeout });
+        AwaitingVerdict::enter(self.server, EndReason::NotUp, context)
+    }
+}
+
+impl Phase for Running {
+    fn handle(self, input: Input, context: &mut Context) -> State {
+        match input {
+            Input::Notice(notice) => self.on_notice(notice, context),
+            Input::Exited { exit, leftovers } => {
+                let (cause, up_for) = (Cause::Itself, Duration::ZERO);
+                ReapingGroup::enter(
+                    ServerEnd { server: self.server, exit, cause, up_for },
+                    leftovers,
+                    context,
+                )
+            }
+            Input::StopSignal(signal) => self.on_signal(signal, context),
+            Input::Due => self.on_ready_timeout(context),
+            Input::Linked
+            | Input::NotResponding
+            | Input::Verdict(_)
+            | Input::BarrierPassed
+            | Input::Spawned(_)
+            | Input::SpawnFailed(_)
+            | Input::LeftoversGone => self.into(),
+        }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        Some(self.ready_by)
     }
 }

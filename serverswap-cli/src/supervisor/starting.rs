@@ -1,25 +1,23 @@
-//! The server is being started.
+//! The server is started as soon as there is an arbiter.
 
-use serverswap::protocol::message::Form;
+use std::time::Duration;
 
+use super::Action;
 use super::context::Context;
 use super::event::StopSignal;
 use super::exit_policy;
-use super::plan::Restart;
 use super::running::Running;
-use super::state::{Cause, EndReason, Input, Server, State};
+use super::state::{EndReason, Input, Phase, Server, State};
 use super::stopping::Stopping;
-use super::{Action, between_servers::Backoff};
-use crate::spawn::SpawnFailure;
 use crate::ui::{Ending, Report};
 
 /// The first connection to an arbiter is awaited: without one, nothing is started.
 #[derive(Debug, Clone)]
-pub(super) struct Connecting {}
+pub(super) struct Connecting;
 
-/// [`Action::Spawn`] was asked for.
+/// [`Action::Spawn`] was requested.
 #[derive(Debug, Clone)]
-pub(super) struct Starting {}
+pub(super) struct Starting;
 
 /// The same, and a signal came meanwhile: the server is ended as soon as it runs.
 #[derive(Debug, Clone)]
@@ -27,52 +25,44 @@ pub(super) struct Cancelled {
     signal: StopSignal,
 }
 
-impl Connecting {
-    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
+impl Phase for Connecting {
+    fn handle(self, input: Input, context: &mut Context) -> State {
         match input {
             Input::Linked => Starting::enter(context),
-            Input::StopSignal(signal) => exit_policy::over(Ending::Interrupted(signal), context),
-            Input::Notice(_)
+            Input::StopSignal(signal) => exit_policy::done(Ending::Interrupted(signal), context),
+            Input::NotResponding
+            | Input::Notice(_)
             | Input::Verdict(_)
             | Input::BarrierPassed
-            | Input::NotResponding
-            | Input::Spawned { .. }
+            | Input::Spawned(_)
             | Input::SpawnFailed(_)
             | Input::Exited { .. }
-            | Input::LeftoversGone => State::Connecting(self),
+            | Input::LeftoversGone
+            | Input::Due => self.into(),
         }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        None
     }
 }
 
 impl Starting {
     pub(super) fn enter(context: &mut Context) -> State {
         context.out.push(Action::Spawn);
-        State::Starting(Starting {})
-    }
-
-    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
-        match input {
-            Input::Spawned { pid } => Running::enter(spawned(pid, context), context),
-            Input::SpawnFailed(failure) => not_started(failure, context),
-            Input::StopSignal(signal) => State::Cancelled(Cancelled { signal }),
-            Input::Linked
-            | Input::NotResponding
-            | Input::Notice(_)
-            | Input::Verdict(_)
-            | Input::BarrierPassed
-            | Input::Exited { .. }
-            | Input::LeftoversGone => State::Starting(self),
-        }
+        Starting.into()
     }
 }
 
-impl Cancelled {
-    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
+impl Phase for Starting {
+    fn handle(self, input: Input, context: &mut Context) -> State {
         match input {
-            Input::Spawned { pid } => {
-                Stopping::terminate(spawned(pid, context), cause(self.signal, context), context)
+            Input::Spawned(server) => {
+                started(server, context);
+                Running::enter(server, context)
             }
-            Input::SpawnFailed(_) => exit_policy::stopped(self.signal, context),
+            Input::SpawnFailed(failure) => exit_policy::after_failed_start(failure, context),
+            Input::StopSignal(signal) => Cancelled { signal }.into(),
             Input::Linked
             | Input::NotResponding
             | Input::Notice(_)
@@ -80,38 +70,45 @@ impl Cancelled {
             | Input::BarrierPassed
             | Input::Exited { .. }
             | Input::LeftoversGone
-            | Input::StopSignal(_) => State::Cancelled(self),
+            | Input::Due => self.into(),
         }
     }
-}
 
-/// Why a server ends when the supervisor is asked to stop.
-pub(super) fn cause(signal: StopSignal, context: &Context) -> Cause {
-    match context.plan.form {
-        Form::Stay => Cause::Stop(signal),
-        Form::Leave => Cause::Refused(EndReason::Interrupted(signal)),
+    fn deadline(&self) -> Option<Duration> {
+        None
     }
 }
 
-fn spawned(pid: u32, context: &mut Context) -> Server {
-    context.pid = Some(pid);
-    context.spawned_at = context.now;
-    context.addresses.forget_claims();
+impl Phase for Cancelled {
+    fn handle(self, input: Input, context: &mut Context) -> State {
+        match input {
+            Input::Spawned(server) => {
+                started(server, context);
+                Stopping::terminate(server, EndReason::Signal(self.signal), context)
+            }
+            Input::SpawnFailed(_) => exit_policy::after_signal(self.signal, context),
+            Input::Linked
+            | Input::NotResponding
+            | Input::Notice(_)
+            | Input::Verdict(_)
+            | Input::BarrierPassed
+            | Input::Exited { .. }
+            | Input::LeftoversGone
+            | Input::StopSignal(_)
+            | Input::Due => self.into(),
+        }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        None
+    }
+}
+
+fn started(server: Server, context: &mut Context) {
     let restarts = context.starts;
+    context.pid = Some(server.pid);
+    context.spawned_at = context.now;
     context.starts += 1;
-    context.report(Report::Started { command: context.plan.command.clone(), pid, restarts });
-    Server { pid }
-}
-
-/// A first start that fails is the end; a later one is tried again, for a file that is
-/// being replaced may be back in a moment.
-fn not_started(failure: SpawnFailure, context: &mut Context) -> State {
-    let again = !context.addresses.owned().is_empty()
-        && context.plan.form == Form::Stay
-        && context.plan.restart != Restart::Never;
-    if again {
-        context.report(Report::NotStarted { failure });
-        return Backoff::enter(std::time::Duration::ZERO, context);
-    }
-    exit_policy::over(Ending::NotStarted(failure), context)
+    context.addresses.server_started();
+    context.report(Report::Started { command: context.plan.command.clone(), pid: server.pid, restarts });
 }

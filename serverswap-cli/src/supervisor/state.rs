@@ -1,4 +1,4 @@
-//! The states of a generation, what goes into them, and which deadline each has.
+//! The life cycle of a generation: its states, and what they react to.
 //!
 //! ```text
 //! connecting
@@ -8,7 +8,7 @@
 //!    │  │         ▼        ▼             ▼     that is late or lost, may be ended
 //!    │  └► cancelled ─► stopping ─► reaping group ─► awaiting arbiter ─► done
 //!    │                                                      │
-//!    └────────── backoff, awaiting successor (rule 5) ◄─────┘
+//!    └────────── backoff, awaiting successor (rule 4) ◄─────┘
 //! ```
 
 use std::time::Duration;
@@ -28,33 +28,84 @@ use super::stopping::Stopping;
 use super::up::Up;
 use crate::spawn::SpawnFailure;
 
-/// Where a generation is. Each state has exactly the data that is valid in it.
-#[derive(Debug, Clone)]
-pub(super) enum State {
+/// What a state does. Each is a struct with exactly the data that is valid in it.
+pub(super) trait Phase: Sized {
+    fn handle(self, input: Input, context: &mut Context) -> State;
+
+    /// When [`Input::Due`] comes, if nothing happens before.
+    fn deadline(&self) -> Option<Duration>;
+}
+
+/// The enum of all states, which hands everything to the state that it is in.
+macro_rules! states {
+    ($($(#[$doc:meta])* $name:ident,)+) => {
+        /// Where a generation is.
+        #[derive(Debug, Clone)]
+        pub(super) enum State {
+            $($(#[$doc])* $name($name),)+
+        }
+
+        impl Phase for State {
+            fn handle(self, input: Input, context: &mut Context) -> State {
+                match self {
+                    $(State::$name(state) => state.handle(input, context),)+
+                }
+            }
+
+            fn deadline(&self) -> Option<Duration> {
+                match self {
+                    $(State::$name(state) => state.deadline(),)+
+                }
+            }
+        }
+
+        $(impl From<$name> for State {
+            fn from(state: $name) -> State {
+                State::$name(state)
+            }
+        })+
+    };
+}
+
+states! {
     /// The first connection to an arbiter is awaited; nothing was started.
-    Connecting(Connecting),
+    Connecting,
     /// The server is being started.
-    Starting(Starting),
+    Starting,
     /// The same, and the supervisor was asked to stop meanwhile.
-    Cancelled(Cancelled),
+    Cancelled,
     /// The server runs and is not up yet.
-    Running(Running),
+    Running,
     /// The arbiter is asked whether the server may be ended.
-    AwaitingVerdict(AwaitingVerdict),
+    AwaitingVerdict,
     /// The server is up, or kept although it is not.
-    Up(Up),
+    Up,
     /// The server is being ended.
-    Stopping(Stopping),
-    /// The server has ended; what it left behind is being ended.
-    ReapingGroup(ReapingGroup),
-    /// All of it has ended; the arbiter's word on its addresses is awaited.
-    AwaitingArbiter(AwaitingArbiter),
+    Stopping,
+    /// The server has ended; what it left in its process group is being ended.
+    ReapingGroup,
+    /// All processes have ended; what the arbiter still reports about them is awaited.
+    AwaitingArbiter,
     /// The server is started again after a delay.
-    Backoff(Backoff),
-    /// The server was handed over; a newer generation does not serve yet.
-    AwaitingSuccessor(AwaitingSuccessor),
-    /// The outcome was told.
+    Backoff,
+    /// The addresses were handed over; a newer generation does not serve them yet.
+    AwaitingSuccessor,
+    /// The outcome was reported.
     Done,
+}
+
+/// The last state.
+#[derive(Debug, Clone)]
+pub(super) struct Done;
+
+impl Phase for Done {
+    fn handle(self, _: Input, _: &mut Context) -> State {
+        self.into()
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// The server that a state is about.
@@ -67,102 +118,51 @@ pub(super) struct Server {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Input {
     Linked,
+    /// The arbiter does not answer at the moment.
+    NotResponding,
     Notice(Notice),
     Verdict(DecidedVerdict),
     BarrierPassed,
-    Spawned { pid: u32 },
+    Spawned(Server),
     SpawnFailed(SpawnFailure),
-    NotResponding,
-    Exited { exit: ServerExit, leftovers: Leftovers },
+    Exited {
+        exit: ServerExit,
+        leftovers: Leftovers,
+    },
     LeftoversGone,
     StopSignal(StopSignal),
+    /// The deadline of the state has passed.
+    Due,
 }
 
-/// Why a server is ended, if not because the supervisor is to stop.
+/// Why the supervisor ends a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum EndReason {
     /// It is not up in time.
     NotUp,
-    /// Every claim of it lost.
+    /// It lost every claim.
     Superseded,
-    /// It said `fail`.
+    /// It sent `fail`.
     SaidFail(String),
-    /// The supervisor, which would leave, was asked to stop before it was up.
-    Interrupted(StopSignal),
-}
-
-/// A server that has ended.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Ended {
-    pub(super) server: Server,
-    pub(super) exit: ServerExit,
-    pub(super) cause: Cause,
-    /// How long it was up; zero if it never was.
-    pub(super) up_for: Duration,
+    /// The supervisor was asked to stop.
+    Signal(StopSignal),
 }
 
 /// Why a server ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// By itself, or because the arbiter had it ended.
+    /// By itself, or the arbiter ended it.
     Itself,
-    /// We ended it.
-    Refused(EndReason),
-    /// The supervisor was asked to stop.
-    Stop(StopSignal),
+    /// The supervisor ended it, or was about to.
+    EndedFor(EndReason),
 }
 
-impl State {
-    pub(super) fn handle(self, input: Input, context: &mut Context) -> State {
-        match self {
-            State::Connecting(state) => state.handle(input, context),
-            State::Starting(state) => state.handle(input, context),
-            State::Cancelled(state) => state.handle(input, context),
-            State::Running(state) => state.handle(input, context),
-            State::AwaitingVerdict(state) => state.handle(input, context),
-            State::Up(state) => state.handle(input, context),
-            State::Stopping(state) => state.handle(input, context),
-            State::ReapingGroup(state) => state.handle(input, context),
-            State::AwaitingArbiter(state) => state.handle(input, context),
-            State::Backoff(state) => state.handle(input, context),
-            State::AwaitingSuccessor(state) => state.handle(input, context),
-            State::Done => State::Done,
-        }
-    }
-
-    /// When [`State::due`] is to be called, if nothing happens before.
-    pub(super) fn deadline(&self) -> Option<Duration> {
-        match self {
-            State::Running(state) => Some(state.ready_by),
-            State::AwaitingVerdict(state) => state.deadline(),
-            State::Stopping(state) => state.deadline(),
-            State::ReapingGroup(state) => state.deadline(),
-            State::AwaitingArbiter(state) => Some(state.until),
-            State::Backoff(state) => Some(state.until),
-            State::Connecting(_)
-            | State::Starting(_)
-            | State::Cancelled(_)
-            | State::Up(_)
-            | State::AwaitingSuccessor(_)
-            | State::Done => None,
-        }
-    }
-
-    /// The deadline has passed.
-    pub(super) fn due(self, context: &mut Context) -> State {
-        match self {
-            State::Running(state) => state.due(context),
-            State::AwaitingVerdict(state) => state.due(context),
-            State::Stopping(state) => state.due(context),
-            State::ReapingGroup(state) => state.due(context),
-            State::AwaitingArbiter(state) => state.due(context),
-            State::Backoff(state) => state.due(context),
-            State::Connecting(_)
-            | State::Starting(_)
-            | State::Cancelled(_)
-            | State::Up(_)
-            | State::AwaitingSuccessor(_)
-            | State::Done => self,
-        }
-    }
+/// A server that has ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ServerEnd {
+    pub(super) server: Server,
+    pub(super) exit: ServerExit,
+    pub(super) cause: Cause,
+    /// How long it was up; zero if it never was.
+    pub(super) up_for: Duration,
 }

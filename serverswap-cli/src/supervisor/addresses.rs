@@ -1,0 +1,184 @@
+//! All addresses of the generation: questions that the states of the life cycle ask.
+//!
+//! Deliberately no transition in here; see [`OwnedAddress`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serverswap::protocol::Address;
+use serverswap::protocol::message::Holding;
+
+use super::owned_address::{AddressNotice, OwnedAddress, Ownership, ServerRole};
+use crate::ui::ClaimOutcome;
+
+/// Every address that the arbiter has reported anything about.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Addresses {
+    known: BTreeMap<Address, Known>,
+}
+
+/// One address.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Known {
+    pub(super) state: OwnedAddress,
+    /// From the server's start to the last grant.
+    pub(super) ready_after: Option<Duration>,
+    /// From the server's start until it last began to serve.
+    pub(super) serving_after: Option<Duration>,
+}
+
+/// What is left to a generation whose server has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It never owned an address, and lost no claim.
+    Nothing,
+    /// It never owned an address, and a newer generation was faster.
+    Superseded,
+    /// Newer generations serve everything that it owned.
+    Replaced,
+    /// It owns something, and no newer generation has asked for it.
+    Owned,
+    /// A newer generation has asked for something that it owns, and nothing of that is vacant.
+    HandedOver,
+    /// A newer generation had asked, and something that it owns is vacant.
+    Returned,
+}
+
+impl Addresses {
+    pub(super) fn at(&mut self, address: &Address) -> &mut Known {
+        self.known.entry(address.clone()).or_default()
+    }
+
+    /// A server was started: it has claimed nothing yet.
+    pub(super) fn server_started(&mut self) {
+        for known in self.known.values_mut() {
+            let state = std::mem::take(&mut known.state);
+            known.state = state.next(AddressNotice::ServerStarted);
+        }
+    }
+
+    /// The addresses that are the generation's and not replaced.
+    pub(super) fn owned(&self) -> Vec<Address> {
+        self.with_ownership(|ownership| match ownership {
+            Ownership::Held | Ownership::Requested | Ownership::Returned | Ownership::Free => true,
+            Ownership::Never | Ownership::Replaced => false,
+        })
+    }
+
+    /// What the generation owns and nobody has.
+    pub(super) fn vacant(&self) -> Vec<Address> {
+        self.with_ownership(|ownership| match ownership {
+            Ownership::Returned | Ownership::Free => true,
+            Ownership::Never | Ownership::Held | Ownership::Requested | Ownership::Replaced => false,
+        })
+    }
+
+    /// What the present server serves.
+    pub(super) fn serving(&self) -> Vec<Address> {
+        self.that(|known| known.state.server_role() == ServerRole::Serves)
+    }
+
+    /// What is left to the generation when its server has ended.
+    pub(super) fn left(&self) -> Left {
+        let is_any =
+            |wanted: &[Ownership]| self.known.values().any(|known| wanted.contains(&known.state.ownership()));
+        if is_any(&[Ownership::Requested, Ownership::Returned]) {
+            if is_any(&[Ownership::Returned, Ownership::Free]) { Left::Returned } else { Left::HandedOver }
+        } else if is_any(&[Ownership::Held, Ownership::Free]) {
+            Left::Owned
+        } else if is_any(&[Ownership::Replaced]) {
+            Left::Replaced
+        } else if self.is_any(ServerRole::Outbid) {
+            Left::Superseded
+        } else {
+            Left::Nothing
+        }
+    }
+
+    /// Whether a newer generation is about to take everything that this one owns.
+    pub(super) fn is_all_requested(&self) -> bool {
+        self.known.values().all(|known| match known.state.ownership() {
+            Ownership::Never | Ownership::Requested | Ownership::Replaced => true,
+            Ownership::Held | Ownership::Returned | Ownership::Free => false,
+        })
+    }
+
+    /// Whether the arbiter has still to report what became of an address.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.known.values().any(|known| known.state.is_unsettled())
+    }
+
+    /// Whether the present server has, or still finishes, anything that a takedown is for.
+    pub(super) fn is_anything_to_drain(&self) -> bool {
+        self.known.values().any(|known| match known.state.server_role() {
+            ServerRole::Granted | ServerRole::OnProbation | ServerRole::Serves | ServerRole::Drains => true,
+            ServerRole::None | ServerRole::Claims | ServerRole::Outbid | ServerRole::Failed => false,
+        })
+    }
+
+    /// Whether the present server finishes what it had, and neither has nor claims more.
+    pub(super) fn is_only_draining(&self) -> bool {
+        self.is_any(ServerRole::Drains)
+            && self.known.values().all(|known| match known.state.server_role() {
+                ServerRole::None | ServerRole::Drains | ServerRole::Outbid | ServerRole::Failed => true,
+                ServerRole::Claims | ServerRole::Granted | ServerRole::OnProbation | ServerRole::Serves => {
+                    false
+                }
+            })
+    }
+
+    /// Whether the present server serves something beside an older one.
+    pub(super) fn is_on_probation(&self) -> bool {
+        self.is_any(ServerRole::OnProbation)
+    }
+
+    /// Whether the present server lost a claim, and has, claims and drains nothing else.
+    pub(super) fn is_superseded(&self) -> bool {
+        self.is_any(ServerRole::Outbid)
+            && self.known.values().all(|known| match known.state.server_role() {
+                ServerRole::None | ServerRole::Outbid | ServerRole::Failed => true,
+                ServerRole::Claims
+                | ServerRole::Granted
+                | ServerRole::OnProbation
+                | ServerRole::Serves
+                | ServerRole::Drains => false,
+            })
+    }
+
+    /// Whether a claim of the present server failed, other than by losing.
+    pub(super) fn is_any_failed(&self) -> bool {
+        self.is_any(ServerRole::Failed)
+    }
+
+    /// For the supervisor's `hello`: what its generation owns.
+    pub(super) fn holding(&self) -> Vec<Holding> {
+        let serving = self.serving();
+        let holding =
+            |address: Address| Holding { serving: serving.contains(&address), on_takedown: false, address };
+        self.owned().into_iter().map(holding).collect()
+    }
+
+    /// What became of each, for the outcome.
+    pub(super) fn outcomes(&self) -> Vec<ClaimOutcome> {
+        let outcome = |(address, known): (&Address, &Known)| ClaimOutcome {
+            address: address.clone(),
+            standing: known.state.standing(),
+            ready_after: known.ready_after,
+            serving_after: known.serving_after,
+        };
+        self.known.iter().map(outcome).collect()
+    }
+
+    fn is_any(&self, role: ServerRole) -> bool {
+        self.known.values().any(|known| known.state.server_role() == role)
+    }
+
+    fn with_ownership(&self, condition: impl Fn(Ownership) -> bool) -> Vec<Address> {
+        self.that(|known| condition(known.state.ownership()))
+    }
+
+    fn that(&self, condition: impl Fn(&Known) -> bool) -> Vec<Address> {
+        let found = self.known.iter().filter(|(_, known)| condition(known));
+        found.map(|(address, _)| address.clone()).collect()
+    }
+}
