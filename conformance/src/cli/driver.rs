@@ -1,8 +1,8 @@
 //! `smoke`, `vectors` and `serve`: one thing at a time, for who writes a driver or a client.
 
 use clap::Args;
+use serverswap_conformance::client;
 use serverswap_conformance::config::{Lists, nearest};
-use serverswap_conformance::engine;
 use serverswap_conformance::report::{Outcome, Role, Scope, Verdict, checks, terminal};
 use serverswap_conformance::scenario::{Catalogue, Instance, Selection};
 
@@ -37,7 +37,7 @@ enum NoInstance {
 
 pub(super) fn smoke(smoke: Try) -> Ended {
     let config = smoke.subject.config()?;
-    let report = engine::smoke(&smoke.subject.command(&config)?, &smoke.subject.settings(&config))?;
+    let report = client::smoke(&smoke.subject.command(&config)?, &smoke.subject.settings(&config))?;
     let judgement = Lists::default().judge(&report, Scope::Part);
     let text = match judgement.verdict() {
         Verdict::Conforms => format!("{}the driver keeps the contract\n", checks(&report)),
@@ -48,13 +48,13 @@ pub(super) fn smoke(smoke: Try) -> Ended {
 
 pub(super) fn vectors(vectors: Try) -> Ended {
     let config = vectors.subject.config()?;
-    let report = engine::vectors(&vectors.subject.command(&config)?, &vectors.subject.settings(&config))?;
+    let report = client::vectors(&vectors.subject.command(&config)?, &vectors.subject.settings(&config))?;
     vectors.output.put(&report, &Lists::default().judge(&report, Scope::Whole))
 }
 
 pub(super) fn serve(serve: Serve) -> Ended {
     let instance = instance(&Catalogue::embedded()?, &serve.case)?;
-    let served = engine::serve(&instance, Box::new(std::io::stdout()))?;
+    let served = client::serve(&instance, Box::new(std::io::stdout()))?;
     Ok(match served.outcome {
         Outcome::Passed => Found::Good,
         Outcome::Failed => Found::Bad,

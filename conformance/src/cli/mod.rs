@@ -65,7 +65,7 @@ enum Command {
     Rehearse(rehearse::Rehearse),
     /// A server that hands its connection to the suite.
     #[command(hide = true)]
-    Puppet(supervisor::Puppet),
+    FakeServer(supervisor::FakeServer),
 }
 
 /// Reads the command line, does what it says and gives the exit status.
@@ -82,7 +82,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Supervisor(run) => code(supervisor::supervisor(run)),
         Command::Matrix(matrix) => code(matrix::matrix(matrix)),
         Command::Rehearse(rehearse) => until_interrupted(rehearse::rehearse(rehearse)),
-        Command::Puppet(puppet) => code(supervisor::puppet(&puppet)),
+        Command::FakeServer(server) => code(supervisor::fake_server(&server)),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use clap::Args;
+use serverswap_conformance::client::{self, Settings, SuiteError};
 use serverswap_conformance::config::Known;
-use serverswap_conformance::engine::{self, Settings, SuiteError};
 use serverswap_conformance::report::Role;
+use serverswap_conformance::runner;
 use serverswap_conformance::scenario::Catalogue;
 
 use super::cases::{Cases, Chosen, known, with_checks_of_every_case};
@@ -14,7 +15,7 @@ use super::subject::Subject;
 use serverswap_conformance::exit::Ended;
 
 /// The checks that every case has beside its own.
-const CHECKS_OF_EVERY_CASE: [&str; 2] = [engine::WIRE_VALID, engine::CLEAN_EXIT];
+const CHECKS_OF_EVERY_CASE: [&str; 2] = [runner::WIRE_VALID, client::CLEAN_EXIT];
 
 /// What is run.
 #[derive(Debug, Args)]
@@ -47,7 +48,7 @@ pub(super) fn run(run: Run) -> Ended {
     let seed = run.seed();
     let report = run.cases.repeat(|number| {
         let seed = seed.map(|seed| seed.wrapping_add(u64::from(number)));
-        engine::run(&catalogue, &selection, &command, &Settings { seed, ..settings.clone() })
+        client::run(&catalogue, &selection, &command, &Settings { seed, ..settings.clone() })
     });
     let report = report.map_err(in_words)?;
     let judgement = lists.judge(&report, scope);
@@ -57,7 +58,7 @@ pub(super) fn run(run: Run) -> Ended {
 
 impl Run {
     fn known(&self, catalogue: &Catalogue) -> Vec<Known> {
-        let vectors = if self.cases.with_vectors() { engine::known_vectors() } else { Vec::new() };
+        let vectors = if self.cases.with_vectors() { client::known_vectors() } else { Vec::new() };
         let vectors = with_checks_of_every_case(vectors, &CHECKS_OF_EVERY_CASE);
         [vectors, known(catalogue, Role::Client, &CHECKS_OF_EVERY_CASE)].concat()
     }

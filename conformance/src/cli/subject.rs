@@ -5,8 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serverswap_conformance::client::{DriverCommand, Settings};
 use serverswap_conformance::config::{Config, ConfigError, FILE_NAME, is_factor};
-use serverswap_conformance::engine::{Budget, DriverCommand, Settings};
+use serverswap_conformance::runner::Budget;
 
 /// A driver, and how cases are run against it.
 #[derive(Debug, Args)]

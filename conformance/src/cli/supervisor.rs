@@ -1,12 +1,13 @@
-//! `supervisor`: the cases of the role supervisor against a command, and the hidden `puppet` that
+//! `supervisor`: the cases of the role supervisor against a command, and the hidden `fake-server` that
 //! the command starts.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use serverswap_conformance::config::Config;
-use serverswap_conformance::engine::Budget;
 use serverswap_conformance::report::Role;
+use serverswap_conformance::runner;
+use serverswap_conformance::runner::Budget;
 use serverswap_conformance::supervisor::{self, Settings, SupervisorCommand};
 
 use super::cases::{Cases, Chosen, known};
@@ -30,15 +31,15 @@ pub(super) struct Supervisor {
 
 /// A server that hands its connection to the suite.
 #[derive(Debug, Args)]
-pub(super) struct Puppet {
+pub(super) struct FakeServer {
     control: PathBuf,
 }
 
 pub(super) fn supervisor(run: Supervisor) -> Ended {
     let catalogue = run.cases.catalogue()?;
-    let known = known(&catalogue, Role::Supervisor, &[supervisor::WIRE_VALID]);
+    let known = known(&catalogue, Role::Supervisor, &[runner::WIRE_VALID]);
     let Chosen { selection, lists, scope } = run.cases.choose(&Config::default(), &known)?;
-    let command = SupervisorCommand { words: run.command, puppet: std::env::current_exe()? };
+    let command = SupervisorCommand { words: run.command, fake_server: std::env::current_exe()? };
     let settings = Settings { budget: run.slow.map_or_else(Budget::default, Budget::Times) };
     let report = run.cases.repeat(|_| supervisor::run(&catalogue, &selection, &command, settings))?;
     let judgement = lists.judge(&report, scope);
@@ -46,7 +47,7 @@ pub(super) fn supervisor(run: Supervisor) -> Ended {
     run.output.put(&report, &judgement)
 }
 
-pub(super) fn puppet(puppet: &Puppet) -> Ended {
-    supervisor::puppet(&puppet.control)?;
+pub(super) fn fake_server(server: &FakeServer) -> Ended {
+    supervisor::fake_server(&server.control)?;
     Ok(Found::Good)
 }

@@ -2,7 +2,7 @@
 //! writes to its standard output. The types here are the source of
 //! `conformance/contract/v1/schema.json`; `conformance/contract/v1/README.md` is the text.
 //!
-//! It deliberately knows nothing of processes and pipes (`engine::driver` does), and nothing
+//! It deliberately knows nothing of processes and pipes (`client::driver` does), and nothing
 //! of what the client under test makes of a command.
 //!
 //! Rules:

@@ -42,7 +42,7 @@ fn add(steps: &[Located<Step>], role: Role, indent: usize, sentences: &mut Vec<S
 fn text(step: &Step, role: Role) -> String {
     let (subject, peer) = match role {
         Role::Client => ("the client", "the arbiter"),
-        Role::Supervisor => ("the supervisor", "the puppet"),
+        Role::Supervisor => ("the supervisor", "the fake server"),
     };
     match step {
         Step::Driver(step) => command(step),
@@ -70,7 +70,7 @@ fn text(step: &Step, role: Role) -> String {
         Step::Limit(step) => limit(*step).to_owned(),
         Step::AnyOrder(_) => "in any order:".to_owned(),
         Step::Start(step) => format!("the command is started: {}", step.name),
-        Step::Puppet(step) => format!("the puppet server of {} connects: {}", step.of, step.name),
+        Step::FakeServer(step) => format!("the fake server of {} connects: {}", step.of, step.name),
         Step::Kill(step) => format!("{} is killed", step.name),
         Step::Probe(step) => probe(step),
     }

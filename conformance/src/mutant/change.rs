@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::runner::WireLine;
+
 /// A change of JSON objects of some kinds.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +34,16 @@ pub struct Change {
 }
 
 impl Change {
+    /// What takes the place of a line on the wire with this object. Its descriptors stay with the first line.
+    #[must_use]
+    pub fn apply_to_line(&self, line: WireLine, object: Map<String, Value>) -> Vec<WireLine> {
+        let WireLine { on, fds, .. } = line;
+        let mut fds = Some(fds).filter(|_| !self.without_fds);
+        let with_fds =
+            |object| WireLine { fds: fds.take().unwrap_or_default(), ..WireLine::new(&on, object) };
+        self.apply(object).into_iter().map(with_fds).collect()
+    }
+
     /// Whether it is about objects of this kind.
     #[must_use]
     pub fn is_of(&self, kind: &str) -> bool {

@@ -2,16 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use super::{Change, Filters, Mutant, Says};
-use crate::engine::{ClientLine, Closing, Exited, Fault, LineFds};
+use super::{Change, Filters, Mutant, Says, Switch};
+use crate::connection::Ended;
+use crate::runner::{Exited, Fault, WireLine};
 
 /// The fault of a mutant in one case.
 #[derive(Debug)]
 pub struct Faulty {
     filters: Filters,
-    /// The check at whose step the fault is switched on; `None`: it is on from the beginning.
-    at: Option<String>,
-    on: bool,
+    switch: Switch,
 }
 
 impl Faulty {
@@ -19,8 +18,7 @@ impl Faulty {
     /// beginning.
     #[must_use]
     pub fn new(mutant: &Mutant, check: Option<&str>) -> Faulty {
-        let at = check.map(str::to_owned);
-        Faulty { filters: mutant.fault.clone(), on: at.is_none(), at }
+        Faulty { filters: mutant.fault.clone(), switch: Switch::at(check) }
     }
 
     fn tells(&mut self) -> Option<Map<String, Value>> {
@@ -30,35 +28,31 @@ impl Faulty {
 
 impl Fault for Faulty {
     fn reached(&mut self, check: &str) -> bool {
-        let now = self.at.as_deref() == Some(check);
-        self.on |= now;
-        now
+        self.switch.reached(check)
     }
 
-    fn client_line(&mut self, line: ClientLine) -> Vec<ClientLine> {
-        let Some(change) = self.filters.line.as_ref().filter(|_| self.on) else { return vec![line] };
+    fn line(&mut self, line: WireLine) -> Vec<WireLine> {
+        let Some(change) = self.filters.line.as_ref().filter(|_| self.switch.on) else { return vec![line] };
         let Some(object) = line.object() else { return vec![line] };
         if !change.is_of(kind(&object, "type")) {
             return vec![line];
         }
-        let fds = if change.without_fds { LineFds::Dropped } else { line.fds };
-        change.apply(object).iter().map(|object| ClientLine { fds, ..line.with(object) }).collect()
+        change.apply_to_line(line, object)
     }
 
-    fn arbiter_line(&mut self, on: &str, line: &str) -> Vec<ClientLine> {
-        let Some(Says { after, line: said }) = self.filters.says.as_ref().filter(|_| self.on) else {
+    fn sent(&mut self, on: &str, line: &str) -> Vec<WireLine> {
+        let Some(Says { after, line: said }) = self.filters.says.as_ref().filter(|_| self.switch.on) else {
             return Vec::new();
         };
         let object: Option<Map<String, Value>> = serde_json::from_str(line).ok();
         if object.is_none_or(|object| kind(&object, "type") != after) {
             return Vec::new();
         }
-        let bytes = Value::Object(said.clone()).to_string().into_bytes();
-        vec![ClientLine { on: on.to_owned(), bytes, fds: LineFds::Dropped }]
+        vec![WireLine::new(on, said.clone())]
     }
 
     fn driver_line(&mut self, line: Map<String, Value>) -> Vec<Map<String, Value>> {
-        if !self.on {
+        if !self.switch.on {
             return vec![line];
         }
         let is_event = line.contains_key("event");
@@ -74,52 +68,42 @@ impl Fault for Faulty {
         lines
     }
 
-    fn closing(&mut self, _: &str, closing: Closing) -> Option<Closing> {
-        (!(self.on && self.filters.never_closes)).then_some(closing)
+    fn closing(&mut self, _: &str, ended: Ended) -> Option<Ended> {
+        (!(self.switch.on && self.filters.never_closes)).then_some(ended)
     }
 
     fn descriptor_count(&mut self, count: u64) -> u64 {
-        self.counted(count)
-    }
-
-    fn descriptors_of(&mut self, count: u64) -> u64 {
-        self.counted(count)
+        match (self.switch.on, self.filters.closes_everything) {
+            (false, _) => count,
+            (true, true) => 0,
+            (true, false) => count + self.filters.leaks,
+        }
     }
 
     fn descriptors_are(&mut self, so: bool) -> bool {
-        so && !(self.on && self.filters.clears_flags)
+        so && !(self.switch.on && self.filters.clears_flags)
     }
 
     fn connects(&mut self) -> bool {
-        !(self.on && self.filters.never_connects)
+        !(self.switch.on && self.filters.never_connects)
     }
 
     fn lets_in(&mut self) -> bool {
-        !(self.on && self.filters.shuts_out)
+        !(self.switch.on && self.filters.shuts_out)
     }
 
     fn answered(&mut self, bytes: Vec<u8>) -> Vec<u8> {
-        match self.filters.answers.as_ref().filter(|_| self.on) {
+        match self.filters.answers.as_ref().filter(|_| self.switch.on) {
             Some(answer) => answer.clone().into_bytes(),
             None => bytes,
         }
     }
 
     fn exited(&mut self, exited: Exited) -> Option<Exited> {
-        Some(match self.filters.exits_with.filter(|_| self.on) {
+        Some(match self.filters.exits_with.filter(|_| self.switch.on) {
             Some(status) => Exited::Status(status),
             None => exited,
         })
-    }
-}
-
-impl Faulty {
-    fn counted(&self, count: u64) -> u64 {
-        match (self.on, self.filters.closes_everything) {
-            (false, _) => count,
-            (true, true) => 0,
-            (true, false) => count + self.filters.leaks,
-        }
     }
 }
 

@@ -7,7 +7,7 @@
 //! checks that every case has (`wire-valid`, `clean-exit`) are one check each.
 //!
 //! It deliberately changes nothing in the client: a fault is a filter at the boundary of the
-//! program under test (`engine::Fault`), and the client behaves well until the step begins whose
+//! program under test (`runner::Fault`), and the client behaves well until the step begins whose
 //! check is to fail. So a case fails in that check and not on the way to it.
 
 mod change;
@@ -15,6 +15,7 @@ mod faulty;
 mod parse;
 mod schema;
 mod supervisor;
+mod switch;
 mod target;
 
 use schemars::JsonSchema;
@@ -26,6 +27,8 @@ pub use faulty::Faulty;
 pub use parse::{MutantError, Mutants};
 pub use schema::{document, supervisor_document};
 pub use supervisor::{ArbiterFilters, FaultyArbiter, SupervisorMutant, supervisor_checks};
+use switch::Switch;
+
 pub use target::{Kills, Target, checks};
 
 /// One file of `conformance/mutants/`.

@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::client::CLEAN_EXIT;
 use crate::config::Pattern;
-use crate::engine::{CLEAN_EXIT, WIRE_VALID};
 use crate::report::Role;
+use crate::runner::WIRE_VALID;
 use crate::scenario::{Catalogue, ConnectTo, Descriptors, Step};
 
 /// Some checks. Each key that is there narrows them down.

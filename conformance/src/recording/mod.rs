@@ -4,10 +4,10 @@
 //! somebody else's program. The format is in `spec/README.md`, "Recordings".
 //!
 //! Rules:
-//! - A conversation is judged from the side that recorded it: what it received may have crossed
+//! - A conversation is validated from the side that recorded it: what it received may have crossed
 //!   what it sent.
-//! - Each connection is judged on its own. After a line that breaks the order nothing more of its
-//!   order is judged, since no state is known any more; its form is.
+//! - Each connection is validated on its own. After a line that breaks the order nothing more of its
+//!   order is validated, since no state is known any more; its form is.
 
 mod entry;
 
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use serverswap_protocol::line::LineReader;
 use serverswap_protocol::trace::Side;
 
-use crate::peer::{Judge, Judged};
+use crate::connection::{Validation, Validator};
 
 use entry::Entry;
 
@@ -50,7 +50,7 @@ pub struct Fault {
     pub line: String,
 }
 
-/// Why a file cannot be judged.
+/// Why a file cannot be validated.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// It cannot be read.
@@ -105,7 +105,7 @@ pub fn check(path: &Path) -> Result<Checked, RecordingError> {
 
 #[derive(Default)]
 struct Conversations {
-    judges: BTreeMap<String, (Side, Judge)>,
+    validators: BTreeMap<String, (Side, Validator)>,
     checked: Checked,
 }
 
@@ -117,15 +117,16 @@ impl Conversations {
         };
         let view = entry.by.unwrap_or(Side::Arbiter);
         let on = entry.on.unwrap_or_default();
-        let (viewed, judge) = self.judges.entry(on.clone()).or_insert_with(|| (view, Judge::new(view)));
+        let (viewed, validator) =
+            self.validators.entry(on.clone()).or_insert_with(|| (view, Validator::new(view)));
         if *viewed != view {
             return Err(format!("connection `{on}` was recorded by the other side before"));
         }
         self.checked.lines += 1;
         let verdict = if by == view {
-            said(judge, &entry.line, entry.fds)
+            validate_own(validator, &entry.line, entry.fds)
         } else {
-            judge.hear(entry.line.as_bytes(), entry.fds).map(drop)
+            validator.received(entry.line.as_bytes(), entry.fds).map(drop)
         };
         if let Err(rule) = verdict {
             self.checked.faults.push(Fault { number, on, by, rule, line: entry.line });
@@ -134,17 +135,17 @@ impl Conversations {
     }
 
     fn checked(self) -> Checked {
-        Checked { connections: self.judges.len(), ..self.checked }
+        Checked { connections: self.validators.len(), ..self.checked }
     }
 }
 
-/// Judges a line of the side that recorded.
-fn said(judge: &mut Judge, line: &str, fds: usize) -> Result<(), String> {
+/// Validates a line of the side that recorded.
+fn validate_own(validator: &mut Validator, line: &str, fds: usize) -> Result<(), String> {
     let mut reader = LineReader::default();
     reader.push(line.as_bytes(), 0..fds);
     reader.push(b"\n", []);
     match reader.next_line().and_then(|whole| reader.next_line().map(|_| whole)) {
-        Ok(Some(whole)) => judge.say(&whole.object, Judged::Yes),
+        Ok(Some(whole)) => validator.sent(&whole.object, Validation::Required),
         Ok(None) => Err("it is no whole line".to_owned()),
         Err(error) => Err(error.to_string()),
     }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{Case, Judgement, Published, Report, badge_endpoint, badge_svg, junit, markdown};
+use super::{Case, Judgement, Published, Report, badge, junit, markdown};
 
 /// Where a report is written and read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +82,7 @@ impl Folder {
     pub fn write(&self, report: &Report, judgement: &Judgement) -> Result<(), FolderError> {
         self.file(Path::new("junit.xml"), &junit(report, judgement)?)?;
         self.file(Path::new("report.md"), &markdown(report, judgement))?;
-        self.file(Path::new("badge.json"), &badge_endpoint(report, judgement))?;
-        self.file(Path::new("badge.svg"), &badge_svg(report, judgement))?;
+        self.file(Path::new("badge.json"), &badge(report, judgement))?;
         for case in report.cases.iter().filter(|case| !case.trace.is_empty()) {
             self.file(&trace_path(&case.id), &recording(case))?;
         }

@@ -1,6 +1,6 @@
 //! The report as Markdown, for the summary of a CI job.
 
-use super::alike::alike;
+use super::dedupe::dedupe;
 use super::excerpt::excerpt;
 use super::{Case, Judgement, Level, Report, Requirement, Standing, closing_line};
 
@@ -19,7 +19,7 @@ pub fn markdown(report: &Report, judgement: &Judgement) -> String {
     let closing = anstream::adapter::strip_str(&closing);
     let mut text = format!("## {name} {}: {closing}\n\n", subject.version);
     text.push_str(&levels(report, judgement));
-    for (case, standing, others) in alike(report, judgement) {
+    for (case, standing, others) in dedupe(report, judgement) {
         text.push_str(&about(case, standing));
         if others > 0 {
             text.push_str(&format!("\n{others} more permutations of it went the same way.\n"));

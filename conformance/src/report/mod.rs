@@ -1,4 +1,4 @@
-//! What a run has found out, and the forms in which it is told.
+//! What a run has found out, and the forms in which it is reported.
 //!
 //! The types here are what every run produces: against a client, against a supervisor, or of a
 //! recording. They deliberately hold no judgement about lists of known failures, and nothing of
@@ -6,8 +6,8 @@
 //!
 //! The JSON of these types is published: `conformance/report/v1/schema.json`.
 
-mod alike;
 mod badge;
+mod dedupe;
 mod excerpt;
 mod folder;
 mod judgement;
@@ -23,7 +23,7 @@ mod trace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use badge::{endpoint as badge_endpoint, svg as badge_svg};
+pub use badge::badge;
 pub use excerpt::excerpt;
 pub use folder::{Folder, FolderError, read_json};
 pub use judgement::{Counts, Judgement, Scope, Standing, Verdict};

@@ -1,7 +1,7 @@
 //! The report for people at a terminal: nothing about what passed, everything about what failed,
 //! a table, and one line that says it all.
 
-use super::alike::alike;
+use super::dedupe::dedupe;
 use super::excerpt::{escaped, excerpt};
 use super::{Case, Check, Counts, Judgement, Level, Outcome, Report, Requirement, Scope, Standing, Verdict};
 use crate::style::{BAD, BOLD, DIM, GOOD, paint, table};
@@ -14,7 +14,7 @@ const STDERR_LINES_MAX: usize = 10;
 #[must_use]
 pub fn terminal(report: &Report, judgement: &Judgement) -> String {
     let mut text = format!("{}\n\n", paint(BOLD, subject(report)));
-    for (case, standing, others) in alike(report, judgement) {
+    for (case, standing, others) in dedupe(report, judgement) {
         text.push_str(&about_all(case, standing, others));
     }
     text.push_str(&levels(report, judgement));

@@ -1,7 +1,7 @@
 //! Scenarios: what a case of the suite does and expects, as data. One YAML file a case; its
 //! schema is `conformance/scenarios/schema.json`, its text `conformance/scenarios/README.md`.
 //!
-//! It deliberately plays nothing (`engine` and `supervisor` do). Loops and conditions are not in
+//! It deliberately plays nothing (`runner` does). Loops and conditions are not in
 //! the language: a case is a list of steps, and `matrix` repeats it with other values.
 //!
 //! Rules:
@@ -36,7 +36,7 @@ pub use located::Located;
 pub use matrix::{Axis, EveryByte};
 pub use parse::{ParseError, parse};
 pub use pattern::Pattern;
-pub use process::{Kill, Probe, Puppet, Start};
+pub use process::{FakeServer, Kill, Probe, Start};
 pub use schema::document;
 pub use short::Short;
 pub use split::{Offset, Split};

@@ -1,4 +1,4 @@
-//! The steps of scenarios whose role is `supervisor`: the command under test and its puppet
+//! The steps of scenarios whose role is `supervisor`: the command under test and its fake server
 //! servers are processes. The wire steps are those of every scenario.
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Starts the command under test with a puppet server as its program.
+/// Starts the command under test with a fake server as its program.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
@@ -20,14 +20,14 @@ pub struct Start {
     pub environment: BTreeMap<String, String>,
 }
 
-/// Takes the connection that the puppet server of a started command has made. Its peer
-/// credentials are the puppet's; the suite speaks on it.
+/// Takes the connection that the fake server of a started command has made. Its peer
+/// credentials are the fake server's; the suite speaks on it.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Puppet {
+pub struct FakeServer {
     /// The `start` step's name.
     pub of: String,
-    /// The name of the connection, and of the puppet's process.
+    /// The name of the connection, and of the fake server's process.
     #[serde(rename = "as")]
     pub name: String,
     /// The name of the check.
@@ -45,7 +45,7 @@ pub struct Puppet {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Kill {
-    /// The name of a `start` or `puppet` step.
+    /// The name of a `start` or `fake_server` step.
     pub name: String,
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 
-use serverswap_conformance::engine::DriverCommand;
+use serverswap_conformance::client::DriverCommand;
 use tempfile::TempDir;
 
 pub(crate) fn command<S: Into<OsString>>(words: impl IntoIterator<Item = S>) -> DriverCommand {

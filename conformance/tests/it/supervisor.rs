@@ -12,7 +12,7 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 fn command(words: &[&str]) -> SupervisorCommand {
     SupervisorCommand {
         words: words.iter().map(ToString::to_string).collect(),
-        puppet: PathBuf::from(env!("CARGO_BIN_EXE_serverswap-conformance")),
+        fake_server: PathBuf::from(env!("CARGO_BIN_EXE_serverswap-conformance")),
     }
 }
 

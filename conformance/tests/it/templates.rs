@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use serverswap_conformance::client::{DriverCommand, Settings, smoke};
 use serverswap_conformance::config::{Config, FILE_NAME};
-use serverswap_conformance::engine::{DriverCommand, Settings, smoke};
 use serverswap_conformance::init::{Language, init};
 use serverswap_conformance::report::{Outcome, Report};
 

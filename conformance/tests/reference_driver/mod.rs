@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use serverswap_conformance::engine::DriverCommand;
+use serverswap_conformance::client::DriverCommand;
 
 static REFERENCE: LazyLock<PathBuf> = LazyLock::new(|| {
     let built = Command::new(env!("CARGO"))

@@ -2,15 +2,15 @@
 
 use super::SupervisorMutant;
 use super::lines::Lines;
-use crate::supervisor::{ArbiterFault, ArbiterLine};
+use crate::connection::Ended;
+use crate::mutant::Switch;
+use crate::runner::{Exited, Fault, WireLine};
 
 /// The fault of a mutant in one case.
 #[derive(Debug)]
 pub struct FaultyArbiter {
     lines: Lines,
-    /// The check at whose step the fault is switched on; `None`: it is on from the beginning.
-    at: Option<String>,
-    on: bool,
+    switch: Switch,
 }
 
 impl FaultyArbiter {
@@ -18,39 +18,36 @@ impl FaultyArbiter {
     /// the beginning.
     #[must_use]
     pub fn new(mutant: &SupervisorMutant, check: Option<&str>) -> FaultyArbiter {
-        let at = check.map(str::to_owned);
-        FaultyArbiter { lines: Lines::new(mutant.fault.clone()), on: at.is_none(), at }
+        FaultyArbiter { lines: Lines::new(mutant.fault.clone()), switch: Switch::at(check) }
     }
 }
 
-impl ArbiterFault for FaultyArbiter {
+impl Fault for FaultyArbiter {
     fn reached(&mut self, check: &str) -> bool {
-        let now = self.at.as_deref() == Some(check);
-        self.on |= now;
-        now
+        self.switch.reached(check)
     }
 
-    fn line(&mut self, line: ArbiterLine) -> Vec<ArbiterLine> {
-        if self.on { self.lines.said(line) } else { vec![line] }
+    fn line(&mut self, line: WireLine) -> Vec<WireLine> {
+        if self.switch.on { self.lines.filter(line) } else { vec![line] }
     }
 
-    fn closes(&mut self) -> bool {
-        !(self.on && self.lines.filters.never_closes)
+    fn closing(&mut self, _: &str, ended: Ended) -> Option<Ended> {
+        (!(self.switch.on && self.lines.filters.never_closes)).then_some(ended)
     }
 
-    fn tells_servers(&mut self) -> bool {
-        !(self.on && self.lines.filters.starts_bare)
+    fn sets_environment(&mut self) -> bool {
+        !(self.switch.on && self.lines.filters.starts_bare)
     }
 
     fn ends_servers(&mut self) -> bool {
-        !(self.on && self.lines.filters.spares_servers)
+        !(self.switch.on && self.lines.filters.spares_servers)
     }
 
-    fn exited(&mut self, status: i32) -> i32 {
-        self.lines.filters.exits_with.filter(|_| self.on).unwrap_or(status)
+    fn exited(&mut self, exited: Exited) -> Option<Exited> {
+        Some(self.lines.filters.exits_with.filter(|_| self.switch.on).map_or(exited, Exited::Status))
     }
 
     fn lets_in(&mut self) -> bool {
-        !(self.on && self.lines.filters.shuts_out)
+        !(self.switch.on && self.lines.filters.shuts_out)
     }
 }

@@ -5,13 +5,13 @@ use std::os::fd::OwnedFd;
 use serde_json::{Map, Value};
 
 use super::{ArbiterFilters, WhichFds};
-use crate::supervisor::ArbiterLine;
+use crate::runner::WireLine;
 
 /// The filters, and the lines that they hold back.
 #[derive(Debug)]
 pub(super) struct Lines {
     pub(super) filters: ArbiterFilters,
-    held: Vec<ArbiterLine>,
+    held: Vec<WireLine>,
 }
 
 impl Lines {
@@ -20,7 +20,7 @@ impl Lines {
     }
 
     /// What takes the place of a line.
-    pub(super) fn said(&mut self, line: ArbiterLine) -> Vec<ArbiterLine> {
+    pub(super) fn filter(&mut self, line: WireLine) -> Vec<WireLine> {
         let Some(object) = line.object() else { return vec![line] };
         let kind = object.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
         if self.filters.late.as_ref().is_some_and(|late| late.of == kind) {
@@ -28,8 +28,8 @@ impl Lines {
             return Vec::new();
         }
         let said = self.filters.says.as_ref().filter(|says| says.before == kind);
-        let mut lines: Vec<ArbiterLine> =
-            said.into_iter().map(|says| without_fds(&line.on, says.line.clone())).collect();
+        let mut lines: Vec<WireLine> =
+            said.into_iter().map(|says| WireLine::new(&line.on, says.line.clone())).collect();
         lines.extend(self.changed(line, object, &kind));
         if self.filters.late.as_ref().is_some_and(|late| late.until == kind) {
             lines.append(&mut self.held);
@@ -37,7 +37,7 @@ impl Lines {
         lines
     }
 
-    fn changed(&self, mut line: ArbiterLine, object: Map<String, Value>, kind: &str) -> Vec<ArbiterLine> {
+    fn changed(&self, mut line: WireLine, object: Map<String, Value>, kind: &str) -> Vec<WireLine> {
         match self.filters.fds.as_ref().filter(|fds| fds.of.iter().any(|of| of == kind)) {
             Some(fds) if fds.are == WhichFds::Others => {
                 line.fds = line.fds.iter().map(|_| another()).collect()
@@ -45,20 +45,11 @@ impl Lines {
             Some(_) => line.fds.push(another()),
             None => {}
         }
-        let Some(change) = self.filters.line.as_ref().filter(|change| change.is_of(kind)) else {
-            return vec![line];
-        };
-        let ArbiterLine { on, fds, .. } = line;
-        let mut fds = Some(fds).filter(|_| !change.without_fds);
-        let with_fds =
-            |object| ArbiterLine { fds: fds.take().unwrap_or_default(), ..without_fds(&on, object) };
-        change.apply(object).into_iter().map(with_fds).collect()
+        match self.filters.line.as_ref().filter(|change| change.is_of(kind)) {
+            Some(change) => change.apply_to_line(line, object),
+            None => vec![line],
+        }
     }
-}
-
-fn without_fds(on: &str, object: Map<String, Value>) -> ArbiterLine {
-    let bytes = Value::Object(object).to_string().into_bytes();
-    ArbiterLine { on: on.to_owned(), bytes, fds: Vec::new() }
 }
 
 /// A descriptor of no listener.
@@ -78,9 +69,9 @@ mod tests {
     }
 
     fn heard(lines: &mut Lines, said: &Value, fds: Vec<OwnedFd>) -> Vec<(Value, usize)> {
-        let line = ArbiterLine { on: "c1".to_owned(), bytes: said.to_string().into_bytes(), fds };
-        let told = |line: ArbiterLine| (Value::Object(line.object().expect("an object")), line.fds.len());
-        lines.said(line).into_iter().map(told).collect()
+        let line = WireLine { on: "c1".to_owned(), bytes: said.to_string().into_bytes(), fds };
+        let told = |line: WireLine| (Value::Object(line.object().expect("an object")), line.fds.len());
+        lines.filter(line).into_iter().map(told).collect()
     }
 
     #[test]

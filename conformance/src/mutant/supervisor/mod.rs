@@ -2,7 +2,7 @@
 //! mutant in `conformance/mutants/supervisor/`.
 //!
 //! They are what the mutants of a client are: a filter at the boundary of the program under test
-//! (`supervisor::ArbiterFault`), switched on at the step whose check is to fail. The check that
+//! (`runner::Fault`), switched on at the step whose check is to fail. The check that
 //! every case has (`wire-valid`) is one check, and for it the fault is on from the beginning.
 
 mod faulty;

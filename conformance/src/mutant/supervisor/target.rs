@@ -2,8 +2,8 @@
 
 use crate::mutant::Target;
 use crate::report::Role;
+use crate::runner::WIRE_VALID;
 use crate::scenario::{Catalogue, Instance, Selection, Step};
-use crate::supervisor::WIRE_VALID;
 
 /// Every check of the cases for supervisors, with that of the whole case last. Every permutation of
 /// a matrix is a case.

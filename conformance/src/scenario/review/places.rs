@@ -6,7 +6,7 @@ use crate::report::Role;
 use crate::scenario::step::{
     Accept, Answered, Closed, ConnectTo, Descriptors, Expect, Greet, Quiet, Send, Step,
 };
-use crate::scenario::{Puppet, Short};
+use crate::scenario::{FakeServer, Short};
 
 /// What `quiet` may name besides connections.
 const NOT_CONNECTIONS: [&str; 2] = ["driver", "arbiter"];
@@ -31,7 +31,7 @@ impl Places {
     /// It uses a name that no step before it has made.
     pub fn of_step(&mut self, step: &Step) -> Result<(), String> {
         match step {
-            Step::Accept(Short(Accept { on, .. })) | Step::Puppet(Puppet { name: on, .. }) => {
+            Step::Accept(Short(Accept { on, .. })) | Step::FakeServer(FakeServer { name: on, .. }) => {
                 self.connections.insert(on.clone());
             }
             Step::Listener(listener) => {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::contract;
 use crate::scenario::pattern::Pattern;
-use crate::scenario::process::{Probe, Puppet, Start};
+use crate::scenario::process::{FakeServer, Probe, Start};
 use crate::scenario::short::Short;
 use crate::scenario::step::{ConnectTo, Descriptors, DriverStep, EventStep, Expect, Greet, Send, Step};
 use crate::scenario::template::Template;
@@ -45,7 +45,7 @@ impl Uses {
                 self.bound.push(format!("{name}.pid"));
                 Ok(())
             }
-            Step::Puppet(Puppet { name, .. }) => {
+            Step::FakeServer(FakeServer { name, .. }) => {
                 self.bound.extend(["pid", "generation"].map(|fact| format!("{name}.{fact}")));
                 Ok(())
             }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::located::Located;
-use super::process::{Kill, Probe, Puppet, Start};
+use super::process::{FakeServer, Kill, Probe, Start};
 use super::short::Short;
 use crate::report::Role;
 
@@ -75,8 +75,8 @@ pub enum Step {
     AnyOrder(Vec<Located<Step>>),
     /// Supervisor: starts the command under test.
     Start(Short<Start>),
-    /// Supervisor: takes the connection of a puppet server.
-    Puppet(Puppet),
+    /// Supervisor: takes the connection of a fake server.
+    FakeServer(FakeServer),
     /// Supervisor: kills a process.
     Kill(Short<Kill>),
     /// Supervisor: connects as a user does, again and again.
@@ -122,7 +122,7 @@ impl Step {
             Step::Limit(_) => "limit",
             Step::AnyOrder(_) => "any_order",
             Step::Start(_) => "start",
-            Step::Puppet(_) => "puppet",
+            Step::FakeServer(_) => "fake_server",
             Step::Kill(_) => "kill",
             Step::Probe(_) => "probe",
         }
@@ -143,7 +143,7 @@ impl Step {
             | Step::Closed(Short(Closed { check, spec, .. }))
             | Step::Exits(Exits { check, spec, .. })
             | Step::Descriptors(Descriptors { check, spec, .. })
-            | Step::Puppet(Puppet { check, spec, .. })
+            | Step::FakeServer(FakeServer { check, spec, .. })
             | Step::Probe(Probe { check, spec, .. }) => (check, spec),
             Step::Send(_)
             | Step::Listener(_)
@@ -193,7 +193,7 @@ impl Step {
             | Step::Limit(_)
             | Step::AnyOrder(_)
             | Step::Start(_)
-            | Step::Puppet(_)
+            | Step::FakeServer(_)
             | Step::Kill(_)
             | Step::Probe(_) => None,
         }
@@ -223,7 +223,7 @@ impl Step {
             | Step::Listen {}
             | Step::Limit(_)
             | Step::Descriptors(_) => Some(Role::Client),
-            Step::Start(_) | Step::Puppet(_) | Step::Kill(_) | Step::Probe(_) => Some(Role::Supervisor),
+            Step::Start(_) | Step::FakeServer(_) | Step::Kill(_) | Step::Probe(_) => Some(Role::Supervisor),
             Step::Send(_)
             | Step::Greet(_)
             | Step::Expect(_)

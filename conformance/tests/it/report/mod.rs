@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use serverswap_conformance::report::{
-    Folder, Judgement, Published, Report, Scope, Standing, badge_endpoint, badge_svg, closing_line, junit,
-    markdown, schema, terminal,
+    Folder, Judgement, Published, Report, Scope, Standing, badge, closing_line, junit, markdown, schema,
+    terminal,
 };
 
 /// Compares a file of this crate with what it should be, or makes it so.
@@ -53,8 +53,7 @@ fn junit_has_a_suite_for_each_folder() {
 #[test]
 fn the_badge_says_level_and_counts() {
     let (report, judgement) = judged();
-    fresh("tests/it/report/expected/badge.json", &badge_endpoint(&report, &judgement));
-    fresh("tests/it/report/expected/badge.svg", &badge_svg(&report, &judgement));
+    fresh("tests/it/report/expected/badge.json", &badge(&report, &judgement));
 }
 
 #[test]
@@ -95,7 +94,6 @@ fn a_folder_holds_every_form_and_one_recording_for_each_case() {
         files(place.path()),
         [
             "badge.json",
-            "badge.svg",
             "junit.xml",
             "report.json",
             "report.md",

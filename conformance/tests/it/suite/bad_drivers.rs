@@ -1,6 +1,6 @@
 //! Drivers that break the contract: each is told what is wrong and that it is the driver's fault.
 
-use serverswap_conformance::engine::{DriverCommand, Settings, SuiteError, introduce, run, smoke};
+use serverswap_conformance::client::{DriverCommand, Settings, SuiteError, introduce, run, smoke};
 use serverswap_conformance::report::{Outcome, Report};
 use serverswap_conformance::scenario::{Catalogue, Selection};
 

@@ -1,6 +1,6 @@
 //! The reference driver conforms.
 
-use serverswap_conformance::engine::{Settings, run, smoke, vectors};
+use serverswap_conformance::client::{Settings, run, smoke, vectors};
 use serverswap_conformance::report::{Outcome, Report};
 use serverswap_conformance::scenario::{Catalogue, Selection};
 

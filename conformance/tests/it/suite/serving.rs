@@ -4,7 +4,7 @@ use std::io::{self, PipeReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::thread;
 
-use serverswap_conformance::engine::serve;
+use serverswap_conformance::client::serve;
 use serverswap_conformance::report::{Outcome, Role};
 use serverswap_conformance::scenario::{Catalogue, Selection};
 

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, LazyLock};
 
-use serverswap_conformance::engine::{Budget, Settings, known_vectors, run};
+use serverswap_conformance::client::{Settings, known_vectors, run};
 use serverswap_conformance::mutant::{Faulty, Mutant, Mutants, Target, checks};
 use serverswap_conformance::report::{Case, Outcome};
+use serverswap_conformance::runner::Budget;
 use serverswap_conformance::scenario::{Catalogue, Selection};
 
 use crate::parallel::{HASTE, LEISURE};
@@ -80,7 +81,7 @@ impl Hunt {
 
     fn survived_at(&self, pace: f64) -> Option<String> {
         let (mutant, target) = (self.mutant.clone(), self.target.clone());
-        let faults = move |_: &str| -> Box<dyn serverswap_conformance::engine::Fault> {
+        let faults = move |_: &str| -> Box<dyn serverswap_conformance::runner::Fault> {
             let check =
                 target.as_ref().filter(|target| target.step.is_some()).map(|target| target.check.as_str());
             Box::new(Faulty::new(&mutant, check))

@@ -5,7 +5,7 @@ mod hunt;
 use std::collections::BTreeSet;
 
 use hunt::{AT_ONCE, Hunt, hunts};
-use serverswap_conformance::engine::known_vectors;
+use serverswap_conformance::client::known_vectors;
 use serverswap_conformance::mutant::{Mutants, Target, checks, document};
 use serverswap_conformance::scenario::Catalogue;
 

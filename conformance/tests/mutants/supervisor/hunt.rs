@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
-use serverswap_conformance::engine::Budget;
 use serverswap_conformance::mutant::{FaultyArbiter, SupervisorMutant, Target, supervisor_checks};
 use serverswap_conformance::report::{Case, Outcome, Role};
+use serverswap_conformance::runner::Budget;
+use serverswap_conformance::runner::WIRE_VALID;
 use serverswap_conformance::sandbox::Programs;
 use serverswap_conformance::scenario::{Catalogue, Instance, Selection};
-use serverswap_conformance::supervisor::{Settings, SupervisorCommand, WIRE_VALID, play_case};
+use serverswap_conformance::supervisor::{Settings, SupervisorCommand, play_case};
 
 use crate::parallel::{HASTE, LEISURE};
 
@@ -23,7 +24,7 @@ static CASES: LazyLock<Vec<Instance>> =
 /// The reference supervisor.
 static COMMAND: LazyLock<SupervisorCommand> = LazyLock::new(|| SupervisorCommand {
     words: vec![Programs::find().serverswap_deploy.display().to_string()],
-    puppet: PathBuf::from(env!("CARGO_BIN_EXE_serverswap-conformance")),
+    fake_server: PathBuf::from(env!("CARGO_BIN_EXE_serverswap-conformance")),
 });
 
 /// One mutant in one case.

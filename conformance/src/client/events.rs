@@ -1,0 +1,48 @@
+//! `event`: what the driver tells.
+
+use serde_json::{Map, Value};
+
+use super::ClientRun;
+use crate::runner::{Failure, Found};
+use crate::scenario::{EventStep, Pattern, Step};
+
+/// Events that tell of no outcome: a driver may write them or not.
+const PASSING: [&str; 2] = ["waiting", "warning"];
+
+impl ClientRun {
+    /// Looks at the next event.
+    pub(super) fn look_at_event(&mut self, step: &EventStep, pending: &[&Step]) -> Result<Found, Failure> {
+        let wanted = |event: &str| {
+            pending
+                .iter()
+                .any(|step| matches!(step, Step::Event(EventStep { event: name, .. }) if name == event))
+        };
+        let Some(driver) = &mut self.subject.driver else { return Ok(Found::Met) };
+        let events = driver.events();
+        while events.front().is_some_and(|event| is_passing(event) && !wanted(name(event))) {
+            events.pop_front();
+        }
+        let Some(head) = events.front() else { return Ok(Found::Nothing) };
+        let mut fields = Map::from_iter([("event".to_owned(), Value::from(step.event.as_str()))]);
+        fields.extend(step.fields.clone());
+        let pattern =
+            Pattern::new(Value::Object(fields)).map_err(|error| Failure::Suite(error.to_string()))?;
+        let head = Value::Object(head.clone());
+        let mut bound = self.variables.clone();
+        if let Err(mismatch) = pattern.check(Some(&head), &mut bound) {
+            return Ok(Found::Else(format!("the driver told {head}: {mismatch}")));
+        }
+        events.pop_front();
+        self.variables = bound;
+        Ok(Found::Met)
+    }
+}
+
+/// Whether an event tells of no outcome.
+pub(super) fn is_passing(event: &Map<String, Value>) -> bool {
+    PASSING.contains(&name(event))
+}
+
+fn name(event: &Map<String, Value>) -> &str {
+    event.get("event").and_then(Value::as_str).unwrap_or_default()
+}

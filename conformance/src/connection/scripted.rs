@@ -1,0 +1,386 @@
+//! One connection: bytes and descriptors to lines, and lines to bytes.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use rustix::io::Errno;
+use rustix::net::Shutdown;
+use serde_json::{Map, Value};
+use serverswap_protocol::trace::Side;
+
+use super::poll::writable;
+use super::socket::{self, Chunk};
+use super::trace::Trace;
+use super::validator::{Validation, Validator};
+use crate::report::Party;
+
+/// One end of a connection that a script plays.
+#[derive(Debug)]
+pub struct ScriptedConnection {
+    name: String,
+    socket: OwnedFd,
+    ours: Side,
+    validator: Validator,
+    buffer: Vec<u8>,
+    fds: VecDeque<OwnedFd>,
+    inbox: VecDeque<Received>,
+    ended: Option<Ended>,
+    /// Lines that may come at any time, set aside until somebody expects them.
+    aside: VecDeque<Received>,
+    /// Whether it is not read at the moment.
+    stalled: bool,
+    /// Whether what was sent last ended in the middle of a line.
+    pub mid_line: bool,
+    last_id: u64,
+}
+
+/// How the other side has ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It had read everything.
+    Eof,
+    /// It had not.
+    Reset,
+}
+
+/// A line as it was on the wire, not yet judged.
+#[derive(Debug)]
+pub struct RawLine {
+    /// Without its line feed.
+    pub bytes: Vec<u8>,
+    /// As many as it names, if so many have come.
+    pub fds: Vec<OwnedFd>,
+}
+
+/// A line of the other side.
+#[derive(Debug)]
+pub struct Received {
+    /// The line without its line feed, for people.
+    pub text: String,
+    /// Its object, even when it is wrong otherwise.
+    pub object: Option<Value>,
+    /// Its descriptors.
+    pub fds: Vec<OwnedFd>,
+}
+
+impl Received {
+    /// Its `type`.
+    #[must_use]
+    pub fn kind(&self) -> Option<&str> {
+        self.object.as_ref()?.get("type")?.as_str()
+    }
+}
+
+impl ScriptedConnection {
+    /// A new connection on which the suite plays `ours`.
+    #[must_use]
+    pub fn new(name: &str, socket: OwnedFd, ours: Side) -> ScriptedConnection {
+        ScriptedConnection {
+            name: name.to_owned(),
+            socket,
+            ours,
+            validator: Validator::new(ours),
+            buffer: Vec::new(),
+            fds: VecDeque::new(),
+            inbox: VecDeque::new(),
+            aside: VecDeque::new(),
+            ended: None,
+            stalled: false,
+            mid_line: false,
+            last_id: 0,
+        }
+    }
+
+    /// Its name in the scenario.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether something may come on it and it is read.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        !self.stalled && self.ended.is_none()
+    }
+
+    /// Stops reading, or goes on.
+    pub fn stall(&mut self, stalled: bool) {
+        self.stalled = stalled;
+    }
+
+    /// How the other side has ended it.
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended> {
+        self.ended
+    }
+
+    /// Whether `welcome` was said and nothing fatal.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.validator.connection() == Some("open")
+    }
+
+    /// Reads what is there. The lines are not in the inbox before [`ScriptedConnection::receive`].
+    ///
+    /// # Errors
+    /// The socket fails in a way that is no end of a connection.
+    pub fn read(&mut self) -> io::Result<(Vec<RawLine>, Option<Ended>)> {
+        let ended = loop {
+            match socket::receive(self.socket.as_fd())? {
+                Chunk::Data(bytes, fds) => {
+                    self.buffer.extend(bytes);
+                    self.fds.extend(fds);
+                }
+                Chunk::Nothing => break None,
+                Chunk::End => break Some(Ended::Eof),
+                Chunk::Reset => break Some(Ended::Reset),
+            }
+        };
+        Ok((self.cut(), ended))
+    }
+
+    fn cut(&mut self) -> Vec<RawLine> {
+        let mut lines = Vec::new();
+        while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+            let mut bytes: Vec<u8> = self.buffer.drain(..=end).collect();
+            bytes.pop();
+            let named = serde_json::from_slice::<Value>(&bytes).ok();
+            let named = named.and_then(|line| Some(line.get("fds")?.as_array()?.len())).unwrap_or(0);
+            // What no line names is the last line's, so that its judge sees too many.
+            let take = if self.buffer.is_empty() { self.fds.len() } else { named.min(self.fds.len()) };
+            lines.push(RawLine { bytes, fds: self.fds.drain(..take).collect() });
+        }
+        lines
+    }
+
+    /// Traces and judges a line and puts it into the inbox.
+    ///
+    /// # Errors
+    /// What is wrong with the line; it is in the inbox all the same.
+    pub fn receive(&mut self, line: RawLine, trace: &mut Trace) -> Result<(), String> {
+        let RawLine { bytes, fds } = line;
+        let object: Option<Value> = serde_json::from_slice(&bytes).ok().filter(Value::is_object);
+        trace.add(party(self.ours.other()), Some(&self.name), &bytes, names(object.as_ref(), fds.len()));
+        let verdict = self.validator.received(&bytes, fds.len());
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        self.inbox.push_back(Received { text, object, fds });
+        verdict.map(|_| ())
+    }
+
+    /// The other side has ended it.
+    ///
+    /// # Errors
+    /// It did so in the middle of a line.
+    pub fn end(&mut self, ended: Ended, trace: &mut Trace) -> Result<(), String> {
+        let how = match ended {
+            Ended::Eof => "closed by the other side",
+            Ended::Reset => "reset by the other side",
+        };
+        trace.remark(Some(&self.name), how);
+        self.ended = Some(ended);
+        let rest = std::mem::take(&mut self.buffer);
+        if rest.is_empty() {
+            return Ok(());
+        }
+        Err(format!("it ended in the middle of the line `{}`", String::from_utf8_lossy(&rest)))
+    }
+
+    /// The next line that was heard.
+    pub fn take(&mut self) -> Option<Received> {
+        self.inbox.pop_front()
+    }
+
+    /// The next line that was heard, left where it is.
+    #[must_use]
+    pub fn peek(&self) -> Option<&Received> {
+        self.inbox.front()
+    }
+
+    /// Every line that was heard and not looked at, taken out.
+    pub fn take_unread(&mut self) -> Vec<Received> {
+        self.inbox.drain(..).chain(self.aside.drain(..)).collect()
+    }
+
+    /// The end of the connection, as if it had not been noticed yet.
+    pub fn forget_end(&mut self) -> Option<Ended> {
+        self.ended.take()
+    }
+
+    /// Sets the next lines of this type aside: they may come at any time.
+    pub fn set_aside(&mut self, kind: &str) {
+        let may_come =
+            |received: &Received| received.object.as_ref().is_some_and(|line| line["type"] == kind);
+        while self.inbox.front().is_some_and(may_come) {
+            self.aside.extend(self.inbox.pop_front());
+        }
+    }
+
+    /// A line that was set aside and is the one that is looked for, taken out.
+    pub fn take_aside(&mut self, wanted: impl FnMut(&Received) -> bool) -> Option<Received> {
+        let at = self.aside.iter().position(wanted)?;
+        self.aside.remove(at)
+    }
+
+    /// The last line that was heard, left where it is.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Received> {
+        self.inbox.back()
+    }
+
+    /// The last line that was heard, taken back: who answers it does so by itself.
+    pub fn take_back(&mut self) -> Option<Received> {
+        self.inbox.pop_back()
+    }
+
+    /// An `id` that is greater than every one before on this connection.
+    pub fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Judges a line that is about to be sent.
+    ///
+    /// # Errors
+    /// What is wrong with it; the fault of the suite.
+    pub fn validate_sent(&mut self, line: &Map<String, Value>, validation: Validation) -> Result<(), String> {
+        if let Some(id) = line.get("id").and_then(Value::as_u64) {
+            self.last_id = self.last_id.max(id);
+        }
+        self.validator.sent(line, validation)
+    }
+
+    /// As [`ScriptedConnection::validate_sent`], for bytes that are wrong on purpose, or may be.
+    pub fn note_sent_bytes(&mut self, bytes: &[u8]) {
+        for line in bytes.split(|byte| *byte == b'\n') {
+            let id = serde_json::from_slice::<Value>(line).ok().and_then(|line| line.get("id")?.as_u64());
+            self.last_id = self.last_id.max(id.unwrap_or(0));
+        }
+        self.validator.sent_bytes(bytes);
+    }
+
+    /// Sends one piece, the descriptors with its first byte. A peer that is gone is no error: it is
+    /// noticed when it is read.
+    ///
+    /// # Errors
+    /// The peer has not read for so long that nothing more could be sent before `deadline`.
+    pub fn send(&self, bytes: &[u8], fds: &[BorrowedFd<'_>], deadline: Option<Instant>) -> io::Result<()> {
+        let mut sent = 0;
+        while sent < bytes.len() {
+            let attached = if sent == 0 { fds } else { &[] };
+            match socket::send(self.socket.as_fd(), &bytes[sent..], attached) {
+                Ok(some) => sent += some,
+                Err(Errno::INTR) => {}
+                Err(Errno::PIPE | Errno::CONNRESET) => return Ok(()),
+                Err(Errno::AGAIN) => {
+                    if !writable(self.socket.as_fd(), deadline)? {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Traces what is sent.
+    pub fn trace_sent(&self, bytes: &[u8], fds: Vec<String>, trace: &mut Trace) {
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+        let mut fds = Some(fds);
+        for line in lines {
+            trace.add(party(self.ours), Some(&self.name), line, fds.take().unwrap_or_default());
+        }
+    }
+
+    /// Ends the suite's direction.
+    pub fn shutdown(&self) {
+        // A peer that is gone already needs not be told.
+        let _ = rustix::net::shutdown(&self.socket, Shutdown::Write);
+    }
+}
+
+fn party(side: Side) -> Party {
+    match side {
+        Side::Client => Party::Client,
+        Side::Arbiter => Party::Arbiter,
+    }
+}
+
+impl AsFd for ScriptedConnection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// What the descriptors of a line are called, as the line says it.
+fn names(object: Option<&Value>, count: usize) -> Vec<String> {
+    let named = object.and_then(|object| object.get("fds")?.as_array());
+    let mut names: Vec<String> =
+        named.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).take(count).collect();
+    names.resize(count, "descriptor".to_owned());
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::connection::{ready, same_file};
+
+    /// A link and the other end, which speaks as a client.
+    fn pair() -> (ScriptedConnection, ScriptedConnection) {
+        let (ours, theirs) = UnixStream::pair().expect("a socket");
+        (
+            ScriptedConnection::new("a", ours.into(), Side::Arbiter),
+            ScriptedConnection::new("b", theirs.into(), Side::Client),
+        )
+    }
+
+    fn read(link: &mut ScriptedConnection) -> (Vec<RawLine>, Option<Ended>) {
+        ready(&[link.as_fd()], None).expect("it can be waited for");
+        link.read().expect("a socket")
+    }
+
+    #[test]
+    fn a_descriptor_belongs_to_the_line_that_names_it() {
+        let (mut link, client) = pair();
+        let file = tempfile::tempfile().expect("a file");
+        client.send(b"{\"type\":\"serverUp\"}\n", &[], None).expect("sent");
+        client.send(b"{\"fds\":[\"x\"]}\n", &[file.as_fd()], None).expect("sent");
+        let (lines, _) = read(&mut link);
+        let counts: Vec<usize> = lines.iter().map(|line| line.fds.len()).collect();
+        assert_eq!(counts, [0, 1]);
+        assert!(same_file(&lines[1].fds[0], &file).expect("files"));
+    }
+
+    #[test]
+    fn a_line_is_there_when_it_is_whole_and_half_a_line_at_the_end_is_told() {
+        let (mut link, client) = pair();
+        client.send(b"{\"a\":1}\n{\"b\"", &[], None).expect("sent");
+        assert_eq!(read(&mut link).0.len(), 1);
+        drop(client);
+        let (lines, ended) = read(&mut link);
+        assert!(lines.is_empty());
+        let told = link.end(ended.expect("an end"), &mut Trace::default()).expect_err("half a line");
+        assert_eq!(told, "it ended in the middle of the line `{\"b\"`");
+    }
+
+    #[test]
+    fn an_end_with_unread_data_is_a_reset() {
+        let (mut link, client) = pair();
+        link.send(b"{}\n", &[], None).expect("sent");
+        drop(client);
+        assert_eq!(read(&mut link).1, Some(Ended::Reset));
+    }
+
+    #[test]
+    fn a_peer_that_does_not_read_is_noticed_at_the_deadline() {
+        let (link, _client) = pair();
+        let much = vec![b' '; 8 * 1024 * 1024];
+        let error = link.send(&much, &[], Some(Instant::now())).expect_err("it does not fit");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}
