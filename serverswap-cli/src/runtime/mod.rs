@@ -30,6 +30,8 @@ mod supervisor;
 mod task;
 mod trace;
 
+use std::io;
+
 use serverswap::protocol::Generation;
 use serverswap::sys::clock::boottime_micros;
 use tokio::task::LocalSet;
@@ -38,20 +40,28 @@ use crate::cli::{Run, environment};
 use crate::spawn::ServerCommand;
 use crate::state::Directory;
 use crate::sys::descriptors;
+use crate::sys::signals::SignalDescriptor;
 use crate::ui::{Conclusion, Console, SetupError, StillTrue};
 use supervisor::SupervisorDriver;
 use trace::TraceWriter;
 
 /// Runs a command to its end and returns the exit status.
 pub fn run(run: &Run) -> u8 {
+    // First, so that no signal of any moment is lost.
+    let signals = SignalDescriptor::new();
     descriptors::raise_limit();
     let console = Console::new(run.verbosity, run.log, run.result);
-    let conclusion = try_run(run, &console)
+    let conclusion = try_run(run, &console, signals)
         .unwrap_or_else(|error| console.setup_failed(&error, StillTrue::NothingStarted));
     console.finish(conclusion)
 }
 
-fn try_run(run: &Run, console: &Console) -> Result<Conclusion, SetupError> {
+fn try_run(
+    run: &Run,
+    console: &Console,
+    signals: io::Result<SignalDescriptor>,
+) -> Result<Conclusion, SetupError> {
+    let signals = signals.map_err(|error| error_map::system("signalfd", &error))?;
     let directory = Directory::prepare(&environment::runtime_directory(run.dir.as_deref()))
         .map_err(error_map::directory)?;
     let generation = Generation { start: boottime_micros(), pid: std::process::id() };
@@ -71,8 +81,7 @@ fn try_run(run: &Run, console: &Console) -> Result<Conclusion, SetupError> {
         .map_err(|error| error_map::system("epoll_create1", &error))?;
     LocalSet::new().block_on(&runtime, async {
         let trace = TraceWriter::open(run.trace.as_deref(), console);
-        let supervision =
-            SupervisorDriver::begin(run.plan(generation), command, directory, console.clone(), trace).await?;
-        Ok(supervision.until_the_end().await)
+        let plan = run.plan(generation);
+        SupervisorDriver::run(plan, command, directory, console.clone(), trace, signals).await
     })
 }

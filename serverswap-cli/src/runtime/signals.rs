@@ -1,62 +1,55 @@
-//! Signals to the supervisor itself, and the children of PID 1.
+//! Signals to this process, in tokio's event loop.
 
 use std::io;
 
-use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+use tokio::io::unix::AsyncFd;
 
-use super::server::{Server, reap_strangers};
 use crate::supervisor::Signal;
+use crate::sys::async_fd::async_fd;
+use crate::sys::signals::SignalDescriptor;
 
 /// The signals that the supervisor handles.
-pub(super) struct Signals {
-    terminate: Stream,
-    interrupt: Stream,
-    hangup: Stream,
-    /// Only as PID 1, whose children are everybody's.
-    child: Option<Stream>,
-}
+pub(super) struct Signals(AsyncFd<SignalDescriptor>);
 
-/// What came.
-pub(super) enum Arrived {
-    /// For the core.
-    Signal(Signal),
-    /// Some child has ended.
+/// What a signal means here.
+pub(super) enum SignalEvent {
+    /// It is for the core.
+    Core(Signal),
+    /// A child has ended. One such signal may stand for several children.
     Child,
 }
 
 impl Signals {
     /// # Errors
-    /// The kernel refuses a handler.
-    pub(super) fn new() -> io::Result<Self> {
-        let is_init = std::process::id() == 1;
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-            child: if is_init { Some(signal(SignalKind::child())?) } else { None },
-        })
+    /// What epoll_ctl(2) says.
+    pub(super) fn new(descriptor: SignalDescriptor) -> io::Result<Self> {
+        Ok(Signals(async_fd(descriptor)?))
     }
 
-    /// The exit of our own child hid other zombies from the last look: look again.
-    pub(super) fn after_reaping(&self, server: &Server) {
-        if self.child.is_some() {
-            reap_strangers(server);
-        }
-    }
-
-    /// The next one. Nothing is lost when it is cancelled.
-    pub(super) async fn next(&mut self) -> Arrived {
-        let child = async {
-            match &mut self.child {
-                Some(child) => drop(child.recv().await),
-                None => std::future::pending().await,
+    /// The next signal. Nothing is lost when it is cancelled.
+    pub(super) async fn next(&self) -> SignalEvent {
+        loop {
+            let Ok(mut guard) = self.0.readable().await else {
+                return std::future::pending().await;
+            };
+            match self.0.get_ref().read().map(event) {
+                Some(Some(event)) => return event,
+                Some(None) => {}
+                None => guard.clear_ready(),
             }
-        };
-        tokio::select! {
-            _ = self.terminate.recv() => Arrived::Signal(Signal::Terminate),
-            _ = self.interrupt.recv() => Arrived::Signal(Signal::Interrupt),
-            _ = self.hangup.recv() => Arrived::Signal(Signal::Hangup),
-            () = child => Arrived::Child,
         }
+    }
+}
+
+fn event(signal: nix::sys::signal::Signal) -> Option<SignalEvent> {
+    use nix::sys::signal::Signal::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+    if signal == SIGTERM {
+        Some(SignalEvent::Core(Signal::Terminate))
+    } else if signal == SIGINT {
+        Some(SignalEvent::Core(Signal::Interrupt))
+    } else if signal == SIGHUP {
+        Some(SignalEvent::Core(Signal::Hangup))
+    } else {
+        (signal == SIGCHLD).then_some(SignalEvent::Child)
     }
 }

@@ -20,14 +20,15 @@ use super::error_map;
 use super::first_link::first_link;
 use super::link::{Link, LinkEvent};
 use super::owned::Owned;
-use super::server::{Server, ServerEvent, reap_strangers};
-use super::signals::{Arrived, Signals};
+use super::server::{ServerEvent, ServerProcess};
+use super::signals::{SignalEvent, Signals};
 use super::trace::TraceWriter;
 use crate::output_tail::{OutputFiles, OutputTail};
-use crate::spawn::{self, ServerCommand, SpawnFailure};
+use crate::spawn::{self, ServerCommand};
 use crate::state::Directory;
 use crate::status::still_serving;
 use crate::supervisor::{Action, Attached, Event, Plan, Supervisor};
+use crate::sys::signals::SignalDescriptor;
 use crate::ui::{Conclusion, Console, Ending, Report, RunOutcome, SetupError};
 
 /// How long the first connection to an arbiter may take.
@@ -42,65 +43,70 @@ pub(super) struct SupervisorDriver {
     directory: Directory,
     link: Link,
     signals: Signals,
-    server: Server,
+    server: ServerProcess,
     /// Where the last server prints.
     output_files: OutputFiles,
     /// Duplicates that the core said to keep.
     kept: BTreeMap<Address, Arc<OwnedFd>>,
     /// What the core wants done, in order.
     actions: Vec<Action>,
-    /// What came with the first `welcome`.
-    heard: Vec<LinkEvent>,
 }
 
 impl SupervisorDriver {
-    /// Becomes the arbiter or connects to it, and then begins.
+    /// Runs a generation to its end.
     ///
     /// # Errors
     /// No arbiter can be had; nothing was started.
-    pub(super) async fn begin(
+    pub(super) async fn run(
         plan: Plan,
         command: ServerCommand,
         directory: Directory,
         console: Console,
         trace: TraceWriter,
-    ) -> Result<Self, SetupError> {
-        let signals = Signals::new().map_err(|error| error_map::system("sigaction", &error))?;
+        signals: SignalDescriptor,
+    ) -> Result<Conclusion, SetupError> {
+        let signals = Signals::new(signals).map_err(|error| error_map::system("epoll_ctl", &error))?;
         let report = Rc::new({
             let console = console.clone();
             move |report: Report| console.report(&report)
         });
         let role = ArbiterRole::new(plan.form, report, trace.clone());
-        let mut link = Link::new(directory.clone(), plan.clone(), role, trace);
-        let too_late = until(Some(Instant::now() + FIRST_LINK_WAIT));
-        let heard = first_link(&mut link, &directory, too_late).await?;
-        let mut actions = Vec::new();
-        let mut core = Supervisor::new(plan.clone(), monotonic());
-        core.handle(Event::Linked, monotonic(), &mut actions);
-        Ok(SupervisorDriver {
-            core,
+        let mut driver = SupervisorDriver {
+            core: Supervisor::new(plan.clone(), monotonic()),
+            link: Link::new(directory.clone(), plan.clone(), role, trace),
             plan,
             console,
             command,
             directory,
-            link,
             signals,
-            server: Server::None,
+            server: ServerProcess::None,
             output_files: OutputFiles::default(),
             kept: BTreeMap::new(),
-            actions,
-            heard,
-        })
-    }
-
-    /// Goes on until the core says `Exit`; returns the conclusion.
-    pub(super) async fn until_the_end(mut self) -> Conclusion {
-        let heard = std::mem::take(&mut self.heard);
-        let mut outcome = self.perform(None).or_else(|| self.hear(heard));
+            actions: Vec::new(),
+        };
+        let mut outcome = driver.connect().await?;
         loop {
             match outcome {
-                Some(outcome) => return self.conclude(&outcome).await,
-                None => outcome = self.next().await,
+                Some(outcome) => return Ok(driver.conclude(&outcome).await),
+                None => outcome = driver.next().await,
+            }
+        }
+    }
+
+    /// Becomes the arbiter or connects to it, unless a signal ends the command before.
+    async fn connect(&mut self) -> Result<Option<Box<RunOutcome>>, SetupError> {
+        let deadline = Some(Instant::now() + FIRST_LINK_WAIT);
+        loop {
+            tokio::select! {
+                events = first_link(&mut self.link, &self.directory, until(deadline)) => {
+                    let events = events?;
+                    return Ok(self.handle(Event::Linked, None).or_else(|| self.hear(events)));
+                }
+                event = self.signals.next() => {
+                    if let Some(outcome) = self.signalled(event) {
+                        return Ok(Some(outcome));
+                    }
+                }
             }
         }
     }
@@ -109,25 +115,31 @@ impl SupervisorDriver {
     async fn next(&mut self) -> Option<Box<RunOutcome>> {
         let deadline = self.core.deadline().map(|at| Instant::now() + at.saturating_sub(monotonic()));
         tokio::select! {
-            arrived = self.signals.next() => match arrived {
-                Arrived::Signal(signal) => self.handle(Event::Signal(signal), None),
-                Arrived::Child => {
-                    reap_strangers(&self.server);
-                    None
-                }
-            },
-            () = self.server.changed() => self.server_changed(),
+            event = self.signals.next() => self.signalled(event),
+            () = self.server.leftover_ended() => {
+                let event = self.server.check_leftovers(self.plan.generation);
+                self.server_changed(event)
+            }
             () = self.link.ready() => self.link_ready(),
             () = until(deadline) => self.handle(Event::Tick, None),
         }
     }
 
-    fn server_changed(&mut self) -> Option<Box<RunOutcome>> {
-        let event = match self.server.step(self.plan.generation)? {
+    fn signalled(&mut self, event: SignalEvent) -> Option<Box<RunOutcome>> {
+        match event {
+            SignalEvent::Core(signal) => self.handle(Event::Signal(signal), None),
+            SignalEvent::Child => {
+                let event = self.server.reap(self.plan.generation);
+                self.server_changed(event)
+            }
+        }
+    }
+
+    fn server_changed(&mut self, event: Option<ServerEvent>) -> Option<Box<RunOutcome>> {
+        let event = match event? {
             ServerEvent::Exited { pid, exit, leftovers } => Event::ServerExited { pid, exit, leftovers },
             ServerEvent::LeftoversGone { pid } => Event::LeftoversGone { pid },
         };
-        self.signals.after_reaping(&self.server);
         points::at("after the server is reaped");
         self.handle(event, None)
     }
@@ -197,24 +209,16 @@ impl SupervisorDriver {
     fn spawn(&mut self) {
         points::at("before the server is started");
         self.output_files = OutputFiles::now();
-        let started = spawn::start(&self.command).and_then(|pid| {
-            let server = Server::started(pid).map_err(|error| self.not_watched(&error))?;
-            self.server = server;
-            Ok(pid)
-        });
+        let started = spawn::start(&self.command);
         points::at("after the server is started");
         let event = match started {
-            Ok(pid) => Event::Spawned { pid },
+            Ok(pid) => {
+                self.server = ServerProcess::Running { pid };
+                Event::Spawned { pid }
+            }
             Err(failure) => Event::SpawnFailed(failure),
         };
         self.core.handle(event, monotonic(), &mut self.actions);
-    }
-
-    fn not_watched(&self, error: &std::io::Error) -> SpawnFailure {
-        SpawnFailure::Other {
-            program: self.command.program.to_string_lossy().into_owned(),
-            errno: error.raw_os_error().unwrap_or(libc::EIO),
-        }
     }
 
     fn tell(&self, report: &Report) -> Option<Box<RunOutcome>> {

@@ -9,12 +9,15 @@ use serverswap::sys::channel::Channel;
 use serverswap::sys::watch::DirectoryWatch;
 use tokio::io::unix::AsyncFd;
 
+use crate::sys::signals::SignalDescriptor;
+
 /// What owns one descriptor, opens it before it is registered, and closes it when it is
 /// dropped, not before.
 pub(crate) trait OneDescriptor: AsRawFd {}
 
 impl OneDescriptor for OwnedFd {}
 impl OneDescriptor for Arc<OwnedFd> {}
+impl OneDescriptor for SignalDescriptor {}
 impl OneDescriptor for Channel<FromArbiter, FromClient> {}
 impl OneDescriptor for DirectoryWatch {}
 

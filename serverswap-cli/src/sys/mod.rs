@@ -4,3 +4,4 @@
 pub(crate) mod async_fd;
 pub(crate) mod descriptors;
 pub(crate) mod session;
+pub(crate) mod signals;

@@ -1,16 +1,21 @@
 //! What a child does between fork and exec: a session of its own, signals as they are in a
 //! fresh process, and no descriptor but stdin, stdout and stderr.
+//!
+//! A signal of a shell that this process was started with as ignored stays ignored, as it does
+//! without serverswap.
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+
+use super::signals::INHERITED;
 
 /// Every signal but the real-time ones (signal(7)).
 const ORDINARY_SIGNALS: std::ops::RangeInclusive<libc::c_int> = 1..=31;
 
 /// Makes the child of `command` the leader of a session and a process group, so that
 /// neither a closed terminal nor a Ctrl-C meant for us reaches it, gives it default signal
-/// dispositions and an empty signal mask, and leaves it the standard descriptors alone.
+/// dispositions (but for [`INHERITED`], which we never change) and an empty signal mask, and leaves it the standard descriptors alone.
 pub(crate) fn own_session(command: &mut Command) {
     // SAFETY: `prepare` runs in the child between fork and exec and calls async-signal-safe
     // functions only (signal-safety(7)): it allocates nothing and takes no lock.
@@ -30,7 +35,8 @@ fn prepare() -> io::Result<()> {
 
 fn default_signals() -> io::Result<()> {
     for signal in ORDINARY_SIGNALS {
-        if signal != libc::SIGKILL && signal != libc::SIGSTOP {
+        let is_inherited = INHERITED.iter().any(|inherited| *inherited as libc::c_int == signal);
+        if !is_inherited && signal != libc::SIGKILL && signal != libc::SIGSTOP {
             // SAFETY: SIG_DFL is a valid disposition for every signal but the two left out.
             unsafe { libc::signal(signal, libc::SIG_DFL) };
         }

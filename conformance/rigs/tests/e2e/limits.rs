@@ -8,6 +8,7 @@ use serverswap_protocol::message::FromArbiter;
 use serverswap_rigs::wire::Wire;
 
 use crate::Outcome;
+use crate::processes::ticks;
 use crate::shop::{Shop, configured, nothing_failed};
 
 #[tokio::test]
@@ -112,11 +113,4 @@ async fn a_new_server_with_however_few_descriptors_fails_and_the_old_one_serves_
 fn is_let_in(socket: &Path) -> Result<bool, Box<dyn std::error::Error>> {
     let first = Wire::connect(socket)?.receive();
     Ok(first.is_ok_and(|received| matches!(received.message, FromArbiter::Greeting(_))))
-}
-
-/// Ticks of processor time that a process has used (proc(5): fields 14 and 15).
-fn ticks(pid: u32) -> Result<u64, Box<dyn std::error::Error>> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
 }

@@ -31,6 +31,7 @@ mod state;
 mod status;
 mod stopped;
 mod terminal;
+mod traced;
 mod users;
 mod versions;
 mod wrapped;

@@ -32,6 +32,13 @@ pub fn descriptors(pid: u32) -> std::io::Result<usize> {
     Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
 
+/// How much CPU time a process has used, in clock ticks: hundredths of a second.
+pub fn ticks(pid: u32) -> Result<u64, Box<dyn std::error::Error>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
+}
+
 fn raw(pid: u32) -> Result<Pid, Box<dyn std::error::Error>> {
     Ok(Pid::from_raw(i32::try_from(pid)?).ok_or("no process has this number")?)
 }

@@ -1,5 +1,8 @@
 //! Signals to the supervisor and to its server.
 
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
 use rustix::process::Signal;
 use serverswap_conformance::sandbox::{LIMIT, Sandbox, free_address};
 use serverswap_load::ask;
@@ -66,5 +69,57 @@ async fn term_to_a_leaving_serverswap_before_the_server_is_up_ends_the_new_serve
     assert_eq!(deploy.exit().await?.status, 128 + 15, "{}", deploy.stderr());
     assert_eq!(shop.ask().await?.1, "1");
     assert_eq!(shop.sandbox.remaining().len(), 2, "{:?}", shop.sandbox.remaining());
+    Ok(())
+}
+
+/// The start of a command line in which INT is ignored, as in a script's `COMMAND &`.
+const INT_IGNORED: &str = "trap '' INT; exec";
+
+#[tokio::test]
+async fn an_int_that_was_ignored_at_the_start_stays_ignored() -> Outcome {
+    let (sandbox, address) = (Sandbox::new()?, free_address());
+    let deploy = sandbox.programs().serverswap_deploy.display().to_string();
+    let file = sandbox.programs().example("node/http.js");
+    let server = format!("grep SigIgn /proc/self/status; exec node {file}");
+    let script = format!("{INT_IGNORED} {deploy} sh -c '{server}'");
+    let mut command = configured(sandbox.command(Path::new("sh"), ["-c", &script]), &address, 1).start()?;
+    let mask = command.prints("SigIgn").await?;
+    let mask = u64::from_str_radix(mask.trim_start_matches("SigIgn:").trim(), 16)?;
+    assert_eq!(mask & 0b10, 0b10, "the server ignores INT too: {mask:x}");
+    command.prints("version 1 serves").await?;
+    command.signal(Signal::INT);
+    // Of two signals that wait, the lower number is read first: INT.
+    command.signal(Signal::TERM);
+    assert_eq!(command.exit().await?.status, 0, "{}", command.stderr());
+    let stderr = command.stderr();
+    assert!(stderr.contains("TERM: ") && !stderr.contains("INT"), "{stderr}");
+    Ok(())
+}
+
+/// An arbiter that accepts and says nothing: the directory's lock and its socket.
+fn silent_arbiter(sandbox: &Sandbox) -> Result<(std::fs::File, UnixListener), Box<dyn std::error::Error>> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().mode(0o700).create(sandbox.runtime_dir())?;
+    let lock = std::fs::File::create(sandbox.runtime_dir().join("lock"))?;
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)?;
+    Ok((lock, UnixListener::bind(sandbox.runtime_dir().join("serverswap.sock"))?))
+}
+
+#[tokio::test]
+async fn a_signal_before_the_arbiter_has_answered_ends_the_command_at_once() -> Outcome {
+    for (signal, name, number) in [(Signal::INT, "INT", 2), (Signal::TERM, "TERM", 15)] {
+        let sandbox = Sandbox::new()?;
+        let (_lock, listener) = silent_arbiter(&sandbox)?;
+        let mut command = sandbox.deploy(["sleep", "600"]).start()?;
+        let _connection = tokio::task::spawn_blocking(move || listener.accept()).await??;
+        command.signal(Signal::HUP);
+        command.signal(signal);
+        let exit = command.exit().await?;
+        let stderr = command.stderr();
+        assert_eq!(exit.status, 128 + number, "{stderr}");
+        let error = format!("error: {name} came before `sleep 600` was started; ");
+        assert!(stderr.contains(&error) && !stderr.contains("did not answer"), "{stderr}");
+        assert!(sandbox.remaining().is_empty(), "{:?}", sandbox.remaining());
+    }
     Ok(())
 }

@@ -1,0 +1,63 @@
+//! Signals to this process as a descriptor, from the first moment on.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+/// The signals of a shell that a parent may have had ignored, for example with `… &` in a script or
+/// with nohup(1): then they stay ignored, here and in the server.
+pub(super) const INHERITED: [Signal; 3] = [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
+
+/// Reads the signals that were sent to this process.
+#[derive(Debug)]
+pub(crate) struct SignalDescriptor(SignalFd);
+
+impl SignalDescriptor {
+    /// From now on TERM, INT, HUP and CHLD wait here to be read, but for an INT or HUP that was ignored
+    /// when this process was started. Called before there is a second thread, which inherits the mask.
+    ///
+    /// # Errors
+    /// Out of descriptors.
+    pub(crate) fn new() -> io::Result<Self> {
+        // A parent that ignores CHLD would have our children reaped by the kernel.
+        set_disposition(libc::SIGCHLD, libc::SIG_DFL);
+        // A background job may write to its terminal (termios(3), TOSTOP) without being stopped.
+        set_disposition(libc::SIGTTOU, libc::SIG_IGN);
+        let mut read = SigSet::empty();
+        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD] {
+            if !(INHERITED.contains(&signal) && is_ignored(signal)) {
+                read.add(signal);
+            }
+        }
+        read.thread_block()?;
+        let descriptor = SignalFd::with_flags(&read, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        Ok(SignalDescriptor(descriptor))
+    }
+
+    /// The next signal; `None` if no more wait.
+    pub(crate) fn read(&self) -> Option<Signal> {
+        let info = self.0.read_signal().ok().flatten()?;
+        i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok())
+    }
+}
+
+impl AsRawFd for SignalDescriptor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+fn is_ignored(signal: Signal) -> bool {
+    let mut found = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: without a new action, sigaction only writes the present one to `found`.
+    let asked = unsafe { libc::sigaction(signal as libc::c_int, std::ptr::null(), found.as_mut_ptr()) };
+    // SAFETY: the call has succeeded, so `found` is initialised.
+    asked == 0 && unsafe { found.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
+fn set_disposition(signal: libc::c_int, disposition: libc::sighandler_t) {
+    // SAFETY: SIG_DFL and SIG_IGN are valid dispositions and run no code of ours.
+    unsafe { libc::signal(signal, disposition) };
+}
