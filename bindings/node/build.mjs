@@ -4,7 +4,8 @@
  *
  * usage: node bindings/node/build.mjs [--debug]
  *
- * `--debug` builds without optimisation. CARGO and CARGO_TARGET_DIR are honoured.
+ * `--debug` builds without optimisation, and with what the driver of the conformance suite calls: for tests
+ * only. CARGO and CARGO_TARGET_DIR are honoured.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, renameSync } from 'node:fs';
@@ -16,14 +17,14 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const cargo = process.env.CARGO ?? 'cargo';
 const { values } = parseArgs({ options: { debug: { type: 'boolean', default: false } } });
 
-const library = build(values.debug ? [] : ['--release']);
+const library = build(values.debug ? ['--features', 'conformance'] : ['--release']);
 const addon = path.join(here, `serverswap.${platform()}.node`);
 put(library, addon);
 console.log(addon);
 
-/** The path of the library that cargo has built: asked of cargo, not guessed. */
-function build(profile) {
-  const arguments_ = ['build', '-p', 'serverswap-node', ...profile, '--message-format=json-render-diagnostics'];
+/** Returns the path of the library, as cargo reports it. */
+function build(options) {
+  const arguments_ = ['build', '-p', 'serverswap-node', ...options, '--message-format=json-render-diagnostics'];
   const messages = execFileSync(cargo, arguments_, {
     cwd: here,
     encoding: 'utf8',
@@ -38,14 +39,14 @@ function build(profile) {
   return artifact.filenames.find((file) => /\.(so|dylib)$/.test(file));
 }
 
-/** What npm calls this platform. */
+/** The name of this platform in npm. */
 function platform() {
   const glibc = process.report.getReport().header.glibcVersionRuntime;
   const library = process.platform === 'linux' ? [glibc === undefined ? 'musl' : 'gnu'] : [];
   return [process.platform, process.arch, ...library].join('-');
 }
 
-/** Renamed into place: a process that has the old one loaded goes on running it. */
+/** Renames it into place, so that a process that has loaded the old one keeps running that. */
 function put(from, to) {
   const temporary = `${to}.${process.pid}`;
   copyFileSync(from, temporary);

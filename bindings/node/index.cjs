@@ -28,19 +28,19 @@ function onTakedown(...args) {
 }
 
 function serving(...args) {
-  return require('./lib/words.cjs').serving(...args);
+  return require('./lib/lifecycle.cjs').serving(...args);
 }
 
 function serverUp() {
-  return require('./lib/words.cjs').serverUp();
+  return require('./lib/lifecycle.cjs').serverUp();
 }
 
 function fail(...args) {
-  return require('./lib/words.cjs').fail(...args);
+  return require('./lib/lifecycle.cjs').fail(...args);
 }
 
 function progress(...args) {
-  return require('./lib/words.cjs').progress(...args);
+  return require('./lib/lifecycle.cjs').progress(...args);
 }
 
 module.exports = {

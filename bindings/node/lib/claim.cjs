@@ -4,41 +4,41 @@
  * Claims: from `readyFor` to exactly one answer, `granted` or `refused`.
  *
  * Rules:
- * - a waiting claim holds the event loop; an answered or withdrawn one does not;
- * - a claim whose signal is aborted is withdrawn and rejected at once. A grant that was already
- *   on its way is not taken any more, and its descriptor closed when it arrives.
+ * - a claim keeps the event loop alive until it is answered or withdrawn;
+ * - a claim whose signal is aborted is withdrawn and rejected at once. If its grant was already on its way,
+ *   the descriptor is closed when it arrives.
  */
 const { closeSync } = require('node:fs');
 
-const { call, receive } = require('./client.cjs');
+const { call, client, receive } = require('./client.cjs');
 const { ServerSwapError, abortError } = require('./error.cjs');
-const loop = require('./hold-loop.cjs');
+const { grantOf } = require('./grant.cjs');
+const loop = require('./ref-loop.cjs');
 
-/** Number of the claim -> how its promise is settled. */
+/** Number of the claim -> the functions that settle its promise. */
 const waiting = new Map();
 
 /**
- * @param {string} address a canonical one
- * @param {{ inherit: boolean, more: boolean, signal?: AbortSignal }} options
- * @returns {Promise<{ address: string, fd?: number }>} rejected with a ServerSwapError, or with
- *   an AbortError
+ * @param {Call} readyFor
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<import('./grant.cjs').Grant>} rejected with a ServerSwapError, or with an AbortError
  */
-async function claim(address, { inherit, more, signal }) {
+async function claim(readyFor, signal) {
   if (signal?.aborted) {
     throw abortError(signal);
   }
-  const number = call('readyFor', address, inherit, more);
+  const number = call(readyFor);
   const withdraw = () => {
     take(number).reject(abortError(signal));
-    call('released', address);
+    client().withdraw(number);
   };
-  loop.hold();
+  loop.ref();
   signal?.addEventListener('abort', withdraw, { once: true });
   try {
     return await new Promise((resolve, reject) => waiting.set(number, { resolve, reject }));
   } finally {
     signal?.removeEventListener('abort', withdraw);
-    loop.letGo();
+    loop.unref();
   }
 }
 
@@ -51,7 +51,7 @@ function take(number) {
 receive('granted', ({ claim: number, address, fd }) => {
   const promise = take(number);
   if (promise !== undefined) {
-    promise.resolve({ address, fd });
+    promise.resolve(grantOf(number, address, fd));
   } else if (fd !== undefined) {
     closeSync(fd);
   }

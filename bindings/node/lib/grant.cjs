@@ -1,20 +1,26 @@
 'use strict';
 
 /**
- * What a claim was answered with: a `Grant` (bind), or a `Listener` (inherit) that has the socket.
+ * The answer to a claim: a `Grant` (bind), or a `Listener` (inherit) that has the socket.
  */
 const { closeSync } = require('node:fs');
 
-const { call, callIfHeld } = require('./client.cjs');
+const { addressCall, call, callIfHeld, client } = require('./client.cjs');
 
 const servingIfHeld = Symbol('servingIfHeld');
 
 /** An address that this server holds. */
 class Grant {
+  #claim;
   #address;
   #closed = false;
 
-  constructor(address) {
+  /**
+   * @param {number} claim the number of the claim
+   * @param {string} address the canonical one
+   */
+  constructor(claim, address) {
+    this.#claim = claim;
     this.#address = address;
   }
 
@@ -24,29 +30,29 @@ class Grant {
   }
 
   /**
-   * Says that the accept loop runs: from now on this server is the one that serves the address,
-   * and an older one is told to let go. Nothing happens after `close()`.
+   * Reports that the accept loop runs: from now on this server serves the address, and an older one gets
+   * a takedown. Of no effect after `close()`.
    *
    * @throws {ServerSwapError} `not_held`: the address has been taken already
    */
   serving() {
     if (!this.#closed) {
-      call('serving', this.#address);
+      call(addressCall('serving', this.#address));
     }
   }
 
   /** As `serving()`, for when the address may have been taken in the meantime. Not for programs. */
   [servingIfHeld]() {
     if (!this.#closed) {
-      callIfHeld('serving', this.#address);
+      callIfHeld(addressCall('serving', this.#address));
     }
   }
 
-  /** Gives the address up. */
+  /** Releases the address. */
   close() {
     if (!this.#closed) {
       this.#closed = true;
-      call('released', this.#address);
+      client().withdraw(this.#claim);
     }
   }
 }
@@ -62,8 +68,8 @@ class Listener extends Grant {
   #fd;
   #owned = true;
 
-  constructor(address, fd) {
-    super(address);
+  constructor(claim, address, fd) {
+    super(claim, address);
     this.#fd = fd;
   }
 
@@ -73,12 +79,12 @@ class Listener extends Grant {
     return this.#fd;
   }
 
-  /** Tells `cluster` not to ask the primary process, whose descriptors are others. */
+  /** Makes a `cluster` worker listen by itself; the primary process has other descriptors. */
   get exclusive() {
     return true;
   }
 
-  /** Gives the address up, and closes the descriptor if no server has taken it. */
+  /** Closes the descriptor if no server has taken it, and releases the address. */
   close() {
     if (this.#owned) {
       this.#owned = false;
@@ -88,8 +94,8 @@ class Listener extends Grant {
   }
 }
 
-function grantOf({ address, fd }) {
-  return fd === undefined ? new Grant(address) : new Listener(address, fd);
+function grantOf(claim, address, fd) {
+  return fd === undefined ? new Grant(claim, address) : new Listener(claim, address, fd);
 }
 
 module.exports = { grantOf, servingIfHeld };

@@ -6,7 +6,7 @@
  * Until the drain begins, this only remembers the responses under way. They are swept out in
  * bulk, so that a request costs one insertion in a set and no listener.
  */
-const { lastAnswer } = require('./last-answer.cjs');
+const { closeAfterResponse } = require('./close-after-response.cjs');
 
 const SWEEP_SIZE_MIN = 64;
 
@@ -31,7 +31,7 @@ class Http1 {
       const { socket } = request;
       if (isHttp1(request)) {
         newest.set(socket, response);
-        lastAnswer(response, () => newest.get(socket) === response);
+        closeAfterResponse(response, () => newest.get(socket) === response);
       }
     };
     for (const response of this.#responses) {

@@ -3,18 +3,17 @@
 /**
  * `await listen(server, address, options)`: the whole life of a server on an inherited address.
  *
- * Claim, listen on the socket that is passed, say `serving`, and when the address is taken: stop
- * accepting, say `released`, drain. Nothing here holds the event loop, so the process ends by
- * itself when its last connection has.
+ * It claims the address, listens on the socket that is passed and reports `serving`. When the address is
+ * taken, it stops accepting, releases the address and drains. Nothing here keeps the event loop alive, so the
+ * process ends by itself with its last connection.
  */
 const net = require('node:net');
 
-const { addressOf } = require('./address.cjs');
 const { claim } = require('./claim.cjs');
+const { addressCall } = require('./client.cjs');
 const { wrongArgument } = require('./error.cjs');
-const { grantOf } = require('./grant.cjs');
+const { ManagedServer } = require('./managed-server.cjs');
 const { checkOptions } = require('./options.cjs');
-const { Served } = require('./served.cjs');
 
 const OPTIONS = {
   more: 'boolean',
@@ -25,16 +24,15 @@ const OPTIONS = {
 
 async function listen(server, address, options = {}) {
   checkServer(server);
-  const canonical = addressOf(address);
   const { more = false, signal, ...rest } = checkOptions(options, OPTIONS);
-  const served = new Served(server, canonical, rest);
-  const answer = claim(canonical, { inherit: true, more, signal });
-  const grant = await answer.then(grantOf).catch((error) => {
-    served.refused();
+  const readyFor = addressCall('readyFor', address, true, more);
+  const managed = new ManagedServer(server, address, rest);
+  const grant = await claim(readyFor, signal).catch((error) => {
+    managed.refused();
     throw error;
   });
-  await served.granted(grant);
-  return served.handle;
+  await managed.granted(grant);
+  return managed.handle;
 }
 
 function checkServer(server) {

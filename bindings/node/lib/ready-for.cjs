@@ -1,18 +1,18 @@
 'use strict';
 
 /**
- * `readyFor(address, [options], [callback])` in its three forms: the promise, the callback of
- * 2013 that takes nothing, and `(error, grant)`.
+ * `readyFor(address, [options], [callback])` in its three forms: the promise, the callback of 2013 without
+ * parameters, and `(error, grant)`.
  *
- * When a bound (not inherited) address counts as serving: after the callback has returned or the
- * promise that it returned is fulfilled (in the promise form: after the code behind `await` ran
- * up to its next wait), and one turn of the event loop later, in which a `listen` that fails has
- * ended the process. `{ serving: 'manual' }` leaves it to `grant.serving()`.
+ * When a bound (not inherited) address counts as serving: after the callback has returned or the promise that
+ * it returned is fulfilled (in the promise form: after the code behind `await` ran up to its next wait), and
+ * one turn of the event loop later, in which a `listen` that fails has ended the process.
+ * `{ serving: 'manual' }` leaves it to `grant.serving()`.
  */
-const { addressOf } = require('./address.cjs');
 const { claim } = require('./claim.cjs');
+const { addressCall } = require('./client.cjs');
 const { wrongArgument } = require('./error.cjs');
-const { grantOf, servingIfHeld } = require('./grant.cjs');
+const { servingIfHeld } = require('./grant.cjs');
 const { checkOptions } = require('./options.cjs');
 
 const OPTIONS = {
@@ -23,19 +23,18 @@ const OPTIONS = {
 };
 
 function readyFor(address, ...rest) {
-  const canonical = addressOf(address);
-  const { options, callback } = sorted(rest);
+  const { options, callback } = parsed(rest);
   const { inherit = false, more = false, signal, serving = 'auto' } = options;
-  const says = !inherit && serving === 'auto';
-  const granted = claim(canonical, { inherit, more, signal }).then(grantOf);
+  const reportsServing = !inherit && serving === 'auto';
+  const granted = claim(addressCall('readyFor', address, inherit, more), signal);
   if (callback !== undefined) {
-    granted.then(whenGranted(callback, says), whenRefused(callback));
+    granted.then(whenGranted(callback, reportsServing), whenRefused(callback));
     return undefined;
   }
-  return says ? granted.then(sayServingSoon) : granted;
+  return reportsServing ? granted.then(reportServingSoon) : granted;
 }
 
-function sorted(rest) {
+function parsed(rest) {
   const callback = typeof rest.at(-1) === 'function' ? rest.pop() : undefined;
   const [options = {}, ...others] = rest;
   if (others.length > 0) {
@@ -44,23 +43,23 @@ function sorted(rest) {
   return { options: checkOptions(options, OPTIONS), callback };
 }
 
-/** The callback runs outside of the promise, so that what it throws is an uncaught exception. */
-function whenGranted(callback, says) {
+/** The callback runs outside of the promise, so that an error that it throws is uncaught. */
+function whenGranted(callback, reportsServing) {
   return (grant) =>
     process.nextTick(() => {
       const result = callback.length === 0 ? callback() : callback(null, grant);
-      if (!says) {
+      if (!reportsServing) {
         return;
       }
       if (typeof result?.then === 'function') {
-        result.then(() => sayServingSoon(grant));
+        result.then(() => reportServingSoon(grant));
       } else {
-        sayServingSoon(grant);
+        reportServingSoon(grant);
       }
     });
 }
 
-/** A callback that takes no error leaves it uncaught: a server without its address must end. */
+/** For a callback without parameters the error is uncaught: a server without its address must end. */
 function whenRefused(callback) {
   return (error) =>
     process.nextTick(() => {
@@ -72,7 +71,7 @@ function whenRefused(callback) {
     });
 }
 
-function sayServingSoon(grant) {
+function reportServingSoon(grant) {
   setImmediate(() => grant[servingIfHeld]());
   return grant;
 }

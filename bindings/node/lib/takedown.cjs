@@ -4,17 +4,16 @@
  * `onTakedown(address, callback)`: what to do when a newer server takes the address.
  *
  * Rules:
- * - a callback that takes a parameter is handed `done`; one that takes none is done when it
- *   returns, or when the promise that it returned is fulfilled;
- * - several callbacks of one address are called in the order of their registration;
- * - `released` is said when all of them are done: never if one throws, nor if none is left. A server
- *   that does not answer is ended by its supervisor, at the drain deadline.
+ * - a callback that takes a parameter gets `done`; one that takes none is done when it returns, or when the
+ *   promise that it returned is fulfilled;
+ * - several callbacks of one address are called in the order in which they were registered;
+ * - the address is released when all of them are done: never if one throws, nor if none is left. A server
+ *   that does not release is ended by its supervisor, at the drain deadline.
  */
-const { addressOf } = require('./address.cjs');
-const { call, receive } = require('./client.cjs');
+const { addressCall, call, client, receive } = require('./client.cjs');
 const { wrongArgument } = require('./error.cjs');
 
-/** Canonical address -> callbacks. */
+/** Number of the handler -> its callback. */
 const callbacks = new Map();
 
 /**
@@ -26,29 +25,31 @@ function onTakedown(address, callback) {
   if (typeof callback !== 'function') {
     throw wrongArgument(`onTakedown takes an address and a callback function, not ${typeof callback}`);
   }
-  const canonical = addressOf(address);
-  call('onTakedown', canonical);
-  callbacks.set(canonical, [...(callbacks.get(canonical) ?? []), callback]);
+  addHandler(address, callback);
 }
 
-/** Takes the registration of a callback back. `address` is a canonical one. */
-function offTakedown(address, callback) {
-  const left = (callbacks.get(address) ?? []).filter((other) => other !== callback);
-  callbacks.set(address, left);
+/** As `onTakedown`; returns the number of the handler. */
+function addHandler(address, callback) {
+  const number = call(addressCall('onTakedown', address));
+  callbacks.set(number, callback);
+  return number;
 }
 
-receive('takedown', ({ address, reason, drainMs }) => {
+/** A handler is not to be called any more. */
+function removeHandler(number) {
+  callbacks.delete(number);
+  client().removeHandler(number);
+}
+
+receive('takedown', ({ handlers, address, reason, drainMs }) => {
   const takedown = Object.freeze({ address, reason, drainMs });
-  const called = callbacks.get(address) ?? [];
-  let open = called.length;
-  const done = () => {
-    open -= 1;
-    if (open === 0) {
-      call('released', address);
-    }
-  };
-  for (const callback of called) {
-    run(callback, takedown, once(done));
+  const called = handlers.filter((number) => callbacks.has(number));
+  if (called.length > 0) {
+    // What was removed while the takedown was on its way is not waited for.
+    handlers.filter((number) => !callbacks.has(number)).forEach((number) => client().handlerDone(number));
+  }
+  for (const number of called) {
+    run(callbacks.get(number), takedown, once(() => client().handlerDone(number)));
   }
 });
 
@@ -75,4 +76,4 @@ function once(done) {
   };
 }
 
-module.exports = { offTakedown, onTakedown };
+module.exports = { addHandler, onTakedown, removeHandler };

@@ -5,15 +5,16 @@
  * The driver of our package for Node: commands on standard input, replies and events on standard output.
  * See conformance/contract/v1/README.md.
  *
- * Of what is not in the package's API it uses what is made for it: the codec of the addon, `process` as a barrier, and
- * `abandon`, because a program drops its connection by ending; and `waiting`, of which the package tells nobody.
+ * Beside the package's API it uses what `build.mjs --debug` builds into the addon for it: the codec, `process` as a
+ * barrier, and `abandon`, because a program drops its connection by ending; and of the package's own modules the event
+ * `waiting`, which is no part of the API, and the canonical address of a call.
  */
 const { writeSync } = require('node:fs');
 const { setImmediate: turn } = require('node:timers/promises');
 
 const serverswap = require('../../../bindings/node');
-const { call, receive } = require('../../../bindings/node/lib/client.cjs');
-const { canonicalAddress, decodeLine, encodeLine } = require('../../../bindings/node/lib/native.cjs');
+const { addressCall, client, receive } = require('../../../bindings/node/lib/client.cjs');
+const { decodeLine, encodeLine } = require('../../../bindings/node/lib/native.cjs');
 const { version } = require('../../../bindings/node/package.json');
 const { Echo, Http } = require('./serving.cjs');
 
@@ -39,6 +40,10 @@ process.on('warning', ({ name, code }) => {
 receive('waiting', ({ address, waitingFor }) => {
   event('waiting', { op: claims.get(address)?.op, waitingFor });
 });
+
+function canonicalAddress(address) {
+  return addressCall('readyFor', address, false, false).address;
+}
 
 function mistake(code, message) {
   return Object.assign(new Error(message), { code });
@@ -132,7 +137,7 @@ function stop({ address, op }) {
 /** What can be read is processed by the addon, and its events are delivered in the next rounds of the loop. */
 async function sync() {
   if (serverswap.supervised) {
-    call('process');
+    client().process();
   }
   for (let round = 0; round < 4; round += 1) {
     await turn();
@@ -150,7 +155,7 @@ const commands = {
   decode: ({ line, fds = 0 }) => JSON.parse(decodeLine(Buffer.from(line, 'base64'), fds)),
   encode: ({ message }) => ({ line: Buffer.from(encodeLine(JSON.stringify(message))).toString('base64') }),
   connect: () => {
-    call('process');
+    client().process();
     return { supervised: serverswap.supervised };
   },
   readyFor,
@@ -164,7 +169,7 @@ const commands = {
   serve,
   stop,
   sync,
-  close: () => call('abandon'),
+  close: () => client().abandon(),
   exit: ({ code }) => setImmediate(() => process.reallyExit(code)),
 };
 

@@ -1,11 +1,11 @@
 'use strict';
 
-/** What a server says beside its claims: how far it is, and that it gives up. */
-const { addressOf } = require('./address.cjs');
-const { call } = require('./client.cjs');
+/** The calls beside a claim: how far the server is, how its drain goes, and that it gives up. */
+const { addressCall, call } = require('./client.cjs');
 const { wrongArgument } = require('./error.cjs');
+const { managedServerAt } = require('./managed-server.cjs');
+const { Call } = require('./native.cjs');
 const { checkOptions } = require('./options.cjs');
-const { servedAt } = require('./served.cjs');
 
 const PROGRESS = { connections: 'count', extendMs: 'number of milliseconds' };
 
@@ -15,29 +15,29 @@ const PROGRESS = { connections: 'count', extendMs: 'number of milliseconds' };
  * @throws {ServerSwapError} `not_held`
  */
 function serving(address) {
-  call('serving', addressOf(address));
+  call(addressCall('serving', address));
 }
 
 /** The whole server is up: every address that it will ever claim is granted and serving. */
 function serverUp() {
-  call('serverUp');
+  call(Call.serverUp());
 }
 
-/** This server gives up: the deploy has failed, for this reason. The process is not ended by it. */
+/** This server gives up: the deploy has failed, for this reason. It does not end the process. */
 function fail(reason) {
   if (typeof reason !== 'string' || reason === '') {
     throw wrongArgument('fail takes the reason, a string that is not empty');
   }
-  call('fail', reason);
+  call(Call.fail(reason));
 }
 
-/** How the drain of an address goes; `extendMs` asks for that much time from now on. */
+/** Reports the progress of a drain; `extendMs` asks for that much time from now on. */
 function progress(address, options = {}) {
-  const canonical = addressOf(address);
   const { connections, extendMs } = checkOptions(options, PROGRESS);
-  call('progress', canonical, connections, extendMs);
+  const report = addressCall('progress', address, connections, extendMs);
+  call(report);
   if (extendMs !== undefined) {
-    servedAt(canonical)?.extend(extendMs);
+    managedServerAt(report.address)?.extend(extendMs);
   }
 }
 

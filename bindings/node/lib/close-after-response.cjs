@@ -13,7 +13,7 @@
  * @param {() => boolean} isLast asked when the headers are written: whether no later request
  *   of the same connection waits for its answer
  */
-function lastAnswer(response, isLast) {
+function closeAfterResponse(response, isLast) {
   if (response.headersSent) {
     return;
   }
@@ -50,4 +50,4 @@ function isConnection(name) {
   return String(name).toLowerCase() === 'connection';
 }
 
-module.exports = { lastAnswer };
+module.exports = { closeAfterResponse };

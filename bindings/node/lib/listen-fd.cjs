@@ -1,20 +1,20 @@
 'use strict';
 
-/** Makes a server listen on a descriptor that it is given. */
+/** Makes a server listen on a descriptor. */
 
 /**
- * The backlog of every listener of serverswap. Node calls listen(2) on what it is given, and a smaller
- * number would shrink the backlog for all who hold the socket.
+ * The backlog of every listener of serverswap. Node calls listen(2) on the descriptor, and a smaller number
+ * would shrink the backlog for every process that holds the socket.
  */
 const BACKLOG = 4096;
 
 /**
- * Fulfilled when the server listens, or has been closed before it came to that.
+ * Fulfilled when the server listens, or has been closed before that.
  *
  * @param {import('node:net').Server} server
  * @param {number} fd owned by the server from now on
  */
-function listening(server, fd) {
+function listenFd(server, fd) {
   return new Promise((resolve, reject) => {
     const settle = (settled) => (value) => {
       for (const [event, listener] of Object.entries(listeners)) {
@@ -31,8 +31,8 @@ function listening(server, fd) {
 }
 
 /**
- * In a worker of `cluster`, `server.listen({ fd })` means a descriptor of the primary process, and
- * `exclusive` is not looked at; what it calls in the end is reachable under its old name.
+ * In a worker of `cluster`, `server.listen({ fd })` means a descriptor of the primary process, whatever
+ * `exclusive` is; the function that it calls in the end is reachable under its old name.
  */
 function start(server, fd) {
   // Not at the head of the file: most programs do not have it loaded, and `require` is to be quick.
@@ -44,4 +44,4 @@ function start(server, fd) {
   }
 }
 
-module.exports = { listening };
+module.exports = { listenFd };

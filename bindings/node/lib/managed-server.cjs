@@ -1,0 +1,133 @@
+'use strict';
+
+/**
+ * One server on one inherited address, from its grant to its last connection.
+ *
+ * Rules:
+ * - `serving` is reported when the server listens;
+ * - the address is released when the server has stopped accepting and has closed the listening socket, not
+ *   before: at a takedown, by `close()` of the handle, and when the program closes the server by itself;
+ * - while it drains, `server.close()` only waits: Node's own would close idle connections.
+ */
+const { addressCall, callIfHeld } = require('./client.cjs');
+const { Drain } = require('./drain.cjs');
+const { servingIfHeld } = require('./grant.cjs');
+const { listenFd } = require('./listen-fd.cjs');
+const { ProgressThrottle, drainDurationMs } = require('./native.cjs');
+const { addHandler, removeHandler } = require('./takedown.cjs');
+
+/** Canonical address -> the server that serves or drains it in this thread. */
+const managed = new Map();
+
+class ManagedServer {
+  #server;
+  #options;
+  #drain;
+  #handler;
+  #grant = null;
+
+  /** Registers for takedown, so that no grant is ever without a handler. */
+  constructor(server, address, options) {
+    this.#server = server;
+    this.#options = options;
+    this.#drain = new Drain(server);
+    this.#handler = addHandler(address, (done, takedown) => this.#onTakedown(done, takedown));
+  }
+
+  /** The claim has failed. */
+  refused() {
+    removeHandler(this.#handler);
+  }
+
+  /**
+   * To be called before the next event is delivered: a takedown finds a server that listens.
+   *
+   * @param {import('./grant.cjs').Listener} grant
+   * @throws {Error} that of the server's `error` event; the address is released then
+   */
+  async granted(grant) {
+    this.#grant = grant;
+    managed.set(grant.address, this);
+    this.#drain.drained.then(() => this.#forget());
+    try {
+      await listenFd(this.#server, grant.fd);
+    } catch (error) {
+      this.#release();
+      this.#forget();
+      throw error;
+    }
+    if (!this.#drain.begun) {
+      this.#watchClose();
+      grant[servingIfHeld]();
+    }
+  }
+
+  /** The result of `listen`. */
+  get handle() {
+    const { drained } = this.#drain;
+    return Object.freeze({ address: this.#grant.address, drained, close: () => this.#close() });
+  }
+
+  /** Makes the drain deadline no earlier than this many milliseconds from now. */
+  extend(extendMs) {
+    if (this.#drain.begun) {
+      this.#drain.extend(extendMs);
+    }
+  }
+
+  #onTakedown(done, { address, reason, drainMs }) {
+    if (!this.#drain.begun) {
+      const throttle = new ProgressThrottle();
+      this.#drain.begin(drainDurationMs(this.#options.drainTimeout, drainMs), (open) => {
+        if (throttle.isDue(open)) {
+          callIfHeld(addressCall('progress', address, open));
+        }
+      });
+    }
+    done();
+    removeHandler(this.#handler);
+    this.#options.onTakedown?.({ address, reason, drainMs, connections: this.#drain.sockets });
+  }
+
+  #close() {
+    if (!this.#drain.begun) {
+      this.#drain.begin(drainDurationMs(this.#options.drainTimeout));
+      this.#release();
+    }
+    return this.#drain.drained;
+  }
+
+  #release() {
+    removeHandler(this.#handler);
+    this.#grant.close();
+  }
+
+  #forget() {
+    if (managed.get(this.#grant.address) === this) {
+      managed.delete(this.#grant.address);
+    }
+  }
+
+  /** Nothing else shows at once that the program has closed the listening socket. */
+  #watchClose() {
+    const server = this.#server;
+    const { close } = server;
+    server.close = (callback) => {
+      if (!this.#drain.begun) {
+        this.#release();
+        return close.call(server, callback);
+      }
+      if (typeof callback === 'function') {
+        this.#drain.drained.then(() => callback());
+      }
+      return server;
+    };
+  }
+}
+
+/** The server that serves or drains a canonical address in this thread, if there is one. */
+function managedServerAt(address) {
+  return managed.get(address);
+}
+
+module.exports = { ManagedServer, managedServerAt };
