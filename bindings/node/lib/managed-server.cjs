@@ -114,8 +114,9 @@ class ManagedServer {
     const { close } = server;
     server.close = (callback) => {
       if (!this.#drain.begun) {
+        const result = close.call(server, callback);
         this.#release();
-        return close.call(server, callback);
+        return result;
       }
       if (typeof callback === 'function') {
         this.#drain.drained.then(() => callback());

@@ -140,6 +140,40 @@ test('a program that closes its server gives the address up', async (t) => {
   assert.equal(await program.exit(), 0);
 });
 
+/** Makes each close of a listening socket wait for a line on stdin. */
+const SLOW_CLOSE = `
+  const { prototype } = require('node:net').Server;
+  const { close } = prototype;
+  prototype.close = function (...args) {
+    say('closes');
+    require('node:fs').readSync(0, Buffer.alloc(1));
+    return close.apply(this, args);
+  };`;
+
+const STOPS = [
+  { when: 'at a takedown', source: '', isTakenDown: true },
+  { when: 'when the program closes its server', source: 'server.close()', isTakenDown: false },
+  { when: 'when the program closes its handle', source: 'handle.close()', isTakenDown: false },
+];
+
+for (const { when, source, isTakenDown } of STOPS) {
+  test(`${when}, the listening socket is closed before the address is released`, async (t) => {
+    const { arbiter, program, address } = await serving(t, `${SLOW_CLOSE} ${SERVER}
+      serverswap.listen(server, ADDRESS).then((handle) => { ${source} });`);
+    if (isTakenDown) {
+      arbiter.says(takedown(address));
+    }
+    assert.equal(await program.hears(), 'closes');
+    await arbiter.barrier();
+    program.tell('go on');
+    if (isTakenDown) {
+      await arbiter.hears('progress');
+    }
+    await arbiter.hears('released');
+    assert.equal(await program.exit(), 0);
+  });
+}
+
 test('a program that closes its handle gives the address up and drains', async (t) => {
   const { arbiter, program, address, socket } = await serving(t, `${SERVER}
     serverswap.listen(server, ADDRESS).then((handle) =>
