@@ -2,21 +2,29 @@
 /**
  * Makes the two tarballs of this platform, from what was built before.
  *
- * usage: node bindings/node/pack.mjs BINARIES [DESTINATION]
+ * usage: node bindings/node/pack.mjs [--debug] BINARIES [DESTINATION]
  *
  * BINARIES is the folder with `serverswap` and `serverswap-deploy` (`target/release`); the addon is the one
- * that `build.mjs` has put here. DESTINATION is this folder if it is not given.
+ * that `build.mjs` has put here. DESTINATION is this folder if it is not given. Only with `--debug`, for tests, the
+ * addon may be one that `build.mjs --debug` has built.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
+const require = createRequire(import.meta.url);
 const here = path.dirname(fileURLToPath(import.meta.url));
-const [binaries, destination = here] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  options: { debug: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const [binaries, destination = here] = positionals;
 if (binaries === undefined) {
-  console.error('usage: node bindings/node/pack.mjs BINARIES [DESTINATION]');
+  console.error('usage: node bindings/node/pack.mjs [--debug] BINARIES [DESTINATION]');
   process.exit(2);
 }
 
@@ -33,6 +41,10 @@ function platformOfAddon() {
   const addon = readdirSync(here).find((name) => /^serverswap\..*\.node$/.test(name));
   if (addon === undefined) {
     console.error('error: there is no addon to pack\nhint: node bindings/node/build.mjs');
+    process.exit(1);
+  }
+  if (!values.debug && require(path.join(here, addon)).decodeLine !== undefined) {
+    console.error(`error: ${addon} has what only tests may call\nhint: node bindings/node/build.mjs, without --debug`);
     process.exit(1);
   }
   return addon.split('.')[1];

@@ -8,7 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
 
-const { Installation, built, run } = require('./support/installation.cjs');
+const { Installation, PACK, built, run } = require('./support/installation.cjs');
 
 const COMMANDS = ['serverswap', 'serverswap-deploy'];
 
@@ -34,6 +34,19 @@ test('the package holds the addon and the commands of the platform, and no more 
   assert.deepEqual(fs.readdirSync(platform).sort(), ['package.json', 'serverswap', 'serverswap-deploy', 'serverswap.node']);
   const main = fs.readdirSync(installation.file('node_modules', 'serverswap')).sort();
   assert.deepEqual(main, ['README.md', 'bin', 'index.cjs', 'index.d.cts', 'index.d.mts', 'index.mjs', 'lib', 'package.json']);
+});
+
+test('an addon with calls that are for tests only is not packed', async (t) => {
+  const { decodeLine } = require('../lib/native.cjs');
+  if (decodeLine === undefined) {
+    t.skip('this addon was built without `--debug`');
+    return;
+  }
+  await assert.rejects(run(process.execPath, [PACK, built(), folder]), ({ code, stderr }) => {
+    assert.equal(code, 1);
+    assert.match(stderr, /error: .* has what only tests may call\nhint: .*build\.mjs, without --debug/);
+    return true;
+  });
 });
 
 test('the platforms are optional dependencies, each for its system, processor and C library', () => {

@@ -8,6 +8,7 @@ const { promisify } = require('node:util');
 
 const PACKAGE = path.resolve(__dirname, '..', '..');
 const REPOSITORY = path.resolve(PACKAGE, '..', '..');
+const PACK = path.join(PACKAGE, 'pack.mjs');
 
 const run = promisify(execFile);
 
@@ -28,7 +29,7 @@ class Installation {
 
   /** Packs the package and installs the tarballs, with `npm install FLAGS…`, into an empty folder. */
   static async of(folder, ...flags) {
-    const { stdout } = await run(process.execPath, [path.join(PACKAGE, 'pack.mjs'), commands(), folder]);
+    const { stdout } = await run(process.execPath, [PACK, '--debug', commands(), folder]);
     const tarballs = stdout.trim().split('\n');
     const installation = new Installation(fs.mkdtempSync(path.join(folder, 'project-')));
     await run('npm', ['install', '--offline', '--no-audit', '--no-fund', ...flags, ...tarballs], {
@@ -54,4 +55,4 @@ class Installation {
   }
 }
 
-module.exports = { Installation, built, run };
+module.exports = { Installation, PACK, built, run };
