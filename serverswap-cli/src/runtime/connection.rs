@@ -31,7 +31,8 @@ use crate::arbiter::Link;
 /// Most reads, of 16 KiB each, of one client that the arbiter has not handled yet.
 const READS_AHEAD_MAX: usize = 4;
 
-/// How long a client may take from the greeting to the end of its `hello` (SS-HELLO).
+/// How long a client may take from the greeting to the end of its `hello`. A client is stopped or stuck
+/// that needs longer; it connects again when it goes on.
 const HELLO_WAIT: Duration = Duration::from_secs(30);
 
 /// A connection, shared by its task and the arbiter's.
@@ -221,10 +222,10 @@ impl Connection {
                 Ok(None) => return,
                 Ok(Some(Decoded::Ignored)) => continue,
                 Ok(Some(Decoded::Unknown { id, kind })) => unknown(negotiation, id, &kind),
-                Ok(Some(Decoded::Message { message, fds })) => match negotiation.take_in(message, fds) {
-                    Step::Arrived(hello) => Received::Hello(hello),
-                    Step::Unfinished => continue,
-                    Step::Said(message) => Received::Message(message),
+                Ok(Some(Decoded::Message { message, fds })) => match negotiation.handle(message, fds) {
+                    Step::Complete(hello) => Received::Hello(hello),
+                    Step::Incomplete => continue,
+                    Step::Message(message) => Received::Message(message),
                     Step::Refused { code, message } => Received::Fault { code, message },
                 },
                 Err(error) => undecodable(negotiation, &error),

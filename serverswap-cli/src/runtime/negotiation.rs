@@ -19,26 +19,26 @@ use crate::arbiter::{Arrival, Attached, Link, Liveness};
 /// Most addresses that one client may hold.
 const HOLDING_MAX: usize = 65_536;
 
-/// How far a client is.
+/// How far a client has come.
 #[derive(Default)]
 pub(super) enum Negotiation {
-    /// It has not said `hello`.
+    /// It has sent nothing.
     #[default]
-    Silent,
+    Greeted,
     /// `holding` lines follow.
     Listing(Box<CompleteHello>),
-    /// It is negotiated.
+    /// The `hello` is complete.
     Done,
 }
 
 /// What a message means here.
 pub(super) enum Step {
     /// The `hello` is complete.
-    Arrived(Box<CompleteHello>),
+    Complete(Box<CompleteHello>),
     /// More `holding` lines follow.
-    Unfinished,
+    Incomplete,
     /// A message of a negotiated client.
-    Said(Box<FromClient>),
+    Message(Box<FromClient>),
     /// The connection cannot go on.
     Refused { code: Code, message: String },
 }
@@ -55,9 +55,9 @@ impl Negotiation {
         matches!(self, Negotiation::Done)
     }
 
-    pub(super) fn take_in(&mut self, message: FromClient, fds: Vec<(String, OwnedFd)>) -> Step {
+    pub(super) fn handle(&mut self, message: FromClient, fds: Vec<(String, OwnedFd)>) -> Step {
         match (mem::take(self), message) {
-            (Negotiation::Silent, FromClient::Hello(hello)) => self.begin(hello, fds),
+            (Negotiation::Greeted, FromClient::Hello(hello)) => self.begin(hello, fds),
             (Negotiation::Listing(mut complete), FromClient::Holding(more)) => {
                 complete.hello.holding.extend(more.holding);
                 complete.hello.more = more.more;
@@ -68,9 +68,9 @@ impl Negotiation {
             }
             (Negotiation::Done, message) => {
                 *self = Negotiation::Done;
-                Step::Said(Box::new(message))
+                Step::Message(Box::new(message))
             }
-            (Negotiation::Silent | Negotiation::Listing(_), _) => refused(
+            (Negotiation::Greeted | Negotiation::Listing(_), _) => refused(
                 Code::NotNegotiated,
                 "the first line must be `hello`, followed only by the `holding` lines that it announces"
                     .to_owned(),
@@ -100,10 +100,10 @@ impl Negotiation {
         }
         if hello.more {
             *self = Negotiation::Listing(complete);
-            return Step::Unfinished;
+            return Step::Incomplete;
         }
         *self = Negotiation::Done;
-        Step::Arrived(complete)
+        Step::Complete(complete)
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn header() -> io::Result<Header> {
     Ok(Header::new(process::boot_id()?, process::pid_namespace()?, Process::current()?))
 }
 
-/// The state. After a reboot nobody in it lives. Where it says nothing, because there is none or
+/// The state. After a reboot no process in it lives. Where there is no state, because there is no file or
 /// it cannot be read, which is reported, those who live come back by themselves, and it names them.
 ///
 /// # Errors

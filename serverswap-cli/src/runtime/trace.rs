@@ -1,8 +1,8 @@
 //! `--trace FILE`: every line of every connection, as this process sends and receives it.
 //!
 //! What it writes is described in `spec/README.md`, "Recordings". Of a line it deliberately
-//! understands nothing but how many descriptors it names. A file that cannot be written is told of
-//! once, recording ends with it, and nothing else does.
+//! understands nothing but how many descriptors it names. A file that cannot be written is reported
+//! once and ends the recording, and nothing else.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use serverswap::sys::clock::boottime_micros;
 
 use crate::ui::{Console, Report};
 
-/// Where recordings go, if anywhere.
+/// Records connections, if there is a file to record to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TraceWriter(Option<Arc<Mutex<Recording>>>);
 
@@ -51,12 +51,12 @@ struct Entry<'a> {
 }
 
 #[derive(Debug)]
-struct Listening {
+struct ConnectionTrace {
     recording: Arc<Mutex<Recording>>,
     on: String,
     side: Side,
-    /// The line that has begun to arrive.
-    begun: Vec<u8>,
+    /// The part of a line that has arrived.
+    partial: Vec<u8>,
     /// Descriptors that have arrived and belong to no line yet.
     waiting_fds: usize,
 }
@@ -79,7 +79,7 @@ impl TraceWriter {
         TraceWriter(Some(Arc::new(Mutex::new(recording))))
     }
 
-    /// Listens in on a new connection, of which this process is `side`.
+    /// Records a new connection, of which this process is `side`.
     pub(super) fn observer(&self, side: Side) -> Option<Box<dyn LineObserver>> {
         let recording = self.0.as_ref()?;
         let on = {
@@ -90,11 +90,11 @@ impl TraceWriter {
             format!("{}-{}", std::process::id(), locked.connections)
         };
         let recording = Arc::clone(recording);
-        Some(Box::new(Listening { recording, on, side, begun: Vec::new(), waiting_fds: 0 }))
+        Some(Box::new(ConnectionTrace { recording, on, side, partial: Vec::new(), waiting_fds: 0 }))
     }
 }
 
-impl LineObserver for Listening {
+impl LineObserver for ConnectionTrace {
     fn sent(&mut self, line: &[u8], fds: usize) {
         self.note(self.side, line, fds);
     }
@@ -103,9 +103,9 @@ impl LineObserver for Listening {
         self.waiting_fds += fds;
         let mut pieces = bytes.split_inclusive(|byte| *byte == b'\n').peekable();
         while let Some(piece) = pieces.next() {
-            self.begun.extend_from_slice(piece);
-            if piece.ends_with(b"\n") || self.begun.len() > LINE_BYTES_MAX {
-                let line = std::mem::take(&mut self.begun);
+            self.partial.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || self.partial.len() > LINE_BYTES_MAX {
+                let line = std::mem::take(&mut self.partial);
                 let named = if pieces.peek().is_some() { names(&line) } else { self.waiting_fds };
                 let fds = named.min(self.waiting_fds);
                 self.waiting_fds -= fds;
@@ -115,7 +115,7 @@ impl LineObserver for Listening {
     }
 }
 
-impl Listening {
+impl ConnectionTrace {
     fn note(&self, from: Side, line: &[u8], fds: usize) {
         let line = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line));
         let entry = Entry { at: boottime_micros(), on: &self.on, by: self.side, from, line: &line, fds };

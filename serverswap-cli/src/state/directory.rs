@@ -1,7 +1,7 @@
 //! The runtime directory: where it is, and whether it can be trusted.
 //!
-//! Whoever can write here can speak to every server of the user, so it must be ours, for us
-//! alone, and no symbolic link (DESIGN.md, guarantee 6).
+//! A process that can write here can speak to every server of the user, so the directory must belong
+//! to us, for us alone, and be no symbolic link (guarantee 6).
 
 use std::fs::{self, DirBuilder};
 use std::io;

@@ -41,7 +41,7 @@ impl Header {
     }
 }
 
-/// What the whole file says.
+/// The content of the whole file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateFile {
     /// Who wrote it.

@@ -1,6 +1,6 @@
-//! The lock of a directory: who has it is the arbiter.
+//! The lock of a directory: the process that has it is the arbiter.
 //!
-//! The kernel lets go of it when the process ends, however it ends (flock(2)); there is
+//! The kernel releases it when the process ends, however it ends (flock(2)); there is
 //! nothing to clean up and nobody to elect.
 
 use std::fs::{self, File, OpenOptions};
@@ -17,7 +17,7 @@ pub struct Lock {
     file: Flock<File>,
 }
 
-/// Why the lock was not got.
+/// Why the lock could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process has it.
@@ -46,7 +46,7 @@ impl Lock {
             if errno == Errno::EWOULDBLOCK { LockError::Held } else { LockError::Io(errno.into()) }
         })?;
         let lock = Lock { file };
-        // Somebody may have removed the directory and made it anew between opening and locking.
+        // The directory may have been removed and made anew between opening and locking.
         if lock.is_at(path)? { Ok(lock) } else { Err(LockError::Held) }
     }
 
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_one_at_a_time_has_it() {
+    fn only_one_process_at_a_time_has_it() {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let path = folder.path().join("lock");
         let first = Lock::try_take(&path).expect("free");
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_was_deleted_is_not_at_its_path_whoever_has_the_next_one() {
+    fn a_lock_that_was_deleted_is_not_at_its_path_whichever_process_has_the_next_one() {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let path = folder.path().join("lock");
         let lock = Lock::try_take(&path).expect("free");

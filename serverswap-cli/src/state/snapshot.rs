@@ -1,6 +1,7 @@
 //! The content of the state file: who holds which address, who keeps a duplicate, what drains.
 //!
-//! Times are microseconds since boot, because the file is worth nothing after the boot.
+//! Times are microseconds of CLOCK_MONOTONIC, as every deadline is: the file is worth nothing after the
+//! boot, and no drain ends because the machine was suspended.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,7 +22,7 @@ pub struct Snapshot {
     /// Events for supervisors that were not connected, oldest first.
     #[serde(default, alias = "untold", skip_serializing_if = "Vec::is_empty")]
     pub pending_events: Vec<Event>,
-    /// Processes of this directory of which no state says what they hold: the file was unusable,
+    /// Processes of this directory of which no state records what they hold: the file was unusable,
     /// or the directory deleted, and they have not come back since.
     #[serde(default, alias = "unnamed", skip_serializing_if = "Vec::is_empty")]
     pub unrecorded: Vec<UnrecordedRecord>,
@@ -46,7 +47,7 @@ pub struct Update {
 }
 
 impl Update {
-    /// Makes a snapshot say what it says after the turn.
+    /// Brings a snapshot up to date with the turn.
     pub fn apply(self, snapshot: &mut Snapshot) {
         apply(self.generations, &mut snapshot.generations);
         apply(self.addresses, &mut snapshot.addresses);
@@ -68,7 +69,7 @@ fn apply<K: Ord, V>(changes: BTreeMap<K, Option<V>>, records: &mut BTreeMap<K, V
     }
 }
 
-/// A process of which no state says what it holds.
+/// A process of which no state records what it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnrecordedRecord {
     /// The process.
@@ -82,14 +83,14 @@ pub struct UnrecordedRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GenerationRecord {
-    /// Its deadlines, for whoever takes it down.
+    /// Its deadlines, for the arbiter that takes it down.
     pub timeouts: Timeouts,
     /// Its supervisor, while it lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervisor: Option<Process>,
     /// Whether the whole generation is up.
     pub up: bool,
-    /// Whether it is not up before its server says `serverUp`.
+    /// Whether it is up only when its server has sent `serverUp`.
     pub awaits_server_up: bool,
 }
 
@@ -100,7 +101,7 @@ pub struct AddressRecord {
     pub holders: Vec<HolderRecord>,
     /// Supervisors that own it or keep a duplicate of its listener.
     pub supervisors: Vec<SupervisorRecord>,
-    /// Servers that were told to let go and have not exited.
+    /// Servers that were asked to release it and have not exited.
     pub draining: Vec<DrainRecord>,
 }
 
@@ -115,11 +116,11 @@ pub struct HolderRecord {
     pub generation: Generation,
     /// How it took the address.
     pub socket: SocketMode,
-    /// Whether it said that it serves.
+    /// Whether it has sent `serving`.
     pub serving: bool,
-    /// Since when, in microseconds since boot.
+    /// Since when, in microseconds.
     pub since_micros: u64,
-    /// Until when it serves beside an older server, in microseconds since boot.
+    /// Until when it serves beside an older server, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probation_until_micros: Option<u64>,
 }
@@ -147,11 +148,11 @@ pub struct DrainRecord {
     pub process: Process,
     /// Its generation.
     pub generation: Generation,
-    /// Since when, in microseconds since boot.
+    /// Since when, in microseconds.
     pub since_micros: u64,
-    /// When it gets TERM, in microseconds since boot.
+    /// When it gets TERM, in microseconds.
     pub until_micros: u64,
-    /// How many connections it has open, by its own word.
+    /// How many connections it has open, as it reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
 }
@@ -187,7 +188,7 @@ impl AddressRecord {
 }
 
 impl HolderRecord {
-    /// A record with `since` as time since boot.
+    /// A record of a holder.
     pub fn new(
         process: Process,
         generation: Generation,
@@ -199,24 +200,24 @@ impl HolderRecord {
         HolderRecord { process, generation, socket, serving, since_micros, probation_until_micros: None }
     }
 
-    /// The same, on probation until then, as time since boot.
+    /// The same, on probation until then.
     pub fn on_probation_until(self, until: Option<Duration>) -> Self {
         HolderRecord { probation_until_micros: until.map(micros), ..self }
     }
 
-    /// Until when it is on probation, as time since boot.
+    /// Until when it is on probation.
     pub fn probation_until(&self) -> Option<Duration> {
         self.probation_until_micros.map(Duration::from_micros)
     }
 
-    /// Since when, as time since boot.
+    /// Since when.
     pub fn since(&self) -> Duration {
         Duration::from_micros(self.since_micros)
     }
 }
 
 impl DrainRecord {
-    /// A record with times since boot.
+    /// A record of a drain.
     pub fn new(
         process: Process,
         generation: Generation,
@@ -228,12 +229,12 @@ impl DrainRecord {
         DrainRecord { process, generation, since_micros, until_micros, connections }
     }
 
-    /// Since when, as time since boot.
+    /// Since when.
     pub fn since(&self) -> Duration {
         Duration::from_micros(self.since_micros)
     }
 
-    /// When it gets TERM, as time since boot.
+    /// When it gets TERM.
     pub fn until(&self) -> Duration {
         Duration::from_micros(self.until_micros)
     }

@@ -25,7 +25,7 @@ pub(crate) fn raise_limit() {
 }
 
 /// Descriptors that no connection and no listener may use up: the state file is written with
-/// one, and whoever finds no room is told so with one.
+/// one, and a client that finds no room is sent the reason over one.
 const RESERVED: rlim_t = 16;
 
 /// Whether this descriptor is one of the last. The kernel gives out the lowest free number,

@@ -1,11 +1,16 @@
 //! The state file, spoiled.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::PathBuf;
 
 use rustix::process::Signal;
 use serverswap_conformance::sandbox::Sandbox;
+use serverswap_protocol::SocketMode;
+use serverswap_protocol::message::{FromArbiter, Role};
 
 use crate::Outcome;
+use crate::hostile::{claim, welcomed};
 use crate::processes::{ended, signal};
 use crate::shop::{Shop, nothing_failed};
 
@@ -63,6 +68,43 @@ async fn a_state_file_of_garbage_loses_nobody() -> Outcome {
 #[tokio::test]
 async fn a_state_file_of_a_later_version_loses_nobody() -> Outcome {
     with_an_orphan_and_a_state_of(r#"{"format": 99}"#).await
+}
+
+#[tokio::test]
+async fn a_line_that_was_cut_off_by_the_kill_of_its_writer_is_left_out() -> Outcome {
+    let mut shop = Shop::open().await?;
+    shop.serving.says("up after").await?;
+    let (old, _) = shop.ask().await?;
+    shop.serving.signal(Signal::KILL);
+    shop.serving.exit().await?;
+    let mut state = OpenOptions::new().append(true).open(shop.sandbox.runtime_dir().join("state.json"))?;
+    state.write_all(br#"{"addresses":{":80"#)?;
+    let load = shop.load().await?;
+    let mut new = shop.deploy(2).start()?;
+    new.prints("version 2 serves").await?;
+    ended(old).await?;
+    nothing_failed(load).await?;
+    assert!(!new.stderr().contains("is not used"), "{}", new.stderr());
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_appended_to_the_state_is_known_after_the_arbiter_was_killed() -> Outcome {
+    let mut shop = Shop::open().await?;
+    shop.serving.says("up after").await?;
+    let mut client = welcomed(&shop.sandbox, Role::Server)?;
+    for number in 0..200 {
+        let claim = claim(&mut client, &format!("name-{number}"), SocketMode::Bind);
+        client.send(&claim, &[])?;
+        assert!(matches!(client.receive()?.message, FromArbiter::Granted(_)));
+    }
+    shop.serving.signal(Signal::KILL);
+    shop.serving.exit().await?;
+    let mut status = shop.sandbox.serverswap(["status", "--json"]).start()?;
+    status.exit().await?;
+    let holder = format!(r#""pid":{}"#, std::process::id());
+    assert_eq!(status.stdout().matches(&holder).count(), 200, "{}", status.stdout());
+    Ok(())
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ fn greeted(sandbox: &Sandbox) -> Result<Wire, Box<dyn std::error::Error>> {
 }
 
 /// A connection that has said `hello` and was welcomed.
-fn welcomed(sandbox: &Sandbox, role: Role) -> Result<Wire, Box<dyn std::error::Error>> {
+pub(crate) fn welcomed(sandbox: &Sandbox, role: Role) -> Result<Wire, Box<dyn std::error::Error>> {
     let mut wire = greeted(sandbox)?;
     let hello = hello(&mut wire, role);
     wire.send(&FromClient::Hello(hello), &[])?;
@@ -101,7 +101,7 @@ fn honest(sandbox: &Sandbox) -> Result<Wire, Box<dyn std::error::Error>> {
     Ok(wire)
 }
 
-fn claim(wire: &mut Wire, address: &str, socket: SocketMode) -> FromClient {
+pub(crate) fn claim(wire: &mut Wire, address: &str, socket: SocketMode) -> FromClient {
     let address = address.parse().expect("an address");
     FromClient::ReadyFor(ReadyFor { id: wire.id(), address, socket, more: false })
 }
