@@ -136,8 +136,17 @@ impl ArbiterRuntime {
         })
     }
 
-    /// Serves until it is to stop, or another arbiter has the directory.
-    pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
+    /// Serves until it is to stop, or another arbiter has the directory. Then the control socket is
+    /// closed, the lock released, and every connection closed: a client that connects again finds the
+    /// next arbiter.
+    pub(super) async fn run(mut self, stop: oneshot::Receiver<()>) {
+        self.serve(stop).await;
+        let ArbiterRuntime { clients, lease, .. } = self;
+        drop(lease);
+        clients.close_all().await;
+    }
+
+    async fn serve(&mut self, mut stop: oneshot::Receiver<()>) {
         let mut inputs = Vec::new();
         while self.lease_state != LeaseState::Lost {
             let deadline = self.deadline();

@@ -86,7 +86,7 @@ impl ArbiterRole {
         }
     }
 
-    /// Closes the control socket and every connection, and then releases the lock.
+    /// Closes the control socket, releases the lock and closes every connection.
     pub(super) async fn give_up(&mut self) {
         if let Some(held) = self.held.take() {
             // It may have ended by itself.

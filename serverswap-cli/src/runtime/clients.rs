@@ -48,7 +48,7 @@ struct Client {
     connection: Rc<Connection>,
     process: Process,
     state: State,
-    _task: Task,
+    task: Task,
 }
 
 /// Whether a connection goes on.
@@ -90,7 +90,7 @@ impl Clients {
         let link = Link(self.next);
         let connection = Rc::new(Connection::new(stream, observer));
         let task = Task::spawn(Rc::clone(&connection).run(link, self.inbox.clone()));
-        self.clients.insert(link, Client { connection, process, state: State::Open, _task: task });
+        self.clients.insert(link, Client { connection, process, state: State::Open, task });
         self.send(link, &FromArbiter::Greeting(greeting()), None);
     }
 
@@ -202,6 +202,13 @@ impl Clients {
 
     pub(super) fn take_offered(&mut self) -> Vec<(Address, Arc<OwnedFd>)> {
         std::mem::take(&mut self.offered)
+    }
+
+    /// Closes every connection; what could not be sent is not sent any more.
+    pub(super) async fn close_all(self) {
+        for client in self.clients.into_values() {
+            client.task.end().await;
+        }
     }
 
     /// Sends what can be sent now, and closes what is to be closed. A client that does not

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::arbiter::Input;
 
 /// How long a claim may wait for the name of the process that is in its way.
-const LOOKUP_WAIT: Duration = Duration::from_secs(2);
+const LOOKUP_WAIT: Duration = Duration::from_secs(10);
 
 /// Most lookups at the same time; others wait for one of them, and no longer than [`LOOKUP_WAIT`].
 const LOOKUPS_MAX: usize = 2;

@@ -50,7 +50,9 @@ fn overlap(one: IpAddr, other: IpAddr) -> bool {
 /// before the workers that inherited it.
 fn holder_of(inode: u64) -> Option<u32> {
     let link = PathBuf::from(format!("socket:[{inode}]"));
-    pids().ok()?.into_iter().filter(|pid| has_descriptor(*pid, &link).unwrap_or_default()).min()
+    let mut pids = pids().ok()?;
+    pids.sort_unstable();
+    pids.into_iter().find(|pid| has_descriptor(*pid, &link).unwrap_or_default())
 }
 
 fn has_descriptor(pid: u32, link: &Path) -> io::Result<bool> {
