@@ -15,45 +15,45 @@ pub enum Action {
     Send(Request),
     /// Keep the listener that came with the event just handled, in place of an older one.
     Keep {
-        /// Its address.
+        /// Of which address.
         address: Address,
     },
     /// Close the kept duplicate of a listener.
     Close {
-        /// Its address.
+        /// Of which address.
         address: Address,
     },
     /// Signal every process of a server's group.
     SignalGroup {
         /// The process id of the server, and the number of the group.
         pid: u32,
-        /// Which signal.
+        /// TERM or KILL.
         signal: GroupSignal,
     },
-    /// Tell the operator.
+    /// Show this to the operator.
     Report(Report),
-    /// Nothing more will follow: tell the operator and exit.
+    /// The generation has ended with this outcome: nothing more follows.
     Exit(Box<RunOutcome>),
 }
 
-/// What a supervisor says; the driver numbers it.
+/// What a supervisor sends; the driver numbers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// May the server be ended? Answered by [`Event::Verdict`](super::Event::Verdict).
     TimedOut,
-    /// The duplicate is closed.
+    /// The duplicate of the listener is closed.
     Closed {
-        /// Of which listener.
+        /// Of which address.
         address: Address,
     },
-    /// The generation is to be taken down.
+    /// Take the generation down.
     Stop,
     /// A barrier; answered by [`Event::BarrierPassed`](super::Event::BarrierPassed).
     Barrier,
 }
 
 impl Request {
-    /// The message on the wire; `next_id` is asked for a number if an answer is owed.
+    /// The message on the wire; `next_id` gives a number to a message that is answered.
     pub fn message(self, next_id: impl FnOnce() -> u64) -> FromClient {
         match self {
             Request::TimedOut => FromClient::TimedOut(TimedOut { id: next_id() }),

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use super::Request;
 use super::arbiter_events::Notice;
-use super::context::{Context, Link};
+use super::context::Context;
 use super::exit_policy;
 use super::plan::SETTLE_MAX;
 use super::state::{Cause, EndReason, Input, Phase, ServerEnd, State};
@@ -53,16 +53,14 @@ impl AwaitingArbiter {
             Cause::Itself
             | Cause::EndedFor(EndReason::NotUp | EndReason::Superseded | EndReason::SaidFail(_)) => false,
         };
-        match context.link {
-            // Nothing that could be reported would change the outcome.
-            Link::Down | Link::Silent { .. } if is_asked_to_stop => exit_policy::after(end, context),
-            // Whichever process is or becomes the arbiter may know what the end means.
-            Link::Down | Link::Silent { .. } | Link::Up => {
-                let until = context.now + SETTLE_MAX;
-                AwaitingArbiter { end, barrier: Barrier::First, gone: Gone::Unreported, until }
-                    .send(Barrier::First, context)
-            }
+        // Whichever process is or becomes the arbiter may know what the end means; but nothing that it
+        // could report changes the outcome of a supervisor that was asked to stop.
+        if is_asked_to_stop && !context.is_arbiter_reachable() {
+            return exit_policy::after(end, context);
         }
+        let until = context.now + SETTLE_MAX;
+        AwaitingArbiter { end, barrier: Barrier::First, gone: Gone::Unreported, until }
+            .send(Barrier::First, context)
     }
 
     fn on_barrier(self, context: &mut Context) -> State {

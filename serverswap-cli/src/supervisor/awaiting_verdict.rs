@@ -10,7 +10,7 @@ use std::time::Duration;
 use serverswap::protocol::message::DecidedVerdict;
 
 use super::arbiter_events::Notice;
-use super::context::{Context, Link};
+use super::context::Context;
 use super::event::ServerExit;
 use super::exit_policy;
 use super::plan::INTERRUPT_PATIENCE;
@@ -42,10 +42,7 @@ impl AwaitingVerdict {
     pub(super) fn enter(server: Server, reason: EndReason, context: &mut Context) -> State {
         context.send(Request::TimedOut);
         let asked = AwaitingVerdict { server, reason, patience: Patience::Endless };
-        match context.link {
-            Link::Up => asked.into(),
-            Link::Down | Link::Silent { .. } => asked.no_arbiter_answers(context),
-        }
+        if context.is_arbiter_reachable() { asked.into() } else { asked.no_arbiter_answers(context) }
     }
 
     fn no_arbiter_answers(self, context: &Context) -> State {

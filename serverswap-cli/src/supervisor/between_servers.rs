@@ -1,5 +1,5 @@
 //! No server runs, and the generation goes on: it starts one again after a delay, or waits until
-//! a newer generation serves what it released (rule 4).
+//! a newer generation serves what it released (S4).
 
 use std::time::Duration;
 

@@ -13,7 +13,8 @@ use crate::ui::{Ending, Facts, Reached, Report, RunOutcome};
 #[derive(Debug, Clone)]
 pub(super) struct Context {
     pub(super) plan: Plan,
-    pub(super) link: Link,
+    link: Link,
+    arbiter: Arbiter,
     pub(super) addresses: Addresses,
     pub(super) predecessors: Predecessors,
     pub(super) restart_delay: RestartDelay,
@@ -35,16 +36,18 @@ pub(super) struct Context {
 
 /// The connection to the arbiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Link {
-    /// There is none.
+enum Link {
     Down,
-    /// The arbiter answers.
     Up,
-    /// The arbiter does not answer. What is sent may still be read.
-    Silent {
-        /// The arbiter.
-        pid: u32,
-    },
+}
+
+/// Whether the arbiter answers, with or without a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arbiter {
+    /// As far as is known.
+    Responding,
+    /// It was reported as silent.
+    Silent { pid: u32 },
 }
 
 impl Context {
@@ -52,6 +55,7 @@ impl Context {
         Context {
             plan,
             link: Link::Down,
+            arbiter: Arbiter::Responding,
             addresses: Addresses::default(),
             predecessors: Predecessors::default(),
             restart_delay: RestartDelay::default(),
@@ -67,34 +71,36 @@ impl Context {
     }
 
     pub(super) fn linked(&mut self) {
+        self.responding();
         self.link = Link::Up;
         self.report(Report::Linked);
     }
 
     pub(super) fn link_lost(&mut self) {
         self.link = Link::Down;
+        self.arbiter = Arbiter::Responding;
         self.predecessors.link_lost();
         self.report(Report::LinkLost);
     }
 
     /// Reported once; nothing ends because of it.
     pub(super) fn not_responding(&mut self, pid: u32) {
-        match self.link {
-            Link::Silent { .. } => return,
-            Link::Up => self.link = Link::Silent { pid },
-            Link::Down => {}
+        if self.arbiter == Arbiter::Responding {
+            self.arbiter = Arbiter::Silent { pid };
+            self.report(Report::ArbiterSilent { pid });
         }
-        self.report(Report::ArbiterSilent { pid });
     }
 
     pub(super) fn responding(&mut self) {
-        match self.link {
-            Link::Silent { pid } => {
-                self.link = Link::Up;
-                self.report(Report::ArbiterAnswers { pid });
-            }
-            Link::Down | Link::Up => {}
+        if let Arbiter::Silent { pid } = self.arbiter {
+            self.arbiter = Arbiter::Responding;
+            self.report(Report::ArbiterAnswers { pid });
         }
+    }
+
+    /// Whether an answer to what is sent now can be expected soon.
+    pub(super) fn is_arbiter_reachable(&self) -> bool {
+        self.link == Link::Up && self.arbiter == Arbiter::Responding
     }
 
     pub(super) fn report(&mut self, report: Report) {
@@ -104,7 +110,7 @@ impl Context {
     /// Sends if there is a connection; what still holds is sent again when there is one.
     pub(super) fn send(&mut self, request: Request) {
         match self.link {
-            Link::Up | Link::Silent { .. } => self.out.push(Action::Send(request)),
+            Link::Up => self.out.push(Action::Send(request)),
             Link::Down => {}
         }
     }

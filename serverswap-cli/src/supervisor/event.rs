@@ -5,10 +5,11 @@ use serverswap::protocol::message::{self, DecidedVerdict};
 
 use crate::spawn::SpawnFailure;
 
-/// Something that happened to the generation. The driver reports each exactly once.
+/// Something that happened to the generation. The driver reports each exactly once, to the generation
+/// that it is about; a signal to the process concerns all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The arbiter has sent `welcome`: messages can be sent.
+    /// The arbiter has sent `welcome`: requests can be sent.
     Linked,
     /// The connection to the arbiter has ended, and everything on it was read.
     LinkLost,
@@ -25,7 +26,7 @@ pub enum Event {
     Verdict(DecidedVerdict),
     /// The arbiter answered the last [`Request::Barrier`](super::Request::Barrier).
     BarrierPassed,
-    /// The server was started; its process group has the same number.
+    /// The server was started; its process group has the same number as it.
     Spawned {
         /// Its process id.
         pid: u32,

@@ -22,7 +22,7 @@
 //! | any               | any    | any         | any   | any         | any | exited             |
 //!
 //! *Signal*: the supervisor was asked to stop. *Await successor*: a generation that released an
-//! address on request waits until a newer one serves it, whatever `--restart` says (rule 4).
+//! address on request waits until a newer one serves it, whatever `--restart` says (S4).
 //! *Stopped* to *exited* end the generation with that outcome. The tests compare the table with
 //! the code for every combination.
 

@@ -9,18 +9,18 @@
 //! Three files are tables: the life cycle (`state`), what an address is to the generation
 //! (`owned_address`), and what the end of a server means (`exit_policy`).
 //!
-//! The rules:
+//! The rules; code and tests cite them by these numbers. R and N are those of the arbiter.
 //!
-//! 1. Until the arbiter reports otherwise, nothing that this generation does touches another
-//!    server. Nothing ever ends because the connection to the arbiter did, or because the arbiter
-//!    does not answer.
-//! 2. A server that serves something is not ended for being late, for losing a race, for sending
-//!    `fail` or for a Ctrl-C: the arbiter is asked first, every time.
-//! 3. `replaced` is final.
-//! 4. A generation that released an address on request stays until a newer one serves it, and
-//!    takes it back if that one fails.
-//! 5. Deadlines are data, looked at on every turn; what has happened goes before what is due.
-//! 6. Processes of the server's group do not outlive it.
+//! * S1. Until the arbiter reports otherwise, nothing that this generation does touches another
+//!   server. Nothing ever ends because the connection to the arbiter did, or because the arbiter
+//!   does not answer.
+//! * S2. A server that serves something is not ended for being late, for losing a race, for sending
+//!   `fail` or for a Ctrl-C: the arbiter is asked first, every time (R9, N3).
+//! * S3. `replaced` is final: no later status undoes it.
+//! * S4. A generation that released an address on request stays until a newer one serves it, and
+//!   takes it back if that one fails (R5).
+//! * S5. Deadlines are data, looked at on every turn; what has happened goes before what is due.
+//! * S6. Processes of the server's group do not outlive it.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 

@@ -6,12 +6,12 @@ use serde::Serialize;
 use serverswap::protocol::Generation;
 use serverswap::protocol::message::{Form, Timeouts};
 
-/// How long a supervisor waits, after its server has exited, for the arbiter's word on the
-/// addresses that it held, before it goes by what it knows.
+/// How long a supervisor waits, after its server has exited, for the arbiter's last reports about
+/// it, before it goes by what it knows.
 pub const SETTLE_MAX: Duration = Duration::from_secs(10);
 
-/// How long an interrupt waits for a connection to an arbiter, that could say whether the
-/// server may be ended.
+/// How long a supervisor that was asked to stop waits for an arbiter that does not answer, before
+/// it goes by what it knows.
 pub const INTERRUPT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What one generation was started with. It never changes.
@@ -21,7 +21,7 @@ pub struct Plan {
     pub command: String,
     /// Whether the supervisor outlives the deploy.
     pub form: Form,
-    /// What becomes of a server that ends although nobody asked it to. Only with [`Form::Stay`].
+    /// When a server that ends by itself is started again. Only with [`Form::Stay`].
     pub restart: Restart,
     /// From the start of a server until it must be up.
     pub ready_timeout: Duration,
@@ -37,7 +37,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The deadlines as the supervisor's `hello` says them.
+    /// The deadlines as the supervisor's `hello` has them.
     pub fn timeouts(&self) -> Timeouts {
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Timeouts {

@@ -7,8 +7,8 @@
 //!    ▲  │         │ └─► awaiting verdict ◄┤     asking the arbiter whether the server,
 //!    │  │         ▼        ▼             ▼     that is late or lost, may be ended
 //!    │  └► cancelled ─► stopping ─► reaping group ─► awaiting arbiter ─► done
-//!    │                                                      │
-//!    └────────── backoff, awaiting successor (rule 4) ◄─────┘
+//!    │                                                          │
+//!    └────────── backoff, awaiting successor (S4) ◄─────────┘
 //! ```
 
 use std::time::Duration;

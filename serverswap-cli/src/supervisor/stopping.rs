@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use super::arbiter_events::Notice;
-use super::context::{Context, Link};
+use super::context::Context;
 use super::event::StopSignal;
 use super::plan::{INTERRUPT_PATIENCE, SETTLE_MAX};
 use super::reaping_group::ReapingGroup;
@@ -48,10 +48,7 @@ impl Stopping {
         if context.addresses.is_anything_to_drain() {
             return Stopping::drain(server, signal, context);
         }
-        let patience = match context.link {
-            Link::Up => SETTLE_MAX,
-            Link::Down | Link::Silent { .. } => INTERRUPT_PATIENCE,
-        };
+        let patience = if context.is_arbiter_reachable() { SETTLE_MAX } else { INTERRUPT_PATIENCE };
         context.send(Request::Barrier);
         let stage = Stage::AwaitingBarrier { signal, until: context.now + patience };
         Stopping { server, reason: EndReason::Signal(signal), stage }.into()

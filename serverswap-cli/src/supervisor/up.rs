@@ -1,4 +1,4 @@
-//! The server is up; or it is not, and goes on because it serves something (rule 2).
+//! The server is up; or it is not, and goes on because it serves something (S2).
 
 use std::time::Duration;
 

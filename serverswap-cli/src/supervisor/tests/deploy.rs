@@ -20,10 +20,10 @@ fn the_end_of_a_process_that_is_not_the_server_ends_nothing() {
 }
 
 #[test]
-fn a_deploy_ends_when_the_arbiter_says_that_it_is_done() {
+fn a_deploy_ends_when_the_arbiter_reports_that_it_is_done() {
     Run::leave()
         .up(":8080")
-        .did(&["say closed :8080"])
+        .did(&["send closed :8080"])
         .whole(EventKind::Done)
         .did(&["exit 0 every_replaced_server_exited"]);
 }
@@ -31,7 +31,7 @@ fn a_deploy_ends_when_the_arbiter_says_that_it_is_done() {
 #[test]
 fn done_without_up_before_it_is_an_end_too() {
     Run::leave()
-        .told(EventKind::Serving, ":8080")
+        .arbiter(EventKind::Serving, ":8080")
         .whole(EventKind::Done)
         .did(&["exit 0 every_replaced_server_exited"]);
 }
@@ -39,8 +39,8 @@ fn done_without_up_before_it_is_an_end_too() {
 #[test]
 fn a_claim_that_failed_beside_one_that_serves_is_in_the_exit_status() {
     Run::leave()
-        .told(EventKind::Serving, ":8080")
-        .told(EventKind::Failed, ":8081")
+        .arbiter(EventKind::Serving, ":8080")
+        .arbiter(EventKind::Failed, ":8081")
         .whole(EventKind::Up)
         .whole(EventKind::Done)
         .did(&["exit 123 claim_failed"]);
@@ -53,22 +53,22 @@ fn nothing_happens_after_the_end() {
 
 #[test]
 fn a_server_that_exits_before_it_is_up_is_the_end_and_its_status_is_ours() {
-    Run::leave().exited(3).did(&["say ping"]).settled().did(&["say ping", "exit 3 exited_before_up"]);
+    Run::leave().exited(3).did(&["send ping"]).settled().did(&["send ping", "exit 3 exited_before_up"]);
 }
 
 #[test]
 fn a_server_that_ends_well_before_it_is_up_has_failed_all_the_same() {
-    Run::leave().exited(0).settled().did(&["say ping", "say ping", "exit 122 exited_before_up"]);
+    Run::leave().exited(0).settled().did(&["send ping", "send ping", "exit 122 exited_before_up"]);
 }
 
 #[test]
 fn a_server_that_a_signal_killed_is_reported_as_shells_do() {
-    Run::leave().killed_by(11).settled().did(&["say ping", "say ping", "exit 139 exited_before_up"]);
+    Run::leave().killed_by(11).settled().did(&["send ping", "send ping", "exit 139 exited_before_up"]);
 }
 
 #[test]
 fn a_status_that_has_a_meaning_of_ours_is_not_passed_on() {
-    Run::leave().exited(124).settled().did(&["say ping", "say ping", "exit 119 exited_before_up"]);
+    Run::leave().exited(124).settled().did(&["send ping", "send ping", "exit 119 exited_before_up"]);
 }
 
 #[test]
@@ -95,27 +95,27 @@ fn the_arbiter_is_asked_before_a_late_server_is_ended() {
         .at(59_999)
         .did(&[])
         .at(60_000)
-        .did(&["say timedOut"])
+        .did(&["send timedOut"])
         .verdict(DecidedVerdict::End)
         .did(&["TERM"])
         .killed_by(15)
         .settled()
-        .did(&["say ping", "say ping", "exit 124 ready_timeout"]);
+        .did(&["send ping", "send ping", "exit 124 ready_timeout"]);
 }
 
 #[test]
-fn a_late_server_that_was_granted_an_address_may_have_begun_to_serve_and_lets_go_of_it() {
+fn a_late_server_that_was_granted_an_address_may_have_begun_to_serve_and_releases_it() {
     let condemned = || {
-        let granted = Run::leave().told(EventKind::Claimed, ":8080").told(EventKind::Granted, ":8080");
+        let granted = Run::leave().arbiter(EventKind::Claimed, ":8080").arbiter(EventKind::Granted, ":8080");
         granted.at(60_000).verdict(DecidedVerdict::End)
     };
-    condemned().at(89_999).did(&["say timedOut"]).at(90_000).did(&["TERM"]).at(95_000).did(&["KILL"]);
+    condemned().at(89_999).did(&["send timedOut"]).at(90_000).did(&["TERM"]).at(95_000).did(&["KILL"]);
     condemned().forget().signal(Signal::Interrupt).did(&["TERM"]);
     condemned().forget().on(Event::LinkLost).linked().did(&["TERM"]);
     condemned().forget().exited(0).settled().own_gone().on(Event::BarrierPassed).did(&[
-        "say ping",
-        "say ping",
-        "say ping",
+        "send ping",
+        "send ping",
+        "send ping",
         "exit 124 ready_timeout",
     ]);
 }
@@ -176,67 +176,70 @@ fn up_while_the_arbiter_is_asked_makes_the_answer_void() {
 }
 
 #[test]
-fn a_server_that_says_fail_is_ended() {
+fn a_server_that_sends_fail_is_ended() {
     Run::leave()
-        .said_fail("no database")
-        .did(&["say timedOut"])
+        .sends_fail("no database")
+        .did(&["send timedOut"])
         .verdict(DecidedVerdict::End)
         .killed_by(15)
         .settled()
-        .did(&["TERM", "say ping", "say ping", "exit 121 server_said_fail"]);
+        .did(&["TERM", "send ping", "send ping", "exit 121 server_said_fail"]);
 }
 
 #[test]
-fn a_server_that_says_fail_and_exits_at_once_has_said_fail() {
-    Run::leave().exited(1).said_fail("no database").settled().did(&[
-        "say ping",
-        "say ping",
+fn a_server_that_sends_fail_and_exits_at_once_has_failed_by_its_own_account() {
+    Run::leave().exited(1).sends_fail("no database").settled().did(&[
+        "send ping",
+        "send ping",
         "exit 121 server_said_fail",
     ]);
 }
 
 #[test]
-fn a_server_that_says_fail_and_serves_goes_on() {
+fn a_server_that_sends_fail_and_serves_goes_on() {
     Run::leave()
         .takes(":8080")
         .forget()
-        .said_fail("half of me")
+        .sends_fail("half of me")
         .verdict(DecidedVerdict::Keep)
-        .did(&["say timedOut", "exit 121 server_said_fail"]);
+        .did(&["send timedOut", "exit 121 server_said_fail"]);
 }
 
 #[test]
 fn a_server_that_lost_every_claim_is_ended() {
     Run::leave()
-        .told(EventKind::Claimed, ":8080")
-        .told(EventKind::Superseded, ":8080")
+        .arbiter(EventKind::Claimed, ":8080")
+        .arbiter(EventKind::Superseded, ":8080")
         .verdict(DecidedVerdict::End)
         .killed_by(15)
         .settled()
-        .did(&["say timedOut", "TERM", "say ping", "say ping", "exit 120 newer_generation_claims"]);
+        .did(&["send timedOut", "TERM", "send ping", "send ping", "exit 120 newer_generation_claims"]);
 }
 
 #[test]
 fn a_server_that_lost_one_of_its_claims_goes_on_with_the_others() {
     Run::leave()
-        .told(EventKind::Claimed, ":8080")
-        .told(EventKind::Claimed, ":8081")
-        .told(EventKind::Superseded, ":8080")
+        .arbiter(EventKind::Claimed, ":8080")
+        .arbiter(EventKind::Claimed, ":8081")
+        .arbiter(EventKind::Superseded, ":8080")
         .did(&[]);
 }
 
 #[test]
 fn a_server_that_exits_because_it_lost_was_superseded() {
-    Run::leave().exited(1).told(EventKind::Superseded, ":8080").settled().did(&[
-        "say ping",
-        "say ping",
+    Run::leave().exited(1).arbiter(EventKind::Superseded, ":8080").settled().did(&[
+        "send ping",
+        "send ping",
         "exit 120 newer_generation_claims",
     ]);
 }
 
 #[test]
 fn an_address_that_was_granted_and_is_served_by_a_newer_one_counts_as_lost() {
-    Run::leave().told(EventKind::Granted, ":8080").told(EventKind::Replaced, ":8080").did(&["say timedOut"]);
+    Run::leave()
+        .arbiter(EventKind::Granted, ":8080")
+        .arbiter(EventKind::Replaced, ":8080")
+        .did(&["send timedOut"]);
 }
 
 #[test]
@@ -247,15 +250,15 @@ fn a_server_that_crashes_while_older_ones_drain_is_an_error() {
         .forget()
         .killed_by(11)
         .settled()
-        .told(EventKind::Vacant, ":8080")
-        .did(&["say ping", "say ping", "exit 139 exited"]);
+        .arbiter(EventKind::Vacant, ":8080")
+        .did(&["send ping", "send ping", "exit 139 exited"]);
 }
 
 #[test]
 fn a_server_that_is_replaced_while_older_ones_drain_is_no_error() {
-    Run::leave().up(":8080").forget().told(EventKind::Replaced, ":8080").exited(1).settled().did(&[
-        "say ping",
-        "say ping",
+    Run::leave().up(":8080").forget().arbiter(EventKind::Replaced, ":8080").exited(1).settled().did(&[
+        "send ping",
+        "send ping",
         "exit 0 newer_generation_serves",
     ]);
 }
@@ -269,7 +272,7 @@ fn what_the_server_left_behind_is_ended_before_the_end() {
         .did(&["KILL"])
         .leftovers_gone()
         .settled()
-        .did(&["say ping", "say ping", "exit 1 exited_before_up"]);
+        .did(&["send ping", "send ping", "exit 1 exited_before_up"]);
 }
 
 #[test]
@@ -277,9 +280,9 @@ fn the_progress_of_a_swap_reads_well() {
     Run::unlinked(Form::Leave, Restart::Never)
         .spawned(PID)
         .clock(312)
-        .told(EventKind::Granted, ":8080")
+        .arbiter(EventKind::Granted, ":8080")
         .clock(331)
-        .told(EventKind::Serving, ":8080")
+        .arbiter(EventKind::Serving, ":8080")
         .older_drains(4100, ":8080", 3)
         .older_drains(4100, ":8080", 1)
         .older_gone(4100)
@@ -297,29 +300,29 @@ fn the_progress_of_a_swap_reads_well() {
 #[test]
 fn a_server_that_ends_on_probation_is_rolled_back_and_not_started_again() {
     Run::on_probation().exited(7).settled().own_gone().on(Event::BarrierPassed).did(&[
-        "say ping",
-        "say ping",
-        "say ping",
+        "send ping",
+        "send ping",
+        "send ping",
         "exit 7 exited_on_probation",
     ]);
 }
 
 #[test]
 fn a_server_that_ends_on_probation_is_rolled_back_also_if_a_newer_one_asks() {
-    Run::on_probation().exited(7).settled().told(EventKind::Busy, ":8080").did(&[
-        "say ping",
-        "say ping",
+    Run::on_probation().exited(7).settled().arbiter(EventKind::Busy, ":8080").did(&[
+        "send ping",
+        "send ping",
         "exit 7 exited_on_probation",
     ]);
 }
 
 #[test]
-fn a_server_that_says_fail_on_probation_gets_to_drain() {
+fn a_server_that_sends_fail_on_probation_gets_to_drain() {
     Run::on_probation()
-        .said_fail("no database")
-        .did(&["say timedOut"])
+        .sends_fail("no database")
+        .did(&["send timedOut"])
         .verdict(DecidedVerdict::End)
-        .did(&["say stop"])
+        .did(&["send stop"])
         .at(29_999)
         .did(&[])
         .at(30_000)

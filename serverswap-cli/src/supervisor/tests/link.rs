@@ -25,8 +25,18 @@ fn an_arbiter_that_answers_again_is_reported_once() {
     let silent = || Run::stay().up(":8080").not_responding().forget();
     let again = ["the arbiter (pid 66) answers again"];
     silent().on(Event::ArbiterResponding).on(Event::ArbiterResponding).reported(&again);
-    silent().told(EventKind::Serving, ":8080").reported(&again);
+    silent().arbiter(EventKind::Serving, ":8080").reported(&again);
     silent().on(Event::BarrierPassed).verdict(DecidedVerdict::Keep).reported(&again);
+}
+
+#[test]
+fn an_arbiter_that_was_silent_without_a_connection_answers_with_its_welcome() {
+    let silent = || Run::stay().on(Event::LinkLost).not_responding().forget();
+    silent().linked().reported(&["the arbiter (pid 66) answers again", "connected to the arbiter"]);
+    silent().on(Event::LinkLost).linked().reported(&[
+        "the connection to the arbiter has ended; nothing else does",
+        "connected to the arbiter",
+    ]);
 }
 
 #[test]
@@ -36,13 +46,13 @@ fn an_arbiter_that_falls_silent_again_is_reported_again() {
 }
 
 #[test]
-fn what_is_said_again_is_not_reported_again() {
+fn what_the_arbiter_sends_again_is_not_reported_again() {
     Run::stay()
         .up(":8080")
         .on(Event::LinkLost)
         .linked()
         .forget()
-        .told(EventKind::Serving, ":8080")
+        .arbiter(EventKind::Serving, ":8080")
         .whole(EventKind::Up)
         .reported(&[]);
 }
@@ -55,19 +65,19 @@ fn a_late_server_waits_for_a_connection_before_anybody_ends_it() {
         .at(600_000)
         .did(&[])
         .linked()
-        .did(&["say timedOut"]);
+        .did(&["send timedOut"]);
 }
 
 #[test]
 fn a_question_that_the_old_arbiter_did_not_answer_is_asked_again() {
-    Run::leave().at(60_000).forget().on(Event::LinkLost).linked().did(&["say timedOut"]);
+    Run::leave().at(60_000).forget().on(Event::LinkLost).linked().did(&["send timedOut"]);
 }
 
 #[test]
 fn a_new_arbiter_is_asked_for_its_barriers_again() {
     Run::leave().exited(1).on(Event::LinkLost).forget().linked().settled().did(&[
-        "say ping",
-        "say ping",
+        "send ping",
+        "send ping",
         "exit 1 exited_before_up",
     ]);
 }
@@ -75,42 +85,42 @@ fn a_new_arbiter_is_asked_for_its_barriers_again() {
 #[test]
 fn a_grant_that_ends_with_the_server_is_settled_by_its_gone_and_one_more_barrier() {
     Run::leave()
-        .told(EventKind::Claimed, ":8080")
-        .told(EventKind::Granted, ":8080")
+        .arbiter(EventKind::Claimed, ":8080")
+        .arbiter(EventKind::Granted, ":8080")
         .forget()
         .exited(1)
         .settled()
-        .did(&["say ping", "say ping"])
+        .did(&["send ping", "send ping"])
         .own_gone()
-        .did(&["say ping"])
+        .did(&["send ping"])
         .on(Event::BarrierPassed)
         .did(&["exit 1 exited_before_up"]);
 }
 
 #[test]
-fn an_arbiter_that_says_nothing_does_not_hold_the_end_up_for_ever() {
+fn a_silent_arbiter_does_not_delay_the_end_for_ever() {
     Run::stay()
         .up(":8080")
         .forget()
         .exited(1)
         .at(9_999)
-        .did(&["say ping"])
+        .did(&["send ping"])
         .at(10_000)
         .did(&["exit 1 exited"]);
 }
 
 #[test]
-fn a_server_that_ends_without_a_connection_is_judged_by_the_next_arbiter() {
+fn a_server_that_ends_without_a_connection_is_explained_by_the_next_arbiter() {
     Run::leave()
-        .told(EventKind::Claimed, ":8080")
+        .arbiter(EventKind::Claimed, ":8080")
         .on(Event::LinkLost)
         .forget()
         .exited(1)
         .did(&[])
         .linked()
-        .told(EventKind::Superseded, ":8080")
+        .arbiter(EventKind::Superseded, ":8080")
         .settled()
-        .did(&["say ping", "say ping", "exit 120 newer_generation_claims"]);
+        .did(&["send ping", "send ping", "exit 120 newer_generation_claims"]);
 }
 
 #[test]
@@ -118,8 +128,8 @@ fn the_hello_names_what_the_generation_owns() {
     let run = Run::stay()
         .up(":8080")
         .takes("mailer")
-        .told(EventKind::Busy, "mailer")
-        .told(EventKind::Claimed, ":9090");
+        .arbiter(EventKind::Busy, "mailer")
+        .arbiter(EventKind::Claimed, ":9090");
     let holding: Vec<(String, bool)> =
         run.supervisor.holding().into_iter().map(|held| (held.address.to_string(), held.serving)).collect();
     assert_eq!(holding, [(":8080".to_owned(), true), ("mailer".to_owned(), false)]);

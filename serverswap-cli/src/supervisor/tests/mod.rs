@@ -47,7 +47,8 @@ impl Run {
     fn on_probation() -> Run {
         let remaining_ms = Some(10_000);
         let probation = message::Event { remaining_ms, ..about(EventKind::Probation, ":8080") };
-        let granted = |run: Run| run.told(EventKind::Claimed, ":8080").told(EventKind::Granted, ":8080");
+        let granted =
+            |run: Run| run.arbiter(EventKind::Claimed, ":8080").arbiter(EventKind::Granted, ":8080");
         let run =
             granted(Run::planned(Form::Stay, Restart::Always, Duration::from_secs(10)).linked().spawned(PID));
         run.on(Event::FromArbiter(probation, Attached::Nothing)).forget()
@@ -92,10 +93,10 @@ impl Run {
             match action {
                 Action::Report(report) => self.reports.push(report.text()),
                 Action::Spawn => self.done.push("spawn".to_owned()),
-                Action::Send(Request::TimedOut) => self.done.push("say timedOut".to_owned()),
-                Action::Send(Request::Closed { address }) => self.done.push(format!("say closed {address}")),
-                Action::Send(Request::Stop) => self.done.push("say stop".to_owned()),
-                Action::Send(Request::Barrier) => self.done.push("say ping".to_owned()),
+                Action::Send(Request::TimedOut) => self.done.push("send timedOut".to_owned()),
+                Action::Send(Request::Closed { address }) => self.done.push(format!("send closed {address}")),
+                Action::Send(Request::Stop) => self.done.push("send stop".to_owned()),
+                Action::Send(Request::Barrier) => self.done.push("send ping".to_owned()),
                 Action::Keep { address } => self.done.push(format!("keep {address}")),
                 Action::Close { address } => self.done.push(format!("close {address}")),
                 Action::SignalGroup { signal: GroupSignal::Term, .. } => self.done.push("TERM".to_owned()),
@@ -121,7 +122,7 @@ impl Run {
     }
 
     /// An event of our own generation about an address.
-    fn told(self, what: EventKind, address: &str) -> Run {
+    fn arbiter(self, what: EventKind, address: &str) -> Run {
         self.on(Event::FromArbiter(about(what, address), Attached::Nothing))
     }
 
@@ -136,7 +137,7 @@ impl Run {
         self.on(Event::FromArbiter(event(what, OURS), Attached::Nothing))
     }
 
-    fn said_fail(self, reason: &str) -> Run {
+    fn sends_fail(self, reason: &str) -> Run {
         let failed = message::Event {
             code: Some(Code::Internal),
             message: Some(reason.to_owned()),
@@ -163,7 +164,7 @@ impl Run {
         self.on(Event::FromArbiter(gone, Attached::Nothing))
     }
 
-    /// The arbiter tells that our server has exited.
+    /// The arbiter reports that our server has exited.
     fn own_gone(self) -> Run {
         let gone = message::Event { pid: Some(PID), ..event(EventKind::Gone, OURS) };
         self.on(Event::FromArbiter(gone, Attached::Nothing))
@@ -171,7 +172,7 @@ impl Run {
 
     /// Our server claims, is granted and serves an address.
     fn takes(self, address: &str) -> Run {
-        self.told(EventKind::Claimed, address).told(EventKind::Granted, address).serving(address)
+        self.arbiter(EventKind::Claimed, address).arbiter(EventKind::Granted, address).serving(address)
     }
 
     /// The same, and it is all.

@@ -8,17 +8,17 @@ fn crashed(restart: Restart) -> Run {
         .forget()
         .killed_by(11)
         .settled()
-        .told(EventKind::Vacant, ":8080")
+        .arbiter(EventKind::Vacant, ":8080")
 }
 
 #[test]
 fn never_ends_with_the_server_and_its_status() {
-    crashed(Restart::Never).did(&["say ping", "say ping", "exit 139 exited"]);
+    crashed(Restart::Never).did(&["send ping", "send ping", "exit 139 exited"]);
 }
 
 #[test]
 fn on_failure_starts_a_crashed_server_again_after_the_first_delay() {
-    crashed(Restart::OnFailure).did(&["say ping", "say ping"]).at(99).did(&[]).at(100).did(&["spawn"]);
+    crashed(Restart::OnFailure).did(&["send ping", "send ping"]).at(99).did(&[]).at(100).did(&["spawn"]);
 }
 
 #[test]
@@ -35,8 +35,8 @@ fn on_failure_ends_well_with_a_server_that_ended_well() {
         .forget()
         .exited(0)
         .settled()
-        .told(EventKind::Vacant, ":8080")
-        .did(&["say ping", "say ping", "exit 0 server_ended"]);
+        .arbiter(EventKind::Vacant, ":8080")
+        .did(&["send ping", "send ping", "exit 0 server_ended"]);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn always_starts_it_again_also_then() {
         .up(":8080")
         .exited(0)
         .settled()
-        .told(EventKind::Vacant, ":8080")
+        .arbiter(EventKind::Vacant, ":8080")
         .forget()
         .at(100)
         .did(&["spawn"]);
@@ -54,8 +54,8 @@ fn always_starts_it_again_also_then() {
 #[test]
 fn a_server_that_was_never_up_is_not_started_again() {
     Run::with(Form::Stay, Restart::Always).exited(1).settled().did(&[
-        "say ping",
-        "say ping",
+        "send ping",
+        "send ping",
         "exit 1 exited_before_up",
     ]);
 }
@@ -69,13 +69,13 @@ fn the_delay_doubles_while_it_keeps_crashing() {
         .exited(1)
         .settled()
         .at(299)
-        .did(&["say ping", "say ping"])
+        .did(&["send ping", "send ping"])
         .at(300)
         .did(&["spawn"]);
 }
 
 #[test]
-fn the_delay_begins_anew_after_a_server_that_was_up_for_a_while() {
+fn the_delay_starts_over_after_a_server_that_was_up_for_a_while() {
     crashed(Restart::OnFailure)
         .at(100)
         .spawned(4243)
@@ -83,7 +83,7 @@ fn the_delay_begins_anew_after_a_server_that_was_up_for_a_while() {
         .clock(10_100)
         .exited(1)
         .settled()
-        .told(EventKind::Vacant, ":8080")
+        .arbiter(EventKind::Vacant, ":8080")
         .forget()
         .at(10_199)
         .did(&[])
@@ -102,7 +102,7 @@ fn a_late_server_that_was_started_again_is_ended_and_started_again() {
         .killed_by(15)
         .settled()
         .at(60_300)
-        .did(&["say timedOut", "TERM", "say ping", "say ping", "spawn"]);
+        .did(&["send timedOut", "TERM", "send ping", "send ping", "spawn"]);
 }
 
 #[test]
@@ -112,9 +112,9 @@ fn a_command_that_is_gone_for_a_moment_is_tried_again() {
 
 #[test]
 fn a_generation_that_was_replaced_while_nothing_ran_is_over() {
-    crashed(Restart::OnFailure).forget().told(EventKind::Replaced, ":8080").did(&[
+    crashed(Restart::OnFailure).forget().arbiter(EventKind::Replaced, ":8080").did(&[
         "close :8080",
-        "say closed :8080",
+        "send closed :8080",
         "exit 0 newer_generation_serves",
     ]);
 }
@@ -122,10 +122,10 @@ fn a_generation_that_was_replaced_while_nothing_ran_is_over() {
 #[test]
 fn a_generation_whose_address_a_newer_one_is_about_to_serve_waits_for_it() {
     crashed(Restart::OnFailure)
-        .told(EventKind::Busy, ":8080")
+        .arbiter(EventKind::Busy, ":8080")
         .at(100)
         .forget()
-        .told(EventKind::Vacant, ":8080")
+        .arbiter(EventKind::Vacant, ":8080")
         .did(&["spawn"]);
 }
 
@@ -136,8 +136,8 @@ fn a_deploy_that_leaves_starts_nothing_again() {
         .forget()
         .exited(1)
         .settled()
-        .told(EventKind::Vacant, ":8080")
-        .did(&["say ping", "say ping", "exit 1 exited"]);
+        .arbiter(EventKind::Vacant, ":8080")
+        .did(&["send ping", "send ping", "exit 1 exited"]);
 }
 
 #[test]
@@ -146,11 +146,11 @@ fn leftovers_are_gone_before_it_is_started_again() {
         .up(":8080")
         .forget()
         .ended(ServerExit::Status(1), Leftovers::Alive)
-        .told(EventKind::Vacant, ":8080")
+        .arbiter(EventKind::Vacant, ":8080")
         .at(4_999)
         .did(&["TERM"])
         .leftovers_gone()
         .settled()
         .at(5_099)
-        .did(&["say ping", "say ping", "spawn"]);
+        .did(&["send ping", "send ping", "spawn"]);
 }

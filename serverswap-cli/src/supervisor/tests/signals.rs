@@ -12,27 +12,27 @@ fn a_signal_before_the_first_connection_ends_the_command_at_once() {
 #[test]
 fn a_signal_waits_a_moment_for_an_arbiter_that_does_not_answer() {
     let silent = || Run::leave().not_responding();
-    silent().signal(Signal::Interrupt).at(999).did(&["say timedOut"]).at(1_000).did(&["TERM"]);
+    silent().signal(Signal::Interrupt).at(999).did(&["send timedOut"]).at(1_000).did(&["TERM"]);
     let asked = || Run::leave().signal(Signal::Interrupt).not_responding();
-    asked().at(999).did(&["say timedOut"]).at(1_000).did(&["TERM"]);
+    asked().at(999).did(&["send timedOut"]).at(1_000).did(&["TERM"]);
 }
 
 #[test]
 fn a_server_that_serves_is_not_ended_because_the_arbiter_does_not_answer() {
     let asked = || Run::leave().takes(":8080").forget().not_responding().signal(Signal::Interrupt);
-    asked().at(999).did(&["say timedOut"]).at(1_000).did(&["exit 130 signal_server_kept"]);
+    asked().at(999).did(&["send timedOut"]).at(1_000).did(&["exit 130 signal_server_kept"]);
 }
 
 #[test]
 fn a_signal_before_it_is_up_ends_the_new_server_if_it_serves_nothing() {
     Run::leave()
         .signal(Signal::Interrupt)
-        .did(&["say timedOut"])
+        .did(&["send timedOut"])
         .verdict(DecidedVerdict::End)
         .did(&["TERM"])
         .killed_by(15)
         .settled()
-        .did(&["say ping", "say ping", "exit 130 signal"]);
+        .did(&["send ping", "send ping", "exit 130 signal"]);
 }
 
 #[test]
@@ -42,12 +42,12 @@ fn a_signal_before_it_is_up_leaves_a_server_that_serves() {
         .forget()
         .signal(Signal::Terminate)
         .verdict(DecidedVerdict::Keep)
-        .did(&["say timedOut", "exit 143 signal_server_kept"]);
+        .did(&["send timedOut", "exit 143 signal_server_kept"]);
 }
 
 #[test]
 fn a_second_signal_before_it_is_up_does_not_wait_for_the_arbiter() {
-    Run::leave().signal(Signal::Interrupt).signal(Signal::Interrupt).did(&["say timedOut", "TERM"]);
+    Run::leave().signal(Signal::Interrupt).signal(Signal::Interrupt).did(&["send timedOut", "TERM"]);
 }
 
 #[test]
@@ -88,11 +88,11 @@ fn a_supervisor_that_stays_takes_its_server_down_and_ends_well() {
         .up(":8080")
         .forget()
         .signal(Signal::Terminate)
-        .did(&["say stop"])
+        .did(&["send stop"])
         .exited(0)
         .settled()
-        .told(EventKind::Vacant, ":8080")
-        .did(&["say ping", "say ping", "exit 0 signal"]);
+        .arbiter(EventKind::Vacant, ":8080")
+        .did(&["send ping", "send ping", "exit 0 signal"]);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_server_that_does_not_drain_in_time_gets_term_and_then_kill() {
         .forget()
         .signal(Signal::Terminate)
         .at(29_999)
-        .did(&["say stop"])
+        .did(&["send stop"])
         .at(30_000)
         .did(&["TERM"])
         .at(35_000)
@@ -117,19 +117,19 @@ fn each_further_signal_brings_the_next_step_at_once() {
         .signal(Signal::Terminate)
         .signal(Signal::Interrupt)
         .signal(Signal::Terminate)
-        .did(&["say stop", "TERM", "KILL"]);
+        .did(&["send stop", "TERM", "KILL"]);
 }
 
 #[test]
 fn a_server_that_holds_nothing_gets_term_as_soon_as_that_is_sure() {
     Run::stay()
         .signal(Signal::Terminate)
-        .did(&["say stop", "say ping"])
+        .did(&["send stop", "send ping"])
         .on(Event::BarrierPassed)
         .did(&["TERM"])
         .exited(0)
         .settled()
-        .did(&["say ping", "say ping", "exit 0 signal"]);
+        .did(&["send ping", "send ping", "exit 0 signal"]);
 }
 
 #[test]
@@ -139,32 +139,37 @@ fn a_server_whose_grant_was_under_way_to_us_is_given_its_drain() {
         .takes(":8080")
         .on(Event::BarrierPassed)
         .at(29_999)
-        .did(&["say stop", "say ping", "keep :8080"])
+        .did(&["send stop", "send ping", "keep :8080"])
         .at(30_000)
         .did(&["TERM"]);
 }
 
 #[test]
-fn whether_it_holds_anything_is_not_waited_for_for_ever() {
-    Run::stay().signal(Signal::Terminate).at(9_999).did(&["say stop", "say ping"]).at(10_000).did(&["TERM"]);
-    Run::stay().signal(Signal::Terminate).signal(Signal::Terminate).did(&["say stop", "say ping", "TERM"]);
+fn the_supervisor_does_not_wait_for_ever_to_learn_whether_it_holds_anything() {
+    Run::stay()
+        .signal(Signal::Terminate)
+        .at(9_999)
+        .did(&["send stop", "send ping"])
+        .at(10_000)
+        .did(&["TERM"]);
+    Run::stay().signal(Signal::Terminate).signal(Signal::Terminate).did(&["send stop", "send ping", "TERM"]);
 }
 
 #[test]
 fn without_a_connection_whether_it_holds_anything_is_asked_when_there_is_one() {
     let unlinked = || Run::unlinked(Form::Stay, Restart::Never).spawned(PID).signal(Signal::Terminate);
     unlinked().at(999).did(&["spawn"]).at(1_000).did(&["TERM"]);
-    unlinked().at(999).linked().at(1_000).did(&["spawn", "say stop", "say ping"]);
+    unlinked().at(999).linked().at(1_000).did(&["spawn", "send stop", "send ping"]);
 }
 
 #[test]
 fn a_server_that_still_finishes_what_it_had_is_given_its_drain() {
     Run::stay()
         .up(":8080")
-        .told(EventKind::Replaced, ":8080")
+        .arbiter(EventKind::Replaced, ":8080")
         .forget()
         .signal(Signal::Terminate)
-        .did(&["say stop"]);
+        .did(&["send stop"]);
 }
 
 #[test]
@@ -176,13 +181,13 @@ fn more_time_from_the_arbiter_moves_the_deadline() {
         .signal(Signal::Terminate)
         .on(Event::FromArbiter(more, Attached::Nothing))
         .at(49_999)
-        .did(&["say stop"])
+        .did(&["send stop"])
         .at(50_000)
         .did(&["TERM"]);
 }
 
 #[test]
-fn stop_is_said_again_to_a_new_arbiter() {
+fn stop_is_sent_again_to_a_new_arbiter() {
     Run::stay()
         .up(":8080")
         .on(Event::LinkLost)
@@ -190,7 +195,7 @@ fn stop_is_said_again_to_a_new_arbiter() {
         .signal(Signal::Terminate)
         .did(&[])
         .linked()
-        .did(&["say stop"]);
+        .did(&["send stop"]);
 }
 
 #[test]
@@ -199,7 +204,7 @@ fn a_signal_while_no_server_runs_is_the_end_at_once() {
         .up(":8080")
         .exited(1)
         .settled()
-        .told(EventKind::Vacant, ":8080")
+        .arbiter(EventKind::Vacant, ":8080")
         .forget()
         .signal(Signal::Terminate)
         .did(&["exit 0 signal"]);
@@ -214,7 +219,7 @@ fn a_signal_while_leftovers_are_ended_kills_them_at_once() {
 }
 
 #[test]
-fn hangup_is_ignored_and_said() {
+fn hangup_is_ignored_and_reported() {
     let run = Run::leave().signal(Signal::Hangup);
     assert_eq!(run.done, [""; 0]);
     run.reported(&["HUP is ignored; run the command again to deploy"]);
