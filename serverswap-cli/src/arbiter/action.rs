@@ -1,6 +1,7 @@
 //! What comes out of the arbiter's core: one turn of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serverswap::protocol::message::FromArbiter;
@@ -8,24 +9,27 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::Link;
+use super::address::AddressState;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Open the listener; answered by [`Event::Opened`] in the same turn.
+    /// Open the listener; answered by [`Event::Opened`](super::Event::Opened) or
+    /// [`Event::HeldByAbsent`](super::Event::HeldByAbsent) in a later turn, whenever that is.
     Open {
         /// Which address.
         address: Address,
     },
-    /// Look for the listener in the process; answered by [`Event::Fetched`] in the same turn.
+    /// Look for the listener among the descriptors of the process; answered by
+    /// [`Event::Fetched`](super::Event::Fetched) in a later turn.
     Fetch {
         /// In whom.
         process: Process,
         /// Which address.
         address: Address,
     },
-    /// Poll the pidfd of a server whose probation is over; answered by [`Event::Polled`] in the
-    /// same turn.
+    /// Poll the pidfd of a server whose probation is over; answered by
+    /// [`Event::Polled`](super::Event::Polled) in a later turn.
     Poll {
         /// Whose.
         process: Process,
@@ -45,6 +49,12 @@ pub enum Action {
     Disconnect {
         /// Which.
         link: Link,
+    },
+    /// Keep the descriptor of the listener that came with the events of this turn: with a `hello`, or with
+    /// an answer of the driver. Every other one that came is closed at the end of the turn.
+    KeepListener {
+        /// Which address.
+        address: Address,
     },
     /// Close the duplicate of a listener; the path of a Unix socket goes with it.
     CloseListener {
@@ -76,7 +86,14 @@ pub struct Turn {
     pub(super) now: Duration,
     /// What is to be done, in order, after the state was written.
     pub actions: Vec<Action>,
+    /// Addresses at which something is to be decided.
     pub(super) touched: BTreeSet<Address>,
+    /// Addresses whose state differs, as they were before the turn.
+    pub(super) before: BTreeMap<Address, Arc<AddressState>>,
+    /// Generations for which something may follow.
+    pub(super) generations: BTreeSet<Generation>,
+    /// Replies that are sent after everything else that the turn has caused.
+    last_replies: Vec<(Link, FromArbiter)>,
     pub(super) changes: Changes,
 }
 
@@ -117,7 +134,15 @@ pub enum Changed {
 impl Turn {
     /// An empty turn at `now`, the time since boot.
     pub fn new(now: Duration) -> Self {
-        Turn { now, actions: Vec::new(), touched: BTreeSet::new(), changes: Changes::default() }
+        Turn {
+            now,
+            actions: Vec::new(),
+            touched: BTreeSet::new(),
+            before: BTreeMap::new(),
+            generations: BTreeSet::new(),
+            last_replies: Vec::new(),
+            changes: Changes::default(),
+        }
     }
 
     /// Whether the state is to be written before the actions are performed.
@@ -130,15 +155,32 @@ impl Turn {
         &self.changes
     }
 
-    pub(super) fn changed(&mut self) {
-        self.changes.unrecorded = Changed::State;
-    }
-
     pub(super) fn send(&mut self, link: Link, message: FromArbiter) {
         self.actions.push(Action::Send { link, message, listener: None });
     }
 
     pub(super) fn send_with_listener(&mut self, link: Link, message: FromArbiter, address: &Address) {
         self.actions.push(Action::Send { link, message, listener: Some(address.clone()) });
+    }
+
+    /// After everything else that the turn sends on the connection: a `pong` is a barrier (SS-REQ-7).
+    pub(super) fn send_last(&mut self, link: Link, message: FromArbiter) {
+        self.last_replies.push((link, message));
+    }
+
+    pub(super) fn send_last_replies(&mut self) {
+        for (link, message) in std::mem::take(&mut self.last_replies) {
+            self.send(link, message);
+        }
+    }
+
+    /// What is owed on the connection is sent, and then it is closed.
+    pub(super) fn disconnect(&mut self, link: Link, last: Option<FromArbiter>) {
+        let owed = self.last_replies.extract_if(.., |(of, _)| *of == link);
+        let owed: Vec<FromArbiter> = owed.map(|(_, message)| message).collect();
+        for message in owed.into_iter().chain(last) {
+            self.send(link, message);
+        }
+        self.actions.push(Action::Disconnect { link });
     }
 }

@@ -43,22 +43,22 @@ pub enum Event {
         /// Which.
         process: Process,
     },
-    /// The answer to [`Action::Open`].
+    /// The answer to [`Action::Open`](super::Action::Open); on success with a descriptor.
     Opened {
         /// Which address.
         address: Address,
         /// The code and text of the failure.
         result: Result<(), (Code, String)>,
     },
-    /// The other answer to [`Action::Open`]: a server of this directory that has not said
-    /// `hello` yet has it open.
+    /// The other answer to [`Action::Open`](super::Action::Open): a server of this directory that has not
+    /// sent `hello` yet has it open.
     HeldByAbsent {
         /// Which address.
         address: Address,
         /// Who has it, for people.
         message: String,
     },
-    /// The answer to [`Action::Fetch`].
+    /// The answer to [`Action::Fetch`](super::Action::Fetch); with a descriptor if one was found.
     Fetched {
         /// From whom.
         process: Process,
@@ -67,7 +67,7 @@ pub enum Event {
         /// What was found.
         found: Fetched,
     },
-    /// The answer to [`Action::Poll`].
+    /// The answer to [`Action::Poll`](super::Action::Poll).
     Polled {
         /// Whose pidfd.
         process: Process,

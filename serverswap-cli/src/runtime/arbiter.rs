@@ -22,7 +22,6 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::barriers;
 use super::clients::Clients;
 use super::connection::{ReadAhead, Received};
 use super::directory_lease::{DirectoryLease, LeaseState};
@@ -77,6 +76,10 @@ pub(super) struct ArbiterRuntime {
     processes: ProcessTable,
     owners: OwnerLookups,
     listeners: BTreeMap<Address, Arc<OwnedFd>>,
+    /// Listeners that were opened or fetched for an event that the core has not taken in yet.
+    found: Vec<(Address, Arc<OwnedFd>)>,
+    /// What the core asked in its last turn, answered.
+    answers: Vec<Pending>,
     storage: Storage,
     /// Events whose turn could not be written yet.
     deferred: Vec<Pending>,
@@ -90,14 +93,6 @@ pub(super) struct ArbiterRuntime {
 enum Storage {
     Writable,
     Failing,
-}
-
-/// What the runtime found out for the core within a turn.
-#[derive(Default)]
-struct Found {
-    listeners: BTreeMap<Address, Arc<OwnedFd>>,
-    /// Addresses that another process has: which one, is asked when the turn is written.
-    in_use: Vec<Address>,
 }
 
 impl ArbiterRuntime {
@@ -128,6 +123,8 @@ impl ArbiterRuntime {
             processes,
             owners: OwnerLookups::new(sender),
             listeners: BTreeMap::new(),
+            found: Vec::new(),
+            answers: Vec::new(),
             storage: Storage::Writable,
             deferred: Vec::new(),
             lease,
@@ -217,14 +214,23 @@ impl ArbiterRuntime {
         }
     }
 
-    fn turn(&mut self, events: Vec<Pending>) {
+    /// One turn, and another one for each answer to what the core asked in it.
+    fn turn(&mut self, mut events: Vec<Pending>) {
+        loop {
+            self.decide(events);
+            events = std::mem::take(&mut self.answers);
+            if events.is_empty() {
+                return self.flush();
+            }
+        }
+    }
+
+    fn decide(&mut self, events: Vec<Pending>) {
         let mut pending = std::mem::take(&mut self.deferred);
         pending.extend(events);
         let mut next = self.core.clone();
         let mut turn = Turn::new(monotonic());
-        let mut found = Found::default();
         next.handle(pending.iter().map(|pending| pending.event.clone()), &mut turn);
-        self.look_up(&mut next, &mut turn, &mut found);
         if turn.state_changed() == Changed::State
             && let Err(error) = self.write(&next, turn.changes())
         {
@@ -234,10 +240,7 @@ impl ArbiterRuntime {
             return;
         }
         self.core = next;
-        found.in_use.drain(..).for_each(|address| self.owners.start(address));
-        self.keep_listeners(found);
-        self.perform(barriers::last(turn.actions));
-        self.flush();
+        self.perform(turn.actions);
     }
 
     /// Sends what can be sent. A client that does not read is closed, and its end is an event
@@ -249,42 +252,34 @@ impl ArbiterRuntime {
         }
     }
 
-    /// Answers what the core asks within the turn, until it asks no more.
-    fn look_up(&self, next: &mut Arbiter, turn: &mut Turn, found: &mut Found) {
-        loop {
-            let mut answers = Vec::new();
-            for action in std::mem::take(&mut turn.actions) {
-                match action {
-                    Action::Open { address } => answers.extend(open(address, found)),
-                    Action::Fetch { process, address } => answers.push(self.fetch(process, address, found)),
-                    Action::Poll { process, address } => {
-                        let liveness = self.processes.liveness(process);
-                        answers.push(Event::Polled { process, address, liveness });
-                    }
-                    Action::Send { .. }
-                    | Action::Disconnect { .. }
-                    | Action::CloseListener { .. }
-                    | Action::Signal { .. } => turn.actions.push(action),
-                }
+    /// Opens a listener. Where another process has the address, the answer comes when it is known which.
+    fn open(&mut self, address: Address) {
+        let result = match listener::try_open(&address) {
+            Ok(fd) if descriptors::is_reserved(&fd) => {
+                let message = "the arbiter has no descriptor left for another listener".to_owned();
+                Err((Code::Exhausted, message))
             }
-            if answers.is_empty() {
-                return;
+            Ok(fd) => {
+                self.found.push((address.clone(), Arc::new(fd)));
+                Ok(())
             }
-            next.handle(answers, turn);
-        }
+            Err(OpenError::InUse { .. }) => return self.owners.start(address),
+            Err(error) => Err((error.code(), error.to_string())),
+        };
+        self.answers.push(Event::Opened { address, result }.into());
     }
 
-    fn fetch(&self, process: Process, address: Address, found: &mut Found) -> Event {
+    fn fetch(&mut self, process: Process, address: Address) {
         let pidfd = self.processes.pidfd(process);
         let fetched = match pidfd.map(|pidfd| listener::fetch(process, pidfd, &address)) {
             Some(Ok(Some(fd))) => {
-                found.listeners.insert(address.clone(), Arc::new(fd));
+                self.found.push((address.clone(), Arc::new(fd)));
                 Fetched::Found
             }
             Some(Ok(None)) | None => Fetched::Absent,
             Some(Err(_)) => Fetched::Refused,
         };
-        Event::Fetched { process, address, found: fetched }
+        self.answers.push(Event::Fetched { process, address, found: fetched }.into());
     }
 
     /// The late answer to [`Action::Open`], where another process has the address.
@@ -361,7 +356,6 @@ impl ArbiterRuntime {
                 | Event::Polled { .. } => self.deferred.push(pending),
             }
         }
-        self.flush();
     }
 
     fn refuse(&mut self, link: Link, re: Option<u64>, error: &io::Error) {
@@ -370,17 +364,11 @@ impl ArbiterRuntime {
         self.clients.send(link, &FromArbiter::Error(refusal), None);
     }
 
-    /// Listeners that came with a `hello` or were found in the turn, where the core wants one.
-    fn keep_listeners(&mut self, found: Found) {
-        let offered = self.clients.take_offered();
-        for (address, listener) in found.listeners.into_iter().chain(offered) {
-            if self.core.has_listener(&address) {
-                self.listeners.entry(address).or_insert(listener);
-            }
-        }
-    }
-
+    /// In order: a listener is kept before it is sent. Those that came with the events of the turn and are
+    /// not kept are closed.
     fn perform(&mut self, actions: Vec<Action>) {
+        let mut offered = self.clients.take_offered();
+        offered.append(&mut self.found);
         for action in actions {
             match action {
                 Action::Send { link, message, listener } => {
@@ -388,6 +376,12 @@ impl ArbiterRuntime {
                     self.clients.send(link, &message, listener);
                 }
                 Action::Disconnect { link } => self.clients.close_after_sending(link),
+                Action::KeepListener { address } => {
+                    if let Some(at) = offered.iter().position(|(of, _)| *of == address) {
+                        let (address, listener) = offered.swap_remove(at);
+                        self.listeners.insert(address, listener);
+                    }
+                }
                 Action::CloseListener { address } => self.close_listener(&address),
                 Action::Signal { process, generation, signal } => {
                     let signal = match signal {
@@ -396,8 +390,11 @@ impl ArbiterRuntime {
                     };
                     self.processes.signal_group(process, &generation.to_string(), signal);
                 }
-                Action::Open { .. } | Action::Fetch { .. } | Action::Poll { .. } => {
-                    debug_assert!(false, "answered within the turn");
+                Action::Open { address } => self.open(address),
+                Action::Fetch { process, address } => self.fetch(process, address),
+                Action::Poll { process, address } => {
+                    let liveness = self.processes.liveness(process);
+                    self.answers.push(Event::Polled { process, address, liveness }.into());
                 }
             }
         }
@@ -434,33 +431,13 @@ impl From<Event> for Pending {
     }
 }
 
-/// The answer to [`Action::Open`]; none yet where another process has the address.
-fn open(address: Address, found: &mut Found) -> Option<Event> {
-    let result = match listener::try_open(&address) {
-        Ok(fd) if descriptors::is_reserved(&fd) => {
-            let message = "the arbiter has no descriptor left for another listener".to_owned();
-            Err((Code::Exhausted, message))
-        }
-        Ok(fd) => {
-            found.listeners.insert(address.clone(), Arc::new(fd));
-            Ok(())
-        }
-        Err(OpenError::InUse { .. }) => {
-            found.in_use.push(address);
-            return None;
-        }
-        Err(error) => Err((error.code(), error.to_string())),
-    };
-    Some(Event::Opened { address, result })
-}
-
 /// The records that a turn has changed, as they are now.
 fn update(core: &Arbiter, changes: &Changes) -> Update {
     let address = |address: &Address| (address.clone(), core.address_record(address));
     Update {
         generations: changes.generations.iter().map(|one| (*one, core.generation_record(*one))).collect(),
         addresses: changes.addresses.iter().map(address).collect(),
-        pending_events: (changes.pending_events == Changed::State).then(|| core.pending_events()),
+        pending_events: (changes.pending_events == Changed::State).then(|| core.pending_events().to_vec()),
         unrecorded: (changes.unrecorded == Changed::State).then(|| core.unrecorded_processes()),
     }
 }

@@ -10,7 +10,6 @@
 
 mod arbiter;
 mod arbiter_role;
-mod barriers;
 mod clients;
 mod connection;
 mod control_socket;

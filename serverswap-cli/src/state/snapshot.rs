@@ -171,12 +171,11 @@ impl Snapshot {
         processes
     }
 
-    /// Whether a server of the generation has or finishes something.
-    pub fn names_a_server_of(&self, generation: Generation) -> bool {
-        self.addresses.values().any(|record| {
-            record.holders.iter().any(|holder| holder.generation == generation)
-                || record.draining.iter().any(|drain| drain.generation == generation)
-        })
+    /// The generations of which a server holds or drains an address.
+    pub fn generations_of_servers(&self) -> BTreeSet<Generation> {
+        let records = self.addresses.values();
+        let holders = records.clone().flat_map(|record| &record.holders).map(|holder| holder.generation);
+        holders.chain(records.flat_map(|record| &record.draining).map(|drain| drain.generation)).collect()
     }
 }
 

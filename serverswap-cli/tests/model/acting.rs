@@ -3,71 +3,44 @@
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{FromArbiter, TakedownReason};
 use serverswap::sys::process::Process;
-use serverswap_cli::arbiter::{self, Action, Event, Fetched, Turn};
+use serverswap_cli::arbiter::{self, Action, Event, Fetched};
 use serverswap_cli::supervisor::ServerExit;
 
-use super::office::Office;
+use super::office::Answer;
 use super::wire::{End, Listener};
 use super::world::{Broken, World};
 
 impl World {
-    /// Answers what the core asks within the turn, until it asks no more.
-    pub(super) fn look_up(&mut self, office: &mut Office, turn: &mut Turn) -> Vec<(Address, Listener)> {
-        let mut found = Vec::new();
-        loop {
-            let mut answers = Vec::new();
-            for action in std::mem::take(&mut turn.actions) {
-                match action {
-                    Action::Open { address } => answers.push(self.open(office, address, &mut found)),
-                    Action::Fetch { process, address } => {
-                        answers.push(self.fetch(process, address, &mut found))
-                    }
-                    Action::Poll { process, address } => {
-                        let liveness = self.liveness(process.pid);
-                        answers.push(Event::Polled { process, address, liveness });
-                    }
-                    Action::Send { .. }
-                    | Action::Disconnect { .. }
-                    | Action::CloseListener { .. }
-                    | Action::Signal { .. } => turn.actions.push(action),
-                }
-            }
-            if answers.is_empty() {
-                return found;
-            }
-            office.core.handle(answers, turn);
-        }
-    }
-
-    fn open(&mut self, office: &Office, address: Address, found: &mut Vec<(Address, Listener)>) -> Event {
-        let kept_here = office.listeners.contains_key(&address);
+    fn open(&mut self, address: Address) -> Answer {
+        let kept_here = self.office.as_ref().is_some_and(|office| office.listeners.contains_key(&address));
         if kept_here || self.is_open(&address) || self.bound(&address).next().is_some() {
             self.broken.push(Broken::SecondListener(address.clone()));
         }
         let listener = Listener(u8::try_from(self.listeners.len()).expect("a few"));
         self.listeners.push(address.clone());
-        found.push((address.clone(), listener));
-        Event::Opened { address, result: Ok(()) }
+        let found = Some((address.clone(), listener));
+        Answer { event: Event::Opened { address, result: Ok(()) }, found }
     }
 
-    fn fetch(&self, process: Process, address: Address, found: &mut Vec<(Address, Listener)>) -> Event {
+    fn fetch(&self, process: Process, address: Address) -> Answer {
         let of_server = self.servers.get(&process.pid).and_then(|server| server.doing(&address)?.listener());
         let supervisor = self.supervisors.iter().find(|supervisor| supervisor.process == process);
         let of_supervisor = supervisor.and_then(|supervisor| supervisor.kept.get(&address).copied());
-        let fetched = match of_server.or(of_supervisor) {
-            Some(listener) => {
-                found.push((address.clone(), listener));
-                Fetched::Found
-            }
-            None => Fetched::Absent,
-        };
-        Event::Fetched { process, address, found: fetched }
+        let listener = of_server.or(of_supervisor);
+        let fetched = if listener.is_some() { Fetched::Found } else { Fetched::Absent };
+        let found = listener.map(|listener| (address.clone(), listener));
+        Answer { event: Event::Fetched { process, address, found: fetched }, found }
     }
 
-    pub(super) fn perform(&mut self, action: Action) {
+    pub(super) fn perform(&mut self, action: Action) -> Option<Answer> {
         match action {
             Action::Send { link, message, listener } => self.send_as_arbiter(link, message, listener),
             Action::Disconnect { link } => self.close_above(link.0),
+            Action::KeepListener { address } => {
+                if let Some(office) = &mut self.office {
+                    office.edit(|office| office.keep(&address));
+                }
+            }
             Action::CloseListener { address } => {
                 if let Some(office) = &mut self.office {
                     office.edit(|office| office.listeners.remove(&address));
@@ -81,10 +54,14 @@ impl World {
                 };
                 self.end_server(process.pid, ServerExit::Signal(number));
             }
-            Action::Open { .. } | Action::Fetch { .. } | Action::Poll { .. } => {
-                self.broken.push(Broken::Protocol("a question was not answered within the turn".to_owned()));
+            Action::Open { address } => return Some(self.open(address)),
+            Action::Fetch { process, address } => return Some(self.fetch(process, address)),
+            Action::Poll { process, address } => {
+                let liveness = self.liveness(process.pid);
+                return Some(Answer { event: Event::Polled { process, address, liveness }, found: None });
             }
         }
+        None
     }
 
     fn send_as_arbiter(&mut self, link: arbiter::Link, message: FromArbiter, listener: Option<Address>) {

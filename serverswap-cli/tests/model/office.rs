@@ -1,10 +1,10 @@
 //! The arbiter as `runtime::arbiter` runs it: the shipped core, the state file, the listeners.
 //!
-//! A turn is: the core handles what was read, what it asks is answered, the state is written
-//! if it changed, and then each action is performed. The process may be killed after the
-//! write and after each action.
+//! A turn is: the core handles what was read, the state is written if it changed, and then each
+//! action is performed. What the core asks in it is answered in the next turn, which follows at
+//! once or whenever it may (`Answers`). The process may be killed after the write and after each action.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{ArbiterInfo, FromClient, Greeting, Limits, VERSION};
@@ -14,6 +14,7 @@ use serverswap_cli::state::Snapshot;
 
 use super::fault::Seeded;
 use super::seal::Seal;
+use super::setup::Answers;
 use super::wire::{End, Listener, Wire};
 use super::world::{Lock, World};
 
@@ -25,6 +26,27 @@ pub struct Office {
     /// The processes with a pidfd.
     pub watched: BTreeSet<Process>,
     pub listeners: BTreeMap<Address, Listener>,
+    /// Listeners that came with the events of the turn.
+    pub offered: Vec<(Address, Listener)>,
+    /// What the core asked, and has not heard of.
+    pub answers: VecDeque<Answer>,
+}
+
+/// What the kernel says, and the listener that comes with it.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub event: Event,
+    pub found: Option<(Address, Listener)>,
+}
+
+impl Office {
+    /// The arbiter's duplicate of the listener is the one that came with the events of the turn.
+    pub fn keep(&mut self, address: &Address) {
+        if let Some(at) = self.offered.iter().position(|(of, _)| of == address) {
+            let (address, listener) = self.offered.swap_remove(at);
+            self.listeners.insert(address, listener);
+        }
+    }
 }
 
 /// Where the arbiter's process is killed in a turn.
@@ -52,7 +74,14 @@ impl World {
         let mut watched = self.file.processes();
         watched.retain(|process| self.is_alive(process.pid));
         let core = Arbiter::recover(arbiter::Limits::default(), &self.as_read(), &watched, self.now);
-        self.office = Some(Seal::new(Office { pid, core, watched, listeners: BTreeMap::new() }));
+        self.office = Some(Seal::new(Office {
+            pid,
+            core,
+            watched,
+            listeners: BTreeMap::new(),
+            offered: Vec::new(),
+            answers: VecDeque::new(),
+        }));
         self.tell_those_who_watch();
         true
     }
@@ -197,36 +226,63 @@ impl World {
         }
     }
 
+    /// The arbiter hears of what it asked.
+    pub fn answer(&mut self) {
+        let Some(office) = &mut self.office else { return };
+        if let Some(answer) = office.edit(|office| office.answers.pop_front()) {
+            self.turn(vec![answer.event], answer.found.into_iter().collect(), Cut::Never);
+        }
+    }
+
     fn turn(&mut self, events: Vec<Event>, offered: Vec<(Address, Listener)>, cut: Cut) -> Done {
+        let (mut events, mut offered, mut cut) = (events, offered, cut);
+        loop {
+            match self.decide(events, offered, &mut cut) {
+                Done::Whole => {}
+                Done::Killed => return Done::Killed,
+            }
+            match (self.setup.answers, &mut self.office) {
+                (Answers::AtOnce, Some(office)) if !office.answers.is_empty() => {
+                    let answers = office.edit(|office| std::mem::take(&mut office.answers));
+                    offered = answers.iter().filter_map(|answer| answer.found.clone()).collect();
+                    events = answers.into_iter().map(|answer| answer.event).collect();
+                }
+                (Answers::AtOnce | Answers::Later, _) => return Done::Whole,
+            }
+        }
+    }
+
+    fn decide(&mut self, events: Vec<Event>, offered: Vec<(Address, Listener)>, cut: &mut Cut) -> Done {
         let Some(sealed) = self.office.clone() else { return Done::Whole };
         let mut office = (*sealed).clone();
         let mut turn = Turn::new(self.now);
         office.core.handle(events, &mut turn);
-        let mut found = self.look_up(&mut office, &mut turn);
+        office.offered = offered;
         if turn.state_changed() == Changed::State && self.setup.seeded != Seeded::StateNotWritten {
             self.write(office.core.snapshot());
         }
-        found.extend(offered);
-        for (address, listener) in found {
-            if office.core.has_listener(&address) {
-                office.listeners.entry(address).or_insert(listener);
-            }
-        }
         let pid = office.pid;
         self.office = Some(Seal::new(office));
-        let actions = std::mem::take(&mut turn.actions);
-        match cut {
-            Cut::Never => {
-                actions.into_iter().for_each(|action| self.perform(action));
-                Done::Whole
+        for action in std::mem::take(&mut turn.actions) {
+            match cut {
+                Cut::Never => {}
+                Cut::After(0) => {
+                    self.kill(pid);
+                    return Done::Killed;
+                }
+                Cut::After(left) => *left -= 1,
             }
-            Cut::After(number) if number >= actions.len() => Done::Whole,
-            Cut::After(number) => {
-                actions.into_iter().take(number).for_each(|action| self.perform(action));
-                self.kill(pid);
-                Done::Killed
+            let answer = self.perform(action);
+            if let (Some(answer), Some(office)) = (answer, &mut self.office) {
+                office.edit(|office| office.answers.push_back(answer));
             }
         }
+        if let Some(office) = &mut self.office
+            && !office.offered.is_empty()
+        {
+            office.edit(|office| office.offered.clear());
+        }
+        Done::Whole
     }
 
     fn write(&mut self, snapshot: Snapshot) {

@@ -145,6 +145,16 @@ fn whichever_connection_ends_by_itself() {
     }
 }
 
+#[test]
+fn whatever_comes_before_the_kernel_has_answered() {
+    for forms in [[Leave, Leave], [Stay, Stay]] {
+        let pair = Setup::new(Inherit, &forms).answered_later();
+        holds_shallow(pair.clone());
+        holds_shallow(pair.clone().faults(Faults::kills_and_stalls(1).and_drops().and_fails()));
+        holds_shallow(pair.warm().probations(&[0, 10]).faults(Faults::kills(1)));
+    }
+}
+
 fn holds_shallow(setup: Setup) {
     holds(&setup.to_string(), setup, SHALLOW);
 }
@@ -190,6 +200,11 @@ fn deep_setups() -> Vec<Deep> {
             let three = Setup::new(socket, &forms).warm();
             setups.extend([(three.clone(), WIDE), (three.faults(Faults::kills(1)), WIDE)]);
         }
+    }
+    for forms in FORMS {
+        let pair = Setup::new(Inherit, forms).answered_later();
+        let faults = Faults::kills_and_stalls(1).and_drops().and_fails();
+        setups.extend([(pair.clone(), DEEP), (pair.faults(faults), WIDE)]);
     }
     setups.extend(deep_setups_with_probation());
     setups

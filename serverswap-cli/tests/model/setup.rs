@@ -15,7 +15,17 @@ pub struct Setup {
     pub start: Start,
     /// Which faults may happen, and how many of them.
     pub faults: Faults,
+    pub answers: Answers,
     pub seeded: Seeded,
+}
+
+/// When the arbiter hears of what it asks the kernel for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// In a turn of its own that follows at once.
+    AtOnce,
+    /// Whenever it may.
+    Later,
 }
 
 /// One `serverswap` command.
@@ -73,6 +83,9 @@ impl std::fmt::Display for Setup {
         }
         if probations.iter().any(|seconds| *seconds > 0) {
             write!(f, "probations of {probations:?} s, ")?;
+        }
+        if self.answers == Answers::Later {
+            write!(f, "the kernel answers later, ")?;
         }
         write!(f, "{}", self.faults)
     }
@@ -140,6 +153,7 @@ impl Setup {
             addresses: vec![":1".parse().expect("an address")],
             start: Start::Cold,
             faults: Faults::NONE,
+            answers: Answers::AtOnce,
             seeded: Seeded::Nothing,
         }
     }
@@ -171,6 +185,10 @@ impl Setup {
 
     pub fn faults(self, faults: Faults) -> Self {
         Setup { faults, ..self }
+    }
+
+    pub fn answered_later(self) -> Self {
+        Setup { answers: Answers::Later, ..self }
     }
 
     pub fn seeded(self, seeded: Seeded) -> Self {

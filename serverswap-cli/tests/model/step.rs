@@ -38,6 +38,8 @@ pub enum Step {
     DeliverEverything,
     /// A pidfd tells the arbiter of an end.
     Bury(u32),
+    /// The arbiter hears of what it asked the kernel for.
+    Answer,
     /// Somebody whose deadline has come.
     Due(Who),
     /// Nothing else can happen, and the next deadline comes.
@@ -157,6 +159,9 @@ impl World {
             steps.push(Step::DeliverEverything);
         }
         steps.extend(self.unburied().into_iter().map(Step::Bury));
+        if self.office.as_ref().is_some_and(|office| !office.answers.is_empty()) {
+            steps.push(Step::Answer);
+        }
     }
 
     fn steps_of_supervisors(&self, steps: &mut Vec<Step>) {
@@ -257,6 +262,7 @@ impl World {
             Step::Bury(pid) => {
                 self.bury(*pid, Cut::Never);
             }
+            Step::Answer => self.answer(),
             Step::Due(who) => self.come_due(*who),
             Step::Pass => self.passes(self.next_deadline()),
             Step::Kill(_)
@@ -302,6 +308,7 @@ impl World {
             | Step::Deliver(_)
             | Step::DeliverEverything
             | Step::Bury(_)
+            | Step::Answer
             | Step::Due(_)
             | Step::Pass => {}
         }

@@ -110,26 +110,18 @@ impl World {
         World { now: self.now, next_link: self.next_link, ..World::with(arbiter) }
     }
 
-    /// Lets events happen together; returns who heard what, in order.
-    pub(super) fn happens(&mut self, events: Vec<Event>) -> Vec<(u32, Heard)> {
-        let mut turn = Turn::new(self.now);
-        self.arbiter.handle(events, &mut turn);
+    /// Lets events happen together, and what the arbiter asks for be answered after that; returns who heard
+    /// what, in order.
+    pub(super) fn happens(&mut self, mut events: Vec<Event>) -> Vec<(u32, Heard)> {
         let mut done = Vec::new();
-        loop {
-            let (questions, rest): (Vec<Action>, Vec<Action>) =
-                std::mem::take(&mut turn.actions).into_iter().partition(|action| {
-                    matches!(action, Action::Open { .. } | Action::Fetch { .. } | Action::Poll { .. })
-                });
-            turn.actions = rest;
-            if questions.is_empty() {
-                break;
+        while !events.is_empty() {
+            let mut turn = Turn::new(self.now);
+            self.arbiter.handle(std::mem::take(&mut events), &mut turn);
+            self.arbiter.check_index();
+            for action in turn.actions {
+                events.extend(self.answer(action.clone()));
+                done.extend(self.heard(action));
             }
-            let answers: Vec<Event> =
-                questions.into_iter().filter_map(|question| self.answer(question)).collect();
-            self.arbiter.handle(answers, &mut turn);
-        }
-        for action in turn.actions {
-            done.extend(self.heard(action));
         }
         done
     }
@@ -157,6 +149,7 @@ impl World {
             }
             Action::Send { .. }
             | Action::Disconnect { .. }
+            | Action::KeepListener { .. }
             | Action::CloseListener { .. }
             | Action::Signal { .. } => None,
         }
@@ -167,6 +160,7 @@ impl World {
             Action::Send { link, message, listener } => (link, message, listener),
             Action::Signal { process, signal, .. } => return Some((process.pid, Heard::Signalled(signal))),
             Action::Disconnect { .. }
+            | Action::KeepListener { .. }
             | Action::CloseListener { .. }
             | Action::Open { .. }
             | Action::Fetch { .. }

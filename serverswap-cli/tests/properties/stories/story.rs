@@ -25,6 +25,7 @@ pub fn play(bytes: &[u8]) {
         story.step();
     }
     story.turn();
+    story.answer_everything();
 }
 
 pub struct Story<'a> {
@@ -38,6 +39,8 @@ pub struct Story<'a> {
     pub(super) file: Snapshot,
     /// Read and not handled yet.
     pub(super) read: Vec<Event>,
+    /// What the kernel has answered and the arbiter has not read.
+    pub(super) answers: Vec<Event>,
     /// What is asked, by connection and `id`.
     pub(super) asked: BTreeMap<(Link, u64), Asked>,
     /// Connections that ended before this turn.
@@ -73,6 +76,7 @@ impl<'a> Story<'a> {
             written: Some(Snapshot::default()),
             file: Snapshot::default(),
             read: Vec::new(),
+            answers: Vec::new(),
             asked: BTreeMap::new(),
             closed: BTreeSet::new(),
             takedown_ids: BTreeMap::new(),
@@ -195,6 +199,7 @@ impl<'a> Story<'a> {
             self.turn();
         }
         self.read.clear();
+        self.answers.clear();
         if self.choices.once_in(8) {
             self.lose_the_file();
         }

@@ -1,5 +1,5 @@
 //! One turn, as `src/runtime/arbiter.rs` does it: what is read together is handled together, the
-//! state is written before anything is said, and the kernel's answers belong to the turn.
+//! state is written before anything is said, and the kernel's answers come in a later turn.
 
 use std::collections::BTreeSet;
 
@@ -12,15 +12,36 @@ use serverswap_cli::state::Snapshot;
 use super::story::Story;
 
 impl Story<'_> {
-    /// Everything that was read is handled, written, and said.
+    /// Everything that was read is handled, written, and said; what is asked is answered, now or later.
     pub(super) fn turn(&mut self) {
+        loop {
+            self.decide_and_act();
+            if self.answers.is_empty() || self.choices.once_in(4) {
+                return;
+            }
+            self.read.append(&mut self.answers);
+        }
+    }
+
+    /// What is still to be answered.
+    pub(super) fn answer_everything(&mut self) {
+        while !self.answers.is_empty() {
+            self.read.append(&mut self.answers);
+            self.decide_and_act();
+        }
+    }
+
+    fn decide_and_act(&mut self) {
         self.note_who_may_be_taken();
         let (next, turn) = self.decide();
         self.write(&next, &turn);
         self.arbiter = next;
         self.read.clear();
         for action in turn.actions {
-            self.judge(action);
+            match self.answer(&action) {
+                Some(answer) => self.answers.push(answer),
+                None => self.judge(action),
+            }
         }
         self.note_who_may_be_taken();
         let open: BTreeSet<Link> = self.programs.iter().filter_map(|one| one.link).collect();
@@ -32,18 +53,7 @@ impl Story<'_> {
         let mut next = self.arbiter.clone();
         let mut turn = Turn::new(self.now);
         next.handle(self.read.iter().cloned(), &mut turn);
-        loop {
-            let (questions, rest): (Vec<Action>, Vec<Action>) =
-                std::mem::take(&mut turn.actions).into_iter().partition(|action| {
-                    matches!(action, Action::Open { .. } | Action::Fetch { .. } | Action::Poll { .. })
-                });
-            turn.actions = rest;
-            let answers: Vec<Event> = questions.into_iter().filter_map(|one| self.answer(one)).collect();
-            if answers.is_empty() {
-                return (next, turn);
-            }
-            next.handle(answers, &mut turn);
-        }
+        (next, turn)
     }
 
     /// Rule 1: whatever was decided is in the file before anybody hears of it.
@@ -60,8 +70,8 @@ impl Story<'_> {
     }
 
     /// What the kernel says.
-    fn answer(&mut self, question: Action) -> Option<Event> {
-        match question {
+    fn answer(&mut self, question: &Action) -> Option<Event> {
+        match question.clone() {
             Action::Open { address } if self.programs.iter().any(|one| one.has_socket_of(&address)) => {
                 let message = "somebody has it".to_owned();
                 Some(if self.choices.once_in(2) {
@@ -94,6 +104,7 @@ impl Story<'_> {
             }
             Action::Send { .. }
             | Action::Disconnect { .. }
+            | Action::KeepListener { .. }
             | Action::CloseListener { .. }
             | Action::Signal { .. } => None,
         }

@@ -1,0 +1,146 @@
+//! What is to be done about one address, from what was known to what was decided.
+//!
+//! Pure, like the decision itself. Its order is the order in which things are done: a listener is kept
+//! before it is sent, and closed before an exclusive claim is granted.
+
+use std::collections::BTreeSet;
+
+use serverswap::protocol::{Generation, SocketMode};
+use serverswap::sys::process::Process;
+
+use super::state::{AddressState, Check, Listener, Notified, Participant, Refused, Search, Stage};
+use crate::arbiter::Link;
+
+/// One thing to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Effect {
+    /// The descriptor that came with the events of the turn is the arbiter's duplicate now.
+    KeepListener,
+    /// Answer a claim with an error.
+    Refuse(Refused),
+    /// A takedown begins: give the server its deadline, and send `takedown` where it is handled.
+    TakeDown(Process),
+    CloseListener,
+    Grant {
+        /// The connection of the claim.
+        link: Link,
+        /// The `id` of the claim.
+        re: u64,
+        socket: SocketMode,
+    },
+    /// Tell a claimant what it waits for.
+    Wait {
+        /// The connection of the claim.
+        link: Link,
+        /// The `id` of the claim.
+        re: u64,
+        waits_for: BTreeSet<Process>,
+    },
+    AskToClose {
+        keeper: Process,
+        generation: Generation,
+    },
+    OpenListener,
+    /// Look for the listener among the descriptors of a process.
+    Search(Process),
+    /// Poll the pidfd of a server whose probation is over.
+    Check(Process),
+}
+
+/// What the decision asks for.
+pub(crate) fn effects(known: &AddressState, decided: &AddressState) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if known.listener == Listener::Arrived {
+        effects.push(Effect::KeepListener);
+    }
+    effects.extend(decided.refused.iter().cloned().map(Effect::Refuse));
+    effects.extend(takedowns(known, decided));
+    if is_held(known) && !is_held(decided) {
+        effects.push(Effect::CloseListener);
+    }
+    effects.extend(answers(known, decided));
+    effects.extend(close_requests(known, decided));
+    if decided.listener == Listener::Opening && known.listener != Listener::Opening {
+        effects.push(Effect::OpenListener);
+    }
+    effects.extend(searches(known, decided));
+    effects.extend(checks(known, decided));
+    effects
+}
+
+fn is_held(state: &AddressState) -> bool {
+    match state.listener {
+        Listener::Arrived | Listener::Held => true,
+        Listener::Absent | Listener::Opening | Listener::Awaited { .. } => false,
+    }
+}
+
+/// The processes whose takedown begins with the decision.
+pub(crate) fn begun_takedowns<'a>(
+    known: &'a AddressState,
+    decided: &'a AddressState,
+) -> impl Iterator<Item = (Process, &'a Participant)> {
+    let was_taking_down =
+        |process: &Process| known.participants.get(process).is_some_and(Participant::is_taking_down);
+    let participants = decided.participants.iter().map(|(process, participant)| (*process, participant));
+    participants
+        .filter(move |(process, participant)| participant.is_taking_down() && !was_taking_down(process))
+}
+
+fn takedowns<'a>(known: &'a AddressState, decided: &'a AddressState) -> impl Iterator<Item = Effect> + 'a {
+    begun_takedowns(known, decided).map(|(process, _)| Effect::TakeDown(process))
+}
+
+fn answers(known: &AddressState, decided: &AddressState) -> Vec<Effect> {
+    let mut answers = Vec::new();
+    for (process, participant) in &decided.participants {
+        let Some(claim) = known.participants.get(process).and_then(Participant::claim) else {
+            continue;
+        };
+        let (link, re) = (claim.link, claim.id);
+        match &participant.stage {
+            Stage::Granted { socket, .. } => {
+                answers.push(Effect::Grant { link, re, socket: *socket });
+            }
+            Stage::Claim(now) if now.waits_for != claim.waits_for => {
+                answers.push(Effect::Wait { link, re, waits_for: now.waits_for.clone() });
+            }
+            Stage::Claim(_)
+            | Stage::Probation { .. }
+            | Stage::Serving { .. }
+            | Stage::TakingDown(_)
+            | Stage::Released { .. } => {}
+        }
+    }
+    answers
+}
+
+fn close_requests<'a>(
+    known: &'a AddressState,
+    decided: &'a AddressState,
+) -> impl Iterator<Item = Effect> + 'a {
+    let was_asked = |process: &Process| {
+        known.keepers.get(process).is_some_and(|keeper| keeper.asked_to_close == Notified::Yes)
+    };
+    let asked = decided
+        .keepers
+        .iter()
+        .filter(move |(process, keeper)| keeper.asked_to_close == Notified::Yes && !was_asked(process));
+    asked.map(|(process, keeper)| Effect::AskToClose { keeper: *process, generation: keeper.generation })
+}
+
+fn searches<'a>(known: &'a AddressState, decided: &'a AddressState) -> impl Iterator<Item = Effect> + 'a {
+    let was_asked = |process: &Process| {
+        known.expected.get(process).is_some_and(|expected| expected.search == Search::Asked)
+    };
+    let asked = decided.expected.iter().filter(|(_, expected)| expected.search == Search::Asked);
+    asked.filter(move |(process, _)| !was_asked(process)).map(|(process, _)| Effect::Search(*process))
+}
+
+fn checks<'a>(known: &'a AddressState, decided: &'a AddressState) -> impl Iterator<Item = Effect> + 'a {
+    let is_asked =
+        |participant: &Participant| matches!(participant.stage, Stage::Probation { check: Check::Asked, .. });
+    let was_asked = move |process: &Process| known.participants.get(process).is_some_and(is_asked);
+    let asked = decided.participants.iter().filter(move |(_, participant)| is_asked(participant));
+    asked.filter(move |(process, _)| !was_asked(process)).map(|(process, _)| Effect::Check(*process))
+}

@@ -1,0 +1,145 @@
+//! A new arbiter begins with what the state file says.
+//!
+//! Everybody alive whom the file names is awaited, for a bounded time. What becomes of those who do not
+//! come back (R10) is decided like everything else about an address: `address::handover`, step 3.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serverswap::protocol::message::TakedownReason;
+use serverswap::sys::process::Process;
+
+use super::address::AddressState;
+use super::address::state::{Expected, Had, Participant, Search, Served, Stage, TakingDown};
+use super::generation::{FirstHello, GenerationState, Supervisor, Up};
+use super::server::{Connection, Server};
+use super::{Arbiter, Limits, Turn};
+use crate::state::{AddressRecord, GenerationRecord, HolderRecord, Snapshot};
+
+impl Arbiter {
+    /// An arbiter that has just won the lock.
+    ///
+    /// `alive` are the processes of the file that run now, by pid and start time; `now` is
+    /// the time since boot.
+    pub fn recover(limits: Limits, snapshot: &Snapshot, alive: &BTreeSet<Process>, now: Duration) -> Self {
+        let pending_events = Arc::new(snapshot.pending_events.clone());
+        let mut arbiter = Arbiter { pending_events, ..Arbiter::new(limits) };
+        let with_servers = snapshot.generations_of_servers();
+        for (generation, record) in &snapshot.generations {
+            let server = match with_servers.contains(generation) {
+                true => FirstHello::Received,
+                false => FirstHello::Awaited,
+            };
+            arbiter.generations.insert(*generation, recorded_generation(record, server, alive));
+            arbiter.unsettled.insert_mut(*generation);
+        }
+        // The file names them until it is written next, so nothing has to be written now.
+        let mut unwritten = Turn::new(now);
+        for (address, record) in &snapshot.addresses {
+            arbiter.recover_servers(record, alive, now);
+            let state = recorded_address(record, alive);
+            arbiter.index.replace(address, &AddressState::default(), &state);
+            if !state.is_empty() {
+                arbiter.addresses.insert_mut(address.clone(), Arc::new(state));
+            }
+            for holder in record.holders.iter().filter(|holder| !alive.contains(&holder.process)) {
+                let participant = Participant { generation: holder.generation, stage: holder.stage() };
+                arbiter.remember_had(address, holder.process, &participant, &mut unwritten);
+            }
+        }
+        for record in snapshot.unrecorded.iter().filter(|record| alive.contains(&record.process)) {
+            arbiter.unrecorded.insert_mut(record.process, record.generation);
+        }
+        let is_awaiting = !arbiter.unrecorded.is_empty() || arbiter.index.is_recovering();
+        arbiter.recover_until = is_awaiting.then_some(now + limits.recover_wait);
+        arbiter
+    }
+
+    fn recover_servers(&mut self, record: &AddressRecord, alive: &BTreeSet<Process>, now: Duration) {
+        let holders = record.holders.iter().map(|holder| (holder.process, holder.generation, None));
+        let draining = record.draining.iter();
+        let draining = draining.map(|drain| (drain.process, drain.generation, Some(drain.until())));
+        for (process, generation, until) in holders.chain(draining) {
+            if !alive.contains(&process) {
+                continue;
+            }
+            let known = self.servers.get(process).cloned();
+            let mut server =
+                known.unwrap_or_else(|| Server::new(generation, Connection::Away { since: now }));
+            if let Some(until) = until.max(server.drain_until()) {
+                server.termination = server.termination.with_drain_until(until);
+            }
+            self.servers.insert(process, server);
+            self.unsettled.insert_mut(generation);
+        }
+    }
+}
+
+fn recorded_generation(
+    record: &GenerationRecord,
+    server: FirstHello,
+    alive: &BTreeSet<Process>,
+) -> GenerationState {
+    let up = match (record.up, record.awaits_server_up) {
+        (true, _) => Up::Yes,
+        (false, true) => Up::Awaited,
+        (false, false) => Up::Implied,
+    };
+    let supervisor = record.supervisor.filter(|supervisor| alive.contains(supervisor));
+    let supervisor = supervisor.map_or(Supervisor::None, Supervisor::Disconnected);
+    GenerationState { supervisor, server, up, ..GenerationState::new(record.timeouts) }
+}
+
+fn recorded_address(record: &AddressRecord, alive: &BTreeSet<Process>) -> AddressState {
+    let mut state = AddressState::default();
+    let is_holder = |process| record.holders.iter().any(|holder| holder.process == process);
+    for drain in record.draining.iter().filter(|drain| alive.contains(&drain.process)) {
+        if !is_holder(drain.process) {
+            let stage = Stage::Released { takedown: None, served: Served::Fully, since: drain.since() };
+            state.participate(drain.process, drain.generation, stage);
+        }
+    }
+    for holder in record.holders.iter().filter(|holder| alive.contains(&holder.process)) {
+        if let Some(stage) = record.given_up_on_probation(holder) {
+            state.participate(holder.process, holder.generation, stage);
+            continue;
+        }
+        let had = Had::Grant {
+            socket: holder.socket,
+            serving: holder.serving,
+            since: holder.since(),
+            probation_until: holder.probation_until(),
+        };
+        let expected = Expected { generation: holder.generation, had, search: Search::AfterWait };
+        state.expected.insert(holder.process, expected);
+    }
+    for supervisor in record.supervisors.iter().filter(|one| alive.contains(&one.process)) {
+        let had = Had::Ownership { owns: supervisor.owns, keeps: supervisor.keeps };
+        let expected = Expected { generation: supervisor.generation, had, search: Search::AfterWait };
+        state.expected.insert(supervisor.process, expected);
+    }
+    state
+}
+
+impl AddressRecord {
+    /// A server that was taken down on probation does not come back as one that serves beside the
+    /// older one: it is still to release the address.
+    fn given_up_on_probation(&self, holder: &HolderRecord) -> Option<Stage> {
+        let until = holder.probation_until()?;
+        self.draining.iter().find(|drain| drain.process == holder.process)?;
+        Some(Stage::TakingDown(TakingDown {
+            socket: holder.socket,
+            message: None,
+            reason: TakedownReason::Stopping,
+            served: Served::OnProbation { until },
+            since: holder.since(),
+        }))
+    }
+}
+
+impl HolderRecord {
+    fn stage(&self) -> Stage {
+        Stage::recorded(self.socket, self.serving, self.since(), self.probation_until())
+    }
+}

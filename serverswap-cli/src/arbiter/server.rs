@@ -1,0 +1,122 @@
+//! What the arbiter knows of server processes, apart from their addresses.
+
+use std::time::Duration;
+
+use serverswap::protocol::{Address, Generation};
+use serverswap::sys::process::Process;
+
+use super::Link;
+use super::collections::{Map, Set, insert_into, remove_from};
+
+/// A server process, for as long as it lives.
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    pub(super) generation: Generation,
+    pub(super) connection: Connection,
+    /// The addresses whose takedown it handles.
+    pub(super) handlers: Set<Address>,
+    /// The takedowns that were sent on the present connection, by `id`.
+    pub(super) takedowns: Map<u64, Address>,
+    pub(super) termination: Termination,
+    /// How many connections it has open, as it says itself.
+    pub(super) connections: Option<u64>,
+    /// When that number was last recorded in the state.
+    pub(super) connections_recorded: Option<Duration>,
+}
+
+/// Whether a server can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connection {
+    Open(Link),
+    /// It ended, or the server is named by the state file and not back yet.
+    Away {
+        since: Duration,
+    },
+}
+
+/// How far the end of a server is that was taken down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Termination {
+    /// It was taken down nowhere.
+    None,
+    /// It may drain until then.
+    Draining { until: Duration },
+    /// It got TERM.
+    Terminated { until: Duration, at: Duration },
+    /// It got KILL.
+    Killed { until: Duration },
+}
+
+impl Server {
+    pub(super) fn new(generation: Generation, connection: Connection) -> Self {
+        Server {
+            generation,
+            connection,
+            handlers: Set::new_sync(),
+            takedowns: Map::new_sync(),
+            termination: Termination::None,
+            connections: None,
+            connections_recorded: None,
+        }
+    }
+
+    pub(super) fn link(&self) -> Option<Link> {
+        match self.connection {
+            Connection::Open(link) => Some(link),
+            Connection::Away { .. } => None,
+        }
+    }
+
+    /// Until when it may drain; set by its first takedown, moved by later ones.
+    pub(super) fn drain_until(&self) -> Option<Duration> {
+        match self.termination {
+            Termination::None => None,
+            Termination::Draining { until }
+            | Termination::Terminated { until, .. }
+            | Termination::Killed { until } => Some(until),
+        }
+    }
+}
+
+impl Termination {
+    pub(super) fn with_drain_until(self, until: Duration) -> Termination {
+        match self {
+            Termination::None | Termination::Draining { .. } => Termination::Draining { until },
+            Termination::Terminated { at, .. } => Termination::Terminated { until, at },
+            Termination::Killed { .. } => Termination::Killed { until },
+        }
+    }
+}
+
+/// Every server that lives.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Servers {
+    all: Map<Process, Server>,
+    of_generation: Map<Generation, Set<Process>>,
+}
+
+impl Servers {
+    pub(super) fn get(&self, process: Process) -> Option<&Server> {
+        self.all.get(&process)
+    }
+
+    pub(super) fn get_mut(&mut self, process: Process) -> Option<&mut Server> {
+        self.all.get_mut(&process)
+    }
+
+    pub(super) fn insert(&mut self, process: Process, server: Server) {
+        insert_into(&mut self.of_generation, server.generation, process);
+        self.all.insert_mut(process, server);
+    }
+
+    pub(super) fn remove(&mut self, process: Process) -> Option<Server> {
+        let server = self.all.get(&process)?.clone();
+        self.all.remove_mut(&process);
+        remove_from(&mut self.of_generation, &server.generation, &process);
+        Some(server)
+    }
+
+    pub(super) fn of_generation(&self, generation: Generation) -> impl Iterator<Item = Process> {
+        self.of_generation.get(&generation).into_iter().flat_map(|servers| servers.iter().copied())
+    }
+}

@@ -1,0 +1,242 @@
+//! Ending servers that were taken down: TERM at the drain deadline, KILL after it (R9).
+//!
+//! - A server that handles takedown has its generation's `drain_ms`; one that does not gets
+//!   TERM at once; one that cannot be reached gets it after a short wait for its return.
+//! - A generation that serves, was granted or claims another address is never ended (R7).
+//! - Deadlines are data, found anew whenever something changes that they depend on: none can be lost.
+
+use std::time::Duration;
+
+use serverswap::protocol::{Address, Generation};
+use serverswap::sys::process::Process;
+
+use super::collections::{Map, Set};
+use super::server::{Connection, Server, Termination};
+use super::{Action, Arbiter, Signal, Turn};
+
+/// Longest extension of a drain that a server may ask for at a time.
+const EXTEND_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// When each server is to be signalled.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Signals {
+    of: Map<Process, Duration>,
+    ordered: Set<(Duration, Process)>,
+}
+
+impl Signals {
+    pub(super) fn set(&mut self, process: Process, at: Option<Duration>) {
+        if let Some(before) = self.of.get(&process).copied() {
+            self.of.remove_mut(&process);
+            self.ordered.remove_mut(&(before, process));
+        }
+        if let Some(at) = at {
+            self.of.insert_mut(process, at);
+            self.ordered.insert_mut((at, process));
+        }
+    }
+
+    pub(super) fn next(&self) -> Option<Duration> {
+        self.ordered.first().map(|(at, _)| *at)
+    }
+
+    fn due(&self, now: Duration) -> Vec<Process> {
+        self.ordered.iter().take_while(|(at, _)| *at <= now).map(|(_, process)| *process).collect()
+    }
+}
+
+/// The rest of a process group whose server has ended, of a generation without a supervisor.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OrphanGroup {
+    generation: Generation,
+    next: OrphanSignal,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum OrphanSignal {
+    Term { at: Duration },
+    Kill { after_term: Duration },
+}
+
+impl Arbiter {
+    /// Sets until when a server may drain, from its first takedown on.
+    pub(super) fn begin_drain(&mut self, address: &Address, process: Process, turn: &mut Turn) {
+        let Some(server) = self.servers.get(process) else {
+            return;
+        };
+        let until = match server.connection {
+            Connection::Away { since } => since + self.limits.rejoin_wait,
+            Connection::Open(_) if server.handlers.contains(address) => {
+                turn.now + self.drain_time(server.generation)
+            }
+            Connection::Open(_) => turn.now,
+        };
+        self.drain_at_least_until(Some(address), process, until, turn);
+        self.notify_draining(address, process, turn);
+    }
+
+    /// A server that was taken down while it could not be reached is back.
+    pub(super) fn resume_drain(&mut self, address: &Address, process: Process, turn: &mut Turn) {
+        if let Some(server) = self.servers.get(process) {
+            let until = turn.now + self.drain_time(server.generation);
+            self.drain_at_least_until(Some(address), process, until, turn);
+        }
+    }
+
+    pub(super) fn extend_drain(
+        &mut self,
+        address: Option<&Address>,
+        process: Process,
+        extend: Duration,
+        turn: &mut Turn,
+    ) {
+        if self.servers.get(process).is_some_and(|server| server.drain_until().is_some()) {
+            self.drain_at_least_until(address, process, turn.now + extend.min(EXTEND_MAX), turn);
+        }
+    }
+
+    /// A server that will not release an address by itself has no time left.
+    pub(super) fn end_now(&mut self, process: Process, turn: &mut Turn) {
+        let addresses = self.index.addresses_of(process);
+        self.set_drain(process, turn.now, turn);
+        turn.changes.addresses.extend(addresses);
+    }
+
+    /// The next arbiter takes the latest moment that the state gives for a server, so it is enough to record
+    /// it at one address.
+    fn drain_at_least_until(
+        &mut self,
+        address: Option<&Address>,
+        process: Process,
+        until: Duration,
+        turn: &mut Turn,
+    ) {
+        let is_later = self.servers.get(process).is_some_and(|server| server.drain_until() < Some(until));
+        if is_later {
+            self.set_drain(process, until, turn);
+            let first = || self.index.addresses_of(process).into_iter().next();
+            turn.changes.addresses.extend(address.cloned().or_else(first));
+        }
+    }
+
+    fn set_drain(&mut self, process: Process, until: Duration, turn: &mut Turn) {
+        if let Some(server) = self.servers.get_mut(process) {
+            server.termination = server.termination.with_drain_until(until);
+            turn.generations.insert(server.generation);
+        }
+    }
+
+    /// What is left of the group of a server that was taken down and has ended.
+    pub(super) fn remember_orphans(&mut self, process: Process, server: &Server, turn: &Turn) {
+        let Some(until) = server.drain_until() else {
+            return;
+        };
+        let generation = server.generation;
+        let is_supervised = self.generation(generation).supervisor.process().is_some();
+        let has_siblings = self.servers.of_generation(generation).next().is_some();
+        if !is_supervised && !has_siblings {
+            let next = OrphanSignal::Term { at: until.max(turn.now) };
+            self.orphans.insert_mut(process, OrphanGroup { generation, next });
+        }
+    }
+
+    pub(super) fn has_orphans(&self, generation: Generation) -> bool {
+        self.orphans.values().any(|group| group.generation == generation)
+    }
+
+    /// When each server of a generation is to be signalled: never, while the generation is active (R7).
+    pub(super) fn settle_deadlines(&mut self, generation: Generation) {
+        let is_active = self.index.is_active(generation);
+        let kill_time = self.kill_time(generation);
+        for process in self.servers.of_generation(generation).collect::<Vec<_>>() {
+            let server = self.servers.get(process).filter(|_| !is_active);
+            let next = server.and_then(|server| server.termination.next_signal(kill_time));
+            self.signals.set(process, next.map(|(at, _)| at));
+        }
+    }
+
+    pub(super) fn send_due_signals(&mut self, turn: &mut Turn) {
+        for process in self.signals.due(turn.now) {
+            let Some(server) = self.servers.get(process) else {
+                continue;
+            };
+            let generation = server.generation;
+            let kill_time = self.kill_time(generation);
+            let Some((_, signal)) = server.termination.next_signal(kill_time) else {
+                continue;
+            };
+            let termination = server.termination.after(signal, turn.now);
+            self.signals.set(process, termination.next_signal(kill_time).map(|(at, _)| at));
+            if let Some(server) = self.servers.get_mut(process) {
+                server.termination = termination;
+            }
+            turn.actions.push(Action::Signal { process, generation, signal });
+        }
+        self.signal_orphans(turn);
+    }
+
+    fn signal_orphans(&mut self, turn: &mut Turn) {
+        let due = self.orphans.iter().filter(|(_, group)| self.is_due(group, turn.now));
+        let due: Vec<(Process, OrphanGroup)> = due.map(|(process, group)| (*process, *group)).collect();
+        for (process, OrphanGroup { generation, next }) in due {
+            let signal = match next {
+                OrphanSignal::Term { .. } => {
+                    let next = OrphanSignal::Kill { after_term: turn.now };
+                    self.orphans.insert_mut(process, OrphanGroup { generation, next });
+                    Signal::Term
+                }
+                OrphanSignal::Kill { .. } => {
+                    self.orphans.remove_mut(&process);
+                    self.unsettled.insert_mut(generation);
+                    Signal::Kill
+                }
+            };
+            turn.actions.push(Action::Signal { process, generation, signal });
+        }
+    }
+
+    fn is_due(&self, group: &OrphanGroup, now: Duration) -> bool {
+        self.orphan_signal_at(group) <= now
+    }
+
+    fn orphan_signal_at(&self, group: &OrphanGroup) -> Duration {
+        match group.next {
+            OrphanSignal::Term { at } => at,
+            OrphanSignal::Kill { after_term } => after_term + self.kill_time(group.generation),
+        }
+    }
+
+    pub(super) fn next_orphan_signal(&self) -> Option<Duration> {
+        self.orphans.values().map(|group| self.orphan_signal_at(group)).min()
+    }
+
+    fn drain_time(&self, generation: Generation) -> Duration {
+        Duration::from_millis(self.timeouts(generation).drain_ms)
+    }
+
+    fn kill_time(&self, generation: Generation) -> Duration {
+        Duration::from_millis(self.timeouts(generation).kill_ms)
+    }
+}
+
+impl Termination {
+    fn next_signal(self, kill_time: Duration) -> Option<(Duration, Signal)> {
+        match self {
+            Termination::None | Termination::Killed { .. } => None,
+            Termination::Draining { until } => Some((until, Signal::Term)),
+            Termination::Terminated { at, .. } => Some((at + kill_time, Signal::Kill)),
+        }
+    }
+
+    fn after(self, signal: Signal, now: Duration) -> Termination {
+        match self {
+            Termination::None => Termination::None,
+            Termination::Draining { until }
+            | Termination::Terminated { until, .. }
+            | Termination::Killed { until } => match signal {
+                Signal::Term => Termination::Terminated { until, at: now },
+                Signal::Kill => Termination::Killed { until },
+            },
+        }
+    }
+}

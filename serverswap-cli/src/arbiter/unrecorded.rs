@@ -1,0 +1,55 @@
+//! A server of this directory that no state file names: the file was unusable, or the directory
+//! was deleted and made anew. It comes back by itself.
+//!
+//! - *Inherit*: until then its listener is known only by the open that fails. Claims wait for it,
+//!   for as long as a known server may take to come back; nothing is taken from its descriptors,
+//!   since it may well be the server of another arbiter whose directory was deleted, and would
+//!   never be taken down.
+//! - *Bind*: a name has nothing that could be looked at. The driver has looked for every process
+//!   that was started in this directory; an exclusive claim waits as long, and is refused then,
+//!   while one lives that has not come back; that may well be a child of a server, which never
+//!   will. An address that somebody is known to hold exclusively can have no other holder.
+
+use serverswap::protocol::Address;
+use serverswap::protocol::message::Code;
+use serverswap::sys::process::Process;
+
+use super::address::state::Listener;
+use super::{Arbiter, Changed, Turn};
+
+impl Arbiter {
+    /// A process has come back, or has ended: the claims that may have waited for it are decided again.
+    pub(super) fn forget_unrecorded(&mut self, process: Process, turn: &mut Turn) {
+        if self.unrecorded.remove_mut(&process) {
+            turn.changes.unrecorded = Changed::State;
+            turn.touched.extend(self.index.claimed().cloned());
+        }
+    }
+
+    /// Other events may have come in between: it may be back by now, with its listener.
+    pub(super) fn held_by_absent(&mut self, address: &Address, message: String, turn: &mut Turn) {
+        let until = turn.now + self.limits.rejoin_wait;
+        self.edit(address, turn, |state| {
+            if state.listener == Listener::Opening {
+                state.listener = Listener::Awaited { until, message };
+            }
+        });
+        turn.touched.insert(address.clone());
+    }
+
+    /// It did not come back in time.
+    pub(super) fn give_up_unreturned(&mut self, address: &Address, turn: &mut Turn) {
+        let now = turn.now;
+        self.edit(address, turn, |state| {
+            if state.listener.awaited_until().is_none_or(|until| until > now) {
+                return;
+            }
+            let Listener::Awaited { message, .. } = std::mem::take(&mut state.listener) else {
+                return;
+            };
+            for process in state.processes(|participant| participant.claim().is_some()) {
+                state.refuse(process, Code::AddressInUse, message.clone());
+            }
+        });
+    }
+}
