@@ -36,6 +36,10 @@ impl Arbiter {
             let message = format!("`id` {id} is not greater than the one before");
             return self.fatal(link, Code::IdReused, message, turn);
         }
+        if is_fatal(&message) {
+            self.connection_ended(link, turn);
+            return turn.disconnect(link, None);
+        }
         match (role, generation) {
             (Role::Server, Some(generation)) => {
                 self.server_sent(link, process, generation, message, liveness, turn);
@@ -373,6 +377,11 @@ impl Arbiter {
         self.connection_ended(link, turn);
         turn.disconnect(link, Some(FromArbiter::Error(Error { re: None, code, message, fatal: true })));
     }
+}
+
+/// Whether it is the last message of its connection.
+fn is_fatal(message: &FromClient) -> bool {
+    matches!(message, FromClient::Error(error) if error.fatal)
 }
 
 /// The `id` of a message that is owed a reply.

@@ -3,10 +3,12 @@
 mod bind;
 mod ending;
 mod faults;
+mod gap;
 mod inherit;
 mod probation;
-mod recover;
-mod rejoin;
+mod reconnect;
+mod recovery;
 mod supervisors;
-mod unnamed;
+mod table;
+mod unrecorded;
 mod world;

@@ -37,6 +37,8 @@ pub(super) struct World {
     pub(super) probation_ms: u64,
     /// Who has ended, and was not told to be gone.
     pub(super) dead: BTreeSet<u32>,
+    /// Everything that was sent, and to whom.
+    pub(super) sent: Vec<(u32, FromArbiter)>,
 }
 
 /// What a client heard, in short.
@@ -87,6 +89,7 @@ impl World {
             fetch: BTreeMap::new(),
             probation_ms: 0,
             dead: BTreeSet::new(),
+            sent: Vec::new(),
         }
     }
 
@@ -120,10 +123,19 @@ impl World {
             self.arbiter.check_index();
             for action in turn.actions {
                 events.extend(self.answer(action.clone()));
+                self.record(&action);
                 done.extend(self.heard(action));
             }
         }
         done
+    }
+
+    fn record(&mut self, action: &Action) {
+        if let Action::Send { link, message, .. } = action
+            && let Some((pid, _)) = self.links.iter().find(|(_, at)| *at == link)
+        {
+            self.sent.push((*pid, message.clone()));
+        }
     }
 
     fn answer(&self, question: Action) -> Option<Event> {
@@ -235,10 +247,15 @@ impl World {
         self.happens(vec![event])
     }
 
-    pub(super) fn claim(&mut self, pid: u32, text: &str, socket: SocketMode) -> Event {
+    /// A number that the client has not used on its connection.
+    pub(super) fn next_id(&mut self, pid: u32) -> u64 {
         let id = self.ids.get_mut(&pid).expect("it is connected");
         *id += 1;
-        let id = *id;
+        *id
+    }
+
+    pub(super) fn claim(&mut self, pid: u32, text: &str, socket: SocketMode) -> Event {
+        let id = self.next_id(pid);
         let claim = ReadyFor { id, address: address(text), socket, more: false };
         self.said(pid, FromClient::ReadyFor(claim))
     }
