@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * serverswap for Node: what a server says and hears while it is swapped. See README.md.
+ * serverswap for Node: what a server calls, and is called back for, while it is replaced. See README.md.
  *
- * To require it loads the addon, so that a missing one is heard of at once, and no more: each word loads what it
- * needs when it is first said.
+ * `require` loads the addon, so that a missing one is reported at once, and nothing else, because it is to be quick:
+ * each function loads its module when it is first called.
  */
 const { ServerSwapError } = require('./lib/error.cjs');
 require('./lib/native.cjs');
@@ -12,7 +12,7 @@ require('./lib/native.cjs');
 /** Whether a supervisor started this process; without one every claim is granted at once. */
 const supervised = Boolean(process.env.SERVERSWAP_SOCKET);
 
-/** Which start of the command this process belongs to; opaque. */
+/** An opaque identifier of the start of the command that this process belongs to. */
 const generation = (supervised && process.env.SERVERSWAP_GENERATION) || null;
 
 function listen(...args) {

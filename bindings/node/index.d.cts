@@ -1,5 +1,5 @@
 /**
- * serverswap for Node: what a server says and hears while it is swapped.
+ * serverswap for Node: what a server calls, and is called back for, while it is replaced.
  *
  * Without a supervisor (`SERVERSWAP_SOCKET` is not set) every claim is granted at once, an inherited
  * listener is opened in the process, and nothing else happens.
@@ -9,10 +9,10 @@ import type { Server as NetServer, Socket } from 'node:net';
 /** `':8080'`, `'127.0.0.1:8080'`, `'[::1]:443'`, `'unix:/run/app.sock'`, `'udp::53'`, a name, or a port number. */
 export type Address = string | number;
 
-/** Why an address is taken: a newer server has it, or the supervisor was asked to stop. */
+/** Why an address is taken: a newer server serves it, or the supervisor was asked to stop. */
 export type TakedownReason = 'replaced' | 'stopping';
 
-/** The request to stop accepting and let go of an address. */
+/** The request to stop accepting and to release an address. */
 export interface Takedown {
   /** The canonical address. */
   readonly address: string;
@@ -26,41 +26,41 @@ export interface Grant {
   /** The canonical address. */
   readonly address: string;
   /**
-   * Says that the accept loop runs. Of no effect after `close()`.
+   * Reports that the accept loop runs. Of no effect after `close()`.
    * @throws {ServerSwapError} `not_held`
    */
   serving(): void;
-  /** Gives the address up. */
+  /** Releases the address. Close a server that listens on it first. */
   close(): void;
 }
 
 /** The socket of an address, for `server.listen(listener)` and `dgramSocket.bind(listener)`. */
 export interface Listener extends Grant {
-  /** The descriptor. Who reads it owns it; if nobody has, `close()` closes it. */
+  /** The descriptor. Whoever reads it owns it; if nobody has, `close()` closes it. */
   readonly fd: number;
   readonly exclusive: true;
 }
 
 export interface ClaimOptions {
-  /** Further claims will follow: the server is not up before it says `serverUp()`. */
+  /** Further claims will follow: the server is not up before it calls `serverUp()`. */
   more?: boolean | undefined;
-  /** Aborted, the claim is withdrawn and rejected with an `AbortError`. */
+  /** When it is aborted, the claim is withdrawn and rejected with an `AbortError`. */
   signal?: AbortSignal | undefined;
 }
 
 export interface BindOptions extends ClaimOptions {
-  /** Exclusive, the default: the old server lets go first, then this one binds for itself. */
+  /** Exclusive, the default: the old server releases first, then this one binds for itself. */
   inherit?: false | undefined;
   /**
-   * `'auto'`, the default: `serving` is said when the callback is done (when it returns, or its promise is
-   * fulfilled; in the promise form, after the code behind `await` ran up to its next wait) and one
-   * turn of the event loop has passed. `'manual'`: `grant.serving()` says it.
+   * `'auto'`, the default: `serving` is reported when the callback is done (when it returns, or its promise is
+   * fulfilled; in the promise form, when the code after `await` has run up to its next wait) and one
+   * turn of the event loop has passed. `'manual'`: `grant.serving()` reports it.
    */
   serving?: 'auto' | 'manual' | undefined;
 }
 
 export interface InheritOptions extends ClaimOptions {
-  /** The listening socket itself is passed. Say `listener.serving()` when the server listens. */
+  /** The listening socket itself is passed. Call `listener.serving()` when the server listens. */
   inherit: true;
 }
 
@@ -70,19 +70,19 @@ export interface InheritOptions extends ClaimOptions {
  */
 export type Answered<T> = (error: ServerSwapError | AbortError | null, grant?: T) => unknown;
 
-/** What an aborted signal leads to, as in Node's own functions. */
+/** The error of an aborted claim, as that of Node's own functions. */
 export interface AbortError extends Error {
   name: 'AbortError';
   code: 'ABORT_ERR';
 }
 
 /**
- * This server is ready to take the address. Everything slow comes before it.
+ * This server is ready to take the address. Do everything slow before that.
  *
- * How many parameters a callback takes is read from its `length`.
+ * The number of parameters of a callback is its `length`.
  *
- * @throws {ServerSwapError} at once: `invalid_argument`, `invalid_address`. Otherwise as rejection,
- *   argument, or uncaught error: `superseded`, `address_in_use`, `already_claimed`, `supervisor_lost`, …
+ * @throws {ServerSwapError} at once: `invalid_argument`, `invalid_address`. Otherwise as a rejection,
+ *   an argument, or an uncaught error: `superseded`, `address_in_use`, `already_claimed`, `supervisor_lost`, …
  */
 export function readyFor(address: Address, options: InheritOptions): Promise<Listener>;
 export function readyFor(address: Address, options?: BindOptions): Promise<Grant>;
@@ -97,17 +97,18 @@ export function readyFor(address: Address, options: BindOptions, callback: Answe
 export type TakenDown = (done: () => void, takedown: Takedown) => unknown;
 
 /**
- * What to do when the address is taken: stop accepting. A server without this is ended when its address
- * is taken. Several callbacks of one address are called in order, and it is released when all are done.
+ * What to do when the address is taken: stop accepting and close the listening socket. A server without this is
+ * ended when its address is taken. Several callbacks of one address are called in order, and it is released when
+ * all are done.
  *
  * @throws {ServerSwapError} `invalid_argument`, `invalid_address`
  */
 export function onTakedown(address: Address, callback: TakenDown): void;
 
 export interface ListenOptions extends ClaimOptions {
-  /** Milliseconds after which open connections are destroyed, if that is sooner than the supervisor's. */
+  /** Milliseconds after which open connections are destroyed, if that is sooner than the supervisor's deadline. */
   drainTimeout?: number | undefined;
-  /** Called when the address is taken, after accepting has stopped. */
+  /** Called when the address is taken, after the server has stopped accepting. */
   onTakedown?: ((takedown: Takedown & { readonly connections: Socket[] }) => void) | undefined;
 }
 
@@ -117,17 +118,17 @@ export interface Listening {
   readonly address: string;
   /** Fulfilled when accepting has stopped and the last connection is closed. Never rejected. */
   readonly drained: Promise<void>;
-  /** Gives the address up and drains; returns `drained`. */
+  /** Releases the address and drains; returns `drained`. */
   close(): Promise<void>;
 }
 
 /**
- * The whole life of a server on an inherited address: claims it, listens on the socket that is passed, says
- * `serving`, and when it is taken stops accepting, answers every open connection once more, and lets the process
- * end by itself.
+ * The whole life of a server on an inherited address: claims it, listens on the socket that is passed, reports
+ * `serving`, and when the address is taken stops accepting, answers every open connection once more, and lets the
+ * process end by itself.
  *
  * @param server of node:http, https, http2, tls or net, that does not listen yet
- * @throws {ServerSwapError} as `readyFor`; or what the server's `error` event says
+ * @throws {ServerSwapError} as `readyFor`; or the error of the server's `error` event
  */
 export function listen(server: NetServer, address: Address, options?: ListenOptions): Promise<Listening>;
 
@@ -140,11 +141,11 @@ export function serving(address: Address): void;
 /** Every address that this server will ever claim is granted and serving; for claims with `more`. */
 export function serverUp(): void;
 
-/** This server gives up: the deploy has failed, for this reason. The process is not ended by it. */
+/** This server gives up: the deploy has failed, for this reason. It does not end the process. */
 export function fail(reason: string): void;
 
 /**
- * How the drain of an address goes. `listen` tells the connections by itself.
+ * Reports the progress of the drain of an address. `listen` reports the connections by itself.
  * @throws {ServerSwapError} `not_held`
  */
 export function progress(
@@ -160,10 +161,10 @@ export function progress(
 /** Whether a supervisor started this process. */
 export const supervised: boolean;
 
-/** Which start of the command this process belongs to, opaque; null without a supervisor. */
+/** An opaque identifier of the start of the command that this process belongs to; null without a supervisor. */
 export const generation: string | null;
 
-/** What every refused call of this package throws or is rejected with. */
+/** Every error that this package throws or rejects with. */
 export class ServerSwapError extends Error {
   constructor(code: string, message: string, options?: { cause?: unknown });
   name: 'ServerSwapError';

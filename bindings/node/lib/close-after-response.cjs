@@ -1,17 +1,17 @@
 'use strict';
 
 /**
- * Answers a request with `Connection: close`, so that its connection ends with the answer.
+ * Adds `Connection: close` to a response, so that its connection ends with it.
  *
- * The header is added when the headers are written, the last moment that is possible: whatever
- * the program set before is overruled, and a request that arrived in the meantime on the same
- * connection (pipelining) gets its answer first. A 101 is left alone.
+ * The header is added when the headers are written, at the last possible moment: it overrides what the program
+ * has set before, and a request that arrived in the meantime on the same connection (pipelining) gets its
+ * response first. A 101 stays as it is.
  */
 
 /**
  * @param {import('node:http').ServerResponse} response
- * @param {() => boolean} isLast asked when the headers are written: whether no later request
- *   of the same connection waits for its answer
+ * @param {() => boolean} isLast called when the headers are written: whether no later request
+ *   of the same connection waits for its response
  */
 function closeAfterResponse(response, isLast) {
   if (response.headersSent) {

@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * Becomes one of the native commands: nothing of Node stays beside the server.
+ * Replaces Node with one of the native commands, so that no Node process stays beside the server.
  *
- * `npm install` in a project links the commands of the platform package, so that this runs only where npm
- * links those of the main package alone: an installation with `-g`, and `npx` without one.
+ * `npm install` in a project links the commands of the platform package. This runs only where npm links those of
+ * the main package alone: in an installation with `-g`, and for `npx` without one.
  */
 const path = require('node:path');
 
@@ -17,11 +17,11 @@ function run(name) {
   const problems = platforms.map((platform) => become(name, platform));
   console.error(`error: no \`${name}\` for ${process.platform} ${process.arch} could be started; nothing was changed`);
   console.error(problems.map((problem) => `  ${problem}`).join('\n'));
-  console.error('hint: npm install serverswap, without leaving out optional dependencies');
+  console.error('hint: npm install serverswap, with its optional dependencies');
   process.exit(STATUS_NOT_STARTED);
 }
 
-/** Does not return if it succeeds; otherwise says why not. */
+/** Does not return if it succeeds; otherwise returns the reason. */
 function become(name, platform) {
   try {
     const { becomeCommand } = require(platform);

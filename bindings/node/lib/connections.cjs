@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * The open connections of a server, from the moment each is accepted: so a connection that is
- * still silent, in its TLS handshake or upgraded counts as well.
+ * The open connections of a server, each from the moment it is accepted: a connection that has sent nothing yet, is in
+ * its TLS handshake or was upgraded counts as well.
  */
 class Connections {
   #open = new Set();
@@ -10,7 +10,7 @@ class Connections {
 
   /**
    * @param {import('node:net').Server} server one that does not accept yet
-   * @param {'connection' | 'secureConnection'} event the one that announces them: a TLS server has both
+   * @param {'connection' | 'secureConnection'} event the one that is emitted for each: a TLS server has both
    */
   constructor(server, event) {
     const connections = this;
@@ -34,12 +34,12 @@ class Connections {
     return [...this.#open];
   }
 
-  /** Calls back with the number of open connections after each that closes. */
+  /** `closed` is called with the number of open connections after each that closes. */
   onClosed(closed) {
     this.#closed = closed;
   }
 
-  /** Fulfilled when none is open. Node says that a server is closed a moment before its last socket is. */
+  /** Fulfilled when none is open. Node emits `close` of a server a moment before that of its last socket. */
   async gone() {
     for (const socket of this.#open) {
       await new Promise((resolve) => socket.once('close', resolve));

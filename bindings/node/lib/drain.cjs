@@ -1,16 +1,17 @@
 'use strict';
 
 /**
- * The drain of one server: stop accepting, then lose nothing that was accepted.
+ * The drain of one server: it stops accepting, and finishes every connection that it has accepted.
  *
  * Rules:
- * - the listening socket is closed first and alone. `http.Server.close` is bypassed: it also closes
- *   idle keep-alive connections, and with them the requests that are on their way on them.
- *   Connections that the kernel has not handed out yet stay in the backlog, for the new server;
- * - every open connection, silent and idle ones included, gets to send its request, and is closed
- *   with the answer;
- * - what is not closed by then (an upgraded connection, a client that never speaks) is destroyed at the
- *   deadline. The deadline never holds the event loop: the connections do.
+ * - the listening socket is closed first and alone; libuv removes it from epoll before it closes it, and both
+ *   happen within the call. `http.Server.close` is bypassed: it also closes idle keep-alive connections, and
+ *   loses requests that are on their way on them. Connections that were not accepted stay in the backlog, for the
+ *   new server;
+ * - on every open connection, silent and idle ones included, one more request is answered, and the connection is
+ *   closed with that response;
+ * - connections that are still open at the deadline (an upgraded connection, a client that never sends) are
+ *   destroyed. The deadline does not keep the event loop alive: the connections do.
  */
 const net = require('node:net');
 
@@ -33,8 +34,8 @@ class Drain {
   #deadline = 0;
 
   /**
-   * @param {import('node:net').Server} server one that does not accept yet; what it accepted before is
-   *   not seen
+   * @param {import('node:net').Server} server one that does not accept yet: earlier connections are not
+   *   counted
    */
   constructor(server) {
     this.#server = server;
@@ -55,7 +56,7 @@ class Drain {
     return this.#begun;
   }
 
-  /** The open sockets that the program can speak on. */
+  /** The open sockets that the program can write to. */
   get sockets() {
     return this.#sockets.list();
   }

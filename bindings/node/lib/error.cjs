@@ -4,7 +4,7 @@
  * The one class of error that this package throws, and the abort error of Node's convention.
  *
  * `code` is for programs, the message is for people. The codes that an arbiter sends are listed
- * in `spec/README.md`; the ones made here are in the README of this package.
+ * in `spec/README.md`; those of this package are in its README.
  */
 class ServerSwapError extends Error {
   /**
@@ -24,12 +24,12 @@ Object.defineProperty(ServerSwapError.prototype, 'name', {
   writable: true,
 });
 
-/** A call with arguments of a wrong kind: a mistake in the program, always thrown at once. */
+/** For an argument of a wrong kind: a mistake in the program, always thrown at once. */
 function wrongArgument(message) {
   return new ServerSwapError('invalid_argument', message);
 }
 
-/** What Node's own functions reject with when their `AbortSignal` is aborted. */
+/** The error that Node's own functions reject with when their `AbortSignal` is aborted. */
 function abortError(signal) {
   const error = new Error('the claim was withdrawn because its signal was aborted', { cause: signal.reason });
   error.name = 'AbortError';

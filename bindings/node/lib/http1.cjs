@@ -3,28 +3,28 @@
 /**
  * The HTTP/1 half of a drain: from then on, every connection is closed with its next answer.
  *
- * Until the drain begins, this only remembers the responses under way. They are swept out in
- * bulk, so that a request costs one insertion in a set and no listener.
+ * Until the drain begins, this only keeps the responses under way. Finished ones are removed in bulk, so that a
+ * request costs one insertion in a set and no listener.
  */
 const { closeAfterResponse } = require('./close-after-response.cjs');
 
 const SWEEP_SIZE_MIN = 64;
 
-/** Events that hand a request to the program, other than `request`; each only if it is listened to. */
+/** Events that pass a request to the program instead of `request`, if it listens to them. */
 const OTHER_REQUEST_EVENTS = ['checkContinue', 'checkExpectation'];
 
 class Http1 {
   #server;
   #responses = new Set();
   #sweepAt = SWEEP_SIZE_MIN;
-  #onRequest = (request, response) => this.#remember(request, response);
+  #onRequest = (request, response) => this.#keep(request, response);
 
   constructor(server) {
     this.#server = server;
     server.prependListener('request', (request, response) => this.#onRequest(request, response));
   }
 
-  /** Responses that are under way get the header if theirs are not sent, and all later ones. */
+  /** Responses under way whose headers are not sent get `Connection: close`, and so do all later ones. */
   drain() {
     const newest = new WeakMap();
     const last = (request, response) => {
@@ -46,7 +46,7 @@ class Http1 {
     }
   }
 
-  #remember(request, response) {
+  #keep(request, response) {
     if (!isHttp1(request)) {
       return;
     }
@@ -66,7 +66,7 @@ class Http1 {
   }
 }
 
-/** An HTTP/2 server with `allowHTTP1` hands out both kinds. */
+/** An HTTP/2 server with `allowHTTP1` has requests of both kinds. */
 function isHttp1(request) {
   return request.httpVersionMajor === 1;
 }

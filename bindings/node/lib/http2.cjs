@@ -1,15 +1,14 @@
 'use strict';
 
 /**
- * The HTTP/2 half of a drain: each session is told to go away with its next answer.
+ * The HTTP/2 half of a drain: each session gets a GOAWAY with its next response.
  *
  * Rules:
  * - a session with a request under way gets a GOAWAY that still allows every stream (RFC 9113, section
- *   6.8), and the final one when it has answered a ping behind that, or nothing is under way any more.
- *   What arrives even later was not processed, and the client knows that it may be asked again;
- * - a session without one is left alone until its next request, or for `IDLE_MS`. It cannot be told
- *   at once: Node stops reading from a session that has sent a GOAWAY and has no stream, and a request
- *   that is on its way would be refused.
+ *   6.8), and the final one when it has answered the ping after that, or when nothing is under way any more.
+ *   A request that arrives even later was not processed, and the client knows that it may send it again;
+ * - a session without a request gets none until its next request, or for `IDLE_MS`, because Node stops reading
+ *   from a session that has sent a GOAWAY and has no stream: a request on its way would be refused.
  */
 const STREAM_ID_MAX = 2 ** 31 - 1;
 const NO_ERROR = 0;
@@ -25,7 +24,7 @@ class Http2 {
   constructor(server) {
     server.on('session', (session) => {
       this.#sessions.set(session, 0);
-      session.on('stream', (stream) => this.#asked(session, stream));
+      session.on('stream', (stream) => this.#onRequest(session, stream));
       session.once('close', () => this.#sessions.delete(session));
     });
   }
@@ -46,15 +45,15 @@ class Http2 {
     }
   }
 
-  #asked(session, stream) {
+  #onRequest(session, stream) {
     this.#sessions.set(session, this.#sessions.get(session) + 1);
-    stream.once('close', () => this.#answered(session));
+    stream.once('close', () => this.#onResponse(session));
     if (this.#draining) {
       goAway(session);
     }
   }
 
-  #answered(session) {
+  #onResponse(session) {
     const underWay = this.#sessions.get(session) - 1;
     if (Number.isNaN(underWay)) {
       return;

@@ -4,8 +4,8 @@
  * Loads the native addon: the file that `build.mjs` puts beside this package, or else the one
  * of the platform package that npm installed.
  *
- * Which C library the system has is not detected: a file for the other one does not load, and
- * the next candidate is tried. When none loads, the error says for each one why.
+ * The C library of the system is not detected: an addon for the other one does not load, and the next
+ * candidate is tried. When none loads, the error gives the reason for each.
  */
 const { existsSync } = require('node:fs');
 const path = require('node:path');

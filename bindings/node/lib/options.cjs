@@ -1,6 +1,6 @@
 'use strict';
 
-/** Checks of option bags: a value of a wrong kind is thrown at once, an unknown name too. */
+/** Checks options: a value of a wrong kind and an unknown name are thrown at once. */
 const { wrongArgument } = require('./error.cjs');
 
 const KINDS = {
@@ -13,8 +13,8 @@ const KINDS = {
 };
 
 /**
- * @param {unknown} options what the caller passed
- * @param {Record<string, string>} shape option name -> its kind, a key of KINDS
+ * @param {unknown} options as the caller passed them
+ * @param {Record<string, string>} shape name of an option -> its kind, a key of KINDS
  * @throws {ServerSwapError} `invalid_argument`
  */
 function checkOptions(options, shape) {

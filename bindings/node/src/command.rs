@@ -1,5 +1,5 @@
-//! Becoming another program: how the commands of the package stay native although npm starts them
-//! with Node.
+//! Replaces Node with another program, so that the commands of the package are native even where npm
+//! starts them with Node.
 
 use std::convert::Infallible;
 use std::ffi::{CString, NulError};
@@ -12,11 +12,11 @@ use nix::unistd::execv;
 
 use crate::error::{Error, not_started};
 
-/// Replaces this process by a program; `arguments` are its name and its arguments. Standard input, output and
-/// error go on, nothing else of Node does. Returns only to say why it could not be done.
+/// Replaces the program of this process; `arguments` are the name of the new one and its arguments.
+/// Standard input, output and error stay open, nothing else of Node does. Returns only if it fails.
 ///
 /// # Errors
-/// `not_started`: there is no such program, it cannot be run, or a word has a NUL in it.
+/// `not_started`: there is no such program, it cannot be run, or an argument has a NUL in it.
 #[napi(catch_unwind)]
 pub fn become_command(file: String, arguments: Vec<String>) -> Result<(), Error> {
     match replaced(file, arguments) {
@@ -27,8 +27,7 @@ pub fn become_command(file: String, arguments: Vec<String>) -> Result<(), Error>
 
 fn replaced(file: String, arguments: Vec<String>) -> Result<Infallible, Box<dyn std::error::Error>> {
     for standard in [stdin().as_fd(), stdout().as_fd(), stderr().as_fd()] {
-        // Node marks whatever it was started with, lest its children get it. One that is closed has no
-        // mark to be taken away.
+        // Node has set FD_CLOEXEC on these. One that is closed has no flag to clear.
         let _ = fcntl(standard, FcntlArg::F_SETFD(FdFlag::empty()));
     }
     let arguments = arguments.into_iter().map(CString::new).collect::<Result<Vec<_>, NulError>>()?;

@@ -24,7 +24,7 @@ test('the program of 2013 serves, with nothing changed but the path of the packa
   const seed = fs.readFileSync(path.join(__dirname, 'fixtures', 'seed.js'), 'utf8');
   const program = new Program(seed.replace("'../'", JSON.stringify(PACKAGE)).replaceAll('8080', port), { prelude: '' });
   t.after(() => program.kill());
-  assert.equal(await program.hears(), `Listening on port ${port}`);
+  assert.equal(await program.nextLine(), `Listening on port ${port}`);
   const answer = await fetch(`http://127.0.0.1:${port}/`);
   assert.equal(await answer.text(), 'Hello World!\n');
 });

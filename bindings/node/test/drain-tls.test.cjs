@@ -110,7 +110,7 @@ test('http2: a request on its way when the drain begins is answered', async () =
   await drain.drained;
 });
 
-test('http2: an idle session gets one more answer, then it is told to go away', async () => {
+test('http2: an idle session gets one more answer, then a GOAWAY', async () => {
   const server = http2.createSecureServer(credentials, answerOk);
   const { drain, port } = await started(server);
   const client = await session(server, port);
@@ -121,7 +121,7 @@ test('http2: an idle session gets one more answer, then it is told to go away', 
   await drain.drained;
 });
 
-test('http2: a session that stays idle is told to go away', async (t) => {
+test('http2: a session that stays idle gets a GOAWAY', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const server = http2.createSecureServer(credentials, answerOk);
   const { drain, port } = await started(server);
@@ -132,7 +132,7 @@ test('http2: a session that stays idle is told to go away', async (t) => {
   await drain.drained;
 });
 
-test('http2: a session that has not asked yet gets to ask', async () => {
+test('http2: the first request of a session that has sent none is answered', async () => {
   const server = http2.createSecureServer(credentials, answerOk);
   const { drain, port } = await started(server);
   const client = await session(server, port);

@@ -30,7 +30,7 @@ async function acceptedClient(server, port) {
   return client;
 }
 
-test('a connection that was accepted and is silent gets to send its request', async () => {
+test('a request on a connection that was accepted and is silent is answered', async () => {
   const server = http.createServer(answerOk);
   const { drain, port } = await started(server);
   const client = await acceptedClient(server, port);
@@ -77,7 +77,7 @@ test('a response whose headers are out is finished, and the next one closes', as
   await drain.drained;
 });
 
-test('a program that insists on keep-alive is overruled, however it says it', async () => {
+test('a program that sets `Connection: keep-alive` is overruled, however it sets it', async () => {
   const ways = {
     '/set': (response) => response.setHeader('Connection', 'keep-alive').setHeader('Content-Length', 2).end('ok'),
     '/object': (response) => response.writeHead(200, { connection: 'keep-alive', 'Content-Length': 2 }).end('ok'),
@@ -181,7 +181,7 @@ test('a server without connections is drained at once', async () => {
   await drain.drained;
 });
 
-test('the number of open connections is told at once and after each that closes', async () => {
+test('the number of open connections is reported at once and after each that closes', async () => {
   const server = net.createServer((socket) => socket.resume());
   const { drain, port } = await started(server);
   const clients = [await acceptedClient(server, port), await acceptedClient(server, port)];
@@ -192,7 +192,7 @@ test('the number of open connections is told at once and after each that closes'
   assert.deepEqual(counts, [2, 1, 0]);
 });
 
-test('of 200 requests that are sent in the moment of the takedown none is lost', async () => {
+test('of 200 requests that are sent at the moment of the takedown none is lost', async () => {
   const server = http.createServer(answerOk);
   const { drain, port } = await started(server);
   const clients = await Promise.all(Array.from({ length: 200 }, () => RawClient.connect(port)));

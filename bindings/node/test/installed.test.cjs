@@ -89,7 +89,7 @@ test('where npm starts a command with Node, Node becomes the command', async (t)
   assert.equal(path.basename(fs.readlinkSync(`/proc/${command.pid}/exe`)), 'serverswap-deploy');
 });
 
-test('a command without its platform package says what to do', async () => {
+test('a command without its platform package prints what to do', async () => {
   const launcher = path.join(__dirname, '..', 'bin', 'serverswap.cjs');
   await assert.rejects(run(process.execPath, [launcher, '--version']), ({ code, stderr }) => {
     assert.equal(code, 125);

@@ -17,58 +17,58 @@ const SERVER = `
 
 /** Grants the next claim with the listener of this path. */
 async function grants(arbiter, path) {
-  const { id, address } = await arbiter.hears('readyFor');
-  arbiter.says({ type: 'granted', re: id, address, fds: ['listener'] }, [path]);
+  const { id, address } = await arbiter.receives('readyFor');
+  arbiter.sends({ type: 'granted', re: id, address, fds: ['listener'] }, [path]);
 }
 
 /** A program up to the moment in which its `listen` is serving. */
 async function serving(t, source, options) {
   const all = await scene(t, source, options);
   await all.arbiter.welcomes();
-  await all.arbiter.hears('onTakedown');
+  await all.arbiter.receives('onTakedown');
   await grants(all.arbiter, all.socket);
-  await all.arbiter.hears('serving');
+  await all.arbiter.receives('serving');
   return all;
 }
 
 const takedown = (address, drainMs = 30_000) => ({ type: 'takedown', id: 1, address, reason: 'replaced', drainMs });
 
-test('listen claims by inheritance, listens on what it is given and says serving', async (t) => {
+test('listen claims by inheritance, listens on the socket that it is passed and sends serving', async (t) => {
   const { arbiter, program, address, socket } = await scene(t, `${SERVER}
-    serverswap.listen(server, ADDRESS, { more: true }).then((handle) => say(handle.address));`);
+    serverswap.listen(server, ADDRESS, { more: true }).then((handle) => print(handle.address));`);
   await arbiter.welcomes();
-  await arbiter.hears('onTakedown');
-  const { id, ...claim } = await arbiter.hears('readyFor');
+  await arbiter.receives('onTakedown');
+  const { id, ...claim } = await arbiter.receives('readyFor');
   assert.deepEqual(claim, { type: 'readyFor', address, socket: 'inherit', more: true });
-  arbiter.says({ type: 'granted', re: id, address, fds: ['listener'] }, [socket]);
-  await arbiter.hears('serving');
-  assert.equal(await program.hears(), address);
+  arbiter.sends({ type: 'granted', re: id, address, fds: ['listener'] }, [socket]);
+  await arbiter.receives('serving');
+  assert.equal(await program.nextLine(), address);
   const client = await RawClient.connect(socket);
   assert.deepEqual(await client.ask('/'), KEPT);
 });
 
 test('a takedown is answered at once, every connection afterwards, and the process ends by itself', async (t) => {
   const { arbiter, program, address, socket } = await serving(t, `${SERVER}
-    serverswap.listen(server, ADDRESS).then((handle) => handle.drained).then(() => say('drained'));`);
+    serverswap.listen(server, ADDRESS).then((handle) => handle.drained).then(() => print('drained'));`);
   const idle = await RawClient.connect(socket);
   const silent = await RawClient.connect(socket);
   assert.deepEqual(await idle.ask('/'), KEPT);
-  arbiter.says(takedown(address));
-  assert.equal((await arbiter.hears('progress')).connections, 2);
-  assert.deepEqual(await arbiter.hears('released'), { type: 'released', re: 1, address });
+  arbiter.sends(takedown(address));
+  assert.equal((await arbiter.receives('progress')).connections, 2);
+  assert.deepEqual(await arbiter.receives('released'), { type: 'released', re: 1, address });
   assert.deepEqual(await silent.ask('/'), ANSWERED);
   assert.deepEqual(await idle.ask('/'), ANSWERED);
-  assert.equal(await program.hears(), 'drained');
+  assert.equal(await program.nextLine(), 'drained');
   assert.equal(await program.exit(), 0);
 });
 
 test('what waits in the backlog at the takedown is left to the next server', async (t) => {
   const { arbiter, program, address, socket } = await serving(t, `${SERVER}
-    serverswap.listen(server, ADDRESS).then((handle) => handle.drained).then(() => say('drained'));`);
-  arbiter.says(takedown(address));
-  await arbiter.hears('progress');
-  await arbiter.hears('released');
-  await program.hears();
+    serverswap.listen(server, ADDRESS).then((handle) => handle.drained).then(() => print('drained'));`);
+  arbiter.sends(takedown(address));
+  await arbiter.receives('progress');
+  await arbiter.receives('released');
+  await program.nextLine();
   const waiting = await RawClient.connect(socket);
   assert.equal(await program.exit(), 0);
   assert.equal(waiting.socket.readyState, 'open');
@@ -81,20 +81,20 @@ test('progress counts down as connections close', async (t) => {
   for (const client of clients) {
     await client.ask('/');
   }
-  arbiter.says(takedown(address));
-  assert.equal((await arbiter.hears('progress')).connections, 2);
-  await arbiter.hears('released');
+  arbiter.sends(takedown(address));
+  assert.equal((await arbiter.receives('progress')).connections, 2);
+  await arbiter.receives('released');
   await clients[0].ask('/');
-  assert.equal((await arbiter.hears('progress')).connections, 1);
+  assert.equal((await arbiter.receives('progress')).connections, 1);
   await clients[1].ask('/');
-  assert.equal((await arbiter.hears('progress')).connections, 0);
+  assert.equal((await arbiter.receives('progress')).connections, 0);
 });
 
 test('at the drain deadline what is still open is closed, and the process ends', async (t) => {
   const { arbiter, program, address, socket } = await serving(t, `${SERVER} serverswap.listen(server, ADDRESS);`);
   const client = await RawClient.connect(socket);
   await client.ask('/');
-  arbiter.says(takedown(address, 1));
+  arbiter.sends(takedown(address, 1));
   await client.ended;
   assert.equal(await program.exit(), 0);
 });
@@ -107,10 +107,10 @@ test('`drainTimeout` shortens the drain, and `progress` with `extendMs` lengthen
     });`);
   const client = await RawClient.connect(socket);
   await client.ask('/');
-  arbiter.says(takedown(address));
-  await arbiter.hears('progress');
-  await arbiter.hears('released');
-  assert.equal((await arbiter.hears('progress')).extendMs, 600_000);
+  arbiter.sends(takedown(address));
+  await arbiter.receives('progress');
+  await arbiter.receives('released');
+  assert.equal((await arbiter.receives('progress')).extendMs, 600_000);
   assert.deepEqual(await client.ask('/'), ANSWERED);
   assert.equal(await program.exit(), 0);
 });
@@ -120,23 +120,23 @@ test('the hook of listen gets the reason and the open connections, after accepti
     const server = require('node:net').createServer((socket) => socket.write('HTTP/1.1 200 hello\\r\\n\\r\\n'));
     serverswap.listen(server, ADDRESS, {
       onTakedown({ reason, drainMs, connections }) {
-        say([reason, drainMs, connections.length, server.listening].join());
+        print([reason, drainMs, connections.length, server.listening].join());
         connections.forEach((connection) => connection.end('HTTP/1.1 200 bye\\r\\n\\r\\n'));
       },
     });`);
   const client = await RawClient.connect(socket);
   await client.answer();
-  arbiter.says(takedown(address));
-  assert.equal(await program.hears(), 'replaced,30000,1,false');
+  arbiter.sends(takedown(address));
+  assert.equal(await program.nextLine(), 'replaced,30000,1,false');
   assert.equal((await client.answer()).status, 200);
   assert.equal(await program.exit(), 0);
 });
 
-test('a program that closes its server gives the address up', async (t) => {
+test('a program that closes its server releases the address', async (t) => {
   const { arbiter, program, address } = await serving(t, `${SERVER}
-    serverswap.listen(server, ADDRESS).then(() => server.close(() => say('closed')));`);
-  assert.deepEqual(await arbiter.hears('released'), { type: 'released', address });
-  assert.equal(await program.hears(), 'closed');
+    serverswap.listen(server, ADDRESS).then(() => server.close(() => print('closed')));`);
+  assert.deepEqual(await arbiter.receives('released'), { type: 'released', address });
+  assert.equal(await program.nextLine(), 'closed');
   assert.equal(await program.exit(), 0);
 });
 
@@ -145,7 +145,7 @@ const SLOW_CLOSE = `
   const { prototype } = require('node:net').Server;
   const { close } = prototype;
   prototype.close = function (...args) {
-    say('closes');
+    print('closes');
     require('node:fs').readSync(0, Buffer.alloc(1));
     return close.apply(this, args);
   };`;
@@ -161,87 +161,87 @@ for (const { when, source, isTakenDown } of STOPS) {
     const { arbiter, program, address } = await serving(t, `${SLOW_CLOSE} ${SERVER}
       serverswap.listen(server, ADDRESS).then((handle) => { ${source} });`);
     if (isTakenDown) {
-      arbiter.says(takedown(address));
+      arbiter.sends(takedown(address));
     }
-    assert.equal(await program.hears(), 'closes');
+    assert.equal(await program.nextLine(), 'closes');
     await arbiter.barrier();
-    program.tell('go on');
+    program.writeLine('go on');
     if (isTakenDown) {
-      await arbiter.hears('progress');
+      await arbiter.receives('progress');
     }
-    await arbiter.hears('released');
+    await arbiter.receives('released');
     assert.equal(await program.exit(), 0);
   });
 }
 
-test('a program that closes its handle gives the address up and drains', async (t) => {
+test('a program that closes its handle releases the address and drains', async (t) => {
   const { arbiter, program, address, socket } = await serving(t, `${SERVER}
     serverswap.listen(server, ADDRESS).then((handle) =>
-      process.stdin.once('data', () => { handle.close().then(() => say('drained')); process.stdin.destroy(); }));`);
+      process.stdin.once('data', () => { handle.close().then(() => print('drained')); process.stdin.destroy(); }));`);
   const client = await RawClient.connect(socket);
   await client.ask('/');
-  program.tell('close');
-  assert.deepEqual(await arbiter.hears('released'), { type: 'released', address });
+  program.writeLine('close');
+  assert.deepEqual(await arbiter.receives('released'), { type: 'released', address });
   assert.deepEqual(await client.ask('/'), ANSWERED);
-  assert.equal(await program.hears(), 'drained');
+  assert.equal(await program.nextLine(), 'drained');
   assert.equal(await program.exit(), 0);
 });
 
 test('server.close() while it drains closes no idle connection', async (t) => {
   const { arbiter, program, address, socket } = await serving(t, `${SERVER}
-    serverswap.listen(server, ADDRESS, { onTakedown: () => server.close(() => say('closed')) });`);
+    serverswap.listen(server, ADDRESS, { onTakedown: () => server.close(() => print('closed')) });`);
   const client = await RawClient.connect(socket);
   await client.ask('/');
-  arbiter.says(takedown(address));
-  await arbiter.hears('progress');
-  await arbiter.hears('released');
+  arbiter.sends(takedown(address));
+  await arbiter.receives('progress');
+  await arbiter.receives('released');
   assert.deepEqual(await client.ask('/'), ANSWERED);
-  assert.equal(await program.hears(), 'closed');
+  assert.equal(await program.nextLine(), 'closed');
   assert.equal(await program.exit(), 0);
 });
 
 test('a takedown that comes before the server listens is answered, and the process ends', async (t) => {
   const { arbiter, program, address, socket } = await scene(t, `${SERVER}
-    serverswap.listen(server, ADDRESS).then((handle) => handle.drained).then(() => say('drained'));`);
+    serverswap.listen(server, ADDRESS).then((handle) => handle.drained).then(() => print('drained'));`);
   await arbiter.welcomes();
-  await arbiter.hears('onTakedown');
-  const { id } = await arbiter.hears('readyFor');
-  arbiter.says({ type: 'granted', re: id, address, fds: ['listener'] }, [socket]);
-  arbiter.says(takedown(address));
-  assert.equal(await program.hears(), 'drained');
+  await arbiter.receives('onTakedown');
+  const { id } = await arbiter.receives('readyFor');
+  arbiter.sends({ type: 'granted', re: id, address, fds: ['listener'] }, [socket]);
+  arbiter.sends(takedown(address));
+  assert.equal(await program.nextLine(), 'drained');
   assert.equal(await program.exit(), 0);
 });
 
 test('the long way: readyFor gives a listener for server.listen', async (t) => {
   const { arbiter, program, socket, address } = await scene(t, `${SERVER}
-    serverswap.onTakedown(ADDRESS, () => { server.close(); say('taken'); });
+    serverswap.onTakedown(ADDRESS, () => { server.close(); print('taken'); });
     serverswap.readyFor(ADDRESS, { inherit: true }, (error, listener) =>
       server.listen(listener, () => listener.serving()));`);
   await arbiter.welcomes();
-  await arbiter.hears('onTakedown');
+  await arbiter.receives('onTakedown');
   await grants(arbiter, socket);
-  await arbiter.hears('serving');
+  await arbiter.receives('serving');
   const client = await RawClient.connect(socket);
   assert.deepEqual(await client.ask('/'), KEPT);
-  arbiter.says(takedown(address));
-  await arbiter.hears('released');
-  assert.equal(await program.hears(), 'taken');
+  arbiter.sends(takedown(address));
+  await arbiter.receives('released');
+  assert.equal(await program.nextLine(), 'taken');
   assert.equal(await program.exit(), 0);
 });
 
-test('a listener that is closed unused gives the address up and leaves no descriptor', async (t) => {
+test('a listener that is closed unused releases the address and leaves no descriptor', async (t) => {
   const { arbiter, program, socket, address } = await scene(t, `
     const open = () => require('node:fs').readdirSync('/proc/self/fd').length;
     (async () => {
       const listener = await serverswap.readyFor(ADDRESS, { inherit: true });
       const during = open();
       listener.close();
-      say(during - open());
+      print(during - open());
     })();`);
   await arbiter.welcomes();
   await grants(arbiter, socket);
-  assert.deepEqual(await arbiter.hears('released'), { type: 'released', address });
-  assert.equal(await program.hears(), '2', 'its own, and the one of the connection');
+  assert.deepEqual(await arbiter.receives('released'), { type: 'released', address });
+  assert.equal(await program.nextLine(), '2', 'its own, and the one of the connection');
 });
 
 test('a cluster worker listens on the descriptor of its own claim', async (t) => {
@@ -252,35 +252,35 @@ test('a cluster worker listens on the descriptor of its own claim', async (t) =>
     process.stdin.once('data', () => { worker.kill(); process.stdin.destroy(); });`);
   const client = await RawClient.connect(socket);
   assert.deepEqual(await client.ask('/'), KEPT);
-  program.tell('kill');
-  await arbiter.hears('ended');
+  program.writeLine('kill');
+  await arbiter.receives('ended');
   assert.equal(await program.exit(), 0);
 });
 
 test('a server that claims its address again while it still drains is not disturbed by that', async (t) => {
   const { arbiter, program, address, socket } = await serving(t, `${SERVER}
     serverswap.listen(server, ADDRESS, {
-      onTakedown: () => serverswap.readyFor(ADDRESS, (error) => say(error.code)),
+      onTakedown: () => serverswap.readyFor(ADDRESS, (error) => print(error.code)),
     });`);
   const client = await RawClient.connect(socket);
   await client.ask('/');
-  arbiter.says(takedown(address));
-  await arbiter.hears('progress');
-  await arbiter.hears('released');
-  const { id } = await arbiter.hears('readyFor');
+  arbiter.sends(takedown(address));
+  await arbiter.receives('progress');
+  await arbiter.receives('released');
+  const { id } = await arbiter.receives('readyFor');
   assert.deepEqual(await client.ask('/'), ANSWERED);
   await client.ended;
-  arbiter.says({ type: 'error', re: id, code: 'superseded', message: 'a newer one came', fatal: false });
-  assert.equal(await program.hears(), 'superseded');
+  arbiter.sends({ type: 'error', re: id, code: 'superseded', message: 'a newer one came', fatal: false });
+  assert.equal(await program.nextLine(), 'superseded');
   assert.equal(await program.exit(), 0);
 });
 
 test('a handle that nobody keeps is not collected: its takedown is answered', async (t) => {
-  const source = `${SERVER} serverswap.listen(server, ADDRESS).then(() => { gc(); say('collected'); });`;
+  const source = `${SERVER} serverswap.listen(server, ADDRESS).then(() => { gc(); print('collected'); });`;
   const { arbiter, program, address } = await serving(t, source, { flags: ['--expose-gc'] });
-  await program.hears();
-  arbiter.says(takedown(address));
-  await arbiter.hears('progress');
-  await arbiter.hears('released');
+  await program.nextLine();
+  arbiter.sends(takedown(address));
+  await arbiter.receives('progress');
+  await arbiter.receives('released');
   assert.equal(await program.exit(), 0);
 });

@@ -22,10 +22,10 @@ const SERVE = `
 async function serving(t, source) {
   const all = await scene(t, source);
   await all.arbiter.welcomes();
-  await all.arbiter.hears('onTakedown');
-  const { id, address } = await all.arbiter.hears('readyFor');
-  all.arbiter.says({ type: 'granted', re: id, address, fds: ['listener'] }, [all.socket]);
-  await all.arbiter.hears('serving');
+  await all.arbiter.receives('onTakedown');
+  const { id, address } = await all.arbiter.receives('readyFor');
+  all.arbiter.sends({ type: 'granted', re: id, address, fds: ['listener'] }, [all.socket]);
+  await all.arbiter.receives('serving');
   return all;
 }
 
@@ -33,9 +33,9 @@ test('a worker thread serves, and its takedown reaches it', async (t) => {
   const { arbiter, program, address, socket } = await serving(t, `${WORKER} thread(${JSON.stringify(SERVE)});`);
   const client = await RawClient.connect(socket);
   assert.equal((await client.ask('/')).body, 'ok');
-  arbiter.says({ type: 'takedown', id: 1, address, reason: 'replaced', drainMs: 30_000 });
-  await arbiter.hears('progress');
-  await arbiter.hears('released');
+  arbiter.sends({ type: 'takedown', id: 1, address, reason: 'replaced', drainMs: 30_000 });
+  await arbiter.receives('progress');
+  await arbiter.receives('released');
   assert.equal((await client.ask('/')).connection, 'close');
   assert.equal(await program.exit(), 0);
 });
@@ -47,12 +47,12 @@ test('two threads share the one connection of the process', async (t) => {
     });`);
   await arbiter.welcomes();
   for (const expected of ['first', 'second']) {
-    const { id, address } = await arbiter.hears('readyFor');
+    const { id, address } = await arbiter.receives('readyFor');
     assert.equal(address, expected);
-    arbiter.says({ type: 'granted', re: id, address });
-    await arbiter.hears('serving');
+    arbiter.sends({ type: 'granted', re: id, address });
+    await arbiter.receives('serving');
   }
-  assert.equal(await program.hears(), 'granted in the thread');
+  assert.equal(await program.nextLine(), 'granted in the thread');
   assert.equal(await program.exit(), 0);
 });
 
@@ -62,18 +62,18 @@ test('an address that another thread claims is refused', async (t) => {
     thread("serverswap.readyFor('mailer').catch((error) => console.log(error.code))")
       .on('exit', () => process.exit(7));`);
   await arbiter.welcomes();
-  await arbiter.hears('readyFor');
-  assert.equal(await program.hears(), 'already_claimed');
+  await arbiter.receives('readyFor');
+  assert.equal(await program.nextLine(), 'already_claimed');
   assert.equal(await program.exit(), 7);
 });
 
-test('a worker thread that is terminated gives up what it holds', async (t) => {
+test('a worker thread that is terminated releases what it holds', async (t) => {
   const { arbiter, program, address } = await serving(t, `${WORKER}
     const worker = thread(${JSON.stringify(SERVE)});
-    process.stdin.once('data', async () => { await worker.terminate(); say('terminated'); process.stdin.destroy(); });`);
-  program.tell('terminate');
-  assert.deepEqual(await arbiter.hears('released'), { type: 'released', address });
-  assert.equal(await program.hears(), 'terminated');
+    process.stdin.once('data', async () => { await worker.terminate(); print('terminated'); process.stdin.destroy(); });`);
+  program.writeLine('terminate');
+  assert.deepEqual(await arbiter.receives('released'), { type: 'released', address });
+  assert.equal(await program.nextLine(), 'terminated');
   assert.equal(await program.exit(), 0);
 });
 
@@ -82,9 +82,9 @@ test('a worker thread that is terminated withdraws what it claims', async (t) =>
     const worker = thread("serverswap.readyFor('mailer')");
     process.stdin.once('data', async () => { await worker.terminate(); process.stdin.destroy(); });`);
   await arbiter.welcomes();
-  await arbiter.hears('readyFor');
-  program.tell('terminate');
-  assert.deepEqual(await arbiter.hears('released'), { type: 'released', address: 'mailer' });
+  await arbiter.receives('readyFor');
+  program.writeLine('terminate');
+  assert.deepEqual(await arbiter.receives('released'), { type: 'released', address: 'mailer' });
   assert.equal(await program.exit(), 0);
 });
 
@@ -99,8 +99,8 @@ test('a hundred worker threads that are terminated at any moment crash nothing',
         await Promise.all(pair.map((worker) => new Promise((resolve) => worker.once('online', resolve))));
         await Promise.all(pair.map((worker) => worker.terminate()));
       }
-      say('alive');
+      print('alive');
     })();`);
-  assert.equal(await program.hears(), 'alive');
+  assert.equal(await program.nextLine(), 'alive');
   assert.equal(await program.exit(), 0);
 });

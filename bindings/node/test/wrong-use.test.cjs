@@ -14,7 +14,7 @@ const { ServerSwapError, fail, listen, onTakedown, progress, readyFor, serving }
 
 const withCode = (code) => (error) => error instanceof ServerSwapError && error.code === code;
 
-test('what is no address is refused at once, and the error says what to write instead', () => {
+test('what is no address is refused at once, and the error shows what to write instead', () => {
   for (const text of ['', 'localhost:80', ':0', ':99999', 'unix:relative', 'two words', '-1']) {
     assert.throws(() => readyFor(text), withCode('invalid_address'), text);
   }
@@ -76,15 +76,15 @@ test('an address is claimed once', async () => {
   (await readyFor('once')).close();
 });
 
-test('serving is said of what is held only', () => {
+test('serving is possible only for an address that is held', () => {
   assert.throws(() => serving('nobody'), withCode('not_held'));
 });
 
-test('progress is said of what is held or was taken only', () => {
+test('progress is possible only for an address that is held or was taken', () => {
   assert.throws(() => progress('nobody', { connections: 1 }), withCode('not_held'));
 });
 
-test('a closed grant says nothing more', async () => {
+test('a closed grant sends nothing more', async () => {
   const grant = await readyFor('closed', { serving: 'manual' });
   grant.close();
   grant.close();
@@ -101,30 +101,30 @@ test('after fail nothing can be claimed', async () => {
   const program = new Program(`
     serverswap.fail('no database');
     serverswap.fail('twice');
-    serverswap.readyFor('mailer').catch((error) => say(error.code));`);
-  assert.equal(await program.hears(), 'failed');
+    serverswap.readyFor('mailer').catch((error) => print(error.code));`);
+  assert.equal(await program.nextLine(), 'failed');
   assert.equal(await program.exit(), 0);
 });
 
 test('a supervisor that dies in the middle of a claim is followed by the next one', async (t) => {
-  const { arbiter, program, socket } = await scene(t, `serverswap.readyFor('mailer').then(() => say('granted'));`);
+  const { arbiter, program, socket } = await scene(t, `serverswap.readyFor('mailer').then(() => print('granted'));`);
   await arbiter.welcomes();
-  await arbiter.hears('readyFor');
+  await arbiter.receives('readyFor');
   await arbiter.stop();
   const next = await Arbiter.start(path.dirname(socket));
   t.after(() => next.stop());
   await next.welcomes();
-  const { id, address } = await next.hears('readyFor');
-  next.says({ type: 'granted', re: id, address });
-  assert.equal(await program.hears(), 'granted');
+  const { id, address } = await next.receives('readyFor');
+  next.sends({ type: 'granted', re: id, address });
+  assert.equal(await program.nextLine(), 'granted');
 });
 
 test('a supervisor that dies in the middle of a claim, and has no successor, ends it with an error', async (t) => {
-  const { arbiter, program } = await scene(t, `serverswap.readyFor('mailer').catch((error) => say(error.code));`);
+  const { arbiter, program } = await scene(t, `serverswap.readyFor('mailer').catch((error) => print(error.code));`);
   await arbiter.welcomes();
-  await arbiter.hears('readyFor');
+  await arbiter.receives('readyFor');
   await arbiter.stop();
-  assert.equal(await program.hears(), 'supervisor_lost');
+  assert.equal(await program.nextLine(), 'supervisor_lost');
   assert.equal(await program.exit(), 0);
 });
 
@@ -142,9 +142,9 @@ test('what is refused leaves no descriptor behind', async (t) => {
     (async () => {
       const first = await round();
       for (let rounds = 0; rounds < 20; rounds += 1) await round();
-      say(await round() - first);
+      print(await round() - first);
     })();`);
-  assert.equal(await program.hears(), '0');
+  assert.equal(await program.nextLine(), '0');
 });
 
 test('an environment that no supervisor sets is named', async () => {
@@ -154,7 +154,7 @@ test('an environment that no supervisor sets is named', async () => {
 });
 
 test('an addon that cannot be loaded is explained', async () => {
-  const program = new Program(`say('loaded')`, { flags: ['--require', require.resolve('./fixtures/no-addon.cjs')] });
+  const program = new Program(`print('loaded')`, { flags: ['--require', require.resolve('./fixtures/no-addon.cjs')] });
   assert.equal(await program.exit(), 1);
   const stderr = await program.stderr();
   assert.match(stderr, /no native addon for linux \S+ could be loaded/);

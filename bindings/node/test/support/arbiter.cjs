@@ -1,6 +1,6 @@
 'use strict';
 
-/** A scripted arbiter: it says what the test says, when the test says it. */
+/** A scripted arbiter: it sends the lines of the test, when the test sends them. */
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
@@ -34,46 +34,46 @@ class Arbiter {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const arbiter = new Arbiter(child, socket);
-    await arbiter.hears('bound');
+    await arbiter.receives('bound');
     return arbiter;
   }
 
-  /** What a server finds in its environment. */
+  /** The environment of a server. */
   get environment() {
     return { SERVERSWAP_SOCKET: this.#socket, SERVERSWAP_GENERATION: '7-9' };
   }
 
   /** The next line, which must be of this type. */
-  async hears(type) {
+  async receives(type) {
     const message = JSON.parse(await this.#lines.next());
     if (message.type !== type) {
-      throw new Error(`expected \`${type}\`, heard ${JSON.stringify(message)}`);
+      throw new Error(`expected \`${type}\`, received ${JSON.stringify(message)}`);
     }
     return message;
   }
 
   /** @param {string[]} attach paths of Unix listeners whose descriptors go along */
-  says(send, attach = []) {
+  sends(send, attach = []) {
     this.#process.stdin.write(`${JSON.stringify({ send, attach })}\n`);
   }
 
   /** Greets the next client that connects, and returns its `hello`. */
   async welcomes() {
-    await this.hears('connected');
-    this.says(GREETING);
-    const hello = await this.hears('hello');
-    this.says({ type: 'welcome', re: hello.id, version: 1, generation: hello.generation, capabilities: {} });
+    await this.receives('connected');
+    this.sends(GREETING);
+    const hello = await this.receives('hello');
+    this.sends({ type: 'welcome', re: hello.id, version: 1, generation: hello.generation, capabilities: {} });
     return hello;
   }
 
-  /** Everything that the client was told before has arrived, and nothing came of it but this. */
+  /** Everything sent before has arrived, and the client has sent nothing but the answer to this. */
   async barrier() {
     this.#pings += 1;
-    this.says({ type: 'ping', id: this.#pings });
-    await this.hears('pong');
+    this.sends({ type: 'ping', id: this.#pings });
+    await this.receives('pong');
   }
 
-  /** Ends it as if it were killed: its links break. A second time changes nothing. */
+  /** Ends it as if it were killed: its connections break. A second call changes nothing. */
   async stop() {
     this.#process.stdin.end();
     if (this.#process.exitCode === null) {

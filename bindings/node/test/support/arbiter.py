@@ -1,8 +1,8 @@
-"""The hands of a scripted arbiter: Node cannot send descriptors, Python can.
+"""The socket of a scripted arbiter: Node cannot send descriptors, Python can.
 
 usage: arbiter.py SOCKET
 
-What a client says on SOCKET is written to stdout, line by line; each line of stdin
+What a client sends on SOCKET is written to stdout, line by line; each line of stdin
 {"send": {...}, "attach": ["/path/of/listener", ...]} is sent to the client, with a listener
 on each of those paths attached. It decides nothing: the test does.
 """
@@ -26,7 +26,7 @@ def listener(path):
     return listeners[path]
 
 
-def obey(client, command):
+def send(client, command):
     line = (json.dumps(command["send"]) + "\n").encode()
     fds = array.array("i", [listener(path).fileno() for path in command.get("attach", [])])
     ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)] if fds else []
@@ -47,7 +47,7 @@ def lines(fd):
         yield b""
 
 
-def say(text):
+def write(text):
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
@@ -58,7 +58,7 @@ def main(path):
     server.listen(16)
     # In the place of one that was there before.
     os.rename(path + ".new", path)
-    say('{"type":"bound"}')
+    write('{"type":"bound"}')
     waiting = selectors.DefaultSelector()
     waiting.register(server, selectors.EVENT_READ, "server")
     waiting.register(0, selectors.EVENT_READ, lines(0))
@@ -68,21 +68,21 @@ def main(path):
             if key.data == "server":
                 client = server.accept()[0]
                 waiting.register(client, selectors.EVENT_READ, lines(client.fileno()))
-                say('{"type":"connected"}')
+                write('{"type":"connected"}')
                 continue
             for line in key.data:
                 if line is None and key.fd == 0:
                     return
                 if line is None:
                     waiting.unregister(client)
-                    say('{"type":"ended"}')
+                    write('{"type":"ended"}')
                     break
                 if line == b"":
                     break
                 if key.fd == 0:
-                    obey(client, json.loads(line))
+                    send(client, json.loads(line))
                 else:
-                    say(line.decode())
+                    write(line.decode())
 
 
 main(sys.argv[1])

@@ -8,7 +8,7 @@ const path = require('node:path');
 const { Lines } = require('./lines.cjs');
 
 const PACKAGE = path.resolve(__dirname, '..', '..');
-const PRELUDE = `const serverswap = require(${JSON.stringify(PACKAGE)}); const say = (text) => console.log(text);`;
+const PRELUDE = `const serverswap = require(${JSON.stringify(PACKAGE)}); const print = (text) => console.log(text);`;
 
 class Program {
   #process;
@@ -17,7 +17,7 @@ class Program {
   #exited;
 
   /**
-   * @param {string} source JavaScript with `serverswap`, `say`, and everything that `node -e` has
+   * @param {string} source JavaScript with `serverswap`, `print`, and everything that `node -e` has
    * @param {{ env?: object, flags?: string[], prelude?: string }} [options]
    */
   constructor(source, { env = {}, flags = [], prelude = PRELUDE } = {}) {
@@ -30,13 +30,13 @@ class Program {
     this.#exited = once(this.#process, 'close').then(([code, signal]) => ({ code, signal }));
   }
 
-  /** The next line that it says. */
-  hears() {
+  /** The next line that it prints. */
+  nextLine() {
     return this.#lines.next();
   }
 
-  /** Gives it a line on stdin. */
-  tell(line) {
+  /** Writes a line to its stdin. */
+  writeLine(line) {
     this.#process.stdin.write(`${line}\n`);
   }
 

@@ -1,6 +1,6 @@
 'use strict';
 
-/** A client that says exactly what it is told, byte by byte, and sees exactly what comes back. */
+/** A client that sends exactly the bytes of the test, and sees exactly what comes back. */
 const { once } = require('node:events');
 const net = require('node:net');
 
