@@ -8,6 +8,7 @@
 
 mod environment;
 mod poll;
+pub mod transport;
 mod wire;
 
 use std::io;
@@ -25,7 +26,8 @@ pub use environment::{ConnectError, Environment, GENERATION_VARIABLE, SOCKET_VAR
 use crate::session::{self, Action, Call, CallError, Identity, Input, Refusal, Session};
 use crate::sys::wait::wait_readable;
 use crate::sys::{clock, listener};
-use wire::{Listener, Wire};
+use transport::Listener;
+use wire::Wire;
 
 /// Something that the server is to act on; a listener is a descriptor of its own.
 pub type Event = session::Event<OwnedFd>;

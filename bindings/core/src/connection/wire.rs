@@ -1,29 +1,19 @@
 //! The socket to the arbiter and the watch on its directory: what a session's actions do.
 //!
-//! Deliberately without any decision: a failure becomes an [`Input`], and the session
-//! knows what follows.
+//! Deliberately without any decision: a failure becomes an [`Input`], and the session decides
+//! what follows.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use nix::unistd::geteuid;
-use serverswap_protocol::line::{Decoded, LineError};
-use serverswap_protocol::message::{Code, FromArbiter, FromClient};
+use serverswap_protocol::message::FromClient;
 
 use super::poll::{Interest, Poll};
+use super::transport::{self, Attempt, ClientChannel, Listener};
 use crate::session::Input;
-use crate::sys::channel::{Channel, Fill, ReceiveError, connect};
-use crate::sys::peer;
 use crate::sys::watch::{Change, DirectoryWatch};
-
-/// A listener as the session holds it.
-pub(super) type Listener = Arc<OwnedFd>;
-
-/// Most bytes that wait for an arbiter which does not read, before it is given up.
-const QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Everything that a connection has open.
 #[derive(Debug)]
@@ -31,7 +21,7 @@ pub(super) struct Wire {
     poll: Poll,
     /// The path of the arbiter's socket.
     socket: PathBuf,
-    channel: Option<Channel<FromArbiter, FromClient>>,
+    channel: Option<ClientChannel>,
     /// What `poll` was last told about the channel.
     interest: Interest,
     /// Made when an arbiter is missed for the first time, then kept, paused while linked.
@@ -71,29 +61,20 @@ impl Wire {
     /// One attempt to connect.
     pub fn connect(&mut self) -> Input<Listener> {
         self.close();
-        match self.new_channel() {
-            Ok(connected) => connected,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Input::Busy,
-            Err(error) => Input::NotConnected { reason: format!("`{}`: {error}", self.socket.display()) },
-        }
+        let path = self.socket.clone();
+        self.try_connect(&path).unwrap_or_else(|error| transport::not_connected(&path, &error))
     }
 
-    fn new_channel(&mut self) -> io::Result<Input<Listener>> {
-        let socket = connect(&self.socket)?;
-        let peer = peer::credentials(&socket)?;
-        if peer.uid != 0 && peer.uid != geteuid().as_raw() {
-            let message = format!(
-                "`{}` belongs to process {} of the user with id {}, which is neither this user nor root",
-                self.socket.display(),
-                peer.pid,
-                peer.uid
-            );
-            return Ok(Input::Broken { code: Code::NotPermitted, message });
+    fn try_connect(&mut self, path: &Path) -> io::Result<Input<Listener>> {
+        match transport::connect(path)? {
+            Attempt::Failed(input) => Ok(input),
+            Attempt::Connected(channel, pid) => {
+                self.poll.add(&channel)?;
+                self.interest = Interest::Read;
+                self.channel = Some(channel);
+                Ok(Input::Connected { pid })
+            }
         }
-        self.poll.add(&socket)?;
-        self.interest = Interest::Read;
-        self.channel = Some(Channel::new(socket));
-        Ok(Input::Connected { pid: peer.pid })
     }
 
     pub fn send(&mut self, line: &FromClient, listeners: Vec<Listener>) {
@@ -102,15 +83,11 @@ impl Wire {
         }
     }
 
-    /// Sends what the socket takes. `Some` if the link has ended by that; one that the peer
-    /// has closed ends when it is read to the end.
+    /// As [`transport::flush`].
     pub fn flush(&mut self) -> Option<Input<Listener>> {
         let channel = self.channel.as_mut()?;
-        match channel.flush() {
-            Ok(()) if channel.queued_bytes() > QUEUE_BYTES_MAX => return Some(Input::Ended),
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            Err(_) => return Some(Input::Ended),
+        if let Some(ended) = transport::flush(channel) {
+            return Some(ended);
         }
         let interest = if channel.wants_write() { Interest::ReadAndWrite } else { Interest::Read };
         if interest != self.interest {
@@ -134,21 +111,9 @@ impl Wire {
         }
     }
 
-    /// The next thing that arrived on the socket, read to the end before it is told to have
-    /// ended.
+    /// As [`transport::receive`].
     pub fn receive(&mut self) -> Option<Input<Listener>> {
-        let channel = self.channel.as_mut()?;
-        loop {
-            if let Some(input) = next(channel) {
-                return Some(input);
-            }
-            match channel.fill() {
-                Ok(Fill::Data) => {}
-                Ok(Fill::WouldBlock) => return None,
-                Ok(Fill::End) => return Some(next(channel).unwrap_or(Input::Ended)),
-                Err(_) => return Some(Input::Ended),
-            }
-        }
+        transport::receive(self.channel.as_mut()?)
     }
 
     /// What happened in the directory.
@@ -187,28 +152,5 @@ impl Wire {
 impl AsFd for Wire {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.poll.as_fd()
-    }
-}
-
-/// The next line that has arrived whole, as the session wants it.
-fn next(channel: &mut Channel<FromArbiter, FromClient>) -> Option<Input<Listener>> {
-    loop {
-        return match channel.next() {
-            Ok(Some(Decoded::Message { message, fds })) => {
-                let fds = fds.into_iter().map(|(name, fd)| (name, Arc::new(fd))).collect();
-                Some(Input::Received { message, fds })
-            }
-            Ok(Some(Decoded::Unknown { id, kind })) => Some(Input::Unknown { id, kind }),
-            Ok(Some(Decoded::Ignored)) => continue,
-            Ok(None) => None,
-            // The arbiter was killed while it wrote: an end like any other.
-            Err(ReceiveError::Line(LineError::Unfinished)) => Some(Input::Ended),
-            Err(error) if error.is_fatal() => {
-                Some(Input::Broken { code: error.code(), message: error.to_string() })
-            }
-            Err(error) => {
-                Some(Input::Invalid { re: error.re(), code: error.code(), message: error.to_string() })
-            }
-        };
     }
 }

@@ -1,0 +1,109 @@
+//! What every driver of a session does with its socket, whichever event loop it waits in: connect,
+//! send, receive. A failure becomes an [`Input`], and the session decides what follows.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use nix::unistd::geteuid;
+use serverswap_protocol::line::{Decoded, LineError};
+use serverswap_protocol::message::{Code, FromArbiter, FromClient};
+
+use crate::session::Input;
+use crate::sys::channel::{self, Channel, Fill, ReceiveError};
+use crate::sys::peer;
+
+/// A listener as a session holds it.
+pub type Listener = Arc<OwnedFd>;
+
+/// A client's end of the socket.
+pub type ClientChannel = Channel<FromArbiter, FromClient>;
+
+/// Most bytes that wait for an arbiter which does not read, before it is given up.
+const QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What an attempt to connect has come to.
+#[derive(Debug)]
+pub enum Attempt {
+    /// Connected, to this process.
+    Connected(ClientChannel, u32),
+    /// Not connected, for the session to take in.
+    Failed(Input<Listener>),
+}
+
+/// One attempt to connect, without waiting.
+///
+/// # Errors
+/// What connect(2) says; [`not_connected`] makes an input of it.
+pub fn connect(path: &Path) -> io::Result<Attempt> {
+    let socket = channel::connect(path)?;
+    let peer = peer::credentials(&socket)?;
+    if peer.uid != 0 && peer.uid != geteuid().as_raw() {
+        let message = format!(
+            "`{}` belongs to process {} of the user with id {}, which is neither this user nor root",
+            path.display(),
+            peer.pid,
+            peer.uid
+        );
+        return Ok(Attempt::Failed(Input::Broken { code: Code::NotPermitted, message }));
+    }
+    Ok(Attempt::Connected(Channel::new(socket), peer.pid))
+}
+
+/// What the session is to know of a failed attempt.
+pub fn not_connected(path: &Path, error: &io::Error) -> Input<Listener> {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => Input::Busy,
+        _ => Input::NotConnected { reason: format!("`{}`: {error}", path.display()) },
+    }
+}
+
+/// Sends what the socket takes. `Some` if the link has ended by that; one that the peer has closed
+/// ends when it is read to the end.
+pub fn flush(channel: &mut ClientChannel) -> Option<Input<Listener>> {
+    match channel.flush() {
+        Ok(()) if channel.queued_bytes() > QUEUE_BYTES_MAX => Some(Input::Ended),
+        Ok(()) => None,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
+        Err(_) => Some(Input::Ended),
+    }
+}
+
+/// The next thing that arrived on the socket, read to the end before it is reported to have ended.
+pub fn receive(channel: &mut ClientChannel) -> Option<Input<Listener>> {
+    loop {
+        if let Some(input) = next(channel) {
+            return Some(input);
+        }
+        match channel.fill() {
+            Ok(Fill::Data) => {}
+            Ok(Fill::WouldBlock) => return None,
+            Ok(Fill::End) => return Some(next(channel).unwrap_or(Input::Ended)),
+            Err(_) => return Some(Input::Ended),
+        }
+    }
+}
+
+/// The next line that has arrived whole, as the session wants it.
+fn next(channel: &mut ClientChannel) -> Option<Input<Listener>> {
+    loop {
+        return match channel.next() {
+            Ok(Some(Decoded::Message { message, fds })) => {
+                let fds = fds.into_iter().map(|(name, fd)| (name, Arc::new(fd))).collect();
+                Some(Input::Received { message, fds })
+            }
+            Ok(Some(Decoded::Unknown { id, kind })) => Some(Input::Unknown { id, kind }),
+            Ok(Some(Decoded::Ignored)) => continue,
+            Ok(None) => None,
+            // The arbiter was killed while it wrote: an end like any other.
+            Err(ReceiveError::Line(LineError::Unfinished)) => Some(Input::Ended),
+            Err(error) if error.is_fatal() => {
+                Some(Input::Broken { code: error.code(), message: error.to_string() })
+            }
+            Err(error) => {
+                Some(Input::Invalid { re: error.re(), code: error.code(), message: error.to_string() })
+            }
+        };
+    }
+}
