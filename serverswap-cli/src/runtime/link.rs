@@ -1,23 +1,19 @@
 //! The supervisor's connection to the arbiter, whichever process that is: also this one.
 //!
-//! Without a connection it tries the lock and then the socket: at once, when the directory
-//! changes, and every 100 ms, because unlocking wakes nobody (N1). Whoever gets the lock
-//! becomes the arbiter here. An arbiter that lives and does not greet is told of, never
-//! taken over (DESIGN.md, section 5, rule 11).
+//! It drives a session in the role of a supervisor, which decides when to connect. Before every
+//! attempt this process tries to become the arbiter, and then connects to itself as to any other.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
-use std::time::Duration;
+use std::pin::pin;
 
-use serverswap::protocol::limits::HOLDING_PER_LINE_MAX;
-use serverswap::protocol::line::Decoded;
-use serverswap::protocol::message::{
-    self, ClientInfo, Code, DecidedVerdict, Error, FromArbiter, FromClient, Hello, HoldingMore, Pong, Role,
-    VERSION,
+use serverswap::connection::transport::{self, Attempt, ClientChannel, Listener};
+use serverswap::protocol::Address;
+use serverswap::protocol::message::{ClientInfo, Holding};
+use serverswap::session::{
+    Action, ConnectTimeouts, Identity, Input, Session, Supervisor, SupervisorCall, SupervisorEvent,
 };
-use serverswap::sys::channel::{Channel, Fill, connect};
-use serverswap::sys::peer::credentials;
+use serverswap::sys::watch::Change;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::Instant;
@@ -25,36 +21,18 @@ use tokio::time::Instant;
 use super::arbiter::until;
 use super::arbiter_role::ArbiterRole;
 use super::error_map;
-use super::lookout::Lookout;
-use super::owned::Owned;
+use super::paused_watch::PausedWatch;
 use super::trace::{Side, TraceWriter};
 use crate::state::Directory;
 use crate::supervisor::{Plan, Request};
 use crate::sys::async_fd::async_fd;
 use crate::ui::SetupError;
 
-/// How often the lock and the socket are tried without a connection.
-const RETRY: Duration = Duration::from_millis(100);
-
-/// How long an arbiter may take to greet, and then to welcome (SS-BACK-11).
-const ANSWER_WAIT: Duration = Duration::from_secs(5);
-
 /// What the connection brings.
+#[derive(Debug)]
 pub(super) enum LinkEvent {
-    /// The arbiter has said `welcome`.
-    Linked,
-    /// The connection has ended, and everything on it was read.
-    Lost,
-    /// The arbiter said `event`, perhaps with a duplicate of the listener.
-    Told(message::Event, Option<OwnedFd>),
-    /// The arbiter answered `timedOut`.
-    Verdict(DecidedVerdict),
-    /// The arbiter answered the last barrier.
-    BarrierPassed,
-    /// The arbiter lives, and does not greet or welcome.
-    NotResponding { pid: u32 },
-    /// The arbiter will not have us.
-    Refused { code: Code, message: String },
+    /// What the session reports.
+    Session(SupervisorEvent<Listener>),
     /// Neither the lock nor the socket can be had.
     Unreachable(io::Error),
 }
@@ -62,107 +40,105 @@ pub(super) enum LinkEvent {
 /// The connection, or the way to one.
 pub(super) struct Link {
     directory: Directory,
-    plan: Plan,
     role: ArbiterRole,
     trace: TraceWriter,
-    lookout: Lookout,
-    state: State,
-    /// Why the arbiter would not have us, the last time; cleared by its `welcome`.
-    refusal: Option<Code>,
-    id: u64,
-}
-
-enum State {
-    /// No connection; when it is tried again.
-    Down { retry_at: Instant },
-    /// Connected, not greeted.
-    Connected { wire: Wire, pid: u32, patience: Patience },
-    /// Greeted, `hello` said.
-    Greeted { wire: Wire, pid: u32, patience: Patience },
-    /// Negotiated.
-    Up { wire: Wire },
-}
-
-type Wire = AsyncFd<Channel<FromArbiter, FromClient>>;
-
-/// Until when an answer of the arbiter is waited for without a word; `None` once it was told that
-/// there is none.
-#[derive(Clone, Copy)]
-struct Patience {
-    until: Option<Instant>,
+    session: Session<Listener, Supervisor<Listener>>,
+    /// The zero of the session's time.
+    epoch: Instant,
+    channel: Option<AsyncFd<ClientChannel>>,
+    watch: PausedWatch,
+    /// What has happened since the last step.
+    events: Vec<LinkEvent>,
 }
 
 impl Link {
-    pub(super) fn new(directory: Directory, plan: Plan, role: ArbiterRole, trace: TraceWriter) -> Self {
-        Link {
-            directory,
-            plan,
-            role,
-            trace,
-            lookout: Lookout::default(),
-            state: State::down(Instant::now()),
-            refusal: None,
-            id: 0,
-        }
+    pub(super) fn new(directory: Directory, plan: &Plan, role: ArbiterRole, trace: TraceWriter) -> Self {
+        let client =
+            ClientInfo { name: "serverswap".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+        let identity = Identity { client, generation: Some(plan.generation) };
+        let supervisor = Supervisor::new(plan.form, plan.timeouts());
+        let epoch = Instant::now();
+        let session = Session::of_role(supervisor, identity, ConnectTimeouts::default(), epoch.elapsed());
+        let (watch, events) = (PausedWatch::default(), Vec::new());
+        Link { directory, role, trace, session, epoch, channel: None, watch, events }
     }
 
     /// Waits until there is something to do. Nothing is lost when it is cancelled.
     pub(super) async fn ready(&self) {
-        match &self.state {
-            State::Down { retry_at } => {
-                tokio::select! {
-                    () = self.lookout.changed() => {}
-                    () = until(Some(*retry_at)) => {}
-                }
-            }
-            State::Connected { wire, patience, .. } | State::Greeted { wire, patience, .. } => {
-                tokio::select! {
-                    () = wire_ready(wire) => {}
-                    () = until(patience.until) => {}
-                }
-            }
-            State::Up { wire } => wire_ready(wire).await,
+        if !self.events.is_empty() {
+            return;
+        }
+        let deadline = self.session.deadline().map(|at| self.epoch + at);
+        tokio::select! {
+            () = readable(self.channel.as_ref()) => {}
+            () = self.watch.changed() => {}
+            () = until(deadline) => {}
         }
     }
 
-    /// Does what is to be done; never waits.
-    pub(super) fn step(&mut self, owned: Owned<'_>) -> Vec<LinkEvent> {
-        let mut events = Vec::new();
-        match &mut self.state {
-            State::Down { .. } => self.try_to_connect(&mut events),
-            State::Connected { .. } | State::Greeted { .. } | State::Up { .. } => {}
+    /// Does what is to be done; never waits. `owned` is what the next `hello` says.
+    pub(super) fn step(
+        &mut self,
+        owned: impl FnOnce() -> Vec<(Holding, Option<Listener>)>,
+    ) -> Vec<LinkEvent> {
+        let was_linked = self.session.is_linked();
+        if !was_linked {
+            self.session.role_mut().set_owned(owned());
         }
-        self.receive(&owned, &mut events);
-        self.flush();
-        events
+        self.act();
+        // The socket before the directory: a change that was seen before its cause would not be
+        // waited for again. What a next arbiter says is left to the next step, which knows what is
+        // owned then.
+        while self.session.is_linked() || !was_linked {
+            let channel = self.channel.as_mut();
+            let Some(input) = channel.and_then(|channel| transport::receive(channel.get_mut())) else {
+                break;
+            };
+            self.handle(input);
+        }
+        if let Some(input) = self.directory_changes() {
+            self.handle(input);
+        }
+        self.session.tick(self.epoch.elapsed());
+        self.act();
+        std::mem::take(&mut self.events)
+    }
+
+    /// Waits for the first `welcome`, until it is `too_late`; returns what came with it.
+    ///
+    /// # Errors
+    /// No arbiter can be had, or the one that lives does not answer.
+    pub(super) async fn connect_first(
+        &mut self,
+        too_late: impl Future<Output = ()>,
+    ) -> Result<Vec<LinkEvent>, SetupError> {
+        let mut too_late = pin!(too_late);
+        loop {
+            let mut events = self.step(Vec::new).into_iter();
+            while let Some(event) = events.next() {
+                match event {
+                    LinkEvent::Session(SupervisorEvent::Linked) => return Ok(events.collect()),
+                    event => self.check_first(event)?,
+                }
+            }
+            tokio::select! {
+                () = self.ready() => {}
+                () = &mut too_late => return Err(self.no_answer()),
+            }
+        }
     }
 
     /// Sends a request of the supervisor; dropped without a connection.
-    pub(super) fn say(&mut self, request: Request) {
-        let State::Up { wire } = &mut self.state else {
-            return;
+    pub(super) fn send(&mut self, request: Request) {
+        let call = match request {
+            Request::TimedOut => SupervisorCall::TimedOut,
+            Request::Closed { address } => SupervisorCall::Closed(address),
+            Request::Stop => SupervisorCall::Stop,
+            Request::Barrier => SupervisorCall::Barrier,
         };
-        self.id += 1;
-        let id = self.id;
-        wire.get_mut().send(&request.message(|| id), Vec::new());
-        self.flush();
-    }
-
-    /// What it means that there was no `welcome` for too long.
-    pub(super) fn no_answer(&self, directory: &Directory) -> SetupError {
-        match &self.state {
-            State::Connected { pid, .. } | State::Greeted { pid, .. } => {
-                SetupError::ArbiterNotResponding { directory: directory.path().to_owned(), pid: *pid }
-            }
-            State::Down { .. } | State::Up { .. } => {
-                error_map::unreachable(directory, &io::Error::from_raw_os_error(libc::ETIMEDOUT))
-            }
-        }
-    }
-
-    /// Whether this process is the arbiter.
-    pub(super) fn is_in_office(&self) -> bool {
-        self.role.is_held()
+        // A supervisor's call is always possible.
+        let _ = self.session.call(call, self.epoch.elapsed());
+        self.act();
     }
 
     /// Gives up the arbiter's role, if this process has it, before the process ends.
@@ -170,217 +146,144 @@ impl Link {
         self.role.give_up().await;
     }
 
-    fn try_to_connect(&mut self, events: &mut Vec<LinkEvent>) {
-        let mut found = self.look();
-        if found.is_err() && !self.lookout.is_watching() {
-            // Watch, then look again: what changes after that look wakes us.
-            self.lookout.watch(self.directory.path());
-            found = self.look();
-        }
-        match found {
-            Ok(state) => {
-                self.lookout.pause();
-                self.state = state;
+    /// What an event before the first `welcome` means.
+    fn check_first(&self, event: LinkEvent) -> Result<(), SetupError> {
+        match event {
+            LinkEvent::Unreachable(error) => Err(error_map::unreachable(&self.directory, &error)),
+            LinkEvent::Session(SupervisorEvent::NotResponding { .. }) if self.role.is_held() => {
+                Err(error_map::cannot_accept())
             }
-            Err(error) => {
-                self.state = State::down(Instant::now() + RETRY);
-                if !is_expected(&error) {
-                    events.push(LinkEvent::Unreachable(error));
-                }
+            LinkEvent::Session(SupervisorEvent::NotResponding { .. }) => Err(self.no_answer()),
+            LinkEvent::Session(SupervisorEvent::Refused(error)) => {
+                Err(error_map::refused(&self.directory, error.code, error.message))
             }
+            LinkEvent::Session(
+                SupervisorEvent::Linked
+                | SupervisorEvent::LinkLost
+                | SupervisorEvent::Notice(..)
+                | SupervisorEvent::Verdict(_)
+                | SupervisorEvent::BarrierPassed
+                | SupervisorEvent::Responding,
+            ) => Ok(()),
         }
     }
 
-    fn look(&mut self) -> io::Result<State> {
-        self.lookout.forget_changes();
-        self.role.try_acquire(&self.directory)?;
-        self.connect()
+    /// What it means that there was no `welcome` for too long.
+    fn no_answer(&self) -> SetupError {
+        match self.session.arbiter_pid() {
+            Some(pid) => {
+                SetupError::ArbiterNotResponding { directory: self.directory.path().to_owned(), pid }
+            }
+            None => error_map::unreachable(&self.directory, &io::Error::from_raw_os_error(libc::ETIMEDOUT)),
+        }
     }
 
-    fn connect(&self) -> io::Result<State> {
-        let socket = connect(&self.directory.socket())?;
-        let pid = credentials(&socket)?.pid;
-        let wire = async_fd(Channel::new(socket).observed(self.trace.observer(Side::Client)))?;
-        Ok(State::Connected { wire, pid, patience: Patience::new() })
+    fn handle(&mut self, input: Input<Listener>) {
+        self.session.handle(input, self.epoch.elapsed());
+        self.act();
     }
 
-    fn receive(&mut self, owned: &Owned<'_>, events: &mut Vec<LinkEvent>) {
+    /// Does what the session asks for, and takes its events.
+    fn act(&mut self) {
         loop {
-            let Some(wire) = self.state.wire() else {
-                return;
-            };
-            let filled = wire.get_mut().fill().unwrap_or(Fill::End);
-            self.decode(owned, events);
-            match filled {
-                Fill::Data => {}
-                Fill::WouldBlock => return self.lose_patience(events),
-                Fill::End => return self.lose(events),
-            }
-        }
-    }
-
-    fn decode(&mut self, owned: &Owned<'_>, events: &mut Vec<LinkEvent>) {
-        while let Some(wire) = self.state.wire() {
-            match wire.get_mut().next() {
-                Ok(None) => return,
-                Ok(Some(Decoded::Ignored)) => {}
-                Ok(Some(Decoded::Unknown { id, kind })) => self.answer_unknown(id, &kind),
-                Ok(Some(Decoded::Message { message, fds })) => self.hear(message, fds, owned, events),
-                Err(_) => return self.lose(events),
-            }
-        }
-    }
-
-    fn hear(
-        &mut self,
-        message: FromArbiter,
-        mut fds: Vec<(String, OwnedFd)>,
-        owned: &Owned<'_>,
-        events: &mut Vec<LinkEvent>,
-    ) {
-        match message {
-            FromArbiter::Greeting(_) => self.say_hello(owned),
-            FromArbiter::Welcome(_) => {
-                self.refusal = None;
-                self.state = match std::mem::replace(&mut self.state, State::down(Instant::now())) {
-                    State::Greeted { wire, .. } => State::Up { wire },
-                    other @ (State::Down { .. } | State::Connected { .. } | State::Up { .. }) => other,
-                };
-                events.push(LinkEvent::Linked);
-            }
-            FromArbiter::Event(event) => events.push(LinkEvent::Told(event, fds.pop().map(|(_, fd)| fd))),
-            FromArbiter::Verdict(verdict) => events.push(LinkEvent::Verdict(verdict.verdict)),
-            FromArbiter::Ping(ping) => self.send(&FromClient::Pong(Pong { re: ping.id })),
-            FromArbiter::Error(error) => {
-                if error.fatal {
-                    self.refused(error, events);
+            while let Some(action) = self.session.next_action() {
+                if let Some(input) = self.perform(action) {
+                    self.session.handle(input, self.epoch.elapsed());
                 }
             }
-            FromArbiter::Pong(_) => events.push(LinkEvent::BarrierPassed),
-            FromArbiter::Granted(_) | FromArbiter::Takedown(_) | FromArbiter::Progress(_) => {}
-        }
-    }
-
-    /// It is tried again as if nobody had been there; what is wrong is told once.
-    fn refused(&mut self, error: Error, events: &mut Vec<LinkEvent>) {
-        if self.refusal.replace(error.code.clone()).as_ref() != Some(&error.code) {
-            events.push(LinkEvent::Refused { code: error.code, message: error.message });
-        }
-        if matches!(self.state, State::Up { .. }) {
-            events.push(LinkEvent::Lost);
-        }
-        self.state = State::down(Instant::now() + RETRY);
-    }
-
-    fn say_hello(&mut self, owned: &Owned<'_>) {
-        self.state = match std::mem::replace(&mut self.state, State::down(Instant::now())) {
-            State::Connected { wire, pid, .. } => State::Greeted { wire, pid, patience: Patience::new() },
-            other @ (State::Down { .. } | State::Greeted { .. } | State::Up { .. }) => {
-                return self.state = other;
+            match self.channel.as_mut().and_then(|channel| transport::flush(channel.get_mut())) {
+                Some(input) => self.session.handle(input, self.epoch.elapsed()),
+                None => break,
             }
-        };
-        self.id = 1;
-        let mut chunks = owned.holding.chunks(HOLDING_PER_LINE_MAX).peekable();
-        let first = chunks.next().unwrap_or_default();
-        let (fds, listeners) = owned.listeners(first);
-        let hello = FromClient::Hello(Hello {
-            id: self.id,
-            version: VERSION,
-            client: ClientInfo {
-                name: "serverswap".to_owned(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-            },
-            role: Role::Supervisor,
-            generation: Some(self.plan.generation),
-            holding: first.to_vec(),
-            draining: Vec::new(),
-            more: chunks.peek().is_some(),
-            form: Some(self.plan.form),
-            timeouts: Some(self.plan.timeouts()),
-            fds,
-        });
-        self.send_with(&hello, listeners);
-        while let Some(chunk) = chunks.next() {
-            let (fds, listeners) = owned.listeners(chunk);
-            let more = chunks.peek().is_some();
-            self.send_with(
-                &FromClient::Holding(HoldingMore { holding: chunk.to_vec(), more, fds }),
-                listeners,
-            );
+        }
+        while let Some(event) = self.session.next_event() {
+            self.events.push(LinkEvent::Session(event));
         }
     }
 
-    fn answer_unknown(&mut self, id: u64, kind: &str) {
-        let message = format!("version {VERSION} has no message `{kind}`");
-        self.send(&FromClient::Error(Error { re: Some(id), code: Code::UnknownType, message, fatal: false }));
-    }
-
-    fn lose_patience(&mut self, events: &mut Vec<LinkEvent>) {
-        let (State::Connected { patience, pid, .. } | State::Greeted { patience, pid, .. }) = &mut self.state
-        else {
-            return;
-        };
-        if patience.until.is_some_and(|until| until <= Instant::now()) {
-            patience.until = None;
-            events.push(LinkEvent::NotResponding { pid: *pid });
+    fn perform(&mut self, action: Action<Listener>) -> Option<Input<Listener>> {
+        match action {
+            Action::Watch => self.watch.watch(self.directory.path()).err().map(|_| Input::WatchLost),
+            Action::Unwatch => {
+                self.watch.pause();
+                None
+            }
+            Action::Connect => Some(self.try_to_connect()),
+            Action::Send(line, listeners) => {
+                if let Some(channel) = &mut self.channel {
+                    channel.get_mut().send(&line, listeners);
+                }
+                None
+            }
+            Action::Close => {
+                if let Some(mut channel) = self.channel.take() {
+                    // The last lines to a peer that may be gone; that it is, is nothing new.
+                    let _ = channel.get_mut().flush();
+                }
+                None
+            }
+            Action::Open(_) => unreachable!("only a server without a supervisor opens a listener"),
         }
     }
 
-    fn lose(&mut self, events: &mut Vec<LinkEvent>) {
-        match self.state {
-            State::Down { .. } => return,
-            State::Connected { .. } | State::Greeted { .. } => {}
-            State::Up { .. } => events.push(LinkEvent::Lost),
-        }
-        self.state = State::down(Instant::now());
+    /// Becomes the arbiter if there is none, and connects to whichever process is.
+    fn try_to_connect(&mut self) -> Input<Listener> {
+        // What changed before this attempt is seen by it.
+        self.watch.changes();
+        self.channel = None;
+        self.connect().unwrap_or_else(|error| {
+            let input = transport::not_connected(&self.directory.socket(), &error);
+            if !is_expected(&error) {
+                self.events.push(LinkEvent::Unreachable(error));
+            }
+            input
+        })
     }
 
-    fn send(&mut self, message: &FromClient) {
-        self.send_with(message, Vec::new());
-    }
-
-    fn send_with(&mut self, message: &FromClient, listeners: Vec<Arc<OwnedFd>>) {
-        if let Some(wire) = self.state.wire() {
-            wire.get_mut().send(message, listeners);
+    fn connect(&mut self) -> io::Result<Input<Listener>> {
+        self.role.try_acquire(&self.directory)?;
+        match transport::connect(&self.directory.socket())? {
+            Attempt::Failed(input) => Ok(input),
+            Attempt::Connected(channel, pid) => {
+                self.channel = Some(async_fd(channel.observed(self.trace.observer(Side::Client)))?);
+                Ok(Input::Connected { pid })
+            }
         }
     }
 
-    /// A failed write needs no answer: the end of the connection is read next.
-    fn flush(&mut self) {
-        if let Some(wire) = self.state.wire() {
-            let _ = wire.get_mut().flush();
+    /// Every change is worth another attempt: the lock is in the directory, too.
+    fn directory_changes(&mut self) -> Option<Input<Listener>> {
+        let changes = self.watch.changes();
+        if changes.contains(&Change::DirectoryGone) {
+            self.watch.pause();
+            return Some(Input::WatchLost);
         }
+        (!changes.is_empty()).then_some(Input::Changed)
     }
 }
 
-impl Patience {
-    fn new() -> Self {
-        Patience { until: Some(Instant::now() + ANSWER_WAIT) }
-    }
-}
-
-impl State {
-    fn down(retry_at: Instant) -> Self {
-        State::Down { retry_at }
-    }
-
-    fn wire(&mut self) -> Option<&mut Wire> {
-        match self {
-            State::Down { .. } => None,
-            State::Connected { wire, .. } | State::Greeted { wire, .. } | State::Up { wire } => Some(wire),
-        }
-    }
+/// What a generation owns, with the duplicates that its supervisor keeps.
+pub(super) fn owned(
+    holding: Vec<Holding>,
+    kept: &BTreeMap<Address, Listener>,
+) -> Vec<(Holding, Option<Listener>)> {
+    let with_listener = |holding: Holding| {
+        let listener = kept.get(&holding.address).cloned();
+        (holding, listener)
+    };
+    holding.into_iter().map(with_listener).collect()
 }
 
 /// Readable, or writable while something waits to be sent. Readiness is cleared here, and
 /// every step reads until the socket has no more.
-async fn wire_ready(wire: &Wire) {
-    let interest = if wire.get_ref().wants_write() {
+async fn readable(channel: Option<&AsyncFd<ClientChannel>>) {
+    let Some(channel) = channel else { return std::future::pending().await };
+    let interest = if channel.get_ref().wants_write() {
         Interest::READABLE | Interest::WRITABLE
     } else {
         Interest::READABLE
     };
-    if let Ok(mut guard) = wire.ready(interest).await {
+    if let Ok(mut guard) = channel.ready(interest).await {
         guard.clear_ready();
     }
 }
@@ -395,4 +298,85 @@ fn is_expected(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    use serverswap::protocol::Generation;
+    use serverswap::protocol::message::{ArbiterInfo, Form, FromArbiter, Greeting, Limits, VERSION};
+
+    use tokio::task::spawn_blocking;
+
+    use super::*;
+    use crate::runtime::arbiter_role::ArbiterRole;
+    use crate::runtime::trace::TraceWriter;
+    use crate::state::Lock;
+    use crate::supervisor::{Plan, Restart};
+
+    fn greeting() -> String {
+        let arbiter = ArbiterInfo { name: "hangs".to_owned(), version: "1".to_owned(), pid: 1 };
+        let (versions, capabilities) = (vec![VERSION], BTreeMap::new());
+        let greeting = Greeting { versions, arbiter, capabilities, limits: Limits::V1 };
+        serde_json::to_string(&FromArbiter::Greeting(greeting)).expect("a message is JSON")
+    }
+
+    fn link(directory: &Directory) -> Link {
+        let plan = Plan {
+            command: "server".to_owned(),
+            form: Form::Stay,
+            restart: Restart::Never,
+            ready_timeout: Duration::from_secs(1),
+            drain_timeout: Duration::from_secs(1),
+            kill_timeout: Duration::from_secs(1),
+            probation: Duration::ZERO,
+            generation: Generation { start: 1, pid: 1 },
+        };
+        let role = ArbiterRole::new(plan.form, Rc::new(|_| {}), TraceWriter::default());
+        Link::new(directory.clone(), &plan, role, TraceWriter::default())
+    }
+
+    /// An arbiter that accepts, and is silent from then on.
+    fn accepts_and_hangs(listener: &UnixListener) -> UnixStream {
+        listener.accept().expect("it connects").0
+    }
+
+    /// An arbiter that greets, reads the `hello`, and is silent from then on.
+    fn greets_and_hangs(listener: &UnixListener) -> UnixStream {
+        let mut client = accepts_and_hangs(listener);
+        writeln!(client, "{}", greeting()).expect("it reads");
+        let mut hello = String::new();
+        BufReader::new(&client).read_line(&mut hello).expect("it answers");
+        assert!(hello.contains(r#""type":"hello""#), "{hello}");
+        client
+    }
+
+    /// The clock stands still while the arbiter acts, and jumps to the next deadline when it hangs.
+    async fn is_named(hangs: fn(&UnixListener) -> UnixStream) {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let directory = Directory::prepare(&folder.path().join("run")).expect("made");
+        let _lock = Lock::try_take(&directory.lock()).expect("free");
+        let listener = UnixListener::bind(directory.socket()).expect("a free path");
+        let arbiter = spawn_blocking(move || hangs(&listener));
+        let (mut link, pid) = (link(&directory), std::process::id());
+        let linked = link.connect_first(pending()).await.map(|_| "welcomed");
+        let fault = SetupError::ArbiterNotResponding { directory: directory.path().to_owned(), pid };
+        assert_eq!(linked, Err(fault));
+        arbiter.await.expect("it did its part");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_arbiter_that_never_greets_is_named_as_not_responding() {
+        is_named(accepts_and_hangs).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_arbiter_that_greets_and_never_welcomes_is_named_as_not_responding() {
+        is_named(greets_and_hangs).await;
+    }
 }

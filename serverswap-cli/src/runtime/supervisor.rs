@@ -4,12 +4,12 @@
 //! nothing is started and nothing was touched.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
+use serverswap::connection::transport::Listener;
 use serverswap::protocol::Address;
+use serverswap::session::SupervisorEvent;
 use serverswap::sys::clock::monotonic;
 use serverswap::sys::points;
 use tokio::time::Instant;
@@ -17,9 +17,7 @@ use tokio::time::Instant;
 use super::arbiter::until;
 use super::arbiter_role::ArbiterRole;
 use super::error_map;
-use super::first_link::first_link;
-use super::link::{Link, LinkEvent};
-use super::owned::Owned;
+use super::link::{Link, LinkEvent, owned};
 use super::server::{ServerEvent, ServerProcess};
 use super::signals::{SignalEvent, Signals};
 use super::trace::TraceWriter;
@@ -47,7 +45,7 @@ pub(super) struct SupervisorDriver {
     /// Where the last server prints.
     output_files: OutputFiles,
     /// Duplicates that the core said to keep.
-    kept: BTreeMap<Address, Arc<OwnedFd>>,
+    kept: BTreeMap<Address, Listener>,
     /// What the core wants done, in order.
     actions: Vec<Action>,
 }
@@ -73,7 +71,7 @@ impl SupervisorDriver {
         let role = ArbiterRole::new(plan.form, report, trace.clone());
         let mut driver = SupervisorDriver {
             core: Supervisor::new(plan.clone(), monotonic()),
-            link: Link::new(directory.clone(), plan.clone(), role, trace),
+            link: Link::new(directory.clone(), &plan, role, trace),
             plan,
             console,
             command,
@@ -98,7 +96,7 @@ impl SupervisorDriver {
         let deadline = Some(Instant::now() + FIRST_LINK_WAIT);
         loop {
             tokio::select! {
-                events = first_link(&mut self.link, &self.directory, until(deadline)) => {
+                events = self.link.connect_first(until(deadline)) => {
                     let events = events?;
                     return Ok(self.handle(Event::Linked, None).or_else(|| self.hear(events)));
                 }
@@ -145,29 +143,17 @@ impl SupervisorDriver {
     }
 
     fn link_ready(&mut self) -> Option<Box<RunOutcome>> {
-        let owned = Owned { holding: self.core.holding(), kept: &self.kept };
-        let events = self.link.step(owned);
+        let events = self.link.step(|| owned(self.core.holding(), &self.kept));
         self.hear(events)
     }
 
     fn hear(&mut self, events: Vec<LinkEvent>) -> Option<Box<RunOutcome>> {
         for event in events {
             let outcome = match event {
-                LinkEvent::Linked => self.handle(Event::Linked, None),
-                LinkEvent::Lost => self.handle(Event::LinkLost, None),
-                LinkEvent::Told(event, listener) => {
-                    let attached = if listener.is_some() { Attached::Listener } else { Attached::Nothing };
-                    self.handle(Event::FromArbiter(event, attached), listener)
-                }
-                LinkEvent::Verdict(verdict) => self.handle(Event::Verdict(verdict), None),
-                LinkEvent::BarrierPassed => self.handle(Event::BarrierPassed, None),
-                LinkEvent::NotResponding { pid } => self.handle(Event::ArbiterNotResponding { pid }, None),
-                LinkEvent::Refused { message, .. } => {
-                    self.tell(&Report::ArbiterUnreachable { problem: message })
-                }
                 LinkEvent::Unreachable(error) => {
                     self.tell(&Report::ArbiterUnreachable { problem: error.to_string() })
                 }
+                LinkEvent::Session(event) => self.session_event(event),
             };
             if outcome.is_some() {
                 return outcome;
@@ -176,22 +162,40 @@ impl SupervisorDriver {
         None
     }
 
-    fn handle(&mut self, event: Event, listener: Option<OwnedFd>) -> Option<Box<RunOutcome>> {
+    fn session_event(&mut self, event: SupervisorEvent<Listener>) -> Option<Box<RunOutcome>> {
+        match event {
+            SupervisorEvent::Linked => self.handle(Event::Linked, None),
+            SupervisorEvent::LinkLost => self.handle(Event::LinkLost, None),
+            SupervisorEvent::Notice(event, listener) => {
+                let attached = if listener.is_some() { Attached::Listener } else { Attached::Nothing };
+                self.handle(Event::FromArbiter(event, attached), listener)
+            }
+            SupervisorEvent::Verdict(verdict) => self.handle(Event::Verdict(verdict), None),
+            SupervisorEvent::BarrierPassed => self.handle(Event::BarrierPassed, None),
+            SupervisorEvent::NotResponding { pid } => self.handle(Event::ArbiterNotResponding { pid }, None),
+            SupervisorEvent::Responding => self.handle(Event::ArbiterResponding, None),
+            SupervisorEvent::Refused(error) => {
+                self.tell(&Report::ArbiterUnreachable { problem: error.message })
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event, listener: Option<Listener>) -> Option<Box<RunOutcome>> {
         self.core.handle(event, monotonic(), &mut self.actions);
         self.perform(listener)
     }
 
     /// Does what the core wants; `listener` came with the event just handled.
-    fn perform(&mut self, listener: Option<OwnedFd>) -> Option<Box<RunOutcome>> {
+    fn perform(&mut self, listener: Option<Listener>) -> Option<Box<RunOutcome>> {
         let mut listener = listener;
         while !self.actions.is_empty() {
             for action in std::mem::take(&mut self.actions) {
                 match action {
                     Action::Spawn => self.spawn(),
-                    Action::Send(said) => self.link.say(said),
+                    Action::Send(request) => self.link.send(request),
                     Action::Keep { address } => {
                         if let Some(listener) = listener.take() {
-                            self.kept.insert(address, Arc::new(listener));
+                            self.kept.insert(address, listener);
                         }
                     }
                     Action::Close { address } => drop(self.kept.remove(&address)),
