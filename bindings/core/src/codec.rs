@@ -1,5 +1,5 @@
 //! One line as the clients of every language read and write it, without a socket: for the drivers of
-//! `serverswap-conformance`, and for nobody else.
+//! `serverswap-conformance` only.
 //!
 //! JSON goes in and comes out, so that a binding needs no message types of its own.
 

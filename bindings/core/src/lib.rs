@@ -1,5 +1,5 @@
 //! The Rust client of serverswap: a server says that it is ready for an address, is granted
-//! the listener, and is told when a newer generation takes the address over.
+//! the listener, and is notified when a newer generation takes the address over.
 //!
 //! It deliberately starts no process and decides nothing about who holds an address: that
 //! is the arbiter's part, on the other end of the connection.

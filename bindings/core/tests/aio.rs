@@ -7,7 +7,8 @@ use std::thread;
 
 use scripted::*;
 use serverswap::aio::Client;
-use serverswap::{CallError, ClientError, Environment};
+use serverswap::protocol::message::{FromArbiter, Granted};
+use serverswap::{CallError, ClientError, Drain, Environment};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -82,6 +83,37 @@ async fn a_server_that_gives_up_before_it_has_said_anything_else_is_heard() {
     drop(client);
     let heard = tokio::task::spawn_blocking(|| script.join().expect("the script is followed"));
     assert_eq!(heard.await.expect("it ends"), r#"{"type":"fail","reason":"no database"}"#);
+}
+
+#[tokio::test]
+async fn a_server_that_finishes_its_connections_reports_them() {
+    let directory = Directory::new();
+    let arbiter = directory.arbiter();
+    let client = Client::open(directory.environment()).expect("there are descriptors");
+    let drain = Drain::new();
+    let open = drain.open();
+    let script = thread::spawn(move || {
+        let mut link = arbiter.accept();
+        link.negotiate();
+        link.hear();
+        let granted = Granted { re: 2, address: address("mailer"), fds: vec![] };
+        link.say(&FromArbiter::Granted(granted));
+        assert!(link.hear_text().contains("onTakedown"));
+        link.take_down(1, &address("mailer"));
+        let heard = [link.hear_text(), link.hear_text()];
+        drop(open);
+        (heard, link.hear_text())
+    });
+    client.ready_for(&address("mailer")).await.expect("it is granted");
+    let takedown = client.takedown(&address("mailer")).await.expect("held");
+    assert_eq!(client.finish(takedown, &drain).await.expect("held"), 0);
+    let (heard, last) = script.join().expect("the script is followed");
+    let expected =
+        [r#"{"type":"released","re":1,"address":"mailer"}"#, r#"{"type":"progress","re":1,"connections":1}"#];
+    assert_eq!(
+        (heard, last.as_str()),
+        (expected.map(String::from), r#"{"type":"progress","re":1,"connections":0}"#)
+    );
 }
 
 #[tokio::test]

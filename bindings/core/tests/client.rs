@@ -141,6 +141,32 @@ fn a_server_that_gives_up_before_it_has_said_anything_else_is_heard() {
 }
 
 #[test]
+fn a_server_that_finishes_its_connections_reports_them_and_speaks_with_the_next_arbiter() {
+    let directory = Directory::new();
+    let (client, listener, address, mut link) = listening(&directory);
+    listener.serving().expect("held");
+    link.hear();
+    link.hear();
+    let drain = Drain::new();
+    let (first, second) = (drain.open(), drain.open());
+    link.take_down(1, &address);
+    while listener.accept().expect("it accepts").is_some() {}
+    let finishing = thread::spawn(move || listener.finish(&drain).expect("held"));
+    assert_eq!(link.hear_text(), format!(r#"{{"type":"released","re":1,"address":"{address}"}}"#));
+    assert_eq!(link.hear_text(), r#"{"type":"progress","re":1,"connections":2}"#);
+    drop(first);
+    assert_eq!(link.hear_text(), r#"{"type":"progress","re":1,"connections":1}"#);
+    drop(link);
+    let mut link = directory.arbiter().accept();
+    link.greet();
+    let (hello, _) = link.hear_hello();
+    assert_eq!((hello.holding.len(), hello.draining), (0, vec![address]));
+    drop(second);
+    assert_eq!(finishing.join().expect("it ends"), 0);
+    drop(client);
+}
+
+#[test]
 fn without_a_supervisor_a_server_just_serves() {
     let address = free_address();
     let client = Client::open(Environment::alone()).expect("there are descriptors");

@@ -10,7 +10,7 @@ use super::Client;
 use crate::client::{ClientError, Socket};
 
 /// The listener of an address that was granted by inheritance. Dropped, it only closes its
-/// descriptor: [`Client::released`] or [`crate::Takedown::released`] lets go of the address.
+/// descriptor: [`Client::released`] or [`crate::Takedown::released`] releases the address.
 #[derive(Debug)]
 pub struct Listener {
     client: Client,
@@ -28,9 +28,9 @@ impl Listener {
         &self.address
     }
 
-    /// Says that the accept loop runs, or will in a moment: the old server is told to let go.
-    /// Say [`Client::on_takedown`] before: a still newer server may serve at once, and who does
-    /// not handle takedown is ended.
+    /// The accept loop runs, or will in a moment: the old server is asked to release the address.
+    /// Call [`Client::on_takedown`] before: a still newer server may serve at once, and a server that
+    /// does not handle takedown is ended.
     ///
     /// # Errors
     /// The address is not held any more.
@@ -38,7 +38,7 @@ impl Listener {
         self.client.serving(&self.address)
     }
 
-    /// The listener as one of tokio; [`Client::takedown`] tells when its address is taken.
+    /// The listener as one of tokio; [`Client::takedown`] returns when its address is taken.
     ///
     /// # Errors
     /// The address is not a TCP one.

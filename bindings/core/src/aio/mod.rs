@@ -17,6 +17,7 @@ pub use listener::Listener;
 use crate::client::{ClientError, ReadyPolicy, Release, Socket, Takedown, info};
 use crate::connection::{ConnectError, Connection, Environment};
 use crate::dispatch::CallId;
+use crate::drain::Drain;
 use crate::session::{Call, Refusal};
 use task::Shared;
 
@@ -119,7 +120,7 @@ impl Client {
     /// As [`crate::Client::takedown`].
     ///
     /// # Errors
-    /// The address is not held, or another task lets go of it.
+    /// The address is not held, or another task releases it.
     pub async fn takedown(&self, address: &Address) -> Result<Takedown, ClientError> {
         self.on_takedown(address)?;
         let notice = self.shared.wait(|inbox| inbox.taken(address)).await?;
@@ -134,6 +135,15 @@ impl Client {
         self.shared.handle_every_takedown()?;
         let notice = self.shared.wait(|inbox| inbox.next_takedown().map(Ok)).await?;
         Ok(Takedown::new(self.shared.clone(), notice))
+    }
+
+    /// As [`crate::Client::finish`].
+    ///
+    /// # Errors
+    /// Another task has released it already.
+    pub async fn finish(&self, takedown: Takedown, open: &Drain) -> Result<usize, ClientError> {
+        let (address, deadline) = takedown.release(open)?;
+        self.shared.finish(&address, open, deadline).await
     }
 
     /// As [`crate::Client::released`].

@@ -6,16 +6,18 @@ use std::pin::pin;
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use serverswap_protocol::{Address, Generation};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 use crate::client::{Arrived, ClientError, ClientState, Inbox, Release, TakedownNotice};
 use crate::connection::{Connection, FLUSH_TIMEOUT};
 use crate::dispatch::CallId;
+use crate::drain::{Drain, ProgressThrottle};
 use crate::session::{Call, CallError, Refusal};
 use crate::sys::readable::readable;
 
@@ -31,7 +33,7 @@ pub(super) struct Shared {
 #[derive(Debug)]
 struct Inner {
     client: Mutex<ClientState>,
-    /// Told whenever something has arrived, and when `ended` is set.
+    /// Notified whenever something has arrived, and when `ended` is set.
     changed: Notify,
     /// Set when the task has ended, and never cleared.
     ended: AtomicBool,
@@ -71,6 +73,30 @@ impl Shared {
         let flushed = self.wait_until(|client| client.is_flushed().then_some(Ok(())));
         // An arbiter that does not answer is no error of this call.
         timeout(FLUSH_TIMEOUT, flushed).await.unwrap_or(Ok(()))
+    }
+
+    /// Waits until the connections are finished, or until the deadline; how many are left.
+    pub async fn finish(
+        &self,
+        address: &Address,
+        open: &Drain,
+        deadline: Instant,
+    ) -> Result<usize, ClientError> {
+        let closed = Arc::new(Notify::new());
+        let _watch = open.watch(Arc::new({
+            let closed = Arc::clone(&closed);
+            move || closed.notify_one()
+        }));
+        let mut throttle = ProgressThrottle::new();
+        loop {
+            let connections = open.connections();
+            if u64::try_from(connections).is_ok_and(|open| throttle.is_due(open)) {
+                self.inner.lock()?.report_open(address, connections)?;
+            }
+            if connections == 0 || timeout_at(deadline.into(), closed.notified()).await.is_err() {
+                return Ok(open.connections());
+            }
+        }
     }
 
     /// From now on the takedown of this address is handled.
@@ -159,7 +185,7 @@ impl Inner {
     async fn read(self: Arc<Self>, readable: AsyncFd<OwnedFd>) {
         let _end = NotifyOnDrop { inner: &self };
         while let Ok(mut ready) = readable.readable().await {
-            // First forget the readiness, then use it up: what arrives in between is told.
+            // First forget the readiness, then use it up: what arrives in between sets it again.
             ready.clear_ready();
             let processed =
                 self.lock().map_err(ClientError::from).and_then(|mut client| Ok(client.process()?));
@@ -171,7 +197,7 @@ impl Inner {
     }
 }
 
-/// Tells those who wait that nobody reads any more, however that came about.
+/// Wakes every task that waits, when the task that reads has ended, in whichever way.
 struct NotifyOnDrop<'a> {
     inner: &'a Inner,
 }

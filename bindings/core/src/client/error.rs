@@ -20,7 +20,7 @@ pub enum ClientError {
         /// Why.
         source: Refusal,
     },
-    /// What the kernel says.
+    /// An error of a system call.
     #[error(transparent)]
     Io(#[from] io::Error),
 }

@@ -1,4 +1,4 @@
-//! The events that have arrived and that nobody has asked for yet. Pure.
+//! The events that have arrived and that were not asked for yet. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::fd::OwnedFd;
@@ -10,6 +10,7 @@ use serverswap_protocol::message::TakedownReason;
 use super::error::ClientError;
 use crate::connection::Event;
 use crate::dispatch::{CallId, Recipient};
+use crate::drain::Drain;
 use crate::session::{CallError, Refusal};
 
 /// Most faults that are kept for [`super::Client::faults`].
@@ -21,8 +22,19 @@ pub(crate) struct TakedownNotice {
     pub address: Address,
     pub reason: TakedownReason,
     pub drain: Duration,
-    /// When `drain` is over.
-    pub deadline: Instant,
+    pub arrived: Instant,
+}
+
+impl TakedownNotice {
+    /// When `drain` is over, and the server gets TERM.
+    pub fn term(&self) -> Instant {
+        self.arrived + self.drain
+    }
+
+    /// Until when open connections may be finished: a little before TERM.
+    pub fn drain_deadline(&self) -> Instant {
+        Drain::new().deadline(Some((self.arrived, self.drain)))
+    }
 }
 
 /// What has arrived.
@@ -50,8 +62,7 @@ impl Inbox {
                 self.put_answer(to, Err(ClientError::Refused { address, source: error }));
             }
             Event::Takedown { address, reason, drain } => {
-                let notice =
-                    TakedownNotice { address: address.clone(), reason, drain, deadline: now + drain };
+                let notice = TakedownNotice { address: address.clone(), reason, drain, arrived: now };
                 self.taken.insert(address.clone(), notice);
                 self.unseen.push_back(address);
             }
@@ -87,7 +98,7 @@ impl Inbox {
         Some(Ok(notice))
     }
 
-    /// The next takedown that nobody has seen.
+    /// The next takedown that was not returned yet.
     pub fn next_takedown(&mut self) -> Option<TakedownNotice> {
         let address = self.unseen.pop_front()?;
         self.taken.get(&address).cloned()

@@ -15,21 +15,22 @@ use serverswap_protocol::Address;
 
 use super::error::ClientError;
 use super::{Client, Release, not_a_listener};
+use crate::drain::Drain;
 use crate::sys::wait::wait_readable;
 
 /// The listener of an address that was granted by inheritance. Dropped, it only closes its
-/// descriptor: [`Self::release`] lets go of the address.
+/// descriptor: [`Self::release`] releases the address.
 #[derive(Debug)]
 pub struct Listener {
     client: Client,
     address: Address,
     socket: Socket,
-    /// Readable when the address is taken down or let go of, for good.
+    /// Readable when the address is taken down or released, for good.
     stop: Arc<EventFd>,
     handled: Once,
 }
 
-/// A socket of the kind that its address says.
+/// A socket of the kind of its address.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(TcpListener),
@@ -97,9 +98,9 @@ impl Listener {
         &self.address
     }
 
-    /// Says that the accept loop runs, or will in a moment: the old server is told to let go.
-    /// Says before that, that takedown is handled: a still newer server may serve at once, and
-    /// who does not handle takedown is ended.
+    /// The accept loop runs, or will in a moment: the old server is asked to release the address.
+    /// Registers for takedown before: a still newer server may serve at once, and a server that
+    /// does not handle takedown is ended.
     ///
     /// # Errors
     /// The address is not held any more.
@@ -109,11 +110,11 @@ impl Listener {
     }
 
     /// Waits for a connection, or for the takedown of the address: then `None`, also in
-    /// every other thread that accepts. Connections that nobody has accepted are left to the
+    /// every other thread that accepts. Connections that were not accepted are left to the
     /// new server.
     ///
     /// # Errors
-    /// What accept(2) says, such as that this process has no descriptor left: the
+    /// An error of accept(2), such as that this process has no descriptor left: the
     /// connection then waits, and the call may be repeated. A UDP socket accepts nothing.
     pub fn accept(&self) -> Result<Option<Stream>, ClientError> {
         self.handles_takedown()?;
@@ -151,17 +152,30 @@ impl Listener {
         }
     }
 
-    /// Closes the listener and lets go of the address. Returns until when open connections
-    /// may be finished; `None` if the address was not taken but is given up.
+    /// Closes the listener, releases the address, and waits until the connections that `open` counts
+    /// are finished; how many are left when the time is over. Meanwhile the arbiter is sent how many
+    /// are open, and is connected to again if another process becomes it.
+    ///
+    /// # Errors
+    /// The address is not held any more.
+    pub fn finish(self, open: &Drain) -> Result<usize, ClientError> {
+        drop(self.socket);
+        let notice = self.client.shared.release(&self.address)?;
+        let deadline = open.deadline(notice.map(|notice| (notice.arrived, notice.drain)));
+        self.client.shared.finish(&self.address, open, deadline)
+    }
+
+    /// Closes the listener and releases the address. Returns until when open connections may be
+    /// finished; `None` if the address was not taken but is given up.
     ///
     /// # Errors
     /// The address is not held any more.
     pub fn release(self) -> Result<Option<Instant>, ClientError> {
         drop(self.socket);
-        Ok(self.client.shared.release(&self.address)?.map(|notice| notice.deadline))
+        Ok(self.client.shared.release(&self.address)?.map(|notice| notice.drain_deadline()))
     }
 
-    /// The listener as one of std; the address stays held, and [`Client::takedown`] tells
+    /// The listener as one of std; the address stays held, and [`Client::takedown`] returns
     /// when it is taken. It is non-blocking and must stay so, because the mode is shared with
     /// the servers of other generations: poll it before `accept`.
     ///

@@ -24,6 +24,7 @@ pub use listener::{Listener, Stream};
 pub use takedown::Takedown;
 
 use crate::connection::{ConnectError, Connection, Environment};
+use crate::drain::Drain;
 use crate::session::{Call, Refusal};
 #[cfg(feature = "tokio")]
 pub(crate) use inbox::{Inbox, TakedownNotice};
@@ -76,7 +77,7 @@ impl Client {
     }
 
     /// For a server that claims its addresses one after the other: it counts as up when
-    /// it says [`Self::server_up`], and not before.
+    /// it calls [`Self::server_up`], and not before.
     #[must_use]
     pub fn with_server_up(self) -> Self {
         Client { ready: ReadyPolicy::WhenCalled, ..self }
@@ -93,7 +94,7 @@ impl Client {
     }
 
     /// Claims an address exclusively (*bind*) and waits until it is granted: the old server
-    /// has let go of it by then, and this one opens its own socket.
+    /// has released it by then, and this one opens its own socket.
     ///
     /// # Errors
     /// [`ClientError::Refused`] says why not; the old server, if any, serves on.
@@ -102,7 +103,7 @@ impl Client {
     }
 
     /// Claims an address by inheritance and waits for its listener. The old server accepts
-    /// until this one says [`Listener::serving`].
+    /// until this one calls [`Listener::serving`].
     ///
     /// # Errors
     /// [`ClientError::Refused`] says why not; the old server, if any, serves on.
@@ -125,7 +126,7 @@ impl Client {
         self.shared.wait(|inbox| inbox.answer(claim))
     }
 
-    /// The accept loop of a granted address runs: now the old server is told to let go.
+    /// The accept loop of a granted address runs: now the old server is asked to release it.
     ///
     /// # Errors
     /// The address is not held.
@@ -133,8 +134,8 @@ impl Client {
         self.shared.call(Call::Serving(address.clone())).map(drop)
     }
 
-    /// This server handles takedown of the address. Said by [`Self::takedown`],
-    /// [`Self::wait_takedown`] and [`Listener::accept`], too; a server that never says it is
+    /// This server handles takedown of the address. Implied by [`Self::takedown`],
+    /// [`Self::wait_takedown`] and [`Listener::accept`]; a server that handles no takedown is
     /// ended when the address is taken.
     ///
     /// # Errors
@@ -146,7 +147,7 @@ impl Client {
     /// Waits until this address is taken down.
     ///
     /// # Errors
-    /// The address is not held, or another thread lets go of it.
+    /// The address is not held, or another thread releases it.
     pub fn takedown(&self, address: &Address) -> Result<Takedown, ClientError> {
         self.on_takedown(address)?;
         let notice = self.shared.wait(|inbox| inbox.taken(address))?;
@@ -154,7 +155,7 @@ impl Client {
     }
 
     /// Waits until some address that this server holds, now or later, is taken down. Each is
-    /// told once.
+    /// returned once.
     ///
     /// # Errors
     /// Only in a forked child, or when the kernel refuses to wait.
@@ -164,7 +165,17 @@ impl Client {
         Ok(Takedown::new(self.shared.clone(), notice))
     }
 
-    /// Lets go of an address, or withdraws the claim that another thread waits for.
+    /// Releases a taken address, and finishes what is open, as [`Listener::finish`] does for a
+    /// listener of this library's own.
+    ///
+    /// # Errors
+    /// Another thread has released it already.
+    pub fn finish(&self, takedown: Takedown, open: &Drain) -> Result<usize, ClientError> {
+        let (address, deadline) = takedown.release(open)?;
+        self.shared.finish(&address, open, deadline)
+    }
+
+    /// Releases an address, or withdraws the claim that another thread waits for.
     ///
     /// # Errors
     /// The address is neither held nor claimed.
@@ -210,7 +221,7 @@ impl Client {
     }
 }
 
-/// This library, as it says `hello`.
+/// This library, in a `hello`.
 pub(crate) fn info() -> ClientInfo {
     ClientInfo { name: "serverswap-rust".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
 }

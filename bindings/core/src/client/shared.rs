@@ -20,6 +20,7 @@ use super::state::{Arrived, ClientState};
 use super::takedown::Release;
 use crate::connection::{Connection, FLUSH_TIMEOUT};
 use crate::dispatch::CallId;
+use crate::drain::{Drain, ProgressThrottle};
 use crate::session::{Call, CallError, Refusal};
 use crate::sys::wait::wait_readable;
 
@@ -30,7 +31,7 @@ pub(super) struct Shared {
     /// A duplicate of the connection's descriptor, to be polled without the lock.
     readable: OwnedFd,
     generation: Option<Generation>,
-    /// The process that it belongs to: another has a copy of a lock that nobody unlocks.
+    /// The process that it belongs to: another has a copy of a lock that no thread of its own unlocks.
     pid: u32,
 }
 
@@ -79,6 +80,28 @@ impl Shared {
         })
     }
 
+    /// Waits until the connections are finished, or until the deadline; how many are left.
+    pub fn finish(&self, address: &Address, open: &Drain, deadline: Instant) -> Result<usize, ClientError> {
+        let closed = Arc::new(wake_up()?);
+        let _watch = open.watch(Arc::new({
+            let closed = Arc::clone(&closed);
+            move || signal(&closed)
+        }));
+        let mut throttle = ProgressThrottle::new();
+        loop {
+            let connections = open.connections();
+            if u64::try_from(connections).is_ok_and(|open| throttle.is_due(open)) {
+                self.lock()?.client.report_open(address, connections)?;
+            }
+            if connections == 0 || Instant::now() >= deadline {
+                return Ok(connections);
+            }
+            wait_readable(&[self.readable(), closed.as_fd()], Some(deadline))?;
+            let _ = closed.read();
+            self.process()?;
+        }
+    }
+
     /// From now on the takedown of this address is handled.
     pub fn handle_takedown(&self, address: &Address) -> Result<(), ClientError> {
         let mut state = self.lock()?;
@@ -95,7 +118,7 @@ impl Shared {
         Ok(())
     }
 
-    /// What becomes readable, for good, when the address is taken down or let go of.
+    /// What becomes readable, for good, when the address is taken down or released.
     pub fn stop_of(&self, address: &Address) -> Result<Arc<EventFd>, ClientError> {
         let mut state = self.lock()?;
         let stop = Arc::new(wake_up()?);
@@ -172,7 +195,7 @@ impl Release for Shared {
 }
 
 impl State {
-    /// Wakes whoever may wait for what has arrived.
+    /// Wakes every thread that may wait for what has arrived.
     fn wake(&self, arrived: Arrived) {
         if arrived == Arrived::Something {
             let taken = self.client.inbox.all_taken();

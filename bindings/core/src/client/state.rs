@@ -11,7 +11,7 @@ use super::error::ClientError;
 use super::inbox::{Inbox, TakedownNotice};
 use crate::connection::Connection;
 use crate::dispatch::{CallId, Delivery, Dispatcher};
-use crate::session::Call;
+use crate::session::{Call, CallError};
 
 /// A connection and its inbox. All threads and tasks are one owner.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct ClientState {
 enum Handled {
     /// Those of these addresses.
     Named(BTreeSet<Address>),
-    /// Every one: somebody waits, or did, for any.
+    /// Every one: a thread or task waits, or did, for any.
     Every(BTreeSet<Address>),
 }
 
@@ -102,6 +102,17 @@ impl ClientState {
             let _: Arrived = self.handle_takedown(&address)?;
         }
         Ok(self.collect())
+    }
+
+    /// Reports how many connections of a released address are open.
+    pub fn report_open(&mut self, address: &Address, open: usize) -> Result<(), ClientError> {
+        let connections = u64::try_from(open).ok();
+        let progress = Call::Progress { address: address.clone(), connections, extend: None };
+        match self.dispatcher.call((), progress) {
+            // It was claimed again meanwhile: nobody waits for the old connections.
+            Ok(_) | Err(CallError::NotHeld(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn collect(&mut self) -> Arrived {

@@ -9,6 +9,7 @@ use serverswap_protocol::message::TakedownReason;
 
 use super::error::ClientError;
 use super::inbox::TakedownNotice;
+use crate::drain::Drain;
 
 /// An address is to be released: stop accepting, then call [`Self::released`]. Dropped without
 /// that, the address stays held, and the server is ended when its time is over.
@@ -46,17 +47,26 @@ impl Takedown {
 
     /// When that is over, and the server gets TERM.
     pub fn deadline(&self) -> Instant {
-        self.notice.deadline
+        self.notice.term()
     }
 
-    /// The server has stopped accepting, and releases the address. Returns the deadline, until which
-    /// open connections may be finished.
+    /// The server has stopped accepting, and releases the address. Returns until when open connections
+    /// may be finished: a little before [`Self::deadline`].
     ///
     /// # Errors
     /// Somebody else has released it already.
     pub fn released(self) -> Result<Instant, ClientError> {
         self.client.release(&self.notice.address)?;
-        Ok(self.notice.deadline)
+        Ok(self.notice.drain_deadline())
+    }
+}
+
+impl Takedown {
+    /// Releases the address; which one, and until when what `open` counts may be finished.
+    pub(crate) fn release(self, open: &Drain) -> Result<(Address, Instant), ClientError> {
+        let TakedownNotice { address, drain, arrived, .. } = self.notice;
+        self.client.release(&address)?;
+        Ok((address, open.deadline(Some((arrived, drain)))))
     }
 }
 

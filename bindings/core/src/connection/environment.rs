@@ -1,4 +1,4 @@
-//! What a supervisor tells its server through the environment.
+//! The environment variables that a supervisor sets for its server.
 
 use std::env;
 use std::ffi::OsString;
@@ -19,9 +19,9 @@ pub const GENERATION_VARIABLE: &str = "SERVERSWAP_GENERATION";
 /// Where the arbiter is, and who this server is to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
-    /// With whom to speak.
+    /// Where the arbiter is, if there is one.
     pub supervision: Supervision,
-    /// How long claims wait for an arbiter that is not there, or says nothing.
+    /// How long claims wait for an arbiter that is not there, or does not answer.
     pub timeouts: ConnectTimeouts,
 }
 
@@ -39,7 +39,7 @@ pub enum Supervision {
     },
 }
 
-/// Why a [`crate::Connection`] could not be set up. Nothing is held and nobody was told.
+/// Why a [`crate::Connection`] could not be set up. Nothing is held and nothing was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// A relative path means something else in every working directory.

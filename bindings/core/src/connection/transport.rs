@@ -35,7 +35,7 @@ pub enum Attempt {
 /// One attempt to connect, without waiting.
 ///
 /// # Errors
-/// What connect(2) says; [`not_connected`] makes an input of it.
+/// An error of connect(2); [`not_connected`] makes an input of it.
 pub fn connect(path: &Path) -> io::Result<Attempt> {
     let socket = channel::connect(path)?;
     let peer = peer::credentials(&socket)?;

@@ -22,7 +22,7 @@ pub(super) struct Wire {
     /// The path of the arbiter's socket.
     socket: PathBuf,
     channel: Option<ClientChannel>,
-    /// What `poll` was last told about the channel.
+    /// What `poll` waits for on the channel.
     interest: Interest,
     /// Made when an arbiter is missed for the first time, then kept, paused while linked.
     watch: Option<DirectoryWatch>,
@@ -105,7 +105,7 @@ impl Wire {
     /// Closes the socket, after what was queued for it as far as that goes.
     pub fn close(&mut self) {
         if let Some(mut channel) = self.channel.take() {
-            // Last words to a peer that may be gone; that it is, is nothing new.
+            // The last lines to a peer that may be gone; that it is, is nothing new.
             let _ = channel.flush();
             let _ = self.poll.remove(&channel);
         }

@@ -6,20 +6,32 @@ mod policy;
 
 pub use policy::{Cleanup, DRAIN_TIMEOUT_DEFAULT, DrainPolicy, ProgressThrottle};
 
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// How many connections are open. Clones count together.
+/// How many connections are open, and how long they may be finished. Clones count together.
 #[derive(Debug, Clone, Default)]
 pub struct Drain {
     count: Arc<Count>,
+    policy: DrainPolicy,
 }
 
 #[derive(Debug, Default)]
 struct Count {
-    open: Mutex<usize>,
+    state: Mutex<State>,
     closed: Condvar,
 }
+
+#[derive(Default)]
+struct State {
+    open: usize,
+    /// Called when a connection is finished.
+    watchers: Vec<Watcher>,
+}
+
+/// Wakes whoever waits elsewhere for connections to be finished.
+type Watcher = Arc<dyn Fn() + Send + Sync>;
 
 /// One open connection; it is finished when this is dropped.
 #[derive(Debug)]
@@ -33,48 +45,93 @@ impl Drain {
         Drain::default()
     }
 
+    /// As [`Self::new`], for a server that wants to drain no longer than this.
+    pub fn with_timeout(timeout: Duration) -> Self {
+        let policy = DrainPolicy { timeout: Some(timeout), ..DrainPolicy::default() };
+        Drain { policy, ..Drain::default() }
+    }
+
     /// One more is open, until what is returned is dropped.
     #[must_use = "the connection counts as open until this is dropped"]
     pub fn open(&self) -> Open {
-        *self.count.lock() += 1;
+        self.count.lock().open += 1;
         Open { count: Arc::clone(&self.count) }
     }
 
     /// How many are open now.
     pub fn connections(&self) -> usize {
-        *self.count.lock()
+        self.count.lock().open
     }
 
     /// Waits until none is open, or until the deadline; `None` waits without one. Returns how
     /// many are left.
     pub fn wait(&self, deadline: Option<Instant>) -> usize {
-        let mut open = self.count.lock();
-        while *open > 0 {
-            open = match deadline {
-                None => self.count.closed.wait(open).unwrap_or_else(PoisonError::into_inner),
+        let mut state = self.count.lock();
+        while state.open > 0 {
+            state = match deadline {
+                None => self.count.closed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         break;
                     }
-                    let waited = self.count.closed.wait_timeout(open, left);
+                    let waited = self.count.closed.wait_timeout(state, left);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
-        *open
+        state.open
+    }
+
+    /// When connections that are still open are to be cut: by the policy, after a takedown that
+    /// arrived at that time, or without one.
+    pub(crate) fn deadline(&self, takedown: Option<(Instant, Duration)>) -> Instant {
+        let now = Instant::now();
+        match takedown {
+            Some((arrived, drain)) => {
+                let since = now.saturating_duration_since(arrived);
+                arrived + self.policy.deadline(Some((Duration::ZERO, drain)), since)
+            }
+            None => now + self.policy.deadline(None, Duration::ZERO),
+        }
+    }
+
+    /// Calls `watcher` whenever a connection is finished, until what is returned is dropped.
+    pub(crate) fn watch(&self, watcher: Watcher) -> Watch<'_> {
+        self.count.lock().watchers.push(Arc::clone(&watcher));
+        Watch { count: &self.count, watcher }
+    }
+}
+
+/// A watcher that is registered.
+pub(crate) struct Watch<'a> {
+    count: &'a Count,
+    watcher: Watcher,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.count.lock().watchers.retain(|watcher| !Arc::ptr_eq(watcher, &self.watcher));
     }
 }
 
 impl Count {
-    fn lock(&self) -> MutexGuard<'_, usize> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("open", &self.open).finish_non_exhaustive()
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        *self.count.lock() -= 1;
+        let mut state = self.count.lock();
+        state.open -= 1;
+        state.watchers.iter().for_each(|watcher| watcher());
         self.count.closed.notify_all();
     }
 }
@@ -95,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drain_ends_at_its_deadline_and_tells_what_is_left() {
+    fn a_drain_ends_at_its_deadline_and_returns_what_is_left() {
         let drain = Drain::new();
         let _silent = drain.open();
         assert_eq!(drain.wait(Some(Instant::now())), 1);

@@ -1,4 +1,4 @@
-//! What a session tells the server.
+//! What a session reports to its server.
 
 use std::time::Duration;
 
@@ -26,10 +26,10 @@ pub enum Event<L> {
     Waiting {
         /// The address.
         address: Address,
-        /// For what, in words for people.
+        /// For what, for people.
         waiting_for: Option<String>,
     },
-    /// Stop accepting on the address, then say `released`. Told once a holding.
+    /// Stop accepting on the address, then call `Released`. Reported once a holding.
     Takedown {
         /// The address.
         address: Address,

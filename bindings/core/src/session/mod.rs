@@ -157,7 +157,7 @@ impl<L: Clone + Debug> Session<L> {
     }
 
     /// A session of a server that was started without a supervisor: it is granted whatever
-    /// it claims, and there is nobody to talk to.
+    /// it claims, and talks to no arbiter.
     pub fn alone(identity: Identity) -> Self {
         Session::new(Server::default(), identity, ConnectTimeouts::default(), Link::Alone)
     }
@@ -191,7 +191,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
         !self.events.is_empty()
     }
 
-    /// The role, for what is said of it with the next `hello`.
+    /// The role, to change what its next `hello` says.
     pub fn role_mut(&mut self) -> &mut R {
         &mut self.role
     }

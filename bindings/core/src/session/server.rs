@@ -30,7 +30,7 @@ pub struct Server<L> {
     pub(super) asked: BTreeMap<u64, Address>,
 }
 
-/// What the server has said about its start as a whole.
+/// How the start of the server as a whole has ended.
 #[derive(Debug, Clone)]
 pub(super) enum Outcome {
     /// Nothing yet, or for ever: `serverUp` is only for servers that claim with `more`.

@@ -12,12 +12,11 @@
 use std::error::Error;
 use std::{env, io, process};
 
+use serverswap::Drain;
 use serverswap::aio::Client;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::timeout_at;
 
 /// Whether a connection is kept after the next answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,23 +36,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = listener.tcp()?;
 
     let (then, _) = watch::channel(Then::KeepAlive);
-    let mut connections = JoinSet::new();
+    let drain = Drain::new();
     let mut takedown = Box::pin(client.takedown(&address));
     let takedown = loop {
         tokio::select! {
             taken = &mut takedown => break taken?,
             accepted = listener.accept() => {
-                connections.spawn(serve(accepted?.0, then.subscribe()));
+                let (open, connection) = (drain.open(), serve(accepted?.0, then.subscribe()));
+                tokio::spawn(async move { connection.await.map(|()| drop(open)) });
             }
-            Some(_) = connections.join_next() => {}
         }
     };
     drop(listener);
-    let deadline = takedown.released()?;
     then.send_replace(Then::Close);
-    let drained = async { while connections.join_next().await.is_some() {} };
-    // What is still open at the deadline is closed by the end of the process.
-    let _ = timeout_at(deadline.into(), drained).await;
+    // What is still open when it returns is closed by the end of the process.
+    client.finish(takedown, &drain).await?;
     Ok(())
 }
 

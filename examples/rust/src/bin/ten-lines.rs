@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let open = drain.open();
         thread::spawn(move || answer(stream).map(|()| drop(open)));
     }
-    drain.wait(listener.release()?);
+    listener.finish(&drain)?;
     Ok(())
 }
 

@@ -44,7 +44,7 @@ pub struct Channel<In, Out, Socket = OwnedFd> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Inbound {
     Open,
-    /// The kernel had to drop descriptors; not yet told.
+    /// The kernel had to drop descriptors, and that was not reported yet.
     Truncated,
     /// The peer closed; whole lines may be buffered.
     Ended,
@@ -78,7 +78,7 @@ impl<In: Message, Out: Message, Socket: AsFd> Channel<In, Out, Socket> {
         }
     }
 
-    /// From now on `observer` sees what is said.
+    /// From now on `observer` sees every line.
     pub fn observed(self, observer: Option<Box<dyn LineObserver>>) -> Self {
         Channel { observer, ..self }
     }
@@ -98,7 +98,7 @@ impl<In: Message, Out: Message, Socket: AsFd> Channel<In, Out, Socket> {
     /// Sends until nothing is queued or the socket is full.
     ///
     /// # Errors
-    /// EPIPE when the peer is gone, and what else sendmsg(2) says, such as ETOOMANYREFS when
+    /// EPIPE when the peer is gone, and any other error of sendmsg(2), such as ETOOMANYREFS when
     /// this user has more descriptors under way than its open file limit. The queue is
     /// then empty, since nothing can be sent any more; what the peer sent is still received.
     pub fn flush(&mut self) -> io::Result<()> {
@@ -121,7 +121,7 @@ impl<In: Message, Out: Message, Socket: AsFd> Channel<In, Out, Socket> {
     /// Receives once, at most 16 KiB.
     ///
     /// # Errors
-    /// What recvmsg(2) says. A peer that is gone is [`Fill::End`].
+    /// Errors of recvmsg(2). A peer that is gone is [`Fill::End`].
     pub fn fill(&mut self) -> io::Result<Fill> {
         if self.inbound != Inbound::Open {
             return Ok(Fill::End);
@@ -146,7 +146,7 @@ impl<In: Message, Out: Message, Socket: AsFd> Channel<In, Out, Socket> {
     /// # Errors
     /// A line or a message that cannot be. If it is fatal, nothing more is received: this
     /// returns `None` and [`Self::fill`] returns [`Fill::End`] from then on. A stream that
-    /// ends in the middle of a line is such an error, told once.
+    /// ends in the middle of a line is such an error, reported once.
     #[expect(clippy::should_implement_trait, reason = "an error does not end it, so it is no iterator")]
     pub fn next(&mut self) -> Result<Option<Decoded<In, OwnedFd>>, ReceiveError> {
         self.points.handled();

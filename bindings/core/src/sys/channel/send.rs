@@ -2,7 +2,7 @@
 //!
 //! Rules: a line with descriptors begins a segment, since they travel with its first byte;
 //! lines without are appended to the segment before them, so that many small lines cost
-//! one sendmsg(2). Descriptors are let go of as soon as the first byte of their line went.
+//! one sendmsg(2). Descriptors are closed as soon as the first byte of their line went.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
