@@ -101,6 +101,8 @@ impl Link {
         }
         self.session.tick(self.epoch.elapsed());
         self.act();
+        // No duplicate is kept that the supervisor may close.
+        self.session.role_mut().set_owned(Vec::new());
         std::mem::take(&mut self.events)
     }
 

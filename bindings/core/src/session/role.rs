@@ -23,7 +23,7 @@ pub trait Role<L: Clone>: Clone + Debug + Sized {
     const RETRY_INTERVAL: Option<Duration>;
 
     /// What its `hello` says.
-    fn announcement(&self) -> Announcement<L>;
+    fn announcement(&mut self) -> Announcement<L>;
 
     /// Takes in a call.
     ///

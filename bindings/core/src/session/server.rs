@@ -59,7 +59,7 @@ impl<L: Clone + Debug> Role<L> for Server<L> {
     /// Whoever becomes the arbiter changes the directory, and a server has nothing else to wait for.
     const RETRY_INTERVAL: Option<Duration> = None;
 
-    fn announcement(&self) -> Announcement<L> {
+    fn announcement(&mut self) -> Announcement<L> {
         let mut holding = Vec::new();
         let mut draining = Vec::new();
         for (address, state) in self.addresses.iter() {

@@ -11,6 +11,7 @@
 //! arbiter that lives is never replaced.
 
 use std::fmt::Debug;
+use std::mem;
 use std::time::Duration;
 
 use serverswap_protocol::Address;
@@ -118,7 +119,7 @@ impl<L> Supervisor<L> {
     }
 
     /// What the generation owns, each with the duplicate of its listener if there is one: what the
-    /// next `hello` says.
+    /// next `hello` says. To be set before every input without a link, and to be cleared after it.
     pub fn set_owned(&mut self, owned: Vec<(Holding, Option<L>)>) {
         self.owned = owned;
     }
@@ -130,12 +131,13 @@ impl<L: Clone + Debug> Role<L> for Supervisor<L> {
 
     const RETRY_INTERVAL: Option<Duration> = Some(Duration::from_millis(100));
 
-    fn announcement(&self) -> Announcement<L> {
+    /// Nothing is kept of what is owned: a duplicate that its owner closes is to be closed.
+    fn announcement(&mut self) -> Announcement<L> {
         let (role, form, timeouts) = match self.kind {
             Kind::Supervisor { form, timeouts } => (message::Role::Supervisor, Some(form), Some(timeouts)),
             Kind::Observer => (message::Role::Observer, None, None),
         };
-        Announcement { role, form, timeouts, holding: self.owned.clone(), draining: Vec::new() }
+        Announcement { role, form, timeouts, holding: mem::take(&mut self.owned), draining: Vec::new() }
     }
 
     fn call(session: &mut Session<L, Self>, call: SupervisorCall, now: Duration) -> Result<(), CallError> {

@@ -99,6 +99,22 @@ fn what_a_supervisor_owns_goes_on_in_holding_lines() {
 }
 
 #[test]
+fn no_duplicate_is_kept_after_the_hello() {
+    let listener = std::sync::Arc::new(7);
+    let timeouts = Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0 };
+    let role = Supervisor::new(Form::Stay, timeouts);
+    let now = Duration::from_secs(100);
+    let mut session = Session::of_role(role, identity(), ConnectTimeouts::default(), now);
+    let holding = Holding { address: address(":1"), serving: true, on_takedown: false };
+    session.role_mut().set_owned(vec![(holding, Some(listener.clone()))]);
+    session.handle(Input::Connected { pid: 42 }, now);
+    let message = serde_json::from_str(GREETING).expect("a line of the arbiter");
+    session.handle(Input::Received { message, fds: Vec::new() }, now);
+    while session.next_action().is_some() {}
+    assert_eq!(std::sync::Arc::strong_count(&listener), 1);
+}
+
+#[test]
 fn an_observer_owns_nothing_and_is_sent_events() {
     let mut watcher = Watcher::of(Supervisor::observer());
     watcher.link().told();
