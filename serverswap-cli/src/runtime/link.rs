@@ -118,10 +118,10 @@ impl Link {
         loop {
             let mut events = self.step(Vec::new).into_iter();
             while let Some(event) = events.next() {
-                match event {
-                    LinkEvent::Session(SupervisorEvent::Linked) => return Ok(events.collect()),
-                    event => self.check_first(event)?,
+                if let LinkEvent::Session(SupervisorEvent::Linked) = event {
+                    return Ok(events.collect());
                 }
+                self.check_first(event)?;
             }
             tokio::select! {
                 () = self.ready() => {}

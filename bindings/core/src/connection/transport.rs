@@ -53,10 +53,10 @@ pub fn connect(path: &Path) -> io::Result<Attempt> {
 
 /// What the session is to know of a failed attempt.
 pub fn not_connected(path: &Path, error: &io::Error) -> Input<Listener> {
-    match error.kind() {
-        io::ErrorKind::WouldBlock => Input::Busy,
-        _ => Input::NotConnected { reason: format!("`{}`: {error}", path.display()) },
+    if error.kind() == io::ErrorKind::WouldBlock {
+        return Input::Busy;
     }
+    Input::NotConnected { reason: format!("`{}`: {error}", path.display()) }
 }
 
 /// Sends what the socket takes. `Some` if the link has ended by that; one that the peer has closed
