@@ -1,4 +1,5 @@
-//! Lines for stderr that never make the caller wait: a bounded queue and a thread that empties it.
+//! Lines for stderr that never make the caller wait: a bounded queue and a thread that empties it
+//! and then ends.
 //!
 //! A terminal can be stopped (Ctrl-S), the reader of a pipe can stop reading, a log driver can hang.
 //! The arbiter serves its clients meanwhile: only the thread waits. When the queue is full its oldest
@@ -21,7 +22,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 /// Most bytes that wait to be written.
 const QUEUE_BYTES_MAX: usize = 64 * 1024;
 
-/// The queue; its thread is started with the first line.
+/// The queue. There is a thread only while there is something to write.
 #[derive(Debug)]
 pub(super) struct OutputQueue {
     shared: Arc<Shared>,
@@ -29,13 +30,14 @@ pub(super) struct OutputQueue {
 
 struct Shared {
     queue: Mutex<Queue>,
-    changed: Condvar,
-    write: WriteAll,
+    /// The writer has ended.
+    written: Condvar,
+    write: WriteBytes,
     /// The line about lines that were dropped.
     dropped_line: DroppedLine,
 }
 
-type WriteAll = Box<dyn Fn(&[u8]) + Send + Sync>;
+type WriteBytes = Box<dyn Fn(&[u8]) + Send + Sync>;
 type DroppedLine = Box<dyn Fn(u64) -> String + Send + Sync>;
 
 #[derive(Debug, Default)]
@@ -51,13 +53,8 @@ struct Queue {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Writer {
     #[default]
-    NotStarted,
-    /// It waits for lines.
-    Idle,
-    /// It writes one.
-    Writing,
-    /// The kernel gave no thread: lines are written at once.
     None,
+    Writing,
 }
 
 impl OutputQueue {
@@ -65,10 +62,10 @@ impl OutputQueue {
         output: impl AsFd + Send + Sync + 'static,
         dropped_line: impl Fn(u64) -> String + Send + Sync + 'static,
     ) -> Self {
-        let write = move |bytes: &[u8]| write_all(&output, bytes);
+        let write = move |bytes: &[u8]| write(&output, bytes);
         let shared = Shared {
             queue: Mutex::default(),
-            changed: Condvar::new(),
+            written: Condvar::new(),
             write: Box::new(write),
             dropped_line: Box::new(dropped_line),
         };
@@ -81,50 +78,51 @@ impl OutputQueue {
             return;
         }
         let mut queue = self.shared.lock();
-        if queue.writer == Writer::NotStarted {
-            queue.writer = self.start();
-        }
-        if queue.writer == Writer::None {
-            drop(queue);
-            return (self.shared.write)(lines.as_bytes());
-        }
         queue.push(lines);
-        self.shared.changed.notify_all();
+        match std::mem::replace(&mut queue.writer, Writer::Writing) {
+            Writer::Writing => {}
+            Writer::None => {
+                drop(queue);
+                self.start();
+            }
+        }
     }
 
     /// Waits until everything is written, and no longer than `limit`.
     pub(super) fn flush(&self, limit: Duration) {
-        let is_busy = |queue: &mut Queue| queue.has_lines() || queue.writer == Writer::Writing;
-        drop(self.shared.changed.wait_timeout_while(self.shared.lock(), limit, is_busy));
+        let is_writing = |queue: &mut Queue| queue.writer == Writer::Writing;
+        drop(self.shared.written.wait_timeout_while(self.shared.lock(), limit, is_writing));
     }
 
-    fn start(&self) -> Writer {
+    /// Where the kernel gives no thread, the caller writes.
+    fn start(&self) {
         let shared = Arc::clone(&self.shared);
-        let thread = std::thread::Builder::new().name("stderr".to_owned()).spawn(move || shared.run());
-        if thread.is_ok() { Writer::Idle } else { Writer::None }
+        let thread = std::thread::Builder::new().name("stderr".to_owned()).spawn(move || shared.write_all());
+        if thread.is_err() {
+            self.shared.write_all();
+        }
     }
 }
 
 impl Shared {
-    fn run(&self) {
-        loop {
-            let lines = self.next();
+    fn write_all(&self) {
+        while let Some(lines) = self.next() {
             (self.write)(lines.as_bytes());
         }
     }
 
-    /// Waits for something to write.
-    fn next(&self) -> String {
+    /// The next lines to write; `None` ends the writer.
+    fn next(&self) -> Option<String> {
         let mut queue = self.lock();
-        queue.writer = Writer::Idle;
-        self.changed.notify_all();
-        let is_empty = |queue: &mut Queue| !queue.has_lines();
-        let mut queue = self.changed.wait_while(queue, is_empty).unwrap_or_else(PoisonError::into_inner);
-        queue.writer = Writer::Writing;
-        match std::mem::take(&mut queue.dropped) {
-            0 => queue.pop().unwrap_or_default(),
-            dropped => (self.dropped_line)(dropped),
+        let next = match std::mem::take(&mut queue.dropped) {
+            0 => queue.pop(),
+            dropped => Some((self.dropped_line)(dropped)),
+        };
+        if next.is_none() {
+            queue.writer = Writer::None;
+            self.written.notify_all();
         }
+        next
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -146,10 +144,6 @@ impl Queue {
         self.bytes -= lines.len();
         Some(lines)
     }
-
-    fn has_lines(&self) -> bool {
-        self.dropped > 0 || !self.lines.is_empty()
-    }
 }
 
 impl std::fmt::Debug for Shared {
@@ -158,7 +152,7 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-fn write_all(output: &impl AsFd, mut bytes: &[u8]) {
+fn write(output: &impl AsFd, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match nix::unistd::write(output, bytes) {
             Ok(written) => bytes = &bytes[written..],
@@ -178,7 +172,6 @@ fn wait_for_room(output: &impl AsFd) {
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead, BufReader, PipeReader};
-    use std::sync::mpsc::channel;
 
     use super::*;
 
@@ -195,7 +188,6 @@ mod tests {
         queue.push("one\n".to_owned());
         queue.push("two\n".to_owned());
         queue.flush(LONG);
-        drop(queue);
         let mut bytes = [0; 8];
         std::io::Read::read_exact(&mut reader, &mut bytes).expect("they are there");
         assert_eq!(&bytes, b"one\ntwo\n");
@@ -238,15 +230,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_thread_lines_are_written_at_once() {
-        let (sender, written) = channel();
-        let shared = Shared {
-            queue: Mutex::new(Queue { writer: Writer::None, ..Queue::default() }),
-            changed: Condvar::new(),
-            write: Box::new(move |bytes| sender.send(bytes.to_vec()).expect("received")),
-            dropped_line: Box::new(|_| String::new()),
-        };
-        OutputQueue { shared: Arc::new(shared) }.push("one\n".to_owned());
-        assert_eq!(written.try_recv().as_deref(), Ok(b"one\n".as_slice()));
+    fn there_is_no_thread_when_there_is_nothing_to_write() {
+        let (queue, _reader) = queue_to_a_pipe();
+        queue.push("one\n".to_owned());
+        queue.flush(LONG);
+        assert_eq!(queue.shared.lock().writer, Writer::None);
     }
 }
