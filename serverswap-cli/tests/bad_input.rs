@@ -85,7 +85,7 @@ fn a_working_directory_that_does_not_exist() {
     Case::new(&["--cwd", "/no/such", "true"]).ends(
         125,
         "the working directory `/no/such` cannot be entered",
-        "give a directory that exists",
+        "use a directory that exists",
     );
 }
 
@@ -94,13 +94,13 @@ fn a_server_that_exits_before_it_is_ready() {
     Case::new(&["sh", "-c", "exit 3"]).ends(
         3,
         "`sh -c 'exit 3'` (pid ",
-        "the server's own messages are above",
+        "see the server's own messages above",
     );
 }
 
 #[test]
 fn a_server_that_claims_nothing_and_ends() {
-    Case::new(&["true"]).ends(122, "`true` (pid ", "a server says `readyFor(address)`");
+    Case::new(&["true"]).ends(122, "`true` (pid ", "a server has to call `readyFor(address)`");
 }
 
 #[test]
@@ -108,14 +108,14 @@ fn a_server_that_hangs() {
     Case::new(&["--ready-timeout", "100ms", "sleep", "1000"]).ends(
         124,
         "`sleep 1000` (pid ",
-        "the server has to say `readyFor(address)`",
+        "the server has to call `readyFor(address)`",
     );
 }
 
 #[test]
 fn a_server_that_leaves_a_process_behind_leaves_none() {
     let case = Case::new(&["sh", "-c", "sleep 1000 & echo $! >left; exit 3"]);
-    case.ends(3, "`sh -c", "the server's own messages are above");
+    case.ends(3, "`sh -c", "see the server's own messages above");
     let left = fs::read_to_string(case.folder.path().join("left")).expect("the script wrote it");
     let state = fs::read_to_string(format!("/proc/{}/stat", left.trim())).unwrap_or_default();
     // Without an init in the test's container it may stay as a zombie of somebody else.
@@ -130,7 +130,7 @@ fn a_runtime_directory_that_is_a_symbolic_link() {
             symlink(folder.join("real"), folder.join("link")).expect("made");
             folder.join("link")
         })
-        .ends(125, "the runtime directory `", "give a directory of your own");
+        .ends(125, "the runtime directory `", "use a directory of your own");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_runtime_directory_of_somebody_else() {
             PathBuf::from("/")
         }
     });
-    case.ends(125, "the runtime directory `", "give a directory of your own");
+    case.ends(125, "the runtime directory `", "use a directory of your own");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_runtime_directory_that_is_a_file() {
             fs::write(folder.join("file"), "").expect("written");
             folder.join("file")
         })
-        .ends(125, "`", "give a directory of your own");
+        .ends(125, "`", "use a directory of your own");
 }
 
 #[test]

@@ -13,9 +13,9 @@ use super::help;
 /// The two programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Program {
-    /// Starts a new server, replaces the old one and leaves.
+    /// Starts a new server, replaces the old one and exits.
     Serverswap,
-    /// The same, and stays until its server ends.
+    /// The same, but stays until its server exits.
     ServerswapDeploy,
 }
 
@@ -45,9 +45,9 @@ const STYLES: Styles = Styles::styled()
 
 /// Restart a server without downtime
 ///
-/// Starts CMD, a new copy of a server, while the old one goes on serving. When the new one
-/// says that it is ready for an address, the old one is told to let go, and finishes what it
-/// has begun. Run the same command again and you have deployed.
+/// Starts CMD, a new copy of a server, while the old one keeps serving. Once the new one is ready
+/// for an address, the old one is asked to release it and finishes its open requests. To deploy,
+/// run the same command again.
 #[derive(Debug, Parser)]
 #[command(
     name = "serverswap",
@@ -61,10 +61,10 @@ const STYLES: Styles = Styles::styled()
     max_term_width = 100
 )]
 pub(super) struct ServerswapArguments {
-    /// Stay until the server ends, as `serverswap-deploy` does
+    /// Stay until the server exits, as `serverswap-deploy` does
     ///
-    /// Without it, serverswap leaves as soon as the new server is up and every server that it
-    /// replaced has exited; the new server runs on by itself.
+    /// Without it, serverswap exits as soon as the new server is up and every server that it
+    /// replaced has exited; the new server keeps running on its own.
     #[arg(long)]
     pub(super) stay: bool,
 
@@ -78,7 +78,7 @@ pub(super) struct ServerswapArguments {
 /// Run a server as a service that is restarted without downtime
 ///
 /// The same as `serverswap --stay CMD…`: starts CMD, replaces the old server, and stays until
-/// CMD ends. This is what a service unit or a container runs. To deploy, run it again.
+/// CMD exits. Use it in a service unit or a container. To deploy, run it again.
 #[derive(Debug, Parser)]
 #[command(
     name = "serverswap-deploy",
@@ -97,56 +97,56 @@ pub(super) struct DeployArguments {
 /// What both programs have.
 #[derive(Debug, Args)]
 pub(super) struct RunArguments {
-    /// The server and its arguments; everything from here on is its own
+    /// The server's command line; everything from here on belongs to it
     ///
     /// A `.js`, `.mjs` or `.cjs` file is run with `node`, a `.py` file with `python3`.
     #[arg(value_name = "CMD", trailing_var_arg = true, value_hint = ValueHint::CommandWithArguments, required = true)]
     pub(super) command: Vec<OsString>,
 
-    /// Let the new server serve beside the old one for so long before it takes over
+    /// Keep the old server serving alongside the new one for this long before taking over
     ///
-    /// If it ends or says `fail` meanwhile, the old one, which was never touched, simply goes
-    /// on, and the deploy ends as rolled back. Inherited addresses only: an exclusive one has
-    /// one holder.
+    /// If the new server exits or sends `fail` during that time, the old one, which was never
+    /// touched, keeps serving, and the deploy is rolled back. Inherited addresses only: an
+    /// exclusive address has one holder.
     #[arg(long, value_name = "DURATION", default_value = "0s", hide_default_value = true, value_parser = duration)]
     pub(super) probation: Duration,
 
-    /// How long the server may take until it is up
+    /// How long the server may take to come up
     ///
-    /// After that it is ended, unless it serves something already. Units: ms, s, m, h.
+    /// After that it is terminated, unless it already serves an address. Units: ms, s, m, h.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub(super) ready_timeout: Duration,
 
-    /// How long it may finish what is open, from the takedown to TERM
+    /// How long it may finish open requests when it is replaced or stopped, before TERM
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(super) drain_timeout: Duration,
 
-    /// How long it may then take to exit, from TERM to KILL
+    /// How long it may take to exit after TERM, before KILL
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub(super) kill_timeout: Duration,
 
-    /// When to start a server again that was up and ended by itself
+    /// When to restart a server that was up and exited on its own
     ///
-    /// Only for a supervisor that stays. Connections wait meanwhile; the delay grows from
-    /// 100 ms to 30 s. A server that was never up is not started again: that deploy has failed.
+    /// Only for a supervisor that stays. Connections wait in the meantime; the delay grows from
+    /// 100 ms to 30 s. A server that never came up is not restarted: that deploy has failed.
     #[arg(long, value_name = "WHEN", value_enum, default_value = "never")]
     pub(super) restart: RestartOption,
 
-    /// The working directory of the server, entered anew at every start
+    /// The server's working directory; a symbolic link is resolved at every start
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
     pub(super) cwd: Option<PathBuf>,
 
-    /// The runtime directory: servers in one directory replace each other
+    /// The runtime directory: servers in the same directory replace each other
     ///
     /// The default is $SERVERSWAP_DIR, else /run/serverswap for root, else
     /// $XDG_RUNTIME_DIR/serverswap, else /tmp/serverswap-UID.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
     pub(super) dir: Option<PathBuf>,
 
-    /// Append every line of the protocol to FILE, one JSON object a line
+    /// Append every protocol message to FILE, one JSON object per line
     ///
-    /// What this command says and hears as the arbiter, and what it says to the arbiter. A file
-    /// that cannot be written is reported once and changes nothing else.
+    /// Both what this command sends and receives as the arbiter and what it sends and receives as
+    /// the arbiter's client. A file that cannot be written is reported once and has no other effect.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) trace: Option<PathBuf>,
 
@@ -154,15 +154,15 @@ pub(super) struct RunArguments {
     #[arg(short, long, conflicts_with = "verbose", action = ArgAction::SetTrue)]
     pub(super) quiet: bool,
 
-    /// Print details too
+    /// Print more detail
     #[arg(short, long, action = ArgAction::SetTrue)]
     pub(super) verbose: bool,
 
-    /// The form of the lines on stderr
+    /// The format of the lines on stderr
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub(super) log_format: LogFormatOption,
 
-    /// Print how it ended as a JSON object on stdout
+    /// Print the outcome as a JSON object on stdout
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -170,11 +170,11 @@ pub(super) struct RunArguments {
 /// `--restart`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RestartOption {
-    /// End with it
+    /// Exit with the server
     Never,
-    /// When it failed
+    /// If the server failed
     OnFailure,
-    /// Also when it ended with status 0
+    /// Even if it exited with status 0
     Always,
 }
 
@@ -183,7 +183,7 @@ pub enum RestartOption {
 pub enum LogFormatOption {
     /// For people
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
@@ -193,25 +193,25 @@ pub type Shell = clap_complete::Shell;
 /// What `serverswap` does besides running a command.
 #[derive(Debug, Subcommand)]
 pub(super) enum Tool {
-    /// Show who serves what
+    /// Show which server holds which address
     ///
-    /// Works also when no supervisor lives. The exit status is 0 if ADDRESS, or anything, is
-    /// served, and 3 otherwise.
+    /// Works without a running supervisor. The exit status is 0 if ADDRESS (by default: any
+    /// address) is served, and 3 otherwise.
     #[command(override_usage = "serverswap status [OPTIONS] [ADDRESS]")]
     Status(StatusArguments),
-    /// Print the completions for a shell
+    /// Print shell completions
     #[command(override_usage = "serverswap completions SHELL [PROGRAM]")]
     Completions {
         /// The shell
         shell: Shell,
-        /// Which program's
+        /// The program
         #[arg(value_enum, default_value = "serverswap")]
         program: Program,
     },
     /// Print the man page
     #[command(override_usage = "serverswap man [PROGRAM]")]
     Man {
-        /// Which program's
+        /// The program
         #[arg(value_enum, default_value = "serverswap")]
         program: Program,
     },
@@ -220,7 +220,7 @@ pub(super) enum Tool {
 /// `serverswap status`.
 #[derive(Debug, Args)]
 pub(super) struct StatusArguments {
-    /// Only this address, for example `:8080`
+    /// Show only this address, for example `:8080`
     #[arg(value_name = "ADDRESS")]
     pub(super) address: Option<String>,
 
@@ -228,7 +228,7 @@ pub(super) struct StatusArguments {
     #[arg(long)]
     pub(super) json: bool,
 
-    /// The runtime directory to look at
+    /// The runtime directory to inspect
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
     pub(super) dir: Option<PathBuf>,
 }

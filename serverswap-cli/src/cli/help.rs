@@ -13,35 +13,35 @@ pub(super) const USAGE: &str = "serverswap [OPTIONS] CMD [ARGS]...
 pub(super) const DEPLOY_USAGE: &str = "serverswap-deploy [OPTIONS] CMD [ARGS]...";
 
 pub(super) const SHORT: &str = "Example: serverswap node server.js
-Run it again to deploy. More with --help.";
+Run it again to deploy. See --help for more.";
 
 pub(super) const DEPLOY_SHORT: &str = "Example: serverswap-deploy node server.js
-Run it again to deploy. More with --help.";
+Run it again to deploy. See --help for more.";
 
 const EXAMPLES: &str = "Examples:
-  serverswap node server.js              start it; again: deploy it
-  serverswap server.js --port 8080       the same, with arguments of its own
-  serverswap --ready-timeout 5m ./app    an app that needs long to be ready
-  serverswap status :8080                who serves it?
+  serverswap node server.js              start it; run it again to deploy
+  serverswap server.js --port 8080       the same, with arguments for the server
+  serverswap --ready-timeout 5m ./app    an app that takes long to start
+  serverswap status :8080                which server holds it?
   serverswap --json ./app | jq .outcome  for scripts";
 
 const DEPLOY_EXAMPLES: &str = "Examples:
   serverswap-deploy node server.js                 in a service unit or a container
-  serverswap-deploy --restart on-failure ./app     and start it again when it crashes
-  serverswap-deploy --cwd /srv/app/current ./app   `current` is followed at every start";
+  serverswap-deploy --restart on-failure ./app     and restart it when it crashes
+  serverswap-deploy --cwd /srv/app/current ./app   `current` is resolved at every start";
 
 const SIGNALS: &str = "Signals:
-  TERM, INT  before the server is up: end it, the old one serves on. Afterwards: leave at once,
-             the new server runs on; with --stay: takedown, drain, TERM, KILL. Each further
-             signal brings the next step at once.
-  HUP        ignored: to deploy, run the command again; a closed terminal ends no deploy.";
+  TERM, INT  before the server is up: terminate it; the old one keeps serving. Afterwards: exit at
+             once and leave the new server running; with --stay: takedown, drain, TERM, KILL.
+             Each further signal starts the next step at once.
+  HUP        ignored: to deploy, run the command again; closing the terminal ends no deploy.";
 
 const ENVIRONMENT: &str = "Environment:
-  SERVERSWAP_DIR      the runtime directory, if --dir is not given
-  XDG_RUNTIME_DIR     where it is otherwise, for users other than root
+  SERVERSWAP_DIR      the runtime directory, unless --dir is given
+  XDG_RUNTIME_DIR     its parent by default, for users other than root
   NO_COLOR            no colour
   The server gets SERVERSWAP_SOCKET, SERVERSWAP_GENERATION and SERVERSWAP_DIR, and none of the
-  variables that a service manager gave to us (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*, FDSTORE).";
+  variables that a service manager sets for us (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*, FDSTORE).";
 
 /// After the options of `serverswap --help`.
 pub(super) fn long() -> String {

@@ -159,7 +159,7 @@ fn nothing_else(tool: &Tool, given: &[String]) -> Result<(), UsageError> {
         Some(option) => {
             let option = option.replace('_', "-");
             Err(UsageError::Combination {
-                error: format!("`--{option}` does not go with `serverswap {name}`"),
+                error: format!("`--{option}` cannot be used with `serverswap {name}`"),
                 hint: format!("to run a program of that name: `serverswap --{option} -- {name}`"),
             })
         }

@@ -90,7 +90,7 @@ fn unrecorded_rows(process: &UnrecordedProcess) -> Vec<Row> {
 fn supervisor(supervisor: SupervisedBy) -> String {
     match supervisor {
         SupervisedBy::Pid(pid) => format!("pid {pid}"),
-        SupervisedBy::Nobody => "left alone".to_owned(),
+        SupervisedBy::Nobody => "none".to_owned(),
     }
 }
 

@@ -54,7 +54,7 @@ fn the_table_has_a_line_for_each_server() {
     let expected = "\
 ADDRESS  STATE                             PID   FOR        SUPERVISOR  GENERATION
 :8080    serving                           4242  2 min 5 s  pid 4200    2000-4200
-         draining (3 connections, 18 s left)  4100  12 s       left alone  1000-4000
+         draining (3 connections, 18 s left)  4100  12 s       none  1000-4000
 ";
     let words = |text: &str| -> Vec<Vec<String>> {
         text.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()

@@ -9,9 +9,9 @@ use crate::supervisor::ServerExit;
 
 /// Where descriptors have run out.
 pub(super) const MORE_FILES: &str =
-    "let it open more files: `ulimit -n` shows the limit, `ulimit -n 1024` raises it";
+    "allow more open files: `ulimit -n` shows the limit, `ulimit -n 1024` raises it";
 
-const STATUS: &str = "`serverswap status` shows who serves now";
+const STATUS: &str = "`serverswap status` shows what is serving now";
 
 /// What to do next.
 pub(super) fn next(ending: &Ending, facts: &Facts) -> String {
@@ -21,10 +21,10 @@ pub(super) fn next(ending: &Ending, facts: &Facts) -> String {
             format!("{STATUS}; run the command again to deploy")
         }
         Ending::Superseded => {
-            format!("{STATUS}; the latest start wins, so run the command again if this one should")
+            format!("{STATUS}; the latest start wins: to deploy this one, run the command again")
         }
         Ending::SaidFail(_) => {
-            "the server's own messages are above; mend it and run the command again".to_owned()
+            "see the server's own messages above, fix it and run the command again".to_owned()
         }
         Ending::Exited(exit) => failed(facts).unwrap_or_else(|| exited(*exit, facts)),
         Ending::NotUp | Ending::NotUpKept => failed(facts).unwrap_or_else(|| not_up(facts)),
@@ -36,38 +36,38 @@ pub(super) fn next(ending: &Ending, facts: &Facts) -> String {
 }
 
 fn exited(exit: ServerExit, facts: &Facts) -> String {
-    let by_itself = format!("the server's own messages are above; try it by itself: `{}`", facts.command);
+    let by_itself = format!("see the server's own messages above; try it on its own: `{}`", facts.command);
     match (facts.reached, exit.is_success()) {
         (Reached::Nothing, _) if facts.is_rolled_back() => {
-            "the server's own messages are above; mend it and run the command again".to_owned()
+            "see the server's own messages above, fix it and run the command again".to_owned()
         }
         (Reached::Nothing, true) => {
-            "a server says `readyFor(address)` and stays in the foreground: start it without `&` or a daemon option"
+            "a server has to call `readyFor(address)` and stay in the foreground: start it without `&` or a daemon option"
                 .to_owned()
         }
         (Reached::Nothing, false) => by_itself,
         (Reached::Serving | Reached::Up, _) => {
-            "run the command again; with `--stay --restart on-failure` it is started again by itself".to_owned()
+            "run the command again; with `--stay --restart on-failure` it is restarted automatically".to_owned()
         }
     }
 }
 
 fn not_up(facts: &Facts) -> String {
     if facts.addresses.is_empty() {
-        "the server has to say `readyFor(address)` when it is ready; if it only needs longer: `--ready-timeout 5m`"
+        "the server has to call `readyFor(address)` when it is ready; if it just needs more time: `--ready-timeout 5m`"
             .to_owned()
     } else {
-        "if it only needs longer: `--ready-timeout 5m`; `-v` shows what it waits for".to_owned()
+        "if it just needs more time: `--ready-timeout 5m`; `-v` shows what it is waiting for".to_owned()
     }
 }
 
 fn not_started(failure: &SpawnFailure) -> String {
     match failure {
         SpawnFailure::NotFound { program } if program.contains('/') => {
-            format!("see whether it is there: `ls -l {program}` (from `--cwd`, if that is given)")
+            format!("check that it exists: `ls -l {program}` (from `--cwd`, if that is given)")
         }
         SpawnFailure::NotFound { program } => {
-            format!("check the spelling, or give its path: `serverswap ./{program}`")
+            format!("check the spelling, or use its path: `serverswap ./{program}`")
         }
         SpawnFailure::NotExecutable { program, errno: libc::ENOENT } => {
             format!("the interpreter in its first line does not exist: `head -1 {program}`")
@@ -79,10 +79,10 @@ fn not_started(failure: &SpawnFailure) -> String {
         }
         SpawnFailure::NotExecutable { program, .. } => format!("make it executable: `chmod +x {program}`"),
         SpawnFailure::WorkingDirectory { path, .. } => {
-            format!("give a directory that exists and may be entered: `ls -ld {}`", path.display())
+            format!("use a directory that exists and may be entered: `ls -ld {}`", path.display())
         }
         SpawnFailure::Other { errno: libc::EMFILE, .. } => MORE_FILES.to_owned(),
-        SpawnFailure::Other { .. } => "see the limits of this user: `ulimit -a`".to_owned(),
+        SpawnFailure::Other { .. } => "check the limits of this user: `ulimit -a`".to_owned(),
     }
 }
 
@@ -90,19 +90,19 @@ fn not_started(failure: &SpawnFailure) -> String {
 fn failed(facts: &Facts) -> Option<String> {
     let hint = match failed_code(facts)? {
         Code::AddressInUse => {
-            "stop the program that has it, or start that one with serverswap too; then run the command again"
+            "stop the program that holds it, or run it under serverswap too; then run the command again"
         }
         Code::AddressNotPermitted => {
-            "a port below 1024 needs root, `setcap cap_net_bind_service=+ep` on serverswap, or `sysctl net.ipv4.ip_unprivileged_port_start`; a Unix socket needs a folder that we may write to"
+            "a port below 1024 needs root, `setcap cap_net_bind_service=+ep` on serverswap, or `sysctl net.ipv4.ip_unprivileged_port_start`; a Unix socket needs a directory that we may write to"
         }
-        Code::AddressNotAvailable => "see which addresses this machine has: `ip address`",
+        Code::AddressNotAvailable => "check which addresses this machine has: `ip address`",
         Code::InvalidAddress => {
             "write it like `:8080`, `127.0.0.1:8080`, `[::1]:443`, `unix:/run/app.sock`, `udp::53` or `mailer`"
         }
         Code::NotInheritable => "an address without a socket cannot be inherited: claim it with `bind`",
         Code::AlreadyClaimed => "one server may claim an address once, and only one may hold it exclusively",
-        Code::StateNotWritten => "see whether the disk of the runtime directory is full: `df`",
-        Code::Exhausted => "see how many files it may open: `ulimit -n`",
+        Code::StateNotWritten => "check whether the disk of the runtime directory is full: `df`",
+        Code::Exhausted => "check how many files it may open: `ulimit -n`",
         Code::SupervisorLost | Code::ArbiterNotResponding => STATUS,
         Code::MalformedLine
         | Code::LineTooLong
@@ -112,7 +112,7 @@ fn failed(facts: &Facts) -> Option<String> {
         | Code::NotNegotiated
         | Code::VersionUnsupported
         | Code::OutOfOrder
-        | Code::IdReused => "the server's client library breaks the protocol: update it",
+        | Code::IdReused => "the server's client library violates the protocol: update it",
         Code::NotPermitted
         | Code::OtherPidNamespace
         | Code::TooManyConnections

@@ -161,19 +161,19 @@ const SERVER_STATUS_MAX: u8 = 119;
 
 /// The exit statuses: the one table that `--help`, the man page and the README show.
 pub const EXIT_STATUSES: [(&str, &str); 13] = [
-    ("0", "done; or replaced by a later generation; or stopped as asked"),
-    ("1-119", "the server failed: its own status (greater ones become 119)"),
-    ("2", "wrong usage"),
+    ("0", "done; or replaced by a later generation; or stopped on request"),
+    ("1-119", "the server failed: its own status (higher ones become 119)"),
+    ("2", "usage error"),
     ("3", "`serverswap status`: not served"),
-    ("120", "a newer generation was faster"),
-    ("121", "the server said `fail`"),
-    ("122", "the server ended with 0 although it was to go on, for example without a claim"),
-    ("123", "up, but a claim on some address failed"),
+    ("120", "superseded by a newer generation"),
+    ("121", "the server sent `fail`"),
+    ("122", "the server exited with 0 although it should have kept running, for example without a claim"),
+    ("123", "up, but a claim for some address failed"),
     ("124", "not up within --ready-timeout"),
-    ("125", "serverswap itself could not: directory, lock, arbiter"),
+    ("125", "serverswap itself failed: directory, lock, arbiter"),
     ("126", "the command is not executable"),
     ("127", "the command was not found"),
-    ("128+N", "signal N killed the server, or asked us to stop before it was up"),
+    ("128+N", "signal N killed the server, or stopped serverswap before the server was up"),
 ];
 
 impl Facts {

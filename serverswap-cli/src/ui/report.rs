@@ -243,7 +243,7 @@ pub enum Report {
         /// Which.
         directory: PathBuf,
     },
-    /// The file of `--trace` cannot be written: nothing more is recorded.
+    /// The file of `--trace` cannot be written: the trace ends.
     NotRecorded {
         /// The file.
         path: PathBuf,

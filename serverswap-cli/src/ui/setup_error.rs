@@ -30,7 +30,7 @@ pub enum SetupError {
         mode: u32,
     },
     /// The runtime directory is a symbolic link.
-    #[error("the runtime directory `{}` is a symbolic link, and none is followed", .directory.display())]
+    #[error("the runtime directory `{}` is a symbolic link, which is not accepted", .directory.display())]
     DirectorySymlink {
         /// The link.
         directory: PathBuf,
@@ -66,7 +66,7 @@ pub enum SetupError {
         errno: i32,
     },
     /// The lock file cannot be opened or locked.
-    #[error("the lock `{}` cannot be taken: {}", .path.display(), os(*.errno))]
+    #[error("the lock `{}` cannot be acquired: {}", .path.display(), os(*.errno))]
     Lock {
         /// The file.
         path: PathBuf,
@@ -81,8 +81,8 @@ pub enum SetupError {
         /// The arbiter.
         pid: u32,
     },
-    /// The arbiter refused us.
-    #[error("the arbiter of `{}` refused us: {message}", .directory.display())]
+    /// The arbiter refused the connection.
+    #[error("the arbiter of `{}` refused the connection: {message}", .directory.display())]
     ArbiterRefused {
         /// The directory.
         directory: PathBuf,
@@ -142,14 +142,14 @@ impl SetupError {
             SetupError::DirectoryOwner { .. }
             | SetupError::DirectorySymlink { .. }
             | SetupError::DirectoryNotDirectory { .. } => {
-                "give a directory of your own: `--dir PATH` or `SERVERSWAP_DIR`".to_owned()
+                "use a directory of your own: `--dir PATH` or `SERVERSWAP_DIR`".to_owned()
             }
             SetupError::DirectoryMode { directory, .. } => format!("`chmod 700 {}`", directory.display()),
             SetupError::DirectoryTooLong { .. } => {
                 "give a shorter one: `--dir /tmp/swap` or `SERVERSWAP_DIR`".to_owned()
             }
             SetupError::DirectoryDeleted { .. } => {
-                "run the command again: it makes a new one; servers that were left alone return to it"
+                "run the command again: it creates a new one, and running servers reconnect to it"
                     .to_owned()
             }
             SetupError::DirectoryUnusable { errno: libc::EMFILE, .. }
@@ -158,25 +158,25 @@ impl SetupError {
                 MORE_FILES.to_owned()
             }
             SetupError::ArbiterRefused { code: Code::Exhausted, .. } => {
-                "it was started with too low a limit of open files: `ulimit -n` shows the limit, `serverswap status --json` who the arbiter is"
+                "its limit of open files is too low: `ulimit -n` shows the limit, `serverswap status --json` shows which process the arbiter is"
                     .to_owned()
             }
             SetupError::DirectoryUnusable { directory, .. } => {
-                format!("see `ls -ld {}`, or give another: `--dir PATH`", directory.display())
+                format!("see `ls -ld {}`, or use another one: `--dir PATH`", directory.display())
             }
             SetupError::Lock { path, .. } => {
-                format!("see `ls -l {}`, or give another: `--dir PATH`", path.display())
+                format!("see `ls -l {}`, or use another one: `--dir PATH`", path.display())
             }
             SetupError::ArbiterNotResponding { pid, .. } => {
                 format!(
-                    "if it is stopped: `kill -CONT {pid}`; if it hangs: `kill -KILL {pid}` (its server serves on); then run the command again"
+                    "if it is stopped: `kill -CONT {pid}`; if it hangs: `kill -KILL {pid}` (its server keeps serving); then run the command again"
                 )
             }
-            SetupError::ArbiterRefused { .. } => "`serverswap status --json` says who the arbiter is".to_owned(),
+            SetupError::ArbiterRefused { .. } => "`serverswap status --json` shows which process the arbiter is".to_owned(),
             SetupError::OtherPidNamespace { .. } => {
-                "give each container a runtime directory of its own: `--dir PATH`".to_owned()
+                "use one runtime directory per container: `--dir PATH`".to_owned()
             }
-            SetupError::System { .. } => "see the limits of this user: `ulimit -a`".to_owned(),
+            SetupError::System { .. } => "check the limits of this user: `ulimit -a`".to_owned(),
         }
     }
 }
@@ -184,7 +184,7 @@ impl SetupError {
 /// What is still true after a setup error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StillTrue {
-    /// It came before the server was started.
+    /// The server was not started.
     NothingStarted,
     /// The server runs, and nothing was done to it.
     ServerGoesOn {

@@ -37,7 +37,7 @@ const NAMED_MAX: usize = 3;
 pub(super) fn still(facts: &Facts, still_serving: &StillServing) -> String {
     match still_serving {
         StillServing::Unknown if is_untouched(facts) => "no other server was touched".to_owned(),
-        StillServing::Unknown => "what serves now is not known".to_owned(),
+        StillServing::Unknown => "it is not known which servers are serving now".to_owned(),
         StillServing::Known(still_serving) => known(facts, still_serving),
     }
 }
@@ -64,14 +64,18 @@ fn known(facts: &Facts, still_serving: &[ServingServer]) -> String {
     }
     match unserved.len() {
         0 => {}
-        1..=NAMED_MAX => parts.push(format!("nobody serves {}", grammar::list(&unserved))),
-        many => parts.push(format!("nobody serves {many} of its addresses")),
+        1..=NAMED_MAX => parts.push(format!(
+            "{} {} not served",
+            grammar::list(&unserved),
+            if unserved.len() == 1 { "is" } else { "are" }
+        )),
+        many => parts.push(format!("{many} of its addresses are not served")),
     }
     if parts.is_empty() && !claimed.is_empty() {
         return "no other server was touched".to_owned();
     }
     if parts.is_empty() {
-        "no other server was touched, and none serves in this directory".to_owned()
+        "no other server was touched, and no server in this directory is serving".to_owned()
     } else {
         grammar::list(&parts)
     }
@@ -91,6 +95,6 @@ fn is_foreign(swap: &ClaimOutcome) -> bool {
 }
 
 fn serves(facts: &Facts, server: &ServingServer) -> String {
-    let still = if facts.pid == Some(server.pid) { "goes on serving" } else { "still serves" };
+    let still = if facts.pid == Some(server.pid) { "keeps serving" } else { "still serves" };
     format!("pid {} {still} {}", server.pid, server.address)
 }

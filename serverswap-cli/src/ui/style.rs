@@ -104,7 +104,7 @@ impl Style {
             return String::new();
         }
         let lines: String = output.stdout.iter().map(|line| format!("    {line}\n")).collect();
-        self.text_line(Level::Notice, "the last that its stdout has:") + &lines
+        self.text_line(Level::Notice, "the end of its stdout:") + &lines
     }
 
     /// The lines for the end; empty if nothing is shown.

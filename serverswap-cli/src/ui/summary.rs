@@ -51,10 +51,10 @@ fn success(ending: &Ending, facts: &Facts) -> Option<String> {
         Ending::Stopped(asked) => Some(format!("stopped by {} after {}", asked.name(), text(facts.duration))),
         Ending::Left(asked) => {
             let served = named(facts, |standing| *standing == ClaimStanding::Serving);
-            Some(format!("left by {}: {} goes on serving {served}", asked.name(), server(facts)))
+            Some(format!("left on {}: {} keeps serving {served}", asked.name(), server(facts)))
         }
         Ending::Ended => {
-            Some(format!("{} ended by itself with status 0 after {}", server(facts), text(facts.duration)))
+            Some(format!("{} exited with status 0 after {}", server(facts), text(facts.duration)))
         }
         Ending::DoneInPart
         | Ending::Interrupted(_)
@@ -73,18 +73,20 @@ fn failure(ending: &Ending, facts: &Facts) -> String {
     match ending {
         Ending::DoneInPart => format!("{server} is up, but {}", failed(facts).unwrap_or_default()),
         Ending::Interrupted(asked) if facts.pid.is_none() => {
-            format!("{} came before {server} was started", asked.name())
+            format!("received {} before {server} was started", asked.name())
         }
-        Ending::Interrupted(asked) => format!("{} came before {server} was up, and ended it", asked.name()),
-        Ending::LeftServing(asked) => format!("{} came before {server} was up as a whole", asked.name()),
+        Ending::Interrupted(asked) => {
+            format!("received {} before {server} was up, and terminated it", asked.name())
+        }
+        Ending::LeftServing(asked) => format!("received {} before {server} was fully up", asked.name()),
         Ending::Superseded => {
             let lost = named(facts, |standing| *standing == ClaimStanding::Superseded);
             format!("{server} was superseded: a newer generation claims or holds {lost}")
         }
         Ending::SaidFail(reason) if facts.is_rolled_back() => {
-            format!("rolled back: {server} gave up on probation: {reason}")
+            format!("rolled back: {server} sent `fail` on probation: {reason}")
         }
-        Ending::SaidFail(reason) => format!("{server} gave up: {reason}"),
+        Ending::SaidFail(reason) => format!("{server} sent `fail`: {reason}"),
         Ending::Exited(exit) => exited(&grammar::ended(*exit), facts),
         Ending::NotUp | Ending::NotUpKept => not_up(facts),
         Ending::NotStarted(failure) => not_started(failure),
@@ -115,7 +117,7 @@ fn exited(how: &str, facts: &Facts) -> String {
         }
         (Reached::Nothing, None) => format!("{server} {how} after {after}, before it served"),
         (Reached::Serving | Reached::Up, _) => {
-            format!("{server} {how} {after} after the start, while it served")
+            format!("{server} {how} {after} after the start, while it was serving")
         }
     }
 }
@@ -128,18 +130,18 @@ fn not_up(facts: &Facts) -> String {
     match (failed(facts), waiting, granted) {
         (Some(failed), ..) => format!("{server} was not up within {timeout}: {failed}"),
         (None, Some(swap), _) => {
-            format!("{server} was not up within {timeout}: its claim of {} still waited", swap.address)
+            format!("{server} was not up within {timeout}: its claim for {} was still waiting", swap.address)
         }
         (None, None, Some(swap)) => {
             format!(
-                "{server} was not up within {timeout}: it was granted {} and did not serve it",
+                "{server} was not up within {timeout}: it was granted {} but did not serve it",
                 swap.address
             )
         }
         (None, None, None) if facts.addresses.is_empty() => {
             format!("{server} claimed no address within {timeout}")
         }
-        (None, None, None) => format!("{server} did not say that it was up within {timeout}"),
+        (None, None, None) => format!("{server} did not report that it was up within {timeout}"),
     }
 }
 

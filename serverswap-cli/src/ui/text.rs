@@ -1,4 +1,4 @@
-//! The words of each report. Nothing in here is parsed by anybody: programs read the JSON.
+//! The text of each report, for people; programs read the JSON.
 
 use super::duration::text;
 use super::grammar;
@@ -15,47 +15,47 @@ impl Report {
             Report::Claimed { address } => format!("{address} claimed"),
             Report::Granted { address, after } => format!("{address} ready after {}; granted", text(*after)),
             Report::Probation { address, pid, remaining } => {
-                format!("{address} is served by pid {pid} beside the old server, for {}", text(*remaining))
+                format!("{address} is served by pid {pid} alongside the old server for {}", text(*remaining))
             }
             Report::Serving { address, pid, .. } => format!("{address} now served by pid {pid}"),
             Report::Up { after } => format!("up after {}", text(*after)),
             Report::ClaimFailed { address, message, .. } => grammar::not_granted(address, message),
             Report::Superseded { address } => {
-                format!("{address} goes to a newer generation; this claim is over")
+                format!("{address}: this claim is superseded by a newer generation")
             }
-            Report::Busy { address } => format!("{address} is asked for by a newer generation"),
+            Report::Busy { address } => format!("{address} is claimed by a newer generation"),
             Report::Replaced { address } => format!("{address} is now served by a newer generation"),
-            Report::SaidFail { pid, reason } => format!("pid {pid} gives up: {reason}"),
+            Report::SaidFail { pid, reason } => format!("pid {pid} sent `fail`: {reason}"),
             Report::Draining(draining) | Report::DrainProgress(draining) => draining.text(),
             Report::Gone { pid } => format!("pid {pid} has exited"),
-            Report::Gap { address: Some(address), message } => format!("{address} has a gap: {message}"),
-            Report::Gap { address: None, message } => format!("there is a gap: {message}"),
+            Report::Gap { address: Some(address), message } => format!("gap at {address}: {message}"),
+            Report::Gap { address: None, message } => format!("gap: {message}"),
             Report::NotUp { pid, after } => format!("pid {pid} is not up after {}", text(*after)),
             Report::Kept { pid, addresses } if addresses.is_empty() => {
-                format!("pid {pid} serves; it is kept")
+                format!("pid {pid} already serves; it keeps running")
             }
             Report::Kept { pid, addresses } => {
-                format!("pid {pid} serves {}; it is kept", grammar::list(addresses))
+                format!("pid {pid} already serves {}; it keeps running", grammar::list(addresses))
             }
             Report::ServerExited { pid, exit, after } => {
                 format!("pid {pid} {} after {}", grammar::ended(*exit), text(*after))
             }
             Report::NotStarted { failure } => failure.to_string(),
-            Report::RestartIn { delay } => format!("starts again in {}", text(*delay)),
+            Report::RestartIn { delay } => format!("restarting in {}", text(*delay)),
             Report::Waiting { addresses } => {
-                format!("waiting until a newer generation serves {}", grammar::list(addresses))
+                format!("waiting for a newer generation to serve {}", grammar::list(addresses))
             }
             Report::Resuming { addresses } => {
                 format!("the newer generation failed; taking {} back", grammar::list(addresses))
             }
             Report::Stopping { pid, signal, drain } => {
-                format!("{}: stopping pid {pid}; it may drain for {}", signal.name(), text(*drain))
+                format!("received {}: stopping pid {pid}, which has {} to drain", signal.name(), text(*drain))
             }
             Report::RollingBack { pid, drain } => {
-                format!("rolling back: the old server goes on; pid {pid} may drain for {}", text(*drain))
+                format!("rolling back: the old server keeps serving; pid {pid} has {} to drain", text(*drain))
             }
             Report::LettingGo { pid, drain } => {
-                format!("pid {pid} is to let go of what it was granted; TERM in {}", text(*drain))
+                format!("pid {pid} must release what it was granted; TERM in {}", text(*drain))
             }
             Report::Terminated { pid, kill_after } => {
                 format!("sent TERM to pid {pid} and its group; KILL in {}", text(*kill_after))
@@ -64,40 +64,43 @@ impl Report {
             Report::LeftoversTerminated { pid } => {
                 format!("pid {pid} left processes of its group behind; sent TERM to them")
             }
-            Report::HangupIgnored => "HUP is ignored; run the command again to deploy".to_owned(),
+            Report::HangupIgnored => "ignoring HUP; to deploy, run the command again".to_owned(),
             Report::Linked => "connected to the arbiter".to_owned(),
-            Report::LinkLost => "the connection to the arbiter has ended; nothing else does".to_owned(),
+            Report::LinkLost => "lost the connection to the arbiter; servers are not affected".to_owned(),
             Report::ArbiterSilent { pid } => {
                 format!(
-                    "the arbiter (pid {pid}) does not answer; every server goes on, no address can move until it does"
+                    "the arbiter (pid {pid}) does not answer; every server keeps serving, but no address can change hands until it does"
                 )
             }
             Report::ArbiterAnswers { pid } => format!("the arbiter (pid {pid}) answers again"),
             Report::ArbiterUnreachable { problem } => {
-                format!("no arbiter can be reached, trying again: {problem}")
+                format!("cannot reach an arbiter, retrying: {problem}")
             }
             Report::StateIgnored { path, problem } => {
                 format!(
-                    "the state file `{}` is not used: {problem}; living servers come back by themselves",
+                    "the state file `{}` is not used: {problem}; running servers reconnect on their own",
                     path.display()
                 )
             }
             Report::DirectoryRemade { directory } => format!(
-                "the runtime directory `{}` was deleted, or something in it; it is made anew, every server goes on",
+                "the runtime directory `{}` or a file in it was deleted; it was recreated, and every server keeps serving",
                 directory.display()
             ),
             Report::DirectoryLost { directory } => format!(
-                "the runtime directory `{}` was deleted, and another arbiter has it now; every server goes on under that one",
+                "the runtime directory `{}` was deleted, and another arbiter owns it now; every server keeps serving under that one",
                 directory.display()
             ),
             Report::NotRecorded { path, problem } => {
-                format!("`{}` cannot be written: {problem}; nothing more is recorded", path.display())
+                format!("`{}` cannot be written: {problem}; the trace ends here", path.display())
             }
             Report::LinesDropped { lines } => {
-                format!("{} dropped: stderr took no more for a while", grammar::count_was(*lines, "line"))
+                format!(
+                    "{} dropped because stderr accepted no more output",
+                    grammar::count_was(*lines, "line")
+                )
             }
             Report::StateNotWritten { path, problem } => format!(
-                "the state file `{}` cannot be written: {problem}; nothing is granted until it can, every server goes on",
+                "the state file `{}` cannot be written: {problem}; no address is granted until it can be, and every server keeps serving",
                 path.display()
             ),
         }
@@ -111,6 +114,6 @@ impl DrainStatus {
         let remaining = self.remaining.map(|left| format!("{} left", text(left)));
         let details: Vec<String> = connections.into_iter().chain(remaining).collect();
         let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join(", ")) };
-        format!("pid {} drains{address}{details}", self.pid)
+        format!("pid {} is draining{address}{details}", self.pid)
     }
 }

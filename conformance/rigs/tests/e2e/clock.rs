@@ -116,7 +116,7 @@ async fn a_drain_ends_in_time_when_the_clock_jumps_to(ahead: i64) -> Outcome {
     signal(old, Signal::STOP)?;
     let began = Instant::now();
     let mut new = clock.under(shop.deploy(2)).start()?;
-    new.says("drains").await?;
+    new.says("is draining").await?;
     clock.jump_to(ahead)?;
     let load = shop.load().await?;
     ended(old).await?;

@@ -48,7 +48,7 @@ async fn a_living_arbiter_makes_its_directory_anew() -> Outcome {
     let mut shop = Shop::open().await?;
     shop.serving.says("up after").await?;
     delete_directory(&shop)?;
-    shop.serving.says("it is made anew").await?;
+    shop.serving.says("it was recreated").await?;
     deploys_work(&mut shop).await?;
     assert_eq!(shop.sandbox.remaining().len(), 2, "{:?}", shop.sandbox.remaining());
     Ok(())
@@ -61,7 +61,7 @@ async fn whatever_is_deleted_in_it_is_there_again() -> Outcome {
     for name in ["serverswap.sock", "lock", "state.json"] {
         fs::remove_file(shop.sandbox.runtime_dir().join(name))?;
     }
-    shop.serving.says("it is made anew").await?;
+    shop.serving.says("it was recreated").await?;
     deploys_work(&mut shop).await?;
     assert_eq!(shop.sandbox.remaining().len(), 2, "{:?}", shop.sandbox.remaining());
     Ok(())
@@ -76,7 +76,7 @@ async fn where_another_arbiter_was_faster_its_word_counts() -> Outcome {
     let mut faster = shop.sandbox.deploy(["sleep", "600"]).start()?;
     faster.says("started").await?;
     shop.serving.signal(Signal::CONT);
-    shop.serving.says("another arbiter has it now").await?;
+    shop.serving.says("another arbiter owns it now").await?;
     deploys_work(&mut shop).await?;
     assert_eq!(shop.sandbox.remaining().len(), 4, "{:?}", shop.sandbox.remaining());
     Ok(())

@@ -84,7 +84,7 @@ async fn an_arbiter_that_would_leave_while_the_old_server_drains() -> Outcome {
     let load = shop.load().await?;
     let mut killed = leave(&shop, 2).start()?;
     killed.prints("version 2 serves").await?;
-    killed.says("drains").await?;
+    killed.says("is draining").await?;
     killed.signal(Signal::KILL);
     killed.exit().await?;
     the_next_deploys_lose_nothing(&mut shop, load).await?;

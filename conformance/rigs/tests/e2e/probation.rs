@@ -37,7 +37,7 @@ async fn after_probation_the_old_server_is_replaced_and_nothing_is_lost() -> Out
     let words = ["--probation".to_owned(), "300ms".to_owned(), "node".to_owned(), file];
     let mut new = configured(shop.sandbox.deploy(words), &shop.address, 2).start()?;
     assert_eq!(shop.serving.exit().await?.status, 0, "{}", shop.serving.stderr());
-    assert!(new.stderr().contains("beside the old server, for 300 ms"), "{}", new.stderr());
+    assert!(new.stderr().contains("alongside the old server for 300 ms"), "{}", new.stderr());
     nothing_failed(load).await?;
     assert_eq!(shop.ask().await?.1, "2");
     Ok(())
@@ -53,7 +53,7 @@ async fn a_server_that_gives_up_on_probation_is_rolled_back_and_loses_nothing() 
     assert!(new.stderr().contains("rolled back: "), "{}", new.stderr());
     assert!(new.stdout().contains(r#""outcome":"rolled_back""#), "{}", new.stdout());
     // Its stdout is a file here, and so its last lines can be had.
-    assert!(new.stderr().contains("the last that its stdout has:\n    at a loss\n"), "{}", new.stderr());
+    assert!(new.stderr().contains("the end of its stdout:\n    at a loss\n"), "{}", new.stderr());
     assert!(new.stdout().contains(r#""printed":{"stdout":["at a loss"]"#), "{}", new.stdout());
     nothing_failed(load).await?;
     assert_eq!(shop.ask().await?.1, "1");

@@ -92,7 +92,7 @@ async fn an_int_that_was_ignored_at_the_start_stays_ignored() -> Outcome {
     command.signal(Signal::TERM);
     assert_eq!(command.exit().await?.status, 0, "{}", command.stderr());
     let stderr = command.stderr();
-    assert!(stderr.contains("TERM: ") && !stderr.contains("INT"), "{stderr}");
+    assert!(stderr.contains("received TERM: ") && !stderr.contains("INT"), "{stderr}");
     Ok(())
 }
 
@@ -117,7 +117,7 @@ async fn a_signal_before_the_arbiter_has_answered_ends_the_command_at_once() -> 
         let exit = command.exit().await?;
         let stderr = command.stderr();
         assert_eq!(exit.status, 128 + number, "{stderr}");
-        let error = format!("error: {name} came before `sleep 600` was started; ");
+        let error = format!("error: received {name} before `sleep 600` was started; ");
         assert!(stderr.contains(&error) && !stderr.contains("did not answer"), "{stderr}");
         assert!(sandbox.remaining().is_empty(), "{:?}", sandbox.remaining());
     }

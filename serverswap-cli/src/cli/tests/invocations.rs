@@ -141,7 +141,7 @@ fn status_refuses_what_is_no_address_and_says_why() {
 #[test]
 fn options_of_a_run_do_not_go_with_a_tool() {
     refused(&["--stay", "status"], "hint: to run a program of that name: `serverswap --stay -- status`");
-    refused(&["--drain-timeout", "1s", "man"], "`--drain-timeout` does not go with `serverswap man`");
+    refused(&["--drain-timeout", "1s", "man"], "`--drain-timeout` cannot be used with `serverswap man`");
 }
 
 #[test]

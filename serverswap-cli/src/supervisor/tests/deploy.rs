@@ -291,8 +291,8 @@ fn the_progress_of_a_swap_reads_well() {
             "started node server.js (pid 4242)",
             ":8080 ready after 312 ms; granted",
             ":8080 now served by pid 4242",
-            "pid 4100 drains :8080 (3 connections, 28 s left)",
-            "pid 4100 drains :8080 (1 connection, 28 s left)",
+            "pid 4100 is draining :8080 (3 connections, 28 s left)",
+            "pid 4100 is draining :8080 (1 connection, 28 s left)",
             "pid 4100 has exited",
         ]);
 }

@@ -15,7 +15,7 @@ fn an_arbiter_that_does_not_answer_is_reported_once_and_nothing_ends() {
         let run = run.forget().not_responding().not_responding();
         assert_eq!(run.done, [""; 0]);
         run.reported(&[
-            "the arbiter (pid 66) does not answer; every server goes on, no address can move until it does",
+            "the arbiter (pid 66) does not answer; every server keeps serving, but no address can change hands until it does",
         ]);
     }
 }
@@ -34,7 +34,7 @@ fn an_arbiter_that_was_silent_without_a_connection_answers_with_its_welcome() {
     let silent = || Run::stay().on(Event::LinkLost).not_responding().forget();
     silent().linked().reported(&["the arbiter (pid 66) answers again", "connected to the arbiter"]);
     silent().on(Event::LinkLost).linked().reported(&[
-        "the connection to the arbiter has ended; nothing else does",
+        "lost the connection to the arbiter; servers are not affected",
         "connected to the arbiter",
     ]);
 }

@@ -222,5 +222,5 @@ fn a_signal_while_leftovers_are_ended_kills_them_at_once() {
 fn hangup_is_ignored_and_reported() {
     let run = Run::leave().signal(Signal::Hangup);
     assert_eq!(run.done, [""; 0]);
-    run.reported(&["HUP is ignored; run the command again to deploy"]);
+    run.reported(&["ignoring HUP; to deploy, run the command again"]);
 }

@@ -43,11 +43,11 @@ fn details_are_printed_only_when_they_are_asked_for() {
 #[test]
 fn colour_is_for_warnings_and_only_if_it_is_wanted() {
     let colour = Style { colour: Colour::Ansi, ..PLAIN };
-    let expected = "\x1b[2mserverswap:\x1b[0m \x1b[33mpid 4242 serves :8080 and mailer; it is kept\x1b[0m\n";
+    let expected = "\x1b[2mserverswap:\x1b[0m \x1b[33mpid 4242 already serves :8080 and mailer; it keeps running\x1b[0m\n";
     assert_eq!(line(colour, &kept()).as_deref(), Some(expected));
     assert_eq!(
         line(PLAIN, &kept()).as_deref(),
-        Some("serverswap: pid 4242 serves :8080 and mailer; it is kept\n")
+        Some("serverswap: pid 4242 already serves :8080 and mailer; it keeps running\n")
     );
 }
 
@@ -134,7 +134,7 @@ fn what_a_failed_server_printed_is_told_where_stderr_does_not_show_it() {
     let summary = Summary::of(&failed, &StillServing::Unknown);
     assert_eq!(
         PLAIN.output_tail(&summary, &printed),
-        "serverswap: the last that its stdout has:\n    no database\n"
+        "serverswap: the end of its stdout:\n    no database\n"
     );
     let object: serde_json::Value =
         serde_json::from_str(&outcome_json(&failed, &StillServing::Unknown, &printed, &summary))

@@ -47,11 +47,11 @@ fn the_other_good_ends_say_what_happened() {
     );
     success(
         &outcome(Ending::Left(StopSignal::Interrupt), Reached::Up, serving.clone()),
-        "left by INT: `node server.js` (pid 4242) goes on serving :8080",
+        "left on INT: `node server.js` (pid 4242) keeps serving :8080",
     );
     success(
         &outcome(Ending::Ended, Reached::Up, serving),
-        "`node server.js` (pid 4242) ended by itself with status 0 after 28 s",
+        "`node server.js` (pid 4242) exited with status 0 after 28 s",
     );
 }
 
@@ -63,7 +63,7 @@ fn a_server_that_exits_early_leaves_the_old_one_and_says_so() {
         &serves(4100, ":8080"),
         "`node server.js` (pid 4242) exited with status 1 after 28 s, before it claimed an address; pid 4100 still serves :8080",
     );
-    assert_eq!(hint, "the server's own messages are above; try it by itself: `node server.js`");
+    assert_eq!(hint, "see the server's own messages above; try it on its own: `node server.js`");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn what_is_not_known_is_not_claimed() {
     failure(
         &early(vec![swap("mailer", ClaimStanding::Waiting)]),
         &StillServing::Unknown,
-        &format!("{start} served; what serves now is not known"),
+        &format!("{start} served; it is not known which servers are serving now"),
     );
 }
 
@@ -93,7 +93,7 @@ fn an_address_that_nobody_serves_is_named() {
     failure(
         &crash,
         &serves(4100, ":8081"),
-        "`node server.js` (pid 4242) was killed by SIGSEGV 28 s after the start, while it served; pid 4100 still serves :8081 and nobody serves :8080",
+        "`node server.js` (pid 4242) was killed by SIGSEGV 28 s after the start, while it was serving; pid 4100 still serves :8081 and :8080 is not served",
     );
 }
 
@@ -103,7 +103,7 @@ fn the_very_first_server_has_nobody_beside_it() {
     let hint = failure(
         &early,
         &nobody(),
-        "`node server.js` (pid 4242) exited with status 0 after 28 s, before it claimed an address; no other server was touched, and none serves in this directory",
+        "`node server.js` (pid 4242) exited with status 0 after 28 s, before it claimed an address; no other server was touched, and no server in this directory is serving",
     );
     assert!(hint.contains("readyFor"), "{hint}");
 }
@@ -121,7 +121,7 @@ fn a_claim_that_failed_is_the_reason_and_names_the_culprit() {
         &StillServing::Unknown,
         "`node server.js` (pid 4242) exited with status 1 after 28 s; not granted: `:8080` is held by pid 999 (`nginx`), which serverswap does not manage; no other server was touched",
     );
-    assert!(hint.starts_with("stop the program that has it"), "{hint}");
+    assert!(hint.starts_with("stop the program that holds it"), "{hint}");
     // Somebody does serve it: it would be wrong to say that nobody does.
     let error = "`node server.js` (pid 4242) exited with status 1 after 28 s; not granted: `:8080` is held by pid 999 (`nginx`), which serverswap does not manage; no other server was touched";
     failure(&early, &nobody(), error);
@@ -137,7 +137,7 @@ fn a_privileged_port_says_which_right_is_missing() {
     let hint = failure(
         &late,
         &nobody(),
-        "`node server.js` (pid 4242) was not up within 1 min: `:80` was not granted: permission denied; nobody serves :80",
+        "`node server.js` (pid 4242) was not up within 1 min: `:80` was not granted: permission denied; :80 is not served",
     );
     assert!(hint.contains("cap_net_bind_service"), "{hint}");
 }
@@ -150,11 +150,11 @@ fn a_server_that_hangs_says_how_far_it_came() {
         (vec![], "`node server.js` (pid 4242) claimed no address within 1 min"),
         (
             vec![swap(":8080", ClaimStanding::Waiting)],
-            "`node server.js` (pid 4242) was not up within 1 min: its claim of :8080 still waited",
+            "`node server.js` (pid 4242) was not up within 1 min: its claim for :8080 was still waiting",
         ),
         (
             vec![swap(":8080", ClaimStanding::Granted)],
-            "`node server.js` (pid 4242) was not up within 1 min: it was granted :8080 and did not serve it",
+            "`node server.js` (pid 4242) was not up within 1 min: it was granted :8080 but did not serve it",
         ),
     ];
     for (addresses, expected) in cases {
@@ -167,7 +167,7 @@ fn a_late_server_that_serves_goes_on_and_is_not_called_the_old_one() {
     failure(
         &outcome(Ending::NotUpKept, Reached::Serving, vec![swap(":8080", ClaimStanding::Serving)]),
         &serves(4242, ":8080"),
-        "`node server.js` (pid 4242) did not say that it was up within 1 min; pid 4242 goes on serving :8080",
+        "`node server.js` (pid 4242) did not report that it was up within 1 min; pid 4242 keeps serving :8080",
     );
 }
 
@@ -182,11 +182,11 @@ fn the_other_bad_ends_say_what_happened() {
         ),
         (
             outcome(Ending::SaidFail("no database".to_owned()), Reached::Nothing, vec![]),
-            "`node server.js` (pid 4242) gave up: no database",
+            "`node server.js` (pid 4242) sent `fail`: no database",
         ),
         (
             outcome(Ending::Interrupted(StopSignal::Interrupt), Reached::Nothing, vec![]),
-            "INT came before `node server.js` (pid 4242) was up, and ended it",
+            "received INT before `node server.js` (pid 4242) was up, and terminated it",
         ),
     ];
     for (outcome, expected) in cases {
@@ -198,7 +198,7 @@ fn the_other_bad_ends_say_what_happened() {
 fn a_signal_before_the_start_says_that_nothing_was_started() {
     let mut interrupted = outcome(Ending::Interrupted(StopSignal::Interrupt), Reached::Nothing, vec![]);
     interrupted.facts.pid = None;
-    let expected = "INT came before `node server.js` was started; pid 4100 still serves :8080";
+    let expected = "received INT before `node server.js` was started; pid 4100 still serves :8080";
     failure(&interrupted, &serves(4100, ":8080"), expected);
 }
 
@@ -211,7 +211,7 @@ fn a_claim_that_failed_beside_one_that_serves_is_an_error() {
     failure(
         &outcome(Ending::DoneInPart, Reached::Up, addresses),
         &serves(4242, ":8080"),
-        "`node server.js` (pid 4242) is up, but `:80` was not granted: permission denied; pid 4242 goes on serving :8080 and nobody serves :80",
+        "`node server.js` (pid 4242) is up, but `:80` was not granted: permission denied; pid 4242 keeps serving :8080 and :80 is not served",
     );
 }
 
@@ -225,7 +225,7 @@ fn a_command_that_cannot_be_started_says_what_to_do() {
     let missing = not_started(SpawnFailure::NotFound { program: program() });
     let hint =
         failure(&missing, &StillServing::Unknown, "`nodee` was not found; no other server was touched");
-    assert_eq!(hint, "check the spelling, or give its path: `serverswap ./nodee`");
+    assert_eq!(hint, "check the spelling, or use its path: `serverswap ./nodee`");
     let refused = not_started(SpawnFailure::NotExecutable { program: program(), errno: libc::EACCES });
     let hint = failure(
         &refused,
@@ -283,7 +283,7 @@ fn a_fault_of_ours_says_what_is_still_true_and_what_to_do() {
         ),
         (
             SetupError::DirectorySymlink { directory: directory() },
-            "the runtime directory `/run/serverswap` is a symbolic link, and none is followed; nothing was started, and no other server was touched",
+            "the runtime directory `/run/serverswap` is a symbolic link, which is not accepted; nothing was started, and no other server was touched",
         ),
         (
             SetupError::DirectoryTooLong { directory: directory(), length: 120, limit: 107 },
