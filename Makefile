@@ -79,6 +79,7 @@ upgrade: tools ## Deploys with the build of FROM=REVISION and with this one in t
 lint: tools ## Format check and clippy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	cargo clippy -p serverswap-cli -- -D warnings
 
 # Most of them wait for processes, so more run at once than there are cores.
 THREADS := 4

@@ -1,19 +1,39 @@
 //! The commands `serverswap` and `serverswap-deploy`: they start a new copy of a server
 //! while the old one keeps serving, and let the new one take its addresses over.
 //!
-//! Two pure cores decide: the [`supervisor`] (the life of one generation) and the
-//! [`arbiter`] (who holds which address); `runtime` moves bytes and time around them. What people see is in [`ui`] and [`status`].
+//! Two pure cores decide: `supervisor` (the life of one generation) and `arbiter` (which server
+//! holds which address); `runtime` moves bytes and time around them. `ui` and `status` write what
+//! people and programs read.
+//!
+//! Everything here is private, so that the compiler sees what is unused. The feature `cores` makes
+//! public what `tests/` and `conformance/fuzz` drive.
 
+#[cfg(not(feature = "cores"))]
+mod arbiter;
+#[cfg(feature = "cores")]
 pub mod arbiter;
-pub mod cli;
+mod cli;
 mod entry;
-pub mod output_tail;
+mod output_tail;
 mod runtime;
+#[cfg(not(feature = "cores"))]
+mod spawn;
+#[cfg(feature = "cores")]
 pub mod spawn;
+#[cfg(not(feature = "cores"))]
+mod state;
+#[cfg(feature = "cores")]
 pub mod state;
-pub mod status;
+mod status;
+#[cfg(not(feature = "cores"))]
+mod supervisor;
+#[cfg(feature = "cores")]
 pub mod supervisor;
 mod sys;
+#[cfg(not(feature = "cores"))]
+mod ui;
+#[cfg(feature = "cores")]
 pub mod ui;
 
+pub use cli::Program;
 pub use entry::main;

@@ -124,6 +124,7 @@ impl Arbiter {
     }
 
     /// Whether the driver has a duplicate of the listener of this address.
+    #[cfg(test)]
     pub fn has_listener(&self, address: &Address) -> bool {
         self.addresses.get(address).is_some_and(|state| state.listener == address::state::Listener::Held)
     }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    serverswap_cli::main(serverswap_cli::cli::Program::ServerswapDeploy)
+    serverswap_cli::main(serverswap_cli::Program::ServerswapDeploy)
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    serverswap_cli::main(serverswap_cli::cli::Program::Serverswap)
+    serverswap_cli::main(serverswap_cli::Program::Serverswap)
 }

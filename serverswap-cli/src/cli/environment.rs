@@ -34,84 +34,59 @@ pub const SCRUBBED: [&str; 9] = [
     "FDSTORE",
 ];
 
-/// Where the runtime directory's path comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DirectorySource {
-    /// `--dir`.
-    Option,
-    /// `SERVERSWAP_DIR`.
-    Environment,
-    /// `/run/serverswap`, for root.
-    Root,
-    /// `$XDG_RUNTIME_DIR/serverswap`.
-    UserRuntime,
-    /// `/tmp/serverswap-UID`.
-    Temporary,
-}
-
-/// The runtime directory that was asked for. It is neither created nor looked at here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuntimeDirectory {
-    /// Absolute, and as it was given: no symbolic link is resolved.
-    pub path: PathBuf,
-    /// Who said so.
-    pub source: DirectorySource,
-}
-
 /// Finds the runtime directory: the first of `--dir`, `SERVERSWAP_DIR`, `/run/serverswap`
 /// for root, `$XDG_RUNTIME_DIR/serverswap`, `/tmp/serverswap-UID`. An empty variable counts
-/// as unset; a relative path is taken from the present working directory.
+/// as unset; a relative path is taken from the present working directory. It is neither created nor
+/// looked at here.
 pub fn runtime_directory(option: Option<&Path>) -> PathBuf {
-    first_that_is_set(option, |name| std::env::var_os(name), geteuid().as_raw()).path
+    first_that_is_set(option, |name| std::env::var_os(name), geteuid().as_raw())
 }
 
 fn first_that_is_set(
     option: Option<&Path>,
     variable: impl Fn(&str) -> Option<OsString>,
     uid: u32,
-) -> RuntimeDirectory {
+) -> PathBuf {
     let given = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let (path, source) = if let Some(path) = option {
-        (path.to_owned(), DirectorySource::Option)
+    let path = if let Some(path) = option {
+        path.to_owned()
     } else if let Some(path) = given(SERVERSWAP_DIR) {
-        (path, DirectorySource::Environment)
+        path
     } else if uid == 0 {
-        (PathBuf::from("/run/serverswap"), DirectorySource::Root)
+        PathBuf::from("/run/serverswap")
     } else if let Some(path) = given(XDG_RUNTIME_DIR) {
-        (path.join("serverswap"), DirectorySource::UserRuntime)
+        path.join("serverswap")
     } else {
-        (PathBuf::from(format!("/tmp/serverswap-{uid}")), DirectorySource::Temporary)
+        PathBuf::from(format!("/tmp/serverswap-{uid}"))
     };
-    RuntimeDirectory { path: std::path::absolute(&path).unwrap_or(path), source }
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn directory(option: Option<&str>, variables: &[(&str, &str)], uid: u32) -> (String, DirectorySource) {
+    fn directory(option: Option<&str>, variables: &[(&str, &str)], uid: u32) -> PathBuf {
         let variable = |name: &str| {
             variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
         };
-        let found = first_that_is_set(option.map(Path::new), variable, uid);
-        (found.path.display().to_string(), found.source)
+        first_that_is_set(option.map(Path::new), variable, uid)
     }
 
     #[test]
     fn the_first_that_is_set_is_the_runtime_directory() {
-        use DirectorySource::{Environment, Option, Root, Temporary, UserRuntime};
         let ours = (SERVERSWAP_DIR, "/srv/swap");
         let user = (XDG_RUNTIME_DIR, "/run/user/7");
-        assert_eq!(directory(Some("/d"), &[ours, user], 0), ("/d".into(), Option));
-        assert_eq!(directory(None, &[ours, user], 0), ("/srv/swap".into(), Environment));
-        assert_eq!(directory(None, &[user], 0), ("/run/serverswap".into(), Root));
-        assert_eq!(directory(None, &[user], 7), ("/run/user/7/serverswap".into(), UserRuntime));
-        assert_eq!(directory(None, &[(SERVERSWAP_DIR, "")], 7), ("/tmp/serverswap-7".into(), Temporary));
+        assert_eq!(directory(Some("/d"), &[ours, user], 0), Path::new("/d"));
+        assert_eq!(directory(None, &[ours, user], 0), Path::new("/srv/swap"));
+        assert_eq!(directory(None, &[user], 0), Path::new("/run/serverswap"));
+        assert_eq!(directory(None, &[user], 7), Path::new("/run/user/7/serverswap"));
+        assert_eq!(directory(None, &[(SERVERSWAP_DIR, "")], 7), Path::new("/tmp/serverswap-7"));
     }
 
     #[test]
     fn a_relative_directory_is_made_absolute() {
-        let (path, _) = directory(Some("here"), &[], 7);
-        assert_eq!(PathBuf::from(path), std::env::current_dir().expect("tests have one").join("here"));
+        let path = directory(Some("here"), &[], 7);
+        assert_eq!(path, std::env::current_dir().expect("tests have one").join("here"));
     }
 }

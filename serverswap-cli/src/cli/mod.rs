@@ -19,4 +19,4 @@ pub use self::command_line::CommandLine;
 pub use self::definition::{LogFormatOption, Program, RestartOption, Shell, definition};
 pub use self::generate::{completions, man_page};
 pub use self::invocation::{Invocation, Run, Status};
-pub use self::parse::{UsageError, parse};
+pub use self::parse::parse;

@@ -7,7 +7,9 @@ mod lock;
 mod snapshot;
 
 pub use directory::{Directory, DirectoryError};
-pub use format::{Header, ReadError, StateFile, parse, read};
+#[cfg(feature = "cores")]
+pub use format::parse;
+pub use format::{Header, StateFile, read};
 pub use journal::Journal;
 pub use lock::{Lock, LockError};
 pub use snapshot::{

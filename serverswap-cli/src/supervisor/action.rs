@@ -1,7 +1,6 @@
 //! What comes out of the supervisor's core.
 
 use serverswap::protocol::Address;
-use serverswap::protocol::message::{Closed, FromClient, Ping, Stop, TimedOut};
 
 use crate::ui::{Report, RunOutcome};
 
@@ -50,18 +49,6 @@ pub enum Request {
     Stop,
     /// A barrier; answered by [`Event::BarrierPassed`](super::Event::BarrierPassed).
     Barrier,
-}
-
-impl Request {
-    /// The message on the wire; `next_id` gives a number to a message that is answered.
-    pub fn message(self, next_id: impl FnOnce() -> u64) -> FromClient {
-        match self {
-            Request::TimedOut => FromClient::TimedOut(TimedOut { id: next_id() }),
-            Request::Closed { address } => FromClient::Closed(Closed { address }),
-            Request::Stop => FromClient::Stop(Stop {}),
-            Request::Barrier => FromClient::Ping(Ping { id: next_id() }),
-        }
-    }
 }
 
 /// A signal to a process group.

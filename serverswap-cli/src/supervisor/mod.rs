@@ -58,8 +58,7 @@ use crate::ui::Report;
 
 pub use self::action::{Action, GroupSignal, Request};
 pub use self::event::{Attached, Event, Leftovers, ServerExit, Signal, StopSignal};
-pub use self::plan::{INTERRUPT_PATIENCE, Plan, Restart, SETTLE_MAX};
-pub use self::restart_delay::{RESTART_DELAY, RESTART_DELAY_MAX, RESTART_RESET};
+pub use self::plan::{Plan, Restart};
 
 /// The supervisor of one generation.
 #[derive(Debug, Clone)]

@@ -23,10 +23,8 @@ mod text;
 mod tests;
 
 pub use self::console::{Conclusion, Console, ResultFormat};
-pub use self::json::{outcome_json, setup_error_json};
 pub use self::outcome::*;
-pub use self::report::{DrainStatus, Level, Report};
+pub use self::report::{DrainStatus, Report};
 pub use self::setup_error::{SetupError, StillTrue};
 pub use self::still_serving::{ServingServer, StillServing};
-pub use self::style::{Colour, LogFormat, Style, Verbosity};
-pub use self::summary::Summary;
+pub use self::style::{LogFormat, Verbosity};

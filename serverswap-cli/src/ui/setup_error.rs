@@ -1,5 +1,4 @@
-//! What serverswap itself could not do: exit status 125. The lead-in of every run; the
-//! server was not started, or goes on by itself.
+//! What serverswap itself could not do: exit status 125. Nothing was started then.
 
 use std::path::PathBuf;
 
@@ -130,8 +129,6 @@ impl SetupError {
     pub fn summary(&self, still: StillTrue) -> Summary {
         let still = match still {
             StillTrue::NothingStarted => "nothing was started, and no other server was touched".to_owned(),
-            StillTrue::ServerGoesOn { pid } => format!("the server (pid {pid}) goes on by itself"),
-            StillTrue::ServerEnded => "the new server was ended, and no other server was touched".to_owned(),
             StillTrue::NothingAsked => "no server was touched".to_owned(),
         };
         Summary::Failure { error: format!("{self}; {still}"), hint: self.hint() }
@@ -186,13 +183,6 @@ impl SetupError {
 pub enum StillTrue {
     /// The server was not started.
     NothingStarted,
-    /// The server runs, and nothing was done to it.
-    ServerGoesOn {
-        /// The server.
-        pid: u32,
-    },
-    /// The server was ended before it claimed anything.
-    ServerEnded,
     /// Nothing was to be started: `serverswap status`.
     NothingAsked,
 }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serverswap::protocol::message::{
-    self, ClientInfo, EventKind, Form, FromArbiter, FromClient, Hello, Role, VERSION,
+    self, ClientInfo, Closed, EventKind, Form, FromArbiter, FromClient, Hello, Ping, Role, Stop, TimedOut,
+    VERSION,
 };
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
@@ -271,7 +272,7 @@ impl World {
                     if let Link::Up(id) = supervisor.link {
                         supervisor.id += 1;
                         let number = supervisor.id;
-                        self.send_up(id, request.message(|| number), Vec::new());
+                        self.send_up(id, message_of(request, number), Vec::new());
                     }
                 }
                 Action::Keep { address } => {
@@ -335,5 +336,14 @@ impl World {
         supervisor.kept.clear();
         supervisor.link = Link::Down;
         self.close_everything_of(supervisor.process.pid);
+    }
+}
+
+fn message_of(request: Request, id: u64) -> FromClient {
+    match request {
+        Request::TimedOut => FromClient::TimedOut(TimedOut { id }),
+        Request::Closed { address } => FromClient::Closed(Closed { address }),
+        Request::Stop => FromClient::Stop(Stop {}),
+        Request::Barrier => FromClient::Ping(Ping { id }),
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serverswap::protocol::message::Form;
 
-use crate::cli::{Invocation, Program, Run, Status, UsageError, parse};
+use crate::cli::parse::UsageError;
+use crate::cli::{Invocation, Program, Run, Status, parse};
 use crate::supervisor::Restart;
 use crate::ui::{LogFormat, ResultFormat, Verbosity};
 

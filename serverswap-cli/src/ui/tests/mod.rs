@@ -8,6 +8,9 @@ use std::time::Duration;
 use serverswap::protocol::message::Code;
 use serverswap::protocol::{Address, Generation};
 
+use super::json::{outcome_json, setup_error_json};
+use super::style::{Colour, Style};
+use super::summary::Summary;
 use super::*;
 use crate::output_tail::OutputTail;
 

@@ -31,15 +31,6 @@ pub fn boot_id() -> io::Result<String> {
 pub fn pid_namespace() -> io::Result<u64> {
     Ok(fs::metadata("/proc/self/ns/pid")?.ino())
 }
-
-/// The identity (inode number) of another process's pid namespace.
-///
-/// # Errors
-/// There is no such process, or it is not ours to look at.
-pub fn pid_namespace_of(pid: u32) -> io::Result<u64> {
-    Ok(fs::metadata(format!("/proc/{pid}/ns/pid"))?.ino())
-}
-
 /// The program's name for people: the file name in its first argument (`node`), else the
 /// kernel's name of its main thread, which runtimes set to things like `MainThread`.
 pub fn name(pid: u32) -> Option<String> {
@@ -76,11 +67,10 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_in_its_own_group_and_namespace() {
+    fn this_process_is_in_its_own_group() {
         let own = std::process::id();
         let expected = u32::try_from(nix::unistd::getpgrp().as_raw()).expect("positive");
         assert_eq!(group(own).expect("readable"), expected);
-        assert_eq!(pid_namespace_of(own).expect("readable"), pid_namespace().expect("readable"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-pub use about::{boot_id, group, name, pid_namespace, pid_namespace_of};
+pub use about::{boot_id, group, name, pid_namespace};
 pub use group::{group_members, signal_group, signal_server};
 pub use nix::sys::signal::Signal;
 pub(in crate::sys) use pidfd::pidfd_getfd;
