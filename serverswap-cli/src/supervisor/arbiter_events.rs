@@ -142,13 +142,18 @@ impl Context {
         let Some(address) = event.address else {
             return;
         };
+        let is_replaced = notice == AddressNotice::Replaced;
         let known = self.addresses.at(&address);
         let before = std::mem::take(&mut known.state);
         let after = before.clone().next(notice);
         known.state = after.clone();
         let pid = event.pid.or(self.pid).unwrap_or_default();
         let remaining = Duration::from_millis(event.remaining_ms.unwrap_or_default());
-        self.report_change(&address, &before, &after, pid, remaining);
+        if is_replaced && after.is_another_than(&before) {
+            self.report(Report::Replaced { address: address.clone() });
+        } else {
+            self.report_change(&address, &before, &after, pid, remaining);
+        }
         if before.duplicate() == Duplicate::Kept && after.duplicate() == Duplicate::None {
             self.out.push(Action::Close { address: address.clone() });
             self.send(Request::Closed { address });
@@ -196,8 +201,8 @@ impl Context {
                 self.report(Report::ClaimFailed { address, code, message });
             }
             OwnedAddress::HandedOver { .. } => self.report(Report::Busy { address }),
-            OwnedAddress::Replaced { .. } => self.report(Report::Replaced { address }),
             OwnedAddress::Unclaimed
+            | OwnedAddress::Replaced { .. }
             | OwnedAddress::RolledBack
             | OwnedAddress::Superseded
             | OwnedAddress::Vacant { .. } => {}

@@ -35,6 +35,15 @@ fn replaced_is_final_whatever_is_reported_later() {
 }
 
 #[test]
+fn what_a_newer_generation_took_before_it_was_served_is_reported_as_replaced() {
+    let granted = Run::leave().arbiter(EventKind::Granted, ":8080").forget();
+    granted
+        .arbiter(EventKind::Replaced, ":8080")
+        .arbiter(EventKind::Superseded, ":8080")
+        .reported(&[":8080 is now served by a newer generation"]);
+}
+
+#[test]
 fn close_ends_the_duplicate_and_not_the_ownership() {
     let run = Run::stay()
         .up(":8080")
