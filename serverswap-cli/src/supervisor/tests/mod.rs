@@ -2,6 +2,7 @@
 //! no time passes but by `at`.
 
 mod deploy;
+mod duplicate;
 mod link;
 mod restart;
 mod signals;
