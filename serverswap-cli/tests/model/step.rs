@@ -246,7 +246,7 @@ impl World {
         match step {
             Step::Unlock => self.lock = Lock::Free,
             Step::Look(index) => self.look_for_arbiter(*index),
-            Step::Hear(index) => self.hear(*index),
+            Step::Hear(index) => self.supervisor_reads(*index),
             Step::Reap(index) => self.reap(*index),
             Step::Boot(pid) => self.boot(*pid),
             Step::Receive(pid) => self.receive(*pid),

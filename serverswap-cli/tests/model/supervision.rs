@@ -33,10 +33,10 @@ pub struct Supervision {
     /// `None` after its end.
     pub core: Option<Box<Supervisor>>,
     pub link: Link,
-    /// The last `id` said.
+    /// The last `id` sent.
     pub id: u64,
     pub kept: BTreeMap<Address, Listener>,
-    /// The server that was started last, and whether its end was told.
+    /// The server that was started last, until its end was reaped.
     pub child: Child,
     pub life: Presence,
 }
@@ -44,9 +44,9 @@ pub struct Supervision {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
     Down,
-    /// The lock was not got, and the seeded fault is that nobody tries again.
+    /// The lock was not acquired, and by the seeded fault it is not tried again.
     GivenUp,
-    /// `hello` was said.
+    /// `hello` was sent.
     Greeted(u64),
     Up(u64),
 }
@@ -155,17 +155,17 @@ impl World {
     }
 
     /// It reads one line of the arbiter, or the end of the connection.
-    pub fn hear(&mut self, index: usize) {
+    pub fn supervisor_reads(&mut self, index: usize) {
         self.with_supervisor(index, |world, supervisor| {
             let Some(id) = supervisor.wire() else { return };
             match world.read_below(id) {
-                Some((message, listener)) => world.heard(supervisor, id, message, listener),
-                None => world.hear_the_end(supervisor, id),
+                Some((message, listener)) => world.on_message(supervisor, id, message, listener),
+                None => world.on_connection_end(supervisor, id),
             }
         });
     }
 
-    fn hear_the_end(&mut self, supervisor: &mut Supervision, id: u64) {
+    fn on_connection_end(&mut self, supervisor: &mut Supervision, id: u64) {
         self.close_below(id);
         let was_up = matches!(supervisor.link, Link::Up(_));
         supervisor.link = Link::Down;
@@ -178,12 +178,12 @@ impl World {
     pub fn lose_link_of_supervisor(&mut self, index: usize) {
         self.with_supervisor(index, |world, supervisor| {
             if let Some(id) = supervisor.wire() {
-                world.hear_the_end(supervisor, id);
+                world.on_connection_end(supervisor, id);
             }
         });
     }
 
-    fn heard(
+    fn on_message(
         &mut self,
         supervisor: &mut Supervision,
         id: u64,
@@ -195,7 +195,7 @@ impl World {
                 supervisor.link = Link::Up(id);
                 self.happens(supervisor, Event::Linked, None);
             }
-            FromArbiter::Event(event) if self.is_untold(&event) => {}
+            FromArbiter::Event(event) if self.is_withheld(&event) => {}
             FromArbiter::Event(event) => {
                 let attached = if listener.is_some() { Attached::Listener } else { Attached::Nothing };
                 self.happens(supervisor, Event::FromArbiter(event, attached), listener);
@@ -209,12 +209,12 @@ impl World {
             | FromArbiter::Progress(_)
             | FromArbiter::Ping(_)
             | FromArbiter::Error(_) => {
-                self.broken.push(Broken::Protocol(format!("a supervisor hears {message:?}")));
+                self.broken.push(Broken::Protocol(format!("a supervisor receives {message:?}")));
             }
         }
     }
 
-    /// Its server has ended, and it is told.
+    /// It reaps its server, which has ended.
     pub fn reap(&mut self, index: usize) {
         self.with_supervisor(index, |world, supervisor| {
             let Some((pid, exit)) = world.unreaped(supervisor) else { return };
@@ -317,7 +317,7 @@ impl World {
         }
     }
 
-    fn is_untold(&self, event: &message::Event) -> bool {
+    fn is_withheld(&self, event: &message::Event) -> bool {
         self.setup.seeded == Seeded::ProbationUntold && event.what == EventKind::Probation
     }
 

@@ -1,5 +1,5 @@
-//! A supervisor that hears anything at any moment, from an arbiter that need not make sense; its
-//! driver tells the truth. It asks for nothing impossible, and nothing after its end.
+//! A supervisor that receives anything at any moment, from an arbiter that need not make sense; its
+//! driver reports what happened. It asks for nothing impossible, and for nothing after its end.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -34,7 +34,7 @@ const KINDS: [EventKind; 15] = [
     EventKind::Done,
 ];
 
-/// Plays what the bytes tell.
+/// Plays what the bytes choose.
 ///
 /// # Panics
 /// When the supervisor asks for something impossible.
@@ -137,7 +137,7 @@ impl Watched {
                 self.now = self.now.max(deadline.unwrap_or(self.now + some));
                 Event::Tick
             }
-            _ if self.is_linked => told(choices),
+            _ if self.is_linked => any_event(choices),
             _ => Event::Tick,
         }
     }
@@ -161,12 +161,12 @@ impl Watched {
         };
         let mut actions = Vec::new();
         self.supervisor.handle(event, self.now, &mut actions);
-        self.judge(actions, offered);
+        self.check(actions, offered);
         let deadline = self.supervisor.deadline();
         assert!(deadline.is_none_or(|deadline| deadline > self.now), "it waits for the past");
     }
 
-    fn judge(&mut self, actions: Vec<Action>, offered: Option<Address>) {
+    fn check(&mut self, actions: Vec<Action>, offered: Option<Address>) {
         for action in actions {
             assert!(self.group != Group::Over, "after its end: {action:?}");
             match action {
@@ -203,8 +203,8 @@ impl Watched {
     }
 }
 
-/// Anything that an arbiter could say.
-fn told(choices: &mut Choices<'_>) -> Event {
+/// Anything that an arbiter could send.
+fn any_event(choices: &mut Choices<'_>) -> Event {
     let what = choices.one_of(&KINDS).clone();
     let generation = if choices.once_in(6) { OLDER } else { OURS };
     let is_whole = matches!(what, EventKind::Up | EventKind::Done | EventKind::Gone) || choices.once_in(16);
