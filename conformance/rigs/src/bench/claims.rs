@@ -10,8 +10,10 @@ use serverswap_protocol::Address;
 
 use super::figure::{Figure, Value, median};
 use super::note::{Note, What, times};
+use super::server::raise_file_limit;
 use super::{BenchError, command};
-use serverswap_conformance::sandbox::{Exit, Sandbox, free_address};
+use serverswap_conformance::sandbox::{Exit, Sandbox, Started, free_address};
+use serverswap_conformance::style::{duration, number};
 
 /// Claims of one run, one after the other.
 const SAMPLES: usize = 200;
@@ -21,6 +23,10 @@ const GRANT_MAX: Duration = Duration::from_millis(1);
 
 /// How long the swap of a thousand claims may take.
 const THOUSAND_MAX: Duration = Duration::from_secs(1);
+
+/// The largest swap, and how many of its claims one server makes: an arbiter lets it claim 4,096.
+const TEN_THOUSAND: usize = 10_000;
+const CLAIMS_PER_SERVER: usize = 4_000;
 
 /// What two generations noted.
 struct Swap {
@@ -47,45 +53,80 @@ pub(super) async fn shares(sandbox: &Sandbox) -> Result<Vec<Figure>, BenchError>
 }
 
 fn share(what: &str, samples: Vec<Duration>) -> Figure {
-    let mut sorted = samples.clone();
-    sorted.sort();
-    let tail = sorted[sorted.len() * 99 / 100];
+    let tail = p99(&samples);
     let middle = median(samples);
     // The 2013 tool waited for a timer of 200 ms.
     let ratio = 0.2 / middle.as_secs_f64();
     Figure::new(what, Value::Time(middle)).at_most(Value::Time(GRANT_MAX)).beside(format!(
         "median of {SAMPLES}, p99 {}; {ratio:.0} times shorter than the 200 ms of 2013",
-        serverswap_conformance::style::duration(tail)
+        duration(tail)
     ))
 }
 
-/// The swap of 10, 100 and 1,000 inherited claims.
+/// The swap of 10, 100, 1,000 and 10,000 inherited claims.
 pub(super) async fn many() -> Result<Vec<Figure>, BenchError> {
     let mut figures = Vec::new();
     for count in [10, 100, 1_000_usize] {
         let sandbox = Sandbox::new()?;
         let addresses: Vec<Address> = (0..count).map(|_| free_address()).collect();
         let swap = swap(&sandbox, &addresses, &["--inherit", "--pace", "together"]).await?;
-        let begin = swap.new.iter().find(|note| claimed(&note.what).is_some()).map(|note| note.nanos);
-        let end = times(&swap.old, released).into_values().max();
-        let (Some(begin), Some(end)) = (begin, end) else {
-            return Err(BenchError::NothingMeasured(format!("{count} claims were not swapped")));
-        };
-        let total = Duration::from_nanos(end.saturating_sub(begin));
+        let total = span(&swap.old, &swap.new, count)?;
         let each = total / u32::try_from(count).expect("a thousand at most");
-        let figure = Figure::new(
-            format!("{count} claims: from the first claim to the last release"),
-            Value::Time(total),
-        )
-        .at_most(Value::Time(THOUSAND_MAX))
-        .beside(format!(
+        let figure = thousands(count, total).at_most(Value::Time(THOUSAND_MAX));
+        figures.push(figure.beside(format!(
             "{} each; the whole command took {}",
-            serverswap_conformance::style::duration(each),
-            serverswap_conformance::style::duration(swap.exit.took)
-        ));
-        figures.push(figure);
+            duration(each),
+            duration(swap.exit.took)
+        )));
     }
+    figures.push(ten_thousand().await?);
     Ok(figures)
+}
+
+/// The swap of ten thousand inherited claims of one generation.
+async fn ten_thousand() -> Result<Figure, BenchError> {
+    raise_file_limit();
+    let sandbox = Sandbox::new()?;
+    let addresses: Vec<Address> = (0..TEN_THOUSAND).map(|_| free_address()).collect();
+    let parts: Vec<&[Address]> = addresses.chunks(CLAIMS_PER_SERVER).collect();
+    let words = command::servers(&sandbox, &["--inherit", "--pace", "together"], &parts)?;
+    let mut old = sandbox.deploy(words.clone()).start()?;
+    each_prints(&mut old, parts.len(), "up").await?;
+    let mut new = sandbox.deploy(words).start()?;
+    each_prints(&mut new, parts.len(), "up").await?;
+    each_prints(&mut old, parts.len(), "over").await?;
+    let total = span(&Note::all_in(old.stdout()), &Note::all_in(new.stdout()), TEN_THOUSAND)?;
+    sandbox.end();
+    let servers = parts.len();
+    Ok(thousands(TEN_THOUSAND, total).beside(format!(
+        "{} each; {servers} servers of one generation, since one may claim 4,096",
+        duration(total / u32::try_from(TEN_THOUSAND).expect("it is small"))
+    )))
+}
+
+async fn each_prints(command: &mut Started, servers: usize, word: &str) -> Result<(), BenchError> {
+    for _ in 0..servers {
+        command.prints(&format!("\"{word}\"")).await?;
+    }
+    Ok(())
+}
+
+/// From the first claim to the last release.
+fn span(old: &[Note], new: &[Note], count: usize) -> Result<Duration, BenchError> {
+    let released = times(old, released);
+    match (times(new, claimed).into_values().min(), released.values().max()) {
+        (Some(begin), Some(end)) if released.len() == count => {
+            Ok(Duration::from_nanos(end.saturating_sub(begin)))
+        }
+        (Some(_) | None, Some(_) | None) => {
+            Err(BenchError::NothingMeasured(format!("of {count} claims {} were swapped", released.len())))
+        }
+    }
+}
+
+fn thousands(count: usize, total: Duration) -> Figure {
+    let what = format!("{} claims: from the first claim to the last release", number(count as u64));
+    Figure::new(what, Value::Time(total))
 }
 
 async fn swap(sandbox: &Sandbox, addresses: &[Address], arguments: &[&str]) -> Result<Swap, BenchError> {
@@ -126,11 +167,25 @@ fn differences(
     }
 }
 
-pub(super) fn claimed(what: &What) -> Option<&Address> {
+/// From each claim to its grant, as one server noted them.
+pub(super) fn grants(notes: &[Note]) -> Vec<Duration> {
+    let (begins, ends) = (times(notes, claimed), times(notes, granted));
+    let pairs = ends.iter().filter_map(|(address, end)| Some((begins.get(address)?, end)));
+    pairs.map(|(begin, end)| Duration::from_nanos(end.saturating_sub(*begin))).collect()
+}
+
+/// The 99th percentile.
+pub(super) fn p99(samples: &[Duration]) -> Duration {
+    let mut sorted = samples.to_vec();
+    sorted.sort();
+    sorted[sorted.len() * 99 / 100]
+}
+
+fn claimed(what: &What) -> Option<&Address> {
     if let What::Claims(address) = what { Some(address) } else { None }
 }
 
-pub(super) fn granted(what: &What) -> Option<&Address> {
+fn granted(what: &What) -> Option<&Address> {
     if let What::Granted(address) = what { Some(address) } else { None }
 }
 

@@ -6,7 +6,9 @@
 
 mod claims;
 mod command;
+mod draining;
 mod figure;
+mod held;
 mod hostile;
 mod idle;
 mod languages;
@@ -30,7 +32,9 @@ pub use start::clock;
 pub enum Section {
     /// From a claim to its grant, and from a release to the grant.
     Claims,
-    /// A thousand claims at once.
+    /// A claim beside what others hold.
+    Held,
+    /// Up to ten thousand claims at once.
     Thousand,
     /// What `serverswap` adds to the start of a server.
     Start,
@@ -40,6 +44,8 @@ pub enum Section {
     Idle,
     /// What hostile clients cost the arbiter, and everybody else.
     Hostile,
+    /// What the progress of a draining server makes the arbiter write.
+    Draining,
     /// Swaps under full load, over TCP and Unix.
     Swaps,
     /// Our drain against Node's own `server.close()`.
@@ -52,13 +58,15 @@ pub enum Section {
 
 impl Section {
     /// Every one, in the order of the report.
-    pub const ALL: [Section; 10] = [
+    pub const ALL: [Section; 12] = [
         Section::Claims,
+        Section::Held,
         Section::Thousand,
         Section::Start,
         Section::Orphans,
         Section::Idle,
         Section::Hostile,
+        Section::Draining,
         Section::Swaps,
         Section::Drain,
         Section::Loading,
@@ -68,11 +76,13 @@ impl Section {
     fn title(self) -> &'static str {
         match self {
             Section::Claims => "Serverswap's own share of a swap",
+            Section::Held => "A claim beside what others hold",
             Section::Thousand => "Many inherited claims, all at once",
             Section::Start => "Starting a server",
             Section::Orphans => "No arbiter alive",
             Section::Idle => "A supervisor that has nothing to do",
             Section::Hostile => "Hostile clients of the same user",
+            Section::Draining => "A draining server that reports its progress",
             Section::Swaps => "20 swaps under full load, new and kept connections, TCP and Unix at once",
             Section::Drain => "A drain under keep-alive clients, 10 swaps each",
             Section::Loading => "Loading the package",
@@ -106,11 +116,13 @@ pub async fn run(sections: &[Section]) -> Result<Held, BenchError> {
         let sandbox = Sandbox::new()?;
         let figures = match section {
             Section::Claims => claims::shares(&sandbox).await?,
+            Section::Held => held::claims().await?,
             Section::Thousand => claims::many().await?,
             Section::Start => start::overhead(&sandbox).await?,
             Section::Orphans => orphan::returns(&sandbox).await?,
             Section::Idle => idle::cost(&sandbox).await?,
             Section::Hostile => hostile::resisted().await?,
+            Section::Draining => draining::writes(&sandbox).await?,
             Section::Swaps => swaps::full_load(&sandbox).await?,
             Section::Drain => swaps::drains(&sandbox).await?,
             Section::Loading => loading::cost(&sandbox).await?,

@@ -26,7 +26,14 @@ pub(super) enum What {
     Claims(Address),
     /// It was granted.
     Granted(Address),
-    /// It is about to be released.
+    /// A drain has begun.
+    Drains,
+    /// It is over, after so many reports of progress.
+    Drained {
+        /// How many were sent.
+        progress: u64,
+    },
+    /// An address is about to be released.
     Releases(Address),
     /// All claims are granted and serve.
     Up,

@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serverswap_conformance::connection::ready;
 use serverswap_protocol::limits::HOLDING_PER_LINE_MAX;
 use serverswap_protocol::message::{
-    ClientInfo, FromArbiter, FromClient, Hello, Holding, HoldingMore, OnTakedown, ReadyFor, Released, Role,
-    ServerUp, Serving, VERSION,
+    ClientInfo, FromArbiter, FromClient, Hello, Holding, HoldingMore, OnTakedown, Progress, ReadyFor,
+    Released, Role, ServerUp, Serving, VERSION,
 };
 use serverswap_protocol::{Address, SocketMode};
 
@@ -36,6 +38,9 @@ pub struct Claims {
     /// How the claims follow each other.
     #[arg(long, value_enum)]
     pace: Pace,
+    /// Report progress for so long before an address is released.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    drain: u64,
     /// A file with one address a line.
     addresses: PathBuf,
 }
@@ -54,10 +59,17 @@ pub enum ServerError {
     Refused(String),
 }
 
+/// The time between two reports of progress.
+const PROGRESS_PACE: Duration = Duration::from_millis(1);
+
+/// How long a server waits between its last report and the release.
+const AFTER_DRAIN: Duration = Duration::from_millis(300);
+
 struct Server {
     wire: Wire,
     socket_path: PathBuf,
     mode: SocketMode,
+    drain: Duration,
     /// Claims under way, by their `id`.
     claims: HashMap<u64, Address>,
     held: Vec<Held>,
@@ -77,7 +89,8 @@ pub fn run(claims: &Claims) -> Result<(), ServerError> {
     let socket_path = PathBuf::from(variable("SERVERSWAP_SOCKET")?);
     let mode = if claims.inherit { SocketMode::Inherit } else { SocketMode::Bind };
     let (wire, held) = (Wire::connect(&socket_path)?, Vec::new());
-    let mut server = Server { wire, socket_path, mode, claims: HashMap::new(), held };
+    let drain = Duration::from_millis(claims.drain);
+    let mut server = Server { wire, socket_path, mode, drain, claims: HashMap::new(), held };
     server.hello()?;
     match claims.pace {
         Pace::OneByOne => {
@@ -184,6 +197,7 @@ impl Server {
             }
             FromArbiter::Takedown(takedown) => {
                 let address = takedown.address;
+                self.drain(takedown.id)?;
                 self.held.retain(|(held, _)| *held != address);
                 let note = Note::now(What::Releases(address.clone()));
                 self.wire.send(&FromClient::Released(Released { re: Some(takedown.id), address }), &[])?;
@@ -199,6 +213,26 @@ impl Server {
             | FromArbiter::Pong(_) => {}
         }
         Ok(())
+    }
+
+    /// Reports progress as a server with many connections does, but more often.
+    fn drain(&mut self, takedown: u64) -> Result<(), ServerError> {
+        if self.drain.is_zero() {
+            return Ok(());
+        }
+        Note::now(What::Drains).print();
+        let end = Instant::now() + self.drain;
+        let mut sent = 0;
+        while Instant::now() < end {
+            let progress =
+                Progress { re: takedown, waiting_for: None, connections: Some(sent), extend_ms: None };
+            self.wire.send(&FromClient::Progress(progress), &[])?;
+            sent += 1;
+            wait_until(Instant::now() + PROGRESS_PACE)?;
+        }
+        Note::now(What::Drained { progress: sent }).print();
+        // The reader of this note looks at the arbiter before the release changes anything.
+        wait_until(Instant::now() + AFTER_DRAIN)
     }
 
     /// The arbiter is gone: waits until somebody binds its socket again, and says what is held.
@@ -247,6 +281,11 @@ fn read_addresses(path: &Path) -> Result<Vec<Address>, ServerError> {
     let failed = |error: String| ServerError::Setup(format!("{}: {error}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     text.lines().map(|line| line.parse().map_err(|error| failed(format!("{error}")))).collect()
+}
+
+fn wait_until(time: Instant) -> Result<(), ServerError> {
+    ready(&[], Some(time)).map_err(|error| ServerError::Setup(format!("poll(2): {error}")))?;
+    Ok(())
 }
 
 fn variable(name: &str) -> Result<String, ServerError> {
