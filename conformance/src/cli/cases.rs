@@ -17,18 +17,18 @@ const UNNAMED_CHECK: &str = "steps";
 /// Which cases are run.
 #[derive(Debug, Args)]
 pub(super) struct Cases {
-    /// Cases up to this level [default: what is claimed].
+    /// Cases up to this level [default: the level that is claimed].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=3))]
     level: Option<u8>,
     #[command(flatten)]
     select: Select,
-    /// Run everything so often; a case that fails once has failed.
+    /// Run everything this often; a case that fails once has failed.
     #[arg(long, value_name = "N", default_value = "1")]
     repeat: NonZeroU32,
-    /// A list of cases that are known to fail, one a line, the reason behind a `#`.
+    /// A list of cases that are known to fail, one per line, each with its reason after a `#`.
     #[arg(long, value_name = "FILE")]
     known_failing: Option<PathBuf>,
-    /// Run this scenario of yours instead of those that are built in.
+    /// Run this scenario instead of the built-in ones.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "skip"])]
     scenario: Option<PathBuf>,
 }

@@ -22,7 +22,7 @@ pub(super) struct Try {
 /// Which case is served.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// Its id, with the brackets of a permutation if it has any.
+    /// The id of the case, with the brackets of a permutation if it has any.
     case: String,
 }
 

@@ -12,9 +12,9 @@ use serverswap_conformance::exit::{Ended, Found};
 /// What is explained.
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// Its id; without the brackets of a permutation the first one that failed is shown.
+    /// The id of the case; without the brackets of a permutation, the first permutation that failed is shown.
     case: String,
-    /// The report to show the last run from [default: that of the last run of this user].
+    /// Show the run of this report [default: your last run].
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
 }

@@ -13,7 +13,7 @@ pub(super) struct Init {
     /// go, ruby, php, python, node or rust; any other language needs only the contract.
     #[arg(long, value_name = "LANGUAGE")]
     lang: Language,
-    /// The folder, which is made if it is not there; nothing in it is overwritten.
+    /// The folder, created if it does not exist; nothing in it is overwritten.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }

@@ -16,7 +16,7 @@ pub(super) struct List {
     level: u8,
     #[command(flatten)]
     select: Select,
-    /// One JSON object a line, with the requirements that a case proves and its checks.
+    /// Print one JSON object per line, with the checks of a case and the requirements that it proves.
     #[arg(long)]
     json: bool,
 }

@@ -20,7 +20,7 @@ pub(super) struct Matrix {
     /// printed.
     #[arg(long, value_name = "FILE")]
     readme: Option<PathBuf>,
-    /// Change nothing; end with 1 if the table in the file is not this one.
+    /// Change nothing; exit with 1 if the table in the file is stale.
     #[arg(long, requires = "readme")]
     check: bool,
 }

@@ -59,9 +59,9 @@ enum Command {
     CheckTrace(recording::CheckTrace),
     /// Run the cases for supervisors against a command that supervises a server.
     Supervisor(supervisor::Supervisor),
-    /// Merge reports into the table of a README.
+    /// Merge reports into a table in a README.
     Matrix(matrix::Matrix),
-    /// Swap your own server again and again under load, and say what to fix.
+    /// Swap your own server again and again under load, and report what to fix.
     Rehearse(rehearse::Rehearse),
     /// A server that hands its connection to the suite.
     #[command(hide = true)]

@@ -11,7 +11,7 @@ use serverswap_conformance::exit::{Ended, Found};
 /// Which recordings are checked.
 #[derive(Debug, Args)]
 pub(super) struct CheckTrace {
-    /// What `serverswap --trace FILE` or a report's `traces` folder holds.
+    /// Files that `serverswap --trace FILE` has written, or of a report's `traces` folder.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }

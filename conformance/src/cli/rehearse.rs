@@ -10,19 +10,19 @@ use serverswap_protocol::Address;
 /// What is rehearsed.
 #[derive(Debug, Args)]
 pub(super) struct Rehearse {
-    /// How many swaps follow the first start.
+    /// The number of swaps after the first start.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     swaps: u32,
-    /// Where the requests go [default: every address that the server serves].
+    /// The address that is requested [default: every address that the server serves].
     #[arg(long)]
     address: Option<Address>,
-    /// What is asked for.
+    /// The path that is requested.
     #[arg(long, default_value = "/")]
     path: String,
-    /// How long one start or swap may take.
+    /// The longest time that one start or swap may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
-    /// The command as you type it, from `serverswap` or `serverswap-deploy` on.
+    /// The command as you would type it, beginning with `serverswap` or `serverswap-deploy`.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
 }

@@ -22,10 +22,10 @@ const CHECKS_OF_EVERY_CASE: [&str; 2] = [runner::WIRE_VALID, client::CLEAN_EXIT]
 pub(super) struct Run {
     #[command(flatten)]
     cases: Cases,
-    /// Begin the cases in another order, each time.
+    /// Begin the cases in a different order each time.
     #[arg(long)]
     shuffle: bool,
-    /// The order: the same seed is the same order.
+    /// The seed of the order: the same seed gives the same order.
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     #[command(flatten)]

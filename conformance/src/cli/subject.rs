@@ -12,13 +12,13 @@ use serverswap_conformance::runner::Budget;
 /// A driver, and how cases are run against it.
 #[derive(Debug, Args)]
 pub(super) struct Subject {
-    /// What is said about the driver [default: conformance.toml in this folder, if it is there].
+    /// The configuration of the driver [default: conformance.toml in this folder, if there is one].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Multiply every limit of a wait; the usual one is 5 s.
     #[arg(long, value_name = "N", value_parser = factor)]
     slow: Option<f64>,
-    /// How many cases at once [default: one for each core].
+    /// How many cases run at once [default: one per core].
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// The driver and its arguments [default: `command` of conformance.toml].

@@ -24,7 +24,7 @@ pub(super) struct Supervisor {
     slow: Option<f64>,
     #[command(flatten)]
     output: Output,
-    /// The supervisor's command; the server that it is to start is appended.
+    /// The supervisor's command; the command of the server is appended.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
 }

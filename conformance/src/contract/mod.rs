@@ -11,15 +11,16 @@
 //! - Unknown keys are ignored on both sides; unknown commands are answered `unsupported`.
 
 mod command;
+mod contract_error;
 mod event;
 mod keys;
 mod reply;
 mod schema;
-mod words;
 
 use serde_json::Value;
 
 pub use command::{Claim, Command, Numbered, Socket};
+pub use contract_error::ContractError;
 pub use event::Event;
 pub(crate) use keys::{check_event_keys, check_template};
 pub use reply::{
@@ -27,7 +28,6 @@ pub use reply::{
     Support,
 };
 pub use schema::document;
-pub use words::ContractError;
 
 /// The version of the contract that this suite speaks.
 pub const CONTRACT: u32 = 1;
@@ -52,26 +52,31 @@ pub enum Said {
 /// # Errors
 /// The line breaks the contract; the error says how, in words for the driver's author.
 pub fn read(line: &[u8]) -> Result<Said, ContractError> {
-    let text = std::str::from_utf8(line).map_err(|_| ContractError::NotUtf8 { line: words::shown(line) })?;
-    let noise = |why: String| ContractError::Noise { line: words::shown(line), why };
+    let text = std::str::from_utf8(line)
+        .map_err(|_| ContractError::NotUtf8 { line: contract_error::shown(line) })?;
+    let noise = |why: String| ContractError::Noise { line: contract_error::shown(line), why };
     let value: Value = serde_json::from_str(text).map_err(|error| noise(error.to_string()))?;
     read_value(value).map_err(|why| match why {
-        words::Unreadable::Neither => noise("it has neither `seq` nor `event`".to_owned()),
-        words::Unreadable::Reply(why) => ContractError::Reply { line: words::shown(line), why },
-        words::Unreadable::Event(why) => ContractError::Event { line: words::shown(line), why },
+        contract_error::Unreadable::Neither => noise("it has neither `seq` nor `event`".to_owned()),
+        contract_error::Unreadable::Reply(why) => {
+            ContractError::Reply { line: contract_error::shown(line), why }
+        }
+        contract_error::Unreadable::Event(why) => {
+            ContractError::Event { line: contract_error::shown(line), why }
+        }
     })
 }
 
-fn read_value(value: Value) -> Result<Said, words::Unreadable> {
+fn read_value(value: Value) -> Result<Said, contract_error::Unreadable> {
     if value.get("seq").is_some() {
-        return Reply::from_value(value).map(Said::Reply).map_err(words::Unreadable::Reply);
+        return Reply::from_value(value).map(Said::Reply).map_err(contract_error::Unreadable::Reply);
     }
     if value.get("event").is_some() {
         return serde_json::from_value(value)
             .map(Said::Event)
-            .map_err(|error| words::Unreadable::Event(error.to_string()));
+            .map_err(|error| contract_error::Unreadable::Event(error.to_string()));
     }
-    Err(words::Unreadable::Neither)
+    Err(contract_error::Unreadable::Neither)
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //!
 //! It deliberately runs nothing.
 
+mod json_text;
 mod steps;
-mod words;
 
 use crate::config::nearest;
 use crate::report::{Case, Check, Outcome, Published, Requirement, excerpt};

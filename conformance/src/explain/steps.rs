@@ -1,6 +1,6 @@
 //! A scenario's steps as sentences: the conversation that is expected.
 
-use super::words;
+use super::json_text;
 use crate::report::Role;
 use crate::scenario::{
     Closed, ConnectTo, DescriptorKind, Descriptors, DriverStep, Ending, EventStep, Exits, Expect, Greet,
@@ -77,9 +77,11 @@ fn text(step: &Step, role: Role) -> String {
 }
 
 fn command(step: &DriverStep) -> String {
-    let reply =
-        step.reply.as_ref().map_or(String::new(), |reply| format!(", and answers {}", words::pattern(reply)));
-    format!("the driver is told `{}`{}{reply}", step.cmd, words::fields(&step.fields))
+    let reply = step
+        .reply
+        .as_ref()
+        .map_or(String::new(), |reply| format!(", and answers {}", json_text::pattern(reply)));
+    format!("the driver is told `{}`{}{reply}", step.cmd, json_text::fields(&step.fields))
 }
 
 fn send(step: &Send, peer: &str) -> String {
@@ -103,14 +105,14 @@ fn said(step: &Send) -> String {
     let lines = step.message.iter().chain(step.lines.iter().flatten());
     let raw = step.raw.as_ref().map(|raw| format!("the bytes {:?}", shortened(raw)));
     let encoded = step.raw_b64.as_ref().map(|bytes| format!("the bytes {} (base64)", shortened(bytes)));
-    lines.map(words::template).chain(raw).chain(encoded).collect::<Vec<_>>().join(" and at once ")
+    lines.map(json_text::template).chain(raw).chain(encoded).collect::<Vec<_>>().join(" and at once ")
 }
 
 fn greet(step: &Greet) -> String {
-    let greeting = step.greeting.as_ref().map(|greeting| format!(" {}", words::template(greeting)));
-    let hello = step.hello.as_ref().map(|hello| format!(" {}", words::pattern(hello)));
+    let greeting = step.greeting.as_ref().map(|greeting| format!(" {}", json_text::template(greeting)));
+    let hello = step.hello.as_ref().map(|hello| format!(" {}", json_text::pattern(hello)));
     let fds = step.fds.as_ref().filter(|fds| !fds.is_empty()).map(|fds| format!("  + {}", fds.join(", ")));
-    let welcome = step.welcome.as_ref().map(|welcome| format!(" {}", words::template(welcome)));
+    let welcome = step.welcome.as_ref().map(|welcome| format!(" {}", json_text::template(welcome)));
     let or_nothing = Option::unwrap_or_default;
     format!(
         "{}: greeting{}, hello{}{}, welcome{}",
@@ -127,11 +129,11 @@ fn expect(step: &Expect, subject: &str) -> String {
         [] => ", without descriptors".to_owned(),
         fds => format!("  + {}", fds.join(", ")),
     });
-    format!("{}: {subject} says {}{fds}", step.on, words::pattern(&step.message))
+    format!("{}: {subject} says {}{fds}", step.on, json_text::pattern(&step.message))
 }
 
 fn event(step: &EventStep) -> String {
-    format!("the driver reports `{}`{}", step.event, words::fields(&step.fields))
+    format!("the driver reports `{}`{}", step.event, json_text::fields(&step.fields))
 }
 
 fn connect_to(step: &ConnectTo) -> String {

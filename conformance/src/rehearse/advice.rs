@@ -1,6 +1,6 @@
 //! What each finding means and what a person can do about it.
 
-use super::verdict::Finding;
+use super::findings::Finding;
 use serverswap_load::Failure;
 
 const CLOSES_IDLE: &str = "the old server closes idle keep-alive connections at once: use serverswap.listen, or answer once more \

@@ -11,11 +11,11 @@
 //! - Everything that was started is ended, however it goes.
 
 mod advice;
-mod command;
-mod overview;
-mod show;
-mod stage;
-mod verdict;
+mod findings;
+mod findings_text;
+mod status_poll;
+mod swap_command;
+mod swaps;
 
 use std::io;
 use std::time::Duration;
@@ -25,12 +25,12 @@ use serverswap_protocol::Address;
 use crate::sandbox::{Sandbox, SandboxError};
 use serverswap_load::{LoadError, TargetError};
 
-pub use command::Form;
-pub use show::print;
-pub use verdict::{Finding, Rehearsed};
+pub use findings::{Finding, Rehearsed};
+pub use findings_text::print;
+pub use swap_command::Form;
 
-use command::SwapCommand;
-use stage::Stage;
+use swap_command::SwapCommand;
+use swaps::RehearsalRun;
 
 /// What is rehearsed.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ pub struct Rehearsal {
     pub address: Option<Address>,
     /// The path that is asked for.
     pub path: String,
-    /// How long one start or swap may take.
+    /// The longest time that one start or swap may take.
     pub limit: Duration,
 }
 
@@ -78,12 +78,12 @@ pub enum RehearseError {
     },
     /// `serverswap status --json` said something else.
     #[error("`{program} status --json` does not say who serves; it said:\n{said}")]
-    Overview {
+    NoStatus {
         /// The program.
         program: String,
         /// What it said.
         said: String,
-        /// Why that is no overview.
+        /// Why that is no status.
         #[source]
         source: serde_json::Error,
     },
@@ -105,5 +105,5 @@ pub enum RehearseError {
 pub async fn run(rehearsal: &Rehearsal) -> Result<Rehearsed, RehearseError> {
     let sandbox = Sandbox::new()?;
     let command = SwapCommand::from_words(&rehearsal.command, sandbox.programs())?;
-    Stage::new(&sandbox, command, rehearsal).play().await
+    RehearsalRun::new(&sandbox, command, rehearsal).play().await
 }

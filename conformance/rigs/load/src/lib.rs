@@ -10,23 +10,23 @@
 //! - A request counts as made "during a swap" if a swap was under way when it began or when it ended.
 //! - The load runs on a thread of its own, so that whoever watches it does not slow it down.
 
-mod board;
+mod ask;
 mod exchange;
 mod failure;
+mod load;
 mod probe;
 mod response;
-mod running;
-mod single;
+mod shared;
 mod slot;
 mod stream;
 mod tally;
 mod target;
 
+pub use ask::ask;
 pub use failure::Failure;
+pub use load::{Load, LoadError, Plan};
 pub use probe::{Probe, ProbeReport, Refusal};
 pub use response::{Answer, Malformed};
-pub use running::{Load, LoadError, Plan};
-pub use single::ask;
 pub use slot::{Connections, Slot};
 pub use tally::{Answerer, FailedRequest, Figures, Phase, Tally};
 pub use target::{Target, TargetError};

@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::exchange::connect_failure;
 use super::failure::Failure;
-use super::running::LoadError;
+use super::load::LoadError;
 use super::stream::Stream;
 use super::target::Target;
 

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::board::Board;
 use super::exchange::{Use, connect_failure, exchange, reset};
 use super::failure::Failure;
 use super::response::Answer;
+use super::shared::Shared;
 use super::stream::{Idle, Stream};
 use super::target::Target;
 
@@ -48,22 +48,22 @@ impl Slot {
 }
 
 /// Runs one slot until the load is over.
-pub(super) async fn run(slot: Slot, board: Rc<Board>) {
-    let request = Request::new(slot.connections, &board.plan.target, &board.plan.path);
+pub(super) async fn run(slot: Slot, shared: Rc<Shared>) {
+    let request = Request::new(slot.connections, &shared.plan.target, &shared.plan.path);
     let mut pace = interval(PACE_AFTER_FAILURE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut kept = None;
-    while board.goes_on() {
-        let begin = board.now();
-        match one_request(slot, &board, &request, &mut kept).await {
-            Ok((answer, latency)) => board.succeeded(begin, latency, &answer),
+    while shared.goes_on() {
+        let begin = shared.now();
+        match one_request(slot, &shared, &request, &mut kept).await {
+            Ok((answer, latency)) => shared.succeeded(begin, latency, &answer),
             Err(failure) => {
-                board.lost(begin, failure);
+                shared.lost(begin, failure);
                 pace.tick().await;
             }
         }
         if let Some(stream) = kept.take() {
-            kept = still_open(stream, slot.pause, &board).await;
+            kept = still_open(stream, slot.pause, &shared).await;
         }
     }
 }
@@ -91,15 +91,15 @@ impl Request {
 /// A connection that may be used again is left in `kept`.
 async fn one_request(
     slot: Slot,
-    board: &Board,
+    shared: &Shared,
     request: &Request,
     kept: &mut Option<Stream>,
 ) -> Result<(Answer, Duration), Failure> {
-    let limit = board.plan.request_timeout;
+    let limit = shared.plan.request_timeout;
     let connecting = Instant::now();
     let (stream, used) = match kept.take() {
         Some(stream) => (stream, Use::Again),
-        None => (connect(&board.plan.target, limit).await?, Use::First),
+        None => (connect(&shared.plan.target, limit).await?, Use::First),
     };
     let connected = connecting.elapsed();
     let says_nothing_yet = slot.connections == Connections::New && !slot.pause.is_zero();
@@ -127,12 +127,12 @@ async fn connect(target: &Target, limit: Duration) -> Result<Stream, Failure> {
 }
 
 /// Keeps a connection idle for `pause`, as a client does that looks before it uses one again.
-async fn still_open(stream: Stream, pause: Duration, board: &Board) -> Option<Stream> {
+async fn still_open(stream: Stream, pause: Duration, shared: &Shared) -> Option<Stream> {
     let idle = if pause.is_zero() { stream.look() } else { stream.idle(pause).await };
     match idle {
         Idle::Quiet => Some(stream),
         Idle::Over | Idle::Reset => {
-            board.idle_closed();
+            shared.idle_closed();
             None
         }
     }

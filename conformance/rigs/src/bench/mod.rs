@@ -38,17 +38,17 @@ pub enum Section {
     Thousand,
     /// What `serverswap` adds to the start of a server.
     Start,
-    /// From the start of a supervisor to the return of the servers that have none.
+    /// From the start of a supervisor until the servers without one have reconnected.
     Orphans,
-    /// What a supervisor costs that does nothing.
+    /// What an idle supervisor costs.
     Idle,
-    /// What hostile clients cost the arbiter, and everybody else.
+    /// What hostile clients cost the arbiter and all other clients.
     Hostile,
     /// What the progress of a draining server makes the arbiter write.
     Draining,
     /// Swaps under full load, over TCP and Unix.
     Swaps,
-    /// Our drain against Node's own `server.close()`.
+    /// The drain of the package compared with Node's own `server.close()`.
     Drain,
     /// What it costs to load the packages for Node and Python.
     Loading,
@@ -80,13 +80,13 @@ impl Section {
             Section::Thousand => "Many inherited claims, all at once",
             Section::Start => "Starting a server",
             Section::Orphans => "No arbiter alive",
-            Section::Idle => "A supervisor that has nothing to do",
+            Section::Idle => "An idle supervisor",
             Section::Hostile => "Hostile clients of the same user",
             Section::Draining => "A draining server that reports its progress",
             Section::Swaps => "20 swaps under full load, new and kept connections, TCP and Unix at once",
             Section::Drain => "A drain under keep-alive clients, 10 swaps each",
             Section::Loading => "Loading the package",
-            Section::Languages => "A claim, from the word to the grant",
+            Section::Languages => "From a claim to its grant, in Node and Python",
         }
     }
 }

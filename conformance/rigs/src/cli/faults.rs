@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use serverswap_rigs::faults::{self, Cell, Crowd, Extent, Matrix, Played, Selection};
+use serverswap_rigs::faults::{self, Extent, FaultCase, ManyDeploys, Matrix, Played, Selection};
 
 use serverswap_conformance::exit::{Ended, Found};
 
@@ -25,10 +25,10 @@ pub(super) struct Faults {
     /// All points, all faults, `bind` too, then 64 deploys at once and 200 in a row.
     #[arg(long)]
     full: bool,
-    /// How many cells are played at a time.
+    /// How many cases run at once.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..))]
     jobs: u8,
-    /// Only the cells whose words contain this: those in which a red one is named.
+    /// Only the cases whose name contains this text; a red case is printed with its name.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 }
@@ -50,7 +50,7 @@ pub(super) async fn faults(faults: Faults) -> Ended {
 async fn play(selection: Selection, jobs: usize) -> Result<Matrix, Box<dyn std::error::Error>> {
     let over = BreakOff(Arc::new(AtomicBool::new(false)));
     let theirs = Arc::clone(&over.0);
-    let told = move |cell: &Cell, played: &Played| {
+    let told = move |cell: &FaultCase, played: &Played| {
         if played.is_red() {
             anstream::eprintln!("red: {cell}");
         }
@@ -60,9 +60,9 @@ async fn play(selection: Selection, jobs: usize) -> Result<Matrix, Box<dyn std::
 }
 
 /// Whether everything is as it must be.
-fn show(what: &str, count: u32, crowd: &Crowd) -> bool {
-    anstream::println!("{count} {what}: {}", crowd.render());
-    crowd.wrong.is_empty()
+fn show(what: &str, count: u32, outcome: &ManyDeploys) -> bool {
+    anstream::println!("{count} {what}: {}", outcome.render());
+    outcome.wrong.is_empty()
 }
 
 struct BreakOff(Arc<AtomicBool>);

@@ -11,7 +11,7 @@ use serverswap_conformance::exit::{Ended, Found};
 /// Which drivers are swapped for each other.
 #[derive(Debug, Args)]
 pub(super) struct Interop {
-    /// Their names [default: every driver of this repository].
+    /// The names of the drivers [default: every driver of this repository].
     drivers: Vec<String>,
 }
 

@@ -29,7 +29,7 @@ Exit status: 0 all went well, 1 something did not, 2 it could not be tried.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Give five deploys under load, one of them broken on purpose.
+    /// Make five deploys under load, one of them broken on purpose.
     Demo(Servers),
     /// Measure the figures that serverswap promises.
     Bench(Bench),
@@ -53,7 +53,7 @@ enum Command {
 /// What is measured.
 #[derive(Debug, Args)]
 struct Bench {
-    /// Only these parts.
+    /// Measure only these sections.
     #[arg(value_enum)]
     sections: Vec<Section>,
 }

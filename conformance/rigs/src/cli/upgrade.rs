@@ -13,7 +13,7 @@ pub(super) struct Upgrade {
     /// The folder with `serverswap` and `serverswap-deploy` of the other build.
     #[arg(long, value_name = "DIR")]
     from: PathBuf,
-    /// How many deploys follow the first start, which is the other build's.
+    /// The number of deploys after the first start, which uses the other build.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(i64::from(DEPLOYS_MIN)..))]
     deploys: u32,
 }

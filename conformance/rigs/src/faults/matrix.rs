@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::FaultsError;
-use super::cell::{Cell, Outcome, Played, play};
-use super::clean::{Clean, clean};
-use super::open::Usual;
+use super::fault_case::{FaultCase, Outcome, Played, play};
+use super::leak_check::UsualDescriptors;
 use super::points::Point;
-use super::who::{Fault, Mode, Scene};
+use super::roles::{Fault, Mode, Scene};
+use super::undisturbed::{Undisturbed, undisturbed};
 
 /// How often a cell whose point did not come is tried.
 const ATTEMPTS: u32 = 3;
@@ -37,12 +37,12 @@ pub struct Selection {
 #[derive(Debug, Default)]
 pub struct Matrix {
     /// Every cell, in the order of the handover.
-    pub cells: Vec<(Cell, Played)>,
+    pub cells: Vec<(FaultCase, Played)>,
 }
 
 impl Matrix {
     /// The cells that are not as they must be.
-    pub fn red(&self) -> impl Iterator<Item = (&Cell, &[String])> {
+    pub fn red(&self) -> impl Iterator<Item = (&FaultCase, &[String])> {
         self.cells.iter().filter_map(|(cell, played)| match &played.outcome {
             Outcome::Red(wrong) => Some((cell, wrong.as_slice())),
             Outcome::Green | Outcome::NotReached => None,
@@ -58,7 +58,7 @@ impl Matrix {
 pub fn run(
     selection: &Selection,
     at_once: usize,
-    told: &(dyn Fn(&Cell, &Played) -> ControlFlow<()> + Sync),
+    told: &(dyn Fn(&FaultCase, &Played) -> ControlFlow<()> + Sync),
 ) -> Result<Matrix, FaultsError> {
     let mut cells = Vec::new();
     for scene in Scene::ALL {
@@ -88,31 +88,36 @@ pub fn run(
 }
 
 /// The cells that are still to be played, with their numbers and what is usual in their scene.
-type Queue = Mutex<VecDeque<(usize, (Cell, Arc<Usual>))>>;
+type Queue = Mutex<VecDeque<(usize, (FaultCase, Arc<UsualDescriptors>))>>;
 
-fn take(queue: &Queue) -> Option<(usize, (Cell, Arc<Usual>))> {
+fn take(queue: &Queue) -> Option<(usize, (FaultCase, Arc<UsualDescriptors>))> {
     queue.lock().expect("no other one panics").pop_front()
 }
 
-fn cells_of(scene: Scene, mode: Mode, selection: &Selection) -> Result<Vec<(Cell, Arc<Usual>)>, FaultsError> {
-    let Clean { mut points, usual } = block_on(clean(scene, mode))?;
+fn cells_of(
+    scene: Scene,
+    mode: Mode,
+    selection: &Selection,
+) -> Result<Vec<(FaultCase, Arc<UsualDescriptors>)>, FaultsError> {
+    let Undisturbed { mut points, usual } = block_on(undisturbed(scene, mode))?;
     if points.is_empty() {
         return Err(FaultsError::NoPoints);
     }
     points.sort_by_key(|point| point.role);
-    let cell = |point: &Point, fault| Cell { scene, mode, point: point.clone(), fault };
-    let cells: Vec<Cell> = match selection.extent {
+    let cell = |point: &Point, fault| FaultCase { scene, mode, point: point.clone(), fault };
+    let cells: Vec<FaultCase> = match selection.extent {
         Extent::Full => points.iter().flat_map(|point| Fault::ALL.map(|fault| cell(point, fault))).collect(),
         Extent::EveryNth(step) => points.iter().step_by(step).map(|point| cell(point, Fault::Kill)).collect(),
     };
-    let is_meant = |cell: &Cell| selection.only.as_ref().is_none_or(|only| cell.to_string().contains(only));
+    let is_meant =
+        |cell: &FaultCase| selection.only.as_ref().is_none_or(|only| cell.to_string().contains(only));
     let usual = Arc::new(usual);
     Ok(cells.into_iter().filter(is_meant).map(|cell| (cell, Arc::clone(&usual))).collect())
 }
 
 /// The order of two messages may differ from one handover to the next, so a point that did not
 /// come is tried again.
-fn attempt(cell: &Cell, usual: &Usual) -> Played {
+fn attempt(cell: &FaultCase, usual: &UsualDescriptors) -> Played {
     let mut last = None;
     for _ in 0..ATTEMPTS {
         let played = block_on(play(cell, usual)).unwrap_or_else(|error| Played {

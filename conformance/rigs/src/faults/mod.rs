@@ -15,26 +15,26 @@
 //! - nothing is left: no process, no file, no entry of the state, and no descriptor in those who stay that they
 //!   would not have after a handover that nothing disturbed.
 
-mod after;
-mod allowed;
-mod cell;
-mod clean;
-mod crowd;
-mod descriptors;
+mod aftermath;
+mod allowed_losses;
+mod concurrent_deploys;
+mod deployment;
+mod fault_case;
+mod leak_check;
 mod matrix;
-mod open;
+mod matrix_text;
+mod open_descriptors;
 mod points;
-mod process;
-mod show;
-mod stage;
-mod truth;
-mod who;
+mod processes;
+mod roles;
+mod status_check;
+mod undisturbed;
 
-pub use cell::{Cell, Outcome, Played};
-pub use crowd::{Crowd, at_once, in_a_row};
+pub use concurrent_deploys::{ManyDeploys, at_once, in_a_row};
+pub use fault_case::{FaultCase, Outcome, Played};
 pub use matrix::{Extent, Matrix, Selection, run};
 pub use points::Point;
-pub use who::{Fault, Mode, Role, Scene};
+pub use roles::{Fault, Mode, Role, Scene};
 
 use serverswap_conformance::sandbox::SandboxError;
 use serverswap_load::{Failure, LoadError};

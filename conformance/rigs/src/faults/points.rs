@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
-use super::who::Role;
+use super::roles::Role;
 
 /// The environment variable that names the socket.
 pub(super) const VARIABLE: &str = "SERVERSWAP_POINTS";

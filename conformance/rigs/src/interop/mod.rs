@@ -10,23 +10,23 @@
 //! - A driver that cannot receive descriptors binds the address. Then the swap has a gap, and what fails
 //!   in it as a closed listener makes it fail is no fault.
 
-mod cell;
-mod conversation;
+mod driven_server;
+mod driver_control;
 mod drivers;
 mod relay;
-mod server;
-mod show;
+mod swap;
+mod swap_table;
 
 use std::path::{Path, PathBuf};
 
 use serverswap_conformance::sandbox::SandboxError;
 
-pub use cell::{Cell, CellOutcome, Handover};
 pub use drivers::Driver;
 pub use relay::relay;
-pub use show::print;
+pub use swap::{Handover, Swap, SwapOutcome};
+pub use swap_table::print;
 
-use cell::CellError;
+use swap::SwapError;
 
 /// The whole table.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct Interop {
     /// The names, in the order of rows and columns.
     pub drivers: Vec<String>,
     /// Row by row: every new one for the first old one, and so on.
-    pub cells: Vec<Cell>,
+    pub cells: Vec<Swap>,
 }
 
 /// Why the table could not be made. Nothing is said about the drivers.
@@ -64,10 +64,10 @@ pub enum InteropError {
 impl Interop {
     /// Whether every swap was good.
     pub fn is_good(&self) -> bool {
-        self.cells.iter().all(Cell::is_good)
+        self.cells.iter().all(Swap::is_good)
     }
 
-    fn row<'a>(&'a self, old: &'a str) -> impl Iterator<Item = &'a Cell> {
+    fn row<'a>(&'a self, old: &'a str) -> impl Iterator<Item = &'a Swap> {
         self.cells.iter().filter(move |cell| cell.old == old)
     }
 }
@@ -100,7 +100,7 @@ pub async fn run(relay: &Path, drivers: &[Driver]) -> Result<Interop, InteropErr
     let mut cells = Vec::new();
     for old in drivers {
         for new in drivers {
-            cells.push(Cell::play(relay, old, new).await?);
+            cells.push(Swap::play(relay, old, new).await?);
         }
     }
     Ok(Interop { drivers: drivers.iter().map(|driver| driver.name.clone()).collect(), cells })

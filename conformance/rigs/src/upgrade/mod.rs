@@ -8,9 +8,9 @@
 //!   meets a new arbiter and the other way round.
 //! - What a build says in words is not read, but for `up after`.
 
+mod alternation;
 mod builds;
-mod play;
-mod show;
+mod upgrade_text;
 
 use std::path::PathBuf;
 
@@ -18,10 +18,10 @@ use serverswap_conformance::sandbox::{Sandbox, SandboxError};
 use serverswap_load::{LoadError, Tally};
 
 pub use builds::Build;
-pub use show::print;
+pub use upgrade_text::print;
 
+use alternation::Play;
 use builds::Builds;
-use play::Play;
 
 /// A server that says neither its version nor its process: every build since the first has it.
 const SERVER: &str = "on-tokio";

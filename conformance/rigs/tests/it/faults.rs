@@ -21,7 +21,7 @@ fn kill_9_of_anyone_at_a_point_of_a_handover_loses_only_what_a_killed_server_had
 
 #[tokio::test]
 async fn of_64_deploys_in_the_same_instant_one_serves_and_no_request_is_lost() -> Outcome {
-    let crowd = faults::at_once(64).await?;
-    assert_eq!(crowd.wrong, Vec::<String>::new());
+    let outcome = faults::at_once(64).await?;
+    assert_eq!(outcome.wrong, Vec::<String>::new());
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serverswap_conformance::sandbox::Programs;
-use serverswap_rigs::interop::{CellOutcome, Driver, Handover, InteropError, run, selected};
+use serverswap_rigs::interop::{Driver, Handover, InteropError, SwapOutcome, run, selected};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -20,7 +20,7 @@ async fn clients_of_three_languages_swap_with_each_other_and_lose_nothing() -> O
     let names = ["rust", "node", "pure-python"].map(str::to_owned);
     let interop = run(relay(), &selected(known(), &names)?).await?;
     assert!(interop.is_good(), "{:#?}", interop.cells);
-    let swapped = interop.cells.iter().filter(|cell| matches!(cell.outcome, CellOutcome::Swapped { .. }));
+    let swapped = interop.cells.iter().filter(|cell| matches!(cell.outcome, SwapOutcome::Swapped { .. }));
     assert_eq!(swapped.count(), 9);
     Ok(())
 }
@@ -31,8 +31,8 @@ async fn a_client_without_descriptors_takes_over_from_one_that_has_them_and_the_
     let interop = run(relay(), &selected(known(), &names)?).await?;
     assert!(interop.is_good(), "{:#?}", interop.cells);
     let handovers = interop.cells.iter().map(|cell| match cell.outcome {
-        CellOutcome::Swapped { handover, .. } => Some(handover),
-        CellOutcome::Unable | CellOutcome::Failed { .. } => None,
+        SwapOutcome::Swapped { handover, .. } => Some(handover),
+        SwapOutcome::Unable | SwapOutcome::Failed { .. } => None,
     });
     let exclusive = Some(Handover::Exclusive);
     assert_eq!(handovers.collect::<Vec<_>>(), [Some(Handover::Inherited), exclusive, exclusive, exclusive]);
@@ -50,7 +50,7 @@ async fn a_driver_that_ends_or_makes_noise_is_named_with_what_it_wrote() -> Outc
         ("read line; echo hello world; exec sleep 600", "the old driver breaks the contract"),
     ] {
         let interop = run(relay(), &[shell(script)]).await?;
-        let CellOutcome::Failed { why } = &interop.cells[0].outcome else {
+        let SwapOutcome::Failed { why } = &interop.cells[0].outcome else {
             return Err(format!("{:?}", interop.cells).into());
         };
         assert!(why.contains(expected), "{why}");

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::FaultsError;
-use super::stage::{Form, Stage, UP};
-use super::truth::{Expected, told_truly};
-use super::who::Mode;
+use super::deployment::{Deployment, Form, UP};
+use super::roles::Mode;
+use super::status_check::{Expected, await_agreement};
 use serverswap_conformance::sandbox::{LIMIT, Sandbox, Started};
 use serverswap_load::{Failure, Load, Phase, Plan, Slot};
 
@@ -30,7 +30,7 @@ const ANSWERS: u64 = 300;
 
 /// What came of many deploys.
 #[derive(Debug, Clone)]
-pub struct Crowd {
+pub struct ManyDeploys {
     /// Good answers.
     pub ok: u64,
     /// Lost requests, by kind: none may be.
@@ -45,55 +45,55 @@ pub struct Crowd {
 ///
 /// # Errors
 /// The machine or a program did not do what this is made of.
-pub async fn at_once(count: u32) -> Result<Crowd, FaultsError> {
-    let (mut stage, load) = under_load().await?;
+pub async fn at_once(count: u32) -> Result<ManyDeploys, FaultsError> {
+    let (mut deployment, load) = under_load().await?;
     let mut deploys = JoinSet::new();
     for version in 2..count + 2 {
-        let mut deploy = stage.version(version, Form::Stay, None).start()?;
+        let mut deploy = deployment.version(version, Form::Stay, None).start()?;
         deploys
             .spawn(async move { deploy.exit().await.map(|exit| (exit.status, deploy.stderr().to_owned())) });
     }
-    let mut crowd = Crowd::empty();
-    crowd.count(stage.old.take()).await?;
-    while crowd.commands() < count {
+    let mut outcome = ManyDeploys::empty();
+    outcome.count(deployment.old.take()).await?;
+    while outcome.commands() < count {
         let ended = deploys.join_next().await.ok_or(FaultsError::NobodyServes)?;
         let (status, said) = ended.map_err(|error| FaultsError::Machine(error.into()))??;
-        crowd.ended(status, &said);
+        outcome.ended(status, &said);
     }
-    crowd.close(&stage, load, None).await?;
-    Ok(crowd)
+    outcome.close(&deployment, load, None).await?;
+    Ok(outcome)
 }
 
 /// `count` deploys, each as soon as the one before is up, and at least so many requests.
 ///
 /// # Errors
 /// The machine or a program did not do what this is made of.
-pub async fn in_a_row(count: u32, requests_min: u64) -> Result<Crowd, FaultsError> {
-    let (mut stage, mut load) = under_load().await?;
-    let mut crowd = Crowd::empty();
+pub async fn in_a_row(count: u32, requests_min: u64) -> Result<ManyDeploys, FaultsError> {
+    let (mut deployment, mut load) = under_load().await?;
+    let mut outcome = ManyDeploys::empty();
     for version in 2..count + 2 {
-        let mut new = stage.version(version, Form::Stay, None).start()?;
+        let mut new = deployment.version(version, Form::Stay, None).start()?;
         new.says(UP).await?;
-        crowd.count(stage.old.replace(new)).await?;
+        outcome.count(deployment.old.replace(new)).await?;
     }
     while load.ok() < requests_min {
         load.more_answers(ANSWERS, LIMIT).await?;
     }
-    crowd.close(&stage, load, Some(count + 1)).await?;
-    Ok(crowd)
+    outcome.close(&deployment, load, Some(count + 1)).await?;
+    Ok(outcome)
 }
 
-async fn under_load() -> Result<(Stage, Load), FaultsError> {
-    let stage = Stage::untold(Sandbox::new()?, Mode::Inherit).await?;
-    let mut load = Load::start(Plan::new(stage.target(), SLOTS.to_vec()))?;
+async fn under_load() -> Result<(Deployment, Load), FaultsError> {
+    let deployment = Deployment::untold(Sandbox::new()?, Mode::Inherit).await?;
+    let mut load = Load::start(Plan::new(deployment.target(), SLOTS.to_vec()))?;
     load.more_answers(ANSWERS, LIMIT).await?;
     load.enter(Phase::Swap);
-    Ok((stage, load))
+    Ok((deployment, load))
 }
 
-impl Crowd {
-    fn empty() -> Crowd {
-        Crowd { ok: 0, failed: BTreeMap::new(), statuses: BTreeMap::new(), wrong: Vec::new() }
+impl ManyDeploys {
+    fn empty() -> ManyDeploys {
+        ManyDeploys { ok: 0, failed: BTreeMap::new(), statuses: BTreeMap::new(), wrong: Vec::new() }
     }
 
     fn commands(&self) -> u32 {
@@ -122,11 +122,16 @@ impl Crowd {
     }
 
     /// One server and one supervisor are left, the newest of those that were one after another.
-    async fn close(&mut self, stage: &Stage, mut load: Load, newest: Option<u32>) -> Result<(), FaultsError> {
+    async fn close(
+        &mut self,
+        deployment: &Deployment,
+        mut load: Load,
+        newest: Option<u32>,
+    ) -> Result<(), FaultsError> {
         load.more_answers(ANSWERS, LIMIT).await?;
         let newest = newest.map(|version| version.to_string());
         let expected = newest.as_deref().map_or(Expected::Somebody, Expected::Version);
-        let served = told_truly(stage, expected).await?;
+        let served = await_agreement(deployment, expected).await?;
         if !served.is(expected) {
             self.wrong.push(format!("{expected:?} is to serve: {served:?}"));
         }
@@ -135,7 +140,7 @@ impl Crowd {
         if tally.failed() > 0 {
             self.wrong.push(format!("{:?}; first: {:?}", self.failed, tally.first_failed));
         }
-        let remaining = stage.sandbox.remaining();
+        let remaining = deployment.sandbox.remaining();
         if remaining.len() != 2 {
             self.wrong.push(format!("one server and one supervisor are to be left: {remaining:?}"));
         }

@@ -8,9 +8,9 @@ use rustix::process::Signal;
 use serverswap_protocol::Address;
 use tokio::time::sleep_until;
 
-use super::command::{Form, SwapCommand};
-use super::overview::Lookout;
-use super::verdict::{Finding, Rehearsed, of_load};
+use super::findings::{Finding, Rehearsed, of_load};
+use super::status_poll::StatusPoll;
+use super::swap_command::{Form, SwapCommand};
 use super::{Rehearsal, RehearseError};
 use crate::sandbox::{Exit, Remaining, Sandbox, SandboxError, Started};
 use serverswap_load::{Load, LoadError, Phase, Plan, Slot, Tally, Target};
@@ -26,11 +26,11 @@ const LEAVING: Duration = Duration::from_secs(2);
 const LINES_SHOWN: usize = 6;
 
 /// One rehearsal under way.
-pub(super) struct Stage<'a> {
+pub(super) struct RehearsalRun<'a> {
     sandbox: &'a Sandbox,
     command: SwapCommand,
     rehearsal: &'a Rehearsal,
-    lookout: Lookout,
+    status: StatusPoll,
     loads: Vec<Load>,
     rehearsed: Rehearsed,
 }
@@ -45,9 +45,13 @@ enum Ended {
     TooLate,
 }
 
-impl<'a> Stage<'a> {
-    pub(super) fn new(sandbox: &'a Sandbox, command: SwapCommand, rehearsal: &'a Rehearsal) -> Stage<'a> {
-        let lookout = Lookout::new(&command.status_program, sandbox.runtime_dir());
+impl<'a> RehearsalRun<'a> {
+    pub(super) fn new(
+        sandbox: &'a Sandbox,
+        command: SwapCommand,
+        rehearsal: &'a Rehearsal,
+    ) -> RehearsalRun<'a> {
+        let status = StatusPoll::new(&command.status_program, sandbox.runtime_dir());
         let rehearsed = Rehearsed {
             addresses: Vec::new(),
             asked: rehearsal.swaps,
@@ -55,14 +59,14 @@ impl<'a> Stage<'a> {
             tally: Tally::default(),
             findings: Vec::new(),
         };
-        Stage { sandbox, command, rehearsal, lookout, loads: Vec::new(), rehearsed }
+        RehearsalRun { sandbox, command, rehearsal, status, loads: Vec::new(), rehearsed }
     }
 
     pub(super) async fn play(mut self) -> Result<Rehearsed, RehearseError> {
         let mut serving = self.start()?;
         if let Some(addresses) = self.first_start(&mut serving).await? {
-            self.press(addresses)?;
-            self.breathe().await?;
+            self.start_load(addresses)?;
+            self.run_undisturbed().await?;
             let swapped = self.swaps(serving).await;
             for load in self.loads.drain(..) {
                 self.rehearsed.tally.merge(load.stop());
@@ -105,7 +109,7 @@ impl<'a> Stage<'a> {
     async fn settled(&mut self) -> Result<Vec<Address>, RehearseError> {
         let mut before = None;
         loop {
-            let served = self.lookout.look().await?.served();
+            let served = self.status.look().await?.served();
             match served {
                 Some(addresses) if before.as_ref() == Some(&addresses) => return Ok(addresses),
                 other => before = other,
@@ -113,7 +117,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn press(&mut self, served: Vec<Address>) -> Result<(), RehearseError> {
+    fn start_load(&mut self, served: Vec<Address>) -> Result<(), RehearseError> {
         let addresses = match &self.rehearsal.address {
             Some(address) => vec![address.clone()],
             None => served.iter().filter(|address| Target::try_from(*address).is_ok()).cloned().collect(),
@@ -147,7 +151,7 @@ impl<'a> Stage<'a> {
             }
             self.rehearsed.swaps.push(new.began().elapsed());
             serving = new;
-            self.breathe().await?;
+            self.run_undisturbed().await?;
         }
         Ok((self.rehearsal.swaps, serving))
     }
@@ -168,7 +172,7 @@ impl<'a> Stage<'a> {
         tokio::select! {
             exit = new.exit_within(limit) => Ended::of(exit, Ended::New),
             exit = old_exit => Ended::of(exit, Ended::Old),
-            error = self.lookout.follow(deadlines) => Err(error),
+            error = self.status.follow(deadlines) => Err(error),
         }
     }
 
@@ -183,14 +187,14 @@ impl<'a> Stage<'a> {
             Ended::New(_) | Ended::TooLate => self.failed(number, ended, new),
             Ended::Old(exit) => {
                 let finding =
-                    Finding::CommandFailed { swap: number - 1, status: exit.status, said: last_words(old) };
+                    Finding::CommandFailed { swap: number - 1, status: exit.status, said: last_lines(old) };
                 self.rehearsed.findings.push(finding);
             }
         }
     }
 
     fn failed(&mut self, swap: u32, ended: Ended, new: &mut Started) {
-        let said = last_words(new);
+        let said = last_lines(new);
         self.rehearsed.findings.push(match ended {
             Ended::New(exit) | Ended::Old(exit) => Finding::DeployFailed { swap, status: exit.status, said },
             Ended::TooLate => Finding::NotInTime { swap, said },
@@ -198,7 +202,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Some time under load without a swap.
-    async fn breathe(&mut self) -> Result<(), RehearseError> {
+    async fn run_undisturbed(&mut self) -> Result<(), RehearseError> {
         for load in &mut self.loads {
             match load.more_answers(ANSWERS_BETWEEN, BETWEEN_MAX).await {
                 // A slow server, or one that answers nothing good: the tally says which.
@@ -213,8 +217,8 @@ impl<'a> Stage<'a> {
     async fn look_for_remains(&mut self, command: u32) -> Result<(), RehearseError> {
         let deadline = Instant::now() + LEAVING;
         loop {
-            let overview = self.lookout.look().await?;
-            let left = left_behind(self.sandbox.remaining(), &overview.serving_generations(), command);
+            let status = self.status.look().await?;
+            let left = left_behind(self.sandbox.remaining(), &status.serving_generations(), command);
             if left.is_empty() || Instant::now() >= deadline {
                 self.rehearsed.findings.extend(left);
                 return Ok(());
@@ -231,7 +235,7 @@ impl<'a> Stage<'a> {
         match Ended::of(serving.exit_within(self.rehearsal.limit).await, Ended::Old)? {
             Ended::Old(Exit { status: 0, .. }) => {}
             Ended::Old(exit) | Ended::New(exit) => {
-                let said = last_words(&mut serving);
+                let said = last_lines(&mut serving);
                 let finding = Finding::CommandFailed { swap: number, status: exit.status, said };
                 self.rehearsed.findings.push(finding);
             }
@@ -283,7 +287,7 @@ fn left_behind(remaining: Vec<Remaining>, serving: &BTreeSet<&str>, command: u32
     left.map(|process| Finding::LeftBehind { pid: process.pid, command: process.command }).collect()
 }
 
-fn last_words(started: &mut Started) -> Vec<String> {
+fn last_lines(started: &mut Started) -> Vec<String> {
     let lines: Vec<String> = started.stderr().lines().map(str::to_owned).collect();
     lines[lines.len().saturating_sub(LINES_SHOWN)..].to_vec()
 }

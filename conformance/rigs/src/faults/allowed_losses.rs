@@ -6,8 +6,8 @@
 //! - Nobody may serve in the end only where the last server was killed and no supervisor of it
 //!   has stayed.
 
-use super::cell::{Cell, SLOTS};
-use super::who::{Mode, Role, Scene};
+use super::fault_case::{FaultCase, SLOTS};
+use super::roles::{Mode, Role, Scene};
 use serverswap_load::{Failure, Tally};
 
 /// What one cell may cost.
@@ -24,7 +24,7 @@ pub(super) struct Allowed {
 }
 
 impl Allowed {
-    pub(super) fn of(cell: &Cell) -> Allowed {
+    pub(super) fn of(cell: &FaultCase) -> Allowed {
         let role = cell.point.role;
         let kills_server = cell.fault.is_final() && role.is_server();
         // An orphan's listener is nobody else's until it has come back to an arbiter; and what

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::cell::{Cell, Outcome, Played};
-use super::crowd::Crowd;
+use super::concurrent_deploys::ManyDeploys;
+use super::fault_case::{FaultCase, Outcome, Played};
 use super::matrix::Matrix;
-use super::who::{Fault, Mode, Scene};
+use super::roles::{Fault, Mode, Scene};
 use serverswap_conformance::style::{BAD, BOLD, DIM, GOOD, number, paint, table};
 use serverswap_load::Failure;
 
@@ -45,7 +45,7 @@ impl Matrix {
     }
 }
 
-impl Crowd {
+impl ManyDeploys {
     /// Everything, in words.
     pub fn render(&self) -> String {
         let statuses = self.statuses.iter().map(|(status, count)| format!("; status {status}: {count}"));
@@ -57,7 +57,7 @@ impl Crowd {
 }
 
 /// A row for each point; how often it is passed is in the cells.
-fn rows(cells: &[&(Cell, Played)]) -> String {
+fn rows(cells: &[&(FaultCase, Played)]) -> String {
     let mut rows: Vec<(String, String, BTreeMap<Fault, Counts>)> = Vec::new();
     for (cell, played) in cells {
         let (who, point) = (cell.point.role.to_string(), cell.point.name.clone());
@@ -75,7 +75,7 @@ fn rows(cells: &[&(Cell, Played)]) -> String {
     table(&HEADER, &[0, 1], rows)
 }
 
-fn costs(cells: &[&(Cell, Played)]) -> String {
+fn costs(cells: &[&(FaultCase, Played)]) -> String {
     let mut failed: BTreeMap<Failure, u64> = BTreeMap::new();
     for (failure, count) in cells.iter().flat_map(|(_, played)| &played.failed) {
         *failed.entry(*failure).or_default() += count;
@@ -90,7 +90,7 @@ fn requests(ok: u64, failed: &BTreeMap<Failure, u64>) -> String {
     format!("{} requests, {} lost{kinds}", number(ok + lost), number(lost))
 }
 
-fn sums(cells: &[&(Cell, Played)]) -> String {
+fn sums(cells: &[&(FaultCase, Played)]) -> String {
     let mut counts = Counts::default();
     for (_, played) in cells {
         counts.add(&played.outcome);
@@ -121,9 +121,9 @@ impl Counts {
     }
 }
 
-impl std::fmt::Display for Cell {
+impl std::fmt::Display for FaultCase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Cell { scene, mode, point, fault } = self;
+        let FaultCase { scene, mode, point, fault } = self;
         write!(f, "{mode}, {scene}: {fault} the {} {} ({})", point.role, point.name, point.time)
     }
 }

@@ -15,7 +15,7 @@ use super::RehearseError;
 const PACE: Duration = Duration::from_millis(100);
 
 /// How the private directory is looked at.
-pub(super) struct Lookout {
+pub(super) struct StatusPoll {
     program: String,
     directory: PathBuf,
     pace: Interval,
@@ -23,7 +23,7 @@ pub(super) struct Lookout {
 
 /// What one look has shown.
 #[derive(Debug, Default, PartialEq, Deserialize)]
-pub(super) struct Overview {
+pub(super) struct Status {
     /// Every address that somebody has to do with.
     addresses: Vec<OneAddress>,
 }
@@ -51,23 +51,23 @@ struct Draining {
     remaining_ms: Option<u64>,
 }
 
-impl Lookout {
-    pub(super) fn new(program: &str, directory: PathBuf) -> Lookout {
+impl StatusPoll {
+    pub(super) fn new(program: &str, directory: PathBuf) -> StatusPoll {
         let mut pace = interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Lookout { program: program.to_owned(), directory, pace }
+        StatusPoll { program: program.to_owned(), directory, pace }
     }
 
     /// Looks once, not sooner than a moment after the look before.
     ///
     /// # Errors
-    /// `serverswap status` cannot be run, or says something that is no overview.
-    pub(super) async fn look(&mut self) -> Result<Overview, RehearseError> {
+    /// `serverswap status` cannot be run, or says something that is no status.
+    pub(super) async fn look(&mut self) -> Result<Status, RehearseError> {
         self.pace.tick().await;
         self.ask().await
     }
 
-    async fn ask(&self) -> Result<Overview, RehearseError> {
+    async fn ask(&self) -> Result<Status, RehearseError> {
         let output = Command::new(&self.program)
             .args(["status", "--json"])
             .env("SERVERSWAP_DIR", &self.directory)
@@ -75,7 +75,7 @@ impl Lookout {
             .output()
             .await
             .map_err(|source| RehearseError::Status { program: self.program.clone(), source })?;
-        serde_json::from_slice(&output.stdout).map_err(|source| RehearseError::Overview {
+        serde_json::from_slice(&output.stdout).map_err(|source| RehearseError::NoStatus {
             program: self.program.clone(),
             said: String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
             source,
@@ -89,14 +89,14 @@ impl Lookout {
             self.pace.tick().await;
             let asked = Instant::now();
             match self.ask().await {
-                Ok(overview) => overview.note_deadlines(asked, deadlines),
+                Ok(status) => status.note_deadlines(asked, deadlines),
                 Err(error) => return error,
             }
         }
     }
 }
 
-impl Overview {
+impl Status {
     /// The addresses, if there is one and each of them is served.
     pub(super) fn served(&self) -> Option<Vec<Address>> {
         let all = !self.addresses.is_empty() && self.addresses.iter().all(|one| one.served);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Cell, CellOutcome, Handover, Interop};
+use super::{Handover, Interop, Swap, SwapOutcome};
 use serverswap_conformance::style::{BAD, BOLD, DIM, GOOD, duration, number, paint};
 
 /// Prints the table on stdout.
@@ -29,7 +29,7 @@ pub fn print(interop: &Interop) {
         );
         anstream::println!("{}", paint(DIM, note));
     }
-    let swapped = interop.cells.iter().filter(|cell| matches!(cell.outcome, CellOutcome::Swapped { .. }));
+    let swapped = interop.cells.iter().filter(|cell| matches!(cell.outcome, SwapOutcome::Swapped { .. }));
     let (mark, word) = if interop.is_good() { (GOOD, "✓") } else { (BAD, "✗") };
     anstream::println!(
         "{} {} swaps across languages under load, {} with a fault",
@@ -44,32 +44,32 @@ const CELL: usize = 10;
 
 /// Of the exclusive handovers; `None` if there is none.
 fn longest_gap(interop: &Interop) -> Option<Duration> {
-    let gap = |cell: &Cell| match cell.outcome {
-        CellOutcome::Swapped { handover: Handover::Exclusive, longest_gap, .. } => Some(longest_gap),
-        CellOutcome::Swapped { .. } | CellOutcome::Unable | CellOutcome::Failed { .. } => None,
+    let gap = |cell: &Swap| match cell.outcome {
+        SwapOutcome::Swapped { handover: Handover::Exclusive, longest_gap, .. } => Some(longest_gap),
+        SwapOutcome::Swapped { .. } | SwapOutcome::Unable | SwapOutcome::Failed { .. } => None,
     };
     interop.cells.iter().filter_map(gap).max()
 }
 
-fn painted(cell: &Cell, width: usize) -> String {
+fn painted(cell: &Swap, width: usize) -> String {
     let (style, text) = match &cell.outcome {
-        CellOutcome::Swapped { requests, handover, .. } if cell.is_good() => {
+        SwapOutcome::Swapped { requests, handover, .. } if cell.is_good() => {
             let mark = if *handover == Handover::Exclusive { "*" } else { " " };
             (GOOD, format!("{} ok{mark}", number(*requests)))
         }
-        CellOutcome::Swapped { failed, .. } if failed.is_empty() => (BAD, "faulty".to_owned()),
-        CellOutcome::Swapped { failed, .. } => (BAD, format!("{} lost", number(failed.values().sum()))),
-        CellOutcome::Unable => (DIM, "–".to_owned()),
-        CellOutcome::Failed { .. } => (BAD, "failed".to_owned()),
+        SwapOutcome::Swapped { failed, .. } if failed.is_empty() => (BAD, "faulty".to_owned()),
+        SwapOutcome::Swapped { failed, .. } => (BAD, format!("{} lost", number(failed.values().sum()))),
+        SwapOutcome::Unable => (DIM, "–".to_owned()),
+        SwapOutcome::Failed { .. } => (BAD, "failed".to_owned()),
     };
     paint(style, format!("{text:>width$}"))
 }
 
-fn fault(cell: &Cell) -> String {
+fn fault(cell: &Swap) -> String {
     match &cell.outcome {
-        CellOutcome::Failed { why } => why.clone(),
-        CellOutcome::Unable => String::new(),
-        CellOutcome::Swapped { requests, failed, longest_gap, old_status, new_status, faults, .. } => {
+        SwapOutcome::Failed { why } => why.clone(),
+        SwapOutcome::Unable => String::new(),
+        SwapOutcome::Swapped { requests, failed, longest_gap, old_status, new_status, faults, .. } => {
             let kinds: Vec<String> =
                 failed.iter().map(|(failure, count)| format!("{} {failure}", number(*count))).collect();
             let lost = if kinds.is_empty() { "nothing lost".to_owned() } else { kinds.join(", ") };

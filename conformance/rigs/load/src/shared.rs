@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 use super::failure::Failure;
+use super::load::Plan;
 use super::response::Answer;
-use super::running::Plan;
 use super::tally::{Answerer, FailedRequest, Phase, Tally};
 
 /// What the thread of the load and its owner tell each other.
@@ -47,7 +47,7 @@ fn phase_between(begin: u64, end: u64) -> Phase {
 }
 
 /// The shared part of all slots; it lives on the load's own thread.
-pub(super) struct Board {
+pub(super) struct Shared {
     pub(super) plan: Plan,
     signals: Arc<Signals>,
     ok: watch::Sender<u64>,
@@ -65,7 +65,7 @@ pub(super) struct Moment {
     epoch: u64,
 }
 
-impl Board {
+impl Shared {
     pub(super) fn new(
         plan: Plan,
         signals: Arc<Signals>,
@@ -74,7 +74,7 @@ impl Board {
     ) -> Self {
         let began = Instant::now();
         let last_ok = Moment { at: began, epoch: signals.epoch.load(Ordering::Acquire) };
-        Board {
+        Shared {
             requests_left: Cell::new(plan.requests_max),
             last_ok: Cell::new(last_ok),
             tally: RefCell::default(),

@@ -7,10 +7,10 @@ use rustix::process::Signal;
 use tokio::time::{Instant, interval};
 
 use super::FaultsError;
-use super::process::ended;
-use super::stage::{Form, Stage, UP};
-use super::truth::{Expected, Served, status, told_truly};
-use super::who::Role;
+use super::deployment::{Deployment, Form, UP};
+use super::processes::ended;
+use super::roles::Role;
+use super::status_check::{Expected, Served, await_agreement, status};
 use serverswap_conformance::sandbox::Started;
 
 /// How long everything that was replaced may take to end: a drain, a TERM and a KILL.
@@ -40,11 +40,14 @@ impl Third {
 }
 
 /// Version 3, which stays: it must serve, and everybody must say so.
-pub(super) async fn next_deploy(stage: &Stage, wrong: &mut Vec<String>) -> Result<Third, FaultsError> {
-    let mut command = stage.version(3, Form::Stay, None).start()?;
+pub(super) async fn next_deploy(
+    deployment: &Deployment,
+    wrong: &mut Vec<String>,
+) -> Result<Third, FaultsError> {
+    let mut command = deployment.version(3, Form::Stay, None).start()?;
     command.says(UP).await?;
     let expected = Expected::Version("3");
-    let served = told_truly(stage, expected).await?;
+    let served = await_agreement(deployment, expected).await?;
     match served {
         Served::By { pid, .. } if served.is(expected) => Ok(Third { command, server: Some(pid) }),
         other @ (Served::By { .. } | Served::ByNobody) => {
@@ -57,17 +60,17 @@ pub(super) async fn next_deploy(stage: &Stage, wrong: &mut Vec<String>) -> Resul
 /// Only version 3 and its supervisor are left, whoever was killed.
 pub(super) async fn only_it_stays(
     killed: Option<Role>,
-    stage: &mut Stage,
+    deployment: &mut Deployment,
     new: &mut Started,
     third: &Third,
     wrong: &mut Vec<String>,
 ) -> Result<(), FaultsError> {
-    commands_end(killed, stage, new, wrong).await?;
+    commands_end(killed, deployment, new, wrong).await?;
     let (supervisor, server) = (third.supervisor(), third.server.unwrap_or_default());
-    let stay = [vec![supervisor, server], stage.neighbours()].concat();
-    others_end(stage, &stay, wrong).await?;
-    only_it_is_named(stage, supervisor, server, wrong).await?;
-    if let Some(neighbour) = &stage.neighbour
+    let stay = [vec![supervisor, server], deployment.neighbours()].concat();
+    others_end(deployment, &stay, wrong).await?;
+    only_it_is_named(deployment, supervisor, server, wrong).await?;
+    if let Some(neighbour) = &deployment.neighbour
         && !neighbour.is_untouched().await
     {
         wrong.push("the server of the third supervisor was touched".to_owned());
@@ -77,7 +80,7 @@ pub(super) async fn only_it_stays(
 
 /// Version 3 is asked to stop, and nothing is left.
 pub(super) async fn nothing_stays(
-    stage: &Stage,
+    deployment: &Deployment,
     third: Third,
     wrong: &mut Vec<String>,
 ) -> Result<(), FaultsError> {
@@ -91,8 +94,8 @@ pub(super) async fn nothing_stays(
             command.stderr()
         ));
     }
-    others_end(stage, &stage.neighbours(), wrong).await?;
-    if status(stage).await?.of(stage).is_some() {
+    others_end(deployment, &deployment.neighbours(), wrong).await?;
+    if status(deployment).await?.of(deployment).is_some() {
         wrong.push("the address is still in the state".to_owned());
     }
     Ok(())
@@ -101,13 +104,13 @@ pub(super) async fn nothing_stays(
 /// The commands of versions 1 and 2 have been replaced: that is no failure of theirs.
 async fn commands_end(
     killed: Option<Role>,
-    stage: &mut Stage,
+    deployment: &mut Deployment,
     new: &mut Started,
     wrong: &mut Vec<String>,
 ) -> Result<(), FaultsError> {
     let new_failed = matches!(killed, Some(Role::NewServer | Role::NewSupervisor));
     let old_failed = killed == Some(Role::OldSupervisor);
-    for (command, may_fail) in [(Some(new), new_failed), (stage.old.as_mut(), old_failed)] {
+    for (command, may_fail) in [(Some(new), new_failed), (deployment.old.as_mut(), old_failed)] {
         if let Some(command) = command {
             let exit = command.exit().await?;
             if exit.status != 0 && !may_fail {
@@ -119,10 +122,14 @@ async fn commands_end(
 }
 
 /// Waits until only those that are to stay are left.
-async fn others_end(stage: &Stage, stay: &[u32], wrong: &mut Vec<String>) -> Result<(), FaultsError> {
+async fn others_end(
+    deployment: &Deployment,
+    stay: &[u32],
+    wrong: &mut Vec<String>,
+) -> Result<(), FaultsError> {
     let give_up_at = Instant::now() + ENDS_WITHIN;
     loop {
-        let remaining = stage.sandbox.remaining();
+        let remaining = deployment.sandbox.remaining();
         let Some(other) = remaining.iter().find(|one| !stay.contains(&one.pid)) else {
             return Ok(());
         };
@@ -136,7 +143,7 @@ async fn others_end(stage: &Stage, stay: &[u32], wrong: &mut Vec<String>) -> Res
 
 /// One server and one supervisor, once the arbiter has seen the others' end, and no file too many.
 async fn only_it_is_named(
-    stage: &Stage,
+    deployment: &Deployment,
     supervisor: u32,
     server: u32,
     wrong: &mut Vec<String>,
@@ -144,14 +151,14 @@ async fn only_it_is_named(
     let (give_up_at, mut pace) = (Instant::now() + ENDS_WITHIN, interval(PACE));
     loop {
         pace.tick().await;
-        let status = status(stage).await?;
-        let is_so = status.of(stage).is_some_and(|said| {
+        let status = status(deployment).await?;
+        let is_so = status.of(deployment).is_some_and(|said| {
             let holders: Vec<u32> = said.holders.iter().map(|one| one.pid).collect();
             let owners: Vec<u32> = said.owners.iter().map(|one| one.pid).collect();
             holders == [server] && owners == [supervisor] && said.draining.is_empty()
         });
         // A state that is being written has a second file for a moment.
-        let files = files(stage);
+        let files = files(deployment);
         if is_so && status.arbiter.is_some() && files == FILES {
             return Ok(());
         }
@@ -163,8 +170,8 @@ async fn only_it_is_named(
     }
 }
 
-fn files(stage: &Stage) -> Vec<String> {
-    let entries = fs::read_dir(stage.sandbox.runtime_dir()).into_iter().flatten().flatten();
+fn files(deployment: &Deployment) -> Vec<String> {
+    let entries = fs::read_dir(deployment.sandbox.runtime_dir()).into_iter().flatten().flatten();
     let mut names: Vec<String> =
         entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();

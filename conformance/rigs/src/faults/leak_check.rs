@@ -11,11 +11,11 @@ use rustix::process::Signal;
 use tokio::time::{Instant, interval};
 
 use super::FaultsError;
-use super::after::Third;
-use super::descriptors::Descriptors;
-use super::stage::Stage;
-use super::truth::status;
-use super::who::Role;
+use super::aftermath::Third;
+use super::deployment::Deployment;
+use super::open_descriptors::Descriptors;
+use super::roles::Role;
+use super::status_check::status;
 
 /// How long it may take until what the ended ones and the clients had is closed.
 const CLOSED_WITHIN: Duration = Duration::from_secs(30);
@@ -39,24 +39,27 @@ enum Stayer {
 type Open = BTreeMap<Stayer, Descriptors>;
 
 /// What they have open after a handover that nothing disturbed.
-pub struct Usual {
+pub struct UsualDescriptors {
     undisturbed: Open,
     /// The same, and then the third supervisor was killed: the one of version 3 is the arbiter.
     without_neighbour: Open,
 }
 
-impl Usual {
+impl UsualDescriptors {
     /// Version 3 serves, alone but for the third supervisor, which is killed here.
-    pub(super) async fn measure(stage: &mut Stage, third: &Third) -> Result<Usual, FaultsError> {
-        let undisturbed = settled(&stayers(stage, third, None)).await?;
-        let Some(neighbour) = &mut stage.neighbour else {
-            return Ok(Usual { without_neighbour: undisturbed.clone(), undisturbed });
+    pub(super) async fn measure(
+        deployment: &mut Deployment,
+        third: &Third,
+    ) -> Result<UsualDescriptors, FaultsError> {
+        let undisturbed = settled(&stayers(deployment, third, None)).await?;
+        let Some(neighbour) = &mut deployment.neighbour else {
+            return Ok(UsualDescriptors { without_neighbour: undisturbed.clone(), undisturbed });
         };
         neighbour.supervisor.signal(Signal::KILL);
         neighbour.supervisor.exit().await?;
-        decides(stage, third.supervisor()).await?;
-        let without_neighbour = settled(&stayers(stage, third, Some(Role::Neighbour))).await?;
-        Ok(Usual { undisturbed, without_neighbour })
+        decides(deployment, third.supervisor()).await?;
+        let without_neighbour = settled(&stayers(deployment, third, Some(Role::Neighbour))).await?;
+        Ok(UsualDescriptors { undisturbed, without_neighbour })
     }
 
     fn after(&self, killed: Option<Role>) -> &Open {
@@ -71,13 +74,13 @@ impl Usual {
 
 /// The load has stopped, and everything but version 3 has ended: only what is usual is open.
 pub(super) async fn only_the_usual_is_open(
-    stage: &Stage,
+    deployment: &Deployment,
     third: &Third,
     killed: Option<Role>,
-    usual: &Usual,
+    usual: &UsualDescriptors,
     wrong: &mut Vec<String>,
 ) {
-    let (stayers, usual) = (stayers(stage, third, killed), usual.after(killed));
+    let (stayers, usual) = (stayers(deployment, third, killed), usual.after(killed));
     let (give_up_at, mut pace) = (Instant::now() + CLOSED_WITHIN, interval(PACE));
     loop {
         pace.tick().await;
@@ -95,10 +98,10 @@ pub(super) async fn only_the_usual_is_open(
 }
 
 /// Who stays; whoever serves instead of version 3 has been told of already.
-fn stayers(stage: &Stage, third: &Third, killed: Option<Role>) -> BTreeMap<Stayer, u32> {
+fn stayers(deployment: &Deployment, third: &Third, killed: Option<Role>) -> BTreeMap<Stayer, u32> {
     let mut stayers = BTreeMap::from([(Stayer::Supervisor, third.supervisor())]);
     stayers.extend(third.server().map(|pid| (Stayer::Server, pid)));
-    if let Some(neighbour) = &stage.neighbour {
+    if let Some(neighbour) = &deployment.neighbour {
         stayers.insert(Stayer::NeighbourServer, neighbour.server);
         if killed != Some(Role::Neighbour) {
             stayers.insert(Stayer::Neighbour, neighbour.supervisor.pid());
@@ -137,9 +140,9 @@ async fn settled(stayers: &BTreeMap<Stayer, u32>) -> Result<Open, FaultsError> {
 }
 
 /// Waits until this supervisor is the arbiter, by its own word in the state.
-async fn decides(stage: &Stage, supervisor: u32) -> Result<(), FaultsError> {
+async fn decides(deployment: &Deployment, supervisor: u32) -> Result<(), FaultsError> {
     let (give_up_at, mut pace) = (Instant::now() + CLOSED_WITHIN, interval(PACE));
-    while status(stage).await?.arbiter != Some(supervisor) {
+    while status(deployment).await?.arbiter != Some(supervisor) {
         pace.tick().await;
         if Instant::now() > give_up_at {
             return Err(FaultsError::Restless);

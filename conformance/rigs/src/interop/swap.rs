@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serverswap_protocol::Address;
 
+use super::driven_server::{Able, Server, recorded};
 use super::drivers::Driver;
-use super::server::{Able, Server, recorded};
 use serverswap_conformance::contract::Socket;
 use serverswap_conformance::recording::{self, Fault, RecordingError};
 use serverswap_conformance::sandbox::{LIMIT, Sandbox, SandboxError, free_address};
@@ -22,18 +22,18 @@ const LINES_SHOWN: usize = 8;
 
 /// What became of one cell.
 #[derive(Debug)]
-pub struct Cell {
+pub struct Swap {
     /// Who served first.
     pub old: String,
     /// Who took over.
     pub new: String,
     /// What became of it.
-    pub outcome: CellOutcome,
+    pub outcome: SwapOutcome,
 }
 
 /// What became of a swap.
 #[derive(Debug)]
-pub enum CellOutcome {
+pub enum SwapOutcome {
     /// It was made.
     Swapped {
         /// Whether the address was handed over without a gap.
@@ -85,7 +85,7 @@ impl Handover {
 
 /// Why a swap was not made; it is about the drivers or the supervisor.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CellError {
+pub(super) enum SwapError {
     #[error("the {who} driver said nothing for 20 s; awaited: {awaited}")]
     Silent { who: &'static str, awaited: String },
     #[error("the {who} driver ended; awaited: {awaited}")]
@@ -108,42 +108,42 @@ pub(super) enum CellError {
     Recording(#[from] RecordingError),
 }
 
-impl Cell {
+impl Swap {
     /// Whether nothing was lost, and both commands ended with 0. A swap that cannot be made by
     /// what the drivers declare is no fault.
     pub fn is_good(&self) -> bool {
         match &self.outcome {
-            CellOutcome::Swapped { requests, failed, old_status, new_status, faults, .. } => {
+            SwapOutcome::Swapped { requests, failed, old_status, new_status, faults, .. } => {
                 *requests > 0
                     && failed.is_empty()
                     && (*old_status, *new_status) == (0, 0)
                     && faults.is_empty()
             }
-            CellOutcome::Unable => true,
-            CellOutcome::Failed { .. } => false,
+            SwapOutcome::Unable => true,
+            SwapOutcome::Failed { .. } => false,
         }
     }
 
-    pub(super) async fn play(relay: &Path, old: &Driver, new: &Driver) -> Result<Cell, SandboxError> {
+    pub(super) async fn play(relay: &Path, old: &Driver, new: &Driver) -> Result<Swap, SandboxError> {
         let sandbox = Sandbox::new()?;
         let outcome = match play(&sandbox, relay, old, new).await {
             Ok(outcome) => outcome,
-            Err(error) => CellOutcome::Failed { why: format!("{error}{}", last_words(&sandbox)) },
+            Err(error) => SwapOutcome::Failed { why: format!("{error}{}", last_words(&sandbox)) },
         };
-        Ok(Cell { old: old.name.clone(), new: new.name.clone(), outcome })
+        Ok(Swap { old: old.name.clone(), new: new.name.clone(), outcome })
     }
 }
 
-async fn play(sandbox: &Sandbox, relay: &Path, old: &Driver, new: &Driver) -> Result<CellOutcome, CellError> {
+async fn play(sandbox: &Sandbox, relay: &Path, old: &Driver, new: &Driver) -> Result<SwapOutcome, SwapError> {
     let address = free_address();
     let mut first = Server::start(sandbox, relay, old, "old", &address).await?;
-    let Able::By(of_old) = first.connect().await? else { return Ok(CellOutcome::Unable) };
+    let Able::By(of_old) = first.connect().await? else { return Ok(SwapOutcome::Unable) };
     first.serve().await?;
     let mut load = press(&address)?;
     load.more_answers(ANSWERS, LIMIT).await?;
     load.enter(Phase::Swap);
     let mut second = Server::start(sandbox, relay, new, "new", &address).await?;
-    let Able::By(of_new) = second.connect().await? else { return Ok(CellOutcome::Unable) };
+    let Able::By(of_new) = second.connect().await? else { return Ok(SwapOutcome::Unable) };
     let ((), old_status) = tokio::try_join!(second.serve(), first.let_go())?;
     load.enter(Phase::Between);
     load.more_answers(ANSWERS, LIMIT).await?;
@@ -151,7 +151,7 @@ async fn play(sandbox: &Sandbox, relay: &Path, old: &Driver, new: &Driver) -> Re
     let new_status = second.end().await?;
     let handover = Handover::between(of_old, of_new);
     tally.swap.failed.retain(|failure, _| !handover.explains(*failure));
-    Ok(CellOutcome::Swapped {
+    Ok(SwapOutcome::Swapped {
         handover,
         requests: tally.ok(),
         failed: tally.failed_by_kind(),

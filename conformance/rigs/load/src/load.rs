@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 
-use super::board::{Board, Signals};
+use super::shared::{Shared, Signals};
 use super::slot::{self, Slot};
 use super::tally::{Answerer, Phase, Tally};
 use super::target::Target;
@@ -87,13 +87,13 @@ impl Load {
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LoadError::Start)?;
         let theirs = Arc::clone(&signals);
         let run = move || {
-            let board = Rc::new(Board::new(plan, theirs, ok_sender, seen_sender));
+            let shared = Rc::new(Shared::new(plan, theirs, ok_sender, seen_sender));
             let slots = LocalSet::new();
-            for slot in &board.plan.slots {
-                slots.spawn_local(slot::run(*slot, Rc::clone(&board)));
+            for slot in &shared.plan.slots {
+                slots.spawn_local(slot::run(*slot, Rc::clone(&shared)));
             }
             runtime.block_on(slots);
-            board.finish()
+            shared.finish()
         };
         let thread =
             std::thread::Builder::new().name("load".to_owned()).spawn(run).map_err(LoadError::Start)?;

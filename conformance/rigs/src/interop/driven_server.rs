@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serverswap_protocol::Address;
 use tokio::net::UnixListener;
 
-use super::CellError;
-use super::conversation::Conversation;
+use super::SwapError;
+use super::driver_control::DriverControl;
 use super::drivers::Driver;
 use serverswap_conformance::contract::{
     CONFORMANCE_VARIABLE, CONTRACT, Claim, Command, Event, Socket, Support,
@@ -18,7 +18,7 @@ pub(super) struct Server {
     who: &'static str,
     address: String,
     started: Started,
-    driver: Conversation,
+    driver: DriverControl,
     socket: Socket,
 }
 
@@ -44,23 +44,23 @@ impl Server {
         driver: &Driver,
         who: &'static str,
         address: &Address,
-    ) -> Result<Server, CellError> {
+    ) -> Result<Server, SwapError> {
         let control = sandbox.path().join(format!("{who}.sock"));
-        let listener = UnixListener::bind(&control).map_err(CellError::Control)?;
+        let listener = UnixListener::bind(&control).map_err(SwapError::Control)?;
         let relay = [relay.display().to_string(), "relay".to_owned(), control.display().to_string()];
         let trace = ["--trace".to_owned(), recorded(sandbox).display().to_string()];
         let words =
             trace.into_iter().chain(relay).chain(["--".to_owned()]).chain(driver.command.iter().cloned());
         let started = sandbox.deploy(words).env(CONFORMANCE_VARIABLE, "1").start()?;
-        let driver = Conversation::accept(&listener, who).await?;
+        let driver = DriverControl::accept(&listener, who).await?;
         Ok(Server { who, address: address.to_string(), started, driver, socket: Socket::Bind })
     }
 
     /// Asks the driver who it is and connects it.
-    pub(super) async fn connect(&mut self) -> Result<Able, CellError> {
+    pub(super) async fn connect(&mut self) -> Result<Able, SwapError> {
         let suite = env!("CARGO_PKG_VERSION").to_owned();
         let hello = self.driver.command(Command::Hello { contract: vec![CONTRACT], suite }).await?;
-        let contract = |error: serverswap_conformance::contract::ReplyBodyError| CellError::Contract {
+        let contract = |error: serverswap_conformance::contract::ReplyBodyError| SwapError::Contract {
             who: self.who,
             why: error.to_string(),
         };
@@ -76,7 +76,7 @@ impl Server {
     }
 
     /// Claims the address, and serves it when it is granted.
-    pub(super) async fn serve(&mut self) -> Result<(), CellError> {
+    pub(super) async fn serve(&mut self) -> Result<(), SwapError> {
         let address = self.address.clone();
         self.driver.command(Command::OnTakedown { address: address.clone() }).await?;
         let claim =
@@ -95,7 +95,7 @@ impl Server {
         };
         let has_listener = self.driver.event("`granted`", granted).await?;
         if self.socket == Socket::Inherit && !has_listener {
-            return Err(CellError::NoListener { who: self.who });
+            return Err(SwapError::NoListener { who: self.who });
         }
         self.driver.command(Command::Serve { address: address.clone() }).await?;
         self.driver.command(Command::Serving { address }).await?;
@@ -103,7 +103,7 @@ impl Server {
     }
 
     /// Waits for the takedown, lets go, drains and exits. The exit status of its command.
-    pub(super) async fn let_go(mut self) -> Result<i32, CellError> {
+    pub(super) async fn let_go(mut self) -> Result<i32, SwapError> {
         let address = self.address.clone();
         let takedown = |event: &Event| matches!(event, Event::Takedown { .. }).then_some(());
         self.driver.event("`takedown`", takedown).await?;
@@ -117,7 +117,7 @@ impl Server {
     }
 
     /// Ends by itself; nobody takes over. The exit status of its command.
-    pub(super) async fn end(mut self) -> Result<i32, CellError> {
+    pub(super) async fn end(mut self) -> Result<i32, SwapError> {
         self.driver.end().await?;
         Ok(self.started.exit().await?.status)
     }

@@ -2,7 +2,7 @@
 
 use super::Rehearsed;
 use super::advice::advice;
-use super::verdict::Finding;
+use super::findings::Finding;
 use crate::style::{BAD, BOLD, DIM, GOOD, duration, number, paint, table};
 use serverswap_load::Figures;
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::FaultsError;
-use super::after::{next_deploy, nothing_stays, only_it_stays};
-use super::allowed::Allowed;
-use super::open::{Usual, only_the_usual_is_open};
+use super::aftermath::{next_deploy, nothing_stays, only_it_stays};
+use super::allowed_losses::Allowed;
+use super::deployment::{Deployment, UP};
+use super::leak_check::{UsualDescriptors, only_the_usual_is_open};
 use super::points::{Held, Point, Points};
-use super::process::{ended, signal};
-use super::stage::{Stage, UP};
-use super::truth::{Expected, told_truly};
-use super::who::{Fault, Mode, Role, Scene};
+use super::processes::{ended, signal};
+use super::roles::{Fault, Mode, Role, Scene};
+use super::status_check::{Expected, await_agreement};
 use serverswap_conformance::sandbox::{Invocation, LIMIT, Sandbox, SandboxError, Started};
 use serverswap_load::{Failure, Load, Phase, Plan, Slot};
 
@@ -39,7 +39,7 @@ pub(super) const SLOTS: [Slot; 4] = [
 
 /// One cell of the matrix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cell {
+pub struct FaultCase {
     /// Who is there.
     pub scene: Scene,
     /// How the address is taken.
@@ -50,7 +50,7 @@ pub struct Cell {
     pub fault: Fault,
 }
 
-impl Cell {
+impl FaultCase {
     /// Who is dead afterwards.
     pub(super) fn killed(&self) -> Option<Role> {
         self.fault.is_final().then_some(self.point.role)
@@ -105,37 +105,39 @@ pub(super) enum Second {
 ///
 /// # Errors
 /// The machine or a program did not do what a cell is made of; the caller calls that red, too.
-pub async fn play(cell: &Cell, usual: &Usual) -> Result<Played, FaultsError> {
+pub async fn play(cell: &FaultCase, usual: &UsualDescriptors) -> Result<Played, FaultsError> {
     let sandbox = Sandbox::new()?;
     let folder = sandbox.path().to_owned();
     let mut points = Points::open(&folder, Some(cell.point.clone())).map_err(FaultsError::Machine)?;
-    let mut stage = Stage::set(sandbox, cell.scene, cell.mode, &points).await?;
-    let mut load =
-        Load::start(Plan { request_timeout: REQUEST_TIMEOUT, ..Plan::new(stage.target(), SLOTS.to_vec()) })?;
+    let mut deployment = Deployment::set(sandbox, cell.scene, cell.mode, &points).await?;
+    let mut load = Load::start(Plan {
+        request_timeout: REQUEST_TIMEOUT,
+        ..Plan::new(deployment.target(), SLOTS.to_vec())
+    })?;
     load.more_answers(ANSWERS_BEFORE, LIMIT).await?;
     load.enter(Phase::Swap);
-    let mut new = second(&stage, &points).start()?;
+    let mut new = second(&deployment, &points).start()?;
     let held = tokio::select! {
         biased;
         held = points.reached() => Some(held),
-        over = handover(&mut stage, &mut new) => { over?; None }
+        over = handover(&mut deployment, &mut new) => { over?; None }
     };
     let mut wrong = Vec::new();
     let is_reached = held.is_some();
     if let Some(held) = held {
         hit(cell, held, &mut load).await?;
         let second = second_settles(cell, &mut new).await?;
-        judge(cell, &stage, second, &mut new, &mut wrong).await?;
+        check(cell, &deployment, second, &mut new, &mut wrong).await?;
     } else {
         points.let_everybody_go();
     }
     let allowed = Allowed::of(cell);
-    let third = next_deploy(&stage, &mut wrong).await?;
-    only_it_stays(cell.killed(), &mut stage, &mut new, &third, &mut wrong).await?;
+    let third = next_deploy(&deployment, &mut wrong).await?;
+    only_it_stays(cell.killed(), &mut deployment, &mut new, &third, &mut wrong).await?;
     let tally = load.stop();
     allowed.check(&tally, &mut wrong);
-    only_the_usual_is_open(&stage, &third, cell.killed(), usual, &mut wrong).await;
-    nothing_stays(&stage, third, &mut wrong).await?;
+    only_the_usual_is_open(&deployment, &third, cell.killed(), usual, &mut wrong).await;
+    nothing_stays(&deployment, third, &mut wrong).await?;
     let outcome = match (is_reached, wrong.is_empty()) {
         (false, true) => Outcome::NotReached,
         (true, true) => Outcome::Green,
@@ -145,13 +147,13 @@ pub async fn play(cell: &Cell, usual: &Usual) -> Result<Played, FaultsError> {
 }
 
 /// The deploy of version 2, whose processes say where they are.
-pub(super) fn second(stage: &Stage, points: &Points) -> Invocation {
-    stage.version(2, stage.form(), Some((points, Role::NewSupervisor, Some(Role::NewServer))))
+pub(super) fn second(deployment: &Deployment, points: &Points) -> Invocation {
+    deployment.version(2, deployment.form(), Some((points, Role::NewSupervisor, Some(Role::NewServer))))
 }
 
 /// A handover that nothing disturbs, to its end.
-pub(super) async fn handover(stage: &mut Stage, new: &mut Started) -> Result<(), FaultsError> {
-    if let Some(old) = &mut stage.old {
+pub(super) async fn handover(deployment: &mut Deployment, new: &mut Started) -> Result<(), FaultsError> {
+    if let Some(old) = &mut deployment.old {
         new.says(UP).await?;
         old.exit().await?;
     } else {
@@ -161,7 +163,7 @@ pub(super) async fn handover(stage: &mut Stage, new: &mut Started) -> Result<(),
 }
 
 /// What happens to the process that is held.
-async fn hit(cell: &Cell, held: Held, load: &mut Load) -> Result<(), FaultsError> {
+async fn hit(cell: &FaultCase, held: Held, load: &mut Load) -> Result<(), FaultsError> {
     let pid = held.pid;
     if cell.fault != Fault::Kill {
         signal(pid, Signal::STOP)?;
@@ -177,7 +179,7 @@ async fn hit(cell: &Cell, held: Held, load: &mut Load) -> Result<(), FaultsError
 }
 
 /// Waits until it is known what became of version 2.
-async fn second_settles(cell: &Cell, new: &mut Started) -> Result<Second, FaultsError> {
+async fn second_settles(cell: &FaultCase, new: &mut Started) -> Result<Second, FaultsError> {
     if cell.point.role == Role::NewSupervisor && cell.fault.is_final() {
         return Ok(Second::Dead);
     }
@@ -196,9 +198,9 @@ async fn second_settles(cell: &Cell, new: &mut Started) -> Result<Second, Faults
 }
 
 /// Whether the address is served, by whom it must be, and everybody says so.
-async fn judge(
-    cell: &Cell,
-    stage: &Stage,
+async fn check(
+    cell: &FaultCase,
+    deployment: &Deployment,
     second: Second,
     new: &mut Started,
     wrong: &mut Vec<String>,
@@ -218,7 +220,7 @@ async fn judge(
         (Second::Ended(1..), _) => Expected::Version("1"),
         (Second::Dead | Second::Up | Second::Ended(_), _) => Expected::Somebody,
     };
-    let served = told_truly(stage, expected).await?;
+    let served = await_agreement(deployment, expected).await?;
     if !served.is(expected) {
         wrong.push(format!("{expected:?} is to serve: {served:?}; version 2: {second:?}:\n{}", new.stderr()));
     }

@@ -6,7 +6,7 @@ use serverswap_protocol::Address;
 
 use super::FaultsError;
 use super::points::{Points, VARIABLE};
-use super::who::{Mode, Role, Scene};
+use super::roles::{Mode, Role, Scene};
 use serverswap_conformance::sandbox::{Invocation, Sandbox, Started, free_address};
 use serverswap_load::{Answer, Failure, Target, ask};
 
@@ -39,7 +39,7 @@ const OF_THE_HELD: Timeouts = ["--ready-timeout", "10s", "--drain-timeout", "5s"
 const OF_CROWDS: Timeouts = ["--ready-timeout", "120s", "--drain-timeout", "60s", "--kill-timeout", "60s"];
 
 /// Everything that one run has.
-pub(super) struct Stage {
+pub(super) struct Deployment {
     pub(super) sandbox: Sandbox,
     pub(super) address: Address,
     pub(super) mode: Mode,
@@ -60,30 +60,31 @@ pub(super) struct Neighbour {
     pub(super) server: u32,
 }
 
-impl Stage {
+impl Deployment {
     /// Version 1 serves; its processes say where they are.
     pub(super) async fn set(
         sandbox: Sandbox,
         scene: Scene,
         mode: Mode,
         points: &Points,
-    ) -> Result<Stage, FaultsError> {
+    ) -> Result<Deployment, FaultsError> {
         let neighbour = match scene {
             Scene::Third => Some(Neighbour::settle(&sandbox, points).await?),
             Scene::Stays | Scene::Left => None,
         };
         let (address, timeouts) = (free_address(), OF_THE_HELD);
-        let mut stage = Stage { sandbox, address, mode, scene, old: None, neighbour, timeouts };
-        stage.first(Some((points, Role::OldSupervisor, Some(Role::OldServer)))).await?;
-        Ok(stage)
+        let mut deployment = Deployment { sandbox, address, mode, scene, old: None, neighbour, timeouts };
+        deployment.first(Some((points, Role::OldSupervisor, Some(Role::OldServer)))).await?;
+        Ok(deployment)
     }
 
     /// Version 1 serves, under a supervisor that stays, and nobody is ever held.
-    pub(super) async fn untold(sandbox: Sandbox, mode: Mode) -> Result<Stage, FaultsError> {
+    pub(super) async fn untold(sandbox: Sandbox, mode: Mode) -> Result<Deployment, FaultsError> {
         let (address, scene, timeouts) = (free_address(), Scene::Stays, OF_CROWDS);
-        let mut stage = Stage { sandbox, address, mode, scene, old: None, neighbour: None, timeouts };
-        stage.first(None).await?;
-        Ok(stage)
+        let mut deployment =
+            Deployment { sandbox, address, mode, scene, old: None, neighbour: None, timeouts };
+        deployment.first(None).await?;
+        Ok(deployment)
     }
 
     async fn first(&mut self, points: Option<Watched<'_>>) -> Result<(), FaultsError> {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, interval};
 
 use super::FaultsError;
-use super::stage::Stage;
+use super::deployment::Deployment;
 use serverswap_load::Failure;
 
 /// How long status and the answers may differ: from one moment of a handover to the next.
@@ -66,22 +66,22 @@ pub(super) enum Served {
 }
 
 /// Asks the command.
-pub(super) async fn status(stage: &Stage) -> Result<Status, FaultsError> {
-    let mut command = stage.sandbox.serverswap(["status", "--json"]).start()?;
+pub(super) async fn status(deployment: &Deployment) -> Result<Status, FaultsError> {
+    let mut command = deployment.sandbox.serverswap(["status", "--json"]).start()?;
     command.exit().await?;
     serde_json::from_str(command.stdout()).map_err(|_| FaultsError::Status(command.stderr().to_owned()))
 }
 
 impl Status {
-    /// What it says of the address of the stage.
-    pub(super) fn of(&self, stage: &Stage) -> Option<&AddressStatus> {
-        let wanted = stage.address.to_string();
+    /// What it says of the address of the deployment.
+    pub(super) fn of(&self, deployment: &Deployment) -> Option<&AddressStatus> {
+        let wanted = deployment.address.to_string();
         self.addresses.iter().find(|address| address.address == wanted)
     }
 
     /// Whether it says what is so.
-    fn tells(&self, stage: &Stage, served: &Served) -> bool {
-        let said = self.of(stage).filter(|said| said.served);
+    fn agrees_with(&self, deployment: &Deployment, served: &Served) -> bool {
+        let said = self.of(deployment).filter(|said| said.served);
         match served {
             Served::By { pid, .. } => said.is_some_and(|said| said.is_served_by(*pid)),
             Served::ByNobody => said.is_none(),
@@ -94,14 +94,17 @@ impl Status {
 ///
 /// # Errors
 /// Status and the answers do not say the same in time.
-pub(super) async fn told_truly(stage: &Stage, expected: Expected<'_>) -> Result<Served, FaultsError> {
+pub(super) async fn await_agreement(
+    deployment: &Deployment,
+    expected: Expected<'_>,
+) -> Result<Served, FaultsError> {
     let (give_up_at, mut pace) = (Instant::now() + DIFFER_MAX, interval(PACE));
     loop {
         pace.tick().await;
-        let (status, served) = (status(stage).await?, served(stage).await);
+        let (status, served) = (status(deployment).await?, served(deployment).await);
         let is_late = Instant::now() > give_up_at;
         match served {
-            Ok(served) if status.tells(stage, &served) && (is_late || served.is(expected)) => {
+            Ok(served) if status.agrees_with(deployment, &served) && (is_late || served.is(expected)) => {
                 return Ok(served);
             }
             Ok(_) | Err(_) if !is_late => {}
@@ -128,8 +131,8 @@ impl Served {
     }
 }
 
-async fn served(stage: &Stage) -> Result<Served, Failure> {
-    match stage.ask().await {
+async fn served(deployment: &Deployment) -> Result<Served, Failure> {
+    match deployment.ask().await {
         Ok(answer) => Ok(Served::By {
             pid: answer.pid.unwrap_or_default(),
             version: answer.version.unwrap_or_default(),
