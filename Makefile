@@ -14,6 +14,9 @@ LOGS := $(TARGET)/test-logs
 NODE := bindings/node
 PYTHON := bindings/python
 
+# What incremental builds keep is larger than what they build.
+export CARGO_INCREMENTAL ?= 0
+
 .PHONY: help
 help: ## This list
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
