@@ -19,7 +19,7 @@ use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 use scripted::{address, open_free, wait_readable};
 use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
-use serverswap::sys::listener::{OpenError, Owner, matches, open, remove_stale};
+use serverswap::sys::listener::{OpenError, Owner, is_listener_of, open, remove_stale};
 
 fn unix_address(path: &Path) -> Address {
     Address::Unix(path.to_owned())
@@ -73,7 +73,11 @@ fn an_address_is_matched_by_its_own_listener_alone() {
         let (listener, _, port) = open_free(made);
         for asked in templates {
             let asked_address = address(&asked.replace("PORT", &port.to_string()));
-            assert_eq!(matches(&listener, &asked_address), made == asked, "{made} is asked for {asked}");
+            assert_eq!(
+                is_listener_of(&listener, &asked_address),
+                made == asked,
+                "{made} is asked for {asked}"
+            );
         }
     }
 }
@@ -84,19 +88,19 @@ fn what_does_not_listen_matches_nothing() {
     let client = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     wait_readable(&listener);
     let accepted = TcpListener::from(listener).accept().expect("the connection waits").0;
-    assert!(!matches(&accepted, &address) && !matches(&client, &address));
+    assert!(!is_listener_of(&accepted, &address) && !is_listener_of(&client, &address));
     let file = tempfile::tempfile().expect("a temporary file");
-    assert!(!matches(&file, &address));
-    assert!(!matches(&accepted, &Address::Name("mailer".to_owned())));
+    assert!(!is_listener_of(&file, &address));
+    assert!(!is_listener_of(&accepted, &Address::Name("mailer".to_owned())));
 }
 
 #[test]
 fn a_connected_datagram_socket_is_no_listener() {
     let (socket, address, port) = open_free("udp:127.0.0.1:PORT");
-    assert!(matches(&socket, &address));
+    assert!(is_listener_of(&socket, &address));
     let socket = UdpSocket::from(socket);
     socket.connect(("127.0.0.1", port)).expect("UDP connects to anybody");
-    assert!(!matches(&socket, &address));
+    assert!(!is_listener_of(&socket, &address));
 }
 
 #[test]
@@ -134,8 +138,8 @@ fn a_unix_socket_is_opened_with_no_right_to_execute() {
     let path = directory.path().join("app.sock");
     let listener = open(&unix_address(&path)).expect("a free path");
     UnixStream::connect(&path).expect("it listens");
-    assert!(matches(&listener, &unix_address(&path)));
-    assert!(!matches(&listener, &unix_address(&directory.path().join("other.sock"))));
+    assert!(is_listener_of(&listener, &unix_address(&path)));
+    assert!(!is_listener_of(&listener, &unix_address(&directory.path().join("other.sock"))));
     assert_eq!(fs::metadata(&path).expect("made").permissions().mode() & 0o711, 0o600);
 }
 

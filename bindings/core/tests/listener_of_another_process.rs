@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 use scripted::{open_free, wait_readable};
 use serverswap::protocol::Address;
-use serverswap::sys::listener::{OpenError, addresses_of, fetch, matches, open};
+use serverswap::sys::listener::{OpenError, addresses_of, duplicate, is_listener_of, open};
 use serverswap::sys::process::{Process, pidfd_open};
 
 /// Listens at what it is told, says where, and ends when its standard input is closed.
@@ -102,8 +102,9 @@ fn an_address_in_use_names_the_program_and_its_serverswap_directory() {
 fn a_fetched_listener_is_the_same_one() {
     let server = Server::start("inet", "127.0.0.1");
     let pidfd = pidfd_open(server.child.id()).expect("it lives");
-    let fetched = fetch(server.process(), &pidfd, &server.address).expect("permitted").expect("it has it");
-    assert!(matches(&fetched, &server.address));
+    let fetched =
+        duplicate(server.process(), &pidfd, &server.address).expect("permitted").expect("it has it");
+    assert!(is_listener_of(&fetched, &server.address));
     let mut client = TcpStream::connect(server.address.to_string()).expect("it listens");
     client.write_all(b"hello").expect("connected");
     wait_readable(&fetched);
@@ -118,10 +119,10 @@ fn a_fetched_unix_listener_outlives_the_process() {
     let server = Server::start("unix", path.to_str().expect("UTF-8"));
     let pidfd = pidfd_open(server.child.id()).expect("it lives");
     let address = server.address.clone();
-    let fetched = fetch(server.process(), &pidfd, &address).expect("permitted").expect("it has it");
+    let fetched = duplicate(server.process(), &pidfd, &address).expect("permitted").expect("it has it");
     drop(server);
     UnixStream::connect(&path).expect("our duplicate listens");
-    assert!(matches(&fetched, &address));
+    assert!(is_listener_of(&fetched, &address));
 }
 
 #[test]
@@ -130,9 +131,9 @@ fn nothing_is_fetched_from_a_process_without_the_listener_or_from_one_that_is_go
     let (process, address) = (server.process(), server.address.clone());
     let pidfd = pidfd_open(server.child.id()).expect("it lives");
     let other: Address = "127.0.0.1:1".parse().expect("an address");
-    assert!(fetch(process, &pidfd, &other).expect("permitted").is_none());
+    assert!(duplicate(process, &pidfd, &other).expect("permitted").is_none());
     drop(server);
-    assert!(fetch(process, &pidfd, &address).expect("gone").is_none());
+    assert!(duplicate(process, &pidfd, &address).expect("gone").is_none());
 }
 
 #[test]
@@ -142,7 +143,7 @@ fn a_process_that_is_not_ours_to_look_at_is_told_from_one_without_the_listener()
     let address: Address = "127.0.0.1:1".parse().expect("an address");
     setfsgid(Gid::from_raw(65_534));
     setfsuid(Uid::from_raw(65_534)); // of this thread alone; without effect unless we are root
-    let fetched = fetch(init, &pidfd, &address);
+    let fetched = duplicate(init, &pidfd, &address);
     setfsuid(Uid::effective());
     setfsgid(Gid::effective());
     assert_eq!(fetched.expect_err("not permitted").kind(), std::io::ErrorKind::PermissionDenied);

@@ -271,7 +271,7 @@ impl ArbiterRuntime {
 
     fn fetch(&mut self, process: Process, address: Address) {
         let pidfd = self.processes.pidfd(process);
-        let fetched = match pidfd.map(|pidfd| listener::fetch(process, pidfd, &address)) {
+        let fetched = match pidfd.map(|pidfd| listener::duplicate(process, pidfd, &address)) {
             Some(Ok(Some(fd))) => {
                 self.found.push((address.clone(), Arc::new(fd)));
                 Fetched::Found

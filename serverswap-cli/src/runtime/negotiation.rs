@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serverswap::protocol::Address;
 use serverswap::protocol::limits::HOLDING_PER_LINE_MAX;
 use serverswap::protocol::message::{Code, FromClient, Hello, Role, VERSION};
-use serverswap::sys::listener::matches;
+use serverswap::sys::listener::is_listener_of;
 use serverswap::sys::process::Process;
 
 use crate::arbiter::{Arrival, Attached, Link, Liveness};
@@ -114,7 +114,7 @@ impl CompleteHello {
         let listed: BTreeSet<&Address> = listed.map(|holding| &holding.address).collect();
         for (name, fd) in fds {
             let address = name.parse::<Address>().ok().filter(|address| listed.contains(address));
-            let Some(address) = address.filter(|address| matches(&fd, address)) else {
+            let Some(address) = address.filter(|address| is_listener_of(&fd, address)) else {
                 let message =
                     format!("the descriptor `{name}` is not the listener of an address in `holding`");
                 return Err(refused(Code::InvalidMessage, message));

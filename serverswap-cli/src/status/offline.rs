@@ -30,7 +30,7 @@ fn listens(process: Process, address: &Address) -> bool {
     let Ok(Some(pidfd)) = process.pidfd() else {
         return false;
     };
-    listener::fetch(process, pidfd, address).is_ok_and(|found| found.is_some())
+    listener::duplicate(process, pidfd, address).is_ok_and(|found| found.is_some())
 }
 
 #[cfg(test)]

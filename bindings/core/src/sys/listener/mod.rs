@@ -1,21 +1,21 @@
-//! The sockets of addresses: made, recognised, and fetched from another process.
+//! The sockets of addresses: made, recognised, and duplicated from another process.
 //!
 //! Deliberately no passing on and no count of holders here.
 //! Rules: a listener is close-on-exec and non-blocking, and whoever holds it leaves it so, for
 //! the mode belongs to all of its duplicates. A Unix socket's path is removed only
 //! when nobody listens there.
 
+mod duplicate;
 mod error;
-mod fetch;
-mod matches;
+mod identify;
 mod open;
 mod owner;
 mod socket_table;
 mod unix_path;
 
+pub use duplicate::{addresses_of, duplicate};
 pub use error::{OpenError, Owner};
-pub use fetch::{addresses_of, fetch};
-pub use matches::matches;
+pub use identify::is_listener_of;
 pub use open::{open, try_open};
 pub use owner::owner_of;
 pub use unix_path::remove_stale;

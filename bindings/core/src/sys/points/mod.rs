@@ -11,20 +11,20 @@
 //! - One line a point, one byte back. Without the variable, or when the test is gone, a point is passed at once.
 
 #[cfg(feature = "points")]
-mod line;
+mod lines;
 #[cfg(feature = "points")]
-mod told;
+mod socket;
 
 #[cfg(not(feature = "points"))]
-mod nothing;
+mod disabled;
 
 #[cfg(not(feature = "points"))]
-pub use nothing::{Lines, at};
+pub use disabled::{Lines, at};
 
 #[cfg(feature = "points")]
-pub use line::Lines;
+pub use lines::Lines;
 #[cfg(feature = "points")]
-pub use told::at;
+pub use socket::at;
 
 #[cfg(all(feature = "points", not(debug_assertions)))]
 compile_error!("the feature `points` is for tests: a program that is shipped must not have it");

@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::signal::Signal;
 
-use super::shown::{Shown, pids, shown};
+use super::environ::{Shown, pids, shown};
 use super::{Process, Stat, is_gone, is_no_process, pidfd_open, pidfd_send_signal};
 
 /// The environment variable that names a process's generation.

@@ -1,27 +1,27 @@
-//! Processes: which one, whether it lives, what it says about itself, signals to it.
+//! Processes: which one, whether it lives, what /proc shows of it, signals to it.
 //!
 //! Deliberately no spawn(2) and no wait(2) here, and no signal to a bare number: pid
 //! numbers are used again.
 //! Rules: a pidfd is opened first and the start time compared afterwards; gone is what the
 //! pidfd says ([`is_gone`]), a zombie is gone.
 
-mod about;
+mod environ;
 mod group;
 mod pidfd;
-mod shown;
+mod procfs;
 
 use std::os::fd::OwnedFd;
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-pub use about::{boot_id, group, name, pid_namespace};
+pub(in crate::sys) use environ::pids;
+pub use environ::{environment, started_with};
 pub use group::{group_members, signal_group, signal_server};
 pub use nix::sys::signal::Signal;
 pub(in crate::sys) use pidfd::pidfd_getfd;
 pub use pidfd::{is_gone, pidfd_open, pidfd_send_signal};
-pub(in crate::sys) use shown::pids;
-pub use shown::{environment, started_with};
+pub use procfs::{boot_id, group, name, pid_namespace};
 
 /// One process of this boot: the pid may be used again, the pair is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

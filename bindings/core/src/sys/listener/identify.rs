@@ -11,7 +11,7 @@ use serverswap_protocol::{Address, Endpoint};
 
 /// Whether `fd` is a socket that listens at exactly this address (UDP: is bound there and
 /// not connected). `false` for anything that is no socket, and for a name.
-pub fn matches(fd: impl AsFd, address: &Address) -> bool {
+pub fn is_listener_of(fd: impl AsFd, address: &Address) -> bool {
     address_of(&fd).as_ref() == Some(address)
 }
 

@@ -1,4 +1,4 @@
-//! A point is told to the test, and its answer awaited.
+//! Reports a point to the test, and waits for its answer.
 
 use std::env;
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! What is left of the points in the programs that are shipped: nothing.
+//! The points in the programs that are shipped: none.
 
 use serde_json::{Map, Value};
 use serverswap_protocol::message::Message;

@@ -1,4 +1,4 @@
-//! Takes a duplicate of a listener from a process that does not speak to us.
+//! Duplicates a listener of a process that does not send it to us.
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
@@ -9,7 +9,7 @@ use std::{fs, io};
 use nix::errno::Errno;
 use serverswap_protocol::Address;
 
-use super::matches::{address_of, matches};
+use super::identify::{address_of, is_listener_of};
 use crate::sys::process::{Process, is_gone, is_no_process, pidfd_getfd};
 
 /// A duplicate of the process's listener of this address, by pidfd_getfd(2); `None` when it
@@ -19,7 +19,7 @@ use crate::sys::process::{Process, is_gone, is_no_process, pidfd_getfd};
 /// `PermissionDenied`: the kernel does not let us look (another user, a program with file
 /// capabilities, `kernel.yama.ptrace_scope`), so that the process may well have it.
 /// EMFILE and the like: we are out of descriptors.
-pub fn fetch(process: Process, pidfd: impl AsFd, address: &Address) -> io::Result<Option<OwnedFd>> {
+pub fn duplicate(process: Process, pidfd: impl AsFd, address: &Address) -> io::Result<Option<OwnedFd>> {
     let found = find(process.pid, &pidfd, address);
     // Of a process that has just ended the kernel says "no such process" or "not permitted".
     if found.is_err() && is_gone(&pidfd)? { Ok(None) } else { found }
@@ -28,7 +28,7 @@ pub fn fetch(process: Process, pidfd: impl AsFd, address: &Address) -> io::Resul
 /// The addresses whose listeners the process has, each once. `pidfd` is that process's.
 ///
 /// # Errors
-/// As [`fetch`].
+/// As [`duplicate`].
 pub fn addresses_of(process: Process, pidfd: impl AsFd) -> io::Result<BTreeSet<Address>> {
     let mut found = BTreeSet::new();
     let looked = look(process.pid, &pidfd, |socket| {
@@ -42,7 +42,7 @@ pub fn addresses_of(process: Process, pidfd: impl AsFd) -> io::Result<BTreeSet<A
 }
 
 fn find(pid: u32, pidfd: &impl AsFd, address: &Address) -> io::Result<Option<OwnedFd>> {
-    look(pid, pidfd, |socket| matches(&socket, address).then_some(socket))
+    look(pid, pidfd, |socket| is_listener_of(&socket, address).then_some(socket))
 }
 
 /// A duplicate of each socket of the process is looked at, until something is found.
