@@ -3,7 +3,7 @@
 //! It decides nothing. Each connection, each process that is watched and the control socket are
 //! tasks of this thread, which send an [`Input`] over one bounded channel. Everything that waits in
 //! it becomes one turn: the core handles it, the state is written, and only then is anything
-//! sent (rule 1). An idle arbiter never wakes up.
+//! sent (R1). An idle arbiter never wakes up.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -194,7 +194,7 @@ impl ArbiterRuntime {
         }
     }
 
-    /// A process counts as gone when its pidfd has fired and what it had sent was read (rule 4).
+    /// A process counts as gone when its pidfd has fired and what it had sent was read (R4).
     fn on_process_exit(&mut self, process: Process, events: &mut Vec<Pending>) {
         if self.processes.has_exited(process) && self.clients.read_the_rest_of(process) {
             self.clients.remove_all_of(process);

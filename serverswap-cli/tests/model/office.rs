@@ -120,7 +120,7 @@ impl World {
         }
     }
 
-    /// A pidfd says that a process has ended: what it had said is read first (rule 4).
+    /// A pidfd says that a process has ended: what it had said is read first (R4).
     pub fn bury(&mut self, pid: u32, cut: Cut) -> Done {
         let process = self.process(pid);
         let mut events = Vec::new();

@@ -1,4 +1,4 @@
-//! The guarantees of DESIGN.md, section 2, as properties of one state.
+//! The guarantees (chapter 3 of `spec/README.md`) as properties of one state.
 
 use std::time::Duration;
 

@@ -181,7 +181,7 @@ impl<L: Clone + Debug> Session<L> {
     }
 
     /// Events that the server has not taken yet are out of date when it releases their address.
-    /// A claim that was granted in the meantime counts as withdrawn (rule 2).
+    /// A claim that was granted in the meantime counts as withdrawn (C2).
     fn drop_events(&mut self, address: &Address) {
         let is_grant = |event: &Event<L>| matches!(event, Event::Granted { .. });
         let about = |event: &Event<L>| event.address() == Some(address);

@@ -6,24 +6,25 @@
 //! a driver does what the [`Action`]s say: [`crate::Connection`] for a server. What the roles do
 //! differently on a link is in their [`Role`]: [`Server`], [`Supervisor`].
 //!
-//! Rules:
-//! 1. What is held is true whether there is a link or not. A call that is made without one is not
-//!    queued: the next `hello` says what is then true.
-//! 2. Every claim ends in exactly one event, [`Event::Granted`] or [`Event::Refused`], however
-//!    many links it takes. After each `welcome` the claims that still wait are sent again, in
-//!    the order in which they were made, with new ids.
-//! 3. A takedown is reported to the server once a holding, and every `takedown` line is answered
-//!    by one `released`: at once if the address was released already.
-//! 4. A grant that nobody waits for any more is closed and never shown: the `released` that
-//!    withdrew its claim gives it back.
-//! 5. Watch, then look, then wait: an arbiter that is not there is waited for only when it was
-//!    looked for after the directory was being watched. Another link is looked for at once
-//!    when one ends, ever more slowly when links end soon; after a fatal error by the clock,
-//!    or, if its retry is `never`, only when the directory has changed. A supervisor looks every
-//!    100 ms as well.
-//! 6. A waiting claim bounds every wait for the arbiter ([`ConnectTimeouts`]); without one, a server
-//!    that holds an address waits for as long as it lives, and serves.
-//! 7. A fault of the arbiter ends the claims that wait for it, never a holding.
+//! The rules; code and tests cite them by these numbers.
+//!
+//! * C1. What is held is true whether there is a link or not. A call that is made without one is not
+//!   queued: the next `hello` says what is then true.
+//! * C2. Every claim ends in exactly one event, [`Event::Granted`] or [`Event::Refused`], however
+//!   many links it takes. After each `welcome` the claims that still wait are sent again, in
+//!   the order in which they were made, with new ids.
+//! * C3. A takedown is reported to the server once a holding, and every `takedown` line is answered
+//!   by one `released`: at once if the address was released already.
+//! * C4. A grant that nobody waits for any more is closed and never shown: the `released` that
+//!   withdrew its claim gives it back.
+//! * C5. Watch, then look, then wait: an arbiter that is not there is waited for only when it was
+//!   looked for after the directory was being watched. Another link is looked for at once
+//!   when one ends, ever more slowly when links end soon; after a fatal error by the clock,
+//!   or, if its retry is `never`, only when the directory has changed. A supervisor looks every
+//!   100 ms as well.
+//! * C6. A waiting claim bounds every wait for the arbiter ([`ConnectTimeouts`]); without one, a server
+//!   that holds an address waits for as long as it lives, and serves.
+//! * C7. A fault of the arbiter ends the claims that wait for it, never a holding.
 //!
 //! The states of the link, for every role; `.` changes nothing, and `Waiting` counts and paces the
 //! attempts. [`Session::tick`] leads from `Waiting` to `Connecting`, as a change of the directory does.

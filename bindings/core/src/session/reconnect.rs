@@ -1,4 +1,4 @@
-//! Looking for the arbiter: links that are made and lost, and the time (rules 5 to 7).
+//! Looking for the arbiter: links that are made and lost, and the time (C5 to C7).
 
 use std::time::Duration;
 
@@ -159,7 +159,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
         self.fatal(code, message, now);
     }
 
-    /// A fatal error, the arbiter's or ours, ends the link, and the claims with it (rule 7). What the
+    /// A fatal error, the arbiter's or ours, ends the link, and the claims with it (C7). What the
     /// next link may set right is tried again by the clock; what fails again with this arbiter, when
     /// the directory has changed.
     pub(super) fn fatal(&mut self, code: Code, message: String, now: Duration) {

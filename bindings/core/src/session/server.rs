@@ -215,7 +215,7 @@ impl<L: Clone + Debug> Session<L> {
     }
 
     /// Sends what has become true of something held: on the link, or after the `welcome` that is
-    /// under way. Without a link it is dropped, because the next `hello` says it (rule 1).
+    /// under way. Without a link it is dropped, because the next `hello` says it (C1).
     pub(super) fn send_or_queue(&mut self, message: FromClient) {
         match &mut self.link {
             Link::Ready(_) => self.actions.push_back(Action::Send(message, Vec::new())),

@@ -134,3 +134,64 @@ fn paths<'a>(repository: &Path, line: &'a str) -> impl Iterator<Item = &'a str> 
                 .is_some_and(|(first, _)| !NOT_READ.contains(&first) && repository.join(first).is_dir())
     })
 }
+
+/// Where the rules and counterexamples that code cites by a letter and a number are stated.
+const RULES: [(char, &str); 4] = [
+    ('R', "serverswap-cli/src/arbiter/RULES.md"),
+    ('N', "serverswap-cli/src/arbiter/RULES.md"),
+    ('S', "serverswap-cli/src/supervisor/mod.rs"),
+    ('C', "bindings/core/src/session/mod.rs"),
+];
+
+/// What is written as this letter and a number.
+fn citations(text: &str, letter: char) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(move |word| {
+        let number = word.strip_prefix(letter).unwrap_or_default();
+        !number.is_empty() && number.chars().all(|c| c.is_ascii_digit())
+    })
+}
+
+/// Whether a text states the rule: at the beginning of a line, but for marks.
+fn states(text: &str, rule: &str) -> bool {
+    text.lines().any(|line| {
+        let begins = line.trim_start_matches(['/', '!', ' ', '*', '|', '-']);
+        begins.strip_prefix(rule).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+    })
+}
+
+#[test]
+fn every_rule_that_code_cites_is_stated() {
+    let repository = Programs::find().repository;
+    for (letter, file) in RULES {
+        let rules = Document::read(repository.join(file)).text;
+        for source in ["serverswap-cli", "bindings/core"]
+            .map(|folder| files_under(&repository.join(folder), "rs"))
+            .concat()
+        {
+            let source = Document::read(source);
+            for (_, comment) in source.text.lines().filter_map(|line| line.split_once("//")) {
+                for rule in citations(comment, letter) {
+                    assert!(
+                        states(&rules, rule),
+                        "{} cites {rule}, which {file} does not state",
+                        source.path.display()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_source_cites_a_document_that_is_not_here() {
+    let repository = Programs::find().repository;
+    let absent = [concat!("DESIGN", ".md"), concat!("shared", "/field"), concat!("STYLE", ".md")];
+    for extension in ["rs", "md", "py", "cjs", "mjs", "toml", "yaml"] {
+        for file in files_under(&repository, extension) {
+            let source = Document::read(file);
+            let cited = absent.iter().find(|name| source.text.contains(*name));
+            assert!(cited.is_none(), "{} cites {cited:?}", source.path.display());
+        }
+    }
+}
