@@ -20,6 +20,7 @@ use serverswap::sys::process::{self, Process};
 use serverswap::sys::watch::DirectoryWatch;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::clients::Clients;
@@ -156,6 +157,8 @@ impl ArbiterRuntime {
                 () = until(deadline) => self.turn(vec![Event::Tick.into()]),
                 _ = &mut stop => return,
             }
+            // What has become readable meanwhile is in the next turn, however fast one client sends.
+            yield_now().await;
         }
     }
 
@@ -367,8 +370,10 @@ impl ArbiterRuntime {
     /// In order: a listener is kept before it is sent. Those that came with the events of the turn and are
     /// not kept are closed.
     fn perform(&mut self, actions: Vec<Action>) {
-        let mut offered = self.clients.take_offered();
-        offered.append(&mut self.found);
+        let mut offered = BTreeMap::new();
+        for (address, listener) in self.clients.take_offered().into_iter().chain(self.found.drain(..)) {
+            offered.entry(address).or_insert(listener);
+        }
         for action in actions {
             match action {
                 Action::Send { link, message, listener } => {
@@ -377,8 +382,7 @@ impl ArbiterRuntime {
                 }
                 Action::Disconnect { link } => self.clients.close_after_sending(link),
                 Action::KeepListener { address } => {
-                    if let Some(at) = offered.iter().position(|(of, _)| *of == address) {
-                        let (address, listener) = offered.swap_remove(at);
+                    if let Some(listener) = offered.remove(&address) {
                         self.listeners.insert(address, listener);
                     }
                 }

@@ -28,8 +28,9 @@ use super::arbiter::Input;
 use super::negotiation::{CompleteHello, Negotiation, Step};
 use crate::arbiter::Link;
 
-/// Most reads, of 16 KiB each, of one client that the arbiter has not handled yet.
-const READS_AHEAD_MAX: usize = 4;
+/// Most reads, of 16 KiB each, of one client that the arbiter has not handled yet: what one client
+/// may add to a turn.
+const READS_AHEAD_MAX: usize = 1;
 
 /// How long a client may take from the greeting to the end of its `hello`. A client is stopped or stuck
 /// that needs longer; it connects again when it goes on.

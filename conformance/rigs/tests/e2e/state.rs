@@ -100,6 +100,8 @@ async fn what_was_appended_to_the_state_is_known_after_the_arbiter_was_killed() 
     }
     shop.serving.signal(Signal::KILL);
     shop.serving.exit().await?;
+    let state = std::fs::read_to_string(shop.sandbox.runtime_dir().join("state.json"))?;
+    assert!(state.lines().count() > 1, "nothing was appended to {state}");
     let mut status = shop.sandbox.serverswap(["status", "--json"]).start()?;
     status.exit().await?;
     let holder = format!(r#""pid":{}"#, std::process::id());
