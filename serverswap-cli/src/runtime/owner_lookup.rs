@@ -55,3 +55,50 @@ async fn find(address: Address, threads: Arc<Semaphore>) -> Option<Owner> {
     thread::Builder::new().name("owner-lookup".to_owned()).spawn(look).ok()?;
     owner.await.ok().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use tokio::runtime::Builder;
+    use tokio::task::LocalSet;
+
+    use super::*;
+
+    async fn found(inbox: &mut mpsc::Receiver<Input>) -> Option<Owner> {
+        match inbox.recv().await.expect("a lookup sends its answer") {
+            Input::OwnerFound { owner, .. } => owner,
+            Input::Connected(_) | Input::Received { .. } | Input::Sent { .. } | Input::Exited(_) => {
+                panic!("a lookup sends an owner")
+            }
+        }
+    }
+
+    #[test]
+    fn the_process_that_has_an_address_is_found() {
+        let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let address = taken.local_addr().expect("bound").to_string().parse().expect("an address");
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        LocalSet::new().block_on(&runtime, async {
+            let (sender, mut inbox) = mpsc::channel(1);
+            OwnerLookups::new(sender).start(address);
+            let owner = found(&mut inbox).await.expect("this process has it");
+            assert_eq!(owner.pid, std::process::id());
+        });
+    }
+
+    #[test]
+    fn a_refused_claim_waits_no_longer_than_the_limit_for_the_name_of_the_process() {
+        let runtime = Builder::new_current_thread().enable_all().start_paused(true).build();
+        LocalSet::new().block_on(&runtime.expect("a runtime"), async {
+            let (sender, mut inbox) = mpsc::channel(1);
+            let lookups = OwnerLookups::new(sender);
+            let all = u32::try_from(LOOKUPS_MAX).expect("a few");
+            let _busy = lookups.threads.acquire_many(all).await.expect("free");
+            let began = tokio::time::Instant::now();
+            lookups.start(":1".parse().expect("an address"));
+            assert_eq!(found(&mut inbox).await, None);
+            assert_eq!(began.elapsed(), LOOKUP_WAIT);
+        });
+    }
+}
