@@ -1,4 +1,4 @@
-//! What the two programs do: read the command line, do it, say how it ended.
+//! What the two programs do: read the command line, run it, return the exit status.
 
 use std::io::Write;
 use std::process::ExitCode;

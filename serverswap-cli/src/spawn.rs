@@ -1,7 +1,7 @@
 //! Starts a server: in a session of its own, with `/dev/null` as stdin and our stdout and
 //! stderr as they are.
 //!
-//! Deliberately no waiting and no signals here: whoever reaps children does that. The
+//! Deliberately no waiting and no signals here: `runtime::server` does that. The
 //! working directory is entered as it was given, at every start: a `current` that points
 //! to another release by then is followed, and nothing is resolved once and remembered.
 
@@ -16,7 +16,7 @@ use serverswap::protocol::Generation;
 use crate::cli::environment;
 use crate::sys::session;
 
-/// What to start, and what it is told about serverswap.
+/// What to start, and its environment variables about serverswap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerCommand {
     /// The program, as `execvp` takes it.
@@ -74,7 +74,7 @@ pub enum SpawnFailure {
 ///
 /// # Errors
 ///
-/// [`SpawnFailure`] says what the operator has to mend; no process is left then.
+/// [`SpawnFailure`] names what the operator has to fix; no process is left then.
 pub fn start(server: &ServerCommand) -> Result<u32, SpawnFailure> {
     if let Some(cwd) = &server.cwd {
         enterable(cwd)?;

@@ -21,7 +21,7 @@ pub const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
 pub const NO_COLOR: &str = "NO_COLOR";
 
 /// Taken away from the server: what a service manager gave to the supervisor. A server that
-/// said `STOPPING=1` to it would stop the whole unit.
+/// sent `STOPPING=1` to it would stop the whole unit.
 pub const SCRUBBED: [&str; 9] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",

@@ -16,7 +16,7 @@ use serverswap::protocol::Generation;
 pub enum Invocation {
     /// Start a server and supervise it.
     Run(Run),
-    /// Show who serves what.
+    /// Show which server holds which address.
     Status(Status),
     /// Print the completions of a program.
     Completions(Shell, Program),
@@ -31,7 +31,7 @@ pub struct Run {
     pub command: CommandLine,
     /// Whether to stay.
     pub form: Form,
-    /// How long a new server serves beside the old one before it takes over.
+    /// How long a new server serves alongside the old one before it takes over.
     pub probation: Duration,
     /// From the start until up.
     pub ready_timeout: Duration,
@@ -47,7 +47,7 @@ pub struct Run {
     pub dir: Option<PathBuf>,
     /// Where the conversations are recorded.
     pub trace: Option<PathBuf>,
-    /// How much is told.
+    /// How much is shown.
     pub verbosity: Verbosity,
     /// The form of the lines on stderr.
     pub log: LogFormat,
@@ -55,7 +55,7 @@ pub struct Run {
     pub result: ResultFormat,
 }
 
-/// Show who serves what.
+/// Show which server holds which address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     /// Only this address.

@@ -147,7 +147,7 @@ fn restart_needs_stay(run: &Run) -> Result<(), UsageError> {
     })
 }
 
-/// Options of a run beside a tool are a mistake, but for those that the tool has too.
+/// Options of a run do not go with a tool, except those that the tool has too.
 fn nothing_else(tool: &Tool, given: &[String]) -> Result<(), UsageError> {
     let (name, shared): (&str, &[&str]) = match tool {
         Tool::Status(_) => ("status", &["dir", "json"]),

@@ -35,7 +35,7 @@ pub(crate) fn unreachable(at: &Directory, error: &io::Error) -> SetupError {
     }
 }
 
-/// The arbiter will not have us.
+/// The arbiter refused the connection.
 pub(crate) fn refused(at: &Directory, code: Code, message: String) -> SetupError {
     let directory = at.path().to_owned();
     if code == Code::OtherPidNamespace {
@@ -45,7 +45,7 @@ pub(crate) fn refused(at: &Directory, code: Code, message: String) -> SetupError
     }
 }
 
-/// We are the arbiter, and do not let even ourselves in: nothing but a descriptor is missing for that.
+/// This process is the arbiter and cannot accept even its own connection: it is out of descriptors.
 pub(crate) fn cannot_accept() -> SetupError {
     SetupError::System { what: "accept4", errno: libc::EMFILE }
 }

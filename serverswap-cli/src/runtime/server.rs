@@ -1,7 +1,7 @@
 //! The server as a child process: its end, what is left of its group, signals to it.
 //!
 //! The end of a child is seen with SIGCHLD and waitpid(2). A dead child that a debugger or a crash
-//! handler holds (ptrace(2)) cannot be reaped, and there is no SIGCHLD, until that one lets go of it:
+//! handler holds (ptrace(2)) cannot be reaped, and there is no SIGCHLD, until that one detaches:
 //! until then it counts as running, and nothing is polled.
 //!
 //! The leader is reaped only after its group was looked at: until then its number, and so
@@ -70,7 +70,7 @@ impl ServerProcess {
         event
     }
 
-    /// Signals every process of the group of `server`; one that has ended meanwhile needs none.
+    /// Signals every process of the group of `server`; one that has just ended needs none.
     pub(super) fn signal(&self, server: u32, signal: GroupSignal, generation: Generation) {
         let signal = match signal {
             GroupSignal::Term => Signal::SIGTERM,

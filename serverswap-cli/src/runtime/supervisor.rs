@@ -44,7 +44,7 @@ pub(super) struct SupervisorDriver {
     server: ServerProcess,
     /// Where the last server prints.
     output_files: OutputFiles,
-    /// Duplicates that the core said to keep.
+    /// Duplicates that the core wants kept.
     kept: BTreeMap<Address, Listener>,
     /// What the core wants done, in order.
     actions: Vec<Action>,
@@ -98,7 +98,7 @@ impl SupervisorDriver {
             tokio::select! {
                 events = self.link.connect_first(until(deadline)) => {
                     let events = events?;
-                    return Ok(self.handle(Event::Linked, None).or_else(|| self.hear(events)));
+                    return Ok(self.handle(Event::Linked, None).or_else(|| self.link_events(events)));
                 }
                 event = self.signals.next() => {
                     if let Some(outcome) = self.signalled(event) {
@@ -144,14 +144,14 @@ impl SupervisorDriver {
 
     fn link_ready(&mut self) -> Option<Box<RunOutcome>> {
         let events = self.link.step(|| owned(self.core.holding(), &self.kept));
-        self.hear(events)
+        self.link_events(events)
     }
 
-    fn hear(&mut self, events: Vec<LinkEvent>) -> Option<Box<RunOutcome>> {
+    fn link_events(&mut self, events: Vec<LinkEvent>) -> Option<Box<RunOutcome>> {
         for event in events {
             let outcome = match event {
                 LinkEvent::Unreachable(error) => {
-                    self.tell(&Report::ArbiterUnreachable { problem: error.to_string() })
+                    self.report(&Report::ArbiterUnreachable { problem: error.to_string() })
                 }
                 LinkEvent::Session(event) => self.session_event(event),
             };
@@ -175,7 +175,7 @@ impl SupervisorDriver {
             SupervisorEvent::NotResponding { pid } => self.handle(Event::ArbiterNotResponding { pid }, None),
             SupervisorEvent::Responding => self.handle(Event::ArbiterResponding, None),
             SupervisorEvent::Refused(error) => {
-                self.tell(&Report::ArbiterUnreachable { problem: error.message })
+                self.report(&Report::ArbiterUnreachable { problem: error.message })
             }
         }
     }
@@ -225,7 +225,7 @@ impl SupervisorDriver {
         self.core.handle(event, monotonic(), &mut self.actions);
     }
 
-    fn tell(&self, report: &Report) -> Option<Box<RunOutcome>> {
+    fn report(&self, report: &Report) -> Option<Box<RunOutcome>> {
         self.console.report(report);
         None
     }

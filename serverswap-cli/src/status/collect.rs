@@ -1,8 +1,7 @@
 //! `serverswap status`: the state file, compared with the processes that live.
 //!
-//! It needs no arbiter: what the last one wrote is still true of everybody who lives, except
-//! that nobody has written down who began to serve or let go since. That is seen by who has the
-//! listener.
+//! It needs no arbiter: what the last one wrote is still true of every process that is alive, except
+//! for what has been served or released since. That is seen by which process has the listener.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -26,8 +25,8 @@ use crate::ui::{Report, SetupError};
 /// Looks now.
 ///
 /// # Errors
-/// The directory cannot be used. That there is none is no error: then nobody serves. Nor is a state
-/// file that says nothing; it is reported, and who runs is told by what it listens on.
+/// The directory cannot be used. A directory that does not exist is no error: nothing is served.
+/// Nor is an unusable state file: it is reported, and processes are found by what they listen on.
 pub(super) fn collect(path: &Path, report: impl Fn(Report)) -> Result<StatusReport, SetupError> {
     let empty = StatusReport {
         directory: path.to_owned(),

@@ -1,8 +1,8 @@
-//! What has become of an address since its last arbiter died: nobody has written it down.
+//! What has become of an address since its last arbiter ended, which no state file has.
 //!
-//! A server that was to let go may never have been told, and one that was granted an address has
-//! bound it meanwhile. Which of them listens is seen in its descriptors. A name has no socket:
-//! there the state's word is the last one.
+//! A server that had to release the address may never have received the takedown, and one that was
+//! granted it may have bound it. Which of them listens is seen in its descriptors. A name has no
+//! socket: there the state file is all that is known.
 
 use serverswap::protocol::{Address, SocketMode};
 use serverswap::sys::listener;
@@ -10,7 +10,7 @@ use serverswap::sys::process::Process;
 
 use crate::state::AddressRecord;
 
-/// The record, with who serves as it is.
+/// The record, corrected by which process listens.
 pub(super) fn as_it_is(address: &Address, record: &AddressRecord) -> AddressRecord {
     corrected(record, |process| listens(process, address))
 }
@@ -59,13 +59,13 @@ mod tests {
     }
 
     #[test]
-    fn who_was_never_told_to_let_go_and_listens_serves_on() {
+    fn a_server_that_never_received_its_takedown_and_listens_still_serves() {
         assert_eq!(corrected(&record(true, true), |_| true), record(true, false));
         assert_eq!(corrected(&record(true, true), |_| false), record(true, true));
     }
 
     #[test]
-    fn who_has_bound_what_it_was_granted_serves() {
+    fn a_server_that_has_bound_what_it_was_granted_serves() {
         assert_eq!(corrected(&record(false, false), |_| true), record(true, false));
         assert_eq!(corrected(&record(false, false), |_| false), record(false, false));
     }

@@ -22,14 +22,14 @@ pub struct StatusReport {
     pub now: SystemTime,
     /// The arbiter, if one lives.
     pub arbiter: Option<u32>,
-    /// The addresses that somebody has to do with, or the one that was asked for.
+    /// The addresses that have a server or an owner, or the one that was asked for.
     pub addresses: Vec<AddressReport>,
-    /// The living processes of the directory of which no state says what they hold: the state file
-    /// was lost, and they have not come back since.
+    /// The living processes of the directory that are in no state file: it was lost, and they have
+    /// not reconnected since.
     pub unrecorded: Vec<UnrecordedProcess>,
 }
 
-/// A process of which no state says what it holds.
+/// A process of the directory that is in no state file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnrecordedProcess {
     /// Its process id.
@@ -45,9 +45,9 @@ pub struct UnrecordedProcess {
 pub struct AddressReport {
     /// The address.
     pub address: Address,
-    /// The living servers that were granted it and have not let go of it.
+    /// The living servers that were granted it and have not released it.
     pub holders: Vec<Holder>,
-    /// The living servers that let go of it, or are to, and finish what is open.
+    /// The living servers that have released it, or must, and finish their open requests.
     pub draining: Vec<DrainingServer>,
     /// The living supervisors that may start a server for it again.
     pub owners: Vec<Owner>,
@@ -73,7 +73,7 @@ pub struct Holder {
 pub enum HolderState {
     /// Granted, and not serving yet.
     Granted,
-    /// It serves beside an older server.
+    /// It serves alongside an older server.
     Probation,
     /// Its accept loop runs.
     Serving,
@@ -99,7 +99,7 @@ pub struct DrainingServer {
     pub age: Duration,
     /// How long until TERM, if there is a deadline.
     pub remaining: Option<Duration>,
-    /// How many connections are still open, if it says so.
+    /// How many connections are still open, if it has reported that.
     pub connections: Option<u64>,
     /// Who supervises it.
     pub supervisor: SupervisedBy,
@@ -115,7 +115,7 @@ pub struct Owner {
 }
 
 impl StatusReport {
-    /// Leaves only the address that was asked for; it is there also when nobody has it.
+    /// Leaves only the address that was asked for; it is there also when no server has it.
     #[must_use]
     pub fn only(mut self, address: &Address) -> StatusReport {
         self.addresses.retain(|found| found.address == *address);
@@ -145,7 +145,7 @@ impl StatusReport {
 }
 
 impl AddressReport {
-    /// An address that nobody has anything to do with.
+    /// An address without servers and owners.
     pub fn empty(address: Address) -> AddressReport {
         AddressReport { address, holders: Vec::new(), draining: Vec::new(), owners: Vec::new() }
     }

@@ -136,7 +136,7 @@ fn the_json_says_the_same_as_the_table() {
     assert_eq!(object, expected);
 }
 
-/// Two processes of which the state says nothing: one listens, one shows nothing.
+/// Two processes that are in no state file: one listens, the other shows nothing.
 fn unrecorded() -> StatusReport {
     let one = |pid, listens| UnrecordedProcess { pid, generation: generation(1_000, 4000), listens };
     let unrecorded = vec![one(4100, vec![address(":8080")]), one(4101, Vec::new())];

@@ -35,7 +35,7 @@ pub struct Console {
 /// What goes to stdout at the end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ResultFormat {
-    /// Nothing: the last line on stderr says it.
+    /// Nothing: the last line on stderr has the outcome.
     #[default]
     None,
     /// One JSON object.

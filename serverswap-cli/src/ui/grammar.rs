@@ -1,4 +1,4 @@
-//! Small turns of phrase that several messages share.
+//! Grammar that several messages share: lists, plurals, how a process ended.
 
 use std::fmt::Display;
 
@@ -18,7 +18,7 @@ pub(crate) fn list<T: Display>(items: &[T]) -> String {
     }
 }
 
-/// Why a claim failed. Most messages name the address; it is not said twice.
+/// Why a claim failed. Most messages name the address, which is not repeated then.
 pub(crate) fn not_granted(address: &Address, message: &str) -> String {
     if message.contains(&address.to_string()) {
         format!("not granted: {message}")

@@ -1,5 +1,5 @@
-//! The JSON forms: a line of progress on stderr, the result on stdout. Each says the same as
-//! the text.
+//! The JSON forms: a line of progress on stderr, the result on stdout. Each has the same content
+//! as the text.
 
 use std::time::{Duration, SystemTime};
 

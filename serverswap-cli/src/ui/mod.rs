@@ -1,4 +1,4 @@
-//! What the operator is told: progress, errors with the next command to run, and the end.
+//! What the operator reads: progress, errors with the next command to run, and the outcome.
 //!
 //! Deliberately nothing is decided here: [`Report`], [`RunOutcome`] and [`SetupError`] are typed
 //! values that others make; this turns them into lines. Progress and errors go to stderr,

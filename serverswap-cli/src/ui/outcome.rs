@@ -1,6 +1,6 @@
 //! How a run of `serverswap` ended, typed; and the exit status that follows from it.
 //!
-//! No text here: [`summary`](super::summary) has the words.
+//! No text here: [`summary`](super::summary) has it.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::duration::serialize_some_millis;
 use crate::spawn::SpawnFailure;
 use crate::supervisor::{ServerExit, StopSignal};
 
-/// The end of a run, and what there is to say about it.
+/// The end of a run, and the facts for its summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunOutcome {
     /// How it ended.
@@ -34,21 +34,21 @@ pub enum Ending {
     Stopped(StopSignal),
     /// Asked to leave while older servers still drained: the new server serves on.
     Left(StopSignal),
-    /// The server was up, and ended by itself with status 0.
+    /// The server was up, and exited on its own with status 0.
     Ended,
     /// Asked to stop before the server was up: it was ended.
     Interrupted(StopSignal),
-    /// Asked to stop before the server was up, but it served something: it goes on.
+    /// Asked to stop before the server was up, but it served something: it keeps running.
     LeftServing(StopSignal),
     /// A newer generation was faster.
     Superseded,
-    /// The server said `fail`, with this reason.
+    /// The server sent `fail`, with this reason.
     SaidFail(String),
-    /// The server ended by itself although it was to go on.
+    /// The server exited although it should have kept running.
     Exited(ServerExit),
     /// The server was not up in time and served nothing: it was ended.
     NotUp,
-    /// The server was not up in time but serves something: it goes on.
+    /// The server was not up in time but serves something: it keeps running.
     NotUpKept,
     /// The server could not be started.
     NotStarted(SpawnFailure),
@@ -81,7 +81,7 @@ pub struct Facts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reached {
-    /// No server of it was ever up, and none was told to serve.
+    /// No server of it was ever up or served.
     Nothing,
     /// It served an address, and was never up as a whole.
     Serving,
@@ -122,7 +122,8 @@ pub enum ClaimStanding {
     Waiting,
     /// It was granted, and the server does not serve it yet.
     Granted,
-    /// The server serves it beside an older one, or did when it ended: then the older one goes on.
+    /// The server serves it alongside an older one, or did when it ended: then the older one keeps
+    /// serving.
     Probation,
     /// The server serves it, or served it last.
     Serving,
@@ -177,7 +178,7 @@ pub const EXIT_STATUSES: [(&str, &str); 13] = [
 ];
 
 impl Facts {
-    /// Whether the server ended on probation: the older one goes on as if nothing had been.
+    /// Whether the server ended on probation: the older one was never touched.
     pub fn is_rolled_back(&self) -> bool {
         self.addresses.iter().any(|swap| swap.standing == ClaimStanding::Probation)
     }
@@ -202,7 +203,7 @@ impl RunOutcome {
         }
     }
 
-    /// The end in one word, for programs: `outcome` of the JSON object.
+    /// The outcome as a code for programs: `outcome` of the JSON object.
     pub fn word(&self) -> &'static str {
         match &self.ending {
             Ending::Done => "done",
@@ -222,7 +223,7 @@ impl RunOutcome {
         }
     }
 
-    /// Why, in one word, for programs: `reason` of the JSON object.
+    /// The reason as a code for programs: `reason` of the JSON object.
     pub fn reason(&self) -> &'static str {
         match &self.ending {
             Ending::Done => "every_replaced_server_exited",

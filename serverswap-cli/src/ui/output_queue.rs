@@ -2,7 +2,7 @@
 //! and then ends.
 //!
 //! A terminal can be stopped (Ctrl-S), the reader of a pipe can stop reading, a log driver can hang.
-//! The arbiter serves its clients meanwhile: only the thread waits. When the queue is full its oldest
+//! The arbiter still serves its clients then: only the thread waits. When the queue is full its oldest
 //! lines are dropped, and how many is the first thing written when there is room again.
 //!
 //! Rules:
@@ -165,7 +165,7 @@ fn write(output: &impl AsFd, mut bytes: &[u8]) {
 
 fn wait_for_room(output: &impl AsFd) {
     let mut waited_for = [PollFd::new(output.as_fd(), PollFlags::POLLOUT)];
-    // Whatever it says, the next write says it too.
+    // The next write returns the same error.
     let _ = poll(&mut waited_for, PollTimeout::NONE);
 }
 

@@ -40,7 +40,7 @@ pub enum Report {
         #[serde(rename = "afterMs", serialize_with = "serialize_millis")]
         after: Duration,
     },
-    /// The server serves an address beside an older one, on probation.
+    /// The server serves an address alongside an older one, on probation.
     Probation {
         /// The address.
         address: Address,
@@ -126,7 +126,7 @@ pub enum Report {
     Kept {
         /// The server.
         pid: u32,
-        /// What it serves, as far as the supervisor was told.
+        /// What it serves, as far as the supervisor knows.
         addresses: Vec<Address>,
     },
     /// The server ended.
@@ -157,10 +157,10 @@ pub enum Report {
     },
     /// The newer generation failed: the server is started again.
     Resuming {
-        /// The addresses that nobody has.
+        /// The addresses that no server holds.
         addresses: Vec<Address>,
     },
-    /// The supervisor was asked to stop: the server is told to let go and to drain.
+    /// The supervisor was asked to stop: the server must release its addresses and drain.
     Stopping {
         /// The server.
         pid: u32,
@@ -170,8 +170,8 @@ pub enum Report {
         #[serde(rename = "drainMs", serialize_with = "serialize_millis")]
         drain: Duration,
     },
-    /// The server failed on probation: it is told to let go and to drain, and the older one
-    /// goes on.
+    /// The server failed on probation: it must release its addresses and drain, and the older one
+    /// keeps serving.
     RollingBack {
         /// The server.
         pid: u32,
@@ -179,7 +179,7 @@ pub enum Report {
         #[serde(rename = "drainMs", serialize_with = "serialize_millis")]
         drain: Duration,
     },
-    /// The server is ended before it was up, and lets go of what it was granted.
+    /// The server is terminated before it was up, and must release what it was granted.
     LettingGo {
         /// The server.
         pid: u32,
@@ -211,7 +211,7 @@ pub enum Report {
     Linked,
     /// The connection to the arbiter has ended.
     LinkLost,
-    /// An arbiter lives and does not answer; its servers and ours go on.
+    /// An arbiter is alive and does not answer; its servers and ours keep serving.
     ArbiterSilent {
         /// The arbiter.
         pid: u32,
@@ -226,7 +226,7 @@ pub enum Report {
         /// Why, for people.
         problem: String,
     },
-    /// The state file says nothing that can be used; who lives comes back by itself.
+    /// The state file cannot be used; running servers reconnect on their own.
     StateIgnored {
         /// The file.
         path: PathBuf,
@@ -270,10 +270,10 @@ pub enum Report {
 pub struct DrainStatus {
     /// The server.
     pub pid: u32,
-    /// What it let go of.
+    /// What it released.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
-    /// How many connections are still open, if it says so.
+    /// How many connections are still open, if it has reported that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
     /// Until TERM, if there is a deadline.

@@ -10,7 +10,7 @@ use super::summary::Summary;
 /// Why serverswap could not do its part. `errno` is as in errno(3).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
-    /// The runtime directory belongs to somebody else.
+    /// The runtime directory belongs to another user.
     #[error("the runtime directory `{}` belongs to uid {owner}, not to uid {uid}", .directory.display())]
     DirectoryOwner {
         /// The directory.
@@ -107,7 +107,7 @@ pub enum SetupError {
 }
 
 impl SetupError {
-    /// One word, for programs: `reason` of the JSON object.
+    /// A code for programs: `reason` of the JSON object.
     pub fn reason(&self) -> &'static str {
         match self {
             SetupError::DirectoryOwner { .. } => "directory_owner",

@@ -1,8 +1,7 @@
-//! What is still true when a run ends: who serves what. At three in the morning it is the
+//! What is still true when a run ends: which server serves which address. At three in the morning it is the
 //! first question.
 //!
-//! Nothing is guessed: what the driver could not find out is said to be unknown, with the
-//! command that tells it.
+//! Nothing is guessed: what could not be found out is reported as unknown.
 
 use serde::Serialize;
 use serverswap::protocol::Address;
@@ -11,7 +10,7 @@ use serverswap::protocol::message::Code;
 use super::grammar;
 use super::outcome::{ClaimOutcome, ClaimStanding, Facts, Reached};
 
-/// Who serves, as it was found just before the end was told.
+/// The serving servers, as found just before the summary was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StillServing {
     /// It could not be found out.
@@ -43,7 +42,7 @@ pub(super) fn still(facts: &Facts, still_serving: &StillServing) -> String {
 }
 
 /// An exclusive claim takes the old holder down before it is granted, so only a generation
-/// that asked for nothing, or in vain, is known to have touched nobody.
+/// that claimed nothing, or whose claims failed, is known to have touched no other server.
 fn is_untouched(facts: &Facts) -> bool {
     let in_vain = |swap: &ClaimOutcome| {
         matches!(swap.standing, ClaimStanding::Failed { .. }) && swap.ready_after.is_none()

@@ -1,4 +1,4 @@
-//! The last words of a run: one line when it went well, an error and a hint when not.
+//! The summary of a run: one line for a success, an error and a hint for a failure.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use super::still_serving::{StillServing, still};
 use super::{grammar, hints};
 use crate::spawn::SpawnFailure;
 
-/// The last words, without colour and without the program's name.
+/// The summary, without colour and without the program's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Summary {
-    /// It went well.
+    /// The run has done what it was asked to.
     Success(String),
-    /// It did not.
+    /// It has not.
     Failure {
         /// What went wrong; and what is still true.
         error: String,
@@ -28,7 +28,7 @@ pub enum Summary {
 const NAMED_MAX: usize = 4;
 
 impl Summary {
-    /// What to say about the end of a run.
+    /// The summary of a run.
     pub fn of(outcome: &RunOutcome, still_serving: &StillServing) -> Summary {
         let facts = &outcome.facts;
         match success(&outcome.ending, facts) {

@@ -1,5 +1,5 @@
 //! Help, man page and completions come from one definition; the texts are compared with
-//! files, which `UPDATE_SNAPSHOTS=1 cargo test` writes anew.
+//! files, which `UPDATE_SNAPSHOTS=1 cargo test` rewrites.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn assert_snapshot(name: &str, text: &str) {
         std::fs::write(&path, text).expect("written");
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, expected, "{} is stale; UPDATE_SNAPSHOTS=1 writes it anew", path.display());
+    assert_eq!(text, expected, "{} is stale; UPDATE_SNAPSHOTS=1 rewrites it", path.display());
 }
 
 /// As on a terminal of a hundred columns, whatever the tests run on.

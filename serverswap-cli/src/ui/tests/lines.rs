@@ -68,7 +68,7 @@ fn a_json_line_has_the_fields_and_the_text() {
         "afterMs": 331,
         "message": ":8080 now served by pid 4242",
     });
-    let text = line(JSON, &serving()).expect("it is told");
+    let text = line(JSON, &serving()).expect("it is shown");
     let object: serde_json::Value = serde_json::from_str(&text).expect("one object");
     assert_eq!(object, expected);
 }
@@ -79,7 +79,7 @@ fn every_report_has_a_json_line() {
     let failure = crate::spawn::SpawnFailure::NotFound { program: "nodee".to_owned() };
     for report in [kept(), Report::Draining(draining), Report::NotStarted { failure }, Report::HangupIgnored]
     {
-        let text = line(JSON, &report).expect("it is told");
+        let text = line(JSON, &report).expect("it is shown");
         let object: serde_json::Value = serde_json::from_str(&text).expect("one object");
         assert!(object["event"].is_string() && object["message"].is_string(), "{text}");
     }

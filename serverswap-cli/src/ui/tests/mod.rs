@@ -1,4 +1,4 @@
-//! The words themselves: each kind of end once, and the forms of a line.
+//! The texts themselves: each kind of end once, and the forms of a line.
 
 mod lines;
 mod summaries;

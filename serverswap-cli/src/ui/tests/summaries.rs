@@ -1,4 +1,4 @@
-//! What is said at the end. The first question is whether somebody still serves.
+//! The summary at the end. The first question is whether a server still serves.
 
 use std::path::PathBuf;
 
@@ -122,7 +122,7 @@ fn a_claim_that_failed_is_the_reason_and_names_the_culprit() {
         "`node server.js` (pid 4242) exited with status 1 after 28 s; not granted: `:8080` is held by pid 999 (`nginx`), which serverswap does not manage; no other server was touched",
     );
     assert!(hint.starts_with("stop the program that holds it"), "{hint}");
-    // Somebody does serve it: it would be wrong to say that nobody does.
+    // A foreign program does serve it: it would be wrong to report that it is not served.
     let error = "`node server.js` (pid 4242) exited with status 1 after 28 s; not granted: `:8080` is held by pid 999 (`nginx`), which serverswap does not manage; no other server was touched";
     failure(&early, &nobody(), error);
 }
