@@ -35,7 +35,8 @@ pub(crate) fn is_reserved(fd: &impl AsRawFd) -> bool {
     getrlimit(Resource::RLIMIT_NOFILE).is_ok_and(|(soft, _)| number + RESERVED >= soft)
 }
 
-/// What tokio opens for a runtime with io; it panics where the kernel refuses one of the last.
+/// What tokio opens for a runtime with io. Its signal driver, which other crates of the workspace turn
+/// on, panics where the kernel refuses the last of them.
 const OF_A_RUNTIME: usize = 6;
 
 /// Whether there is room for a runtime.
