@@ -1,27 +1,27 @@
-//! The connection as Python has it: words go down and never wait, events are fetched.
+//! The connection of this process as Python has it: calls never wait, events are fetched.
 //!
 //! Rules:
-//! - A forked child has no connection: every word raises `ForkedError`, and
-//!   [`Connection::abandon`] closes its copies of the descriptors without a word to anybody.
+//! - A forked child has no connection: every call raises `ForkedError`, and
+//!   [`Connection::abandon`] closes its copies of the descriptors and sends nothing.
 //! - The lock is held for calls that never wait, and never while Python runs.
 
 use std::os::fd::{AsRawFd, RawFd};
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Duration;
 
 use pyo3::prelude::*;
-use serverswap::{Call, CallError, ClientInfo, Connection as CoreConnection, SocketMode};
+use serverswap::{CallError, CallId, ClientInfo, Connection as CoreConnection, Dispatcher};
 
+use crate::call::Call;
+use crate::error::Error;
 use crate::event::Event;
-use crate::failure::{self, Failure};
 
-/// The connection of this process to its arbiter, whoever that is at the moment; without a
+/// The connection of this process to its arbiter, whichever process that is at the moment; without a
 /// supervisor, one that grants everything at once.
 #[pyclass(frozen, module = "serverswap._native")]
 pub struct Connection {
     /// `None` in a forked child.
-    connection: Mutex<Option<CoreConnection>>,
+    dispatcher: Mutex<Option<Dispatcher<()>>>,
     /// The process that it belongs to.
     pid: u32,
     supervised: bool,
@@ -30,12 +30,12 @@ pub struct Connection {
 
 #[pymethods]
 impl Connection {
-    /// The one that the environment of this process asks for.
+    /// The connection that the environment of this process names.
     ///
     /// # Errors
-    /// `InvalidEnvironment`, or `Exhausted` without a descriptor to be had.
+    /// `InvalidEnvironment`, or `Exhausted` if no descriptor is left.
     #[new]
-    fn new() -> Result<Self, Failure> {
+    fn new() -> Result<Self, Error> {
         let client = ClientInfo {
             name: "serverswap-python".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -45,11 +45,11 @@ impl Connection {
             pid: process::id(),
             supervised: connection.is_supervised(),
             generation: connection.generation().map(|generation| generation.to_string()),
-            connection: Mutex::new(Some(connection)),
+            dispatcher: Mutex::new(Some(Dispatcher::new(connection))),
         })
     }
 
-    /// Whether there is a supervisor to speak to.
+    /// Whether a supervisor started this process.
     #[getter]
     fn supervised(&self) -> bool {
         self.supervised
@@ -61,113 +61,95 @@ impl Connection {
         self.generation.as_deref()
     }
 
-    /// Whether what was said until now is on its way to the arbiter. A process that ends before
-    /// that has said nothing.
+    /// Whether everything that was called until now has been sent. A process that ends before that
+    /// has said nothing.
     #[getter]
-    fn linked(&self) -> Result<bool, Failure> {
-        self.with(|connection| Ok(connection.is_flushed()))
+    fn flushed(&self) -> Result<bool, Error> {
+        self.with(|dispatcher| Ok(dispatcher.connection().is_flushed()))
     }
 
-    /// What to wait for: readable exactly when `handle_io` has something to do.
-    fn fileno(&self) -> Result<RawFd, Failure> {
-        self.with(|connection| Ok(connection.as_raw_fd()))
+    /// What to poll: readable exactly when `handle_io` has something to do.
+    fn fileno(&self) -> Result<RawFd, Error> {
+        self.with(|dispatcher| Ok(dispatcher.as_raw_fd()))
     }
 
-    /// Reads, writes, reconnects and looks at the clock, without waiting; returns what
-    /// happened.
+    /// Reads, writes, reconnects and looks at the clock, without waiting; returns the events.
     fn handle_io(&self) -> PyResult<Vec<Event>> {
-        let processed = self.with(|connection| {
-            let processed = connection.process();
-            Ok(processed.map(|()| events(connection)))
+        let processed = self.with(|dispatcher| {
+            let processed = dispatcher.process();
+            Ok(processed.map(|()| events(dispatcher)))
         })?;
         Ok(processed?)
     }
 
-    /// What the last word has brought about.
-    fn events(&self) -> Result<Vec<Event>, Failure> {
-        self.with(|connection| Ok(events(connection)))
+    /// The events that the last call has brought about.
+    fn events(&self) -> Result<Vec<Event>, Error> {
+        self.with(|dispatcher| Ok(events(dispatcher)))
     }
 
-    /// Claims an address; an event `granted` or `refused` answers. With `more`, the server
-    /// is not up before `server_up`.
-    #[pyo3(signature = (address, *, inherit, more))]
-    fn ready_for(&self, address: &str, inherit: bool, more: bool) -> Result<(), Failure> {
-        let address = failure::address(address)?;
-        let mode = if inherit { SocketMode::Inherit } else { SocketMode::Bind };
-        self.with(|connection| connection.call(Call::ReadyFor { address, socket: mode, more }))
+    /// Makes a call; its number comes back in the events that belong to it.
+    #[pyo3(signature = (call, /))]
+    fn call(&self, call: &Call) -> Result<u64, Error> {
+        self.with(|dispatcher| dispatcher.call((), call.to_core())).map(CallId::number)
     }
 
-    /// The accept loop of a granted address runs.
-    #[pyo3(signature = (address, /))]
-    fn serving(&self, address: &str) -> Result<(), Failure> {
-        let address = failure::address(address)?;
-        self.with(|connection| connection.call(Call::Serving(address)))
+    /// Withdraws the claim with this number, or releases what was granted by it. Of no effect when
+    /// that has ended.
+    #[pyo3(signature = (claim, /))]
+    fn withdraw(&self, claim: u64) -> Result<(), Error> {
+        self.with(|dispatcher| {
+            dispatcher.withdraw(CallId::of_number(claim));
+            Ok(())
+        })
     }
 
-    /// This server handles the takedown of an address, held or not.
-    #[pyo3(signature = (address, /))]
-    fn on_takedown(&self, address: &str) -> Result<(), Failure> {
-        let address = failure::address(address)?;
-        self.with(|connection| connection.call(Call::OnTakedown(address)))
+    /// The takedown handler with this number is done: the last one of an address releases it.
+    #[pyo3(signature = (handler, /))]
+    fn handler_done(&self, handler: u64) -> Result<(), Error> {
+        self.with(|dispatcher| {
+            dispatcher.handler_done(CallId::of_number(handler));
+            Ok(())
+        })
     }
 
-    /// Lets go of an address, or withdraws its claim.
-    #[pyo3(signature = (address, /))]
-    fn released(&self, address: &str) -> Result<(), Failure> {
-        let address = failure::address(address)?;
-        self.with(|connection| connection.call(Call::Released(address)))
+    /// The takedown handler with this number is not to be called any more.
+    #[pyo3(signature = (handler, /))]
+    fn remove_handler(&self, handler: u64) -> Result<(), Error> {
+        self.with(|dispatcher| {
+            dispatcher.remove_handler(CallId::of_number(handler));
+            Ok(())
+        })
     }
 
-    /// How a drain goes: how many connections are open, and how many seconds it is to last
-    /// at least, from now on.
-    #[pyo3(signature = (address, *, connections, extend))]
-    fn progress(&self, address: &str, connections: Option<u64>, extend: Option<f64>) -> Result<(), Failure> {
-        let address = failure::address(address)?;
-        let extend = extend.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
-        self.with(|connection| connection.call(Call::Progress { address, connections, extend }))
-    }
-
-    /// The whole server is up.
-    fn server_up(&self) -> Result<(), Failure> {
-        self.with(|connection| connection.call(Call::ServerUp))
-    }
-
-    /// This server gives up.
-    #[pyo3(signature = (reason, /))]
-    fn fail(&self, reason: &str) -> Result<(), Failure> {
-        self.with(|connection| connection.call(Call::Fail { reason: reason.to_owned() }))
-    }
-
-    /// To be called in a forked child: closes its copies of the descriptors, and says
-    /// nothing on them.
+    /// To be called in a forked child: closes its copies of the descriptors, and sends nothing.
     fn abandon(&self) {
-        match self.connection.try_lock() {
-            Ok(mut connection) => drop(connection.take()),
-            Err(TryLockError::Poisoned(connection)) => drop(connection.into_inner().take()),
-            // Locked by a thread that the child does not have. Every other word is refused
-            // for the process id, before it comes to the lock.
+        match self.dispatcher.try_lock() {
+            Ok(mut dispatcher) => drop(dispatcher.take()),
+            Err(TryLockError::Poisoned(dispatcher)) => drop(dispatcher.into_inner().take()),
+            // Locked by a thread that the child does not have. Every other call is refused for the
+            // process id, before it comes to the lock.
             Err(TryLockError::WouldBlock) => {}
         }
     }
 }
 
 impl Connection {
-    fn with<T>(&self, word: impl FnOnce(&mut CoreConnection) -> Result<T, CallError>) -> Result<T, Failure> {
+    fn with<T>(&self, action: impl FnOnce(&mut Dispatcher<()>) -> Result<T, CallError>) -> Result<T, Error> {
         let forked = CallError::Forked { parent: self.pid };
         if process::id() != self.pid {
             return Err(forked.into());
         }
-        let mut connection = self.lock();
-        let connection = connection.as_mut().ok_or(forked)?;
-        Ok(word(connection)?)
+        let mut dispatcher = self.lock();
+        let dispatcher = dispatcher.as_mut().ok_or(forked)?;
+        Ok(action(dispatcher)?)
     }
 
     /// No code under the lock leaves the connection half done when it panics.
-    fn lock(&self) -> MutexGuard<'_, Option<CoreConnection>> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Dispatcher<()>>> {
+        self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn events(connection: &mut CoreConnection) -> Vec<Event> {
-    std::iter::from_fn(|| connection.next_event()).map(Event::from).collect()
+fn events(dispatcher: &mut Dispatcher<()>) -> Vec<Event> {
+    std::iter::from_fn(|| dispatcher.next_delivery()).map(Event::from).collect()
 }

@@ -1,10 +1,12 @@
-//! What the connection tells Python.
+//! What an event is in Python.
 
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
-use serverswap::{Address, Event as CoreEvent, TakedownReason};
+use serverswap::{Address as CoreAddress, CallId, Delivery, Event as CoreEvent, Recipient, TakedownReason};
+
+use crate::call::Address;
 
 /// One event. Which attributes are not `None` depends on `kind`.
 #[pyclass(frozen, module = "serverswap._native")]
@@ -12,9 +14,13 @@ pub struct Event {
     /// `granted`, `refused`, `waiting`, `takedown` or `error`.
     #[pyo3(get)]
     kind: &'static str,
-    /// The canonical address, except for `error`.
+    address: Option<CoreAddress>,
+    /// `granted`, `refused`, `waiting`: the number of the claim.
     #[pyo3(get)]
-    address: Option<String>,
+    claim: Option<u64>,
+    /// `takedown`: the numbers of the handlers to call, in order.
+    #[pyo3(get)]
+    handlers: Vec<u64>,
     /// `refused`, `error`: for programs.
     #[pyo3(get)]
     code: Option<String>,
@@ -24,7 +30,7 @@ pub struct Event {
     /// `takedown`: `replaced` or `stopping`.
     #[pyo3(get)]
     reason: Option<&'static str>,
-    /// `takedown`: how many seconds open connections may be finished.
+    /// `takedown`: how many seconds the server may take to finish open connections.
     #[pyo3(get)]
     drain: Option<f64>,
     /// The descriptor of an inherited grant until somebody takes it.
@@ -33,6 +39,12 @@ pub struct Event {
 
 #[pymethods]
 impl Event {
+    /// The address, except for `error`.
+    #[getter]
+    fn address(&self) -> Option<Address> {
+        self.address.clone().map(Address::of)
+    }
+
     /// Takes the descriptor of an inherited grant: the caller closes it. If nobody takes it,
     /// it is closed with the event.
     fn take_fd(&self) -> Option<RawFd> {
@@ -41,39 +53,59 @@ impl Event {
     }
 }
 
-impl From<CoreEvent> for Event {
-    fn from(event: CoreEvent) -> Self {
-        match event {
-            CoreEvent::Granted { address, listener } => {
-                Event { listener: Mutex::new(listener), ..about("granted", &address) }
+impl From<Delivery<()>> for Event {
+    fn from(Delivery { to, event }: Delivery<()>) -> Self {
+        let (claim, handlers) = match to {
+            Recipient::Claimant { owner: (), claim } => (Some(claim.number()), Vec::new()),
+            Recipient::Handlers { owner: (), handlers } => {
+                (None, handlers.into_iter().map(CallId::number).collect())
             }
-            CoreEvent::Refused { address, error } => Event {
-                code: Some(error.code.to_string()),
-                message: Some(error.message),
-                ..about("refused", &address)
-            },
-            CoreEvent::Waiting { address, waiting_for } => {
-                Event { message: waiting_for, ..about("waiting", &address) }
-            }
-            CoreEvent::Takedown { address, reason, drain } => Event {
-                reason: Some(reason_text(&reason)),
-                drain: Some(drain.as_secs_f64()),
-                ..about("takedown", &address)
-            },
-            CoreEvent::Error { code, message } => {
-                Event { code: Some(code.to_string()), message: Some(message), ..of("error") }
-            }
+            Recipient::Everybody => (None, Vec::new()),
+        };
+        Event { claim, handlers, ..contents(event) }
+    }
+}
+
+fn contents(event: CoreEvent) -> Event {
+    match event {
+        CoreEvent::Granted { address, listener } => {
+            Event { listener: Mutex::new(listener), ..about("granted", address) }
+        }
+        CoreEvent::Refused { address, error } => Event {
+            code: Some(error.code.to_string()),
+            message: Some(error.message),
+            ..about("refused", address)
+        },
+        CoreEvent::Waiting { address, waiting_for } => {
+            Event { message: waiting_for, ..about("waiting", address) }
+        }
+        CoreEvent::Takedown { address, reason, drain } => Event {
+            reason: Some(reason_text(&reason)),
+            drain: Some(drain.as_secs_f64()),
+            ..about("takedown", address)
+        },
+        CoreEvent::Error { code, message } => {
+            Event { code: Some(code.to_string()), message: Some(message), ..of("error") }
         }
     }
 }
 
-fn about(kind: &'static str, address: &Address) -> Event {
-    Event { address: Some(address.to_string()), ..of(kind) }
+fn about(kind: &'static str, address: CoreAddress) -> Event {
+    Event { address: Some(address), ..of(kind) }
 }
 
 fn of(kind: &'static str) -> Event {
-    let listener = Mutex::new(None);
-    Event { kind, address: None, code: None, message: None, reason: None, drain: None, listener }
+    Event {
+        kind,
+        address: None,
+        claim: None,
+        handlers: Vec::new(),
+        code: None,
+        message: None,
+        reason: None,
+        drain: None,
+        listener: Mutex::new(None),
+    }
 }
 
 /// An unknown reason is treated as `replaced`.

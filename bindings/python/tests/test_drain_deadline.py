@@ -4,7 +4,7 @@ import time
 
 import pytest
 from serverswap import Takedown
-from serverswap._drain import DRAIN_DEFAULT, ENDING_MAX, deadline_of
+from serverswap._drain import deadline_of, framework_deadline_of
 
 
 def takedown(drain):
@@ -12,13 +12,18 @@ def takedown(drain):
 
 
 @pytest.mark.parametrize(
-    ("drain", "ending", "margin"),
-    [(30, 0, 0.5), (2, 0, 0.2), (30, ENDING_MAX, 0.8), (1, ENDING_MAX, 0.2), (0, ENDING_MAX, 0)],
-    ids=lambda value: str(value),
+    ("deadline", "drain", "margin"),
+    [
+        (deadline_of, 30, 0.5),
+        (deadline_of, 2, 0.2),
+        (framework_deadline_of, 30, 0.8),
+        (framework_deadline_of, 1, 0.2),
+        (framework_deadline_of, 0, 0),
+    ],
 )
-def test_it_is_sooner_than_the_supervisors_by_a_tenth_and_half_a_second_at_most(drain, ending, margin):
+def test_it_is_sooner_than_the_supervisors_by_a_tenth_and_half_a_second_at_most(deadline, drain, margin):
     given = takedown(drain)
-    assert deadline_of(given, None, ending=ending) == pytest.approx(given.deadline - margin)
+    assert deadline(given, None) == pytest.approx(given.deadline - margin)
 
 
 def is_after(seconds, deadline):
@@ -36,4 +41,4 @@ def test_a_limit_of_the_server_itself_makes_it_sooner_and_never_later():
 
 def test_without_a_takedown_it_is_the_servers_own():
     assert is_after(10, lambda: deadline_of(None, 10))
-    assert is_after(DRAIN_DEFAULT, lambda: deadline_of(None, None))
+    assert is_after(30, lambda: deadline_of(None, None))

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 import serverswap
-from serverswap._stop import Stop
+from serverswap._wakeup import Wakeup
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_an_accept_waits_again_when_another_server_was_faster(listener):
         for _ in range(rounds):
             with connect(listener) as client:
                 assert client.recv(1) == b""
-        listener.stop.set()
+        listener.wakeup.set()
         for thread in threads:
             thread.join()
     assert len(served) == rounds
@@ -118,7 +118,7 @@ def test_an_accept_that_waits_ends_when_the_address_is_taken(listener, timeout):
 
     thread = threading.Thread(target=accept)
     thread.start()
-    listener.stop.set()
+    listener.wakeup.set()
     thread.join()
     assert [error.code for error in errors] == ["taken_down"]
 
@@ -127,7 +127,7 @@ def test_an_accept_that_waits_ends_when_the_address_is_taken(listener, timeout):
 def test_nothing_is_accepted_after_the_address_was_taken(listener, timeout):
     listener.settimeout(timeout)
     with connect(listener):
-        listener.stop.set()
+        listener.wakeup.set()
         with pytest.raises(ConnectionAbortedError):
             listener.accept()
 
@@ -141,7 +141,7 @@ def test_a_forked_child_accepts_until_the_address_is_taken_from_its_parent(liste
         except serverswap.TakenDownError:
             os.write(writing, b"taken down")
         os._exit(0)
-    listener.stop.set()
+    listener.wakeup.set()
     os.waitpid(child, 0)
     os.close(writing)
     with os.fdopen(reading) as told:
@@ -168,7 +168,7 @@ def test_a_datagram_socket_waits_and_never_clears_the_mode():
         assert (received, is_non_blocking(bound)) == ([b"hello"], True)
 
 
-def test_a_stop_leaves_no_descriptor_behind():
+def test_a_wakeup_leaves_no_descriptor_behind():
     before = os.listdir("/proc/self/fd")
-    Stop().set()
+    Wakeup().set()
     assert os.listdir("/proc/self/fd") == before

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The driver of our package for Python: commands on standard input, replies and events on standard output.
 
-See conformance/contract/v1/README.md. It is a program for asyncio with the words of ``serverswap.aio``. Of what is not
-in the package's API it uses the codec, ``HUB.process`` as a barrier, ``abandon``, because a program drops its
+See conformance/contract/v1/README.md. It is a program for asyncio with the calls of ``serverswap.aio``. Of what is not
+in the package's API it uses the codec, ``CONNECTION.process`` as a barrier, ``abandon``, because a program drops its
 connection by ending, and the event ``waiting``, of which the package tells nobody.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 
 import serverswap
 from serverswap import _native, aio
-from serverswap._hub import HUB
+from serverswap._connection import CONNECTION
 
 from serving import Serving
 
@@ -70,13 +70,13 @@ class Driver:
         self.handled: set[str] = set()
         self.ops: dict[str, str] = {}
         self.closed = False
-        self._hand_out, HUB._hand_out_all = HUB._hand_out_all, self._hear  # type: ignore[method-assign]
+        self._deliver, CONNECTION._deliver = CONNECTION._deliver, self._observe  # type: ignore[method-assign]
 
-    def _hear(self, events: list[_native.Event]) -> None:
+    def _observe(self, events: list[_native.Event]) -> None:
         for each in events:
             if each.kind == "waiting":
-                event("waiting", op=self.ops[each.address], waitingFor=each.message)
-        self._hand_out(events)
+                event("waiting", op=self.ops[str(each.address)], waitingFor=each.message)
+        self._deliver(events)
 
     def start(self, coroutine: Any) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -97,11 +97,11 @@ class Driver:
         return {"line": base64.b64encode(_native.encode_line(json.dumps(message))).decode()}
 
     async def connect(self, **_: Any) -> dict[str, Any]:
-        HUB.read_by_loop(asyncio.get_running_loop())
+        CONNECTION.read_by_loop(asyncio.get_running_loop())
         return {"supervised": serverswap.supervised}
 
     async def readyFor(self, op: str, address: str, socket: str, more: bool = False, **_: Any) -> None:
-        canonical = _native.canonical_address(address)
+        canonical = str(_native.Address(address))
         mistakes: list[BaseException] = []
         replied = False
 
@@ -130,7 +130,7 @@ class Driver:
         await aio.serving(address)
 
     async def onTakedown(self, address: str, **_: Any) -> None:
-        canonical = _native.canonical_address(address)
+        canonical = str(_native.Address(address))
 
         async def taken(takedown: serverswap.Takedown) -> None:
             done = self.taken[canonical] = asyncio.Event()
@@ -143,7 +143,7 @@ class Driver:
             self.handled.add(canonical)
 
     async def released(self, address: str, **_: Any) -> None:
-        canonical = _native.canonical_address(address)
+        canonical = str(_native.Address(address))
         serving, listener = self.servings.pop(canonical, None), self.listeners.pop(canonical, None)
         if serving:
             serving.close()
@@ -169,7 +169,7 @@ class Driver:
         await asyncio.sleep(0)
 
     def _serving(self, address: str) -> Serving:
-        canonical = _native.canonical_address(address)
+        canonical = str(_native.Address(address))
         if canonical not in self.listeners:
             raise serverswap.NotHeldError(f"{address} is not held")
         if canonical not in self.servings:
@@ -218,14 +218,14 @@ class Driver:
 
     async def sync(self, **_: Any) -> None:
         if serverswap.supervised and not self.closed:
-            HUB.process()
+            CONNECTION.process()
         await turns()
 
     async def close(self, **_: Any) -> None:
         self.closed = True
-        if HUB._connection:
-            asyncio.get_running_loop().remove_reader(HUB._connection.fileno())
-            HUB._connection.abandon()
+        if CONNECTION._connection:
+            asyncio.get_running_loop().remove_reader(CONNECTION._connection.fileno())
+            CONNECTION._connection.abandon()
 
     async def exit(self, code: int, **_: Any) -> None:
         asyncio.get_running_loop().call_soon(os._exit, code)

@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use serverswap_protocol::limits::TEXT_BYTES_MAX;
+use serverswap_protocol::limits::{INTEGER_MAX, TEXT_BYTES_MAX};
 use serverswap_protocol::message::{
     Code, Fail, FromClient, OnTakedown, Progress, Released, ServerUp, Serving as ServingLine,
 };
@@ -211,6 +211,7 @@ impl<L: Clone + Debug> Session<L> {
         if let Some(re) = takedown {
             let extend_ms = extend.map(|extend| u64::try_from(extend.as_millis()).unwrap_or(u64::MAX));
             let extend_ms = extend_ms.map(|extend| extend.min(EXTEND_MS_MAX));
+            let connections = connections.map(|connections| connections.min(INTEGER_MAX));
             let progress = Progress { re, waiting_for: None, connections, extend_ms };
             self.send_if_linked(FromClient::Progress(progress));
         }

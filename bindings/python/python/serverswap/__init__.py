@@ -1,14 +1,15 @@
-"""serverswap for Python: what a server says and hears while it is swapped.
+"""serverswap for Python: the calls of a server that can be swapped.
 
-A new copy of a server says that it is ready for an address; only then the old one is told to let go
-of it. Without a supervisor (``python3 server.py`` instead of ``serverswap server.py``) every claim is
-granted at once, and nothing else happens. ``serverswap.aio`` has the same words for asyncio.
+A new copy of a server calls that it is ready for an address; only then the old one is asked to release
+it. Without a supervisor (``python3 server.py`` instead of ``serverswap server.py``) every claim is
+granted at once, and nothing else happens. ``serverswap.aio`` has the same calls for asyncio.
 """
 
 from __future__ import annotations
 
 import os
 
+from ._api import fail, listen, on_takedown, progress, ready_for, released, server_up, serving
 from ._errors import (
     AddressInUseError,
     AddressNotAvailableError,
@@ -36,7 +37,6 @@ from ._errors import (
     WithdrawnError,
 )
 from ._takedown import Takedown
-from ._words import fail, listen, on_takedown, progress, ready_for, released, server_up, serving
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

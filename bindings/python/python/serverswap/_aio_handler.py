@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
-    from ._hub import Hub
+    from ._connection import ProcessConnection
     from ._takedown import Takedown
 
 #: The tasks of handlers that run; an event loop keeps no reference of its own.
@@ -21,17 +21,17 @@ _running: set[asyncio.Task[None]] = set()
 class LoopHandler:
     """It runs as a task of the loop in which it was registered, or of the one that reads."""
 
-    def __init__(self, handler: Callable[..., object], hub: Hub) -> None:
-        self.handler = handler
-        self._hub = hub
+    def __init__(self, handler: Callable[..., object], connection: ProcessConnection) -> None:
+        self._handler = handler
+        self._connection = connection
         self._takes_takedown = takes_argument(handler)
         self._loop = _running_loop()
         if self._loop is not None:
-            hub.read_by_loop(self._loop)
+            connection.read_by_loop(self._loop)
 
     def start(self, takedown: Takedown, done: Callable[[], None]) -> None:
         """Runs it; ``done`` is called when it is finished, and not if it raises."""
-        loop = self._loop or self._hub.loop
+        loop = self._loop or self._connection.loop
         if loop is None or loop.is_closed():
             return
 
@@ -43,7 +43,7 @@ class LoopHandler:
         loop.call_soon_threadsafe(create)
 
     async def _run(self, takedown: Takedown, done: Callable[[], None]) -> None:
-        result = self.handler(takedown) if self._takes_takedown else self.handler()
+        result = self._handler(takedown) if self._takes_takedown else self._handler()
         if asyncio.iscoroutine(result):
             await result
         done()

@@ -7,8 +7,8 @@ import time
 
 from ._aio_handler import LoopHandler
 from ._arguments import address_of, callable_of, timeout_of
-from ._drain import Told, deadline_of, let_go
-from ._hub import HUB
+from ._drain import ProgressReporter, deadline_of
+from ._connection import CONNECTION
 from ._listener import BACKLOG
 
 TYPE_CHECKING = False
@@ -65,17 +65,16 @@ class StreamServer:
 
         loop = asyncio.get_running_loop()
         self._takedown, self._released = loop.create_future(), loop.create_future()
-        handler = LoopHandler(self._taken, HUB)
-        HUB.on_takedown(self._address, handler)
+        handler = CONNECTION.add_handler(self._address, LoopHandler(self._taken, CONNECTION))
         try:
             listener = await aio.listen(self._address)
             server = await self._start(listener)
-            HUB.serving(self._address)
+            CONNECTION.serving(self._address)
             takedown = await self._takedown
         finally:
-            HUB.off_takedown(self._address, handler)
+            CONNECTION.remove_handler(handler)
         server.close()
-        let_go(self._address)
+        CONNECTION.release(self._address)
         self._released.set_result(None)
         await accepted_are_known()
         await self._drain(deadline_of(takedown, self._drain_timeout))
@@ -114,9 +113,9 @@ class StreamServer:
             del self._open[task]
 
     async def _drain(self, deadline: float) -> None:
-        told = Told(self._address)
+        progress = ProgressReporter(self._address)
         while self._open:
-            told.open(len(self._open))
+            progress.report(len(self._open))
             left = deadline - time.monotonic()
             if left <= 0:
                 for task, cut in self._open.items():
@@ -125,7 +124,7 @@ class StreamServer:
             await asyncio.wait(
                 list(self._open), timeout=max(left, 0) or None, return_when=asyncio.FIRST_COMPLETED
             )
-        told.open(0)
+        progress.report(0)
 
 
 async def accepted_are_known() -> None:

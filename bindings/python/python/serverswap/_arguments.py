@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from ._errors import InvalidArgumentError
-from ._native import canonical_address
+from ._native import Address
 
 
-def address_of(address: str | int) -> str:
-    """The canonical text of an address.
+def address_of(address: str | int | Address) -> Address:
+    """An address, parsed.
 
     :raises InvalidArgumentError: neither a text nor a port number
     :raises InvalidAddressError: a text that names no address
     """
+    if isinstance(address, Address):
+        return address
     if isinstance(address, bool) or not isinstance(address, (str, int)):
         raise wrong("an address is a string such as ':8080' or a port number", address)
-    return canonical_address(str(address))
+    return Address(str(address))
 
 
 def timeout_of(timeout: float | None) -> float | None:

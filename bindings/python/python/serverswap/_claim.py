@@ -8,27 +8,30 @@ if TYPE_CHECKING:
 
     from ._errors import ServerSwapError
     from ._listener import Listener
+    from ._native import Address
 
 
 class Claim:
     """Answered exactly once: granted, with a listener if it was inherited, or refused."""
 
-    def __init__(self, address: str, wake: Callable[[], object]) -> None:
+    def __init__(self, number: int, address: Address, wake: Callable[[], object]) -> None:
+        self.number = number
         self.address = address
-        self.answered = False
+        self.granted = False
         self._wake = wake
         self._listener: Listener | None = None
         self._error: ServerSwapError | None = None
 
     def grant(self, listener: Listener | None) -> None:
         """Answers it. ``wake`` is called by the thread that reads the connection."""
+        self.granted = True
         self._listener = listener
-        self._answer()
+        self._wake()
 
     def refuse(self, error: ServerSwapError) -> None:
         """Answers it."""
         self._error = error
-        self._answer()
+        self._wake()
 
     def result(self) -> Listener | None:
         """The listener, or ``None`` for an address that was bound.
@@ -38,12 +41,3 @@ class Claim:
         if self._error is not None:
             raise self._error
         return self._listener
-
-    @property
-    def granted(self) -> bool:
-        """Whether the answer is a grant."""
-        return self.answered and self._error is None
-
-    def _answer(self) -> None:
-        self.answered = True
-        self._wake()

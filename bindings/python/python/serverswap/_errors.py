@@ -54,7 +54,7 @@ class NotInheritableError(ServerSwapError):
 
 
 class NotHeldError(ServerSwapError):
-    """The address was not granted, or was let go of."""
+    """The address was not granted, or has been released."""
 
     code = "not_held"
 

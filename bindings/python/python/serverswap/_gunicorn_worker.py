@@ -1,6 +1,6 @@
 """gunicorn's threaded worker, draining as every other server of this package does.
 
-gunicorn's own closes a connection that is silent when the worker is told to stop, and keeps an idle one for two
+gunicorn's own closes a connection that is silent when the worker is asked to stop, and keeps an idle one for two
 seconds. This one keeps both for as long as at any other time, and answers them with ``Connection: close``.
 
 Rules:
@@ -20,7 +20,7 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from ._errors import ServerSwapError
-from ._gunicorn_words import DEADLINE, STOPPED
+from ._gunicorn_ipc import DEADLINE, STOPPED
 
 #: How long a connection may be silent before its first request, in seconds; as gunicorn has it.
 _SILENT_SECONDS = 5.0
@@ -58,7 +58,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if not self.alive:
             for listener in self.sockets:
                 listener.close()
-            STOPPED.tell()
+            STOPPED.send()
             limit_graceful_timeout(self.cfg, DEADLINE.left())
 
     def _cap_keepalive(self, deadline: float) -> None:

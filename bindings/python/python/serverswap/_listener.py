@@ -18,7 +18,7 @@ import socket
 import time
 
 from ._errors import TakenDownError
-from ._stop import Stop
+from ._wakeup import Wakeup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ class Listener(socket.socket):
         proto: int = -1,
         fileno: int | None = None,
         *,
-        stop: Stop | None = None,
+        wakeup: Wakeup | None = None,
     ) -> None:
         super().__init__(family, type, proto, fileno)
         #: Readable when the address was taken.
-        self.stop = Stop() if stop is None else stop
+        self.wakeup = Wakeup() if wakeup is None else wakeup
         self.settimeout(socket.getdefaulttimeout())
 
     def settimeout(self, value: float | None) -> None:
@@ -102,18 +102,18 @@ class Listener(socket.socket):
         """Another descriptor of the same socket, which is taken with it."""
         duplicate = socket.socket.dup(self)
         assert isinstance(duplicate, Listener)
-        duplicate.stop = self.stop
+        duplicate.wakeup = self.wakeup
         return duplicate
 
     def _wait(self, deadline: float | None) -> None:
         poll = select.poll()
         poll.register(self.fileno(), select.POLLIN)
-        poll.register(self.stop.fileno(), select.POLLIN)
+        poll.register(self.wakeup.fileno(), select.POLLIN)
         left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
         if not poll.poll(left):
             raise socket.timeout("timed out")
         self._check_held()
 
     def _check_held(self) -> None:
-        if self.stop.is_set():
+        if self.wakeup.is_set():
             raise TakenDownError("the address of this listener was taken; a newer server accepts on it")

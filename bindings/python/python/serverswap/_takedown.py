@@ -1,4 +1,4 @@
-"""What a server is told when its address is taken, and who does something about it."""
+"""A takedown, and the handler of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Takedown:
-    """An address is to be let go of: stop accepting on it."""
+    """An address is to be released: stop accepting on it."""
 
     __slots__ = ("address", "reason", "drain", "deadline")
 
@@ -32,14 +32,14 @@ class ThreadHandler:
     """A handler of a blocking program: it runs on a daemon thread and may take its time."""
 
     def __init__(self, handler: Callable[..., object]) -> None:
-        self.handler = handler
+        self._handler = handler
         self._takes_takedown = takes_argument(handler)
 
     def start(self, takedown: Takedown, done: Callable[[], None]) -> None:
         """Runs it; ``done`` is called when it has returned, and not if it raises."""
 
         def run() -> None:
-            self.handler(takedown) if self._takes_takedown else self.handler()
+            self._handler(takedown) if self._takes_takedown else self._handler()
             done()
 
         import threading

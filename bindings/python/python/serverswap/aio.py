@@ -1,4 +1,4 @@
-"""The words of serverswap for asyncio: coroutines that hold no thread.
+"""The calls of serverswap for asyncio: coroutines that hold no thread.
 
 The connection is read by the event loop itself (``add_reader``), on asyncio's own loops and on
 uvloop. A claim that is cancelled is withdrawn.
@@ -10,18 +10,20 @@ import asyncio
 
 from ._aio_handler import LoopHandler
 from ._aio_server import StreamServer
+from ._api import progress as _progress
 from ._arguments import address_of, callable_of, reason_of, timeout_of
 from ._errors import ClaimTimeoutError
-from ._hub import HUB
+from ._connection import CONNECTION
 from ._listener import Listener
+from ._native import FLUSH_TIMEOUT
 from ._takedown import Takedown, takes_argument
-from ._words import FAIL_LIMIT
-from ._words import progress as _progress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar, overload
+
+    from ._native import Address
 
     _H = TypeVar("_H", bound=Callable[..., object])
 else:
@@ -54,15 +56,15 @@ async def ready_for(
     timeout: float | None = None,
 ) -> Listener | None:
     """As :func:`serverswap.ready_for`; the callback may be a coroutine function."""
-    canonical, seconds = address_of(address), timeout_of(timeout)
+    parsed, seconds = address_of(address), timeout_of(timeout)
     if callback is not None:
         callable_of(callback, "the callback")
-    listener = await _claim(canonical, inherit=bool(inherit), more=bool(more), timeout=seconds)
+    listener = await _claim(parsed, inherit=bool(inherit), more=bool(more), timeout=seconds)
     if callback is not None:
         result = callback(listener) if takes_argument(callback) else callback()
         if asyncio.iscoroutine(result):
             await result
-        HUB.serving(canonical)
+        CONNECTION.serving(parsed)
     return listener
 
 
@@ -74,18 +76,18 @@ async def listen(address: str | int, *, more: bool = False, timeout: float | Non
     return listener
 
 
-async def _claim(address: str, *, inherit: bool, more: bool, timeout: float | None) -> Listener | None:
+async def _claim(address: Address, *, inherit: bool, more: bool, timeout: float | None) -> Listener | None:
     answered, wake = _awaited()
-    claim = HUB.claim(address, inherit=inherit, more=more, wake=wake)
+    claim = CONNECTION.claim(address, inherit=inherit, more=more, wake=wake)
     try:
         await asyncio.wait_for(answered, timeout)
         return claim.result()
     except asyncio.TimeoutError:
-        HUB.withdraw(claim)
+        CONNECTION.withdraw(claim)
         message = f"`{address}` was not granted within {timeout} s; the claim was withdrawn"
         raise ClaimTimeoutError(message) from None
     except BaseException:
-        HUB.withdraw(claim)
+        CONNECTION.withdraw(claim)
         raise
 
 
@@ -93,7 +95,7 @@ def _awaited() -> tuple[asyncio.Future[None], Callable[[], object]]:
     """A future of the running loop, and what fulfils it from any thread."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[None] = loop.create_future()
-    HUB.read_by_loop(loop)
+    CONNECTION.read_by_loop(loop)
 
     def fulfil() -> None:
         if not future.done():
@@ -104,24 +106,24 @@ def _awaited() -> tuple[asyncio.Future[None], Callable[[], object]]:
 
 async def serving(address: str | int) -> None:
     """As :func:`serverswap.serving`."""
-    HUB.serving(address_of(address))
+    CONNECTION.serving(address_of(address))
 
 
 async def server_up() -> None:
     """As :func:`serverswap.server_up`."""
-    HUB.server_up()
+    CONNECTION.server_up()
 
 
 async def fail(reason: str) -> None:
     """As :func:`serverswap.fail`."""
-    told, wake = _awaited()
-    HUB.fail(reason_of(reason), wake=wake)
-    await asyncio.wait([told], timeout=FAIL_LIMIT)
+    sent, wake = _awaited()
+    CONNECTION.fail(reason_of(reason), wake=wake)
+    await asyncio.wait([sent], timeout=FLUSH_TIMEOUT)
 
 
 async def released(address: str | int) -> None:
     """As :func:`serverswap.released`."""
-    HUB.released(address_of(address))
+    CONNECTION.released(address_of(address))
 
 
 async def progress(
@@ -139,11 +141,11 @@ def on_takedown(address: str | int, handler: Callable[..., object] | None = None
     """As :func:`serverswap.on_takedown`: registers at once, and is not to be awaited. The handler, a
     function or a coroutine function, runs in the event loop that runs now, or else in the one that
     claims the address."""
-    canonical = address_of(address)
+    parsed = address_of(address)
 
     def register(handler: _H) -> _H:
         callable_of(handler, "a handler")
-        HUB.on_takedown(canonical, LoopHandler(handler, HUB))
+        CONNECTION.add_handler(parsed, LoopHandler(handler, CONNECTION))
         return handler
 
     return register if handler is None else register(handler)

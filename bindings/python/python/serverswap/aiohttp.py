@@ -18,9 +18,10 @@ from . import aio
 from ._aio_handler import LoopHandler
 from ._aio_server import accepted_are_known
 from ._arguments import address_of, timeout_of
-from ._drain import ENDING_MAX, Told, deadline_of, let_go
-from ._hub import HUB
+from ._drain import ProgressReporter, framework_deadline_of
+from ._connection import CONNECTION
 from ._listener import BACKLOG
+from ._native import Address
 from ._takedown import Takedown
 
 __all__ = ["run_app", "serve"]
@@ -49,7 +50,7 @@ async def serve(
 class _Served:
     """One application, from its start to its last connection."""
 
-    def __init__(self, app: web.Application, address: str, drain_timeout: float | None) -> None:
+    def __init__(self, app: web.Application, address: Address, drain_timeout: float | None) -> None:
         self._app = app
         self._address = address
         self._drain_timeout = drain_timeout
@@ -59,24 +60,23 @@ class _Served:
     async def serve(self, options: dict[str, Any]) -> None:
         self._app.on_response_prepare.append(self._close_with_answer)
         runner = web.AppRunner(self._app, **options)
-        handler = LoopHandler(self._taken, HUB)
-        HUB.on_takedown(self._address, handler)
+        handler = CONNECTION.add_handler(self._address, LoopHandler(self._taken, CONNECTION))
         try:
             await runner.setup()
             listener = await aio.listen(self._address)
             connections = _Connections(runner.server)
             site = web.SockSite(runner, listener, backlog=BACKLOG)
             await site.start()
-            HUB.serving(self._address)
+            CONNECTION.serving(self._address)
             takedown = await self._until_stopping()
             await site.stop()
-            let_go(self._address)
+            CONNECTION.release(self._address)
             self._released.set_result(None)
             await accepted_are_known()
-            deadline = deadline_of(takedown, self._drain_timeout, ending=ENDING_MAX)
-            await connections.drain(Told(self._address), deadline)
+            deadline = framework_deadline_of(takedown, self._drain_timeout)
+            await connections.drain(ProgressReporter(self._address), deadline)
         finally:
-            HUB.off_takedown(self._address, handler)
+            CONNECTION.remove_handler(handler)
             await runner.cleanup()
 
     async def _until_stopping(self) -> Takedown | None:
@@ -123,12 +123,12 @@ class _Connections:
         if self._closed is not None and not self._closed.done():
             self._closed.set_result(None)
 
-    async def drain(self, told: Told, deadline: float) -> None:
+    async def drain(self, progress: ProgressReporter, deadline: float) -> None:
         """Waits until none is open, or until the deadline."""
         while self._count > 0:
-            told.open(self._count)
+            progress.report(self._count)
             self._closed = asyncio.get_running_loop().create_future()
             done, _ = await asyncio.wait([self._closed], timeout=max(deadline - time.monotonic(), 0))
             if not done:
                 return
-        told.open(0)
+        progress.report(0)

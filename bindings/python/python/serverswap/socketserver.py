@@ -17,18 +17,20 @@ import socketserver
 import threading
 import time
 
+from ._api import listen
 from ._arguments import address_of, timeout_of, wrong
-from ._drain import Told, deadline_of, let_go
+from ._drain import ProgressReporter, deadline_of
 from ._http_handler import closing_handler
-from ._hub import HUB
+from ._connection import CONNECTION
 from ._takedown import ThreadHandler
-from ._words import listen
+
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ._listener import Listener
+    from ._native import Address
     from ._takedown import Takedown
 
 __all__ = ["serve"]
@@ -55,7 +57,7 @@ def _listens(sock: socket.socket) -> bool:
 class _Served:
     """One server, from its claim to its last connection."""
 
-    def __init__(self, server: socketserver.TCPServer, address: str, drain_timeout: float | None) -> None:
+    def __init__(self, server: socketserver.TCPServer, address: Address, drain_timeout: float | None) -> None:
         self._server = server
         self._address = address
         self._drain_timeout = drain_timeout
@@ -64,16 +66,15 @@ class _Served:
         self._connections = _Connections(server)
 
     def serve(self) -> None:
-        handler = ThreadHandler(self._taken)
-        HUB.on_takedown(self._address, handler)
+        handler = CONNECTION.add_handler(self._address, ThreadHandler(self._taken))
         try:
             listener = listen(self._address)
             self._accept(listener)
         finally:
-            HUB.off_takedown(self._address, handler)
+            CONNECTION.remove_handler(handler)
             self._closed.set()
-        let_go(self._address)
-        self._connections.drain(Told(self._address), deadline_of(self._takedown, self._drain_timeout))
+        CONNECTION.release(self._address)
+        self._connections.drain(ProgressReporter(self._address), deadline_of(self._takedown, self._drain_timeout))
 
     def _accept(self, listener: Listener) -> None:
         """Until somebody calls ``shutdown`` of the server; a takedown does."""
@@ -89,10 +90,10 @@ class _Served:
         wakes = select.epoll()
         with wakes:
             wakes.register(listener, select.EPOLLIN)
-            wakes.register(listener.stop, select.EPOLLIN)
+            wakes.register(listener.wakeup, select.EPOLLIN)
             # What the server's loop waits for: the takedown, too.
             server.fileno = wakes.fileno  # type: ignore[method-assign]
-            HUB.serving(self._address)
+            CONNECTION.serving(self._address)
             server.serve_forever()
             # Deleted before it is closed, because another process still has the socket.
             wakes.unregister(listener)
@@ -129,17 +130,17 @@ class _Connections:
             self._open.discard(request)
             self._changed.notify_all()
 
-    def drain(self, told: Told, deadline: float) -> None:
+    def drain(self, progress: ProgressReporter, deadline: float) -> None:
         """Waits until none is open, and ends those that are at the deadline."""
         with self._changed:
             while self._open:
-                told.open(len(self._open))
+                progress.report(len(self._open))
                 left = deadline - time.monotonic()
                 if left <= 0:
                     self._end_all()
                     return
                 self._changed.wait(left)
-        told.open(0)
+        progress.report(0)
 
     def _end_all(self) -> None:
         for request in self._open:

@@ -5,7 +5,7 @@
     python -m serverswap.uvicorn app:app --address :8080 [options of uvicorn]
 
 or, in a program, ``serverswap.uvicorn.run("app:app", ":8080", log_level="warning")``. The application is
-loaded and started before the old server is told to let go. WebSockets are closed with 1012 (service
+loaded and started before the old server is asked to release the address. WebSockets are closed with 1012 (service
 restart) when the address is taken, so that their clients come to the new server.
 """
 
@@ -25,8 +25,8 @@ from click.core import ParameterSource
 from . import aio
 from ._aio_server import accepted_are_known
 from ._arguments import address_of, timeout_of
-from ._drain import ENDING_MAX, Told, deadline_of, let_go
-from ._hub import HUB
+from ._drain import ProgressReporter, framework_deadline_of
+from ._connection import CONNECTION
 from ._listener import BACKLOG
 from ._takedown import Takedown
 
@@ -56,12 +56,12 @@ class Server(uvicorn.Server):
         self._drains = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's; afterwards the old server is told to let go."""
+        """As uvicorn's; afterwards the old server is asked to release the address."""
         aio.on_takedown(self._address, self._taken)
         listener = await aio.listen(self._address)
         await super().startup(sockets=[listener])
         if self.started:
-            HUB.serving(self._address)
+            CONNECTION.serving(self._address)
 
     async def on_tick(self, counter: int) -> bool:
         """As uvicorn's, which makes the default headers anew."""
@@ -73,9 +73,9 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answers what is open, then ends as uvicorn does."""
         self._stop_accepting()
-        let_go(self._address)
+        CONNECTION.release(self._address)
         await accepted_are_known()
-        await self._drain(deadline_of(self._takedown, self._drain_timeout, ending=ENDING_MAX))
+        await self._drain(framework_deadline_of(self._takedown, self._drain_timeout))
         for connection in list(self._open):
             connection.transport.abort()
         await super().shutdown(sockets)
@@ -104,14 +104,14 @@ class Server(uvicorn.Server):
                 connection.shutdown()
 
     async def _drain(self, deadline: float) -> None:
-        told = Told(self._address)
+        progress = ProgressReporter(self._address)
         while self._open and not self.force_exit:
             self._close_with_answers()
-            told.open(len(self._open))
+            progress.report(len(self._open))
             left = deadline - time.monotonic()
             if left <= 0 or not await self._open.shrinks(left):
                 return
-        told.open(0)
+        progress.report(0)
 
 
 _CLOSE = (b"connection", b"close")

@@ -36,6 +36,15 @@ fn progress_of_a_drain_names_the_takedown_before_and_after_the_release() {
 }
 
 #[test]
+fn more_connections_than_the_protocol_can_count_are_reported_as_its_largest_number() {
+    let mut bench = Bench::serving();
+    bench.receive(TAKEDOWN);
+    let connections = Some(u64::MAX);
+    bench.call(Call::Progress { address: address(":1"), connections, extend: None }).expect("it was taken");
+    assert_eq!(bench.told(), [r#"{"type":"progress","re":5,"connections":9007199254740991}"#]);
+}
+
+#[test]
 fn a_takedown_of_what_was_let_go_of_is_answered_at_once() {
     let mut bench = Bench::serving();
     bench.call(Call::Released(address(":1"))).expect("held");

@@ -1,4 +1,4 @@
-"""A signal that is given once, seen by every thread and forked child that waits for it."""
+"""A wakeup that is given once, and seen by every thread and forked child that waits for it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 import select
 
 
-class Stop:
-    """A pipe: it becomes readable when the signal is given, and is never read."""
+class Wakeup:
+    """A pipe: it becomes readable when the wakeup is given, and is never read."""
 
     def __init__(self) -> None:
         self._reading, self._writing = os.pipe()
 
     def set(self) -> None:
-        """Gives the signal. A second time changes nothing."""
+        """Gives the wakeup. A second time changes nothing."""
         if not self.is_set():
             os.write(self._writing, b"!")
 
     def is_set(self) -> bool:
-        """Whether the signal was given."""
+        """Whether the wakeup was given."""
         poll = select.poll()
         poll.register(self._reading, select.POLLIN)
         return bool(poll.poll(0))

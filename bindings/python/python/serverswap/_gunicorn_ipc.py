@@ -1,4 +1,4 @@
-"""What gunicorn's master and the workers that it forks tell each other."""
+"""What gunicorn's master and the workers that it forks send each other."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Count:
     def __init__(self) -> None:
         self._reading, self._writing = os.pipe()
 
-    def tell(self) -> None:
-        """Said by a worker."""
+    def send(self) -> None:
+        """By a worker."""
         os.write(self._writing, b".")
 
-    def forget(self) -> None:
-        """What was told until now does not count."""
+    def reset(self) -> None:
+        """What was sent until now does not count."""
         os.set_blocking(self._reading, False)
         try:
             while True:
@@ -28,13 +28,13 @@ class Count:
             os.set_blocking(self._reading, True)
 
     def wait(self, workers: int) -> None:
-        """Waits, in a thread of the master, until so many have told it."""
+        """Waits, in a thread of the master, until that many workers have sent theirs."""
         while workers > 0:
             workers -= len(os.read(self._reading, workers))
 
 
 class SharedDeadline:
-    """A moment of ``time.monotonic()`` that the master tells its workers."""
+    """A moment of ``time.monotonic()`` that the master shares with its workers."""
 
     _FORMAT = struct.Struct("d")
 
@@ -42,11 +42,11 @@ class SharedDeadline:
         self._memory = mmap.mmap(-1, self._FORMAT.size)
 
     def set(self, deadline: float) -> None:
-        """To be called before the workers are told to stop."""
+        """To be called before the workers are asked to stop."""
         self._FORMAT.pack_into(self._memory, 0, deadline)
 
     def left(self) -> float | None:
-        """In seconds; ``None`` if no moment was told."""
+        """In seconds; ``None`` if none was set."""
         (deadline,) = self._FORMAT.unpack_from(self._memory, 0)
         return max(deadline - time.monotonic(), 0.0) if deadline else None
 
