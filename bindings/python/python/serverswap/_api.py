@@ -27,7 +27,7 @@ COUNT_MAX = 9_007_199_254_740_991
 
 
 def ready_for(
-    address: str | int,
+    address: str | int | Address,
     callback: Callable[..., object] | None = None,
     *,
     inherit: bool = False,
@@ -59,7 +59,7 @@ def ready_for(
     return listener
 
 
-def listen(address: str | int, *, more: bool = False, timeout: float | None = None) -> Listener:
+def listen(address: str | int | Address, *, more: bool = False, timeout: float | None = None) -> Listener:
     """Claims an address by inheritance and returns its socket, which listens.
 
     Nothing more is called: the old server accepts until :func:`serving` (or :func:`server_up`).
@@ -86,7 +86,7 @@ def _claim(address: Address, *, inherit: bool, more: bool, timeout: float | None
         raise
 
 
-def serving(address: str | int) -> None:
+def serving(address: str | int | Address) -> None:
     """The accept loop of a granted address runs: now the old server is asked to release it.
 
     :raises NotHeldError: the address was not granted, or was taken already
@@ -113,7 +113,7 @@ def fail(reason: str) -> None:
     sent.wait(FLUSH_TIMEOUT)
 
 
-def released(address: str | int) -> None:
+def released(address: str | int | Address) -> None:
     """Gives an address up without having been asked to: nothing is accepted on it any more.
 
     :raises NotHeldError: it is neither held nor claimed
@@ -121,7 +121,7 @@ def released(address: str | int) -> None:
     CONNECTION.released(address_of(address))
 
 
-def progress(address: str | int, *, connections: int | None = None, extend: float | None = None) -> None:
+def progress(address: str | int | Address, *, connections: int | None = None, extend: float | None = None) -> None:
     """Reports how the drain of a taken address goes.
 
     :param connections: how many are still open; more than :data:`COUNT_MAX` count as that many
@@ -135,10 +135,10 @@ def progress(address: str | int, *, connections: int | None = None, extend: floa
 
 
 @overload
-def on_takedown(address: str | int, handler: _H) -> _H: ...
+def on_takedown(address: str | int | Address, handler: _H) -> _H: ...
 @overload
-def on_takedown(address: str | int, handler: None = None) -> Callable[[_H], _H]: ...
-def on_takedown(address: str | int, handler: Callable[..., object] | None = None) -> object:
+def on_takedown(address: str | int | Address, handler: None = None) -> Callable[[_H], _H]: ...
+def on_takedown(address: str | int | Address, handler: Callable[..., object] | None = None) -> object:
     """Registers what to do when a newer server takes the address; also as a decorator.
 
     The handler stops accepting on the address, closes its socket and returns: then the address is

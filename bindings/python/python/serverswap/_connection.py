@@ -75,14 +75,13 @@ class ProcessConnection:
             return claim
 
     def withdraw(self, claim: Claim) -> None:
-        """Withdraws a claim. What was granted by it in the meantime is released."""
+        """Withdraws a claim, which is refused by that. What was granted by it in the meantime is released."""
         with self._lock:
             if claim.granted:
                 listener = claim.result()
                 if listener is not None:
                     listener.close()
                 self._wake_acceptors(claim.address)
-            self._claims.pop(claim.number, None)
             self._connected().withdraw(claim.number)
             self._deliver_events()
 

@@ -48,7 +48,7 @@ __all__ = [
 
 
 async def ready_for(
-    address: str | int,
+    address: str | int | Address,
     callback: Callable[..., object] | None = None,
     *,
     inherit: bool = False,
@@ -68,7 +68,7 @@ async def ready_for(
     return listener
 
 
-async def listen(address: str | int, *, more: bool = False, timeout: float | None = None) -> Listener:
+async def listen(address: str | int | Address, *, more: bool = False, timeout: float | None = None) -> Listener:
     """As :func:`serverswap.listen`; the socket is non-blocking, as event loops want it."""
     listener = await ready_for(address, inherit=True, more=more, timeout=timeout)
     assert listener is not None, "an inherited address is granted with its socket"
@@ -104,7 +104,7 @@ def _awaited() -> tuple[asyncio.Future[None], Callable[[], object]]:
     return future, lambda: loop.call_soon_threadsafe(fulfil)
 
 
-async def serving(address: str | int) -> None:
+async def serving(address: str | int | Address) -> None:
     """As :func:`serverswap.serving`."""
     CONNECTION.serving(address_of(address))
 
@@ -121,23 +121,23 @@ async def fail(reason: str) -> None:
     await asyncio.wait([sent], timeout=FLUSH_TIMEOUT)
 
 
-async def released(address: str | int) -> None:
+async def released(address: str | int | Address) -> None:
     """As :func:`serverswap.released`."""
     CONNECTION.released(address_of(address))
 
 
 async def progress(
-    address: str | int, *, connections: int | None = None, extend: float | None = None
+    address: str | int | Address, *, connections: int | None = None, extend: float | None = None
 ) -> None:
     """As :func:`serverswap.progress`."""
     _progress(address, connections=connections, extend=extend)
 
 
 @overload
-def on_takedown(address: str | int, handler: _H) -> _H: ...
+def on_takedown(address: str | int | Address, handler: _H) -> _H: ...
 @overload
-def on_takedown(address: str | int, handler: None = None) -> Callable[[_H], _H]: ...
-def on_takedown(address: str | int, handler: Callable[..., object] | None = None) -> object:
+def on_takedown(address: str | int | Address, handler: None = None) -> Callable[[_H], _H]: ...
+def on_takedown(address: str | int | Address, handler: Callable[..., object] | None = None) -> object:
     """As :func:`serverswap.on_takedown`: registers at once, and is not to be awaited. The handler, a
     function or a coroutine function, runs in the event loop that runs now, or else in the one that
     claims the address."""
