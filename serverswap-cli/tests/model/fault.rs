@@ -9,7 +9,7 @@ use serverswap::protocol::message::FromArbiter;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seeded {
     Nothing,
-    /// Rule 1: the state file is never written.
+    /// R1: the state file is never written.
     StateNotWritten,
     /// N2: every `holding` is passed on as serving.
     HoldingIsServing,
@@ -23,7 +23,7 @@ pub enum Seeded {
     BarrierNotAwaited,
     /// The protocol: every `welcome` is sent twice.
     WelcomedTwice,
-    /// Rule 2: the arbiter is told the generations in reverse.
+    /// R2: the arbiter is told the generations in reverse.
     OldestWins,
     /// A new arbiter does not read who is on probation.
     ProbationForgotten,

@@ -11,7 +11,7 @@ use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use crate::arbiter::{
-    Action, Arbiter, Arrival, Attached, Event, Fetched, Limits, Link, Liveness, Signal, Turn,
+    Action, Arbiter, Arrival, Attached, Changes, Event, Fetched, Limits, Link, Liveness, Signal, Turn,
 };
 use crate::state::{Snapshot, UnrecordedRecord};
 
@@ -39,6 +39,8 @@ pub(super) struct World {
     pub(super) dead: BTreeSet<u32>,
     /// Everything that was sent, and to whom.
     pub(super) sent: Vec<(u32, FromArbiter)>,
+    /// The records that the last events have changed.
+    pub(super) changes: Changes,
 }
 
 /// What a client heard, in short.
@@ -90,6 +92,7 @@ impl World {
             probation_ms: 0,
             dead: BTreeSet::new(),
             sent: Vec::new(),
+            changes: Changes::default(),
         }
     }
 
@@ -117,10 +120,13 @@ impl World {
     /// what, in order.
     pub(super) fn happens(&mut self, mut events: Vec<Event>) -> Vec<(u32, Heard)> {
         let mut done = Vec::new();
+        self.changes = Changes::default();
         while !events.is_empty() {
             let mut turn = Turn::new(self.now);
             self.arbiter.handle(std::mem::take(&mut events), &mut turn);
             self.arbiter.check_index();
+            self.changes.addresses.extend(turn.changes().addresses.clone());
+            self.changes.generations.extend(turn.changes().generations.clone());
             for action in turn.actions {
                 events.extend(self.answer(action.clone()));
                 self.record(&action);

@@ -56,7 +56,7 @@ impl Story<'_> {
         (next, turn)
     }
 
-    /// Rule 1: whatever was decided is in the file before anybody hears of it.
+    /// R1: whatever was decided is in the file before anybody hears of it.
     pub(super) fn write(&mut self, next: &Arbiter, turn: &Turn) {
         let snapshot = next.snapshot();
         match (turn.state_changed(), &self.written) {
