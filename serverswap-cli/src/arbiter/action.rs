@@ -8,7 +8,7 @@ use serverswap::protocol::message::FromArbiter;
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
-use super::Link;
+use super::ConnectionId;
 use super::address::AddressState;
 
 /// What is to be done.
@@ -39,7 +39,7 @@ pub enum Action {
     /// Say something.
     Send {
         /// To whom.
-        link: Link,
+        link: ConnectionId,
         /// What.
         message: FromArbiter,
         /// The address whose listener is attached.
@@ -48,7 +48,7 @@ pub enum Action {
     /// Close the connection after what was said.
     Disconnect {
         /// Which.
-        link: Link,
+        link: ConnectionId,
     },
     /// Keep the descriptor of the listener that came with the events of this turn: with a `hello`, or with
     /// an answer of the driver. Every other one that came is closed at the end of the turn.
@@ -93,7 +93,7 @@ pub struct Turn {
     /// Generations for which something may follow.
     pub(super) generations: BTreeSet<Generation>,
     /// Replies that are sent after everything else that the turn has caused.
-    last_replies: Vec<(Link, FromArbiter)>,
+    last_replies: Vec<(ConnectionId, FromArbiter)>,
     pub(super) changes: Changes,
 }
 
@@ -155,16 +155,16 @@ impl Turn {
         &self.changes
     }
 
-    pub(super) fn send(&mut self, link: Link, message: FromArbiter) {
+    pub(super) fn send(&mut self, link: ConnectionId, message: FromArbiter) {
         self.actions.push(Action::Send { link, message, listener: None });
     }
 
-    pub(super) fn send_with_listener(&mut self, link: Link, message: FromArbiter, address: &Address) {
+    pub(super) fn send_with_listener(&mut self, link: ConnectionId, message: FromArbiter, address: &Address) {
         self.actions.push(Action::Send { link, message, listener: Some(address.clone()) });
     }
 
     /// After everything else that the turn sends on the connection: a `pong` is a barrier (SS-REQ-7).
-    pub(super) fn send_last(&mut self, link: Link, message: FromArbiter) {
+    pub(super) fn send_last(&mut self, link: ConnectionId, message: FromArbiter) {
         self.last_replies.push((link, message));
     }
 
@@ -175,7 +175,7 @@ impl Turn {
     }
 
     /// What is owed on the connection is sent, and then it is closed.
-    pub(super) fn disconnect(&mut self, link: Link, last: Option<FromArbiter>) {
+    pub(super) fn disconnect(&mut self, link: ConnectionId, last: Option<FromArbiter>) {
         let owed = self.last_replies.extract_if(.., |(of, _)| *of == link);
         let owed: Vec<FromArbiter> = owed.map(|(_, message)| message).collect();
         for message in owed.into_iter().chain(last) {

@@ -4,11 +4,11 @@ use serverswap::protocol::Address;
 use serverswap::protocol::message::{Code, FromClient};
 use serverswap::sys::process::Process;
 
-use super::Arrival;
+use super::ClientHello;
 
 /// One connection to the arbiter, numbered by the driver and never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Link(pub u64);
+pub struct ConnectionId(pub u64);
 
 /// Whether a process was alive when its message was read: its pidfd was polled then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,21 +22,21 @@ pub enum Liveness {
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// A client has said `hello` and all of its `holding` lines.
-    Arrived(Arrival),
-    /// A negotiated client says something else.
-    Said {
-        /// Where.
-        link: Link,
-        /// What.
+    /// A client has sent `hello` and all of its `holding` lines.
+    Hello(ClientHello),
+    /// A negotiated client has sent something else.
+    Received {
+        /// On which connection.
+        link: ConnectionId,
+        /// The message.
         message: FromClient,
-        /// Whether the speaker was alive at that moment.
+        /// Whether the client was alive when it was read.
         liveness: Liveness,
     },
     /// A connection ended.
-    Unlinked {
+    Disconnected {
         /// Which.
-        link: Link,
+        link: ConnectionId,
     },
     /// A process has ended and everything that it had sent was read.
     Gone {
@@ -55,7 +55,7 @@ pub enum Event {
     HeldByAbsent {
         /// Which address.
         address: Address,
-        /// Who has it, for people.
+        /// Which process has it, for people.
         message: String,
     },
     /// The answer to [`Action::Fetch`](super::Action::Fetch); with a descriptor if one was found.

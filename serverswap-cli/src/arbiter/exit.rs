@@ -7,11 +7,11 @@ use super::address::state::Stage;
 use super::collections::Map;
 use super::generation::Supervisor;
 use super::server::Connection;
-use super::{Arbiter, Link, Turn};
+use super::{Arbiter, ConnectionId, Turn};
 
 impl Arbiter {
     /// What was granted on the connection stays granted (R4); what was claimed is not.
-    pub(super) fn connection_ended(&mut self, link: Link, turn: &mut Turn) {
+    pub(super) fn connection_ended(&mut self, link: ConnectionId, turn: &mut Turn) {
         let Some(peer) = self.peers.remove(link) else {
             return;
         };
@@ -27,7 +27,7 @@ impl Arbiter {
         }
     }
 
-    fn server_connection_ended(&mut self, link: Link, process: Process, turn: &mut Turn) {
+    fn server_connection_ended(&mut self, link: ConnectionId, process: Process, turn: &mut Turn) {
         let Some(server) = self.servers.get_mut(process).filter(|server| server.link() == Some(link)) else {
             return;
         };

@@ -43,8 +43,8 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 pub use action::{Action, Changed, Changes, Signal, Turn};
-pub use event::{Event, Fetched, Link, Liveness};
-pub use reconnect::{Arrival, Attached};
+pub use event::{ConnectionId, Event, Fetched, Liveness};
+pub use reconnect::{Attached, ClientHello};
 
 use address::AddressState;
 use collections::{Map, Set};

@@ -6,7 +6,7 @@ use serverswap::protocol::Generation;
 use serverswap::protocol::message::{Form, Role};
 use serverswap::sys::process::Process;
 
-use super::Link;
+use super::ConnectionId;
 use super::address::state::Notified;
 use super::collections::{Map, Set, insert_into, remove_from};
 
@@ -41,24 +41,24 @@ pub(super) enum Intent {
 /// Every negotiated connection.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Peers {
-    all: Map<Link, Peer>,
+    all: Map<ConnectionId, Peer>,
     /// The last connection on which each living process sent `hello`, also after its end.
-    newest: Map<Process, Link>,
-    supervisors: Map<Generation, Set<Link>>,
-    observers: Set<Link>,
-    of_generation: Map<Generation, Set<Link>>,
+    newest: Map<Process, ConnectionId>,
+    supervisors: Map<Generation, Set<ConnectionId>>,
+    observers: Set<ConnectionId>,
+    of_generation: Map<Generation, Set<ConnectionId>>,
 }
 
 impl Peers {
-    pub(super) fn get(&self, link: Link) -> Option<&Peer> {
+    pub(super) fn get(&self, link: ConnectionId) -> Option<&Peer> {
         self.all.get(&link)
     }
 
-    pub(super) fn get_mut(&mut self, link: Link) -> Option<&mut Peer> {
+    pub(super) fn get_mut(&mut self, link: ConnectionId) -> Option<&mut Peer> {
         self.all.get_mut(&link)
     }
 
-    pub(super) fn insert(&mut self, link: Link, peer: Peer) {
+    pub(super) fn insert(&mut self, link: ConnectionId, peer: Peer) {
         if let Some(generation) = peer.generation {
             insert_into(&mut self.of_generation, generation, link);
         }
@@ -70,7 +70,7 @@ impl Peers {
         self.all.insert_mut(link, peer);
     }
 
-    pub(super) fn remove(&mut self, link: Link) -> Option<Peer> {
+    pub(super) fn remove(&mut self, link: ConnectionId) -> Option<Peer> {
         let peer = self.all.get(&link)?.clone();
         self.all.remove_mut(&link);
         self.observers.remove_mut(&link);
@@ -82,14 +82,14 @@ impl Peers {
     }
 
     /// Takes note of a connection on which a process has sent `hello`; whether it is its newest.
-    pub(super) fn is_newest(&mut self, process: Process, link: Link) -> bool {
+    pub(super) fn is_newest(&mut self, process: Process, link: ConnectionId) -> bool {
         let newest = self.newest.get(&process).copied().unwrap_or(link).max(link);
         self.newest.insert_mut(process, newest);
         newest == link
     }
 
     /// The present connection of a process, whatever its role.
-    pub(super) fn link_of(&self, process: Process) -> Option<Link> {
+    pub(super) fn link_of(&self, process: Process) -> Option<ConnectionId> {
         self.newest.get(&process).copied().filter(|link| self.all.contains_key(link))
     }
 
@@ -99,7 +99,7 @@ impl Peers {
         self.remove(link?)
     }
 
-    pub(super) fn supervisors_of(&self, generation: Generation) -> impl Iterator<Item = Link> {
+    pub(super) fn supervisors_of(&self, generation: Generation) -> impl Iterator<Item = ConnectionId> {
         self.supervisors.get(&generation).into_iter().flat_map(|links| links.iter().copied())
     }
 
@@ -113,12 +113,15 @@ impl Peers {
     }
 
     /// The supervisors of the generations, and every observer, in the order of their connections.
-    pub(super) fn readers(&self, generations: impl IntoIterator<Item = Generation>) -> BTreeSet<Link> {
+    pub(super) fn readers(
+        &self,
+        generations: impl IntoIterator<Item = Generation>,
+    ) -> BTreeSet<ConnectionId> {
         let supervisors = generations.into_iter().flat_map(|generation| self.supervisors_of(generation));
         supervisors.chain(self.observers.iter().copied()).collect()
     }
 
-    pub(super) fn next_id(&mut self, link: Link) -> Option<u64> {
+    pub(super) fn next_id(&mut self, link: ConnectionId) -> Option<u64> {
         let peer = self.all.get_mut(&link)?;
         peer.sent_id += 1;
         Some(peer.sent_id)

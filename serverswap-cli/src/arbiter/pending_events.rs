@@ -13,7 +13,7 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::address::state::{Participant, Status};
-use super::{Arbiter, Changed, Link, Turn};
+use super::{Arbiter, Changed, ConnectionId, Turn};
 
 /// Most events that are kept, over all generations; the oldest are dropped first.
 const PENDING_MAX: usize = 256;
@@ -76,7 +76,7 @@ impl Arbiter {
     /// A supervisor is back.
     pub(super) fn send_pending_events(
         &mut self,
-        link: Link,
+        link: ConnectionId,
         supervisor: Process,
         generation: Generation,
         turn: &mut Turn,

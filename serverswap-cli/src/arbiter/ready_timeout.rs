@@ -13,14 +13,14 @@ use serverswap::sys::process::Process;
 
 use super::address::AddressState;
 use super::address::state::{Participant, Served};
-use super::{Arbiter, Link, Turn};
+use super::{Arbiter, ConnectionId, Turn};
 
 /// `/proc/PID/stat` counts start times in units of 1/100 s, whatever the kernel's own clock
 /// is (proc(5), `USER_HZ`).
 const TICK_MS: u64 = 10;
 
 impl Arbiter {
-    pub(super) fn timed_out(&mut self, link: Link, generation: Generation, re: u64, turn: &mut Turn) {
+    pub(super) fn timed_out(&mut self, link: ConnectionId, generation: Generation, re: u64, turn: &mut Turn) {
         let addresses = self.index.addresses_of_generation(generation);
         let mut states = addresses.iter().map(|address| self.address(address));
         let is_kept = states.any(|state| state.serves(generation) || state.is_released_by(generation));
@@ -80,7 +80,7 @@ mod tests {
         let generation = Generation { start: 1, pid: 1 };
         let started = u64::from(u32::MAX) + 1_000;
         let mut turn = Turn::new(Duration::from_millis(started * TICK_MS + 1));
-        arbiter.timed_out(Link(1), generation, 1, &mut turn);
+        arbiter.timed_out(ConnectionId(1), generation, 1, &mut turn);
         assert!(arbiter.is_late(Process { pid: 1, start: started }, generation));
     }
 }

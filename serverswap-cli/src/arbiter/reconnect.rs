@@ -16,13 +16,13 @@ use super::address::state::{Expected, Had, Keeper, Notified, Participant, Search
 use super::generation::{FirstHello, Supervisor};
 use super::peer::{Intent, Peer};
 use super::server::{Connection, Server};
-use super::{Arbiter, Link, Liveness, Turn};
+use super::{Arbiter, ConnectionId, Liveness, Turn};
 
 /// A complete `hello`.
 #[derive(Debug, Clone)]
-pub struct Arrival {
+pub struct ClientHello {
     /// The new connection.
-    pub link: Link,
+    pub link: ConnectionId,
     /// The process at its other end, by the kernel's word.
     pub process: Process,
     /// Whether it was alive when its `hello` was read.
@@ -43,7 +43,7 @@ pub struct Arrival {
     pub timeouts: Option<Timeouts>,
 }
 
-impl Arrival {
+impl ClientHello {
     /// A supervisor that owns nothing: its server is not started yet, or has nothing yet.
     pub fn is_of_a_new_deploy(&self) -> bool {
         self.role == Role::Supervisor && self.holding.is_empty()
@@ -60,7 +60,7 @@ pub enum Attached {
 }
 
 impl Arbiter {
-    pub(super) fn arrive(&mut self, arrival: Arrival, turn: &mut Turn) {
+    pub(super) fn arrive(&mut self, arrival: ClientHello, turn: &mut Turn) {
         let before = self.peers.link_of(arrival.process);
         // On an earlier connection than its newest: what it lists was so before that.
         if !self.peers.is_newest(arrival.process, arrival.link) {
@@ -103,7 +103,7 @@ impl Arbiter {
         }
     }
 
-    fn server_arrives(&mut self, arrival: Arrival, generation: Generation, turn: &mut Turn) {
+    fn server_arrives(&mut self, arrival: ClientHello, generation: Generation, turn: &mut Turn) {
         let process = arrival.process;
         self.edit_generation(generation, turn, |state| state.server = FirstHello::Received);
         let connection = Connection::Open(arrival.link);
@@ -128,7 +128,7 @@ impl Arbiter {
     }
 
     /// Returns how far the server was with the listed addresses, by the state file.
-    fn end_what_is_not_listed(&mut self, arrival: &Arrival, turn: &mut Turn) -> BTreeMap<Address, Stage> {
+    fn end_what_is_not_listed(&mut self, arrival: &ClientHello, turn: &mut Turn) -> BTreeMap<Address, Stage> {
         let mut recorded = BTreeMap::new();
         let process = arrival.process;
         let held = arrival.holding.iter().map(|(holding, _)| &holding.address);
@@ -172,7 +172,7 @@ impl Arbiter {
 
     fn holds(
         &mut self,
-        arrival: &Arrival,
+        arrival: &ClientHello,
         generation: Generation,
         holding: &Holding,
         attached: Attached,
@@ -222,7 +222,7 @@ impl Arbiter {
         turn.touched.insert(address.clone());
     }
 
-    fn supervisor_arrives(&mut self, arrival: Arrival, generation: Generation, turn: &mut Turn) {
+    fn supervisor_arrives(&mut self, arrival: ClientHello, generation: Generation, turn: &mut Turn) {
         let process = arrival.process;
         self.send_pending_events(arrival.link, process, generation, turn);
         let timeouts = arrival.timeouts.unwrap_or(self.limits.timeouts);

@@ -14,7 +14,7 @@ use serverswap::sys::process::Process;
 use super::address::state::{Claim, Participant, Stage};
 use super::generation::{Supervisor, Up};
 use super::peer::Intent;
-use super::{Arbiter, Link, Liveness, Turn};
+use super::{Arbiter, ConnectionId, Liveness, Turn};
 
 /// Most addresses that one server may claim and hold at a time, and most whose takedown it
 /// may handle: every one costs a place in the state.
@@ -25,7 +25,13 @@ const ADDRESSES_PER_SERVER_MAX: usize = 16_384;
 const CONNECTIONS_RECORDED_EVERY: Duration = Duration::from_millis(500);
 
 impl Arbiter {
-    pub(super) fn received(&mut self, link: Link, message: FromClient, liveness: Liveness, turn: &mut Turn) {
+    pub(super) fn received(
+        &mut self,
+        link: ConnectionId,
+        message: FromClient,
+        liveness: Liveness,
+        turn: &mut Turn,
+    ) {
         let Some(peer) = self.peers.get(link) else {
             return;
         };
@@ -55,7 +61,7 @@ impl Arbiter {
 
     fn server_sent(
         &mut self,
-        link: Link,
+        link: ConnectionId,
         process: Process,
         generation: Generation,
         message: FromClient,
@@ -91,7 +97,7 @@ impl Arbiter {
 
     fn supervisor_sent(
         &mut self,
-        link: Link,
+        link: ConnectionId,
         process: Process,
         generation: Generation,
         message: FromClient,
@@ -115,7 +121,7 @@ impl Arbiter {
         }
     }
 
-    fn observer_sent(&mut self, link: Link, message: FromClient, turn: &mut Turn) {
+    fn observer_sent(&mut self, link: ConnectionId, message: FromClient, turn: &mut Turn) {
         match message {
             FromClient::Ping(ping) => turn.send_last(link, FromArbiter::Pong(Pong { re: ping.id })),
             FromClient::Pong(_) | FromClient::Error(_) => {}
@@ -136,7 +142,7 @@ impl Arbiter {
 
     fn ready_for(
         &mut self,
-        link: Link,
+        link: ConnectionId,
         process: Process,
         generation: Generation,
         claim: ReadyFor,
@@ -160,7 +166,7 @@ impl Arbiter {
     /// Why a claim is refused at once, whatever anybody else does.
     fn objection(
         &self,
-        link: Link,
+        link: ConnectionId,
         process: Process,
         generation: Generation,
         address: &Address,
@@ -218,7 +224,7 @@ impl Arbiter {
         turn.touched.insert(address.clone());
     }
 
-    fn handles_takedown(&mut self, link: Link, process: Process, address: Address, turn: &mut Turn) {
+    fn handles_takedown(&mut self, link: ConnectionId, process: Process, address: Address, turn: &mut Turn) {
         let Some(server) = self.servers.get_mut(process) else {
             return;
         };
@@ -315,7 +321,14 @@ impl Arbiter {
     }
 
     /// The server gives up: its claims and its probations end, and its supervisor ends it.
-    fn fail(&mut self, link: Link, process: Process, generation: Generation, fail: Fail, turn: &mut Turn) {
+    fn fail(
+        &mut self,
+        link: ConnectionId,
+        process: Process,
+        generation: Generation,
+        fail: Fail,
+        turn: &mut Turn,
+    ) {
         if let Some(peer) = self.peers.get_mut(link) {
             peer.intent = Intent::GiveUp;
         }
@@ -359,7 +372,7 @@ impl Arbiter {
         turn.touched.extend(self.index.addresses_of_generation(generation));
     }
 
-    fn is_fresh(&mut self, link: Link, id: u64) -> bool {
+    fn is_fresh(&mut self, link: ConnectionId, id: u64) -> bool {
         let Some(peer) = self.peers.get_mut(link) else {
             return false;
         };
@@ -368,12 +381,12 @@ impl Arbiter {
         fresh
     }
 
-    fn out_of_order(&mut self, link: Link, role: &str, turn: &mut Turn) {
+    fn out_of_order(&mut self, link: ConnectionId, role: &str, turn: &mut Turn) {
         self.fatal(link, Code::OutOfOrder, format!("a {role} may not say this now"), turn);
     }
 
     /// The connection is over at once: what else came with the fault is ignored.
-    fn fatal(&mut self, link: Link, code: Code, message: String, turn: &mut Turn) {
+    fn fatal(&mut self, link: ConnectionId, code: Code, message: String, turn: &mut Turn) {
         self.connection_ended(link, turn);
         turn.disconnect(link, Some(FromArbiter::Error(Error { re: None, code, message, fatal: true })));
     }

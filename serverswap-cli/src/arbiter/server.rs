@@ -5,7 +5,7 @@ use std::time::Duration;
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
-use super::Link;
+use super::ConnectionId;
 use super::collections::{Map, Set, insert_into, remove_from};
 
 /// A server process, for as long as it lives.
@@ -27,7 +27,7 @@ pub(super) struct Server {
 /// Whether a server can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Connection {
-    Open(Link),
+    Open(ConnectionId),
     /// It ended, or the server is named by the state file and not back yet.
     Away {
         since: Duration,
@@ -60,7 +60,7 @@ impl Server {
         }
     }
 
-    pub(super) fn link(&self) -> Option<Link> {
+    pub(super) fn link(&self) -> Option<ConnectionId> {
         match self.connection {
             Connection::Open(link) => Some(link),
             Connection::Away { .. } => None,

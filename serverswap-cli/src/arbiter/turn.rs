@@ -16,7 +16,7 @@ use super::address::notices::{self, Reader, millis};
 use super::address::state::{Listener, Refused, Search, Stage};
 use super::generation::Supervisor;
 use super::peer::Intent;
-use super::{Action, Arbiter, Event, Fetched, Link, Turn};
+use super::{Action, Arbiter, ConnectionId, Event, Fetched, Turn};
 
 impl Arbiter {
     /// Takes in events that were read together, and decides once.
@@ -39,9 +39,9 @@ impl Arbiter {
 
     fn take_in(&mut self, event: Event, turn: &mut Turn) {
         match event {
-            Event::Arrived(arrival) => self.arrive(arrival, turn),
-            Event::Said { link, message, liveness } => self.received(link, message, liveness, turn),
-            Event::Unlinked { link } => self.connection_ended(link, turn),
+            Event::Hello(arrival) => self.arrive(arrival, turn),
+            Event::Received { link, message, liveness } => self.received(link, message, liveness, turn),
+            Event::Disconnected { link } => self.connection_ended(link, turn),
             Event::Gone { process } => self.gone(process, turn),
             Event::Opened { address, result } => self.opened(&address, result, turn),
             Event::HeldByAbsent { address, message } => self.held_by_absent(&address, message, turn),
@@ -236,13 +236,20 @@ impl Arbiter {
     }
 
     /// On a connection that may have ended meanwhile.
-    fn send(&self, link: Link, message: FromArbiter, turn: &mut Turn) {
+    fn send(&self, link: ConnectionId, message: FromArbiter, turn: &mut Turn) {
         if self.peers.get(link).is_some() {
             turn.send(link, message);
         }
     }
 
-    fn send_granted(&self, link: Link, re: u64, socket: SocketMode, address: Address, turn: &mut Turn) {
+    fn send_granted(
+        &self,
+        link: ConnectionId,
+        re: u64,
+        socket: SocketMode,
+        address: Address,
+        turn: &mut Turn,
+    ) {
         let granted = |fds| FromArbiter::Granted(Granted { re, address: address.clone(), fds });
         match socket {
             SocketMode::Bind => self.send(link, granted(Vec::new()), turn),
@@ -322,7 +329,7 @@ impl Arbiter {
     }
 
     /// The connected supervisors that the address may concern.
-    fn readers_of(&self, state: &AddressState) -> BTreeMap<Link, Reader> {
+    fn readers_of(&self, state: &AddressState) -> BTreeMap<ConnectionId, Reader> {
         let own = state.participants.values().map(|participant| participant.generation);
         let own = own.flat_map(|generation| self.peers.supervisors_of(generation));
         let named = state.owners.keys().chain(state.keepers.keys()).chain(state.notified.keys());
@@ -330,7 +337,7 @@ impl Arbiter {
         own.chain(named).filter_map(|link| Some((link, self.reader(link)?))).collect()
     }
 
-    fn reader(&self, link: Link) -> Option<Reader> {
+    fn reader(&self, link: ConnectionId) -> Option<Reader> {
         let peer = self.peers.get(link)?;
         let generation = peer.generation?;
         let is_supervisor = self.peers.supervisors_of(generation).any(|other| other == link);

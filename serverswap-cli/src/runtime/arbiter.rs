@@ -29,7 +29,7 @@ use super::directory_lease::{DirectoryLease, LeaseState};
 use super::owner_lookup::OwnerLookups;
 use super::process_table::ProcessTable;
 use super::trace::TraceWriter;
-use crate::arbiter::{Action, Arbiter, Changed, Changes, Event, Fetched, Limits, Link, Signal, Turn};
+use crate::arbiter::{Action, Arbiter, Changed, Changes, ConnectionId, Event, Fetched, Limits, Signal, Turn};
 use crate::state::{Directory, Journal, Lock, Update};
 use crate::sys::descriptors;
 use crate::ui::Report;
@@ -52,9 +52,9 @@ pub(super) enum Input {
     /// A client has connected.
     Connected(UnixStream),
     /// A client has sent something.
-    Received { link: Link, received: Vec<Received>, read_ahead: Option<ReadAhead> },
+    Received { link: ConnectionId, received: Vec<Received>, read_ahead: Option<ReadAhead> },
     /// Everything was sent on a connection from which nothing more is read.
-    Sent { link: Link },
+    Sent { link: ConnectionId },
     /// A process has exited: its pidfd has fired.
     Exited(Process),
     /// Which process has the address that could not be opened, if that could be found out.
@@ -180,7 +180,7 @@ impl ArbiterRuntime {
 
     fn receive(
         &mut self,
-        link: Link,
+        link: ConnectionId,
         received: Vec<Received>,
         read_ahead: Option<&ReadAhead>,
         events: &mut Vec<Pending>,
@@ -251,7 +251,7 @@ impl ArbiterRuntime {
     fn flush(&mut self) {
         let unread = self.clients.flush();
         if !unread.is_empty() {
-            self.turn(unread.into_iter().map(|link| Event::Unlinked { link }.into()).collect());
+            self.turn(unread.into_iter().map(|link| Event::Disconnected { link }.into()).collect());
         }
     }
 
@@ -341,17 +341,17 @@ impl ArbiterRuntime {
         self.storage = Storage::Failing;
         for pending in pending {
             match &pending.event {
-                Event::Said { link, message: FromClient::ReadyFor(claim), .. } => {
+                Event::Received { link, message: FromClient::ReadyFor(claim), .. } => {
                     self.refuse(*link, Some(claim.id), error);
                 }
-                Event::Arrived(arrival) if arrival.is_of_a_new_deploy() => {
+                Event::Hello(arrival) if arrival.is_of_a_new_deploy() => {
                     self.refuse(arrival.link, None, error);
                     self.clients.close_after_sending(arrival.link);
                 }
                 Event::Tick => {}
-                Event::Arrived(_)
-                | Event::Said { .. }
-                | Event::Unlinked { .. }
+                Event::Hello(_)
+                | Event::Received { .. }
+                | Event::Disconnected { .. }
                 | Event::Gone { .. }
                 | Event::Opened { .. }
                 | Event::HeldByAbsent { .. }
@@ -361,7 +361,7 @@ impl ArbiterRuntime {
         }
     }
 
-    fn refuse(&mut self, link: Link, re: Option<u64>, error: &io::Error) {
+    fn refuse(&mut self, link: ConnectionId, re: Option<u64>, error: &io::Error) {
         let message = format!("the arbiter cannot write its state: {error}");
         let refusal = Error { re, code: Code::StateNotWritten, message, fatal: re.is_none() };
         self.clients.send(link, &FromArbiter::Error(refusal), None);

@@ -26,7 +26,7 @@ use super::connection::{Connection, Received};
 use super::process_table::ProcessTable;
 use super::task::Task;
 use super::trace::{Side, TraceWriter};
-use crate::arbiter::{Event, Link};
+use crate::arbiter::{ConnectionId, Event};
 use crate::sys::descriptors;
 
 /// Most bytes that may wait for a client that does not read.
@@ -37,9 +37,9 @@ pub(super) struct Clients {
     trace: TraceWriter,
     inbox: mpsc::Sender<Input>,
     next: u64,
-    clients: BTreeMap<Link, Client>,
+    clients: BTreeMap<ConnectionId, Client>,
     /// The connections with something to send, or to be closed.
-    dirty: BTreeSet<Link>,
+    dirty: BTreeSet<ConnectionId>,
     /// Listeners that came with a `hello` in this turn.
     offered: Vec<(Address, Arc<OwnedFd>)>,
 }
@@ -87,7 +87,7 @@ impl Clients {
             }
         };
         self.next += 1;
-        let link = Link(self.next);
+        let link = ConnectionId(self.next);
         let connection = Rc::new(Connection::new(stream, observer));
         let task = Task::spawn(Rc::clone(&connection).run(link, self.inbox.clone()));
         self.clients.insert(link, Client { connection, process, state: State::Open, task });
@@ -120,7 +120,7 @@ impl Clients {
     }
 
     /// The process of a connection that is still open.
-    pub(super) fn process_of(&self, link: Link) -> Option<Process> {
+    pub(super) fn process_of(&self, link: ConnectionId) -> Option<Process> {
         self.clients.get(&link).filter(|client| client.state == State::Open).map(|client| client.process)
     }
 
@@ -142,7 +142,7 @@ impl Clients {
     /// here.
     pub(super) fn event(
         &mut self,
-        link: Link,
+        link: ConnectionId,
         received: Received,
         processes: &ProcessTable,
     ) -> Option<Event> {
@@ -150,9 +150,9 @@ impl Clients {
         let liveness = processes.liveness(process);
         match received {
             Received::Hello(hello) => {
-                Some(Event::Arrived(hello.arrival(link, process, liveness, &mut self.offered)))
+                Some(Event::Hello(hello.arrival(link, process, liveness, &mut self.offered)))
             }
-            Received::Message(message) => Some(Event::Said { link, message: *message, liveness }),
+            Received::Message(message) => Some(Event::Received { link, message: *message, liveness }),
             Received::BadRequest { re, code, message } => {
                 self.send_error(link, Some(re), code, message);
                 None
@@ -160,34 +160,34 @@ impl Clients {
             Received::Fault { code, message } => {
                 self.send_error(link, None, code, message);
                 self.close(link, State::Faulted);
-                Some(Event::Unlinked { link })
+                Some(Event::Disconnected { link })
             }
             Received::End => {
                 self.close(link, State::Closing);
-                Some(Event::Unlinked { link })
+                Some(Event::Disconnected { link })
             }
         }
     }
 
-    fn send_error(&mut self, link: Link, re: Option<u64>, code: Code, message: String) {
+    fn send_error(&mut self, link: ConnectionId, re: Option<u64>, code: Code, message: String) {
         let fatal = re.is_none();
         self.send(link, &FromArbiter::Error(Error { re, code, message, fatal }), None);
     }
 
-    pub(super) fn send(&mut self, link: Link, message: &FromArbiter, listener: Option<Arc<OwnedFd>>) {
+    pub(super) fn send(&mut self, link: ConnectionId, message: &FromArbiter, listener: Option<Arc<OwnedFd>>) {
         if let Some(client) = self.clients.get(&link).filter(|client| client.state != State::Faulted) {
             client.connection.send(message, listener);
             self.dirty.insert(link);
         }
     }
 
-    pub(super) fn close_after_sending(&mut self, link: Link) {
+    pub(super) fn close_after_sending(&mut self, link: ConnectionId) {
         if self.process_of(link).is_some() {
             self.close(link, State::Closing);
         }
     }
 
-    fn close(&mut self, link: Link, state: State) {
+    fn close(&mut self, link: ConnectionId, state: State) {
         if let Some(client) = self.clients.get_mut(&link) {
             client.state = state;
             client.connection.stop_reading();
@@ -196,7 +196,7 @@ impl Clients {
     }
 
     /// The connection's task has sent what was left.
-    pub(super) fn sent(&mut self, link: Link) {
+    pub(super) fn sent(&mut self, link: ConnectionId) {
         self.dirty.insert(link);
     }
 
@@ -213,7 +213,7 @@ impl Clients {
 
     /// Sends what can be sent now, and closes what is to be closed. A client that does not
     /// read what it is sent is closed, and returned; it may connect again.
-    pub(super) fn flush(&mut self) -> Vec<Link> {
+    pub(super) fn flush(&mut self) -> Vec<ConnectionId> {
         let mut unread = Vec::new();
         for link in std::mem::take(&mut self.dirty) {
             let Some(client) = self.clients.get(&link) else {

@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::arbiter::Input;
 use super::negotiation::{CompleteHello, Negotiation, Step};
-use crate::arbiter::Link;
+use crate::arbiter::ConnectionId;
 
 /// Most reads, of 16 KiB each, of one client that the arbiter has not handled yet: what one client
 /// may add to a turn.
@@ -114,7 +114,7 @@ impl Connection {
     }
 
     /// The connection's task, for as long as the arbiter keeps it.
-    pub(super) async fn run(self: Rc<Self>, link: Link, inbox: mpsc::Sender<Input>) {
+    pub(super) async fn run(self: Rc<Self>, link: ConnectionId, inbox: mpsc::Sender<Input>) {
         let ahead = Arc::new(Semaphore::new(READS_AHEAD_MAX));
         let (mut negotiation, hello_by) = (Negotiation::default(), Instant::now() + HELLO_WAIT);
         loop {
@@ -287,7 +287,7 @@ mod tests {
             client.set_nonblocking(true).expect("a socket");
             let connection = Rc::new(Connection::new(UnixStream::from_std(ours).expect("a runtime"), None));
             let (sender, inbox) = mpsc::channel(64);
-            let task = Task::spawn(Rc::clone(&connection).run(Link(1), sender));
+            let task = Task::spawn(Rc::clone(&connection).run(ConnectionId(1), sender));
             Ends { connection, client, inbox, _task: task }
         }
 

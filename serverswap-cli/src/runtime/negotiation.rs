@@ -14,7 +14,7 @@ use serverswap::protocol::message::{Code, FromClient, Hello, Role, VERSION};
 use serverswap::sys::listener::is_listener_of;
 use serverswap::sys::process::Process;
 
-use crate::arbiter::{Arrival, Attached, Link, Liveness};
+use crate::arbiter::{Attached, ClientHello, ConnectionId, Liveness};
 
 /// Most addresses that one client may hold.
 const HOLDING_MAX: usize = 65_536;
@@ -126,11 +126,11 @@ impl CompleteHello {
 
     pub(super) fn arrival(
         self: Box<Self>,
-        link: Link,
+        link: ConnectionId,
         process: Process,
         liveness: Liveness,
         offered: &mut Vec<(Address, Arc<OwnedFd>)>,
-    ) -> Arrival {
+    ) -> ClientHello {
         let CompleteHello { hello, listeners } = *self;
         let attached: BTreeSet<&Address> = listeners.iter().map(|(address, _)| address).collect();
         let holding = hello
@@ -142,7 +142,7 @@ impl CompleteHello {
             })
             .collect();
         offered.extend(listeners);
-        Arrival {
+        ClientHello {
             link,
             process,
             liveness,

@@ -64,7 +64,12 @@ impl World {
         None
     }
 
-    fn send_as_arbiter(&mut self, link: arbiter::Link, message: FromArbiter, listener: Option<Address>) {
+    fn send_as_arbiter(
+        &mut self,
+        link: arbiter::ConnectionId,
+        message: FromArbiter,
+        listener: Option<Address>,
+    ) {
         if let FromArbiter::Takedown(takedown) = &message
             && takedown.reason == TakedownReason::Replaced
         {

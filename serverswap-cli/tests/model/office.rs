@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{ArbiterInfo, FromClient, Greeting, Limits, VERSION};
 use serverswap::sys::process::Process;
-use serverswap_cli::arbiter::{self, Arbiter, Arrival, Attached, Changed, Event, Liveness, Turn};
+use serverswap_cli::arbiter::{self, Arbiter, Attached, Changed, ClientHello, Event, Liveness, Turn};
 use serverswap_cli::state::Snapshot;
 
 use super::fault::Seeded;
@@ -115,7 +115,7 @@ impl World {
             }
             None => {
                 self.close_above(id);
-                self.turn(vec![Event::Unlinked { link: arbiter::Link(id) }], Vec::new(), cut)
+                self.turn(vec![Event::Disconnected { link: arbiter::ConnectionId(id) }], Vec::new(), cut)
             }
         }
     }
@@ -137,7 +137,7 @@ impl World {
                 offered.extend(listeners);
             }
             if self.wires[&id].arbiter_end == End::Open {
-                events.push(Event::Unlinked { link: arbiter::Link(id) });
+                events.push(Event::Disconnected { link: arbiter::ConnectionId(id) });
                 self.close_above(id);
             }
         }
@@ -162,7 +162,7 @@ impl World {
             }
             if self.wires[&id].is_readable_above() {
                 self.close_above(id);
-                events.push(Event::Unlinked { link: arbiter::Link(id) });
+                events.push(Event::Disconnected { link: arbiter::ConnectionId(id) });
             }
         }
         self.turn(events, offered, Cut::Never);
@@ -171,7 +171,7 @@ impl World {
     /// The arbiter closes a connection, and decides on that.
     pub fn close_link_of_arbiter(&mut self, id: u64) {
         self.close_above(id);
-        self.turn(vec![Event::Unlinked { link: arbiter::Link(id) }], Vec::new(), Cut::Never);
+        self.turn(vec![Event::Disconnected { link: arbiter::ConnectionId(id) }], Vec::new(), Cut::Never);
     }
 
     /// The arbiter's deadline has come.
@@ -186,13 +186,13 @@ impl World {
         message: FromClient,
         listeners: Vec<(Address, Listener)>,
     ) -> (Event, Vec<(Address, Listener)>) {
-        let link = arbiter::Link(id);
+        let link = arbiter::ConnectionId(id);
         let liveness = self.liveness(client);
         if let FromClient::Fail(_) = message {
             self.gives_up(client);
         }
         let FromClient::Hello(hello) = message else {
-            return (Event::Said { link, message, liveness }, listeners);
+            return (Event::Received { link, message, liveness }, listeners);
         };
         let attached: BTreeSet<Address> = listeners.iter().map(|(address, _)| address.clone()).collect();
         let holding = hello.holding.into_iter().map(|mut holding| {
@@ -203,7 +203,7 @@ impl World {
                 if attached.contains(&holding.address) { Attached::Listener } else { Attached::Nothing };
             (holding, attached)
         });
-        let arrival = Arrival {
+        let arrival = ClientHello {
             link,
             process: self.process(client),
             liveness,
@@ -215,7 +215,7 @@ impl World {
             form: hello.form,
             timeouts: hello.timeouts,
         };
-        (Event::Arrived(arrival), listeners)
+        (Event::Hello(arrival), listeners)
     }
 
     pub(super) fn liveness(&self, pid: u32) -> Liveness {

@@ -9,7 +9,7 @@ use serverswap::protocol::{Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::state::{AddressState, Check, Listener, Notified, Participant, Refused, Search, Stage};
-use crate::arbiter::Link;
+use crate::arbiter::ConnectionId;
 
 /// One thing to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +23,7 @@ pub(crate) enum Effect {
     CloseListener,
     Grant {
         /// The connection of the claim.
-        link: Link,
+        link: ConnectionId,
         /// The `id` of the claim.
         re: u64,
         socket: SocketMode,
@@ -31,7 +31,7 @@ pub(crate) enum Effect {
     /// Tell a claimant what it waits for.
     Wait {
         /// The connection of the claim.
-        link: Link,
+        link: ConnectionId,
         /// The `id` of the claim.
         re: u64,
         waits_for: BTreeSet<Process>,

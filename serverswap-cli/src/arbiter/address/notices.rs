@@ -17,7 +17,7 @@ use super::state::{
     AddressState, Expected, Had, Keeper, Listener, Notified, Participant, Refused, Search, Served, Stage,
     Status, TakingDown,
 };
-use crate::arbiter::{Fetched, Link};
+use crate::arbiter::{ConnectionId, Fetched};
 
 /// A connected supervisor that may be concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(crate) struct Reader {
 /// An event for one connection.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Notice {
-    pub(crate) link: Link,
+    pub(crate) link: ConnectionId,
     /// With the name of the listener in `fds` if it is to be attached.
     pub(crate) event: Event,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Notice {
 pub(crate) fn statuses(
     state: &mut AddressState,
     address: &Address,
-    readers: &BTreeMap<Link, Reader>,
+    readers: &BTreeMap<ConnectionId, Reader>,
     now: Duration,
 ) -> Vec<Notice> {
     let mut notices = Vec::new();

@@ -7,7 +7,7 @@ use serverswap::protocol::message::{Code, EventKind, TakedownReason};
 use serverswap::protocol::{Generation, SocketMode};
 use serverswap::sys::process::Process;
 
-use crate::arbiter::{Fetched, Link};
+use crate::arbiter::{ConnectionId, Fetched};
 
 /// One address.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -88,7 +88,7 @@ pub(crate) enum Stage {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Claim {
     /// The connection on which it was made, and is answered.
-    pub(crate) link: Link,
+    pub(crate) link: ConnectionId,
     /// The `id` of the `readyFor`.
     pub(crate) id: u64,
     pub(crate) socket: SocketMode,
@@ -102,7 +102,7 @@ pub(crate) struct Refused {
     pub(crate) process: Process,
     pub(crate) generation: Generation,
     /// The connection on which it was made, and is answered.
-    pub(crate) link: Link,
+    pub(crate) link: ConnectionId,
     /// The `id` of the `readyFor`.
     pub(crate) id: u64,
     pub(crate) code: Code,

@@ -37,12 +37,12 @@ fn the_word_of_a_server_that_was_dead_when_it_was_read_takes_nobody_down() {
     world.server_is_up(10, &[A]);
     world.server(20);
     world.claims(20, A, Inherit);
-    let Event::Said { link, message, .. } =
+    let Event::Received { link, message, .. } =
         world.said(20, FromClient::Serving(Serving { address: address(A) }))
     else {
         panic!("it is a message");
     };
-    let heard = world.happens(vec![Event::Said { link, message, liveness: Liveness::Dead }]);
+    let heard = world.happens(vec![Event::Received { link, message, liveness: Liveness::Dead }]);
     assert_eq!(heard, []);
     assert_eq!(world.serving(A), [10]);
 }

@@ -11,7 +11,8 @@ use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use crate::arbiter::{
-    Action, Arbiter, Arrival, Attached, Changes, Event, Fetched, Limits, Link, Liveness, Signal, Turn,
+    Action, Arbiter, Attached, Changes, ClientHello, ConnectionId, Event, Fetched, Limits, Liveness, Signal,
+    Turn,
 };
 use crate::state::{Snapshot, UnrecordedRecord};
 
@@ -24,7 +25,7 @@ pub(super) const KILL: Duration = Duration::from_secs(5);
 pub(super) struct World {
     pub(super) arbiter: Arbiter,
     pub(super) now: Duration,
-    links: BTreeMap<u32, Link>,
+    links: BTreeMap<u32, ConnectionId>,
     ids: BTreeMap<u32, u64>,
     next_link: u64,
     /// What opening an address gives; by default it succeeds.
@@ -219,10 +220,10 @@ impl World {
         draining: Vec<Address>,
     ) -> Event {
         self.next_link += 1;
-        let link = Link(self.next_link);
+        let link = ConnectionId(self.next_link);
         self.links.insert(pid, link);
         self.ids.insert(pid, 1);
-        Event::Arrived(Arrival {
+        Event::Hello(ClientHello {
             link,
             process: process(pid),
             liveness: Liveness::Alive,
@@ -245,7 +246,7 @@ impl World {
     }
 
     pub(super) fn said(&mut self, pid: u32, message: FromClient) -> Event {
-        Event::Said { link: self.links[&pid], message, liveness: Liveness::Alive }
+        Event::Received { link: self.links[&pid], message, liveness: Liveness::Alive }
     }
 
     pub(super) fn says(&mut self, pid: u32, message: FromClient) -> Vec<(u32, Heard)> {
@@ -298,7 +299,7 @@ impl World {
 
     pub(super) fn link_ends(&mut self, pid: u32) -> Vec<(u32, Heard)> {
         let link = self.links[&pid];
-        self.happens(vec![Event::Unlinked { link }])
+        self.happens(vec![Event::Disconnected { link }])
     }
 
     pub(super) fn ends(&mut self, pid: u32) -> Vec<(u32, Heard)> {

@@ -6,7 +6,7 @@ use serverswap::protocol::message::{
     Error, Form, FromArbiter, Granted, Message, Role, Takedown, TakedownReason,
 };
 use serverswap::protocol::{Address, SocketMode};
-use serverswap_cli::arbiter::{Action, Link};
+use serverswap_cli::arbiter::{Action, ConnectionId};
 
 use super::program::{Held, Program};
 use super::story::{Asked, Story};
@@ -42,7 +42,7 @@ impl Story<'_> {
         }
     }
 
-    fn hear(&mut self, link: Link, message: FromArbiter) {
+    fn hear(&mut self, link: ConnectionId, message: FromArbiter) {
         match message {
             FromArbiter::Welcome(welcome) => self.is_answered(link, welcome.re, &[Asked::Hello]),
             FromArbiter::Granted(granted) => self.granted(link, granted),
@@ -68,7 +68,7 @@ impl Story<'_> {
         }
     }
 
-    fn is_answered(&mut self, link: Link, re: u64, kinds: &[Asked]) {
+    fn is_answered(&mut self, link: ConnectionId, re: u64, kinds: &[Asked]) {
         let asked = self.asked.remove(&(link, re));
         assert!(
             asked.is_some_and(|asked| kinds.contains(&asked)),
@@ -76,7 +76,7 @@ impl Story<'_> {
         );
     }
 
-    fn granted(&mut self, link: Link, granted: Granted) {
+    fn granted(&mut self, link: ConnectionId, granted: Granted) {
         let Granted { re, address, fds } = granted;
         let socket = if fds.is_empty() { SocketMode::Bind } else { SocketMode::Inherit };
         self.is_answered(link, re, &[Asked::Claim(address.clone(), socket)]);
@@ -111,7 +111,7 @@ impl Story<'_> {
         }
     }
 
-    fn taken_down(&mut self, link: Link, takedown: Takedown) {
+    fn taken_down(&mut self, link: ConnectionId, takedown: Takedown) {
         let Takedown { id, address, reason, .. } = takedown;
         let before = self.takedown_ids.insert(link, id);
         assert!(before.is_none_or(|before| before < id), "`id` does not rise");
@@ -148,7 +148,7 @@ impl Story<'_> {
         }
     }
 
-    fn at(&mut self, link: Link) -> Option<&mut Program> {
+    fn at(&mut self, link: ConnectionId) -> Option<&mut Program> {
         self.programs.iter_mut().find(|one| one.link == Some(link))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serverswap::protocol::message::{Form, Holding, Role};
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
-use serverswap_cli::arbiter::{Attached, Link, Liveness};
+use serverswap_cli::arbiter::{Attached, ConnectionId, Liveness};
 
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -14,7 +14,7 @@ pub struct Program {
     pub role: Role,
     pub form: Form,
     pub life: Life,
-    pub link: Option<Link>,
+    pub link: Option<ConnectionId>,
     /// The greatest `id` that it has used on its connection.
     pub last_id: u64,
     pub held: BTreeMap<Address, Held>,

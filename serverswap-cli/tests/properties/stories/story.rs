@@ -9,7 +9,7 @@ use std::time::Duration;
 use serverswap::protocol::message::{Form, Role, Timeouts};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
-use serverswap_cli::arbiter::{Arbiter, Arrival, Event, Limits, Link};
+use serverswap_cli::arbiter::{Arbiter, ClientHello, ConnectionId, Event, Limits};
 use serverswap_cli::state::{Snapshot, UnrecordedRecord};
 
 use super::choices::Choices;
@@ -42,10 +42,10 @@ pub struct Story<'a> {
     /// What the kernel has answered and the arbiter has not read.
     pub(super) answers: Vec<Event>,
     /// What is asked, by connection and `id`.
-    pub(super) asked: BTreeMap<(Link, u64), Asked>,
+    pub(super) asked: BTreeMap<(ConnectionId, u64), Asked>,
     /// Connections that ended before this turn.
-    pub(super) closed: BTreeSet<Link>,
-    pub(super) takedown_ids: BTreeMap<Link, u64>,
+    pub(super) closed: BTreeSet<ConnectionId>,
+    pub(super) takedown_ids: BTreeMap<ConnectionId, u64>,
     /// Generations that may be taken down although nobody replaces them.
     pub(super) stopped: BTreeSet<Generation>,
     /// Whether the kernel ever refused to show a process's descriptors.
@@ -128,7 +128,7 @@ impl<'a> Story<'a> {
             return;
         }
         self.next_link += 1;
-        let link = Link(self.next_link);
+        let link = ConnectionId(self.next_link);
         // Without a state nobody knows that what it holds is inherited: it is taken down first.
         let is_minimal = self.choices.once_in(8) && self.programs[who].role == Role::Server && !self.lost;
         let probation_ms = if self.choices.once_in(2) { 2_000 } else { 0 };
@@ -138,7 +138,7 @@ impl<'a> Story<'a> {
         program.loses_connection();
         (program.link, program.last_id) = (Some(link), 1);
         self.asked.insert((link, 1), Asked::Hello);
-        let arrival = Arrival {
+        let arrival = ClientHello {
             link,
             process: program.process,
             liveness: program.liveness(),
@@ -150,13 +150,13 @@ impl<'a> Story<'a> {
             form: Some(program.form),
             timeouts,
         };
-        self.read.push(Event::Arrived(arrival));
+        self.read.push(Event::Hello(arrival));
     }
 
     fn connection_ends(&mut self, who: usize) {
         if let Some(link) = self.programs[who].link {
             self.programs[who].loses_connection();
-            self.read.push(Event::Unlinked { link });
+            self.read.push(Event::Disconnected { link });
         }
     }
 
@@ -217,7 +217,7 @@ impl<'a> Story<'a> {
                 self.is_buried(who);
             }
         }
-        self.closed.extend((0..=self.next_link).map(Link));
+        self.closed.extend((0..=self.next_link).map(ConnectionId));
         self.asked.clear();
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
 use serverswap::sys::process::Process;
-use serverswap_cli::arbiter::{Action, Arbiter, Changed, Event, Fetched, Link, Liveness, Turn};
+use serverswap_cli::arbiter::{Action, Arbiter, Changed, ConnectionId, Event, Fetched, Liveness, Turn};
 use serverswap_cli::state::Snapshot;
 
 use super::story::Story;
@@ -44,8 +44,8 @@ impl Story<'_> {
             }
         }
         self.note_who_may_be_taken();
-        let open: BTreeSet<Link> = self.programs.iter().filter_map(|one| one.link).collect();
-        self.closed.extend((0..=self.next_link).map(Link).filter(|link| !open.contains(link)));
+        let open: BTreeSet<ConnectionId> = self.programs.iter().filter_map(|one| one.link).collect();
+        self.closed.extend((0..=self.next_link).map(ConnectionId).filter(|link| !open.contains(link)));
         self.asked.retain(|(link, _), _| open.contains(link));
     }
 

@@ -59,7 +59,7 @@ impl Story<'_> {
             }
         };
         let liveness = self.programs[who].liveness();
-        Event::Said { link, message, liveness }
+        Event::Received { link, message, liveness }
     }
 
     /// A new number, or one that was used.
