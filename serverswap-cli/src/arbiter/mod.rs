@@ -122,10 +122,4 @@ impl Arbiter {
         let others = [self.recover_until, self.signals.next(), self.index.next_deadline(), orphans];
         others.into_iter().flatten().min()
     }
-
-    /// Whether the driver has a duplicate of the listener of this address.
-    #[cfg(test)]
-    pub fn has_listener(&self, address: &Address) -> bool {
-        self.addresses.get(address).is_some_and(|state| state.listener == address::state::Listener::Held)
-    }
 }

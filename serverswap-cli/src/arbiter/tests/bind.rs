@@ -68,7 +68,7 @@ fn an_exclusive_claim_waits_until_every_duplicate_of_the_listener_is_closed() {
     assert_eq!(of(20, &heard), []);
     let heard = world.says(11, FromClient::Closed(Closed { address: address(A) }));
     assert_eq!(of(20, &heard), [Heard::Granted(Nothing)]);
-    assert!(!world.arbiter.has_listener(&address(A)));
+    assert!(!world.has_listener(A));
 }
 
 #[test]

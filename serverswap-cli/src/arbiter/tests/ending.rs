@@ -89,7 +89,7 @@ fn a_stopped_address_is_closed_as_soon_as_it_is_released() {
     let heard = world.releases(10, A);
     assert!(of(11, &heard).contains(&Heard::Told(EventKind::Close, Attached::Nothing)));
     world.says(11, FromClient::Closed(Closed { address: address(A) }));
-    assert!(!world.arbiter.has_listener(&address(A)));
+    assert!(!world.has_listener(A));
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn each_address_of_a_server_is_swapped_on_its_own() {
 fn the_listener_is_closed_when_nobody_reads_it_any_more() {
     let mut world = World::new();
     world.server_is_up(10, &[A]);
-    assert!(world.arbiter.has_listener(&address(A)));
+    assert!(world.has_listener(A));
     world.happens(vec![Event::Gone { process: process(10) }]);
-    assert!(!world.arbiter.has_listener(&address(A)));
+    assert!(!world.has_listener(A));
 }

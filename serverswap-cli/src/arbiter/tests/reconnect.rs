@@ -32,7 +32,7 @@ fn a_grant_that_the_returning_server_does_not_hold_is_over() {
     world.claims(10, A, Inherit);
     world.link_ends(10);
     world.server(10);
-    assert!(!world.arbiter.has_listener(&address(A)));
+    assert!(!world.has_listener(A));
 }
 
 #[test]

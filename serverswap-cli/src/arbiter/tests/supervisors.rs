@@ -38,7 +38,7 @@ fn its_listener_outlives_the_server_and_the_arbiter() {
     world.supervisor(11, Stay);
     world.server_is_up(10, &[A]);
     assert_eq!(of(11, &world.ends(10)), told(&[Gone, Vacant]));
-    assert!(world.arbiter.has_listener(&address(A)));
+    assert!(world.has_listener(A));
     let mut world = world.taken_over(&[10]);
     world.server(12);
     assert_eq!(world.claims(12, A, Inherit), []);

@@ -10,6 +10,7 @@ use serverswap::protocol::message::{
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
+use crate::arbiter::address::state::Listener;
 use crate::arbiter::{
     Action, Arbiter, Attached, Changes, ClientHello, ConnectionId, Event, Fetched, Limits, Liveness, Signal,
     Turn,
@@ -317,6 +318,11 @@ impl World {
         }
         self.now = end;
         heard
+    }
+
+    /// Whether the arbiter has a duplicate of the listener.
+    pub(super) fn has_listener(&self, text: &str) -> bool {
+        self.arbiter.address(&address(text)).listener == Listener::Held
     }
 
     /// The pids that the state file lists as serving.
