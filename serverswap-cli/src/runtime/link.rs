@@ -144,7 +144,7 @@ impl Link {
     }
 
     /// Gives up the arbiter's role, if this process has it, before the process ends.
-    pub(super) async fn leave_office(&mut self) {
+    pub(super) async fn give_up_role(&mut self) {
         self.role.give_up().await;
     }
 

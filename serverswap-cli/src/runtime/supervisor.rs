@@ -247,7 +247,7 @@ impl SupervisorDriver {
         };
         let conclusion = self.console.conclude(outcome, &still_serving(&self.directory), &output);
         points::at("before the exit");
-        self.link.leave_office().await;
+        self.link.give_up_role().await;
         points::at("after the office is left");
         conclusion
     }
