@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use serverswap_cli::arbiter::{Arbiter, Event, Limits, Turn};
+use serverswap_cli::arbiter::{Arbiter, ArbiterEvent, ArbiterLimits, Turn};
 use serverswap_cli::state::{Snapshot, StateFile, parse};
 
 const NOW: Duration = Duration::from_secs(1_000);
@@ -19,11 +19,11 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(written_and_read(&state), state);
     let everybody = state.snapshot.processes();
     for alive in [BTreeSet::new(), everybody] {
-        let mut arbiter = Arbiter::recover(Limits::default(), &state.snapshot, &alive, NOW);
+        let mut arbiter = Arbiter::recover(ArbiterLimits::default(), &state.snapshot, &alive, NOW);
         for process in alive {
             let later = arbiter.deadline().map_or(NOW, |deadline| deadline.max(NOW));
-            arbiter.handle([Event::Tick], &mut Turn::new(later));
-            arbiter.handle([Event::Gone { process }], &mut Turn::new(later));
+            arbiter.handle([ArbiterEvent::Tick], &mut Turn::new(later));
+            arbiter.handle([ArbiterEvent::Gone { process }], &mut Turn::new(later));
         }
         let last = StateFile { header: state.header.clone(), snapshot: arbiter.snapshot() };
         assert_eq!(written_and_read(&last), last);

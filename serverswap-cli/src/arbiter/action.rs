@@ -13,15 +13,15 @@ use super::address::AddressState;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// Open the listener; answered by [`Event::Opened`](super::Event::Opened) or
-    /// [`Event::HeldByAbsent`](super::Event::HeldByAbsent) in a later turn, whenever that is.
+pub enum ArbiterAction {
+    /// Open the listener; answered by [`ArbiterEvent::Opened`](super::ArbiterEvent::Opened) or
+    /// [`ArbiterEvent::HeldByAbsent`](super::ArbiterEvent::HeldByAbsent) in a later turn, whenever that is.
     Open {
         /// Which address.
         address: Address,
     },
     /// Look for the listener among the descriptors of the process; answered by
-    /// [`Event::Fetched`](super::Event::Fetched) in a later turn.
+    /// [`ArbiterEvent::Fetched`](super::ArbiterEvent::Fetched) in a later turn.
     Fetch {
         /// In whom.
         process: Process,
@@ -29,7 +29,7 @@ pub enum Action {
         address: Address,
     },
     /// Poll the pidfd of a server whose probation is over; answered by
-    /// [`Event::Polled`](super::Event::Polled) in a later turn.
+    /// [`ArbiterEvent::Polled`](super::ArbiterEvent::Polled) in a later turn.
     Poll {
         /// Whose.
         process: Process,
@@ -85,7 +85,7 @@ pub enum Signal {
 pub struct Turn {
     pub(super) now: Duration,
     /// What is to be done, in order, after the state was written.
-    pub actions: Vec<Action>,
+    pub actions: Vec<ArbiterAction>,
     /// Addresses at which something is to be decided.
     pub(super) touched: BTreeSet<Address>,
     /// Addresses whose state differs, as they were before the turn.
@@ -156,11 +156,11 @@ impl Turn {
     }
 
     pub(super) fn send(&mut self, link: ConnectionId, message: FromArbiter) {
-        self.actions.push(Action::Send { link, message, listener: None });
+        self.actions.push(ArbiterAction::Send { link, message, listener: None });
     }
 
     pub(super) fn send_with_listener(&mut self, link: ConnectionId, message: FromArbiter, address: &Address) {
-        self.actions.push(Action::Send { link, message, listener: Some(address.clone()) });
+        self.actions.push(ArbiterAction::Send { link, message, listener: Some(address.clone()) });
     }
 
     /// After everything else that the turn sends on the connection: a `pong` is a barrier (SS-REQ-7).
@@ -181,6 +181,6 @@ impl Turn {
         for message in owed.into_iter().chain(last) {
             self.send(link, message);
         }
-        self.actions.push(Action::Disconnect { link });
+        self.actions.push(ArbiterAction::Disconnect { link });
     }
 }

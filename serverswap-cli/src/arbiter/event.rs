@@ -21,7 +21,7 @@ pub enum Liveness {
 
 /// What happened.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum ArbiterEvent {
     /// A client has sent `hello` and all of its `holding` lines.
     Hello(ClientHello),
     /// A negotiated client has sent something else.
@@ -43,14 +43,14 @@ pub enum Event {
         /// Which.
         process: Process,
     },
-    /// The answer to [`Action::Open`](super::Action::Open); on success with a descriptor.
+    /// The answer to [`ArbiterAction::Open`](super::ArbiterAction::Open); on success with a descriptor.
     Opened {
         /// Which address.
         address: Address,
         /// The code and text of the failure.
         result: Result<(), (Code, String)>,
     },
-    /// The other answer to [`Action::Open`](super::Action::Open): a server of this directory that has not
+    /// The other answer to [`ArbiterAction::Open`](super::ArbiterAction::Open): a server of this directory that has not
     /// sent `hello` yet has it open.
     HeldByAbsent {
         /// Which address.
@@ -58,7 +58,7 @@ pub enum Event {
         /// Which process has it, for people.
         message: String,
     },
-    /// The answer to [`Action::Fetch`](super::Action::Fetch); with a descriptor if one was found.
+    /// The answer to [`ArbiterAction::Fetch`](super::ArbiterAction::Fetch); with a descriptor if one was found.
     Fetched {
         /// From whom.
         process: Process,
@@ -67,7 +67,7 @@ pub enum Event {
         /// What was found.
         found: Fetched,
     },
-    /// The answer to [`Action::Poll`](super::Action::Poll).
+    /// The answer to [`ArbiterAction::Poll`](super::ArbiterAction::Poll).
     Polled {
         /// Whose pidfd.
         process: Process,

@@ -42,8 +42,8 @@ use serverswap::protocol::message::{self, Timeouts};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
-pub use action::{Action, Changed, Changes, Signal, Turn};
-pub use event::{ConnectionId, Event, Fetched, Liveness};
+pub use action::{ArbiterAction, Changed, Changes, Signal, Turn};
+pub use event::{ArbiterEvent, ConnectionId, Fetched, Liveness};
 pub use reconnect::{Attached, ClientHello};
 
 use address::AddressState;
@@ -72,12 +72,12 @@ pub struct Arbiter {
     recover_until: Option<Duration>,
     /// Generations of the state file that no turn has looked at yet.
     unsettled: Set<Generation>,
-    limits: Limits,
+    limits: ArbiterLimits,
 }
 
 /// The waits of the arbiter itself.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ArbiterLimits {
     /// How long a new arbiter waits for those whom the state file names.
     pub recover_wait: Duration,
     /// How long a server whose connection ended may take to come back before a takedown
@@ -87,9 +87,9 @@ pub struct Limits {
     pub timeouts: Timeouts,
 }
 
-impl Default for Limits {
+impl Default for ArbiterLimits {
     fn default() -> Self {
-        Limits {
+        ArbiterLimits {
             recover_wait: Duration::from_secs(2),
             rejoin_wait: Duration::from_secs(2),
             timeouts: Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0 },
@@ -99,7 +99,7 @@ impl Default for Limits {
 
 impl Arbiter {
     /// An arbiter that knows of nobody.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: ArbiterLimits) -> Self {
         Arbiter {
             addresses: Map::new_sync(),
             index: Index::default(),
@@ -116,7 +116,7 @@ impl Arbiter {
         }
     }
 
-    /// When [`Event::Tick`] is due next, as time since boot.
+    /// When [`ArbiterEvent::Tick`] is due next, as time since boot.
     pub fn deadline(&self) -> Option<Duration> {
         let orphans = self.next_orphan_signal();
         let others = [self.recover_until, self.signals.next(), self.index.next_deadline(), orphans];

@@ -71,12 +71,12 @@ impl AddressState {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Limits;
+    use super::super::ArbiterLimits;
     use super::*;
 
     #[test]
     fn a_server_that_was_started_after_497_days_can_be_late() {
-        let mut arbiter = Arbiter::new(Limits::default());
+        let mut arbiter = Arbiter::new(ArbiterLimits::default());
         let generation = Generation { start: 1, pid: 1 };
         let started = u64::from(u32::MAX) + 1_000;
         let mut turn = Turn::new(Duration::from_millis(started * TICK_MS + 1));

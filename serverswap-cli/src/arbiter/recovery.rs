@@ -14,7 +14,7 @@ use super::address::AddressState;
 use super::address::state::{Expected, Had, Participant, Search, Served, Stage, TakingDown};
 use super::generation::{FirstHello, GenerationState, Supervisor, Up};
 use super::server::{Connection, Server};
-use super::{Arbiter, Limits, Turn};
+use super::{Arbiter, ArbiterLimits, Turn};
 use crate::state::{AddressRecord, GenerationRecord, HolderRecord, Snapshot};
 
 impl Arbiter {
@@ -22,7 +22,12 @@ impl Arbiter {
     ///
     /// `alive` are the processes of the file that run now, by pid and start time; `now` is
     /// the time since boot.
-    pub fn recover(limits: Limits, snapshot: &Snapshot, alive: &BTreeSet<Process>, now: Duration) -> Self {
+    pub fn recover(
+        limits: ArbiterLimits,
+        snapshot: &Snapshot,
+        alive: &BTreeSet<Process>,
+        now: Duration,
+    ) -> Self {
         let pending_events = Arc::new(snapshot.pending_events.clone());
         let mut arbiter = Arbiter { pending_events, ..Arbiter::new(limits) };
         let with_servers = snapshot.generations_of_servers();

@@ -12,7 +12,7 @@ use serverswap::sys::process::Process;
 
 use super::collections::{Map, Set};
 use super::server::{Connection, Server, Termination};
-use super::{Action, Arbiter, Signal, Turn};
+use super::{Arbiter, ArbiterAction, Signal, Turn};
 
 /// Longest extension of a drain that a server may ask for at a time.
 const EXTEND_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -170,7 +170,7 @@ impl Arbiter {
             if let Some(server) = self.servers.get_mut(process) {
                 server.termination = termination;
             }
-            turn.actions.push(Action::Signal { process, generation, signal });
+            turn.actions.push(ArbiterAction::Signal { process, generation, signal });
         }
         self.signal_orphans(turn);
     }
@@ -191,7 +191,7 @@ impl Arbiter {
                     Signal::Kill
                 }
             };
-            turn.actions.push(Action::Signal { process, generation, signal });
+            turn.actions.push(ArbiterAction::Signal { process, generation, signal });
         }
     }
 

@@ -16,11 +16,11 @@ use super::address::notices::{self, Reader, millis};
 use super::address::state::{Listener, Refused, Search, Stage};
 use super::generation::Supervisor;
 use super::peer::Intent;
-use super::{Action, Arbiter, ConnectionId, Event, Fetched, Turn};
+use super::{Arbiter, ArbiterAction, ArbiterEvent, ConnectionId, Fetched, Turn};
 
 impl Arbiter {
     /// Takes in events that were read together, and decides once.
-    pub fn handle(&mut self, events: impl IntoIterator<Item = Event>, turn: &mut Turn) {
+    pub fn handle(&mut self, events: impl IntoIterator<Item = ArbiterEvent>, turn: &mut Turn) {
         turn.generations.extend(std::mem::take(&mut self.unsettled).iter().copied());
         for event in events {
             self.take_in(event, turn);
@@ -37,17 +37,21 @@ impl Arbiter {
         turn.send_last_replies();
     }
 
-    fn take_in(&mut self, event: Event, turn: &mut Turn) {
+    fn take_in(&mut self, event: ArbiterEvent, turn: &mut Turn) {
         match event {
-            Event::Hello(arrival) => self.arrive(arrival, turn),
-            Event::Received { link, message, liveness } => self.received(link, message, liveness, turn),
-            Event::Disconnected { link } => self.connection_ended(link, turn),
-            Event::Gone { process } => self.gone(process, turn),
-            Event::Opened { address, result } => self.opened(&address, result, turn),
-            Event::HeldByAbsent { address, message } => self.held_by_absent(&address, message, turn),
-            Event::Fetched { process, address, found } => self.fetched(process, &address, found, turn),
-            Event::Polled { process, address, liveness } => self.polled(process, &address, liveness, turn),
-            Event::Tick => self.tick(turn),
+            ArbiterEvent::Hello(arrival) => self.arrive(arrival, turn),
+            ArbiterEvent::Received { link, message, liveness } => {
+                self.received(link, message, liveness, turn)
+            }
+            ArbiterEvent::Disconnected { link } => self.connection_ended(link, turn),
+            ArbiterEvent::Gone { process } => self.gone(process, turn),
+            ArbiterEvent::Opened { address, result } => self.opened(&address, result, turn),
+            ArbiterEvent::HeldByAbsent { address, message } => self.held_by_absent(&address, message, turn),
+            ArbiterEvent::Fetched { process, address, found } => self.fetched(process, &address, found, turn),
+            ArbiterEvent::Polled { process, address, liveness } => {
+                self.polled(process, &address, liveness, turn)
+            }
+            ArbiterEvent::Tick => self.tick(turn),
         }
     }
 
@@ -205,11 +209,11 @@ impl Arbiter {
     fn carry_out(&mut self, effect: Effect, address: &Address, turn: &mut Turn) {
         let address = address.clone();
         match effect {
-            Effect::KeepListener => turn.actions.push(Action::KeepListener { address }),
-            Effect::CloseListener => turn.actions.push(Action::CloseListener { address }),
-            Effect::OpenListener => turn.actions.push(Action::Open { address }),
-            Effect::Search(process) => turn.actions.push(Action::Fetch { process, address }),
-            Effect::Check(process) => turn.actions.push(Action::Poll { process, address }),
+            Effect::KeepListener => turn.actions.push(ArbiterAction::KeepListener { address }),
+            Effect::CloseListener => turn.actions.push(ArbiterAction::CloseListener { address }),
+            Effect::OpenListener => turn.actions.push(ArbiterAction::Open { address }),
+            Effect::Search(process) => turn.actions.push(ArbiterAction::Fetch { process, address }),
+            Effect::Check(process) => turn.actions.push(ArbiterAction::Poll { process, address }),
             Effect::Refuse(refused) => self.send_refusal(refused, &address, turn),
             Effect::TakeDown(process) => {
                 self.begin_drain(&address, process, turn);

@@ -29,7 +29,10 @@ use super::directory_lease::{DirectoryLease, LeaseState};
 use super::owner_lookup::OwnerLookups;
 use super::process_table::ProcessTable;
 use super::trace::TraceWriter;
-use crate::arbiter::{Action, Arbiter, Changed, Changes, ConnectionId, Event, Fetched, Limits, Signal, Turn};
+use crate::arbiter::{
+    Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Changed, Changes, ConnectionId, Fetched, Signal,
+    Turn,
+};
 use crate::state::{Directory, Journal, Lock, Update};
 use crate::sys::descriptors;
 use crate::ui::Report;
@@ -63,7 +66,7 @@ pub(super) enum Input {
 
 /// An event of the core's, and the read that it came with.
 struct Pending {
-    event: Event,
+    event: ArbiterEvent,
     _read_ahead: Option<ReadAhead>,
 }
 
@@ -113,7 +116,7 @@ impl ArbiterRuntime {
         let snapshot = super::recovery::snapshot(&directory, &header, &*report)?;
         let mut processes = ProcessTable::new(sender.clone());
         let alive = processes.watch_all(snapshot.processes())?;
-        let core = Arbiter::recover(Limits::default(), &snapshot, &alive, monotonic());
+        let core = Arbiter::recover(ArbiterLimits::default(), &snapshot, &alive, monotonic());
         let lease = DirectoryLease::acquire(directory.clone(), lock, watch, sender.clone())?;
         Ok(ArbiterRuntime {
             core,
@@ -154,7 +157,7 @@ impl ArbiterRuntime {
                     self.handle(inputs.drain(..));
                 }
                 () = self.lease.deletion() => self.after_deletion(),
-                () = until(deadline) => self.turn(vec![Event::Tick.into()]),
+                () = until(deadline) => self.turn(vec![ArbiterEvent::Tick.into()]),
                 _ = &mut stop => return,
             }
             // What has become readable meanwhile is in the next turn, however fast one client sends.
@@ -202,7 +205,7 @@ impl ArbiterRuntime {
         if self.processes.has_exited(process) && self.clients.read_the_rest_of(process) {
             self.clients.remove_all_of(process);
             self.processes.forget(process);
-            events.push(Event::Gone { process }.into());
+            events.push(ArbiterEvent::Gone { process }.into());
         }
     }
 
@@ -251,7 +254,7 @@ impl ArbiterRuntime {
     fn flush(&mut self) {
         let unread = self.clients.flush();
         if !unread.is_empty() {
-            self.turn(unread.into_iter().map(|link| Event::Disconnected { link }.into()).collect());
+            self.turn(unread.into_iter().map(|link| ArbiterEvent::Disconnected { link }.into()).collect());
         }
     }
 
@@ -269,7 +272,7 @@ impl ArbiterRuntime {
             Err(OpenError::InUse { .. }) => return self.owners.start(address),
             Err(error) => Err((error.code(), error.to_string())),
         };
-        self.answers.push(Event::Opened { address, result }.into());
+        self.answers.push(ArbiterEvent::Opened { address, result }.into());
     }
 
     fn fetch(&mut self, process: Process, address: Address) {
@@ -282,11 +285,11 @@ impl ArbiterRuntime {
             Some(Ok(None)) | None => Fetched::Absent,
             Some(Err(_)) => Fetched::Refused,
         };
-        self.answers.push(Event::Fetched { process, address, found: fetched }.into());
+        self.answers.push(ArbiterEvent::Fetched { process, address, found: fetched }.into());
     }
 
-    /// The late answer to [`Action::Open`], where another process has the address.
-    fn in_use(&self, address: Address, owner: Option<Owner>) -> Event {
+    /// The late answer to [`ArbiterAction::Open`], where another process has the address.
+    fn in_use(&self, address: Address, owner: Option<Owner>) -> ArbiterEvent {
         match owner {
             Some(owner) if owner.serverswap_dir.as_deref() == Some(self.directory.path()) => {
                 let pid = owner.pid;
@@ -295,11 +298,11 @@ impl ArbiterRuntime {
                     "`{address}` is held by pid {pid} (`{program}`), a server of this directory that is \
                      not connected to its arbiter"
                 );
-                Event::HeldByAbsent { address, message }
+                ArbiterEvent::HeldByAbsent { address, message }
             }
             owner => {
                 let error = OpenError::InUse { address: address.clone(), owner };
-                Event::Opened { address, result: Err((error.code(), error.to_string())) }
+                ArbiterEvent::Opened { address, result: Err((error.code(), error.to_string())) }
             }
         }
     }
@@ -341,22 +344,22 @@ impl ArbiterRuntime {
         self.storage = Storage::Failing;
         for pending in pending {
             match &pending.event {
-                Event::Received { link, message: FromClient::ReadyFor(claim), .. } => {
+                ArbiterEvent::Received { link, message: FromClient::ReadyFor(claim), .. } => {
                     self.refuse(*link, Some(claim.id), error);
                 }
-                Event::Hello(arrival) if arrival.is_of_a_new_deploy() => {
+                ArbiterEvent::Hello(arrival) if arrival.is_of_a_new_deploy() => {
                     self.refuse(arrival.link, None, error);
                     self.clients.close_after_sending(arrival.link);
                 }
-                Event::Tick => {}
-                Event::Hello(_)
-                | Event::Received { .. }
-                | Event::Disconnected { .. }
-                | Event::Gone { .. }
-                | Event::Opened { .. }
-                | Event::HeldByAbsent { .. }
-                | Event::Fetched { .. }
-                | Event::Polled { .. } => self.deferred.push(pending),
+                ArbiterEvent::Tick => {}
+                ArbiterEvent::Hello(_)
+                | ArbiterEvent::Received { .. }
+                | ArbiterEvent::Disconnected { .. }
+                | ArbiterEvent::Gone { .. }
+                | ArbiterEvent::Opened { .. }
+                | ArbiterEvent::HeldByAbsent { .. }
+                | ArbiterEvent::Fetched { .. }
+                | ArbiterEvent::Polled { .. } => self.deferred.push(pending),
             }
         }
     }
@@ -369,36 +372,36 @@ impl ArbiterRuntime {
 
     /// In order: a listener is kept before it is sent. Those that came with the events of the turn and are
     /// not kept are closed.
-    fn perform(&mut self, actions: Vec<Action>) {
+    fn perform(&mut self, actions: Vec<ArbiterAction>) {
         let mut offered = BTreeMap::new();
         for (address, listener) in self.clients.take_offered().into_iter().chain(self.found.drain(..)) {
             offered.entry(address).or_insert(listener);
         }
         for action in actions {
             match action {
-                Action::Send { link, message, listener } => {
+                ArbiterAction::Send { link, message, listener } => {
                     let listener = listener.and_then(|address| self.listeners.get(&address).cloned());
                     self.clients.send(link, &message, listener);
                 }
-                Action::Disconnect { link } => self.clients.close_after_sending(link),
-                Action::KeepListener { address } => {
+                ArbiterAction::Disconnect { link } => self.clients.close_after_sending(link),
+                ArbiterAction::KeepListener { address } => {
                     if let Some(listener) = offered.remove(&address) {
                         self.listeners.insert(address, listener);
                     }
                 }
-                Action::CloseListener { address } => self.close_listener(&address),
-                Action::Signal { process, generation, signal } => {
+                ArbiterAction::CloseListener { address } => self.close_listener(&address),
+                ArbiterAction::Signal { process, generation, signal } => {
                     let signal = match signal {
                         Signal::Term => process::Signal::SIGTERM,
                         Signal::Kill => process::Signal::SIGKILL,
                     };
                     self.processes.signal_group(process, &generation.to_string(), signal);
                 }
-                Action::Open { address } => self.open(address),
-                Action::Fetch { process, address } => self.fetch(process, address),
-                Action::Poll { process, address } => {
+                ArbiterAction::Open { address } => self.open(address),
+                ArbiterAction::Fetch { process, address } => self.fetch(process, address),
+                ArbiterAction::Poll { process, address } => {
                     let liveness = self.processes.liveness(process);
-                    self.answers.push(Event::Polled { process, address, liveness }.into());
+                    self.answers.push(ArbiterEvent::Polled { process, address, liveness }.into());
                 }
             }
         }
@@ -428,9 +431,9 @@ impl ArbiterRuntime {
     }
 }
 
-impl From<Event> for Pending {
+impl From<ArbiterEvent> for Pending {
     /// An event that came with no read.
-    fn from(event: Event) -> Self {
+    fn from(event: ArbiterEvent) -> Self {
         Pending { event, _read_ahead: None }
     }
 }

@@ -26,7 +26,7 @@ use super::connection::{Connection, Received};
 use super::process_table::ProcessTable;
 use super::task::Task;
 use super::trace::{Side, TraceWriter};
-use crate::arbiter::{ConnectionId, Event};
+use crate::arbiter::{ArbiterEvent, ConnectionId};
 use crate::sys::descriptors;
 
 /// Most bytes that may wait for a client that does not read.
@@ -145,14 +145,14 @@ impl Clients {
         link: ConnectionId,
         received: Received,
         processes: &ProcessTable,
-    ) -> Option<Event> {
+    ) -> Option<ArbiterEvent> {
         let process = self.process_of(link)?;
         let liveness = processes.liveness(process);
         match received {
             Received::Hello(hello) => {
-                Some(Event::Hello(hello.arrival(link, process, liveness, &mut self.offered)))
+                Some(ArbiterEvent::Hello(hello.arrival(link, process, liveness, &mut self.offered)))
             }
-            Received::Message(message) => Some(Event::Received { link, message: *message, liveness }),
+            Received::Message(message) => Some(ArbiterEvent::Received { link, message: *message, liveness }),
             Received::BadRequest { re, code, message } => {
                 self.send_error(link, Some(re), code, message);
                 None
@@ -160,11 +160,11 @@ impl Clients {
             Received::Fault { code, message } => {
                 self.send_error(link, None, code, message);
                 self.close(link, State::Faulted);
-                Some(Event::Disconnected { link })
+                Some(ArbiterEvent::Disconnected { link })
             }
             Received::End => {
                 self.close(link, State::Closing);
-                Some(Event::Disconnected { link })
+                Some(ArbiterEvent::Disconnected { link })
             }
         }
     }

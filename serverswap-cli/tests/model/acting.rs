@@ -3,7 +3,7 @@
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{FromArbiter, TakedownReason};
 use serverswap::sys::process::Process;
-use serverswap_cli::arbiter::{self, Action, Event, Fetched};
+use serverswap_cli::arbiter::{self, ArbiterAction, ArbiterEvent, Fetched};
 use serverswap_cli::supervisor::ServerExit;
 
 use super::office::Answer;
@@ -19,7 +19,7 @@ impl World {
         let listener = Listener(u8::try_from(self.listeners.len()).expect("a few"));
         self.listeners.push(address.clone());
         let found = Some((address.clone(), listener));
-        Answer { event: Event::Opened { address, result: Ok(()) }, found }
+        Answer { event: ArbiterEvent::Opened { address, result: Ok(()) }, found }
     }
 
     fn fetch(&self, process: Process, address: Address) -> Answer {
@@ -29,24 +29,24 @@ impl World {
         let listener = of_server.or(of_supervisor);
         let fetched = if listener.is_some() { Fetched::Found } else { Fetched::Absent };
         let found = listener.map(|listener| (address.clone(), listener));
-        Answer { event: Event::Fetched { process, address, found: fetched }, found }
+        Answer { event: ArbiterEvent::Fetched { process, address, found: fetched }, found }
     }
 
-    pub(super) fn perform(&mut self, action: Action) -> Option<Answer> {
+    pub(super) fn perform(&mut self, action: ArbiterAction) -> Option<Answer> {
         match action {
-            Action::Send { link, message, listener } => self.send_as_arbiter(link, message, listener),
-            Action::Disconnect { link } => self.close_above(link.0),
-            Action::KeepListener { address } => {
+            ArbiterAction::Send { link, message, listener } => self.send_as_arbiter(link, message, listener),
+            ArbiterAction::Disconnect { link } => self.close_above(link.0),
+            ArbiterAction::KeepListener { address } => {
                 if let Some(office) = &mut self.office {
                     office.edit(|office| office.keep(&address));
                 }
             }
-            Action::CloseListener { address } => {
+            ArbiterAction::CloseListener { address } => {
                 if let Some(office) = &mut self.office {
                     office.edit(|office| office.listeners.remove(&address));
                 }
             }
-            Action::Signal { process, signal, .. } => {
+            ArbiterAction::Signal { process, signal, .. } => {
                 self.check_end(process.pid);
                 let number = match signal {
                     arbiter::Signal::Term => 15,
@@ -54,11 +54,14 @@ impl World {
                 };
                 self.end_server(process.pid, ServerExit::Signal(number));
             }
-            Action::Open { address } => return Some(self.open(address)),
-            Action::Fetch { process, address } => return Some(self.fetch(process, address)),
-            Action::Poll { process, address } => {
+            ArbiterAction::Open { address } => return Some(self.open(address)),
+            ArbiterAction::Fetch { process, address } => return Some(self.fetch(process, address)),
+            ArbiterAction::Poll { process, address } => {
                 let liveness = self.liveness(process.pid);
-                return Some(Answer { event: Event::Polled { process, address, liveness }, found: None });
+                return Some(Answer {
+                    event: ArbiterEvent::Polled { process, address, liveness },
+                    found: None,
+                });
             }
         }
         None

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{ArbiterInfo, FromClient, Greeting, Limits, VERSION};
 use serverswap::sys::process::Process;
-use serverswap_cli::arbiter::{self, Arbiter, Attached, Changed, ClientHello, Event, Liveness, Turn};
+use serverswap_cli::arbiter::{self, Arbiter, ArbiterEvent, Attached, Changed, ClientHello, Liveness, Turn};
 use serverswap_cli::state::Snapshot;
 
 use super::fault::Seeded;
@@ -35,7 +35,7 @@ pub struct Office {
 /// What the kernel says, and the listener that comes with it.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    pub event: Event,
+    pub event: ArbiterEvent,
     pub found: Option<(Address, Listener)>,
 }
 
@@ -73,7 +73,7 @@ impl World {
         self.lock = Lock::Held(pid);
         let mut watched = self.file.processes();
         watched.retain(|process| self.is_alive(process.pid));
-        let core = Arbiter::recover(arbiter::Limits::default(), &self.as_read(), &watched, self.now);
+        let core = Arbiter::recover(arbiter::ArbiterLimits::default(), &self.as_read(), &watched, self.now);
         self.office = Some(Seal::new(Office {
             pid,
             core,
@@ -115,7 +115,11 @@ impl World {
             }
             None => {
                 self.close_above(id);
-                self.turn(vec![Event::Disconnected { link: arbiter::ConnectionId(id) }], Vec::new(), cut)
+                self.turn(
+                    vec![ArbiterEvent::Disconnected { link: arbiter::ConnectionId(id) }],
+                    Vec::new(),
+                    cut,
+                )
             }
         }
     }
@@ -137,11 +141,11 @@ impl World {
                 offered.extend(listeners);
             }
             if self.wires[&id].arbiter_end == End::Open {
-                events.push(Event::Disconnected { link: arbiter::ConnectionId(id) });
+                events.push(ArbiterEvent::Disconnected { link: arbiter::ConnectionId(id) });
                 self.close_above(id);
             }
         }
-        events.push(Event::Gone { process });
+        events.push(ArbiterEvent::Gone { process });
         if let Some(office) = &mut self.office {
             office.edit(|office| office.watched.remove(&process));
         }
@@ -162,7 +166,7 @@ impl World {
             }
             if self.wires[&id].is_readable_above() {
                 self.close_above(id);
-                events.push(Event::Disconnected { link: arbiter::ConnectionId(id) });
+                events.push(ArbiterEvent::Disconnected { link: arbiter::ConnectionId(id) });
             }
         }
         self.turn(events, offered, Cut::Never);
@@ -171,12 +175,16 @@ impl World {
     /// The arbiter closes a connection, and decides on that.
     pub fn close_link_of_arbiter(&mut self, id: u64) {
         self.close_above(id);
-        self.turn(vec![Event::Disconnected { link: arbiter::ConnectionId(id) }], Vec::new(), Cut::Never);
+        self.turn(
+            vec![ArbiterEvent::Disconnected { link: arbiter::ConnectionId(id) }],
+            Vec::new(),
+            Cut::Never,
+        );
     }
 
     /// The arbiter's deadline has come.
     pub fn arbiter_due(&mut self) {
-        self.turn(vec![Event::Tick], Vec::new(), Cut::Never);
+        self.turn(vec![ArbiterEvent::Tick], Vec::new(), Cut::Never);
     }
 
     fn event(
@@ -185,14 +193,14 @@ impl World {
         client: u32,
         message: FromClient,
         listeners: Vec<(Address, Listener)>,
-    ) -> (Event, Vec<(Address, Listener)>) {
+    ) -> (ArbiterEvent, Vec<(Address, Listener)>) {
         let link = arbiter::ConnectionId(id);
         let liveness = self.liveness(client);
         if let FromClient::Fail(_) = message {
             self.gives_up(client);
         }
         let FromClient::Hello(hello) = message else {
-            return (Event::Received { link, message, liveness }, listeners);
+            return (ArbiterEvent::Received { link, message, liveness }, listeners);
         };
         let attached: BTreeSet<Address> = listeners.iter().map(|(address, _)| address.clone()).collect();
         let holding = hello.holding.into_iter().map(|mut holding| {
@@ -215,7 +223,7 @@ impl World {
             form: hello.form,
             timeouts: hello.timeouts,
         };
-        (Event::Hello(arrival), listeners)
+        (ArbiterEvent::Hello(arrival), listeners)
     }
 
     pub(super) fn liveness(&self, pid: u32) -> Liveness {
@@ -234,7 +242,7 @@ impl World {
         }
     }
 
-    fn turn(&mut self, events: Vec<Event>, offered: Vec<(Address, Listener)>, cut: Cut) -> Done {
+    fn turn(&mut self, events: Vec<ArbiterEvent>, offered: Vec<(Address, Listener)>, cut: Cut) -> Done {
         let (mut events, mut offered, mut cut) = (events, offered, cut);
         loop {
             match self.decide(events, offered, &mut cut) {
@@ -252,7 +260,12 @@ impl World {
         }
     }
 
-    fn decide(&mut self, events: Vec<Event>, offered: Vec<(Address, Listener)>, cut: &mut Cut) -> Done {
+    fn decide(
+        &mut self,
+        events: Vec<ArbiterEvent>,
+        offered: Vec<(Address, Listener)>,
+        cut: &mut Cut,
+    ) -> Done {
         let Some(sealed) = self.office.clone() else { return Done::Whole };
         let mut office = (*sealed).clone();
         let mut turn = Turn::new(self.now);

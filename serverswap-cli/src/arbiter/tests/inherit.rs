@@ -2,7 +2,7 @@ use serverswap::protocol::SocketMode::Inherit;
 use serverswap::protocol::message::Code;
 
 use super::world::{A, B, Heard, World, address, of, process};
-use crate::arbiter::{Attached::Listener, Event, Liveness};
+use crate::arbiter::{ArbiterEvent, Attached::Listener, Liveness};
 use serverswap::protocol::message::{FromClient, Serving};
 
 #[test]
@@ -37,12 +37,12 @@ fn the_word_of_a_server_that_was_dead_when_it_was_read_takes_nobody_down() {
     world.server_is_up(10, &[A]);
     world.server(20);
     world.claims(20, A, Inherit);
-    let Event::Received { link, message, .. } =
+    let ArbiterEvent::Received { link, message, .. } =
         world.said(20, FromClient::Serving(Serving { address: address(A) }))
     else {
         panic!("it is a message");
     };
-    let heard = world.happens(vec![Event::Received { link, message, liveness: Liveness::Dead }]);
+    let heard = world.happens(vec![ArbiterEvent::Received { link, message, liveness: Liveness::Dead }]);
     assert_eq!(heard, []);
     assert_eq!(world.serving(A), [10]);
 }
@@ -117,6 +117,6 @@ fn the_listener_is_closed_when_nobody_reads_it_any_more() {
     let mut world = World::new();
     world.server_is_up(10, &[A]);
     assert!(world.has_listener(A));
-    world.happens(vec![Event::Gone { process: process(10) }]);
+    world.happens(vec![ArbiterEvent::Gone { process: process(10) }]);
     assert!(!world.has_listener(A));
 }

@@ -13,8 +13,8 @@ use serverswap::protocol::message::{
 };
 
 use super::world::{A, Heard, World, held, of, process};
+use crate::arbiter::ArbiterEvent;
 use crate::arbiter::Attached::{Listener, Nothing};
-use crate::arbiter::Event;
 
 const PROBATION: Duration = Duration::from_secs(10);
 
@@ -227,7 +227,7 @@ fn one_that_is_not_back_at_a_new_arbiter_may_be_ended_by_its_supervisor() {
 #[test]
 fn the_last_one_that_serves_is_not_ended_for_being_late_on_it() {
     let (mut world, _) = on_probation();
-    let gone = Event::Gone { process: process(10) };
+    let gone = ArbiterEvent::Gone { process: process(10) };
     let late = world.said(21, FromClient::TimedOut(TimedOut { id: 2 }));
     let heard = world.happens(vec![gone, late]);
     assert!(of(21, &heard).contains(&Heard::Verdict(Keep)), "{heard:?}");

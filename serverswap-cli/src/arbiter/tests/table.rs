@@ -14,7 +14,7 @@ use serverswap::protocol::message::{
 use serverswap::protocol::trace::{Kind, Machine, Scope, Side, Table};
 
 use super::world::{A, B, World, address, process};
-use crate::arbiter::Event;
+use crate::arbiter::ArbiterEvent;
 use crate::arbiter::address::state::{Notified, Served, Stage, Status};
 use crate::arbiter::generation::{Supervisor, Up};
 use crate::arbiter::peer::Intent;
@@ -30,7 +30,7 @@ struct Scene {
     pid: u32,
     /// The `id` of the takedown that was sent last.
     takedown: u64,
-    before: Vec<Event>,
+    before: Vec<ArbiterEvent>,
 }
 
 fn table(scope: Scope, role: Option<Role>) -> &'static Machine {

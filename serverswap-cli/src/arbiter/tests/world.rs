@@ -12,8 +12,8 @@ use serverswap::sys::process::Process;
 
 use crate::arbiter::address::state::Listener;
 use crate::arbiter::{
-    Action, Arbiter, Attached, Changes, ClientHello, ConnectionId, Event, Fetched, Limits, Liveness, Signal,
-    Turn,
+    Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Attached, Changes, ClientHello, ConnectionId,
+    Fetched, Liveness, Signal, Turn,
 };
 use crate::state::{Snapshot, UnrecordedRecord};
 
@@ -78,7 +78,7 @@ pub(super) fn held(text: &str, serving: bool) -> (Holding, Attached) {
 
 impl World {
     pub(super) fn new() -> Self {
-        World::with(Arbiter::new(Limits::default()))
+        World::with(Arbiter::new(ArbiterLimits::default()))
     }
 
     fn with(arbiter: Arbiter) -> Self {
@@ -103,7 +103,7 @@ impl World {
         let record = |pid: &u32| UnrecordedRecord { process: process(*pid), generation: generation(*pid) };
         let snapshot = Snapshot { unrecorded: pids.iter().map(record).collect(), ..Snapshot::default() };
         let world = World::new();
-        let arbiter = Arbiter::recover(Limits::default(), &snapshot, &snapshot.processes(), world.now);
+        let arbiter = Arbiter::recover(ArbiterLimits::default(), &snapshot, &snapshot.processes(), world.now);
         World { arbiter, ..world }
     }
 
@@ -114,13 +114,13 @@ impl World {
         let snapshot: Snapshot = serde_json::from_str(&text).expect("it is read");
         let mut alive = snapshot.processes();
         alive.retain(|process| !dead.contains(&process.pid));
-        let arbiter = Arbiter::recover(Limits::default(), &snapshot, &alive, self.now);
+        let arbiter = Arbiter::recover(ArbiterLimits::default(), &snapshot, &alive, self.now);
         World { now: self.now, next_link: self.next_link, ..World::with(arbiter) }
     }
 
     /// Lets events happen together, and what the arbiter asks for be answered after that; returns who heard
     /// what, in order.
-    pub(super) fn happens(&mut self, mut events: Vec<Event>) -> Vec<(u32, Heard)> {
+    pub(super) fn happens(&mut self, mut events: Vec<ArbiterEvent>) -> Vec<(u32, Heard)> {
         let mut done = Vec::new();
         self.changes = Changes::default();
         while !events.is_empty() {
@@ -138,53 +138,55 @@ impl World {
         done
     }
 
-    fn record(&mut self, action: &Action) {
-        if let Action::Send { link, message, .. } = action
+    fn record(&mut self, action: &ArbiterAction) {
+        if let ArbiterAction::Send { link, message, .. } = action
             && let Some((pid, _)) = self.links.iter().find(|(_, at)| *at == link)
         {
             self.sent.push((*pid, message.clone()));
         }
     }
 
-    fn answer(&self, question: Action) -> Option<Event> {
+    fn answer(&self, question: ArbiterAction) -> Option<ArbiterEvent> {
         match question {
-            Action::Open { address } if self.held_by_absent.contains(&address) => {
-                Some(Event::HeldByAbsent { address, message: "pid 10 has it".to_owned() })
+            ArbiterAction::Open { address } if self.held_by_absent.contains(&address) => {
+                Some(ArbiterEvent::HeldByAbsent { address, message: "pid 10 has it".to_owned() })
             }
-            Action::Open { address } => {
+            ArbiterAction::Open { address } => {
                 let result = match self.open_fails.get(&address) {
                     Some(code) => Err((code.clone(), "it cannot be opened".to_owned())),
                     None => Ok(()),
                 };
-                Some(Event::Opened { address, result })
+                Some(ArbiterEvent::Opened { address, result })
             }
-            Action::Fetch { process, address } => {
+            ArbiterAction::Fetch { process, address } => {
                 let found = self.fetch.get(&process.pid).copied().unwrap_or(Fetched::Found);
-                Some(Event::Fetched { process, address, found })
+                Some(ArbiterEvent::Fetched { process, address, found })
             }
-            Action::Poll { process, address } => {
+            ArbiterAction::Poll { process, address } => {
                 let is_dead = self.dead.contains(&process.pid);
                 let liveness = if is_dead { Liveness::Dead } else { Liveness::Alive };
-                Some(Event::Polled { process, address, liveness })
+                Some(ArbiterEvent::Polled { process, address, liveness })
             }
-            Action::Send { .. }
-            | Action::Disconnect { .. }
-            | Action::KeepListener { .. }
-            | Action::CloseListener { .. }
-            | Action::Signal { .. } => None,
+            ArbiterAction::Send { .. }
+            | ArbiterAction::Disconnect { .. }
+            | ArbiterAction::KeepListener { .. }
+            | ArbiterAction::CloseListener { .. }
+            | ArbiterAction::Signal { .. } => None,
         }
     }
 
-    fn heard(&self, action: Action) -> Option<(u32, Heard)> {
+    fn heard(&self, action: ArbiterAction) -> Option<(u32, Heard)> {
         let (link, message, listener) = match action {
-            Action::Send { link, message, listener } => (link, message, listener),
-            Action::Signal { process, signal, .. } => return Some((process.pid, Heard::Signalled(signal))),
-            Action::Disconnect { .. }
-            | Action::KeepListener { .. }
-            | Action::CloseListener { .. }
-            | Action::Open { .. }
-            | Action::Fetch { .. }
-            | Action::Poll { .. } => return None,
+            ArbiterAction::Send { link, message, listener } => (link, message, listener),
+            ArbiterAction::Signal { process, signal, .. } => {
+                return Some((process.pid, Heard::Signalled(signal)));
+            }
+            ArbiterAction::Disconnect { .. }
+            | ArbiterAction::KeepListener { .. }
+            | ArbiterAction::CloseListener { .. }
+            | ArbiterAction::Open { .. }
+            | ArbiterAction::Fetch { .. }
+            | ArbiterAction::Poll { .. } => return None,
         };
         let pid = self.links.iter().find(|(_, at)| **at == link).map(|(pid, _)| *pid)?;
         let attached = if listener.is_some() { Attached::Listener } else { Attached::Nothing };
@@ -219,12 +221,12 @@ impl World {
         form: Form,
         holding: Vec<(Holding, Attached)>,
         draining: Vec<Address>,
-    ) -> Event {
+    ) -> ArbiterEvent {
         self.next_link += 1;
         let link = ConnectionId(self.next_link);
         self.links.insert(pid, link);
         self.ids.insert(pid, 1);
-        Event::Hello(ClientHello {
+        ArbiterEvent::Hello(ClientHello {
             link,
             process: process(pid),
             liveness: Liveness::Alive,
@@ -246,8 +248,8 @@ impl World {
         self.arrives(pid, Role::Supervisor, form, Vec::new())
     }
 
-    pub(super) fn said(&mut self, pid: u32, message: FromClient) -> Event {
-        Event::Received { link: self.links[&pid], message, liveness: Liveness::Alive }
+    pub(super) fn said(&mut self, pid: u32, message: FromClient) -> ArbiterEvent {
+        ArbiterEvent::Received { link: self.links[&pid], message, liveness: Liveness::Alive }
     }
 
     pub(super) fn says(&mut self, pid: u32, message: FromClient) -> Vec<(u32, Heard)> {
@@ -262,7 +264,7 @@ impl World {
         *id
     }
 
-    pub(super) fn claim(&mut self, pid: u32, text: &str, socket: SocketMode) -> Event {
+    pub(super) fn claim(&mut self, pid: u32, text: &str, socket: SocketMode) -> ArbiterEvent {
         let id = self.next_id(pid);
         let claim = ReadyFor { id, address: address(text), socket, more: false };
         self.said(pid, FromClient::ReadyFor(claim))
@@ -300,11 +302,11 @@ impl World {
 
     pub(super) fn link_ends(&mut self, pid: u32) -> Vec<(u32, Heard)> {
         let link = self.links[&pid];
-        self.happens(vec![Event::Disconnected { link }])
+        self.happens(vec![ArbiterEvent::Disconnected { link }])
     }
 
     pub(super) fn ends(&mut self, pid: u32) -> Vec<(u32, Heard)> {
-        self.happens(vec![Event::Gone { process: process(pid) }])
+        self.happens(vec![ArbiterEvent::Gone { process: process(pid) }])
     }
 
     /// Lets time pass, and the deadlines in it come, one after the other.
@@ -314,7 +316,7 @@ impl World {
         while let Some(deadline) = self.arbiter.deadline().filter(|deadline| *deadline <= end) {
             assert!(deadline >= self.now || !heard.is_empty(), "a deadline in the past would never rest");
             self.now = self.now.max(deadline);
-            heard.extend(self.happens(vec![Event::Tick]));
+            heard.extend(self.happens(vec![ArbiterEvent::Tick]));
         }
         self.now = end;
         heard

@@ -6,39 +6,41 @@ use serverswap::protocol::message::{
     Error, Form, FromArbiter, Granted, Message, Role, Takedown, TakedownReason,
 };
 use serverswap::protocol::{Address, SocketMode};
-use serverswap_cli::arbiter::{Action, ConnectionId};
+use serverswap_cli::arbiter::{ArbiterAction, ConnectionId};
 
 use super::program::{Held, Program};
 use super::story::{Asked, Story};
 
 impl Story<'_> {
-    pub(super) fn judge(&mut self, action: Action) {
+    pub(super) fn judge(&mut self, action: ArbiterAction) {
         match action {
-            Action::Send { link, message, listener } => {
+            ArbiterAction::Send { link, message, listener } => {
                 assert!(!self.closed.contains(&link), "a connection that has ended is told {message:?}");
                 assert_eq!(message.fds().len(), usize::from(listener.is_some()), "{message:?}");
                 assert!(encode(&message).len() <= LINE_BYTES_MAX);
                 self.hear(link, message);
             }
-            Action::Disconnect { link } => {
+            ArbiterAction::Disconnect { link } => {
                 if let Some(program) = self.at(link) {
                     program.loses_connection();
                 }
             }
-            Action::CloseListener { address } => {
+            ArbiterAction::CloseListener { address } => {
                 let mut living = self.programs.iter().filter(|one| one.is_alive());
                 let reads = |one: &Program| one.link.is_some() && one.has_listener_of(&address);
                 assert!(!living.any(reads), "{address} loses the arbiter's duplicate while it is held");
             }
-            Action::Signal { process, .. } => {
+            ArbiterAction::Signal { process, .. } => {
                 let supervisors = self.programs.iter().filter(|one| one.role == Role::Supervisor);
                 assert!(
                     !supervisors.map(|one| one.process).any(|one| one == process),
                     "a supervisor is ended"
                 );
             }
-            Action::KeepListener { .. } => {}
-            Action::Open { .. } | Action::Fetch { .. } | Action::Poll { .. } => unreachable!("answered"),
+            ArbiterAction::KeepListener { .. } => {}
+            ArbiterAction::Open { .. } | ArbiterAction::Fetch { .. } | ArbiterAction::Poll { .. } => {
+                unreachable!("answered")
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serverswap::protocol::message::{Form, Role, Timeouts};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
-use serverswap_cli::arbiter::{Arbiter, ClientHello, ConnectionId, Event, Limits};
+use serverswap_cli::arbiter::{Arbiter, ArbiterEvent, ArbiterLimits, ClientHello, ConnectionId};
 use serverswap_cli::state::{Snapshot, UnrecordedRecord};
 
 use super::choices::Choices;
@@ -38,9 +38,9 @@ pub struct Story<'a> {
     pub(super) written: Option<Snapshot>,
     pub(super) file: Snapshot,
     /// Read and not handled yet.
-    pub(super) read: Vec<Event>,
+    pub(super) read: Vec<ArbiterEvent>,
     /// What the kernel has answered and the arbiter has not read.
-    pub(super) answers: Vec<Event>,
+    pub(super) answers: Vec<ArbiterEvent>,
     /// What is asked, by connection and `id`.
     pub(super) asked: BTreeMap<(ConnectionId, u64), Asked>,
     /// Connections that ended before this turn.
@@ -69,7 +69,7 @@ impl<'a> Story<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         let mut story = Story {
             choices: Choices::new(bytes),
-            arbiter: Arbiter::new(Limits::default()),
+            arbiter: Arbiter::new(ArbiterLimits::default()),
             now: Duration::from_secs(1_000),
             programs: Vec::new(),
             addresses: [":1", ":2", "mailer"].map(|text| text.parse().expect("an address")).to_vec(),
@@ -150,13 +150,13 @@ impl<'a> Story<'a> {
             form: Some(program.form),
             timeouts,
         };
-        self.read.push(Event::Hello(arrival));
+        self.read.push(ArbiterEvent::Hello(arrival));
     }
 
     fn connection_ends(&mut self, who: usize) {
         if let Some(link) = self.programs[who].link {
             self.programs[who].loses_connection();
-            self.read.push(Event::Disconnected { link });
+            self.read.push(ArbiterEvent::Disconnected { link });
         }
     }
 
@@ -167,7 +167,7 @@ impl<'a> Story<'a> {
         }
         self.connection_ends(who);
         let Program { process, generation, role, form, .. } = self.programs[who];
-        self.read.push(Event::Gone { process });
+        self.read.push(ArbiterEvent::Gone { process });
         self.programs[who] = self.born(generation, role, form);
     }
 
@@ -177,7 +177,7 @@ impl<'a> Story<'a> {
         let some = Duration::from_millis(250 << self.choices.below(8));
         let deadline = self.arbiter.deadline().filter(|_| self.choices.once_in(2));
         self.now = self.now.max(deadline.unwrap_or(self.now + some));
-        self.read.push(Event::Tick);
+        self.read.push(ArbiterEvent::Tick);
         self.turn();
         assert!(self.arbiter.deadline().is_none_or(|next| next > self.now), "the arbiter waits for the past");
     }
@@ -209,7 +209,7 @@ impl<'a> Story<'a> {
         let named = snapshot.processes();
         let alive = self.programs.iter().filter(|one| one.is_alive() && named.contains(&one.process));
         let alive = alive.map(|one| one.process).collect();
-        self.arbiter = Arbiter::recover(Limits::default(), &snapshot, &alive, self.now);
+        self.arbiter = Arbiter::recover(ArbiterLimits::default(), &snapshot, &alive, self.now);
         self.written = None;
         for who in 0..self.programs.len() {
             self.programs[who].loses_connection();

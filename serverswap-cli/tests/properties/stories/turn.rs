@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
 use serverswap::sys::process::Process;
-use serverswap_cli::arbiter::{Action, Arbiter, Changed, ConnectionId, Event, Fetched, Liveness, Turn};
+use serverswap_cli::arbiter::{
+    Arbiter, ArbiterAction, ArbiterEvent, Changed, ConnectionId, Fetched, Liveness, Turn,
+};
 use serverswap_cli::state::Snapshot;
 
 use super::story::Story;
@@ -70,22 +72,24 @@ impl Story<'_> {
     }
 
     /// What the kernel says.
-    fn answer(&mut self, question: &Action) -> Option<Event> {
+    fn answer(&mut self, question: &ArbiterAction) -> Option<ArbiterEvent> {
         match question.clone() {
-            Action::Open { address } if self.programs.iter().any(|one| one.has_socket_of(&address)) => {
+            ArbiterAction::Open { address }
+                if self.programs.iter().any(|one| one.has_socket_of(&address)) =>
+            {
                 let message = "somebody has it".to_owned();
                 Some(if self.choices.once_in(2) {
-                    Event::HeldByAbsent { address, message }
+                    ArbiterEvent::HeldByAbsent { address, message }
                 } else {
-                    Event::Opened { address, result: Err((Code::AddressInUse, message)) }
+                    ArbiterEvent::Opened { address, result: Err((Code::AddressInUse, message)) }
                 })
             }
-            Action::Open { address } => {
+            ArbiterAction::Open { address } => {
                 let fails = self.choices.once_in(8);
                 let result = if fails { Err((Code::Exhausted, "no descriptor".to_owned())) } else { Ok(()) };
-                Some(Event::Opened { address, result })
+                Some(ArbiterEvent::Opened { address, result })
             }
-            Action::Fetch { process, address } => {
+            ArbiterAction::Fetch { process, address } => {
                 let mut holders = self.programs.iter().filter(|one| one.process == process);
                 let has = holders.any(|one| one.has_listener_of(&address));
                 let refuses = self.choices.once_in(8);
@@ -95,18 +99,18 @@ impl Story<'_> {
                     (false, true) => Fetched::Found,
                     (false, false) => Fetched::Absent,
                 };
-                Some(Event::Fetched { process, address, found })
+                Some(ArbiterEvent::Fetched { process, address, found })
             }
-            Action::Poll { process, address } => {
+            ArbiterAction::Poll { process, address } => {
                 let is_alive = self.programs.iter().any(|one| one.process == process && one.is_alive());
                 let liveness = if is_alive { Liveness::Alive } else { Liveness::Dead };
-                Some(Event::Polled { process, address, liveness })
+                Some(ArbiterEvent::Polled { process, address, liveness })
             }
-            Action::Send { .. }
-            | Action::Disconnect { .. }
-            | Action::KeepListener { .. }
-            | Action::CloseListener { .. }
-            | Action::Signal { .. } => None,
+            ArbiterAction::Send { .. }
+            | ArbiterAction::Disconnect { .. }
+            | ArbiterAction::KeepListener { .. }
+            | ArbiterAction::CloseListener { .. }
+            | ArbiterAction::Signal { .. } => None,
         }
     }
 }

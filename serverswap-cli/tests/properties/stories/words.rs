@@ -5,13 +5,13 @@ use serverswap::protocol::message::{
     ServerUp, Serving, Stop, TimedOut,
 };
 use serverswap::protocol::{Address, SocketMode};
-use serverswap_cli::arbiter::Event;
+use serverswap_cli::arbiter::ArbiterEvent;
 
 use super::story::{Asked, Story};
 
 impl Story<'_> {
     /// Something that `who` says on its connection.
-    pub(super) fn say(&mut self, who: usize) -> Event {
+    pub(super) fn say(&mut self, who: usize) -> ArbiterEvent {
         let link = self.programs[who].link.expect("only who is connected says anything");
         let addresses = self.addresses.clone();
         let address = self.choices.one_of(&addresses).clone();
@@ -59,7 +59,7 @@ impl Story<'_> {
             }
         };
         let liveness = self.programs[who].liveness();
-        Event::Received { link, message, liveness }
+        ArbiterEvent::Received { link, message, liveness }
     }
 
     /// A new number, or one that was used.
