@@ -5,7 +5,7 @@ use serverswap::sys::process::Process;
 
 use super::address::state::Stage;
 use super::collections::Map;
-use super::generation::Supervisor;
+use super::generation::SupervisorPresence;
 use super::server::Connection;
 use super::{Arbiter, ConnectionId, Turn};
 
@@ -74,7 +74,7 @@ impl Arbiter {
             turn.generations.extend(peer.generation);
         }
         for generation in self.generations.of_supervisor(process) {
-            self.edit_generation(generation, turn, |state| state.supervisor = Supervisor::None);
+            self.edit_generation(generation, turn, |state| state.supervisor = SupervisorPresence::None);
         }
     }
 

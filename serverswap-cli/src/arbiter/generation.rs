@@ -19,7 +19,7 @@ const UNBORN_MAX: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct GenerationState {
     pub(super) timeouts: Timeouts,
-    pub(super) supervisor: Supervisor,
+    pub(super) supervisor: SupervisorPresence,
     pub(super) server: FirstHello,
     pub(super) up: Up,
     /// When its supervisor was last allowed to end its server: a server that was started before that
@@ -29,7 +29,7 @@ pub(super) struct GenerationState {
 
 /// The supervisor that started a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Supervisor {
+pub(super) enum SupervisorPresence {
     /// None is known, or it has left.
     None,
     /// It lives and was connected to an arbiter before this one.
@@ -63,14 +63,14 @@ pub(super) enum Up {
     Yes,
 }
 
-impl Supervisor {
+impl SupervisorPresence {
     pub(super) fn process(self) -> Option<Process> {
         match self {
-            Supervisor::None => None,
-            Supervisor::Disconnected(process)
-            | Supervisor::Transient(process)
-            | Supervisor::Resident(process)
-            | Supervisor::Stopping(process) => Some(process),
+            SupervisorPresence::None => None,
+            SupervisorPresence::Disconnected(process)
+            | SupervisorPresence::Transient(process)
+            | SupervisorPresence::Resident(process)
+            | SupervisorPresence::Stopping(process) => Some(process),
         }
     }
 }
@@ -79,7 +79,7 @@ impl GenerationState {
     pub(super) fn new(timeouts: Timeouts) -> Self {
         GenerationState {
             timeouts,
-            supervisor: Supervisor::None,
+            supervisor: SupervisorPresence::None,
             server: FirstHello::Awaited,
             up: Up::Implied,
             late_since: None,
@@ -89,7 +89,7 @@ impl GenerationState {
     /// Its supervisor is gone and its server may be on its way: it is to find the deadlines that the
     /// supervisor gave, its probation among them.
     fn is_unborn(&self) -> bool {
-        self.supervisor == Supervisor::None && self.server == FirstHello::Awaited
+        self.supervisor == SupervisorPresence::None && self.server == FirstHello::Awaited
     }
 
     pub(super) fn record(&self) -> GenerationRecord {

@@ -12,7 +12,7 @@ use serverswap::protocol::message::{Event, EventKind, FromArbiter};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
-use super::address::state::{Participant, Status};
+use super::address::state::{GenerationStatus, Participant};
 use super::{Arbiter, Changed, ConnectionId, Turn};
 
 /// Most events that are kept, over all generations; the oldest are dropped first.
@@ -53,7 +53,7 @@ impl Arbiter {
 
     /// What becomes of the address is not known before everybody is back: then the status follows, to
     /// whoever was notified of the address.
-    fn send_had(&mut self, event: Event, status: Status, address: &Address, turn: &mut Turn) {
+    fn send_had(&mut self, event: Event, status: GenerationStatus, address: &Address, turn: &mut Turn) {
         for link in self.peers.supervisors_of(event.generation).collect::<Vec<_>>() {
             let Some(supervisor) = self.peers.get(link).map(|peer| peer.process) else {
                 continue;
@@ -88,7 +88,7 @@ impl Arbiter {
         let own: Vec<Event> = pending.extract_if(.., |event| event.generation == generation).collect();
         turn.changes.pending_events = Changed::State;
         for event in own {
-            if let (Some(status), Some(address)) = (Status::of(&event.what), &event.address) {
+            if let (Some(status), Some(address)) = (GenerationStatus::of(&event.what), &event.address) {
                 self.edit(address, turn, |state| state.notified.insert(supervisor, status));
                 turn.touched.insert(address.clone());
             }

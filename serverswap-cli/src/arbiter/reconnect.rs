@@ -13,9 +13,9 @@ use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::address::state::{Expected, Had, Keeper, Notified, Participant, Search, Served, Stage};
-use super::generation::{FirstHello, Supervisor};
+use super::generation::{FirstHello, SupervisorPresence};
 use super::peer::{Intent, Peer};
-use super::server::{Connection, Server};
+use super::server::{Connection, ServerRecord};
 use super::{Arbiter, ConnectionId, Liveness, Turn};
 
 /// A complete `hello`.
@@ -108,7 +108,7 @@ impl Arbiter {
         self.edit_generation(generation, turn, |state| state.server = FirstHello::Received);
         let connection = Connection::Open(arrival.link);
         let known = self.servers.get(process).cloned();
-        let mut server = known.unwrap_or_else(|| Server::new(generation, connection));
+        let mut server = known.unwrap_or_else(|| ServerRecord::new(generation, connection));
         let handled = arrival.holding.iter().filter(|(holding, _)| holding.on_takedown);
         server.connection = connection;
         server.handlers = handled.map(|(holding, _)| holding.address.clone()).collect();
@@ -227,8 +227,8 @@ impl Arbiter {
         self.send_pending_events(arrival.link, process, generation, turn);
         let timeouts = arrival.timeouts.unwrap_or(self.limits.timeouts);
         let supervisor = match arrival.form.unwrap_or(Form::Leave) {
-            Form::Leave => Supervisor::Transient(process),
-            Form::Stay => Supervisor::Resident(process),
+            Form::Leave => SupervisorPresence::Transient(process),
+            Form::Stay => SupervisorPresence::Resident(process),
         };
         self.edit_generation(generation, turn, |state| {
             state.timeouts = timeouts;

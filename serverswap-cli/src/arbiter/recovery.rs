@@ -12,8 +12,8 @@ use serverswap::sys::process::Process;
 
 use super::address::AddressState;
 use super::address::state::{Expected, Had, Participant, Search, Served, Stage, TakingDown};
-use super::generation::{FirstHello, GenerationState, Supervisor, Up};
-use super::server::{Connection, Server};
+use super::generation::{FirstHello, GenerationState, SupervisorPresence, Up};
+use super::server::{Connection, ServerRecord};
 use super::{Arbiter, ArbiterLimits, Turn};
 use crate::state::{AddressRecord, GenerationRecord, HolderRecord, Snapshot};
 
@@ -71,7 +71,7 @@ impl Arbiter {
             }
             let known = self.servers.get(process).cloned();
             let mut server =
-                known.unwrap_or_else(|| Server::new(generation, Connection::Away { since: now }));
+                known.unwrap_or_else(|| ServerRecord::new(generation, Connection::Away { since: now }));
             if let Some(until) = until.max(server.drain_until()) {
                 server.termination = server.termination.with_drain_until(until);
             }
@@ -92,7 +92,7 @@ fn recorded_generation(
         (false, false) => Up::Implied,
     };
     let supervisor = record.supervisor.filter(|supervisor| alive.contains(supervisor));
-    let supervisor = supervisor.map_or(Supervisor::None, Supervisor::Disconnected);
+    let supervisor = supervisor.map_or(SupervisorPresence::None, SupervisorPresence::Disconnected);
     GenerationState { supervisor, server, up, ..GenerationState::new(record.timeouts) }
 }
 

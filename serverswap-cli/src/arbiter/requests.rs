@@ -11,8 +11,8 @@ use serverswap::protocol::message::{
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
-use super::address::state::{Claim, Participant, Stage};
-use super::generation::{Supervisor, Up};
+use super::address::state::{Participant, PendingClaim, Stage};
+use super::generation::{SupervisorPresence, Up};
 use super::peer::Intent;
 use super::{Arbiter, ConnectionId, Liveness, Turn};
 
@@ -156,7 +156,7 @@ impl Arbiter {
         if more && self.generation(generation).up == Up::Implied {
             self.edit_generation(generation, turn, |state| state.up = Up::Awaited);
         }
-        let stage = Stage::Claim(Claim { link, id, socket, waits_for: BTreeSet::new() });
+        let stage = Stage::Claim(PendingClaim { link, id, socket, waits_for: BTreeSet::new() });
         self.edit(&address, turn, |state| state.participate(process, generation, stage));
         let event = message::Event::about(EventKind::Claimed, generation, &address);
         self.notify(&event, [generation], turn);
@@ -185,7 +185,7 @@ impl Arbiter {
         if is_expected || state.participants.get(&process).is_some_and(has_it) {
             return Some((Code::AlreadyClaimed, format!("this server claims or holds `{address}` already")));
         }
-        if matches!(self.generation(generation).supervisor, Supervisor::Stopping(_)) {
+        if matches!(self.generation(generation).supervisor, SupervisorPresence::Stopping(_)) {
             return Some((Code::Stopping, "the supervisor was asked to stop".to_owned()));
         }
         if self.is_late(process, generation) {
@@ -363,7 +363,9 @@ impl Arbiter {
 
     /// Everything of a generation is taken down; its supervisor owns nothing from now on.
     fn stop(&mut self, supervisor: Process, generation: Generation, turn: &mut Turn) {
-        self.edit_generation(generation, turn, |state| state.supervisor = Supervisor::Stopping(supervisor));
+        self.edit_generation(generation, turn, |state| {
+            state.supervisor = SupervisorPresence::Stopping(supervisor)
+        });
         let owned = self.index.addresses_of(supervisor);
         for address in &owned {
             self.edit(address, turn, |state| state.owners.remove(&supervisor));

@@ -10,7 +10,7 @@ use super::collections::{Map, Set, insert_into, remove_from};
 
 /// A server process, for as long as it lives.
 #[derive(Debug, Clone)]
-pub(super) struct Server {
+pub(super) struct ServerRecord {
     pub(super) generation: Generation,
     pub(super) connection: Connection,
     /// The addresses whose takedown it handles.
@@ -47,9 +47,9 @@ pub(super) enum Termination {
     Killed { until: Duration },
 }
 
-impl Server {
+impl ServerRecord {
     pub(super) fn new(generation: Generation, connection: Connection) -> Self {
-        Server {
+        ServerRecord {
             generation,
             connection,
             handlers: Set::new_sync(),
@@ -91,25 +91,25 @@ impl Termination {
 /// Every server that lives.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Servers {
-    all: Map<Process, Server>,
+    all: Map<Process, ServerRecord>,
     of_generation: Map<Generation, Set<Process>>,
 }
 
 impl Servers {
-    pub(super) fn get(&self, process: Process) -> Option<&Server> {
+    pub(super) fn get(&self, process: Process) -> Option<&ServerRecord> {
         self.all.get(&process)
     }
 
-    pub(super) fn get_mut(&mut self, process: Process) -> Option<&mut Server> {
+    pub(super) fn get_mut(&mut self, process: Process) -> Option<&mut ServerRecord> {
         self.all.get_mut(&process)
     }
 
-    pub(super) fn insert(&mut self, process: Process, server: Server) {
+    pub(super) fn insert(&mut self, process: Process, server: ServerRecord) {
         insert_into(&mut self.of_generation, server.generation, process);
         self.all.insert_mut(process, server);
     }
 
-    pub(super) fn remove(&mut self, process: Process) -> Option<Server> {
+    pub(super) fn remove(&mut self, process: Process) -> Option<ServerRecord> {
         let server = self.all.get(&process)?.clone();
         self.all.remove_mut(&process);
         remove_from(&mut self.of_generation, &server.generation, &process);

@@ -11,7 +11,7 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::collections::{Map, Set};
-use super::server::{Connection, Server, Termination};
+use super::server::{Connection, ServerRecord, Termination};
 use super::{Arbiter, ArbiterAction, Signal, Turn};
 
 /// Longest extension of a drain that a server may ask for at a time.
@@ -127,7 +127,7 @@ impl Arbiter {
     }
 
     /// What is left of the group of a server that was taken down and has ended.
-    pub(super) fn remember_orphans(&mut self, process: Process, server: &Server, turn: &Turn) {
+    pub(super) fn remember_orphans(&mut self, process: Process, server: &ServerRecord, turn: &Turn) {
         let Some(until) = server.drain_until() else {
             return;
         };

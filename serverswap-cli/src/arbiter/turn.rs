@@ -13,8 +13,8 @@ use super::address::AddressState;
 use super::address::effects::{Effect, effects};
 use super::address::handover::{Ending, Facts, Wait, reconcile};
 use super::address::notices::{self, Reader, millis};
-use super::address::state::{Listener, Refused, Search, Stage};
-use super::generation::Supervisor;
+use super::address::state::{ListenerState, Refused, Search, Stage};
+use super::generation::SupervisorPresence;
 use super::peer::Intent;
 use super::{Arbiter, ArbiterAction, ArbiterEvent, ConnectionId, Fetched, Turn};
 
@@ -70,13 +70,13 @@ impl Arbiter {
 
     /// Other events may have come in between: the claimant may be gone, or the holder back.
     fn opened(&mut self, address: &Address, result: Result<(), (Code, String)>, turn: &mut Turn) {
-        if self.address(address).listener != Listener::Opening {
+        if self.address(address).listener != ListenerState::Opening {
             return;
         }
         self.edit(address, turn, |state| match result {
-            Ok(()) => state.listener = Listener::Arrived,
+            Ok(()) => state.listener = ListenerState::Arrived,
             Err((code, message)) => {
-                state.listener = Listener::Absent;
+                state.listener = ListenerState::Absent;
                 for claimant in state.claimants(SocketMode::Inherit) {
                     state.refuse(claimant, code.clone(), message.clone());
                 }
@@ -175,13 +175,13 @@ impl Arbiter {
             let generation = participant.generation;
             facts.ending.extend(self.ending(*process, generation).map(|ending| (*process, ending)));
             match self.generation(generation).supervisor {
-                Supervisor::Resident(supervisor) => {
+                SupervisorPresence::Resident(supervisor) => {
                     facts.residents.insert(generation, supervisor);
                 }
-                Supervisor::None
-                | Supervisor::Disconnected(_)
-                | Supervisor::Transient(_)
-                | Supervisor::Stopping(_) => {}
+                SupervisorPresence::None
+                | SupervisorPresence::Disconnected(_)
+                | SupervisorPresence::Transient(_)
+                | SupervisorPresence::Stopping(_) => {}
             }
         }
         if !state.claimants(SocketMode::Bind).is_empty() {
@@ -191,7 +191,7 @@ impl Arbiter {
     }
 
     fn ending(&self, process: Process, generation: Generation) -> Option<Ending> {
-        if matches!(self.generation(generation).supervisor, Supervisor::Stopping(_)) {
+        if matches!(self.generation(generation).supervisor, SupervisorPresence::Stopping(_)) {
             return Some(Ending::Stopping);
         }
         if self.is_late(process, generation) {
@@ -386,9 +386,12 @@ impl AddressState {
     /// A descriptor of the listener came with the events of the turn.
     pub(super) fn listener_arrives(&mut self) {
         match self.listener {
-            Listener::Held => {}
-            Listener::Absent | Listener::Opening | Listener::Awaited { .. } | Listener::Arrived => {
-                self.listener = Listener::Arrived;
+            ListenerState::Held => {}
+            ListenerState::Absent
+            | ListenerState::Opening
+            | ListenerState::Awaited { .. }
+            | ListenerState::Arrived => {
+                self.listener = ListenerState::Arrived;
             }
         }
     }

@@ -14,7 +14,7 @@ use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
 use serverswap::sys::process::Process;
 
-use super::address::state::Listener;
+use super::address::state::ListenerState;
 use super::{Arbiter, Changed, Turn};
 
 impl Arbiter {
@@ -30,8 +30,8 @@ impl Arbiter {
     pub(super) fn held_by_absent(&mut self, address: &Address, message: String, turn: &mut Turn) {
         let until = turn.now + self.limits.rejoin_wait;
         self.edit(address, turn, |state| {
-            if state.listener == Listener::Opening {
-                state.listener = Listener::Awaited { until, message };
+            if state.listener == ListenerState::Opening {
+                state.listener = ListenerState::Awaited { until, message };
             }
         });
         turn.touched.insert(address.clone());
@@ -44,7 +44,7 @@ impl Arbiter {
             if state.listener.awaited_until().is_none_or(|until| until > now) {
                 return;
             }
-            let Listener::Awaited { message, .. } = std::mem::take(&mut state.listener) else {
+            let ListenerState::Awaited { message, .. } = std::mem::take(&mut state.listener) else {
                 return;
             };
             for process in state.processes(|participant| participant.claim().is_some()) {

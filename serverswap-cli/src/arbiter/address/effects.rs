@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serverswap::protocol::{Generation, SocketMode};
 use serverswap::sys::process::Process;
 
-use super::state::{AddressState, Check, Listener, Notified, Participant, Refused, Search, Stage};
+use super::state::{AddressState, Check, ListenerState, Notified, Participant, Refused, Search, Stage};
 use crate::arbiter::ConnectionId;
 
 /// One thing to be done.
@@ -50,7 +50,7 @@ pub(crate) enum Effect {
 /// What the decision asks for.
 pub(crate) fn effects(known: &AddressState, decided: &AddressState) -> Vec<Effect> {
     let mut effects = Vec::new();
-    if known.listener == Listener::Arrived {
+    if known.listener == ListenerState::Arrived {
         effects.push(Effect::KeepListener);
     }
     effects.extend(decided.refused.iter().cloned().map(Effect::Refuse));
@@ -60,7 +60,7 @@ pub(crate) fn effects(known: &AddressState, decided: &AddressState) -> Vec<Effec
     }
     effects.extend(answers(known, decided));
     effects.extend(close_requests(known, decided));
-    if decided.listener == Listener::Opening && known.listener != Listener::Opening {
+    if decided.listener == ListenerState::Opening && known.listener != ListenerState::Opening {
         effects.push(Effect::OpenListener);
     }
     effects.extend(searches(known, decided));
@@ -70,8 +70,8 @@ pub(crate) fn effects(known: &AddressState, decided: &AddressState) -> Vec<Effec
 
 fn is_held(state: &AddressState) -> bool {
     match state.listener {
-        Listener::Arrived | Listener::Held => true,
-        Listener::Absent | Listener::Opening | Listener::Awaited { .. } => false,
+        ListenerState::Arrived | ListenerState::Held => true,
+        ListenerState::Absent | ListenerState::Opening | ListenerState::Awaited { .. } => false,
     }
 }
 

@@ -15,8 +15,8 @@ use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::state::{
-    AddressState, Check, Expected, Had, Holders, Keeper, Listener, Notified, Participant, Search, Served,
-    Stage, TakingDown,
+    AddressState, Check, Expected, Had, Holders, Keeper, ListenerState, Notified, Participant, Search,
+    Served, Stage, TakingDown,
 };
 use crate::arbiter::Fetched;
 
@@ -85,8 +85,11 @@ pub(crate) fn reconcile(known: &AddressState, facts: &Facts<'_>) -> AddressState
 impl AddressState {
     fn keep_arrived_listener(&mut self) {
         match self.listener {
-            Listener::Arrived => self.listener = Listener::Held,
-            Listener::Absent | Listener::Opening | Listener::Awaited { .. } | Listener::Held => {}
+            ListenerState::Arrived => self.listener = ListenerState::Held,
+            ListenerState::Absent
+            | ListenerState::Opening
+            | ListenerState::Awaited { .. }
+            | ListenerState::Held => {}
         }
         if self.has_exclusive_holder() {
             self.holders = Holders::Known;
@@ -303,18 +306,18 @@ impl AddressState {
     /// the address.
     fn grant_inherited(&mut self, newest: Generation, claimants: &BTreeSet<Process>, facts: &Facts<'_>) {
         match self.listener {
-            Listener::Held | Listener::Arrived => {
+            ListenerState::Held | ListenerState::Arrived => {
                 for claimant in claimants {
                     self.grant(*claimant, facts);
                 }
             }
-            Listener::Opening | Listener::Awaited { .. } => {}
-            Listener::Absent => {
+            ListenerState::Opening | ListenerState::Awaited { .. } => {}
+            ListenerState::Absent => {
                 self.take_down_older_than(newest, facts);
                 let mut waits_for = self.processes(Participant::occupies);
                 waits_for.extend(self.keepers.keys());
                 if waits_for.is_empty() {
-                    self.listener = Listener::Opening;
+                    self.listener = ListenerState::Opening;
                 }
                 for claimant in claimants {
                     self.wait(*claimant, &waits_for);
@@ -328,8 +331,8 @@ impl AddressState {
     fn grant_exclusive(&mut self, newest: Generation, claimant: Process, facts: &Facts<'_>) {
         match self.listener {
             // A sibling is about to get it: decided again when the listener is there.
-            Listener::Opening | Listener::Awaited { .. } => return,
-            Listener::Absent | Listener::Arrived | Listener::Held => {}
+            ListenerState::Opening | ListenerState::Awaited { .. } => return,
+            ListenerState::Absent | ListenerState::Arrived | ListenerState::Held => {}
         }
         if self.may_be_held_by_unrecorded(claimant, facts) {
             return;
@@ -418,8 +421,8 @@ impl AddressState {
 
     fn drop_listener(&mut self) {
         match self.listener {
-            Listener::Held | Listener::Arrived => self.listener = Listener::Absent,
-            Listener::Absent | Listener::Opening | Listener::Awaited { .. } => {}
+            ListenerState::Held | ListenerState::Arrived => self.listener = ListenerState::Absent,
+            ListenerState::Absent | ListenerState::Opening | ListenerState::Awaited { .. } => {}
         }
     }
 }

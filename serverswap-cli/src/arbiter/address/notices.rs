@@ -14,8 +14,8 @@ use serverswap::sys::process::Process;
 
 use super::effects::begun_takedowns;
 use super::state::{
-    AddressState, Expected, Had, Keeper, Listener, Notified, Participant, Refused, Search, Served, Stage,
-    Status, TakingDown,
+    AddressState, Expected, GenerationStatus, Had, Keeper, ListenerState, Notified, Participant, Refused,
+    Search, Served, Stage, TakingDown,
 };
 use crate::arbiter::{ConnectionId, Fetched};
 
@@ -51,7 +51,7 @@ pub(crate) fn statuses(
             continue;
         }
         let mut event = state.status_event(status, reader, address, now);
-        if status == Status::Serving && state.gives_duplicate_to(reader) {
+        if status == GenerationStatus::Serving && state.gives_duplicate_to(reader) {
             let keeper = Keeper { generation: reader.generation, asked_to_close: Notified::No };
             state.keepers.insert(reader.process, keeper);
             event.fds.push(LISTENER.to_owned());
@@ -71,21 +71,28 @@ impl AddressState {
 
     fn gives_duplicate_to(&self, reader: &Reader) -> bool {
         reader.form == Form::Stay
-            && self.listener == Listener::Held
+            && self.listener == ListenerState::Held
             && !self.keepers.contains_key(&reader.process)
     }
 
-    fn status_event(&self, status: Status, reader: &Reader, address: &Address, now: Duration) -> Event {
+    fn status_event(
+        &self,
+        status: GenerationStatus,
+        reader: &Reader,
+        address: &Address,
+        now: Duration,
+    ) -> Event {
         let generation = reader.generation;
         let is_holder = |participant: &Participant| {
-            participant.holds() && (participant.generation == generation || status == Status::Replaced)
+            participant.holds()
+                && (participant.generation == generation || status == GenerationStatus::Replaced)
         };
         let holders = self.participants.iter().filter(|(_, participant)| is_holder(participant));
         let newest = holders.max_by_key(|(_, participant)| participant.generation);
         let pid = newest.map(|(process, _)| process.pid);
         let own = self.participants.values().filter(|participant| participant.generation == generation);
         let probation = own.filter_map(|participant| participant.stage.probation_until()).max();
-        let probation = probation.filter(|_| status == Status::Probation);
+        let probation = probation.filter(|_| status == GenerationStatus::Probation);
         let remaining_ms = probation.map(|until| millis(until.saturating_sub(now)));
         Event { pid, remaining_ms, ..Event::about(status.kind(), generation, address) }
     }
@@ -118,7 +125,7 @@ pub(crate) fn gaps(
         };
         let found_nothing = known.expected.get(&process).is_some_and(Expected::is_without_listener);
         let is_unread = takedown.socket == SocketMode::Inherit
-            && decided.listener == Listener::Absent
+            && decided.listener == ListenerState::Absent
             && !decided.claimants(SocketMode::Inherit).is_empty();
         let is_exclusive = takedown.socket == SocketMode::Bind && away.contains(&process);
         let pid = process.pid;

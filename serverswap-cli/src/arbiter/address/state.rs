@@ -21,10 +21,10 @@ pub(crate) struct AddressState {
     /// Supervisors that have a duplicate of the listener.
     pub(crate) keepers: BTreeMap<Process, Keeper>,
     /// The arbiter's own duplicate of the listener.
-    pub(crate) listener: Listener,
+    pub(crate) listener: ListenerState,
     pub(crate) holders: Holders,
     /// The status that each connected supervisor was sent last.
-    pub(crate) notified: BTreeMap<Process, Status>,
+    pub(crate) notified: BTreeMap<Process, GenerationStatus>,
     /// Claims that ended in this turn and are to be answered at the end of it.
     pub(crate) refused: Vec<Refused>,
 }
@@ -41,7 +41,7 @@ pub(crate) enum Holders {
 
 /// The arbiter's own duplicate of a listener.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum Listener {
+pub(crate) enum ListenerState {
     /// It has none.
     #[default]
     Absent,
@@ -71,7 +71,7 @@ pub(crate) struct Participant {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Stage {
     /// It sent `readyFor` and waits.
-    Claim(Claim),
+    Claim(PendingClaim),
     /// `granted`, and it has not sent `serving` yet.
     Granted { socket: SocketMode, since: Duration },
     /// It serves an inherited address beside an older server, until its probation is over.
@@ -86,7 +86,7 @@ pub(crate) enum Stage {
 
 /// A waiting claim.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Claim {
+pub(crate) struct PendingClaim {
     /// The connection on which it was made, and is answered.
     pub(crate) link: ConnectionId,
     /// The `id` of the `readyFor`.
@@ -191,7 +191,7 @@ pub(crate) struct Keeper {
 
 /// What an address is to a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Status {
+pub(crate) enum GenerationStatus {
     Granted,
     Probation,
     Serving,
@@ -200,21 +200,21 @@ pub(crate) enum Status {
     Replaced,
 }
 
-impl Status {
+impl GenerationStatus {
     pub(crate) fn kind(self) -> EventKind {
         match self {
-            Status::Granted => EventKind::Granted,
-            Status::Probation => EventKind::Probation,
-            Status::Serving => EventKind::Serving,
-            Status::Busy => EventKind::Busy,
-            Status::Vacant => EventKind::Vacant,
-            Status::Replaced => EventKind::Replaced,
+            GenerationStatus::Granted => EventKind::Granted,
+            GenerationStatus::Probation => EventKind::Probation,
+            GenerationStatus::Serving => EventKind::Serving,
+            GenerationStatus::Busy => EventKind::Busy,
+            GenerationStatus::Vacant => EventKind::Vacant,
+            GenerationStatus::Replaced => EventKind::Replaced,
         }
     }
 
     /// The status that an event carries, if it carries one.
-    pub(crate) fn of(kind: &EventKind) -> Option<Status> {
-        use Status::{Busy, Granted, Probation, Replaced, Serving, Vacant};
+    pub(crate) fn of(kind: &EventKind) -> Option<GenerationStatus> {
+        use GenerationStatus::{Busy, Granted, Probation, Replaced, Serving, Vacant};
         let all = [Granted, Probation, Serving, Busy, Vacant, Replaced];
         all.into_iter().find(|status| status.kind() == *kind)
     }
@@ -326,7 +326,7 @@ impl Participant {
         }
     }
 
-    pub(crate) fn claim(&self) -> Option<&Claim> {
+    pub(crate) fn claim(&self) -> Option<&PendingClaim> {
         match &self.stage {
             Stage::Claim(claim) => Some(claim),
             Stage::Granted { .. }
@@ -351,14 +351,14 @@ impl Participant {
     }
 
     /// The most that the server had; `None` if it was never granted the address.
-    pub(crate) fn had(&self) -> Option<Status> {
+    pub(crate) fn had(&self) -> Option<GenerationStatus> {
         if self.claim().is_some() {
             return None;
         }
         Some(match self.served() {
-            Served::Not => Status::Granted,
-            Served::OnProbation { .. } => Status::Probation,
-            Served::Fully => Status::Serving,
+            Served::Not => GenerationStatus::Granted,
+            Served::OnProbation { .. } => GenerationStatus::Probation,
+            Served::Fully => GenerationStatus::Serving,
         })
     }
 }
@@ -408,11 +408,13 @@ impl Expected {
     }
 }
 
-impl Listener {
+impl ListenerState {
     pub(crate) fn awaited_until(&self) -> Option<Duration> {
         match self {
-            Listener::Awaited { until, .. } => Some(*until),
-            Listener::Absent | Listener::Opening | Listener::Arrived | Listener::Held => None,
+            ListenerState::Awaited { until, .. } => Some(*until),
+            ListenerState::Absent | ListenerState::Opening | ListenerState::Arrived | ListenerState::Held => {
+                None
+            }
         }
     }
 }
@@ -492,28 +494,28 @@ impl AddressState {
 
     /// What the address is to a generation: the first line that fits; `None`: nothing that a
     /// supervisor acts on.
-    pub(crate) fn status(&self, generation: Generation) -> Option<Status> {
+    pub(crate) fn status(&self, generation: Generation) -> Option<GenerationStatus> {
         let newer = |other: Option<Generation>| other.is_some_and(|other| other > generation);
         let own = |condition: fn(&Participant) -> bool| {
             let mut participants = self.participants.values();
             participants.any(|participant| participant.generation == generation && condition(participant))
         };
         if newer(self.newest_serving()) {
-            Some(Status::Replaced)
+            Some(GenerationStatus::Replaced)
         } else if own(Participant::serves) {
-            Some(Status::Serving)
+            Some(GenerationStatus::Serving)
         } else if own(Participant::is_taken_for_on_probation) {
-            Some(Status::Probation)
+            Some(GenerationStatus::Probation)
         } else if own(Participant::is_granted) {
-            Some(Status::Granted)
+            Some(GenerationStatus::Granted)
         } else if !self.expected.is_empty() {
             None
         } else if newer(self.newest_claim()) || newer(self.newest_granted()) || newer(self.newest_owner()) {
-            Some(Status::Busy)
+            Some(GenerationStatus::Busy)
         } else if self.participants.values().any(Participant::is_active) || own(Participant::is_taking_down) {
             None
         } else {
-            Some(Status::Vacant)
+            Some(GenerationStatus::Vacant)
         }
     }
 
@@ -533,7 +535,7 @@ impl AddressState {
             && self.keepers.is_empty()
             && self.notified.is_empty()
             && self.refused.is_empty()
-            && self.listener == Listener::Absent
+            && self.listener == ListenerState::Absent
     }
 
     fn newest(&self, condition: impl Fn(&Participant) -> bool) -> Option<Generation> {

@@ -15,8 +15,8 @@ use serverswap::protocol::trace::{Kind, Machine, Scope, Side, Table};
 
 use super::world::{A, B, World, address, process};
 use crate::arbiter::ArbiterEvent;
-use crate::arbiter::address::state::{Notified, Served, Stage, Status};
-use crate::arbiter::generation::{Supervisor, Up};
+use crate::arbiter::address::state::{GenerationStatus, Notified, Served, Stage};
+use crate::arbiter::generation::{SupervisorPresence, Up};
 use crate::arbiter::peer::Intent;
 
 /// The server and the supervisor that the tables are about; both of generation 2.
@@ -258,11 +258,11 @@ fn role_state(scene: &Scene) -> String {
             Up::Announced | Up::Yes => "up",
         },
         (Role::Supervisor, _) => match generation.supervisor {
-            Supervisor::Stopping(_) => "stopping",
-            Supervisor::None
-            | Supervisor::Disconnected(_)
-            | Supervisor::Transient(_)
-            | Supervisor::Resident(_) => "running",
+            SupervisorPresence::Stopping(_) => "stopping",
+            SupervisorPresence::None
+            | SupervisorPresence::Disconnected(_)
+            | SupervisorPresence::Transient(_)
+            | SupervisorPresence::Resident(_) => "running",
         },
     };
     name.to_owned()
@@ -344,7 +344,7 @@ fn connection_state(scene: &Scene) -> String {
 fn duplicate_state(scene: &Scene) -> String {
     let state = scene.world.arbiter.address(&address(A));
     let supervisor = process(SUPERVISOR);
-    let is_replaced = state.notified.get(&supervisor) == Some(&Status::Replaced);
+    let is_replaced = state.notified.get(&supervisor) == Some(&GenerationStatus::Replaced);
     let name = match (state.keepers.get(&supervisor).map(|keeper| keeper.asked_to_close), is_replaced) {
         (None, false) => "none",
         (None, true) => "over",

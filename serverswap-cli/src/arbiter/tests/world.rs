@@ -10,7 +10,7 @@ use serverswap::protocol::message::{
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
-use crate::arbiter::address::state::Listener;
+use crate::arbiter::address::state::ListenerState;
 use crate::arbiter::{
     Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Attached, Changes, ClientHello, ConnectionId,
     Fetched, Liveness, Signal, Turn,
@@ -324,7 +324,7 @@ impl World {
 
     /// Whether the arbiter has a duplicate of the listener.
     pub(super) fn has_listener(&self, text: &str) -> bool {
-        self.arbiter.address(&address(text)).listener == Listener::Held
+        self.arbiter.address(&address(text)).listener == ListenerState::Held
     }
 
     /// The pids that the state file lists as serving.
