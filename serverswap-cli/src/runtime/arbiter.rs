@@ -237,7 +237,10 @@ impl ArbiterRuntime {
         let mut next = self.core.clone();
         let mut turn = Turn::new(monotonic());
         next.handle(pending.iter().map(|pending| pending.event.clone()), &mut turn);
-        if turn.state_changed() == Changed::State
+        // The first turn is written in any case: the file names the arbiter.
+        let is_to_write = turn.state_changed() == Changed::State || !self.journal.is_begun();
+        if is_to_write
+            && !pending.is_empty()
             && let Err(error) = self.write(&next, turn.changes())
         {
             return self.defer(pending, &error);

@@ -44,6 +44,11 @@ impl Journal {
         Journal { path, header, written: Written::Unknown }
     }
 
+    /// Whether the file that a reader finds was written by this process.
+    pub fn is_begun(&self) -> bool {
+        matches!(self.written, Written::File { .. })
+    }
+
     /// Writes what has changed; `snapshot` is asked for what the whole file is to say afterwards.
     ///
     /// # Errors
