@@ -108,7 +108,7 @@ test-node: tools
 .PHONY: test-python
 test-python: tools
 	@mkdir -p $(LOGS)
-	$(PYTHON)/setup.sh
+	$(PYTHON)/setup.sh --conformance
 	SERVERSWAP_BIN_DIR=$(abspath $(TARGET))/debug $(PYTHON)/test.sh 2>&1 | tee $(LOGS)/python.log
 
 # ---- conformance -------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ $(DRIVERS:%=conformance-%): conformance-%: conformance-build
 conformance-build: tools
 	cargo build --workspace --all-targets --all-features
 	node $(NODE)/build.mjs --debug
-	test -x .venv/bin/python || $(PYTHON)/setup.sh
+	.venv/bin/python -c 'from serverswap._native import decode_line' 2>/dev/null || $(PYTHON)/setup.sh --conformance
 
 # ---- proof -------------------------------------------------------------------------------------
 # What takes too long for every test. The tools are installed beside the builds when they are missing.
