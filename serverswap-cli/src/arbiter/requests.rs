@@ -188,6 +188,12 @@ impl Arbiter {
         if matches!(self.generation(generation).supervisor, SupervisorPresence::Stopping(_)) {
             return Some((Code::Stopping, "the supervisor was asked to stop".to_owned()));
         }
+        if let Some(newer) = state.newest_serving().filter(|serving| *serving > generation)
+            && self.is_late(process, generation)
+        {
+            let message = format!("generation {newer} is newer and serves `{address}`");
+            return Some((Code::Superseded, message));
+        }
         if self.is_late(process, generation) {
             return Some((Code::Stopping, "the server was not up in time and is being ended".to_owned()));
         }

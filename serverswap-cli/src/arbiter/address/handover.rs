@@ -115,6 +115,8 @@ impl AddressState {
                     self.take_down(*process, TakedownReason::Stopping, facts);
                 }
                 Ending::Late => {
+                    // What has lost to a newer server is superseded, whether it is late or not (R2).
+                    self.supersede_older_than_serving(facts);
                     let message = "the server was not up in time and is being ended".to_owned();
                     self.refuse(*process, Code::Stopping, message);
                     self.take_down(*process, TakedownReason::Stopping, facts);
@@ -277,6 +279,16 @@ impl AddressState {
         let Some(bar) = bar.into_iter().flatten().max() else {
             return;
         };
+        self.supersede(bar, facts);
+    }
+
+    fn supersede_older_than_serving(&mut self, facts: &Facts<'_>) {
+        if let Some(bar) = self.newest_serving() {
+            self.supersede(bar, facts);
+        }
+    }
+
+    fn supersede(&mut self, bar: Generation, facts: &Facts<'_>) {
         for process in self.processes(|participant| participant.generation < bar) {
             let message = format!("generation {bar} is newer and claims or holds `{}`", facts.address);
             self.refuse(process, Code::Superseded, message);
