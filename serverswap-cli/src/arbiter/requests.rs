@@ -188,14 +188,13 @@ impl Arbiter {
         if matches!(self.generation(generation).supervisor, SupervisorPresence::Stopping(_)) {
             return Some((Code::Stopping, "the supervisor was asked to stop".to_owned()));
         }
-        if let Some(newer) = state.newest_serving().filter(|serving| *serving > generation)
-            && self.is_late(process, generation)
-        {
-            let message = format!("generation {newer} is newer and serves `{address}`");
-            return Some((Code::Superseded, message));
-        }
         if self.is_late(process, generation) {
-            return Some((Code::Stopping, "the server was not up in time and is being ended".to_owned()));
+            return Some(match state.newest_serving().filter(|serving| *serving > generation) {
+                Some(newer) => {
+                    (Code::Superseded, format!("generation {newer} is newer and serves `{address}`"))
+                }
+                None => (Code::Stopping, "the server was not up in time and is being ended".to_owned()),
+            });
         }
         if self.index.count_of(process) >= ADDRESSES_PER_SERVER_MAX {
             let message = format!(
