@@ -19,14 +19,14 @@ use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 use scripted::{address, open_free, wait_readable};
 use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
-use serverswap::sys::listener::{OpenError, Owner, is_listener_of, open, remove_stale};
+use serverswap::sys::listener::{OpenError, SocketOwner, is_listener_of, open, remove_stale};
 
 fn unix_address(path: &Path) -> Address {
     Address::Unix(path.to_owned())
 }
 
 /// The owner that an address in use is said to have.
-fn owner(error: OpenError) -> Owner {
+fn owner(error: OpenError) -> SocketOwner {
     let text = error.to_string();
     let OpenError::InUse { owner: Some(owner), .. } = error else {
         panic!("in use by somebody, not {error:?}");

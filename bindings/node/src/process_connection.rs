@@ -21,10 +21,10 @@ static CONNECTION: Mutex<Option<Arc<ProcessConnection>>> = Mutex::new(None);
 
 /// The connection, and the functions that its events are delivered to.
 pub struct ProcessConnection {
-    state: Mutex<State>,
+    state: Mutex<EventDelivery>,
 }
 
-struct State {
+struct EventDelivery {
     dispatcher: Dispatcher<ThreadId>,
     threads: HashMap<ThreadId, EventFunction>,
     last_thread: ThreadId,
@@ -51,8 +51,11 @@ impl ProcessConnection {
         let connection = Connection::from_env(client).map_err(coded)?;
         let is_supervised = connection.is_supervised();
         let descriptor = connection.as_fd().try_clone_to_owned();
-        let state =
-            State { dispatcher: Dispatcher::new(connection), threads: HashMap::new(), last_thread: 0 };
+        let state = EventDelivery {
+            dispatcher: Dispatcher::new(connection),
+            threads: HashMap::new(),
+            last_thread: 0,
+        };
         let connection = Arc::new(ProcessConnection { state: Mutex::new(state) });
         if is_supervised {
             let started = descriptor.and_then(|fd: OwnedFd| io_thread::start(Arc::clone(&connection), fd));
@@ -93,7 +96,7 @@ impl ProcessConnection {
     }
 }
 
-impl State {
+impl EventDelivery {
     fn deliver(&self, delivery: Delivery<ThreadId>) {
         let owner = match &delivery.to {
             Recipient::Claimant { owner, .. } | Recipient::Handlers { owner, .. } => Some(*owner),

@@ -68,13 +68,13 @@ pub enum ArbiterAction {
         /// The generation that the group's members carry in their environment.
         generation: Generation,
         /// Which signal.
-        signal: Signal,
+        signal: TerminationSignal,
     },
 }
 
 /// The two ways to end a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub enum TerminationSignal {
     /// Ask it.
     Term,
     /// End it.

@@ -6,7 +6,7 @@ use serverswap::sys::process::Process;
 use super::address::state::Stage;
 use super::collections::Map;
 use super::generation::SupervisorPresence;
-use super::server::Connection;
+use super::server::ServerConnection;
 use super::{Arbiter, ConnectionId, Turn};
 
 impl Arbiter {
@@ -31,7 +31,7 @@ impl Arbiter {
         let Some(server) = self.servers.get_mut(process).filter(|server| server.link() == Some(link)) else {
             return;
         };
-        server.connection = Connection::Away { since: turn.now };
+        server.connection = ServerConnection::Away { since: turn.now };
         server.takedowns = Map::new_sync();
         for address in self.index.addresses_of(process) {
             self.edit(&address, turn, |state| {

@@ -21,7 +21,7 @@ pub(super) struct GenerationState {
     pub(super) timeouts: Timeouts,
     pub(super) supervisor: SupervisorPresence,
     pub(super) server: FirstHello,
-    pub(super) up: Up,
+    pub(super) up: UpStatus,
     /// When its supervisor was last allowed to end its server: a server that was started before that
     /// gets nothing any more.
     pub(super) late_since: Option<Duration>,
@@ -52,7 +52,7 @@ pub(super) enum FirstHello {
 
 /// Whether a generation is up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Up {
+pub(super) enum UpStatus {
     /// As soon as everything granted is served and no claim waits.
     Implied,
     /// Its server announced more claims: not before `serverUp`.
@@ -81,7 +81,7 @@ impl GenerationState {
             timeouts,
             supervisor: SupervisorPresence::None,
             server: FirstHello::Awaited,
-            up: Up::Implied,
+            up: UpStatus::Implied,
             late_since: None,
         }
     }
@@ -96,8 +96,8 @@ impl GenerationState {
         GenerationRecord {
             timeouts: self.timeouts,
             supervisor: self.supervisor.process(),
-            up: self.up == Up::Yes,
-            awaits_server_up: self.up == Up::Awaited,
+            up: self.up == UpStatus::Yes,
+            awaits_server_up: self.up == UpStatus::Awaited,
         }
     }
 }
@@ -202,18 +202,18 @@ impl Arbiter {
         };
         let everything_is_served = tally.serving > 0 && tally.pending == 0;
         let is_up = match self.generation(generation).up {
-            Up::Implied | Up::Announced => everything_is_served,
-            Up::Awaited | Up::Yes => false,
+            UpStatus::Implied | UpStatus::Announced => everything_is_served,
+            UpStatus::Awaited | UpStatus::Yes => false,
         };
         self.edit_generation(generation, turn, |state| {
             if is_up {
-                state.up = Up::Yes;
+                state.up = UpStatus::Yes;
             }
         });
     }
 
     fn notify_up_and_done(&mut self, generation: Generation, turn: &mut Turn) {
-        let is_up = self.generations.get(generation).is_some_and(|state| state.up == Up::Yes);
+        let is_up = self.generations.get(generation).is_some_and(|state| state.up == UpStatus::Yes);
         let is_done = self
             .index
             .tally(generation)

@@ -42,7 +42,7 @@ use serverswap::protocol::message::{self, Timeouts};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
-pub use action::{ArbiterAction, Changed, Changes, Signal, Turn};
+pub use action::{ArbiterAction, Changed, Changes, TerminationSignal, Turn};
 pub use event::{ArbiterEvent, ConnectionId, Fetched, Liveness};
 pub use reconnect::{Attached, ClientHello};
 
@@ -52,7 +52,7 @@ use generation::Generations;
 use index::Index;
 use peer::Peers;
 use server::Servers;
-use termination::{OrphanGroup, Signals};
+use termination::{OrphanGroup, SignalSchedule};
 
 /// The arbiter's knowledge. A clone shares what a turn does not change.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ pub struct Arbiter {
     servers: Servers,
     peers: Peers,
     generations: Generations,
-    signals: Signals,
+    signals: SignalSchedule,
     orphans: Map<Process, OrphanGroup>,
     /// Events for supervisors that were not connected, oldest first.
     pending_events: Arc<Vec<message::Event>>,
@@ -106,7 +106,7 @@ impl Arbiter {
             servers: Servers::default(),
             peers: Peers::default(),
             generations: Generations::default(),
-            signals: Signals::default(),
+            signals: SignalSchedule::default(),
             orphans: Map::new_sync(),
             pending_events: Arc::default(),
             unrecorded: Map::new_sync(),

@@ -15,7 +15,7 @@ use serverswap::sys::process::Process;
 use super::address::state::{Expected, Had, Keeper, Notified, Participant, Search, Served, Stage};
 use super::generation::{FirstHello, SupervisorPresence};
 use super::peer::{Intent, Peer};
-use super::server::{Connection, ServerRecord};
+use super::server::{ServerConnection, ServerRecord};
 use super::{Arbiter, ConnectionId, Liveness, Turn};
 
 /// A complete `hello`.
@@ -106,7 +106,7 @@ impl Arbiter {
     fn server_arrives(&mut self, arrival: ClientHello, generation: Generation, turn: &mut Turn) {
         let process = arrival.process;
         self.edit_generation(generation, turn, |state| state.server = FirstHello::Received);
-        let connection = Connection::Open(arrival.link);
+        let connection = ServerConnection::Open(arrival.link);
         let known = self.servers.get(process).cloned();
         let mut server = known.unwrap_or_else(|| ServerRecord::new(generation, connection));
         let handled = arrival.holding.iter().filter(|(holding, _)| holding.on_takedown);

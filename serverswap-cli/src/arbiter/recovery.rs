@@ -11,9 +11,9 @@ use serverswap::protocol::message::TakedownReason;
 use serverswap::sys::process::Process;
 
 use super::address::AddressState;
-use super::address::state::{Expected, Had, Participant, Search, Served, Stage, TakingDown};
-use super::generation::{FirstHello, GenerationState, SupervisorPresence, Up};
-use super::server::{Connection, ServerRecord};
+use super::address::state::{Expected, Had, Participant, PendingTakedown, Search, Served, Stage};
+use super::generation::{FirstHello, GenerationState, SupervisorPresence, UpStatus};
+use super::server::{ServerConnection, ServerRecord};
 use super::{Arbiter, ArbiterLimits, Turn};
 use crate::state::{AddressRecord, GenerationRecord, HolderRecord, Snapshot};
 
@@ -71,7 +71,7 @@ impl Arbiter {
             }
             let known = self.servers.get(process).cloned();
             let mut server =
-                known.unwrap_or_else(|| ServerRecord::new(generation, Connection::Away { since: now }));
+                known.unwrap_or_else(|| ServerRecord::new(generation, ServerConnection::Away { since: now }));
             if let Some(until) = until.max(server.drain_until()) {
                 server.termination = server.termination.with_drain_until(until);
             }
@@ -87,9 +87,9 @@ fn recorded_generation(
     alive: &BTreeSet<Process>,
 ) -> GenerationState {
     let up = match (record.up, record.awaits_server_up) {
-        (true, _) => Up::Yes,
-        (false, true) => Up::Awaited,
-        (false, false) => Up::Implied,
+        (true, _) => UpStatus::Yes,
+        (false, true) => UpStatus::Awaited,
+        (false, false) => UpStatus::Implied,
     };
     let supervisor = record.supervisor.filter(|supervisor| alive.contains(supervisor));
     let supervisor = supervisor.map_or(SupervisorPresence::None, SupervisorPresence::Disconnected);
@@ -133,7 +133,7 @@ impl AddressRecord {
     fn given_up_on_probation(&self, holder: &HolderRecord) -> Option<Stage> {
         let until = holder.probation_until()?;
         self.draining.iter().find(|drain| drain.process == holder.process)?;
-        Some(Stage::TakingDown(TakingDown {
+        Some(Stage::TakingDown(PendingTakedown {
             socket: holder.socket,
             message: None,
             reason: TakedownReason::Stopping,

@@ -12,7 +12,7 @@ use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::address::state::{Participant, PendingClaim, Stage};
-use super::generation::{SupervisorPresence, Up};
+use super::generation::{SupervisorPresence, UpStatus};
 use super::peer::Intent;
 use super::{Arbiter, ConnectionId, Liveness, Turn};
 
@@ -153,8 +153,8 @@ impl Arbiter {
             let error = Error { re: Some(id), code, message, fatal: false };
             return turn.send(link, FromArbiter::Error(error));
         }
-        if more && self.generation(generation).up == Up::Implied {
-            self.edit_generation(generation, turn, |state| state.up = Up::Awaited);
+        if more && self.generation(generation).up == UpStatus::Implied {
+            self.edit_generation(generation, turn, |state| state.up = UpStatus::Awaited);
         }
         let stage = Stage::Claim(PendingClaim { link, id, socket, waits_for: BTreeSet::new() });
         self.edit(&address, turn, |state| state.participate(process, generation, stage));
@@ -318,10 +318,10 @@ impl Arbiter {
 
     fn server_up(&mut self, generation: Generation, turn: &mut Turn) {
         match self.generation(generation).up {
-            Up::Implied | Up::Awaited => {
-                self.edit_generation(generation, turn, |state| state.up = Up::Announced);
+            UpStatus::Implied | UpStatus::Awaited => {
+                self.edit_generation(generation, turn, |state| state.up = UpStatus::Announced);
             }
-            Up::Announced | Up::Yes => {}
+            UpStatus::Announced | UpStatus::Yes => {}
         }
     }
 

@@ -12,7 +12,7 @@ use super::collections::{Map, Set, insert_into, remove_from};
 #[derive(Debug, Clone)]
 pub(super) struct ServerRecord {
     pub(super) generation: Generation,
-    pub(super) connection: Connection,
+    pub(super) connection: ServerConnection,
     /// The addresses whose takedown it handles.
     pub(super) handlers: Set<Address>,
     /// The takedowns that were sent on the present connection, by `id`.
@@ -26,7 +26,7 @@ pub(super) struct ServerRecord {
 
 /// Whether a server can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Connection {
+pub(super) enum ServerConnection {
     Open(ConnectionId),
     /// It ended, or the server is named by the state file and not back yet.
     Away {
@@ -48,7 +48,7 @@ pub(super) enum Termination {
 }
 
 impl ServerRecord {
-    pub(super) fn new(generation: Generation, connection: Connection) -> Self {
+    pub(super) fn new(generation: Generation, connection: ServerConnection) -> Self {
         ServerRecord {
             generation,
             connection,
@@ -62,8 +62,8 @@ impl ServerRecord {
 
     pub(super) fn link(&self) -> Option<ConnectionId> {
         match self.connection {
-            Connection::Open(link) => Some(link),
-            Connection::Away { .. } => None,
+            ServerConnection::Open(link) => Some(link),
+            ServerConnection::Away { .. } => None,
         }
     }
 

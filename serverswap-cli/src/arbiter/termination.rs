@@ -11,20 +11,20 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::collections::{Map, Set};
-use super::server::{Connection, ServerRecord, Termination};
-use super::{Arbiter, ArbiterAction, Signal, Turn};
+use super::server::{ServerConnection, ServerRecord, Termination};
+use super::{Arbiter, ArbiterAction, TerminationSignal, Turn};
 
 /// Longest extension of a drain that a server may ask for at a time.
 const EXTEND_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// When each server is to be signalled.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Signals {
+pub(super) struct SignalSchedule {
     of: Map<Process, Duration>,
     ordered: Set<(Duration, Process)>,
 }
 
-impl Signals {
+impl SignalSchedule {
     pub(super) fn set(&mut self, process: Process, at: Option<Duration>) {
         if let Some(before) = self.of.get(&process).copied() {
             self.of.remove_mut(&process);
@@ -65,11 +65,11 @@ impl Arbiter {
             return;
         };
         let until = match server.connection {
-            Connection::Away { since } => since + self.limits.rejoin_wait,
-            Connection::Open(_) if server.handlers.contains(address) => {
+            ServerConnection::Away { since } => since + self.limits.rejoin_wait,
+            ServerConnection::Open(_) if server.handlers.contains(address) => {
                 turn.now + self.drain_time(server.generation)
             }
-            Connection::Open(_) => turn.now,
+            ServerConnection::Open(_) => turn.now,
         };
         self.drain_at_least_until(Some(address), process, until, turn);
         self.notify_draining(address, process, turn);
@@ -183,12 +183,12 @@ impl Arbiter {
                 OrphanSignal::Term { .. } => {
                     let next = OrphanSignal::Kill { after_term: turn.now };
                     self.orphans.insert_mut(process, OrphanGroup { generation, next });
-                    Signal::Term
+                    TerminationSignal::Term
                 }
                 OrphanSignal::Kill { .. } => {
                     self.orphans.remove_mut(&process);
                     self.unsettled.insert_mut(generation);
-                    Signal::Kill
+                    TerminationSignal::Kill
                 }
             };
             turn.actions.push(ArbiterAction::Signal { process, generation, signal });
@@ -220,22 +220,22 @@ impl Arbiter {
 }
 
 impl Termination {
-    fn next_signal(self, kill_time: Duration) -> Option<(Duration, Signal)> {
+    fn next_signal(self, kill_time: Duration) -> Option<(Duration, TerminationSignal)> {
         match self {
             Termination::None | Termination::Killed { .. } => None,
-            Termination::Draining { until } => Some((until, Signal::Term)),
-            Termination::Terminated { at, .. } => Some((at + kill_time, Signal::Kill)),
+            Termination::Draining { until } => Some((until, TerminationSignal::Term)),
+            Termination::Terminated { at, .. } => Some((at + kill_time, TerminationSignal::Kill)),
         }
     }
 
-    fn after(self, signal: Signal, now: Duration) -> Termination {
+    fn after(self, signal: TerminationSignal, now: Duration) -> Termination {
         match self {
             Termination::None => Termination::None,
             Termination::Draining { until }
             | Termination::Terminated { until, .. }
             | Termination::Killed { until } => match signal {
-                Signal::Term => Termination::Terminated { until, at: now },
-                Signal::Kill => Termination::Killed { until },
+                TerminationSignal::Term => Termination::Terminated { until, at: now },
+                TerminationSignal::Kill => Termination::Killed { until },
             },
         }
     }

@@ -1,7 +1,7 @@
 //! The arbiter's runtime: sockets, pidfds, time and the state file around the pure core.
 //!
 //! It decides nothing. Each connection, each process that is watched and the control socket are
-//! tasks of this thread, which send an [`Input`] over one bounded channel. Everything that waits in
+//! tasks of this thread, which send an [`ArbiterInput`] over one bounded channel. Everything that waits in
 //! it becomes one turn: the core handles it, the state is written, and only then is anything
 //! sent (R1). An idle arbiter never wakes up.
 
@@ -15,7 +15,7 @@ use std::time::Duration;
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{Code, Error, FromArbiter, FromClient};
 use serverswap::sys::clock::monotonic;
-use serverswap::sys::listener::{self, OpenError, Owner};
+use serverswap::sys::listener::{self, OpenError, SocketOwner};
 use serverswap::sys::process::{self, Process};
 use serverswap::sys::watch::DirectoryWatch;
 use tokio::net::UnixStream;
@@ -24,14 +24,14 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::clients::Clients;
-use super::connection::{ReadAhead, Received};
+use super::connection::{ReadAhead, ReceivedItem};
 use super::directory_lease::{DirectoryLease, LeaseState};
 use super::owner_lookup::OwnerLookups;
 use super::process_table::ProcessTable;
 use super::trace::TraceWriter;
 use crate::arbiter::{
-    Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Changed, Changes, ConnectionId, Fetched, Signal,
-    Turn,
+    Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Changed, Changes, ConnectionId, Fetched,
+    TerminationSignal, Turn,
 };
 use crate::state::{Directory, Journal, Lock, Update};
 use crate::sys::descriptors;
@@ -51,17 +51,17 @@ const INPUTS_PER_TURN: usize = 256;
 const DEFERRED_MAX: usize = 16_384;
 
 /// What the tasks around the arbiter send it.
-pub(super) enum Input {
+pub(super) enum ArbiterInput {
     /// A client has connected.
     Connected(UnixStream),
     /// A client has sent something.
-    Received { link: ConnectionId, received: Vec<Received>, read_ahead: Option<ReadAhead> },
+    Received { link: ConnectionId, received: Vec<ReceivedItem>, read_ahead: Option<ReadAhead> },
     /// Everything was sent on a connection from which nothing more is read.
     Sent { link: ConnectionId },
     /// A process has exited: its pidfd has fired.
     Exited(Process),
     /// Which process has the address that could not be opened, if that could be found out.
-    OwnerFound { address: Address, owner: Option<Owner> },
+    OwnerFound { address: Address, owner: Option<SocketOwner> },
 }
 
 /// An event of the core's, and the read that it came with.
@@ -75,7 +75,7 @@ pub(super) struct ArbiterRuntime {
     core: Arbiter,
     directory: Directory,
     journal: Journal,
-    inbox: mpsc::Receiver<Input>,
+    inbox: mpsc::Receiver<ArbiterInput>,
     clients: Clients,
     processes: ProcessTable,
     owners: OwnerLookups,
@@ -165,17 +165,19 @@ impl ArbiterRuntime {
         }
     }
 
-    fn handle(&mut self, inputs: impl Iterator<Item = Input>) {
+    fn handle(&mut self, inputs: impl Iterator<Item = ArbiterInput>) {
         let mut events = Vec::new();
         for input in inputs {
             match input {
-                Input::Connected(stream) => self.clients.greet(stream, &mut self.processes),
-                Input::Received { link, received, read_ahead } => {
+                ArbiterInput::Connected(stream) => self.clients.greet(stream, &mut self.processes),
+                ArbiterInput::Received { link, received, read_ahead } => {
                     self.receive(link, received, read_ahead.as_ref(), &mut events);
                 }
-                Input::Sent { link } => self.clients.sent(link),
-                Input::Exited(process) => self.on_process_exit(process, &mut events),
-                Input::OwnerFound { address, owner } => events.push(self.in_use(address, owner).into()),
+                ArbiterInput::Sent { link } => self.clients.sent(link),
+                ArbiterInput::Exited(process) => self.on_process_exit(process, &mut events),
+                ArbiterInput::OwnerFound { address, owner } => {
+                    events.push(self.in_use(address, owner).into())
+                }
             }
         }
         self.turn(events);
@@ -184,7 +186,7 @@ impl ArbiterRuntime {
     fn receive(
         &mut self,
         link: ConnectionId,
-        received: Vec<Received>,
+        received: Vec<ReceivedItem>,
         read_ahead: Option<&ReadAhead>,
         events: &mut Vec<Pending>,
     ) {
@@ -292,7 +294,7 @@ impl ArbiterRuntime {
     }
 
     /// The late answer to [`ArbiterAction::Open`], where another process has the address.
-    fn in_use(&self, address: Address, owner: Option<Owner>) -> ArbiterEvent {
+    fn in_use(&self, address: Address, owner: Option<SocketOwner>) -> ArbiterEvent {
         match owner {
             Some(owner) if owner.serverswap_dir.as_deref() == Some(self.directory.path()) => {
                 let pid = owner.pid;
@@ -395,8 +397,8 @@ impl ArbiterRuntime {
                 ArbiterAction::CloseListener { address } => self.close_listener(&address),
                 ArbiterAction::Signal { process, generation, signal } => {
                     let signal = match signal {
-                        Signal::Term => process::Signal::SIGTERM,
-                        Signal::Kill => process::Signal::SIGKILL,
+                        TerminationSignal::Term => process::Signal::SIGTERM,
+                        TerminationSignal::Kill => process::Signal::SIGKILL,
                     };
                     self.processes.signal_group(process, &generation.to_string(), signal);
                 }

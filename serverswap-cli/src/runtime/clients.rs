@@ -21,8 +21,8 @@ use serverswap::sys::process::{Process, is_gone, pidfd_open};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
-use super::arbiter::Input;
-use super::connection::{Connection, Received};
+use super::arbiter::ArbiterInput;
+use super::connection::{ClientConnection, ReceivedItem};
 use super::process_table::ProcessTable;
 use super::task::Task;
 use super::trace::{Side, TraceWriter};
@@ -35,34 +35,34 @@ const QUEUED_BYTES_MAX: usize = 4 << 20;
 /// Every open connection.
 pub(super) struct Clients {
     trace: TraceWriter,
-    inbox: mpsc::Sender<Input>,
+    inbox: mpsc::Sender<ArbiterInput>,
     next: u64,
-    clients: BTreeMap<ConnectionId, Client>,
+    clients: BTreeMap<ConnectionId, ConnectedClient>,
     /// The connections with something to send, or to be closed.
     dirty: BTreeSet<ConnectionId>,
     /// Listeners that came with a `hello` in this turn.
     offered: Vec<(Address, Arc<OwnedFd>)>,
 }
 
-struct Client {
-    connection: Rc<Connection>,
+struct ConnectedClient {
+    connection: Rc<ClientConnection>,
     process: Process,
-    state: State,
+    state: ConnectionStatus,
     task: Task,
 }
 
 /// Whether a connection goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ConnectionStatus {
     Open,
     /// It is closed when everything was sent.
     Closing,
-    /// As [`State::Closing`], and the fatal error is the last message that is sent.
+    /// As [`ConnectionStatus::Closing`], and the fatal error is the last message that is sent.
     Faulted,
 }
 
 impl Clients {
-    pub(super) fn new(trace: TraceWriter, inbox: mpsc::Sender<Input>) -> Self {
+    pub(super) fn new(trace: TraceWriter, inbox: mpsc::Sender<ArbiterInput>) -> Self {
         Clients {
             trace,
             inbox,
@@ -78,7 +78,7 @@ impl Clients {
         let observer = self.trace.observer(Side::Arbiter);
         let process = match self.admit(&stream, processes) {
             Ok(process) => process,
-            Err(Refusal { code, message }) => {
+            Err(AdmissionRefusal { code, message }) => {
                 let mut channel = Channel::<FromClient, FromArbiter, _>::new(stream).observed(observer);
                 channel.send(&FromArbiter::Error(Error { re: None, code, message, fatal: true }), Vec::new());
                 // One attempt: nothing is kept for a client that is not admitted.
@@ -88,46 +88,50 @@ impl Clients {
         };
         self.next += 1;
         let link = ConnectionId(self.next);
-        let connection = Rc::new(Connection::new(stream, observer));
+        let connection = Rc::new(ClientConnection::new(stream, observer));
         let task = Task::spawn(Rc::clone(&connection).run(link, self.inbox.clone()));
-        self.clients.insert(link, Client { connection, process, state: State::Open, task });
+        self.clients
+            .insert(link, ConnectedClient { connection, process, state: ConnectionStatus::Open, task });
         self.send(link, &FromArbiter::Greeting(greeting()), None);
     }
 
-    fn admit(&self, stream: &UnixStream, processes: &mut ProcessTable) -> Result<Process, Refusal> {
-        let peer = credentials(stream).map_err(|error| Refusal::internal(&error))?;
+    fn admit(&self, stream: &UnixStream, processes: &mut ProcessTable) -> Result<Process, AdmissionRefusal> {
+        let peer = credentials(stream).map_err(|error| AdmissionRefusal::internal(&error))?;
         let user = geteuid().as_raw();
         if peer.uid != user && peer.uid != 0 {
             let message = format!("user {} may not speak to the servers of user {user}", peer.uid);
-            return Err(Refusal { code: Code::NotPermitted, message });
+            return Err(AdmissionRefusal { code: Code::NotPermitted, message });
         }
         if peer.pid == 0 {
             let message = "this process runs in a pid namespace that the arbiter cannot see".to_owned();
-            return Err(Refusal { code: Code::OtherPidNamespace, message });
+            return Err(AdmissionRefusal { code: Code::OtherPidNamespace, message });
         }
         if self.clients.len() >= CONNECTIONS_MAX {
             let message = format!("{CONNECTIONS_MAX} connections are open");
-            return Err(Refusal { code: Code::TooManyConnections, message });
+            return Err(AdmissionRefusal { code: Code::TooManyConnections, message });
         }
         if descriptors::is_reserved(stream) {
             let message = "the arbiter has no descriptor left for another connection".to_owned();
-            return Err(Refusal { code: Code::Exhausted, message });
+            return Err(AdmissionRefusal { code: Code::Exhausted, message });
         }
         let identified = identify(stream, peer.pid);
-        let (process, pidfd) = identified.map_err(|error| Refusal::internal(&error))?;
-        processes.watch(process, pidfd).map_err(|error| Refusal::internal(&error))?;
+        let (process, pidfd) = identified.map_err(|error| AdmissionRefusal::internal(&error))?;
+        processes.watch(process, pidfd).map_err(|error| AdmissionRefusal::internal(&error))?;
         Ok(process)
     }
 
     /// The process of a connection that is still open.
     pub(super) fn process_of(&self, link: ConnectionId) -> Option<Process> {
-        self.clients.get(&link).filter(|client| client.state == State::Open).map(|client| client.process)
+        self.clients
+            .get(&link)
+            .filter(|client| client.state == ConnectionStatus::Open)
+            .map(|client| client.process)
     }
 
     /// Whether nothing more can come from the process; what it has sent is read first.
     pub(super) fn read_the_rest_of(&self, process: Process) -> bool {
         let open = self.clients.values().filter(|client| client.process == process);
-        let mut open = open.filter(|client| client.state == State::Open).peekable();
+        let mut open = open.filter(|client| client.state == ConnectionStatus::Open).peekable();
         let is_all_read = open.peek().is_none();
         open.for_each(|client| client.connection.read_the_rest());
         is_all_read
@@ -143,27 +147,29 @@ impl Clients {
     pub(super) fn event(
         &mut self,
         link: ConnectionId,
-        received: Received,
+        received: ReceivedItem,
         processes: &ProcessTable,
     ) -> Option<ArbiterEvent> {
         let process = self.process_of(link)?;
         let liveness = processes.liveness(process);
         match received {
-            Received::Hello(hello) => {
+            ReceivedItem::Hello(hello) => {
                 Some(ArbiterEvent::Hello(hello.arrival(link, process, liveness, &mut self.offered)))
             }
-            Received::Message(message) => Some(ArbiterEvent::Received { link, message: *message, liveness }),
-            Received::BadRequest { re, code, message } => {
+            ReceivedItem::Message(message) => {
+                Some(ArbiterEvent::Received { link, message: *message, liveness })
+            }
+            ReceivedItem::BadRequest { re, code, message } => {
                 self.send_error(link, Some(re), code, message);
                 None
             }
-            Received::Fault { code, message } => {
+            ReceivedItem::Fault { code, message } => {
                 self.send_error(link, None, code, message);
-                self.close(link, State::Faulted);
+                self.close(link, ConnectionStatus::Faulted);
                 Some(ArbiterEvent::Disconnected { link })
             }
-            Received::End => {
-                self.close(link, State::Closing);
+            ReceivedItem::End => {
+                self.close(link, ConnectionStatus::Closing);
                 Some(ArbiterEvent::Disconnected { link })
             }
         }
@@ -175,7 +181,9 @@ impl Clients {
     }
 
     pub(super) fn send(&mut self, link: ConnectionId, message: &FromArbiter, listener: Option<Arc<OwnedFd>>) {
-        if let Some(client) = self.clients.get(&link).filter(|client| client.state != State::Faulted) {
+        if let Some(client) =
+            self.clients.get(&link).filter(|client| client.state != ConnectionStatus::Faulted)
+        {
             client.connection.send(message, listener);
             self.dirty.insert(link);
         }
@@ -183,11 +191,11 @@ impl Clients {
 
     pub(super) fn close_after_sending(&mut self, link: ConnectionId) {
         if self.process_of(link).is_some() {
-            self.close(link, State::Closing);
+            self.close(link, ConnectionStatus::Closing);
         }
     }
 
-    fn close(&mut self, link: ConnectionId, state: State) {
+    fn close(&mut self, link: ConnectionId, state: ConnectionStatus) {
         if let Some(client) = self.clients.get_mut(&link) {
             client.state = state;
             client.connection.stop_reading();
@@ -222,10 +230,10 @@ impl Clients {
             client.connection.flush();
             let (state, queued) = (client.state, client.connection.queued_bytes());
             let is_stuck = queued > QUEUED_BYTES_MAX;
-            if is_stuck && state == State::Open {
+            if is_stuck && state == ConnectionStatus::Open {
                 unread.push(link);
             }
-            if is_stuck || (state != State::Open && queued == 0) {
+            if is_stuck || (state != ConnectionStatus::Open && queued == 0) {
                 self.clients.remove(&link);
             }
         }
@@ -248,14 +256,14 @@ fn identify(stream: &UnixStream, pid: u32) -> io::Result<(Process, OwnedFd)> {
 }
 
 /// Why a client is not admitted.
-struct Refusal {
+struct AdmissionRefusal {
     code: Code,
     message: String,
 }
 
-impl Refusal {
+impl AdmissionRefusal {
     fn internal(error: &io::Error) -> Self {
-        Refusal { code: Code::Exhausted, message: format!("cannot look at the process: {error}") }
+        AdmissionRefusal { code: Code::Exhausted, message: format!("cannot look at the process: {error}") }
     }
 }
 

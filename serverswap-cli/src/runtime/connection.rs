@@ -24,8 +24,8 @@ use tokio::net::UnixStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until};
 
-use super::arbiter::Input;
-use super::negotiation::{CompleteHello, Negotiation, Step};
+use super::arbiter::ArbiterInput;
+use super::negotiation::{CompleteHello, Negotiation, NegotiationStep};
 use crate::arbiter::ConnectionId;
 
 /// Most reads, of 16 KiB each, of one client that the arbiter has not handled yet: what one client
@@ -37,7 +37,7 @@ const READS_AHEAD_MAX: usize = 1;
 const HELLO_WAIT: Duration = Duration::from_secs(30);
 
 /// A connection, shared by its task and the arbiter's.
-pub(super) struct Connection {
+pub(super) struct ClientConnection {
     stream: Rc<UnixStream>,
     channel: RefCell<Channel<FromClient, FromArbiter, Rc<UnixStream>>>,
     flow: Cell<Flow>,
@@ -57,7 +57,7 @@ enum Flow {
 }
 
 /// What a client has sent.
-pub(super) enum Received {
+pub(super) enum ReceivedItem {
     /// A complete `hello`.
     Hello(Box<CompleteHello>),
     /// A message of a negotiated client.
@@ -73,11 +73,11 @@ pub(super) enum Received {
 /// A read that the arbiter has not handled yet; dropped when it has.
 pub(super) type ReadAhead = Rc<OwnedSemaphorePermit>;
 
-impl Connection {
+impl ClientConnection {
     pub(super) fn new(stream: UnixStream, observer: Option<Box<dyn LineObserver>>) -> Self {
         let stream = Rc::new(stream);
         let channel = RefCell::new(Channel::new(Rc::clone(&stream)).observed(observer));
-        Connection { stream, channel, flow: Cell::new(Flow::Reading), changed: Notify::new() }
+        ClientConnection { stream, channel, flow: Cell::new(Flow::Reading), changed: Notify::new() }
     }
 
     pub(super) fn send(&self, message: &FromArbiter, listener: Option<Arc<OwnedFd>>) {
@@ -105,7 +105,7 @@ impl Connection {
         self.changed.notify_one();
     }
 
-    /// The process has exited: [`Received::End`] comes after what is there.
+    /// The process has exited: [`ReceivedItem::End`] comes after what is there.
     pub(super) fn read_the_rest(&self) {
         if self.flow.get() == Flow::Reading {
             self.flow.set(Flow::ReadingTheRest);
@@ -114,7 +114,7 @@ impl Connection {
     }
 
     /// The connection's task, for as long as the arbiter keeps it.
-    pub(super) async fn run(self: Rc<Self>, link: ConnectionId, inbox: mpsc::Sender<Input>) {
+    pub(super) async fn run(self: Rc<Self>, link: ConnectionId, inbox: mpsc::Sender<ArbiterInput>) {
         let ahead = Arc::new(Semaphore::new(READS_AHEAD_MAX));
         let (mut negotiation, hello_by) = (Negotiation::default(), Instant::now() + HELLO_WAIT);
         loop {
@@ -125,21 +125,21 @@ impl Connection {
                     if received.is_empty() {
                         continue;
                     }
-                    Input::Received { link, received, read_ahead }
+                    ArbiterInput::Received { link, received, read_ahead }
                 }
                 () = self.writable() => {
                     self.flush_until_full();
                     if self.flow.get() != Flow::Sending || self.queued_bytes() > 0 {
                         continue;
                     }
-                    Input::Sent { link }
+                    ArbiterInput::Sent { link }
                 }
                 () = self.changed.notified() => continue,
                 () = sleep_until(hello_by), if is_silent => {
                     self.flow.set(Flow::Sending);
                     let message = format!("no complete `hello` within {} s", HELLO_WAIT.as_secs());
-                    let received = vec![Received::Fault { code: Code::NotNegotiated, message }];
-                    Input::Received { link, received, read_ahead: None }
+                    let received = vec![ReceivedItem::Fault { code: Code::NotNegotiated, message }];
+                    ArbiterInput::Received { link, received, read_ahead: None }
                 }
             };
             if inbox.send(input).await.is_err() {
@@ -179,7 +179,7 @@ impl Connection {
     }
 
     /// One read; everything that there is, if the process has exited.
-    fn receive(&self, negotiation: &mut Negotiation) -> Vec<Received> {
+    fn receive(&self, negotiation: &mut Negotiation) -> Vec<ReceivedItem> {
         let mut received = Vec::new();
         loop {
             let filled = self.fill();
@@ -193,7 +193,7 @@ impl Connection {
             };
             if is_over {
                 if self.flow.replace(Flow::Sending) != Flow::Sending {
-                    received.push(Received::End);
+                    received.push(ReceivedItem::End);
                 }
                 return received;
             }
@@ -216,7 +216,7 @@ impl Connection {
         }
     }
 
-    fn decode(&self, negotiation: &mut Negotiation, received: &mut Vec<Received>) {
+    fn decode(&self, negotiation: &mut Negotiation, received: &mut Vec<ReceivedItem>) {
         while self.flow.get() != Flow::Sending {
             let next = self.channel.borrow_mut().next();
             let one = match next {
@@ -224,14 +224,14 @@ impl Connection {
                 Ok(Some(Decoded::Ignored)) => continue,
                 Ok(Some(Decoded::Unknown { id, kind })) => unknown(negotiation, id, &kind),
                 Ok(Some(Decoded::Message { message, fds })) => match negotiation.handle(message, fds) {
-                    Step::Complete(hello) => Received::Hello(hello),
-                    Step::Incomplete => continue,
-                    Step::Message(message) => Received::Message(message),
-                    Step::Refused { code, message } => Received::Fault { code, message },
+                    NegotiationStep::Complete(hello) => ReceivedItem::Hello(hello),
+                    NegotiationStep::Incomplete => continue,
+                    NegotiationStep::Message(message) => ReceivedItem::Message(message),
+                    NegotiationStep::Refused { code, message } => ReceivedItem::Fault { code, message },
                 },
                 Err(error) => undecodable(negotiation, &error),
             };
-            if matches!(one, Received::Fault { .. }) {
+            if matches!(one, ReceivedItem::Fault { .. }) {
                 self.flow.set(Flow::Sending);
             }
             received.push(one);
@@ -240,21 +240,21 @@ impl Connection {
 }
 
 /// Before the `welcome` only one type is legal, and this is not it.
-fn unknown(negotiation: &Negotiation, id: u64, kind: &str) -> Received {
+fn unknown(negotiation: &Negotiation, id: u64, kind: &str) -> ReceivedItem {
     let message = format!("version {VERSION} has no message `{kind}`");
     if negotiation.is_done() {
-        Received::BadRequest { re: id, code: Code::UnknownType, message }
+        ReceivedItem::BadRequest { re: id, code: Code::UnknownType, message }
     } else {
-        Received::Fault { code: Code::NotNegotiated, message }
+        ReceivedItem::Fault { code: Code::NotNegotiated, message }
     }
 }
 
 /// The error answers a request where there is one; otherwise it is about the connection.
-fn undecodable(negotiation: &Negotiation, error: &ReceiveError) -> Received {
+fn undecodable(negotiation: &Negotiation, error: &ReceiveError) -> ReceivedItem {
     let (code, message) = (error.code(), error.to_string());
     match error.re() {
-        Some(re) if negotiation.is_done() => Received::BadRequest { re, code, message },
-        Some(_) | None => Received::Fault { code, message },
+        Some(re) if negotiation.is_done() => ReceivedItem::BadRequest { re, code, message },
+        Some(_) | None => ReceivedItem::Fault { code, message },
     }
 }
 
@@ -274,9 +274,9 @@ mod tests {
 
     /// A connection whose other end is in the test's hands.
     struct Ends {
-        connection: Rc<Connection>,
+        connection: Rc<ClientConnection>,
         client: std::os::unix::net::UnixStream,
-        inbox: mpsc::Receiver<Input>,
+        inbox: mpsc::Receiver<ArbiterInput>,
         _task: Task,
     }
 
@@ -285,16 +285,20 @@ mod tests {
             let (ours, client) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
             ours.set_nonblocking(true).expect("a socket");
             client.set_nonblocking(true).expect("a socket");
-            let connection = Rc::new(Connection::new(UnixStream::from_std(ours).expect("a runtime"), None));
+            let connection =
+                Rc::new(ClientConnection::new(UnixStream::from_std(ours).expect("a runtime"), None));
             let (sender, inbox) = mpsc::channel(64);
             let task = Task::spawn(Rc::clone(&connection).run(ConnectionId(1), sender));
             Ends { connection, client, inbox, _task: task }
         }
 
-        async fn received(&mut self) -> (Vec<Received>, Option<ReadAhead>) {
+        async fn received(&mut self) -> (Vec<ReceivedItem>, Option<ReadAhead>) {
             match self.inbox.recv().await.expect("the task runs") {
-                Input::Received { received, read_ahead, .. } => (received, read_ahead),
-                Input::Connected(_) | Input::Sent { .. } | Input::Exited(_) | Input::OwnerFound { .. } => {
+                ArbiterInput::Received { received, read_ahead, .. } => (received, read_ahead),
+                ArbiterInput::Connected(_)
+                | ArbiterInput::Sent { .. }
+                | ArbiterInput::Exited(_)
+                | ArbiterInput::OwnerFound { .. } => {
                     panic!("a connection sends what it has received")
                 }
             }
@@ -330,7 +334,7 @@ mod tests {
             ends.client.write_all(b"{\"type\":\"hel").expect("sent");
             let began = Instant::now();
             let (received, _) = ends.received().await;
-            assert!(matches!(received[..], [Received::Fault { code: Code::NotNegotiated, .. }]));
+            assert!(matches!(received[..], [ReceivedItem::Fault { code: Code::NotNegotiated, .. }]));
             assert_eq!(began.elapsed(), HELLO_WAIT);
         });
     }
@@ -341,7 +345,7 @@ mod tests {
             let mut ends = Ends::open();
             ends.client.write_all(&hello()).expect("sent");
             let (received, _) = ends.received().await;
-            assert!(matches!(received[..], [Received::Hello(_)]));
+            assert!(matches!(received[..], [ReceivedItem::Hello(_)]));
             assert!(timeout(100 * HELLO_WAIT, ends.inbox.recv()).await.is_err());
         });
     }
@@ -360,7 +364,7 @@ mod tests {
             ends.client.write_all(&line).expect("sent");
             assert!(timeout(HELLO_WAIT, ends.inbox.recv()).await.is_err());
             ahead.remove(0);
-            assert!(matches!(ends.received().await.0[..], [Received::Message(_)]));
+            assert!(matches!(ends.received().await.0[..], [ReceivedItem::Message(_)]));
         });
     }
 
@@ -373,10 +377,10 @@ mod tests {
             yield_now().await;
             ends.connection.read_the_rest();
             let mut all = Vec::new();
-            while !matches!(all.last(), Some(Received::End)) {
+            while !matches!(all.last(), Some(ReceivedItem::End)) {
                 all.extend(ends.received().await.0);
             }
-            assert!(matches!(all[..], [Received::Hello(_), Received::End]));
+            assert!(matches!(all[..], [ReceivedItem::Hello(_), ReceivedItem::End]));
         });
     }
 }

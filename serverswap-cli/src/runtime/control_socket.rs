@@ -10,7 +10,7 @@ use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use super::arbiter::Input;
+use super::arbiter::ArbiterInput;
 use super::task::Task;
 use crate::state::Directory;
 
@@ -27,11 +27,11 @@ pub(super) struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Binds the socket; [`Input::Connected`] is sent for every client.
+    /// Binds the socket; [`ArbiterInput::Connected`] is sent for every client.
     ///
     /// # Errors
     /// The directory is not writable.
-    pub(super) fn bind(directory: &Directory, inbox: mpsc::Sender<Input>) -> io::Result<Self> {
+    pub(super) fn bind(directory: &Directory, inbox: mpsc::Sender<ArbiterInput>) -> io::Result<Self> {
         let unfinished = directory.unfinished_socket();
         match fs::remove_file(&unfinished) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -63,11 +63,11 @@ impl Drop for ControlSocket {
     }
 }
 
-async fn accept(listener: UnixListener, inbox: mpsc::Sender<Input>) {
+async fn accept(listener: UnixListener, inbox: mpsc::Sender<ArbiterInput>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                if inbox.send(Input::Connected(stream)).await.is_err() {
+                if inbox.send(ArbiterInput::Connected(stream)).await.is_err() {
                     return;
                 }
             }

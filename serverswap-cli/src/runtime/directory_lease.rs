@@ -15,7 +15,7 @@ use serverswap::sys::watch::DirectoryWatch;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
-use super::arbiter::Input;
+use super::arbiter::ArbiterInput;
 use super::control_socket::ControlSocket;
 use crate::state::{Directory, Lock, LockError};
 use crate::sys::async_fd::async_fd;
@@ -23,7 +23,7 @@ use crate::sys::async_fd::async_fd;
 /// The control socket, the lock, and perhaps a watch on both; closed in this order.
 pub(super) struct DirectoryLease {
     directory: Directory,
-    inbox: mpsc::Sender<Input>,
+    inbox: mpsc::Sender<ArbiterInput>,
     socket: ControlSocket,
     lock: Lock,
     watch: Option<AsyncFd<DirectoryWatch>>,
@@ -49,7 +49,7 @@ impl DirectoryLease {
         directory: Directory,
         lock: Lock,
         watch: Option<DirectoryWatch>,
-        inbox: mpsc::Sender<Input>,
+        inbox: mpsc::Sender<ArbiterInput>,
     ) -> io::Result<Self> {
         let socket = ControlSocket::bind(&directory, inbox.clone())?;
         // Where it cannot be watched, a deletion is noticed with the next write.

@@ -9,13 +9,13 @@
 //! [`arbiter`]: crate::arbiter
 
 mod arbiter;
+mod arbiter_link;
 mod arbiter_role;
 mod clients;
 mod connection;
 mod control_socket;
 mod directory_lease;
 pub(crate) mod error_map;
-mod link;
 mod negotiation;
 mod owner_lookup;
 mod paused_watch;

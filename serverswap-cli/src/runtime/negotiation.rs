@@ -32,7 +32,7 @@ pub(super) enum Negotiation {
 }
 
 /// What a message means here.
-pub(super) enum Step {
+pub(super) enum NegotiationStep {
     /// The `hello` is complete.
     Complete(Box<CompleteHello>),
     /// More `holding` lines follow.
@@ -55,7 +55,7 @@ impl Negotiation {
         matches!(self, Negotiation::Done)
     }
 
-    pub(super) fn handle(&mut self, message: FromClient, fds: Vec<(String, OwnedFd)>) -> Step {
+    pub(super) fn handle(&mut self, message: FromClient, fds: Vec<(String, OwnedFd)>) -> NegotiationStep {
         match (mem::take(self), message) {
             (Negotiation::Greeted, FromClient::Hello(hello)) => self.begin(hello, fds),
             (Negotiation::Listing(mut complete), FromClient::Holding(more)) => {
@@ -68,7 +68,7 @@ impl Negotiation {
             }
             (Negotiation::Done, message) => {
                 *self = Negotiation::Done;
-                Step::Message(Box::new(message))
+                NegotiationStep::Message(Box::new(message))
             }
             (Negotiation::Greeted | Negotiation::Listing(_), _) => refused(
                 Code::NotNegotiated,
@@ -78,7 +78,7 @@ impl Negotiation {
         }
     }
 
-    fn begin(&mut self, hello: Hello, fds: Vec<(String, OwnedFd)>) -> Step {
+    fn begin(&mut self, hello: Hello, fds: Vec<(String, OwnedFd)>) -> NegotiationStep {
         if hello.version != VERSION {
             let message = format!("version {} was not offered; offered: {VERSION}", hello.version);
             return refused(Code::VersionUnsupported, message);
@@ -93,23 +93,23 @@ impl Negotiation {
         }
     }
 
-    fn proceed(&mut self, complete: Box<CompleteHello>) -> Step {
+    fn proceed(&mut self, complete: Box<CompleteHello>) -> NegotiationStep {
         let hello = &complete.hello;
         if hello.holding.len() > HOLDING_MAX || hello.draining.len() > HOLDING_MAX {
             return refused(Code::Exhausted, format!("a client may hold at most {HOLDING_MAX} addresses"));
         }
         if hello.more {
             *self = Negotiation::Listing(complete);
-            return Step::Incomplete;
+            return NegotiationStep::Incomplete;
         }
         *self = Negotiation::Done;
-        Step::Complete(complete)
+        NegotiationStep::Complete(complete)
     }
 }
 
 impl CompleteHello {
     /// Each name is an address of `holding`, and its descriptor is the listener of that address.
-    fn attach(&mut self, fds: Vec<(String, OwnedFd)>) -> Result<(), Step> {
+    fn attach(&mut self, fds: Vec<(String, OwnedFd)>) -> Result<(), NegotiationStep> {
         let listed = self.hello.holding.iter().rev().take(HOLDING_PER_LINE_MAX);
         let listed: BTreeSet<&Address> = listed.map(|holding| &holding.address).collect();
         for (name, fd) in fds {
@@ -157,6 +157,6 @@ impl CompleteHello {
     }
 }
 
-fn refused(code: Code, message: String) -> Step {
-    Step::Refused { code, message }
+fn refused(code: Code, message: String) -> NegotiationStep {
+    NegotiationStep::Refused { code, message }
 }

@@ -8,12 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use serverswap::protocol::Address;
-use serverswap::sys::listener::{Owner, owner_of};
+use serverswap::sys::listener::{SocketOwner, owner_of};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use super::arbiter::Input;
+use super::arbiter::ArbiterInput;
 
 /// How long a claim may wait for the name of the process that is in its way.
 const LOOKUP_WAIT: Duration = Duration::from_secs(10);
@@ -24,27 +24,27 @@ const LOOKUPS_MAX: usize = 2;
 /// The lookups of one arbiter.
 pub(super) struct OwnerLookups {
     threads: Arc<Semaphore>,
-    inbox: mpsc::Sender<Input>,
+    inbox: mpsc::Sender<ArbiterInput>,
 }
 
 impl OwnerLookups {
-    pub(super) fn new(inbox: mpsc::Sender<Input>) -> Self {
+    pub(super) fn new(inbox: mpsc::Sender<ArbiterInput>) -> Self {
         OwnerLookups { threads: Arc::new(Semaphore::new(LOOKUPS_MAX)), inbox }
     }
 
-    /// Sends [`Input::OwnerFound`], with no owner if none was found in time.
+    /// Sends [`ArbiterInput::OwnerFound`], with no owner if none was found in time.
     pub(super) fn start(&self, address: Address) {
         let (threads, inbox) = (Arc::clone(&self.threads), self.inbox.clone());
         spawn_local(async move {
             let owner = timeout(LOOKUP_WAIT, find(address.clone(), threads)).await.unwrap_or_default();
             // Without an arbiter nobody waits for it.
-            let _ = inbox.send(Input::OwnerFound { address, owner }).await;
+            let _ = inbox.send(ArbiterInput::OwnerFound { address, owner }).await;
         });
     }
 }
 
 /// Where there is no thread to be had, nothing is found.
-async fn find(address: Address, threads: Arc<Semaphore>) -> Option<Owner> {
+async fn find(address: Address, threads: Arc<Semaphore>) -> Option<SocketOwner> {
     let running = threads.acquire_owned().await.ok()?;
     let (answer, owner) = oneshot::channel();
     let look = move || {
@@ -65,10 +65,13 @@ mod tests {
 
     use super::*;
 
-    async fn found(inbox: &mut mpsc::Receiver<Input>) -> Option<Owner> {
+    async fn found(inbox: &mut mpsc::Receiver<ArbiterInput>) -> Option<SocketOwner> {
         match inbox.recv().await.expect("a lookup sends its answer") {
-            Input::OwnerFound { owner, .. } => owner,
-            Input::Connected(_) | Input::Received { .. } | Input::Sent { .. } | Input::Exited(_) => {
+            ArbiterInput::OwnerFound { owner, .. } => owner,
+            ArbiterInput::Connected(_)
+            | ArbiterInput::Received { .. }
+            | ArbiterInput::Sent { .. }
+            | ArbiterInput::Exited(_) => {
                 panic!("a lookup sends an owner")
             }
         }

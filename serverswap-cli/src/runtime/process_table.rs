@@ -9,7 +9,7 @@ use serverswap::sys::process::{self, Process, Signal, is_gone, signal_group, sig
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
-use super::arbiter::Input;
+use super::arbiter::ArbiterInput;
 use super::task::Task;
 use crate::arbiter::Liveness;
 use crate::sys::async_fd::async_fd;
@@ -21,7 +21,7 @@ const ENDED_MAX: usize = 256;
 pub(super) struct ProcessTable {
     running: BTreeMap<Process, Watched>,
     groups: BTreeMap<Process, u32>,
-    inbox: mpsc::Sender<Input>,
+    inbox: mpsc::Sender<ArbiterInput>,
 }
 
 struct Watched {
@@ -30,7 +30,7 @@ struct Watched {
 }
 
 impl ProcessTable {
-    pub(super) fn new(inbox: mpsc::Sender<Input>) -> Self {
+    pub(super) fn new(inbox: mpsc::Sender<ArbiterInput>) -> Self {
         ProcessTable { running: BTreeMap::new(), groups: BTreeMap::new(), inbox }
     }
 
@@ -55,7 +55,7 @@ impl ProcessTable {
         Ok(alive)
     }
 
-    /// Sends [`Input::Exited`] when the process ends. A process that is watched already stays so,
+    /// Sends [`ArbiterInput::Exited`] when the process ends. A process that is watched already stays so,
     /// unless its pidfd has fired: then this is a later one, and the earlier one's exit is not its own.
     ///
     /// # Errors
@@ -115,9 +115,9 @@ impl ProcessTable {
     }
 }
 
-async fn exit(process: Process, pidfd: AsyncFd<Arc<OwnedFd>>, inbox: mpsc::Sender<Input>) {
+async fn exit(process: Process, pidfd: AsyncFd<Arc<OwnedFd>>, inbox: mpsc::Sender<ArbiterInput>) {
     if pidfd.readable().await.is_ok() {
         // Without an arbiter nobody waits for it.
-        let _ = inbox.send(Input::Exited(process)).await;
+        let _ = inbox.send(ArbiterInput::Exited(process)).await;
     }
 }

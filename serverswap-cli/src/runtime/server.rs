@@ -30,7 +30,7 @@ pub(super) enum ServerProcess {
 }
 
 /// What has become of the server.
-pub(super) enum ServerEvent {
+pub(super) enum ServerProcessEvent {
     /// It has exited and was reaped.
     Exited { pid: u32, exit: ServerExit, leftovers: Leftovers },
     /// The last of its group has ended.
@@ -51,20 +51,21 @@ impl ServerProcess {
     }
 
     /// After [`leftover_ended`](Self::leftover_ended): looks again what is left.
-    pub(super) fn check_leftovers(&mut self, generation: Generation) -> Option<ServerEvent> {
+    pub(super) fn check_leftovers(&mut self, generation: Generation) -> Option<ServerProcessEvent> {
         match self {
             ServerProcess::None | ServerProcess::Running { .. } => None,
             ServerProcess::Leftovers { group, .. } => {
                 let group = *group;
                 *self = ServerProcess::leftovers(group, living(group, generation));
-                matches!(self, ServerProcess::None).then_some(ServerEvent::LeftoversGone { pid: group })
+                matches!(self, ServerProcess::None)
+                    .then_some(ServerProcessEvent::LeftoversGone { pid: group })
             }
         }
     }
 
     /// After SIGCHLD: reaps the server if it has ended, and every other child. As PID 1 those are the
     /// orphans of a whole container.
-    pub(super) fn reap(&mut self, generation: Generation) -> Option<ServerEvent> {
+    pub(super) fn reap(&mut self, generation: Generation) -> Option<ServerProcessEvent> {
         let event = self.reap_server(generation);
         reap_orphans(self.child());
         event
@@ -87,7 +88,7 @@ impl ServerProcess {
         }
     }
 
-    fn reap_server(&mut self, generation: Generation) -> Option<ServerEvent> {
+    fn reap_server(&mut self, generation: Generation) -> Option<ServerProcessEvent> {
         let child = self.child()?;
         let pid = child.as_raw().unsigned_abs();
         // Looks without reaping.
@@ -105,7 +106,7 @@ impl ServerProcess {
         };
         let leftovers = if members.is_empty() { Leftovers::None } else { Leftovers::Alive };
         *self = ServerProcess::leftovers(pid, members);
-        Some(ServerEvent::Exited { pid, exit, leftovers })
+        Some(ServerProcessEvent::Exited { pid, exit, leftovers })
     }
 
     fn child(&self) -> Option<Pid> {

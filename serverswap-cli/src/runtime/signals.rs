@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::io::unix::AsyncFd;
 
-use crate::supervisor::Signal;
+use crate::supervisor::SupervisorSignal;
 use crate::sys::async_fd::async_fd;
 use crate::sys::signals::SignalDescriptor;
 
@@ -14,7 +14,7 @@ pub(super) struct Signals(AsyncFd<SignalDescriptor>);
 /// What a signal means here.
 pub(super) enum SignalEvent {
     /// It is for the core.
-    Core(Signal),
+    Core(SupervisorSignal),
     /// A child has ended. One such signal may stand for several children.
     Child,
 }
@@ -44,11 +44,11 @@ impl Signals {
 fn event(signal: nix::sys::signal::Signal) -> Option<SignalEvent> {
     use nix::sys::signal::Signal::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
     if signal == SIGTERM {
-        Some(SignalEvent::Core(Signal::Terminate))
+        Some(SignalEvent::Core(SupervisorSignal::Terminate))
     } else if signal == SIGINT {
-        Some(SignalEvent::Core(Signal::Interrupt))
+        Some(SignalEvent::Core(SupervisorSignal::Interrupt))
     } else if signal == SIGHUP {
-        Some(SignalEvent::Core(Signal::Hangup))
+        Some(SignalEvent::Core(SupervisorSignal::Hangup))
     } else {
         (signal == SIGCHLD).then_some(SignalEvent::Child)
     }

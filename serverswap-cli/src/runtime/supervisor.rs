@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serverswap::connection::transport::Listener;
+use serverswap::connection::transport::SharedListener;
 use serverswap::protocol::Address;
 use serverswap::session::SupervisorEvent;
 use serverswap::sys::clock::monotonic;
@@ -15,19 +15,19 @@ use serverswap::sys::points;
 use tokio::time::Instant;
 
 use super::arbiter::until;
+use super::arbiter_link::{ArbiterLink, LinkEvent, owned};
 use super::arbiter_role::ArbiterRole;
 use super::error_map;
-use super::link::{Link, LinkEvent, owned};
-use super::server::{ServerEvent, ServerProcess};
+use super::server::{ServerProcess, ServerProcessEvent};
 use super::signals::{SignalEvent, Signals};
 use super::trace::TraceWriter;
 use crate::output_tail::{OutputFiles, OutputTail};
 use crate::spawn::{self, ServerCommand};
 use crate::state::Directory;
 use crate::status::still_serving;
-use crate::supervisor::{Action, Attached, Event, Plan, Supervisor};
+use crate::supervisor::{EventAttachment, Plan, Supervisor, SupervisorAction, SupervisorInput};
 use crate::sys::signals::SignalDescriptor;
-use crate::ui::{Conclusion, Console, Ending, Report, RunOutcome, SetupError};
+use crate::ui::{Conclusion, Console, Report, RunEnding, RunOutcome, SetupError};
 
 /// How long the first connection to an arbiter may take.
 const FIRST_LINK_WAIT: Duration = Duration::from_secs(10);
@@ -39,15 +39,15 @@ pub(super) struct SupervisorDriver {
     console: Console,
     command: ServerCommand,
     directory: Directory,
-    link: Link,
+    link: ArbiterLink,
     signals: Signals,
     server: ServerProcess,
     /// Where the last server prints.
     output_files: OutputFiles,
     /// Duplicates that the core wants kept.
-    kept: BTreeMap<Address, Listener>,
+    kept: BTreeMap<Address, SharedListener>,
     /// What the core wants done, in order.
-    actions: Vec<Action>,
+    actions: Vec<SupervisorAction>,
 }
 
 impl SupervisorDriver {
@@ -71,7 +71,7 @@ impl SupervisorDriver {
         let role = ArbiterRole::new(plan.form, report, trace.clone());
         let mut driver = SupervisorDriver {
             core: Supervisor::new(plan.clone(), monotonic()),
-            link: Link::new(directory.clone(), &plan, role, trace),
+            link: ArbiterLink::new(directory.clone(), &plan, role, trace),
             plan,
             console,
             command,
@@ -98,7 +98,7 @@ impl SupervisorDriver {
             tokio::select! {
                 events = self.link.connect_first(until(deadline)) => {
                     let events = events?;
-                    return Ok(self.handle(Event::Linked, None).or_else(|| self.link_events(events)));
+                    return Ok(self.handle(SupervisorInput::Linked, None).or_else(|| self.link_events(events)));
                 }
                 event = self.signals.next() => {
                     if let Some(outcome) = self.signalled(event) {
@@ -119,13 +119,13 @@ impl SupervisorDriver {
                 self.server_changed(event)
             }
             () = self.link.ready() => self.link_ready(),
-            () = until(deadline) => self.handle(Event::Tick, None),
+            () = until(deadline) => self.handle(SupervisorInput::Tick, None),
         }
     }
 
     fn signalled(&mut self, event: SignalEvent) -> Option<Box<RunOutcome>> {
         match event {
-            SignalEvent::Core(signal) => self.handle(Event::Signal(signal), None),
+            SignalEvent::Core(signal) => self.handle(SupervisorInput::Signal(signal), None),
             SignalEvent::Child => {
                 let event = self.server.reap(self.plan.generation);
                 self.server_changed(event)
@@ -133,10 +133,12 @@ impl SupervisorDriver {
         }
     }
 
-    fn server_changed(&mut self, event: Option<ServerEvent>) -> Option<Box<RunOutcome>> {
+    fn server_changed(&mut self, event: Option<ServerProcessEvent>) -> Option<Box<RunOutcome>> {
         let event = match event? {
-            ServerEvent::Exited { pid, exit, leftovers } => Event::ServerExited { pid, exit, leftovers },
-            ServerEvent::LeftoversGone { pid } => Event::LeftoversGone { pid },
+            ServerProcessEvent::Exited { pid, exit, leftovers } => {
+                SupervisorInput::ServerExited { pid, exit, leftovers }
+            }
+            ServerProcessEvent::LeftoversGone { pid } => SupervisorInput::LeftoversGone { pid },
         };
         points::at("after the server is reaped");
         self.handle(event, None)
@@ -162,48 +164,55 @@ impl SupervisorDriver {
         None
     }
 
-    fn session_event(&mut self, event: SupervisorEvent<Listener>) -> Option<Box<RunOutcome>> {
+    fn session_event(&mut self, event: SupervisorEvent<SharedListener>) -> Option<Box<RunOutcome>> {
         match event {
-            SupervisorEvent::Linked => self.handle(Event::Linked, None),
-            SupervisorEvent::LinkLost => self.handle(Event::LinkLost, None),
+            SupervisorEvent::Linked => self.handle(SupervisorInput::Linked, None),
+            SupervisorEvent::LinkLost => self.handle(SupervisorInput::LinkLost, None),
             SupervisorEvent::Notice(event, listener) => {
-                let attached = if listener.is_some() { Attached::Listener } else { Attached::Nothing };
-                self.handle(Event::FromArbiter(event, attached), listener)
+                let attached =
+                    if listener.is_some() { EventAttachment::Listener } else { EventAttachment::Nothing };
+                self.handle(SupervisorInput::FromArbiter(event, attached), listener)
             }
-            SupervisorEvent::Verdict(verdict) => self.handle(Event::Verdict(verdict), None),
-            SupervisorEvent::BarrierPassed => self.handle(Event::BarrierPassed, None),
-            SupervisorEvent::NotResponding { pid } => self.handle(Event::ArbiterNotResponding { pid }, None),
-            SupervisorEvent::Responding => self.handle(Event::ArbiterResponding, None),
+            SupervisorEvent::Verdict(verdict) => self.handle(SupervisorInput::Verdict(verdict), None),
+            SupervisorEvent::BarrierPassed => self.handle(SupervisorInput::BarrierPassed, None),
+            SupervisorEvent::NotResponding { pid } => {
+                self.handle(SupervisorInput::ArbiterNotResponding { pid }, None)
+            }
+            SupervisorEvent::Responding => self.handle(SupervisorInput::ArbiterResponding, None),
             SupervisorEvent::Refused(error) => {
                 self.report(&Report::ArbiterUnreachable { problem: error.message })
             }
         }
     }
 
-    fn handle(&mut self, event: Event, listener: Option<Listener>) -> Option<Box<RunOutcome>> {
+    fn handle(
+        &mut self,
+        event: SupervisorInput,
+        listener: Option<SharedListener>,
+    ) -> Option<Box<RunOutcome>> {
         self.core.handle(event, monotonic(), &mut self.actions);
         self.perform(listener)
     }
 
     /// Does what the core wants; `listener` came with the event just handled.
-    fn perform(&mut self, listener: Option<Listener>) -> Option<Box<RunOutcome>> {
+    fn perform(&mut self, listener: Option<SharedListener>) -> Option<Box<RunOutcome>> {
         let mut listener = listener;
         while !self.actions.is_empty() {
             for action in std::mem::take(&mut self.actions) {
                 match action {
-                    Action::Spawn => self.spawn(),
-                    Action::Send(request) => self.link.send(request),
-                    Action::Keep { address } => {
+                    SupervisorAction::Spawn => self.spawn(),
+                    SupervisorAction::Send(request) => self.link.send(request),
+                    SupervisorAction::Keep { address } => {
                         if let Some(listener) = listener.take() {
                             self.kept.insert(address, listener);
                         }
                     }
-                    Action::Close { address } => drop(self.kept.remove(&address)),
-                    Action::SignalGroup { pid, signal } => {
+                    SupervisorAction::Close { address } => drop(self.kept.remove(&address)),
+                    SupervisorAction::SignalGroup { pid, signal } => {
                         self.server.signal(pid, signal, self.plan.generation)
                     }
-                    Action::Report(report) => self.console.report(&report),
-                    Action::Exit(outcome) => return Some(outcome),
+                    SupervisorAction::Report(report) => self.console.report(&report),
+                    SupervisorAction::Exit(outcome) => return Some(outcome),
                 }
             }
         }
@@ -218,9 +227,9 @@ impl SupervisorDriver {
         let event = match started {
             Ok(pid) => {
                 self.server = ServerProcess::Running { pid };
-                Event::Spawned { pid }
+                SupervisorInput::Spawned { pid }
             }
-            Err(failure) => Event::SpawnFailed(failure),
+            Err(failure) => SupervisorInput::SpawnFailed(failure),
         };
         self.core.handle(event, monotonic(), &mut self.actions);
     }
@@ -232,18 +241,18 @@ impl SupervisorDriver {
 
     async fn conclude(mut self, outcome: &RunOutcome) -> Conclusion {
         let output = match outcome.ending {
-            Ending::SaidFail(_) | Ending::Exited(_) | Ending::NotUp => self.output_files.tail(),
-            Ending::Done
-            | Ending::DoneInPart
-            | Ending::Replaced
-            | Ending::Stopped(_)
-            | Ending::Left(_)
-            | Ending::Ended
-            | Ending::Interrupted(_)
-            | Ending::LeftServing(_)
-            | Ending::Superseded
-            | Ending::NotUpKept
-            | Ending::NotStarted(_) => OutputTail::default(),
+            RunEnding::SaidFail(_) | RunEnding::Exited(_) | RunEnding::NotUp => self.output_files.tail(),
+            RunEnding::Done
+            | RunEnding::DoneInPart
+            | RunEnding::Replaced
+            | RunEnding::Stopped(_)
+            | RunEnding::Left(_)
+            | RunEnding::Ended
+            | RunEnding::Interrupted(_)
+            | RunEnding::LeftServing(_)
+            | RunEnding::Superseded
+            | RunEnding::NotUpKept
+            | RunEnding::NotStarted(_) => OutputTail::default(),
         };
         let conclusion = self.console.conclude(outcome, &still_serving(&self.directory), &output);
         points::at("before the exit");

@@ -6,9 +6,9 @@ use crate::ui::{Report, RunOutcome};
 
 /// Something for the driver to do, in order.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// Start the server; answered by [`Event::Spawned`](super::Event::Spawned) or
-    /// [`Event::SpawnFailed`](super::Event::SpawnFailed).
+pub enum SupervisorAction {
+    /// Start the server; answered by [`SupervisorInput::Spawned`](super::SupervisorInput::Spawned) or
+    /// [`SupervisorInput::SpawnFailed`](super::SupervisorInput::SpawnFailed).
     Spawn,
     /// Send to the arbiter. Only while linked; dropped if the connection ends first.
     Send(Request),
@@ -38,7 +38,7 @@ pub enum Action {
 /// What a supervisor sends; the driver numbers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// May the server be ended? Answered by [`Event::Verdict`](super::Event::Verdict).
+    /// May the server be ended? Answered by [`SupervisorInput::Verdict`](super::SupervisorInput::Verdict).
     TimedOut,
     /// The duplicate of the listener is closed.
     Closed {
@@ -47,7 +47,7 @@ pub enum Request {
     },
     /// Take the generation down.
     Stop,
-    /// A barrier; answered by [`Event::BarrierPassed`](super::Event::BarrierPassed).
+    /// A barrier; answered by [`SupervisorInput::BarrierPassed`](super::SupervisorInput::BarrierPassed).
     Barrier,
 }
 

@@ -1,5 +1,5 @@
 //! Turns the arbiter's events into what the supervisor knows, reports to the operator, and a
-//! [`Notice`] for the state of the life cycle, which decides.
+//! [`ArbiterNotice`] for the state of the life cycle, which decides.
 //!
 //! After a reconnect the arbiter sends every status again, so only what is new is reported.
 
@@ -12,12 +12,12 @@ use serverswap::protocol::message::{self, Code, EventKind, Form};
 use super::context::Context;
 use super::owned_address::{AddressNotice, ClaimError, Duplicate, OwnedAddress};
 use super::predecessors::Seen;
-use super::{Action, Attached, Request};
+use super::{EventAttachment, Request, SupervisorAction};
 use crate::ui::{DrainStatus, Reached, Report};
 
 /// What the arbiter reported, for the state to decide on.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Notice {
+pub(super) enum ArbiterNotice {
     /// Something about an address or an older server.
     Changed,
     /// The whole server is up.
@@ -31,19 +31,23 @@ pub(super) enum Notice {
 }
 
 impl Context {
-    pub(super) fn on_arbiter_event(&mut self, event: message::Event, attached: Attached) -> Notice {
+    pub(super) fn on_arbiter_event(
+        &mut self,
+        event: message::Event,
+        attached: EventAttachment,
+    ) -> ArbiterNotice {
         match event.generation.cmp(&self.plan.generation) {
             Ordering::Less => self.on_predecessor_event(event),
             Ordering::Equal => self.on_own_event(event, attached),
             // What a newer generation does to this one is in the status of its own addresses.
-            Ordering::Greater => Notice::Changed,
+            Ordering::Greater => ArbiterNotice::Changed,
         }
     }
 
-    fn on_own_event(&mut self, event: message::Event, attached: Attached) -> Notice {
+    fn on_own_event(&mut self, event: message::Event, attached: EventAttachment) -> ArbiterNotice {
         match event.what {
-            EventKind::Up => return Notice::Up,
-            EventKind::Done => return Notice::Done,
+            EventKind::Up => return ArbiterNotice::Up,
+            EventKind::Done => return ArbiterNotice::Done,
             EventKind::Draining => return self.own_drain(&event),
             EventKind::Gone => self.reported_gone = event.pid,
             EventKind::Gap => self.report_gap(event),
@@ -59,19 +63,19 @@ impl Context {
             EventKind::Failed => {
                 let message = event.message.clone().unwrap_or_default();
                 if event.address.is_none() {
-                    return Notice::SaidFail(message);
+                    return ArbiterNotice::SaidFail(message);
                 }
                 let code = event.code.clone().unwrap_or(Code::Internal);
                 self.on_address_notice(event, AddressNotice::Failed(ClaimError { code, message }));
             }
             EventKind::Other(_) => {}
         }
-        Notice::Changed
+        ArbiterNotice::Changed
     }
 
-    fn on_predecessor_event(&mut self, event: message::Event) -> Notice {
+    fn on_predecessor_event(&mut self, event: message::Event) -> ArbiterNotice {
         let Some(pid) = event.pid else {
-            return Notice::Changed;
+            return ArbiterNotice::Changed;
         };
         match event.what {
             EventKind::Draining => {
@@ -102,13 +106,13 @@ impl Context {
             | EventKind::Done
             | EventKind::Other(_) => {}
         }
-        Notice::Changed
+        ArbiterNotice::Changed
     }
 
-    fn own_drain(&self, event: &message::Event) -> Notice {
+    fn own_drain(&self, event: &message::Event) -> ArbiterNotice {
         match event.remaining_ms {
-            Some(millis) => Notice::DrainsUntil(self.now + Duration::from_millis(millis)),
-            None => Notice::Changed,
+            Some(millis) => ArbiterNotice::DrainsUntil(self.now + Duration::from_millis(millis)),
+            None => ArbiterNotice::Changed,
         }
     }
 
@@ -118,23 +122,22 @@ impl Context {
 
     /// A supervisor that was sent a duplicate keeps it or answers that it is closed: the arbiter
     /// waits for one or the other.
-    fn on_serving(&mut self, event: message::Event, attached: Attached) {
+    fn on_serving(&mut self, event: message::Event, attached: EventAttachment) {
         let Some(address) = event.address.clone() else {
             return;
         };
         let offered = match (attached, self.plan.form) {
-            (Attached::Listener, Form::Stay) => Duplicate::Kept,
-            (Attached::Listener, Form::Leave) | (Attached::Nothing, Form::Stay | Form::Leave) => {
-                Duplicate::None
-            }
+            (EventAttachment::Listener, Form::Stay) => Duplicate::Kept,
+            (EventAttachment::Listener, Form::Leave)
+            | (EventAttachment::Nothing, Form::Stay | Form::Leave) => Duplicate::None,
         };
         self.on_address_notice(event, AddressNotice::Serving(offered));
         let is_kept =
             offered == Duplicate::Kept && self.addresses.at(&address).state.duplicate() == Duplicate::Kept;
         match attached {
-            Attached::Listener if is_kept => self.out.push(Action::Keep { address }),
-            Attached::Listener => self.send(Request::Closed { address }),
-            Attached::Nothing => {}
+            EventAttachment::Listener if is_kept => self.out.push(SupervisorAction::Keep { address }),
+            EventAttachment::Listener => self.send(Request::Closed { address }),
+            EventAttachment::Nothing => {}
         }
     }
 
@@ -155,7 +158,7 @@ impl Context {
             self.report_change(&address, &before, &after, pid, remaining);
         }
         if before.duplicate() == Duplicate::Kept && after.duplicate() == Duplicate::None {
-            self.out.push(Action::Close { address: address.clone() });
+            self.out.push(SupervisorAction::Close { address: address.clone() });
             self.send(Request::Closed { address });
         }
     }

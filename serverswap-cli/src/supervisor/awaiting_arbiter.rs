@@ -17,11 +17,11 @@
 use std::time::Duration;
 
 use super::Request;
-use super::arbiter_events::Notice;
+use super::arbiter_events::ArbiterNotice;
 use super::context::Context;
 use super::exit_policy;
+use super::life_cycle::{Cause, EndReason, LifeCycle, Phase, PhaseInput, ServerEnd};
 use super::plan::SETTLE_MAX;
-use super::state::{Cause, EndReason, Input, Phase, ServerEnd, State};
 use crate::ui::{Reached, Report};
 
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ enum Barrier {
 }
 
 impl AwaitingArbiter {
-    pub(super) fn enter(end: ServerEnd, context: &mut Context) -> State {
+    pub(super) fn enter(end: ServerEnd, context: &mut Context) -> LifeCycle {
         let is_asked_to_stop = match end.cause {
             Cause::EndedFor(EndReason::Signal(_)) => true,
             Cause::Itself
@@ -63,7 +63,7 @@ impl AwaitingArbiter {
             .send(Barrier::First, context)
     }
 
-    fn on_barrier(self, context: &mut Context) -> State {
+    fn on_barrier(self, context: &mut Context) -> LifeCycle {
         match self.barrier {
             Barrier::First => self.send(Barrier::Second, context),
             Barrier::Second if self.gone == Gone::Reported => exit_policy::after(self.end, context),
@@ -73,7 +73,7 @@ impl AwaitingArbiter {
         }
     }
 
-    fn settle(self, context: &mut Context) -> State {
+    fn settle(self, context: &mut Context) -> LifeCycle {
         match self.barrier {
             Barrier::Passed if !context.addresses.is_unsettled() => exit_policy::after(self.end, context),
             Barrier::Passed if self.is_reported_gone(context) => self.send(Barrier::Second, context),
@@ -81,7 +81,7 @@ impl AwaitingArbiter {
         }
     }
 
-    fn send(self, barrier: Barrier, context: &mut Context) -> State {
+    fn send(self, barrier: Barrier, context: &mut Context) -> LifeCycle {
         context.send(Request::Barrier);
         let gone = if self.is_reported_gone(context) { Gone::Reported } else { Gone::Unreported };
         AwaitingArbiter { barrier, gone, ..self }.into()
@@ -93,25 +93,25 @@ impl AwaitingArbiter {
 }
 
 impl Phase for AwaitingArbiter {
-    fn handle(self, input: Input, context: &mut Context) -> State {
+    fn handle(self, input: PhaseInput, context: &mut Context) -> LifeCycle {
         match input {
-            Input::BarrierPassed => self.on_barrier(context),
-            Input::Linked => self.send(Barrier::First, context),
-            Input::Notice(notice) => {
+            PhaseInput::BarrierPassed => self.on_barrier(context),
+            PhaseInput::Linked => self.send(Barrier::First, context),
+            PhaseInput::Notice(notice) => {
                 let end = self.end.with_late_notice(notice, context);
                 AwaitingArbiter { end, ..self }.settle(context)
             }
-            Input::StopSignal(signal) => {
+            PhaseInput::StopSignal(signal) => {
                 let cause = Cause::EndedFor(EndReason::Signal(signal));
                 exit_policy::after(ServerEnd { cause, ..self.end }, context)
             }
-            Input::Due => exit_policy::after(self.end, context),
-            Input::NotResponding
-            | Input::Verdict(_)
-            | Input::Spawned(_)
-            | Input::SpawnFailed(_)
-            | Input::Exited { .. }
-            | Input::LeftoversGone => self.into(),
+            PhaseInput::Due => exit_policy::after(self.end, context),
+            PhaseInput::NotResponding
+            | PhaseInput::Verdict(_)
+            | PhaseInput::Spawned(_)
+            | PhaseInput::SpawnFailed(_)
+            | PhaseInput::Exited { .. }
+            | PhaseInput::LeftoversGone => self.into(),
         }
     }
 
@@ -122,14 +122,14 @@ impl Phase for AwaitingArbiter {
 
 impl ServerEnd {
     /// What the arbiter reported before the server had ended, or because of it, but was read after.
-    pub(super) fn with_late_notice(self, notice: Notice, context: &mut Context) -> ServerEnd {
+    pub(super) fn with_late_notice(self, notice: ArbiterNotice, context: &mut Context) -> ServerEnd {
         match notice {
-            Notice::Up | Notice::Done => context.reach(Reached::Up),
-            Notice::SaidFail(reason) if self.cause == Cause::Itself => {
+            ArbiterNotice::Up | ArbiterNotice::Done => context.reach(Reached::Up),
+            ArbiterNotice::SaidFail(reason) if self.cause == Cause::Itself => {
                 context.report(Report::SaidFail { pid: self.server.pid, reason: reason.clone() });
                 return ServerEnd { cause: Cause::EndedFor(EndReason::SaidFail(reason)), ..self };
             }
-            Notice::SaidFail(_) | Notice::Changed | Notice::DrainsUntil(_) => {}
+            ArbiterNotice::SaidFail(_) | ArbiterNotice::Changed | ArbiterNotice::DrainsUntil(_) => {}
         }
         self
     }

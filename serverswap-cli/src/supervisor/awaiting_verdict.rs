@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use serverswap::protocol::message::DecidedVerdict;
 
-use super::arbiter_events::Notice;
+use super::arbiter_events::ArbiterNotice;
 use super::context::Context;
-use super::event::ServerExit;
 use super::exit_policy;
+use super::input::ServerExit;
+use super::life_cycle::{Cause, ChildServer, EndReason, LifeCycle, Phase, PhaseInput, ServerEnd};
 use super::plan::INTERRUPT_PATIENCE;
 use super::reaping_group::ReapingGroup;
-use super::state::{Cause, EndReason, Input, Phase, Server, ServerEnd, State};
 use super::stopping::Stopping;
 use super::up::{Degraded, Up};
 use super::{Leftovers, Request};
@@ -24,7 +24,7 @@ use crate::ui::{Reached, Report};
 /// `timedOut` was sent, or will be as soon as there is a connection.
 #[derive(Debug, Clone)]
 pub(super) struct AwaitingVerdict {
-    server: Server,
+    server: ChildServer,
     reason: EndReason,
     patience: Patience,
 }
@@ -39,13 +39,13 @@ enum Patience {
 }
 
 impl AwaitingVerdict {
-    pub(super) fn enter(server: Server, reason: EndReason, context: &mut Context) -> State {
+    pub(super) fn enter(server: ChildServer, reason: EndReason, context: &mut Context) -> LifeCycle {
         context.send(Request::TimedOut);
         let asked = AwaitingVerdict { server, reason, patience: Patience::Endless };
         if context.is_arbiter_reachable() { asked.into() } else { asked.no_arbiter_answers(context) }
     }
 
-    fn no_arbiter_answers(self, context: &Context) -> State {
+    fn no_arbiter_answers(self, context: &Context) -> LifeCycle {
         let patience = match self.reason {
             EndReason::Signal(_) => Patience::Until(context.now + INTERRUPT_PATIENCE),
             EndReason::NotUp | EndReason::Superseded | EndReason::SaidFail(_) => Patience::Endless,
@@ -53,32 +53,34 @@ impl AwaitingVerdict {
         AwaitingVerdict { patience, ..self }.into()
     }
 
-    fn on_notice(self, notice: Notice, context: &mut Context) -> State {
+    fn on_notice(self, notice: ArbiterNotice, context: &mut Context) -> LifeCycle {
         match (notice, self.reason) {
-            (Notice::Up, EndReason::NotUp | EndReason::Superseded) => Up::enter(self.server, context),
-            (Notice::Done, EndReason::NotUp | EndReason::Superseded) => {
-                Up::enter(self.server, context).handle(Input::Notice(Notice::Done), context)
+            (ArbiterNotice::Up, EndReason::NotUp | EndReason::Superseded) => Up::enter(self.server, context),
+            (ArbiterNotice::Done, EndReason::NotUp | EndReason::Superseded) => {
+                Up::enter(self.server, context).handle(PhaseInput::Notice(ArbiterNotice::Done), context)
             }
-            (Notice::Done, EndReason::Signal(signal)) => {
+            (ArbiterNotice::Done, EndReason::Signal(signal)) => {
                 context.reach(Reached::Up);
                 exit_policy::leave(signal, context)
             }
-            (Notice::Up, reason @ EndReason::Signal(_)) => {
+            (ArbiterNotice::Up, reason @ EndReason::Signal(_)) => {
                 context.reach(Reached::Up);
                 AwaitingVerdict { reason, ..self }.into()
             }
-            (Notice::SaidFail(text), EndReason::NotUp | EndReason::Superseded) => {
+            (ArbiterNotice::SaidFail(text), EndReason::NotUp | EndReason::Superseded) => {
                 context.report(Report::SaidFail { pid: self.server.pid, reason: text.clone() });
                 AwaitingVerdict { reason: EndReason::SaidFail(text), ..self }.into()
             }
-            (Notice::Up | Notice::Done, reason @ EndReason::SaidFail(_))
-            | (Notice::SaidFail(_), reason @ (EndReason::SaidFail(_) | EndReason::Signal(_)))
-            | (Notice::Changed | Notice::DrainsUntil(_), reason) => AwaitingVerdict { reason, ..self }.into(),
+            (ArbiterNotice::Up | ArbiterNotice::Done, reason @ EndReason::SaidFail(_))
+            | (ArbiterNotice::SaidFail(_), reason @ (EndReason::SaidFail(_) | EndReason::Signal(_)))
+            | (ArbiterNotice::Changed | ArbiterNotice::DrainsUntil(_), reason) => {
+                AwaitingVerdict { reason, ..self }.into()
+            }
         }
     }
 
     /// A server that was granted anything may have begun to serve: it drains.
-    fn on_verdict_end(self, context: &mut Context) -> State {
+    fn on_verdict_end(self, context: &mut Context) -> LifeCycle {
         if context.addresses.is_anything_to_drain() && !context.addresses.is_on_probation() {
             return Stopping::drain_taken_down(self.server, self.reason, context);
         }
@@ -86,7 +88,7 @@ impl AwaitingVerdict {
     }
 
     /// It serves something, or finishes what it served; so it goes on.
-    fn on_verdict_keep(self, context: &mut Context) -> State {
+    fn on_verdict_keep(self, context: &mut Context) -> LifeCycle {
         let addresses = context.addresses.serving();
         if !addresses.is_empty() {
             context.reach(Reached::Serving);
@@ -102,12 +104,12 @@ impl AwaitingVerdict {
     }
 
     /// No verdict came. What serves something is not ended without one.
-    fn on_patience_over(self, context: &mut Context) -> State {
+    fn on_patience_over(self, context: &mut Context) -> LifeCycle {
         if context.addresses.serving().is_empty() { self.end(context) } else { self.on_verdict_keep(context) }
     }
 
     /// On probation it has accepted connections, and gets to answer them.
-    fn end(self, context: &mut Context) -> State {
+    fn end(self, context: &mut Context) -> LifeCycle {
         if context.addresses.is_on_probation() {
             Stopping::roll_back(self.server, self.reason, context)
         } else {
@@ -115,7 +117,7 @@ impl AwaitingVerdict {
         }
     }
 
-    fn on_exit(self, exit: ServerExit, leftovers: Leftovers, context: &mut Context) -> State {
+    fn on_exit(self, exit: ServerExit, leftovers: Leftovers, context: &mut Context) -> LifeCycle {
         // The arbiter may have ended it already, with the verdict still under way.
         let was_late = self.reason == EndReason::NotUp && context.addresses.owned().is_empty();
         let cause = match self.reason {
@@ -129,19 +131,22 @@ impl AwaitingVerdict {
 }
 
 impl Phase for AwaitingVerdict {
-    fn handle(self, input: Input, context: &mut Context) -> State {
+    fn handle(self, input: PhaseInput, context: &mut Context) -> LifeCycle {
         match input {
-            Input::Linked => AwaitingVerdict::enter(self.server, self.reason, context),
-            Input::NotResponding => self.no_arbiter_answers(context),
-            Input::Notice(notice) => self.on_notice(notice, context),
-            Input::Verdict(DecidedVerdict::End) => self.on_verdict_end(context),
-            Input::Verdict(DecidedVerdict::Keep) => self.on_verdict_keep(context),
-            Input::Exited { exit, leftovers } => self.on_exit(exit, leftovers, context),
-            Input::StopSignal(signal) => Stopping::terminate(self.server, EndReason::Signal(signal), context),
-            Input::Due => self.on_patience_over(context),
-            Input::BarrierPassed | Input::Spawned(_) | Input::SpawnFailed(_) | Input::LeftoversGone => {
-                self.into()
+            PhaseInput::Linked => AwaitingVerdict::enter(self.server, self.reason, context),
+            PhaseInput::NotResponding => self.no_arbiter_answers(context),
+            PhaseInput::Notice(notice) => self.on_notice(notice, context),
+            PhaseInput::Verdict(DecidedVerdict::End) => self.on_verdict_end(context),
+            PhaseInput::Verdict(DecidedVerdict::Keep) => self.on_verdict_keep(context),
+            PhaseInput::Exited { exit, leftovers } => self.on_exit(exit, leftovers, context),
+            PhaseInput::StopSignal(signal) => {
+                Stopping::terminate(self.server, EndReason::Signal(signal), context)
             }
+            PhaseInput::Due => self.on_patience_over(context),
+            PhaseInput::BarrierPassed
+            | PhaseInput::Spawned(_)
+            | PhaseInput::SpawnFailed(_)
+            | PhaseInput::LeftoversGone => self.into(),
         }
     }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::exit_policy;
+use super::life_cycle::{LifeCycle, Phase, PhaseInput};
 use super::starting::Starting;
-use super::state::{Input, Phase, State};
-use crate::ui::{Ending, Report};
+use crate::ui::{Report, RunEnding};
 
 /// The server is started again after a delay. Connections wait in the backlog: the supervisor keeps
 /// the listener meanwhile.
@@ -22,13 +22,13 @@ pub(super) struct AwaitingSuccessor;
 
 impl Backoff {
     /// After a server that was up for `up_for`.
-    pub(super) fn enter(up_for: Duration, context: &mut Context) -> State {
+    pub(super) fn enter(up_for: Duration, context: &mut Context) -> LifeCycle {
         let delay = context.restart_delay.next(up_for);
         context.report(Report::RestartIn { delay });
         Backoff { until: context.now + delay }.into()
     }
 
-    fn on_due(context: &mut Context) -> State {
+    fn on_due(context: &mut Context) -> LifeCycle {
         if context.addresses.is_all_requested() {
             AwaitingSuccessor::enter(context)
         } else {
@@ -38,22 +38,22 @@ impl Backoff {
 }
 
 impl Phase for Backoff {
-    fn handle(self, input: Input, context: &mut Context) -> State {
+    fn handle(self, input: PhaseInput, context: &mut Context) -> LifeCycle {
         match input {
-            Input::Notice(_) if context.addresses.owned().is_empty() => {
-                exit_policy::done(Ending::Replaced, context)
+            PhaseInput::Notice(_) if context.addresses.owned().is_empty() => {
+                exit_policy::done(RunEnding::Replaced, context)
             }
-            Input::StopSignal(signal) => exit_policy::after_signal(signal, context),
-            Input::Due => Backoff::on_due(context),
-            Input::Notice(_)
-            | Input::Linked
-            | Input::NotResponding
-            | Input::Verdict(_)
-            | Input::BarrierPassed
-            | Input::Spawned(_)
-            | Input::SpawnFailed(_)
-            | Input::Exited { .. }
-            | Input::LeftoversGone => self.into(),
+            PhaseInput::StopSignal(signal) => exit_policy::after_signal(signal, context),
+            PhaseInput::Due => Backoff::on_due(context),
+            PhaseInput::Notice(_)
+            | PhaseInput::Linked
+            | PhaseInput::NotResponding
+            | PhaseInput::Verdict(_)
+            | PhaseInput::BarrierPassed
+            | PhaseInput::Spawned(_)
+            | PhaseInput::SpawnFailed(_)
+            | PhaseInput::Exited { .. }
+            | PhaseInput::LeftoversGone => self.into(),
         }
     }
 
@@ -63,30 +63,30 @@ impl Phase for Backoff {
 }
 
 impl AwaitingSuccessor {
-    pub(super) fn enter(context: &mut Context) -> State {
+    pub(super) fn enter(context: &mut Context) -> LifeCycle {
         context.report(Report::Waiting { addresses: context.addresses.owned() });
         AwaitingSuccessor.into()
     }
 }
 
 impl Phase for AwaitingSuccessor {
-    fn handle(self, input: Input, context: &mut Context) -> State {
+    fn handle(self, input: PhaseInput, context: &mut Context) -> LifeCycle {
         match input {
-            Input::Notice(_) if context.addresses.owned().is_empty() => {
-                exit_policy::done(Ending::Replaced, context)
+            PhaseInput::Notice(_) if context.addresses.owned().is_empty() => {
+                exit_policy::done(RunEnding::Replaced, context)
             }
-            Input::Notice(_) if !context.addresses.vacant().is_empty() => take_back(context),
-            Input::StopSignal(signal) => exit_policy::after_signal(signal, context),
-            Input::Notice(_)
-            | Input::Linked
-            | Input::NotResponding
-            | Input::Verdict(_)
-            | Input::BarrierPassed
-            | Input::Spawned(_)
-            | Input::SpawnFailed(_)
-            | Input::Exited { .. }
-            | Input::LeftoversGone
-            | Input::Due => self.into(),
+            PhaseInput::Notice(_) if !context.addresses.vacant().is_empty() => take_back(context),
+            PhaseInput::StopSignal(signal) => exit_policy::after_signal(signal, context),
+            PhaseInput::Notice(_)
+            | PhaseInput::Linked
+            | PhaseInput::NotResponding
+            | PhaseInput::Verdict(_)
+            | PhaseInput::BarrierPassed
+            | PhaseInput::Spawned(_)
+            | PhaseInput::SpawnFailed(_)
+            | PhaseInput::Exited { .. }
+            | PhaseInput::LeftoversGone
+            | PhaseInput::Due => self.into(),
         }
     }
 
@@ -96,7 +96,7 @@ impl Phase for AwaitingSuccessor {
 }
 
 /// The newer generation failed: the server is started again for what was released.
-pub(super) fn take_back(context: &mut Context) -> State {
+pub(super) fn take_back(context: &mut Context) -> LifeCycle {
     context.report(Report::Resuming { addresses: context.addresses.vacant() });
     Starting::enter(context)
 }

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use super::addresses::Addresses;
+use super::life_cycle::ChildServer;
+use super::owned_addresses::OwnedAddresses;
 use super::predecessors::Predecessors;
 use super::restart_delay::RestartDelay;
-use super::state::Server;
-use super::{Action, GroupSignal, Plan, Request};
-use crate::ui::{Ending, Facts, Reached, Report, RunOutcome};
+use super::{GroupSignal, Plan, Request, SupervisorAction};
+use crate::ui::{Reached, Report, RunEnding, RunFacts, RunOutcome};
 
 /// Everything but the state.
 #[derive(Debug, Clone)]
 pub(super) struct Context {
     pub(super) plan: Plan,
-    link: Link,
-    arbiter: Arbiter,
-    pub(super) addresses: Addresses,
+    link: LinkState,
+    arbiter: ArbiterState,
+    pub(super) addresses: OwnedAddresses,
     pub(super) predecessors: Predecessors,
     pub(super) restart_delay: RestartDelay,
     /// How far the generation came.
@@ -31,19 +31,19 @@ pub(super) struct Context {
     /// How often a server was started.
     pub(super) starts: u32,
     pub(super) now: Duration,
-    pub(super) out: Vec<Action>,
+    pub(super) out: Vec<SupervisorAction>,
 }
 
 /// The connection to the arbiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Link {
+enum LinkState {
     Down,
     Up,
 }
 
 /// Whether the arbiter answers, with or without a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Arbiter {
+enum ArbiterState {
     /// As far as is known.
     Responding,
     /// It was reported as silent.
@@ -54,9 +54,9 @@ impl Context {
     pub(super) fn new(plan: Plan, now: Duration) -> Self {
         Context {
             plan,
-            link: Link::Down,
-            arbiter: Arbiter::Responding,
-            addresses: Addresses::default(),
+            link: LinkState::Down,
+            arbiter: ArbiterState::Responding,
+            addresses: OwnedAddresses::default(),
             predecessors: Predecessors::default(),
             restart_delay: RestartDelay::default(),
             reached: Reached::Nothing,
@@ -72,55 +72,55 @@ impl Context {
 
     pub(super) fn linked(&mut self) {
         self.responding();
-        self.link = Link::Up;
+        self.link = LinkState::Up;
         self.report(Report::Linked);
     }
 
     pub(super) fn link_lost(&mut self) {
-        self.link = Link::Down;
-        self.arbiter = Arbiter::Responding;
+        self.link = LinkState::Down;
+        self.arbiter = ArbiterState::Responding;
         self.predecessors.link_lost();
         self.report(Report::LinkLost);
     }
 
     /// Reported once; nothing ends because of it.
     pub(super) fn not_responding(&mut self, pid: u32) {
-        if self.arbiter == Arbiter::Responding {
-            self.arbiter = Arbiter::Silent { pid };
+        if self.arbiter == ArbiterState::Responding {
+            self.arbiter = ArbiterState::Silent { pid };
             self.report(Report::ArbiterSilent { pid });
         }
     }
 
     pub(super) fn responding(&mut self) {
-        if let Arbiter::Silent { pid } = self.arbiter {
-            self.arbiter = Arbiter::Responding;
+        if let ArbiterState::Silent { pid } = self.arbiter {
+            self.arbiter = ArbiterState::Responding;
             self.report(Report::ArbiterAnswers { pid });
         }
     }
 
     /// Whether an answer to what is sent now can be expected soon.
     pub(super) fn is_arbiter_reachable(&self) -> bool {
-        self.link == Link::Up && self.arbiter == Arbiter::Responding
+        self.link == LinkState::Up && self.arbiter == ArbiterState::Responding
     }
 
     pub(super) fn report(&mut self, report: Report) {
-        self.out.push(Action::Report(report));
+        self.out.push(SupervisorAction::Report(report));
     }
 
     /// Sends if there is a connection; what still holds is sent again when there is one.
     pub(super) fn send(&mut self, request: Request) {
         match self.link {
-            Link::Up => self.out.push(Action::Send(request)),
-            Link::Down => {}
+            LinkState::Up => self.out.push(SupervisorAction::Send(request)),
+            LinkState::Down => {}
         }
     }
 
-    pub(super) fn signal(&mut self, server: Server, signal: GroupSignal) {
-        self.out.push(Action::SignalGroup { pid: server.pid, signal });
+    pub(super) fn signal(&mut self, server: ChildServer, signal: GroupSignal) {
+        self.out.push(SupervisorAction::SignalGroup { pid: server.pid, signal });
     }
 
-    pub(super) fn exit(&mut self, ending: Ending) {
-        let facts = Facts {
+    pub(super) fn exit(&mut self, ending: RunEnding) {
+        let facts = RunFacts {
             command: self.plan.command.clone(),
             generation: self.plan.generation,
             pid: self.pid,
@@ -131,7 +131,7 @@ impl Context {
             replaced: self.predecessors.replaced(),
             duration: self.now.saturating_sub(self.began_at),
         };
-        self.out.push(Action::Exit(Box::new(RunOutcome { ending, facts })));
+        self.out.push(SupervisorAction::Exit(Box::new(RunOutcome { ending, facts })));
     }
 
     /// Whether this is the server that was started last.

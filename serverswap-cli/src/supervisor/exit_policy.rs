@@ -30,14 +30,14 @@ use std::time::Duration;
 
 use serverswap::protocol::message::Form;
 
-use super::addresses::Left;
 use super::between_servers::{AwaitingSuccessor, Backoff, take_back};
 use super::context::Context;
-use super::event::{ServerExit, StopSignal};
+use super::input::{ServerExit, StopSignal};
+use super::life_cycle::{Cause, Done, EndReason, LifeCycle, ServerEnd};
+use super::owned_addresses::Left;
 use super::plan::Restart;
-use super::state::{Cause, Done, EndReason, ServerEnd, State};
 use crate::spawn::SpawnFailure;
-use crate::ui::{Ending, Reached, Report};
+use crate::ui::{Reached, Report, RunEnding};
 
 /// What follows the end of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ enum Next {
     StartAgain,
     StartAfterDelay,
     AwaitSuccessor,
-    Done(Ending),
+    Done(RunEnding),
 }
 
 /// What it depends on, besides the end of the server itself.
@@ -58,7 +58,7 @@ struct Circumstances {
 }
 
 /// The next state after a server has ended and everything about it was reported.
-pub(super) fn after(end: ServerEnd, context: &mut Context) -> State {
+pub(super) fn after(end: ServerEnd, context: &mut Context) -> LifeCycle {
     match next(&end.cause, end.exit, context.circumstances()) {
         Next::StartAgain => take_back(context),
         Next::StartAfterDelay => Backoff::enter(end.up_for, context),
@@ -69,7 +69,7 @@ pub(super) fn after(end: ServerEnd, context: &mut Context) -> State {
 
 /// A first start that fails is the end. A later one is tried again if a server that fails is: a
 /// file that is being replaced may be back in a moment.
-pub(super) fn after_failed_start(failure: SpawnFailure, context: &mut Context) -> State {
+pub(super) fn after_failed_start(failure: SpawnFailure, context: &mut Context) -> LifeCycle {
     let is_owner = !context.addresses.owned().is_empty();
     match (context.plan.form, context.plan.restart) {
         (Form::Stay, Restart::OnFailure | Restart::Always) if is_owner => {
@@ -77,27 +77,27 @@ pub(super) fn after_failed_start(failure: SpawnFailure, context: &mut Context) -
             Backoff::enter(Duration::ZERO, context)
         }
         (Form::Stay | Form::Leave, Restart::Never | Restart::OnFailure | Restart::Always) => {
-            done(Ending::NotStarted(failure), context)
+            done(RunEnding::NotStarted(failure), context)
         }
     }
 }
 
 /// The end when the supervisor was asked to stop and no process of the generation is left.
-pub(super) fn after_signal(signal: StopSignal, context: &mut Context) -> State {
+pub(super) fn after_signal(signal: StopSignal, context: &mut Context) -> LifeCycle {
     done(stopped(signal, context.plan.form), context)
 }
 
 /// The end of a command that leaves: it was asked to stop, and its server lives on.
-pub(super) fn leave(signal: StopSignal, context: &mut Context) -> State {
+pub(super) fn leave(signal: StopSignal, context: &mut Context) -> LifeCycle {
     let ending = match context.reached {
-        Reached::Up => Ending::Left(signal),
-        Reached::Nothing | Reached::Serving => Ending::LeftServing(signal),
+        Reached::Up => RunEnding::Left(signal),
+        Reached::Nothing | Reached::Serving => RunEnding::LeftServing(signal),
     };
     done(ending, context)
 }
 
 /// The end of the generation.
-pub(super) fn done(ending: Ending, context: &mut Context) -> State {
+pub(super) fn done(ending: RunEnding, context: &mut Context) -> LifeCycle {
     context.exit(ending);
     Done.into()
 }
@@ -107,12 +107,12 @@ fn next(cause: &Cause, exit: ServerExit, circumstances: Circumstances) -> Next {
     let Circumstances { left, form, restart, .. } = circumstances;
     let ending = match cause {
         Cause::EndedFor(EndReason::Signal(signal)) => return Next::Done(stopped(*signal, form)),
-        Cause::EndedFor(EndReason::SaidFail(reason)) => Ending::SaidFail(reason.clone()),
-        Cause::EndedFor(EndReason::NotUp) => Ending::NotUp,
+        Cause::EndedFor(EndReason::SaidFail(reason)) => RunEnding::SaidFail(reason.clone()),
+        Cause::EndedFor(EndReason::NotUp) => RunEnding::NotUp,
         Cause::EndedFor(EndReason::Superseded) | Cause::Itself => exited(exit, circumstances),
     };
     match left {
-        Left::Replaced => Next::Done(Ending::Replaced),
+        Left::Replaced => Next::Done(RunEnding::Replaced),
         Left::HandedOver => Next::AwaitSuccessor,
         Left::Returned => Next::StartAgain,
         Left::Owned => match (form, restart) {
@@ -127,21 +127,21 @@ fn next(cause: &Cause, exit: ServerExit, circumstances: Circumstances) -> Next {
     }
 }
 
-fn stopped(signal: StopSignal, form: Form) -> Ending {
+fn stopped(signal: StopSignal, form: Form) -> RunEnding {
     match form {
-        Form::Stay => Ending::Stopped(signal),
-        Form::Leave => Ending::Interrupted(signal),
+        Form::Stay => RunEnding::Stopped(signal),
+        Form::Leave => RunEnding::Interrupted(signal),
     }
 }
 
-fn exited(exit: ServerExit, circumstances: Circumstances) -> Ending {
+fn exited(exit: ServerExit, circumstances: Circumstances) -> RunEnding {
     let Circumstances { left, form, reached, .. } = circumstances;
     if left == Left::Superseded {
-        Ending::Superseded
+        RunEnding::Superseded
     } else if form == Form::Stay && reached == Reached::Up && exit.is_success() {
-        Ending::Ended
+        RunEnding::Ended
     } else {
-        Ending::Exited(exit)
+        RunEnding::Exited(exit)
     }
 }
 
@@ -257,14 +257,14 @@ mod tests {
             "start again" => Next::StartAgain,
             "start after delay" => Next::StartAfterDelay,
             "await successor" => Next::AwaitSuccessor,
-            "stopped" => Next::Done(Ending::Stopped(SIGNAL)),
-            "interrupted" => Next::Done(Ending::Interrupted(SIGNAL)),
-            "replaced" => Next::Done(Ending::Replaced),
-            "said fail" => Next::Done(Ending::SaidFail("no database".to_owned())),
-            "not up" => Next::Done(Ending::NotUp),
-            "superseded" => Next::Done(Ending::Superseded),
-            "ended" => Next::Done(Ending::Ended),
-            "exited" => Next::Done(Ending::Exited(case.exit)),
+            "stopped" => Next::Done(RunEnding::Stopped(SIGNAL)),
+            "interrupted" => Next::Done(RunEnding::Interrupted(SIGNAL)),
+            "replaced" => Next::Done(RunEnding::Replaced),
+            "said fail" => Next::Done(RunEnding::SaidFail("no database".to_owned())),
+            "not up" => Next::Done(RunEnding::NotUp),
+            "superseded" => Next::Done(RunEnding::Superseded),
+            "ended" => Next::Done(RunEnding::Ended),
+            "exited" => Next::Done(RunEnding::Exited(case.exit)),
             other => panic!("{other} is not an outcome"),
         }
     }

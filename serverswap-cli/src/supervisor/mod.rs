@@ -6,7 +6,7 @@
 //! by what the arbiter reports. A value is one generation, so a process may have several; what
 //! concerns the whole process, signals for example, is given to each by the caller.
 //!
-//! Three files are tables: the life cycle (`state`), what an address is to the generation
+//! Three files are tables: the life cycle (`life_cycle`), what an address is to the generation
 //! (`owned_address`), and what the end of a server means (`exit_policy`).
 //!
 //! The rules; code and tests cite them by these numbers. R and N are those of the arbiter.
@@ -25,22 +25,22 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod action;
-mod addresses;
 mod arbiter_events;
 mod awaiting_arbiter;
 mod awaiting_verdict;
 mod between_servers;
 mod context;
-mod event;
 mod exit_policy;
+mod input;
+mod life_cycle;
 mod owned_address;
+mod owned_addresses;
 mod plan;
 mod predecessors;
 mod reaping_group;
 mod restart_delay;
 mod running;
 mod starting;
-mod state;
 mod stopping;
 mod up;
 
@@ -52,101 +52,109 @@ use std::time::Duration;
 use serverswap::protocol::message::Holding;
 
 use self::context::Context;
-use self::starting::Connecting;
-use self::state::{Done, Input, Phase, Server, State};
+use self::life_cycle::{ChildServer, Done, LifeCycle, Phase, PhaseInput};
+use self::starting::AwaitingLink;
 use crate::ui::Report;
 
-pub use self::action::{Action, GroupSignal, Request};
-pub use self::event::{Attached, Event, Leftovers, ServerExit, Signal, StopSignal};
+pub use self::action::{GroupSignal, Request, SupervisorAction};
+pub use self::input::{
+    EventAttachment, Leftovers, ServerExit, StopSignal, SupervisorInput, SupervisorSignal,
+};
 pub use self::plan::{Plan, Restart};
 
 /// The supervisor of one generation.
 #[derive(Debug, Clone)]
 pub struct Supervisor {
-    state: State,
+    state: LifeCycle,
     context: Context,
 }
 
 impl Supervisor {
-    /// A supervisor that starts its server at the first [`Event::Linked`]. `now` is counted from any
+    /// A supervisor that starts its server at the first [`SupervisorInput::Linked`]. `now` is counted from any
     /// fixed moment and never goes back.
     pub fn new(plan: Plan, now: Duration) -> Self {
-        Supervisor { state: Connecting.into(), context: Context::new(plan, now) }
+        Supervisor { state: AwaitingLink.into(), context: Context::new(plan, now) }
     }
 
     /// Takes in one event; what is to be done about it is appended to `actions`.
-    pub fn handle(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
+    pub fn handle(&mut self, event: SupervisorInput, now: Duration, actions: &mut Vec<SupervisorAction>) {
         self.context.now = now;
         if let Some(input) = self.take_in(event) {
             self.step(input);
         }
         while self.deadline().is_some_and(|deadline| deadline <= now) {
-            self.step(Input::Due);
+            self.step(PhaseInput::Due);
         }
         actions.append(&mut self.context.out);
     }
 
-    /// When [`Event::Tick`] is to be sent, if nothing happens before.
+    /// When [`SupervisorInput::Tick`] is to be sent, if nothing happens before.
     pub fn deadline(&self) -> Option<Duration> {
         self.state.deadline()
     }
 
     /// What the generation owns: `holding` of the supervisor's `hello`. The listeners that are
-    /// attached to it are those that [`Action::Keep`] named.
+    /// attached to it are those that [`SupervisorAction::Keep`] named.
     pub fn holding(&self) -> Vec<Holding> {
         self.context.addresses.holding()
     }
 
-    fn step(&mut self, input: Input) {
+    fn step(&mut self, input: PhaseInput) {
         let state = std::mem::replace(&mut self.state, Done.into());
         self.state = state.handle(input, &mut self.context);
     }
 
     /// What is known from now on, and what the state of the life cycle reacts to.
-    fn take_in(&mut self, event: Event) -> Option<Input> {
+    fn take_in(&mut self, event: SupervisorInput) -> Option<PhaseInput> {
         let context = &mut self.context;
         match event {
-            Event::Linked => {
+            SupervisorInput::Linked => {
                 context.linked();
-                Some(Input::Linked)
+                Some(PhaseInput::Linked)
             }
-            Event::LinkLost => {
+            SupervisorInput::LinkLost => {
                 context.link_lost();
                 None
             }
-            Event::ArbiterNotResponding { pid } => {
+            SupervisorInput::ArbiterNotResponding { pid } => {
                 context.not_responding(pid);
-                Some(Input::NotResponding)
+                Some(PhaseInput::NotResponding)
             }
-            Event::ArbiterResponding => {
+            SupervisorInput::ArbiterResponding => {
                 context.responding();
                 None
             }
-            Event::FromArbiter(event, attached) => {
+            SupervisorInput::FromArbiter(event, attached) => {
                 context.responding();
-                Some(Input::Notice(context.on_arbiter_event(event, attached)))
+                Some(PhaseInput::Notice(context.on_arbiter_event(event, attached)))
             }
-            Event::Verdict(verdict) => {
+            SupervisorInput::Verdict(verdict) => {
                 context.responding();
-                Some(Input::Verdict(verdict))
+                Some(PhaseInput::Verdict(verdict))
             }
-            Event::BarrierPassed => {
+            SupervisorInput::BarrierPassed => {
                 context.responding();
-                Some(Input::BarrierPassed)
+                Some(PhaseInput::BarrierPassed)
             }
-            Event::Spawned { pid } => Some(Input::Spawned(Server { pid })),
-            Event::SpawnFailed(failure) => Some(Input::SpawnFailed(failure)),
-            Event::ServerExited { pid, exit, leftovers } => {
-                context.is_current(pid).then_some(Input::Exited { exit, leftovers })
+            SupervisorInput::Spawned { pid } => Some(PhaseInput::Spawned(ChildServer { pid })),
+            SupervisorInput::SpawnFailed(failure) => Some(PhaseInput::SpawnFailed(failure)),
+            SupervisorInput::ServerExited { pid, exit, leftovers } => {
+                context.is_current(pid).then_some(PhaseInput::Exited { exit, leftovers })
             }
-            Event::LeftoversGone { pid } => context.is_current(pid).then_some(Input::LeftoversGone),
-            Event::Signal(Signal::Terminate) => Some(Input::StopSignal(StopSignal::Terminate)),
-            Event::Signal(Signal::Interrupt) => Some(Input::StopSignal(StopSignal::Interrupt)),
-            Event::Signal(Signal::Hangup) => {
+            SupervisorInput::LeftoversGone { pid } => {
+                context.is_current(pid).then_some(PhaseInput::LeftoversGone)
+            }
+            SupervisorInput::Signal(SupervisorSignal::Terminate) => {
+                Some(PhaseInput::StopSignal(StopSignal::Terminate))
+            }
+            SupervisorInput::Signal(SupervisorSignal::Interrupt) => {
+                Some(PhaseInput::StopSignal(StopSignal::Interrupt))
+            }
+            SupervisorInput::Signal(SupervisorSignal::Hangup) => {
                 context.report(Report::HangupIgnored);
                 None
             }
-            Event::Tick => None,
+            SupervisorInput::Tick => None,
         }
     }
 }

@@ -171,7 +171,7 @@ pub(super) enum Ownership {
 
 /// What the present server has to do with an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ServerRole {
+pub(super) enum ServerStanding {
     None,
     Claims,
     Granted,
@@ -320,21 +320,21 @@ impl OwnedAddress {
     }
 
     /// What the present server has to do with it.
-    pub(super) fn server_role(&self) -> ServerRole {
+    pub(super) fn server_standing(&self) -> ServerStanding {
         match self {
-            OwnedAddress::Unclaimed => ServerRole::None,
-            OwnedAddress::Claimed | OwnedAddress::Reclaimed { .. } => ServerRole::Claims,
-            OwnedAddress::Granted | OwnedAddress::Regranted { .. } => ServerRole::Granted,
-            OwnedAddress::Probation | OwnedAddress::RolledBack => ServerRole::OnProbation,
-            OwnedAddress::Serving { .. } => ServerRole::Serves,
-            OwnedAddress::Superseded => ServerRole::Outbid,
-            OwnedAddress::Failed(_) | OwnedAddress::ReclaimFailed { .. } => ServerRole::Failed,
+            OwnedAddress::Unclaimed => ServerStanding::None,
+            OwnedAddress::Claimed | OwnedAddress::Reclaimed { .. } => ServerStanding::Claims,
+            OwnedAddress::Granted | OwnedAddress::Regranted { .. } => ServerStanding::Granted,
+            OwnedAddress::Probation | OwnedAddress::RolledBack => ServerStanding::OnProbation,
+            OwnedAddress::Serving { .. } => ServerStanding::Serves,
+            OwnedAddress::Superseded => ServerStanding::Outbid,
+            OwnedAddress::Failed(_) | OwnedAddress::ReclaimFailed { .. } => ServerStanding::Failed,
             OwnedAddress::HandedOver { server, .. }
             | OwnedAddress::Vacant { server, .. }
             | OwnedAddress::Replaced { server } => match server {
-                Remainder::None => ServerRole::None,
-                Remainder::Drains => ServerRole::Drains,
-                Remainder::Outbid => ServerRole::Outbid,
+                Remainder::None => ServerStanding::None,
+                Remainder::Drains => ServerStanding::Drains,
+                Remainder::Outbid => ServerStanding::Outbid,
             },
         }
     }
@@ -402,7 +402,7 @@ impl OwnedAddress {
 
     /// Whether the present server lost its claim to a newer generation.
     pub(super) fn is_lost(&self) -> bool {
-        self.server_role() == ServerRole::Outbid
+        self.server_standing() == ServerStanding::Outbid
     }
 
     /// Whether it is another state than `before`; of the data only the error of a claim counts.

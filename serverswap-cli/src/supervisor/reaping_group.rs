@@ -7,8 +7,8 @@ use serverswap::protocol::message::Form;
 
 use super::awaiting_arbiter::AwaitingArbiter;
 use super::context::Context;
-use super::event::StopSignal;
-use super::state::{Cause, EndReason, Input, Phase, ServerEnd, State};
+use super::input::StopSignal;
+use super::life_cycle::{Cause, EndReason, LifeCycle, Phase, PhaseInput, ServerEnd};
 use super::{GroupSignal, Leftovers};
 use crate::ui::Report;
 
@@ -16,17 +16,17 @@ use crate::ui::Report;
 #[derive(Debug, Clone)]
 pub(super) struct ReapingGroup {
     end: ServerEnd,
-    stage: Stage,
+    stage: ReapStage,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Stage {
+enum ReapStage {
     Terminating { kill_at: Duration },
     Killed,
 }
 
 impl ReapingGroup {
-    pub(super) fn enter(end: ServerEnd, leftovers: Leftovers, context: &mut Context) -> State {
+    pub(super) fn enter(end: ServerEnd, leftovers: Leftovers, context: &mut Context) -> LifeCycle {
         let pid = end.server.pid;
         context.report(Report::ServerExited { pid, exit: end.exit, after: context.since_spawn() });
         match leftovers {
@@ -35,12 +35,12 @@ impl ReapingGroup {
                 context.signal(end.server, GroupSignal::Term);
                 context.report(Report::LeftoversTerminated { pid });
                 let kill_at = context.now + context.plan.kill_timeout;
-                ReapingGroup { end, stage: Stage::Terminating { kill_at } }.into()
+                ReapingGroup { end, stage: ReapStage::Terminating { kill_at } }.into()
             }
         }
     }
 
-    fn on_signal(self, signal: StopSignal, context: &mut Context) -> State {
+    fn on_signal(self, signal: StopSignal, context: &mut Context) -> LifeCycle {
         let cause = match context.plan.form {
             Form::Stay => Cause::EndedFor(EndReason::Signal(signal)),
             Form::Leave => self.end.cause,
@@ -48,36 +48,36 @@ impl ReapingGroup {
         ReapingGroup { end: ServerEnd { cause, ..self.end }, ..self }.kill(context)
     }
 
-    fn kill(self, context: &mut Context) -> State {
+    fn kill(self, context: &mut Context) -> LifeCycle {
         context.signal(self.end.server, GroupSignal::Kill);
         context.report(Report::Killed { pid: self.end.server.pid });
-        ReapingGroup { stage: Stage::Killed, ..self }.into()
+        ReapingGroup { stage: ReapStage::Killed, ..self }.into()
     }
 }
 
 impl Phase for ReapingGroup {
-    fn handle(self, input: Input, context: &mut Context) -> State {
+    fn handle(self, input: PhaseInput, context: &mut Context) -> LifeCycle {
         match input {
-            Input::LeftoversGone => AwaitingArbiter::enter(self.end, context),
-            Input::StopSignal(signal) => self.on_signal(signal, context),
-            Input::Due => self.kill(context),
-            Input::Notice(notice) => {
+            PhaseInput::LeftoversGone => AwaitingArbiter::enter(self.end, context),
+            PhaseInput::StopSignal(signal) => self.on_signal(signal, context),
+            PhaseInput::Due => self.kill(context),
+            PhaseInput::Notice(notice) => {
                 ReapingGroup { end: self.end.with_late_notice(notice, context), ..self }.into()
             }
-            Input::Linked
-            | Input::NotResponding
-            | Input::Verdict(_)
-            | Input::BarrierPassed
-            | Input::Spawned(_)
-            | Input::SpawnFailed(_)
-            | Input::Exited { .. } => self.into(),
+            PhaseInput::Linked
+            | PhaseInput::NotResponding
+            | PhaseInput::Verdict(_)
+            | PhaseInput::BarrierPassed
+            | PhaseInput::Spawned(_)
+            | PhaseInput::SpawnFailed(_)
+            | PhaseInput::Exited { .. } => self.into(),
         }
     }
 
     fn deadline(&self) -> Option<Duration> {
         match self.stage {
-            Stage::Terminating { kill_at } => Some(kill_at),
-            Stage::Killed => None,
+            ReapStage::Terminating { kill_at } => Some(kill_at),
+            ReapStage::Killed => None,
         }
     }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serverswap::protocol::message::Form;
 
-use super::arbiter_events::Notice;
+use super::arbiter_events::ArbiterNotice;
 use super::awaiting_verdict::AwaitingVerdict;
 use super::context::Context;
-use super::event::StopSignal;
+use super::input::StopSignal;
+use super::life_cycle::{Cause, ChildServer, EndReason, LifeCycle, Phase, PhaseInput, ServerEnd};
 use super::reaping_group::ReapingGroup;
-use super::state::{Cause, EndReason, Input, Phase, Server, ServerEnd, State};
 use super::stopping::Stopping;
 use super::up::Up;
 use crate::ui::Report;
@@ -21,32 +21,34 @@ const PROBATION_STEP_MIN: Duration = Duration::from_secs(1);
 /// Not up yet.
 #[derive(Debug, Clone)]
 pub(super) struct Running {
-    server: Server,
+    server: ChildServer,
     /// The ready timeout's end.
     ready_by: Duration,
 }
 
 impl Running {
-    pub(super) fn enter(server: Server, context: &mut Context) -> State {
+    pub(super) fn enter(server: ChildServer, context: &mut Context) -> LifeCycle {
         Running { server, ready_by: context.now + context.plan.ready_timeout }.into()
     }
 
-    fn on_notice(self, notice: Notice, context: &mut Context) -> State {
+    fn on_notice(self, notice: ArbiterNotice, context: &mut Context) -> LifeCycle {
         match notice {
-            Notice::Up => Up::enter(self.server, context),
-            Notice::Done => Up::enter(self.server, context).handle(Input::Notice(Notice::Done), context),
-            Notice::SaidFail(reason) => {
+            ArbiterNotice::Up => Up::enter(self.server, context),
+            ArbiterNotice::Done => {
+                Up::enter(self.server, context).handle(PhaseInput::Notice(ArbiterNotice::Done), context)
+            }
+            ArbiterNotice::SaidFail(reason) => {
                 context.report(Report::SaidFail { pid: self.server.pid, reason: reason.clone() });
                 AwaitingVerdict::enter(self.server, EndReason::SaidFail(reason), context)
             }
-            Notice::Changed if context.addresses.is_superseded() => {
+            ArbiterNotice::Changed if context.addresses.is_superseded() => {
                 AwaitingVerdict::enter(self.server, EndReason::Superseded, context)
             }
-            Notice::Changed | Notice::DrainsUntil(_) => self.into(),
+            ArbiterNotice::Changed | ArbiterNotice::DrainsUntil(_) => self.into(),
         }
     }
 
-    fn on_signal(self, signal: StopSignal, context: &mut Context) -> State {
+    fn on_signal(self, signal: StopSignal, context: &mut Context) -> LifeCycle {
         match context.plan.form {
             Form::Stay => Stopping::stop(self.server, signal, context),
             Form::Leave => AwaitingVerdict::enter(self.server, EndReason::Signal(signal), context),
@@ -55,7 +57,7 @@ impl Running {
 
     /// A server on probation is not late: whether it is up is known when the probation is over. Nor
     /// is one that has released all that it had: it drains, and the arbiter has its deadline.
-    fn on_ready_timeout(self, context: &mut Context) -> State {
+    fn on_ready_timeout(self, context: &mut Context) -> LifeCycle {
         if context.addresses.is_on_probation() {
             let wait = context.plan.probation.max(PROBATION_STEP_MIN);
             return Running { ready_by: context.now + wait, ..self }.into();
@@ -69,10 +71,10 @@ impl Running {
 }
 
 impl Phase for Running {
-    fn handle(self, input: Input, context: &mut Context) -> State {
+    fn handle(self, input: PhaseInput, context: &mut Context) -> LifeCycle {
         match input {
-            Input::Notice(notice) => self.on_notice(notice, context),
-            Input::Exited { exit, leftovers } => {
+            PhaseInput::Notice(notice) => self.on_notice(notice, context),
+            PhaseInput::Exited { exit, leftovers } => {
                 let (cause, up_for) = (Cause::Itself, Duration::ZERO);
                 ReapingGroup::enter(
                     ServerEnd { server: self.server, exit, cause, up_for },
@@ -80,15 +82,15 @@ impl Phase for Running {
                     context,
                 )
             }
-            Input::StopSignal(signal) => self.on_signal(signal, context),
-            Input::Due => self.on_ready_timeout(context),
-            Input::Linked
-            | Input::NotResponding
-            | Input::Verdict(_)
-            | Input::BarrierPassed
-            | Input::Spawned(_)
-            | Input::SpawnFailed(_)
-            | Input::LeftoversGone => self.into(),
+            PhaseInput::StopSignal(signal) => self.on_signal(signal, context),
+            PhaseInput::Due => self.on_ready_timeout(context),
+            PhaseInput::Linked
+            | PhaseInput::NotResponding
+            | PhaseInput::Verdict(_)
+            | PhaseInput::BarrierPassed
+            | PhaseInput::Spawned(_)
+            | PhaseInput::SpawnFailed(_)
+            | PhaseInput::LeftoversGone => self.into(),
         }
     }
 

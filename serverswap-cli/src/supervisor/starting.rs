@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use super::Action;
+use super::SupervisorAction;
 use super::context::Context;
-use super::event::StopSignal;
 use super::exit_policy;
+use super::input::StopSignal;
+use super::life_cycle::{ChildServer, EndReason, LifeCycle, Phase, PhaseInput};
 use super::running::Running;
-use super::state::{EndReason, Input, Phase, Server, State};
 use super::stopping::Stopping;
-use crate::ui::{Ending, Report};
+use crate::ui::{Report, RunEnding};
 
 /// The first connection to an arbiter is awaited: without one, nothing is started.
 #[derive(Debug, Clone)]
-pub(super) struct Connecting;
+pub(super) struct AwaitingLink;
 
-/// [`Action::Spawn`] was requested.
+/// [`SupervisorAction::Spawn`] was requested.
 #[derive(Debug, Clone)]
 pub(super) struct Starting;
 
@@ -25,20 +25,20 @@ pub(super) struct Cancelled {
     signal: StopSignal,
 }
 
-impl Phase for Connecting {
-    fn handle(self, input: Input, context: &mut Context) -> State {
+impl Phase for AwaitingLink {
+    fn handle(self, input: PhaseInput, context: &mut Context) -> LifeCycle {
         match input {
-            Input::Linked => Starting::enter(context),
-            Input::StopSignal(signal) => exit_policy::done(Ending::Interrupted(signal), context),
-            Input::NotResponding
-            | Input::Notice(_)
-            | Input::Verdict(_)
-            | Input::BarrierPassed
-            | Input::Spawned(_)
-            | Input::SpawnFailed(_)
-            | Input::Exited { .. }
-            | Input::LeftoversGone
-            | Input::Due => self.into(),
+            PhaseInput::Linked => Starting::enter(context),
+            PhaseInput::StopSignal(signal) => exit_policy::done(RunEnding::Interrupted(signal), context),
+            PhaseInput::NotResponding
+            | PhaseInput::Notice(_)
+            | PhaseInput::Verdict(_)
+            | PhaseInput::BarrierPassed
+            | PhaseInput::Spawned(_)
+            | PhaseInput::SpawnFailed(_)
+            | PhaseInput::Exited { .. }
+            | PhaseInput::LeftoversGone
+            | PhaseInput::Due => self.into(),
         }
     }
 
@@ -48,29 +48,29 @@ impl Phase for Connecting {
 }
 
 impl Starting {
-    pub(super) fn enter(context: &mut Context) -> State {
-        context.out.push(Action::Spawn);
+    pub(super) fn enter(context: &mut Context) -> LifeCycle {
+        context.out.push(SupervisorAction::Spawn);
         Starting.into()
     }
 }
 
 impl Phase for Starting {
-    fn handle(self, input: Input, context: &mut Context) -> State {
+    fn handle(self, input: PhaseInput, context: &mut Context) -> LifeCycle {
         match input {
-            Input::Spawned(server) => {
+            PhaseInput::Spawned(server) => {
                 started(server, context);
                 Running::enter(server, context)
             }
-            Input::SpawnFailed(failure) => exit_policy::after_failed_start(failure, context),
-            Input::StopSignal(signal) => Cancelled { signal }.into(),
-            Input::Linked
-            | Input::NotResponding
-            | Input::Notice(_)
-            | Input::Verdict(_)
-            | Input::BarrierPassed
-            | Input::Exited { .. }
-            | Input::LeftoversGone
-            | Input::Due => self.into(),
+            PhaseInput::SpawnFailed(failure) => exit_policy::after_failed_start(failure, context),
+            PhaseInput::StopSignal(signal) => Cancelled { signal }.into(),
+            PhaseInput::Linked
+            | PhaseInput::NotResponding
+            | PhaseInput::Notice(_)
+            | PhaseInput::Verdict(_)
+            | PhaseInput::BarrierPassed
+            | PhaseInput::Exited { .. }
+            | PhaseInput::LeftoversGone
+            | PhaseInput::Due => self.into(),
         }
     }
 
@@ -80,22 +80,22 @@ impl Phase for Starting {
 }
 
 impl Phase for Cancelled {
-    fn handle(self, input: Input, context: &mut Context) -> State {
+    fn handle(self, input: PhaseInput, context: &mut Context) -> LifeCycle {
         match input {
-            Input::Spawned(server) => {
+            PhaseInput::Spawned(server) => {
                 started(server, context);
                 Stopping::terminate(server, EndReason::Signal(self.signal), context)
             }
-            Input::SpawnFailed(_) => exit_policy::after_signal(self.signal, context),
-            Input::Linked
-            | Input::NotResponding
-            | Input::Notice(_)
-            | Input::Verdict(_)
-            | Input::BarrierPassed
-            | Input::Exited { .. }
-            | Input::LeftoversGone
-            | Input::StopSignal(_)
-            | Input::Due => self.into(),
+            PhaseInput::SpawnFailed(_) => exit_policy::after_signal(self.signal, context),
+            PhaseInput::Linked
+            | PhaseInput::NotResponding
+            | PhaseInput::Notice(_)
+            | PhaseInput::Verdict(_)
+            | PhaseInput::BarrierPassed
+            | PhaseInput::Exited { .. }
+            | PhaseInput::LeftoversGone
+            | PhaseInput::StopSignal(_)
+            | PhaseInput::Due => self.into(),
         }
     }
 
@@ -104,7 +104,7 @@ impl Phase for Cancelled {
     }
 }
 
-fn started(server: Server, context: &mut Context) {
+fn started(server: ChildServer, context: &mut Context) {
     let restarts = context.starts;
     context.pid = Some(server.pid);
     context.spawned_at = context.now;

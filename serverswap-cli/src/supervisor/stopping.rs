@@ -9,26 +9,26 @@
 
 use std::time::Duration;
 
-use super::arbiter_events::Notice;
+use super::arbiter_events::ArbiterNotice;
 use super::context::Context;
-use super::event::StopSignal;
+use super::input::StopSignal;
+use super::life_cycle::{Cause, ChildServer, EndReason, LifeCycle, Phase, PhaseInput, ServerEnd};
 use super::plan::{INTERRUPT_PATIENCE, SETTLE_MAX};
 use super::reaping_group::ReapingGroup;
-use super::state::{Cause, EndReason, Input, Phase, Server, ServerEnd, State};
 use super::{GroupSignal, Request};
 use crate::ui::Report;
 
 /// The server is to end.
 #[derive(Debug, Clone)]
 pub(super) struct Stopping {
-    server: Server,
+    server: ChildServer,
     reason: EndReason,
-    stage: Stage,
+    stage: StopStage,
 }
 
 /// How far the end of the server is.
 #[derive(Debug, Clone, Copy)]
-enum Stage {
+enum StopStage {
     /// `stop` was sent, and a barrier: then it is known whether the server has anything to drain.
     AwaitingBarrier { signal: StopSignal, until: Duration },
     /// `stop` was sent.
@@ -43,108 +43,115 @@ enum Stage {
 
 impl Stopping {
     /// The supervisor was asked to stop.
-    pub(super) fn stop(server: Server, signal: StopSignal, context: &mut Context) -> State {
+    pub(super) fn stop(server: ChildServer, signal: StopSignal, context: &mut Context) -> LifeCycle {
         context.send(Request::Stop);
         if context.addresses.is_anything_to_drain() {
             return Stopping::drain(server, signal, context);
         }
         let patience = if context.is_arbiter_reachable() { SETTLE_MAX } else { INTERRUPT_PATIENCE };
         context.send(Request::Barrier);
-        let stage = Stage::AwaitingBarrier { signal, until: context.now + patience };
+        let stage = StopStage::AwaitingBarrier { signal, until: context.now + patience };
         Stopping { server, reason: EndReason::Signal(signal), stage }.into()
     }
 
     /// The server failed on probation; the older one that still serves goes on alone.
-    pub(super) fn roll_back(server: Server, reason: EndReason, context: &mut Context) -> State {
+    pub(super) fn roll_back(server: ChildServer, reason: EndReason, context: &mut Context) -> LifeCycle {
         context.send(Request::Stop);
         let drain = context.plan.drain_timeout;
         context.report(Report::RollingBack { pid: server.pid, drain });
-        let stage = Stage::Draining { term_at: context.now + drain };
+        let stage = StopStage::Draining { term_at: context.now + drain };
         Stopping { server, reason, stage }.into()
     }
 
     /// The arbiter's verdict is that the server may be ended, and the arbiter takes down what it was
     /// granted. It may have begun to serve in the same moment, so it drains.
-    pub(super) fn drain_taken_down(server: Server, reason: EndReason, context: &mut Context) -> State {
+    pub(super) fn drain_taken_down(
+        server: ChildServer,
+        reason: EndReason,
+        context: &mut Context,
+    ) -> LifeCycle {
         let drain = context.plan.drain_timeout;
         context.report(Report::LettingGo { pid: server.pid, drain });
-        let stage = Stage::TakenDown { term_at: context.now + drain };
+        let stage = StopStage::TakenDown { term_at: context.now + drain };
         Stopping { server, reason, stage }.into()
     }
 
     /// TERM now.
-    pub(super) fn terminate(server: Server, reason: EndReason, context: &mut Context) -> State {
+    pub(super) fn terminate(server: ChildServer, reason: EndReason, context: &mut Context) -> LifeCycle {
         let kill_after = context.plan.kill_timeout;
         context.signal(server, GroupSignal::Term);
         context.report(Report::Terminated { pid: server.pid, kill_after });
-        let stage = Stage::Terminating { kill_at: context.now + kill_after };
+        let stage = StopStage::Terminating { kill_at: context.now + kill_after };
         Stopping { server, reason, stage }.into()
     }
 
-    fn drain(server: Server, signal: StopSignal, context: &mut Context) -> State {
+    fn drain(server: ChildServer, signal: StopSignal, context: &mut Context) -> LifeCycle {
         let drain = context.plan.drain_timeout;
         context.report(Report::Stopping { pid: server.pid, signal, drain });
-        let stage = Stage::Draining { term_at: context.now + drain };
+        let stage = StopStage::Draining { term_at: context.now + drain };
         Stopping { server, reason: EndReason::Signal(signal), stage }.into()
     }
 
-    fn on_linked(self, context: &mut Context) -> State {
+    fn on_linked(self, context: &mut Context) -> LifeCycle {
         match self.stage {
-            Stage::AwaitingBarrier { signal, .. } => Stopping::stop(self.server, signal, context),
-            Stage::Draining { .. } => {
+            StopStage::AwaitingBarrier { signal, .. } => Stopping::stop(self.server, signal, context),
+            StopStage::Draining { .. } => {
                 context.send(Request::Stop);
                 self.into()
             }
             // A new arbiter knows of no verdict, and the server has had its time.
-            Stage::TakenDown { .. } => self.escalate(context),
-            Stage::Terminating { .. } | Stage::Killed => self.into(),
+            StopStage::TakenDown { .. } => self.escalate(context),
+            StopStage::Terminating { .. } | StopStage::Killed => self.into(),
         }
     }
 
-    fn on_barrier(self, context: &mut Context) -> State {
+    fn on_barrier(self, context: &mut Context) -> LifeCycle {
         match self.stage {
-            Stage::AwaitingBarrier { signal, .. } if context.addresses.is_anything_to_drain() => {
+            StopStage::AwaitingBarrier { signal, .. } if context.addresses.is_anything_to_drain() => {
                 Stopping::drain(self.server, signal, context)
             }
-            Stage::AwaitingBarrier { .. } => self.escalate(context),
-            Stage::Draining { .. } | Stage::TakenDown { .. } | Stage::Terminating { .. } | Stage::Killed => {
-                self.into()
-            }
+            StopStage::AwaitingBarrier { .. } => self.escalate(context),
+            StopStage::Draining { .. }
+            | StopStage::TakenDown { .. }
+            | StopStage::Terminating { .. }
+            | StopStage::Killed => self.into(),
         }
     }
 
     /// The next step: from the drain to TERM, from TERM to KILL.
-    fn escalate(self, context: &mut Context) -> State {
+    fn escalate(self, context: &mut Context) -> LifeCycle {
         match self.stage {
-            Stage::AwaitingBarrier { .. } | Stage::Draining { .. } | Stage::TakenDown { .. } => {
+            StopStage::AwaitingBarrier { .. } | StopStage::Draining { .. } | StopStage::TakenDown { .. } => {
                 Stopping::terminate(self.server, self.reason, context)
             }
-            Stage::Terminating { .. } | Stage::Killed => {
+            StopStage::Terminating { .. } | StopStage::Killed => {
                 context.signal(self.server, GroupSignal::Kill);
                 context.report(Report::Killed { pid: self.server.pid });
-                Stopping { stage: Stage::Killed, ..self }.into()
+                Stopping { stage: StopStage::Killed, ..self }.into()
             }
         }
     }
 
     /// The arbiter has extended the drain.
-    fn extend(self, until: Duration) -> State {
+    fn extend(self, until: Duration) -> LifeCycle {
         let stage = match self.stage {
-            Stage::Draining { term_at } => Stage::Draining { term_at: term_at.max(until) },
-            Stage::TakenDown { term_at } => Stage::TakenDown { term_at: term_at.max(until) },
-            stage @ (Stage::AwaitingBarrier { .. } | Stage::Terminating { .. } | Stage::Killed) => stage,
+            StopStage::Draining { term_at } => StopStage::Draining { term_at: term_at.max(until) },
+            StopStage::TakenDown { term_at } => StopStage::TakenDown { term_at: term_at.max(until) },
+            stage @ (StopStage::AwaitingBarrier { .. }
+            | StopStage::Terminating { .. }
+            | StopStage::Killed) => stage,
         };
         Stopping { stage, ..self }.into()
     }
 }
 
 impl Phase for Stopping {
-    fn handle(self, input: Input, context: &mut Context) -> State {
+    fn handle(self, input: PhaseInput, context: &mut Context) -> LifeCycle {
         match input {
-            Input::Linked => self.on_linked(context),
-            Input::BarrierPassed => self.on_barrier(context),
-            Input::Notice(Notice::DrainsUntil(until)) => self.extend(until),
-            Input::Exited { exit, leftovers } => {
+            PhaseInput::Linked => self.on_linked(context),
+            PhaseInput::BarrierPassed => self.on_barrier(context),
+            PhaseInput::Notice(ArbiterNotice::DrainsUntil(until)) => self.extend(until),
+            PhaseInput::Exited { exit, leftovers } => {
                 let (cause, up_for) = (Cause::EndedFor(self.reason), Duration::ZERO);
                 ReapingGroup::enter(
                     ServerEnd { server: self.server, exit, cause, up_for },
@@ -152,25 +159,27 @@ impl Phase for Stopping {
                     context,
                 )
             }
-            Input::StopSignal(signal) => {
+            PhaseInput::StopSignal(signal) => {
                 Stopping { reason: EndReason::Signal(signal), ..self }.escalate(context)
             }
-            Input::Due => self.escalate(context),
-            Input::Notice(Notice::Changed | Notice::Up | Notice::Done | Notice::SaidFail(_))
-            | Input::NotResponding
-            | Input::Verdict(_)
-            | Input::Spawned(_)
-            | Input::SpawnFailed(_)
-            | Input::LeftoversGone => self.into(),
+            PhaseInput::Due => self.escalate(context),
+            PhaseInput::Notice(
+                ArbiterNotice::Changed | ArbiterNotice::Up | ArbiterNotice::Done | ArbiterNotice::SaidFail(_),
+            )
+            | PhaseInput::NotResponding
+            | PhaseInput::Verdict(_)
+            | PhaseInput::Spawned(_)
+            | PhaseInput::SpawnFailed(_)
+            | PhaseInput::LeftoversGone => self.into(),
         }
     }
 
     fn deadline(&self) -> Option<Duration> {
         match self.stage {
-            Stage::AwaitingBarrier { until, .. } => Some(until),
-            Stage::Draining { term_at } | Stage::TakenDown { term_at } => Some(term_at),
-            Stage::Terminating { kill_at } => Some(kill_at),
-            Stage::Killed => None,
+            StopStage::AwaitingBarrier { until, .. } => Some(until),
+            StopStage::Draining { term_at } | StopStage::TakenDown { term_at } => Some(term_at),
+            StopStage::Terminating { kill_at } => Some(kill_at),
+            StopStage::Killed => None,
         }
     }
 }

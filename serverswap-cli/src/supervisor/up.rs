@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use serverswap::protocol::message::Form;
 
-use super::arbiter_events::Notice;
+use super::arbiter_events::ArbiterNotice;
 use super::awaiting_verdict::AwaitingVerdict;
 use super::context::Context;
-use super::event::StopSignal;
 use super::exit_policy;
+use super::input::StopSignal;
+use super::life_cycle::{Cause, ChildServer, EndReason, LifeCycle, Phase, PhaseInput, ServerEnd};
 use super::reaping_group::ReapingGroup;
-use super::state::{Cause, EndReason, Input, Phase, Server, ServerEnd, State};
 use super::stopping::Stopping;
-use crate::ui::{Ending, Reached, Report};
+use crate::ui::{Reached, Report, RunEnding};
 
 /// The server goes on; nothing here has a deadline.
 #[derive(Debug, Clone)]
 pub(super) struct Up {
-    server: Server,
+    server: ChildServer,
     since: Duration,
     degraded: Degraded,
 }
@@ -34,7 +34,7 @@ pub(super) enum Degraded {
 }
 
 impl Up {
-    pub(super) fn enter(server: Server, context: &mut Context) -> State {
+    pub(super) fn enter(server: ChildServer, context: &mut Context) -> LifeCycle {
         context.reach(Reached::Up);
         let after = context.since_spawn();
         match context.plan.form {
@@ -45,32 +45,32 @@ impl Up {
     }
 
     /// The arbiter has decided that it is not to be ended.
-    pub(super) fn kept(server: Server, degraded: Degraded, context: &mut Context) -> State {
+    pub(super) fn kept(server: ChildServer, degraded: Degraded, context: &mut Context) -> LifeCycle {
         Up { server, since: context.now, degraded }.leave_if_nothing_is_left(context)
     }
 
     /// It was never up as a whole, and finishes what it served.
-    pub(super) fn draining(server: Server, context: &mut Context) -> State {
+    pub(super) fn draining(server: ChildServer, context: &mut Context) -> LifeCycle {
         Up { server, since: context.now, degraded: Degraded::No }.into()
     }
 
-    fn on_notice(self, notice: Notice, context: &mut Context) -> State {
+    fn on_notice(self, notice: ArbiterNotice, context: &mut Context) -> LifeCycle {
         match notice {
-            Notice::Up => self.up_after_all(context),
-            Notice::Done => self.done(context),
-            Notice::SaidFail(reason) => {
+            ArbiterNotice::Up => self.up_after_all(context),
+            ArbiterNotice::Done => self.done(context),
+            ArbiterNotice::SaidFail(reason) => {
                 context.report(Report::SaidFail { pid: self.server.pid, reason: reason.clone() });
                 AwaitingVerdict::enter(self.server, EndReason::SaidFail(reason), context)
             }
-            Notice::Changed if context.addresses.is_superseded() => {
+            ArbiterNotice::Changed if context.addresses.is_superseded() => {
                 AwaitingVerdict::enter(self.server, EndReason::Superseded, context)
             }
-            Notice::Changed => self.leave_if_nothing_is_left(context),
-            Notice::DrainsUntil(_) => self.into(),
+            ArbiterNotice::Changed => self.leave_if_nothing_is_left(context),
+            ArbiterNotice::DrainsUntil(_) => self.into(),
         }
     }
 
-    fn up_after_all(self, context: &mut Context) -> State {
+    fn up_after_all(self, context: &mut Context) -> LifeCycle {
         match self.degraded {
             Degraded::Late => Up::enter(self.server, context),
             Degraded::No | Degraded::SaidFail(_) => {
@@ -80,15 +80,17 @@ impl Up {
         }
     }
 
-    fn done(self, context: &mut Context) -> State {
+    fn done(self, context: &mut Context) -> LifeCycle {
         match context.plan.form {
             Form::Stay => self.into(),
             Form::Leave => {
                 context.reach(Reached::Up);
                 let ending = match self.degraded {
-                    Degraded::SaidFail(reason) => Ending::SaidFail(reason),
-                    Degraded::No | Degraded::Late if context.addresses.is_any_failed() => Ending::DoneInPart,
-                    Degraded::No | Degraded::Late => Ending::Done,
+                    Degraded::SaidFail(reason) => RunEnding::SaidFail(reason),
+                    Degraded::No | Degraded::Late if context.addresses.is_any_failed() => {
+                        RunEnding::DoneInPart
+                    }
+                    Degraded::No | Degraded::Late => RunEnding::Done,
                 };
                 exit_policy::done(ending, context)
             }
@@ -97,19 +99,19 @@ impl Up {
 
     /// A deploy that went wrong does not wait for an `up` that may never come: it ends as
     /// soon as no older server is known to drain.
-    fn leave_if_nothing_is_left(self, context: &mut Context) -> State {
+    fn leave_if_nothing_is_left(self, context: &mut Context) -> LifeCycle {
         match (context.plan.form, self.degraded.clone()) {
             (Form::Leave, Degraded::Late) if context.predecessors.none_drains() => {
-                exit_policy::done(Ending::NotUpKept, context)
+                exit_policy::done(RunEnding::NotUpKept, context)
             }
             (Form::Leave, Degraded::SaidFail(reason)) if context.predecessors.none_drains() => {
-                exit_policy::done(Ending::SaidFail(reason), context)
+                exit_policy::done(RunEnding::SaidFail(reason), context)
             }
             (Form::Leave | Form::Stay, Degraded::No | Degraded::Late | Degraded::SaidFail(_)) => self.into(),
         }
     }
 
-    fn on_signal(self, signal: StopSignal, context: &mut Context) -> State {
+    fn on_signal(self, signal: StopSignal, context: &mut Context) -> LifeCycle {
         match context.plan.form {
             Form::Stay => Stopping::stop(self.server, signal, context),
             Form::Leave => exit_policy::leave(signal, context),
@@ -118,10 +120,10 @@ impl Up {
 }
 
 impl Phase for Up {
-    fn handle(self, input: Input, context: &mut Context) -> State {
+    fn handle(self, input: PhaseInput, context: &mut Context) -> LifeCycle {
         match input {
-            Input::Notice(notice) => self.on_notice(notice, context),
-            Input::Exited { exit, leftovers } => {
+            PhaseInput::Notice(notice) => self.on_notice(notice, context),
+            PhaseInput::Exited { exit, leftovers } => {
                 let up_for = context.now.saturating_sub(self.since);
                 let cause = match self.degraded {
                     Degraded::SaidFail(reason) => Cause::EndedFor(EndReason::SaidFail(reason)),
@@ -133,15 +135,15 @@ impl Phase for Up {
                     context,
                 )
             }
-            Input::StopSignal(signal) => self.on_signal(signal, context),
-            Input::Linked
-            | Input::NotResponding
-            | Input::Verdict(_)
-            | Input::BarrierPassed
-            | Input::Spawned(_)
-            | Input::SpawnFailed(_)
-            | Input::LeftoversGone
-            | Input::Due => self.into(),
+            PhaseInput::StopSignal(signal) => self.on_signal(signal, context),
+            PhaseInput::Linked
+            | PhaseInput::NotResponding
+            | PhaseInput::Verdict(_)
+            | PhaseInput::BarrierPassed
+            | PhaseInput::Spawned(_)
+            | PhaseInput::SpawnFailed(_)
+            | PhaseInput::LeftoversGone
+            | PhaseInput::Due => self.into(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serverswap::protocol::message::Code;
 
-use super::outcome::{Ending, Facts, Reached};
+use super::outcome::{Reached, RunEnding, RunFacts};
 use super::summary::failed_code;
 use crate::spawn::SpawnFailure;
 use crate::supervisor::ServerExit;
@@ -14,28 +14,30 @@ pub(super) const MORE_FILES: &str =
 const STATUS: &str = "`serverswap status` shows what is serving now";
 
 /// What to do next.
-pub(super) fn next(ending: &Ending, facts: &Facts) -> String {
+pub(super) fn next(ending: &RunEnding, facts: &RunFacts) -> String {
     match ending {
-        Ending::DoneInPart => failed(facts).unwrap_or_else(|| STATUS.to_owned()),
-        Ending::Interrupted(_) | Ending::LeftServing(_) => {
+        RunEnding::DoneInPart => failed(facts).unwrap_or_else(|| STATUS.to_owned()),
+        RunEnding::Interrupted(_) | RunEnding::LeftServing(_) => {
             format!("{STATUS}; run the command again to deploy")
         }
-        Ending::Superseded => {
+        RunEnding::Superseded => {
             format!("{STATUS}; the latest start wins: to deploy this one, run the command again")
         }
-        Ending::SaidFail(_) => {
+        RunEnding::SaidFail(_) => {
             "see the server's own messages above, fix it and run the command again".to_owned()
         }
-        Ending::Exited(exit) => failed(facts).unwrap_or_else(|| exited(*exit, facts)),
-        Ending::NotUp | Ending::NotUpKept => failed(facts).unwrap_or_else(|| not_up(facts)),
-        Ending::NotStarted(failure) => not_started(failure),
-        Ending::Done | Ending::Replaced | Ending::Stopped(_) | Ending::Left(_) | Ending::Ended => {
-            STATUS.to_owned()
-        }
+        RunEnding::Exited(exit) => failed(facts).unwrap_or_else(|| exited(*exit, facts)),
+        RunEnding::NotUp | RunEnding::NotUpKept => failed(facts).unwrap_or_else(|| not_up(facts)),
+        RunEnding::NotStarted(failure) => not_started(failure),
+        RunEnding::Done
+        | RunEnding::Replaced
+        | RunEnding::Stopped(_)
+        | RunEnding::Left(_)
+        | RunEnding::Ended => STATUS.to_owned(),
     }
 }
 
-fn exited(exit: ServerExit, facts: &Facts) -> String {
+fn exited(exit: ServerExit, facts: &RunFacts) -> String {
     let by_itself = format!("see the server's own messages above; try it on its own: `{}`", facts.command);
     match (facts.reached, exit.is_success()) {
         (Reached::Nothing, _) if facts.is_rolled_back() => {
@@ -52,7 +54,7 @@ fn exited(exit: ServerExit, facts: &Facts) -> String {
     }
 }
 
-fn not_up(facts: &Facts) -> String {
+fn not_up(facts: &RunFacts) -> String {
     if facts.addresses.is_empty() {
         "the server has to call `readyFor(address)` when it is ready; if it just needs more time: `--ready-timeout 5m`"
             .to_owned()
@@ -87,7 +89,7 @@ fn not_started(failure: &SpawnFailure) -> String {
 }
 
 /// By the code of the first claim that failed.
-fn failed(facts: &Facts) -> Option<String> {
+fn failed(facts: &RunFacts) -> Option<String> {
     let hint = match failed_code(facts)? {
         Code::AddressInUse => {
             "stop the program that holds it, or run it under serverswap too; then run the command again"

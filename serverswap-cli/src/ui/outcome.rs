@@ -16,14 +16,14 @@ use crate::supervisor::{ServerExit, StopSignal};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunOutcome {
     /// How it ended.
-    pub ending: Ending,
+    pub ending: RunEnding,
     /// What happened until then.
-    pub facts: Facts,
+    pub facts: RunFacts,
 }
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
+pub enum RunEnding {
     /// The server is up, and every server that it replaced has exited.
     Done,
     /// The same, but a claim on some address failed.
@@ -56,7 +56,7 @@ pub enum Ending {
 
 /// What happened until the end of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub struct RunFacts {
     /// What was started, for people.
     pub command: String,
     /// The generation.
@@ -177,7 +177,7 @@ pub const EXIT_STATUSES: [(&str, &str); 13] = [
     ("128+N", "signal N killed the server, or stopped serverswap before the server was up"),
 ];
 
-impl Facts {
+impl RunFacts {
     /// Whether the server ended on probation: the older one was never touched.
     pub fn is_rolled_back(&self) -> bool {
         self.addresses.iter().any(|swap| swap.standing == ClaimStanding::Probation)
@@ -188,63 +188,69 @@ impl RunOutcome {
     /// The exit status, as in [`EXIT_STATUSES`].
     pub fn status(&self) -> u8 {
         match &self.ending {
-            Ending::Done | Ending::Replaced | Ending::Stopped(_) | Ending::Left(_) | Ending::Ended => 0,
-            Ending::DoneInPart => DONE_IN_PART,
-            Ending::Interrupted(asked) | Ending::LeftServing(asked) => 128 + asked.number(),
-            Ending::Superseded => SUPERSEDED,
-            Ending::SaidFail(_) => SAID_FAIL,
-            Ending::Exited(ServerExit::Status(0)) => ENDED_EARLY,
-            Ending::Exited(ServerExit::Status(status)) => (*status).min(SERVER_STATUS_MAX),
-            Ending::Exited(ServerExit::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
-            Ending::NotUp | Ending::NotUpKept => NOT_UP,
-            Ending::NotStarted(SpawnFailure::NotFound { .. }) => NOT_FOUND,
-            Ending::NotStarted(SpawnFailure::NotExecutable { .. }) => NOT_EXECUTABLE,
-            Ending::NotStarted(SpawnFailure::WorkingDirectory { .. } | SpawnFailure::Other { .. }) => UNABLE,
+            RunEnding::Done
+            | RunEnding::Replaced
+            | RunEnding::Stopped(_)
+            | RunEnding::Left(_)
+            | RunEnding::Ended => 0,
+            RunEnding::DoneInPart => DONE_IN_PART,
+            RunEnding::Interrupted(asked) | RunEnding::LeftServing(asked) => 128 + asked.number(),
+            RunEnding::Superseded => SUPERSEDED,
+            RunEnding::SaidFail(_) => SAID_FAIL,
+            RunEnding::Exited(ServerExit::Status(0)) => ENDED_EARLY,
+            RunEnding::Exited(ServerExit::Status(status)) => (*status).min(SERVER_STATUS_MAX),
+            RunEnding::Exited(ServerExit::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+            RunEnding::NotUp | RunEnding::NotUpKept => NOT_UP,
+            RunEnding::NotStarted(SpawnFailure::NotFound { .. }) => NOT_FOUND,
+            RunEnding::NotStarted(SpawnFailure::NotExecutable { .. }) => NOT_EXECUTABLE,
+            RunEnding::NotStarted(SpawnFailure::WorkingDirectory { .. } | SpawnFailure::Other { .. }) => {
+                UNABLE
+            }
         }
     }
 
     /// The outcome as a code for programs: `outcome` of the JSON object.
     pub fn word(&self) -> &'static str {
         match &self.ending {
-            Ending::Done => "done",
-            Ending::DoneInPart => "done_in_part",
-            Ending::Replaced => "replaced",
-            Ending::Stopped(_) => "stopped",
-            Ending::Left(_) => "left",
-            Ending::Ended => "ended",
-            Ending::Interrupted(_) | Ending::LeftServing(_) => "interrupted",
-            Ending::Superseded => "superseded",
-            Ending::SaidFail(_) | Ending::Exited(_) if self.facts.is_rolled_back() => "rolled_back",
-            Ending::SaidFail(_)
-            | Ending::Exited(_)
-            | Ending::NotUp
-            | Ending::NotUpKept
-            | Ending::NotStarted(_) => "failed",
+            RunEnding::Done => "done",
+            RunEnding::DoneInPart => "done_in_part",
+            RunEnding::Replaced => "replaced",
+            RunEnding::Stopped(_) => "stopped",
+            RunEnding::Left(_) => "left",
+            RunEnding::Ended => "ended",
+            RunEnding::Interrupted(_) | RunEnding::LeftServing(_) => "interrupted",
+            RunEnding::Superseded => "superseded",
+            RunEnding::SaidFail(_) | RunEnding::Exited(_) if self.facts.is_rolled_back() => "rolled_back",
+            RunEnding::SaidFail(_)
+            | RunEnding::Exited(_)
+            | RunEnding::NotUp
+            | RunEnding::NotUpKept
+            | RunEnding::NotStarted(_) => "failed",
         }
     }
 
     /// The reason as a code for programs: `reason` of the JSON object.
     pub fn reason(&self) -> &'static str {
         match &self.ending {
-            Ending::Done => "every_replaced_server_exited",
-            Ending::DoneInPart => "claim_failed",
-            Ending::Replaced => "newer_generation_serves",
-            Ending::Stopped(_) | Ending::Left(_) | Ending::Interrupted(_) => "signal",
-            Ending::LeftServing(_) => "signal_server_kept",
-            Ending::Ended => "server_ended",
-            Ending::Superseded => "newer_generation_claims",
-            Ending::SaidFail(_) => "server_said_fail",
-            Ending::Exited(_) if self.facts.is_rolled_back() => "exited_on_probation",
-            Ending::Exited(_) => match self.facts.reached {
+            RunEnding::Done => "every_replaced_server_exited",
+            RunEnding::DoneInPart => "claim_failed",
+            RunEnding::Replaced => "newer_generation_serves",
+            RunEnding::Stopped(_) | RunEnding::Left(_) | RunEnding::Interrupted(_) => "signal",
+            RunEnding::LeftServing(_) => "signal_server_kept",
+            RunEnding::Ended => "server_ended",
+            RunEnding::Superseded => "newer_generation_claims",
+            RunEnding::SaidFail(_) => "server_said_fail",
+            RunEnding::Exited(_) if self.facts.is_rolled_back() => "exited_on_probation",
+            RunEnding::Exited(_) => match self.facts.reached {
                 Reached::Nothing => "exited_before_up",
                 Reached::Serving | Reached::Up => "exited",
             },
-            Ending::NotUp => "ready_timeout",
-            Ending::NotUpKept => "ready_timeout_server_kept",
-            Ending::NotStarted(SpawnFailure::NotFound { .. }) => "not_found",
-            Ending::NotStarted(SpawnFailure::NotExecutable { .. }) => "not_executable",
-            Ending::NotStarted(SpawnFailure::WorkingDirectory { .. }) => "working_directory",
-            Ending::NotStarted(SpawnFailure::Other { .. }) => "not_started",
+            RunEnding::NotUp => "ready_timeout",
+            RunEnding::NotUpKept => "ready_timeout_server_kept",
+            RunEnding::NotStarted(SpawnFailure::NotFound { .. }) => "not_found",
+            RunEnding::NotStarted(SpawnFailure::NotExecutable { .. }) => "not_executable",
+            RunEnding::NotStarted(SpawnFailure::WorkingDirectory { .. }) => "working_directory",
+            RunEnding::NotStarted(SpawnFailure::Other { .. }) => "not_started",
         }
     }
 }

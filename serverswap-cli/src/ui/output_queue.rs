@@ -25,10 +25,10 @@ const QUEUE_BYTES_MAX: usize = 64 * 1024;
 /// The queue. There is a thread only while there is something to write.
 #[derive(Debug)]
 pub(super) struct OutputQueue {
-    shared: Arc<Shared>,
+    shared: Arc<SharedQueue>,
 }
 
-struct Shared {
+struct SharedQueue {
     queue: Mutex<Queue>,
     /// The writer has ended.
     written: Condvar,
@@ -63,7 +63,7 @@ impl OutputQueue {
         dropped_line: impl Fn(u64) -> String + Send + Sync + 'static,
     ) -> Self {
         let write = move |bytes: &[u8]| write(&output, bytes);
-        let shared = Shared {
+        let shared = SharedQueue {
             queue: Mutex::default(),
             written: Condvar::new(),
             write: Box::new(write),
@@ -104,7 +104,7 @@ impl OutputQueue {
     }
 }
 
-impl Shared {
+impl SharedQueue {
     fn write_all(&self) {
         while let Some(lines) = self.next() {
             (self.write)(lines.as_bytes());
@@ -146,7 +146,7 @@ impl Queue {
     }
 }
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for SharedQueue {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Shared").field("queue", &self.queue).finish_non_exhaustive()
     }

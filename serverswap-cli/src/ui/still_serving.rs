@@ -8,7 +8,7 @@ use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
 
 use super::grammar;
-use super::outcome::{ClaimOutcome, ClaimStanding, Facts, Reached};
+use super::outcome::{ClaimOutcome, ClaimStanding, Reached, RunFacts};
 
 /// The serving servers, as found just before the summary was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct ServingServer {
 const NAMED_MAX: usize = 3;
 
 /// The half sentence after the error: what is still true.
-pub(super) fn still(facts: &Facts, still_serving: &StillServing) -> String {
+pub(super) fn still(facts: &RunFacts, still_serving: &StillServing) -> String {
     match still_serving {
         StillServing::Unknown if is_untouched(facts) => "no other server was touched".to_owned(),
         StillServing::Unknown => "it is not known which servers are serving now".to_owned(),
@@ -43,14 +43,14 @@ pub(super) fn still(facts: &Facts, still_serving: &StillServing) -> String {
 
 /// An exclusive claim takes the old holder down before it is granted, so only a generation
 /// that claimed nothing, or whose claims failed, is known to have touched no other server.
-fn is_untouched(facts: &Facts) -> bool {
+fn is_untouched(facts: &RunFacts) -> bool {
     let in_vain = |swap: &ClaimOutcome| {
         matches!(swap.standing, ClaimStanding::Failed { .. }) && swap.ready_after.is_none()
     };
     facts.reached == Reached::Nothing && facts.addresses.iter().all(in_vain)
 }
 
-fn known(facts: &Facts, still_serving: &[ServingServer]) -> String {
+fn known(facts: &RunFacts, still_serving: &[ServingServer]) -> String {
     let claimed: Vec<&Address> = facts.addresses.iter().map(|swap| &swap.address).collect();
     let of_interest = |server: &&ServingServer| claimed.is_empty() || claimed.contains(&&server.address);
     let serving: Vec<&ServingServer> = still_serving.iter().filter(of_interest).collect();
@@ -93,7 +93,7 @@ fn is_foreign(swap: &ClaimOutcome) -> bool {
     }
 }
 
-fn serves(facts: &Facts, server: &ServingServer) -> String {
+fn serves(facts: &RunFacts, server: &ServingServer) -> String {
     let still = if facts.pid == Some(server.pid) { "keeps serving" } else { "still serves" };
     format!("pid {} {still} {}", server.pid, server.address)
 }

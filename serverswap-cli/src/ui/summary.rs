@@ -5,7 +5,7 @@ use std::time::Duration;
 use serverswap::protocol::message::Code;
 
 use super::duration::text;
-use super::outcome::{ClaimOutcome, ClaimStanding, Ending, Facts, Reached, RunOutcome};
+use super::outcome::{ClaimOutcome, ClaimStanding, Reached, RunEnding, RunFacts, RunOutcome};
 use super::still_serving::{StillServing, still};
 use super::{grammar, hints};
 use crate::spawn::SpawnFailure;
@@ -41,62 +41,66 @@ impl Summary {
     }
 }
 
-fn success(ending: &Ending, facts: &Facts) -> Option<String> {
+fn success(ending: &RunEnding, facts: &RunFacts) -> Option<String> {
     match ending {
-        Ending::Done => Some(done(facts)),
-        Ending::Replaced => {
+        RunEnding::Done => Some(done(facts)),
+        RunEnding::Replaced => {
             let replaced = named(facts, |standing| *standing == ClaimStanding::Replaced);
             Some(format!("replaced: a newer generation serves {replaced}"))
         }
-        Ending::Stopped(asked) => Some(format!("stopped by {} after {}", asked.name(), text(facts.duration))),
-        Ending::Left(asked) => {
+        RunEnding::Stopped(asked) => {
+            Some(format!("stopped by {} after {}", asked.name(), text(facts.duration)))
+        }
+        RunEnding::Left(asked) => {
             let served = named(facts, |standing| *standing == ClaimStanding::Serving);
             Some(format!("left on {}: {} keeps serving {served}", asked.name(), server(facts)))
         }
-        Ending::Ended => {
+        RunEnding::Ended => {
             Some(format!("{} exited with status 0 after {}", server(facts), text(facts.duration)))
         }
-        Ending::DoneInPart
-        | Ending::Interrupted(_)
-        | Ending::LeftServing(_)
-        | Ending::Superseded
-        | Ending::SaidFail(_)
-        | Ending::Exited(_)
-        | Ending::NotUp
-        | Ending::NotUpKept
-        | Ending::NotStarted(_) => None,
+        RunEnding::DoneInPart
+        | RunEnding::Interrupted(_)
+        | RunEnding::LeftServing(_)
+        | RunEnding::Superseded
+        | RunEnding::SaidFail(_)
+        | RunEnding::Exited(_)
+        | RunEnding::NotUp
+        | RunEnding::NotUpKept
+        | RunEnding::NotStarted(_) => None,
     }
 }
 
-fn failure(ending: &Ending, facts: &Facts) -> String {
+fn failure(ending: &RunEnding, facts: &RunFacts) -> String {
     let server = server(facts);
     match ending {
-        Ending::DoneInPart => format!("{server} is up, but {}", failed(facts).unwrap_or_default()),
-        Ending::Interrupted(asked) if facts.pid.is_none() => {
+        RunEnding::DoneInPart => format!("{server} is up, but {}", failed(facts).unwrap_or_default()),
+        RunEnding::Interrupted(asked) if facts.pid.is_none() => {
             format!("received {} before {server} was started", asked.name())
         }
-        Ending::Interrupted(asked) => {
+        RunEnding::Interrupted(asked) => {
             format!("received {} before {server} was up, and terminated it", asked.name())
         }
-        Ending::LeftServing(asked) => format!("received {} before {server} was fully up", asked.name()),
-        Ending::Superseded => {
+        RunEnding::LeftServing(asked) => format!("received {} before {server} was fully up", asked.name()),
+        RunEnding::Superseded => {
             let lost = named(facts, |standing| *standing == ClaimStanding::Superseded);
             format!("{server} was superseded: a newer generation claims or holds {lost}")
         }
-        Ending::SaidFail(reason) if facts.is_rolled_back() => {
+        RunEnding::SaidFail(reason) if facts.is_rolled_back() => {
             format!("rolled back: {server} sent `fail` on probation: {reason}")
         }
-        Ending::SaidFail(reason) => format!("{server} sent `fail`: {reason}"),
-        Ending::Exited(exit) => exited(&grammar::ended(*exit), facts),
-        Ending::NotUp | Ending::NotUpKept => not_up(facts),
-        Ending::NotStarted(failure) => not_started(failure),
-        Ending::Done | Ending::Replaced | Ending::Stopped(_) | Ending::Left(_) | Ending::Ended => {
-            String::new()
-        }
+        RunEnding::SaidFail(reason) => format!("{server} sent `fail`: {reason}"),
+        RunEnding::Exited(exit) => exited(&grammar::ended(*exit), facts),
+        RunEnding::NotUp | RunEnding::NotUpKept => not_up(facts),
+        RunEnding::NotStarted(failure) => not_started(failure),
+        RunEnding::Done
+        | RunEnding::Replaced
+        | RunEnding::Stopped(_)
+        | RunEnding::Left(_)
+        | RunEnding::Ended => String::new(),
     }
 }
 
-fn done(facts: &Facts) -> String {
+fn done(facts: &RunFacts) -> String {
     let verb = if facts.replaced.is_empty() { "served" } else { "swapped" };
     let slowest: Option<Duration> = facts.addresses.iter().filter_map(|swap| swap.serving_after).max();
     let joint = if facts.replaced.is_empty() { "after" } else { "in" };
@@ -104,7 +108,7 @@ fn done(facts: &Facts) -> String {
     format!("done: {served} {verb} {joint} {}", text(slowest.unwrap_or(facts.duration)))
 }
 
-fn exited(how: &str, facts: &Facts) -> String {
+fn exited(how: &str, facts: &RunFacts) -> String {
     let server = server(facts);
     let after = text(facts.duration);
     match (facts.reached, failed(facts)) {
@@ -122,7 +126,7 @@ fn exited(how: &str, facts: &Facts) -> String {
     }
 }
 
-fn not_up(facts: &Facts) -> String {
+fn not_up(facts: &RunFacts) -> String {
     let server = server(facts);
     let timeout = text(facts.ready_timeout);
     let waiting = facts.addresses.iter().find(|swap| swap.standing == ClaimStanding::Waiting);
@@ -150,7 +154,7 @@ fn not_started(failure: &SpawnFailure) -> String {
 }
 
 /// What became of the first claim that failed.
-fn failed(facts: &Facts) -> Option<String> {
+fn failed(facts: &RunFacts) -> Option<String> {
     let failed = |swap: &ClaimOutcome| match &swap.standing {
         ClaimStanding::Failed { message, .. } => Some(grammar::not_granted(&swap.address, message)),
         ClaimStanding::Waiting
@@ -164,7 +168,7 @@ fn failed(facts: &Facts) -> Option<String> {
 }
 
 /// The code of the first claim that failed.
-pub(super) fn failed_code(facts: &Facts) -> Option<&Code> {
+pub(super) fn failed_code(facts: &RunFacts) -> Option<&Code> {
     facts.addresses.iter().find_map(|swap| match &swap.standing {
         ClaimStanding::Failed { code, .. } => Some(code),
         ClaimStanding::Waiting
@@ -176,14 +180,14 @@ pub(super) fn failed_code(facts: &Facts) -> Option<&Code> {
     })
 }
 
-fn server(facts: &Facts) -> String {
+fn server(facts: &RunFacts) -> String {
     match facts.pid {
         Some(pid) => format!("`{}` (pid {pid})", facts.command),
         None => format!("`{}`", facts.command),
     }
 }
 
-fn named(facts: &Facts, condition: impl Fn(&ClaimStanding) -> bool) -> String {
+fn named(facts: &RunFacts, condition: impl Fn(&ClaimStanding) -> bool) -> String {
     let found: Vec<_> =
         facts.addresses.iter().filter(|swap| condition(&swap.standing)).map(|swap| &swap.address).collect();
     match found.len() {

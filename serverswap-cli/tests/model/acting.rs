@@ -49,8 +49,8 @@ impl World {
             ArbiterAction::Signal { process, signal, .. } => {
                 self.check_end(process.pid);
                 let number = match signal {
-                    arbiter::Signal::Term => 15,
-                    arbiter::Signal::Kill => 9,
+                    arbiter::TerminationSignal::Term => 15,
+                    arbiter::TerminationSignal::Kill => 9,
                 };
                 self.end_server(process.pid, ServerExit::Signal(number));
             }

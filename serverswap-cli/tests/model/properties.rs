@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serverswap::protocol::message::Form;
 use serverswap::protocol::{Address, SocketMode};
-use serverswap_cli::ui::Ending;
+use serverswap_cli::ui::RunEnding;
 use stateright::Property;
 
 use super::checking::Run;
@@ -103,7 +103,7 @@ impl World {
         let (newest, older) = self.supervisors.split_last().expect("at least one");
         let newest_ended_well = match newest.plan.form {
             Form::Stay => newest.is_alive(),
-            Form::Leave => newest.life == Presence::Exited(Box::new(Ending::Done)),
+            Form::Leave => newest.life == Presence::Exited(Box::new(RunEnding::Done)),
         };
         newest_ended_well && older.iter().all(|supervisor| is_clear(&supervisor.life))
     }
@@ -171,7 +171,10 @@ fn is_clear(life: &Presence) -> bool {
     match life {
         Presence::Present | Presence::Killed => false,
         Presence::Exited(ending) => {
-            matches!(**ending, Ending::Done | Ending::DoneInPart | Ending::Replaced | Ending::Superseded)
+            matches!(
+                **ending,
+                RunEnding::Done | RunEnding::DoneInPart | RunEnding::Replaced | RunEnding::Superseded
+            )
         }
     }
 }

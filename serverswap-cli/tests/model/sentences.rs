@@ -3,7 +3,7 @@
 use serverswap::protocol::SocketMode::{Bind, Inherit};
 use serverswap::protocol::message::Form::{self, Leave, Stay};
 use serverswap_cli::supervisor::StopSignal;
-use serverswap_cli::ui::Ending;
+use serverswap_cli::ui::RunEnding;
 
 use super::play::{NEW, OLD, Play, at, doing, leaves, prepares};
 use super::server::Doing;
@@ -12,7 +12,7 @@ use super::step::Step;
 use super::supervision::Presence;
 use super::world::World;
 
-fn ended(ending: Ending) -> Presence {
+fn ended(ending: RunEnding) -> Presence {
     Presence::Exited(Box::new(ending))
 }
 
@@ -20,7 +20,7 @@ fn ended(ending: Ending) -> Presence {
 fn a_command_leaves_when_its_server_serves() {
     let mut play = Play::new(Setup::new(Inherit, &[Leave]));
     play.rest();
-    assert_eq!((play.accepting(":1"), play.presence(0)), (vec![OLD], ended(Ending::Done)));
+    assert_eq!((play.accepting(":1"), play.presence(0)), (vec![OLD], ended(RunEnding::Done)));
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn both_have_an_inherited_address_until_the_new_one_serves_it() {
     assert!(prepares(&play.world, NEW, ":1"));
     assert_eq!(play.accepting(":1"), [OLD]);
     play.let_happen().rest();
-    assert_eq!((play.accepting(":1"), play.presence(1)), (vec![NEW], ended(Ending::Done)));
+    assert_eq!((play.accepting(":1"), play.presence(1)), (vec![NEW], ended(RunEnding::Done)));
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn an_exclusive_address_is_granted_when_the_old_one_has_let_go() {
     play.hold(Step::LetGo(OLD, at(":1"))).rest();
     assert_eq!(doing(&play.world, NEW, ":1"), Some(Doing::Waits));
     play.let_happen().rest();
-    assert_eq!((play.accepting(":1"), play.presence(1)), (vec![NEW], ended(Ending::Done)));
+    assert_eq!((play.accepting(":1"), play.presence(1)), (vec![NEW], ended(RunEnding::Done)));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn whenever_the_arbiter_is_killed_a_command_that_comes_back_late_says_that_it_lo
                 play.kill(arbiter);
                 play.hold(Step::Look(LATE)).rest().let_happen().rest();
                 let end = play.presence(LATE);
-                let lost = [Ending::Done, Ending::Replaced, Ending::Superseded].map(ended);
+                let lost = [RunEnding::Done, RunEnding::Replaced, RunEnding::Superseded].map(ended);
                 assert!(lost.contains(&end), "{socket:?}, {form:?}, killed after {kill_after}: {end:?}");
             }
             if steps < kill_after {
@@ -103,7 +103,7 @@ fn a_takedown_that_is_under_way_when_the_arbiter_dies_is_obeyed() {
     play.until(|world| leaves(world, OLD, ":1"));
     play.world.faults_left = 0;
     play.kill(101).rest();
-    assert_eq!((play.accepting(":1"), play.presence(1)), (vec![NEW], ended(Ending::Done)));
+    assert_eq!((play.accepting(":1"), play.presence(1)), (vec![NEW], ended(RunEnding::Done)));
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_generation_that_is_stopped_drains_and_leaves_nothing() {
     play.world.stopped.insert(0);
     play.world.terminate(0);
     play.rest();
-    assert_eq!(play.presence(0), ended(Ending::Stopped(StopSignal::Terminate)));
+    assert_eq!(play.presence(0), ended(RunEnding::Stopped(StopSignal::Terminate)));
     assert_eq!(play.world.living().count(), 0);
 }
 
@@ -199,7 +199,7 @@ fn on_probation(forms: &[Form]) -> Play {
 fn on_probation_both_serve_and_afterwards_the_old_one_lets_go() {
     let mut play = on_probation(&[Stay, Leave]);
     play.rest();
-    assert_eq!((play.accepting(":1"), play.presence(1)), (vec![NEW], ended(Ending::Done)));
+    assert_eq!((play.accepting(":1"), play.presence(1)), (vec![NEW], ended(RunEnding::Done)));
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_server_that_says_fail_on_probation_is_rolled_back() {
     let mut play = on_probation(&[Stay, Leave]);
     play.world.fail(NEW);
     play.rest();
-    let failed = ended(Ending::SaidFail("no database".to_owned()));
+    let failed = ended(RunEnding::SaidFail("no database".to_owned()));
     assert_eq!((play.accepting(":1"), play.presence(1)), (vec![OLD], failed));
 }
 
@@ -247,7 +247,7 @@ fn whenever_the_arbiter_is_killed_a_server_that_said_fail_on_probation_is_rolled
             let serving: Vec<u32> = play.accepting(":1");
             assert_eq!(serving.len(), 1, "{form:?}, {late}, killed after {kill_after}: {serving:?}");
             assert_eq!(serving, [OLD], "{form:?}, {late}, killed after {kill_after}");
-            let failed = ended(Ending::SaidFail("no database".to_owned()));
+            let failed = ended(RunEnding::SaidFail("no database".to_owned()));
             assert_eq!(play.presence(NEWER), failed, "{form:?}, {late}, killed after {kill_after}");
             if steps < kill_after {
                 break;

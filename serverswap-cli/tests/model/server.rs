@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serverswap::protocol::message::{ClientInfo, Code};
 use serverswap::protocol::{Address, Generation, SocketMode};
-use serverswap::session::{Action, Call, ConnectTimeouts, Event, Identity, Input, Session};
+use serverswap::session::{
+    Call, ConnectTimeouts, Identity, ServerEvent, Session, SessionAction, SessionInput,
+};
 use serverswap::sys::process::Process;
 use serverswap_cli::supervisor::ServerExit;
 
@@ -231,7 +233,7 @@ impl World {
         self.with_program(pid, |world, program| {
             if let Some(id) = program.wire {
                 world.close_below(id);
-                program.session.handle(Input::Ended, now);
+                program.session.handle(SessionInput::Ended, now);
             }
         });
     }
@@ -245,9 +247,9 @@ impl World {
                 Some((message, listener)) => {
                     let fds =
                         listener.map(|listener| ("listener".to_owned(), listener)).into_iter().collect();
-                    Input::Received { message, fds }
+                    SessionInput::Received { message, fds }
                 }
-                None => Input::Ended,
+                None => SessionInput::Ended,
             };
             program.session.handle(input, now);
         });
@@ -258,7 +260,7 @@ impl World {
         let now = self.now;
         self.with_program(pid, |_, program| {
             program.watch = Watch::On;
-            program.session.handle(Input::Changed, now);
+            program.session.handle(SessionInput::Changed, now);
         });
     }
 
@@ -288,26 +290,33 @@ impl World {
         }
     }
 
-    fn perform_for_session(&mut self, server: &Server, program: &mut Program, action: Action<Listener>) {
+    fn perform_for_session(
+        &mut self,
+        server: &Server,
+        program: &mut Program,
+        action: SessionAction<Listener>,
+    ) {
         let now = self.now;
         match action {
-            Action::Watch => program.watch = Watch::On,
-            Action::Unwatch => program.watch = Watch::Off,
-            Action::Connect => {
+            SessionAction::Watch => program.watch = Watch::On,
+            SessionAction::Unwatch => program.watch = Watch::Off,
+            SessionAction::Connect => {
                 if let Some(id) = program.wire.take() {
                     self.close_below(id);
                 }
                 match self.connect(server.process) {
                     Some((id, greeting)) => {
                         program.wire = Some(id);
-                        program.session.handle(Input::Connected { pid: greeting.arbiter.pid }, now);
+                        program.session.handle(SessionInput::Connected { pid: greeting.arbiter.pid }, now);
                         let message = serverswap::protocol::message::FromArbiter::Greeting(greeting);
-                        program.session.handle(Input::Received { message, fds: Vec::new() }, now);
+                        program.session.handle(SessionInput::Received { message, fds: Vec::new() }, now);
                     }
-                    None => program.session.handle(Input::NotConnected { reason: "refused".to_owned() }, now),
+                    None => program
+                        .session
+                        .handle(SessionInput::NotConnected { reason: "refused".to_owned() }, now),
                 }
             }
-            Action::Send(line, listeners) => {
+            SessionAction::Send(line, listeners) => {
                 if let Some(id) = program.wire {
                     let names = serverswap::protocol::message::Message::fds(&line).to_vec();
                     let named = names.iter().map(|name| name.parse().expect("an address"));
@@ -315,39 +324,39 @@ impl World {
                     self.send_up(id, line, attached);
                 }
             }
-            Action::Close => {
+            SessionAction::Close => {
                 if let Some(id) = program.wire.take() {
                     self.close_below(id);
                 }
             }
-            Action::Open(_) => {
+            SessionAction::Open(_) => {
                 self.broken.push(Broken::Protocol("a supervised session opens nothing".to_owned()))
             }
         }
     }
 
-    fn see(&mut self, server: &Server, program: &mut Program, event: Event<Listener>) {
+    fn see(&mut self, server: &Server, program: &mut Program, event: ServerEvent<Listener>) {
         match event {
-            Event::Granted { address, listener } => {
+            ServerEvent::Granted { address, listener } => {
                 if server.socket == SocketMode::Bind {
                     self.bind(server.process.pid, &address);
                 }
                 program.doings.insert(address, Doing::Prepares(listener));
             }
-            Event::Refused { address, error } => {
+            ServerEvent::Refused { address, error } => {
                 if !ENDS_OF_CLAIMS.contains(&error.code) {
                     let problem = format!("a claim ends with `{:?}`: {}", error.code, error.message);
                     self.broken.push(Broken::Protocol(problem));
                 }
                 program.doings.insert(address, Doing::Lost);
             }
-            Event::Waiting { .. } => {}
-            Event::Takedown { address, .. } => {
+            ServerEvent::Waiting { .. } => {}
+            ServerEvent::Takedown { address, .. } => {
                 let doing = program.doings.get(&address).copied().unwrap_or(Doing::Lost);
                 let leaves = Doing::Leaves { listener: doing.listener(), accepts: doing.accepts() };
                 program.doings.insert(address, leaves);
             }
-            Event::Error { code, message } => {
+            ServerEvent::Error { code, message } => {
                 self.broken.push(Broken::Protocol(format!("a session hears `{code:?}`: {message}")));
             }
         }

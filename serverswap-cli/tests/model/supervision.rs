@@ -13,9 +13,10 @@ use serverswap::protocol::message::{
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 use serverswap_cli::supervisor::{
-    Action, Attached, Event, GroupSignal, Leftovers, Plan, Request, Restart, ServerExit, Signal, Supervisor,
+    EventAttachment, GroupSignal, Leftovers, Plan, Request, Restart, ServerExit, Supervisor,
+    SupervisorAction, SupervisorInput, SupervisorSignal,
 };
-use serverswap_cli::ui::{Ending, RunOutcome};
+use serverswap_cli::ui::{RunEnding, RunOutcome};
 
 use super::fault::Seeded;
 use super::server::{Life, Server};
@@ -63,7 +64,7 @@ pub enum Presence {
     /// It was killed.
     Killed,
     /// It has exited.
-    Exited(Box<Ending>),
+    Exited(Box<RunEnding>),
 }
 
 impl Supervision {
@@ -170,7 +171,7 @@ impl World {
         let was_up = matches!(supervisor.link, Link::Up(_));
         supervisor.link = Link::Down;
         if was_up {
-            self.happens(supervisor, Event::LinkLost, None);
+            self.happens(supervisor, SupervisorInput::LinkLost, None);
         }
     }
 
@@ -193,16 +194,19 @@ impl World {
         match message {
             FromArbiter::Welcome(_) => {
                 supervisor.link = Link::Up(id);
-                self.happens(supervisor, Event::Linked, None);
+                self.happens(supervisor, SupervisorInput::Linked, None);
             }
             FromArbiter::Event(event) if self.is_withheld(&event) => {}
             FromArbiter::Event(event) => {
-                let attached = if listener.is_some() { Attached::Listener } else { Attached::Nothing };
-                self.happens(supervisor, Event::FromArbiter(event, attached), listener);
+                let attached =
+                    if listener.is_some() { EventAttachment::Listener } else { EventAttachment::Nothing };
+                self.happens(supervisor, SupervisorInput::FromArbiter(event, attached), listener);
             }
-            FromArbiter::Verdict(verdict) => self.happens(supervisor, Event::Verdict(verdict.verdict), None),
+            FromArbiter::Verdict(verdict) => {
+                self.happens(supervisor, SupervisorInput::Verdict(verdict.verdict), None)
+            }
             FromArbiter::Pong(_) if self.setup.seeded == Seeded::BarrierNotAwaited => {}
-            FromArbiter::Pong(_) => self.happens(supervisor, Event::BarrierPassed, None),
+            FromArbiter::Pong(_) => self.happens(supervisor, SupervisorInput::BarrierPassed, None),
             FromArbiter::Greeting(_)
             | FromArbiter::Granted(_)
             | FromArbiter::Takedown(_)
@@ -220,7 +224,7 @@ impl World {
             let Some((pid, exit)) = world.unreaped(supervisor) else { return };
             supervisor.child = Child::None;
             let leftovers = Leftovers::None;
-            world.happens(supervisor, Event::ServerExited { pid, exit, leftovers }, None);
+            world.happens(supervisor, SupervisorInput::ServerExited { pid, exit, leftovers }, None);
         });
     }
 
@@ -236,16 +240,18 @@ impl World {
     /// TERM is sent to it.
     pub fn terminate(&mut self, index: usize) {
         self.with_supervisor(index, |world, supervisor| {
-            world.happens(supervisor, Event::Signal(Signal::Terminate), None);
+            world.happens(supervisor, SupervisorInput::Signal(SupervisorSignal::Terminate), None);
         });
     }
 
     /// Its deadline has come.
     pub fn supervisor_due(&mut self, index: usize) {
-        self.with_supervisor(index, |world, supervisor| world.happens(supervisor, Event::Tick, None));
+        self.with_supervisor(index, |world, supervisor| {
+            world.happens(supervisor, SupervisorInput::Tick, None)
+        });
     }
 
-    fn happens(&mut self, supervisor: &mut Supervision, event: Event, listener: Option<Listener>) {
+    fn happens(&mut self, supervisor: &mut Supervision, event: SupervisorInput, listener: Option<Listener>) {
         let mut actions = Vec::new();
         if let Some(core) = &mut supervisor.core {
             core.handle(event, self.now, &mut actions);
@@ -256,34 +262,36 @@ impl World {
     fn perform_for_supervisor(
         &mut self,
         supervisor: &mut Supervision,
-        actions: Vec<Action>,
+        actions: Vec<SupervisorAction>,
         mut listener: Option<Listener>,
     ) {
         for action in actions {
             match action {
-                Action::Spawn => {
+                SupervisorAction::Spawn => {
                     let pid = self.spawn(supervisor);
-                    self.happens(supervisor, Event::Spawned { pid }, None);
+                    self.happens(supervisor, SupervisorInput::Spawned { pid }, None);
                 }
-                Action::Send(Request::Barrier) if self.setup.seeded == Seeded::BarrierNotAwaited => {
-                    self.happens(supervisor, Event::BarrierPassed, None);
+                SupervisorAction::Send(Request::Barrier)
+                    if self.setup.seeded == Seeded::BarrierNotAwaited =>
+                {
+                    self.happens(supervisor, SupervisorInput::BarrierPassed, None);
                 }
-                Action::Send(request) => {
+                SupervisorAction::Send(request) => {
                     if let Link::Up(id) = supervisor.link {
                         supervisor.id += 1;
                         let number = supervisor.id;
                         self.send_up(id, message_of(request, number), Vec::new());
                     }
                 }
-                Action::Keep { address } => {
+                SupervisorAction::Keep { address } => {
                     if let Some(listener) = listener.take() {
                         supervisor.kept.insert(address, listener);
                     }
                 }
-                Action::Close { address } => drop(supervisor.kept.remove(&address)),
-                Action::SignalGroup { pid, signal } => self.signal(supervisor, pid, signal),
-                Action::Report(_) => {}
-                Action::Exit(outcome) => return self.conclude(supervisor, *outcome),
+                SupervisorAction::Close { address } => drop(supervisor.kept.remove(&address)),
+                SupervisorAction::SignalGroup { pid, signal } => self.signal(supervisor, pid, signal),
+                SupervisorAction::Report(_) => {}
+                SupervisorAction::Exit(outcome) => return self.conclude(supervisor, *outcome),
             }
         }
     }
@@ -322,7 +330,7 @@ impl World {
     }
 
     fn conclude(&mut self, supervisor: &mut Supervision, outcome: RunOutcome) {
-        let was_late = matches!(outcome.ending, Ending::NotUp | Ending::NotUpKept);
+        let was_late = matches!(outcome.ending, RunEnding::NotUp | RunEnding::NotUpKept);
         if self.is_rolled_back(supervisor.index) && !was_late && outcome.word() != "rolled_back" {
             self.broken.push(Broken::NotRolledBack(outcome.word()));
         }

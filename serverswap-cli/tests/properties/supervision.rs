@@ -7,7 +7,8 @@ use std::time::Duration;
 use serverswap::protocol::message::{self, Code, DecidedVerdict, EventKind, Form};
 use serverswap::protocol::{Address, Generation};
 use serverswap_cli::supervisor::{
-    Action, Attached, Event, Leftovers, Plan, Request, Restart, ServerExit, Signal, Supervisor,
+    EventAttachment, Leftovers, Plan, Request, Restart, ServerExit, Supervisor, SupervisorAction,
+    SupervisorInput, SupervisorSignal,
 };
 
 use super::stories::Choices;
@@ -94,70 +95,79 @@ impl Watched {
     }
 
     /// Something that can happen now.
-    fn event(&mut self, choices: &mut Choices<'_>) -> Event {
+    fn event(&mut self, choices: &mut Choices<'_>) -> SupervisorInput {
         match choices.below(12) {
             0..=1 if self.group == Group::Starting => {
                 self.group = Group::Running;
-                Event::Spawned { pid: PID }
+                SupervisorInput::Spawned { pid: PID }
             }
             2 if self.group == Group::Running => {
                 let exit =
                     *choices.one_of(&[ServerExit::Status(0), ServerExit::Status(3), ServerExit::Signal(9)]);
                 let leftovers = *choices.one_of(&[Leftovers::None, Leftovers::Alive]);
                 self.group = if leftovers == Leftovers::Alive { Group::Left } else { Group::Nobody };
-                Event::ServerExited { pid: PID, exit, leftovers }
+                SupervisorInput::ServerExited { pid: PID, exit, leftovers }
             }
             3 if self.group == Group::Left => {
                 self.group = Group::Nobody;
-                Event::LeftoversGone { pid: PID }
+                SupervisorInput::LeftoversGone { pid: PID }
             }
             4 if self.is_linked && choices.once_in(3) => {
                 (self.is_linked, self.verdicts_owed, self.barriers_owed) = (false, 0, 0);
-                Event::LinkLost
+                SupervisorInput::LinkLost
             }
             4 if !self.is_linked => {
                 self.is_linked = true;
-                Event::Linked
+                SupervisorInput::Linked
             }
-            4 => choices.one_of(&[Event::ArbiterNotResponding { pid: 66 }, Event::ArbiterResponding]).clone(),
+            4 => choices
+                .one_of(&[
+                    SupervisorInput::ArbiterNotResponding { pid: 66 },
+                    SupervisorInput::ArbiterResponding,
+                ])
+                .clone(),
             5 if self.verdicts_owed > 0 => {
                 self.verdicts_owed -= 1;
-                Event::Verdict(*choices.one_of(&[DecidedVerdict::End, DecidedVerdict::Keep]))
+                SupervisorInput::Verdict(*choices.one_of(&[DecidedVerdict::End, DecidedVerdict::Keep]))
             }
             6..=7 if self.barriers_owed > 0 => {
                 self.barriers_owed -= 1;
-                Event::BarrierPassed
+                SupervisorInput::BarrierPassed
             }
-            8 if choices.once_in(4) => {
-                Event::Signal(*choices.one_of(&[Signal::Hangup, Signal::Interrupt, Signal::Terminate]))
-            }
+            8 if choices.once_in(4) => SupervisorInput::Signal(*choices.one_of(&[
+                SupervisorSignal::Hangup,
+                SupervisorSignal::Interrupt,
+                SupervisorSignal::Terminate,
+            ])),
             9 => {
                 let some = Duration::from_millis(100 << choices.below(10));
                 let deadline = self.supervisor.deadline().filter(|_| choices.once_in(2));
                 self.now = self.now.max(deadline.unwrap_or(self.now + some));
-                Event::Tick
+                SupervisorInput::Tick
             }
             _ if self.is_linked => any_event(choices),
-            _ => Event::Tick,
+            _ => SupervisorInput::Tick,
         }
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: SupervisorInput) {
         let offered = match &event {
-            Event::FromArbiter(message::Event { address, .. }, Attached::Listener) => address.clone(),
-            Event::FromArbiter(_, Attached::Nothing)
-            | Event::Linked
-            | Event::LinkLost
-            | Event::ArbiterNotResponding { .. }
-            | Event::ArbiterResponding
-            | Event::Verdict(_)
-            | Event::BarrierPassed
-            | Event::Spawned { .. }
-            | Event::SpawnFailed(_)
-            | Event::ServerExited { .. }
-            | Event::LeftoversGone { .. }
-            | Event::Signal(_)
-            | Event::Tick => None,
+            SupervisorInput::FromArbiter(message::Event { address, .. }, EventAttachment::Listener) => {
+                address.clone()
+            }
+            SupervisorInput::FromArbiter(_, EventAttachment::Nothing)
+            | SupervisorInput::Linked
+            | SupervisorInput::LinkLost
+            | SupervisorInput::ArbiterNotResponding { .. }
+            | SupervisorInput::ArbiterResponding
+            | SupervisorInput::Verdict(_)
+            | SupervisorInput::BarrierPassed
+            | SupervisorInput::Spawned { .. }
+            | SupervisorInput::SpawnFailed(_)
+            | SupervisorInput::ServerExited { .. }
+            | SupervisorInput::LeftoversGone { .. }
+            | SupervisorInput::Signal(_)
+            | SupervisorInput::Tick => None,
         };
         let mut actions = Vec::new();
         self.supervisor.handle(event, self.now, &mut actions);
@@ -166,29 +176,31 @@ impl Watched {
         assert!(deadline.is_none_or(|deadline| deadline > self.now), "it waits for the past");
     }
 
-    fn check(&mut self, actions: Vec<Action>, offered: Option<Address>) {
+    fn check(&mut self, actions: Vec<SupervisorAction>, offered: Option<Address>) {
         for action in actions {
             assert!(self.group != Group::Over, "after its end: {action:?}");
             match action {
-                Action::Spawn => {
+                SupervisorAction::Spawn => {
                     assert_eq!(self.group, Group::Nobody, "a second server");
                     self.group = Group::Starting;
                 }
-                Action::Send(request) => {
+                SupervisorAction::Send(request) => {
                     assert!(self.is_linked, "{request:?} is sent to nobody");
                     self.note_request(request);
                 }
-                Action::Keep { address } => {
+                SupervisorAction::Keep { address } => {
                     assert_eq!(Some(&address), offered.as_ref(), "there is no such listener");
                     self.kept.insert(address);
                 }
-                Action::Close { address } => assert!(self.kept.remove(&address), "{address} is not kept"),
-                Action::SignalGroup { pid, signal } => {
+                SupervisorAction::Close { address } => {
+                    assert!(self.kept.remove(&address), "{address} is not kept")
+                }
+                SupervisorAction::SignalGroup { pid, signal } => {
                     assert_eq!(pid, PID, "not the server");
                     assert!(matches!(self.group, Group::Running | Group::Left), "{signal:?} to nobody");
                 }
-                Action::Report(report) => assert!(!report.text().is_empty()),
-                Action::Exit(_) => self.group = Group::Over,
+                SupervisorAction::Report(report) => assert!(!report.text().is_empty()),
+                SupervisorAction::Exit(_) => self.group = Group::Over,
             }
         }
     }
@@ -204,20 +216,20 @@ impl Watched {
 }
 
 /// Anything that an arbiter could send.
-fn any_event(choices: &mut Choices<'_>) -> Event {
+fn any_event(choices: &mut Choices<'_>) -> SupervisorInput {
     let what = choices.one_of(&KINDS).clone();
     let generation = if choices.once_in(6) { OLDER } else { OURS };
     let is_whole = matches!(what, EventKind::Up | EventKind::Done | EventKind::Gone) || choices.once_in(16);
     let text = *choices.one_of(&[":1", ":2", "mailer"]);
     let address: Option<Address> = (!is_whole).then(|| text.parse().expect("an address"));
     let attached = if what == EventKind::Serving && address.is_some() && choices.once_in(2) {
-        Attached::Listener
+        EventAttachment::Listener
     } else {
-        Attached::Nothing
+        EventAttachment::Nothing
     };
     let pid = choices.once_in(2).then_some(*choices.one_of(&[PID, 66]));
     let code = choices.once_in(2).then(|| choices.one_of(&Code::ALL).clone());
-    Event::FromArbiter(
+    SupervisorInput::FromArbiter(
         message::Event { address, pid, code, ..message::Event::new(what, generation) },
         attached,
     )

@@ -19,12 +19,12 @@ use crate::connection::{ConnectError, Connection, Environment};
 use crate::dispatch::CallId;
 use crate::drain::Drain;
 use crate::session::{Call, Refusal};
-use task::Shared;
+use task::SharedTask;
 
 /// A server's connection to its supervisor. Clones share it; there is one a process.
 #[derive(Debug, Clone)]
 pub struct Client {
-    shared: Arc<Shared>,
+    shared: Arc<SharedTask>,
     ready: ReadyPolicy,
 }
 
@@ -48,7 +48,7 @@ impl Client {
     /// # Panics
     /// Outside of a tokio runtime with I/O enabled.
     pub fn open(environment: Environment) -> Result<Self, ConnectError> {
-        let shared = Shared::start(Connection::open(environment, info())?)?;
+        let shared = SharedTask::start(Connection::open(environment, info())?)?;
         Ok(Client { shared: Arc::new(shared), ready: ReadyPolicy::WhenServing })
     }
 
@@ -95,7 +95,7 @@ impl Client {
     ) -> Result<Option<std::os::fd::OwnedFd>, ClientError> {
         let more = self.ready.more();
         let id = self.shared.call(Call::ReadyFor { address: address.clone(), socket, more })?;
-        let mut claim = Claim { shared: &self.shared, id, standing: Standing::Waits };
+        let mut claim = AwaitedClaim { shared: &self.shared, id, standing: Standing::Waits };
         let answer = self.shared.wait(|inbox| inbox.answer(id)).await;
         claim.standing = Standing::Answered;
         answer
@@ -190,8 +190,8 @@ impl Client {
 }
 
 /// A claim that a future waits for.
-struct Claim<'a> {
-    shared: &'a Shared,
+struct AwaitedClaim<'a> {
+    shared: &'a SharedTask,
     id: CallId,
     standing: Standing,
 }
@@ -201,7 +201,7 @@ enum Standing {
     Answered,
 }
 
-impl Drop for Claim<'_> {
+impl Drop for AwaitedClaim<'_> {
     /// A future that is dropped while its claim waits withdraws it.
     fn drop(&mut self) {
         match self.standing {

@@ -23,7 +23,7 @@ use crate::sys::readable::readable;
 
 /// What the clones of a client share; the task ends when the last one is dropped.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct SharedTask {
     inner: Arc<Inner>,
     generation: Option<Generation>,
     reader: AbortHandle,
@@ -40,7 +40,7 @@ struct Inner {
     pid: u32,
 }
 
-impl Shared {
+impl SharedTask {
     /// Starts the task.
     pub fn start(connection: Connection) -> io::Result<Self> {
         let readable = readable(connection.as_fd().try_clone_to_owned()?)?;
@@ -53,7 +53,7 @@ impl Shared {
             pid: process::id(),
         });
         let reader = tokio::spawn(Arc::clone(&inner).read(readable)).abort_handle();
-        Ok(Shared { inner, generation, reader })
+        Ok(SharedTask { inner, generation, reader })
     }
 
     pub fn generation(&self) -> Option<Generation> {
@@ -150,7 +150,7 @@ impl Shared {
     }
 }
 
-impl Release for Shared {
+impl Release for SharedTask {
     fn release(&self, address: &Address) -> Result<Option<TakedownNotice>, ClientError> {
         let notice = self.inner.lock()?.release(address)?;
         self.inner.wake(Arrived::Something);
@@ -158,7 +158,7 @@ impl Release for Shared {
     }
 }
 
-impl Drop for Shared {
+impl Drop for SharedTask {
     fn drop(&mut self) {
         self.reader.abort();
     }

@@ -29,7 +29,7 @@ use crate::session::{Call, Refusal};
 #[cfg(feature = "tokio")]
 pub(crate) use inbox::{Inbox, TakedownNotice};
 pub(crate) use listener::Socket;
-use shared::Shared;
+use shared::SharedClient;
 #[cfg(feature = "tokio")]
 pub(crate) use state::{Arrived, ClientState};
 pub(crate) use takedown::Release;
@@ -37,7 +37,7 @@ pub(crate) use takedown::Release;
 /// A server's connection to its supervisor. Clones share it; there is one a process.
 #[derive(Debug, Clone)]
 pub struct Client {
-    shared: Arc<Shared>,
+    shared: Arc<SharedClient>,
     ready: ReadyPolicy,
 }
 
@@ -72,7 +72,7 @@ impl Client {
     /// # Errors
     /// No descriptor to be had.
     pub fn open(environment: Environment) -> Result<Self, ConnectError> {
-        let shared = Shared::new(Connection::open(environment, info())?)?;
+        let shared = SharedClient::new(Connection::open(environment, info())?)?;
         Ok(Client { shared: Arc::new(shared), ready: ReadyPolicy::WhenServing })
     }
 

@@ -26,8 +26,8 @@ use crate::sys::wait::wait_readable;
 
 /// What the clones of a client share.
 #[derive(Debug)]
-pub(super) struct Shared {
-    state: Mutex<State>,
+pub(super) struct SharedClient {
+    state: Mutex<SharedState>,
     /// A duplicate of the connection's descriptor, to be polled without the lock.
     readable: OwnedFd,
     generation: Option<Generation>,
@@ -36,7 +36,7 @@ pub(super) struct Shared {
 }
 
 #[derive(Debug)]
-struct State {
+struct SharedState {
     client: ClientState,
     /// The wake-ups of the threads that wait.
     waiting: Vec<Arc<EventFd>>,
@@ -44,13 +44,13 @@ struct State {
     stops: BTreeMap<Address, Arc<EventFd>>,
 }
 
-impl Shared {
+impl SharedClient {
     pub fn new(connection: Connection) -> io::Result<Self> {
         let readable = connection.as_fd().try_clone_to_owned()?;
         let generation = connection.generation();
         let state =
-            State { client: ClientState::new(connection), waiting: Vec::new(), stops: BTreeMap::new() };
-        Ok(Shared { state: Mutex::new(state), readable, generation, pid: process::id() })
+            SharedState { client: ClientState::new(connection), waiting: Vec::new(), stops: BTreeMap::new() };
+        Ok(SharedClient { state: Mutex::new(state), readable, generation, pid: process::id() })
     }
 
     pub fn generation(&self) -> Option<Generation> {
@@ -172,7 +172,7 @@ impl Shared {
         result
     }
 
-    fn lock(&self) -> Result<MutexGuard<'_, State>, CallError> {
+    fn lock(&self) -> Result<MutexGuard<'_, SharedState>, CallError> {
         let parent = self.pid;
         if process::id() != parent {
             return Err(CallError::Forked { parent });
@@ -182,7 +182,7 @@ impl Shared {
     }
 }
 
-impl Release for Shared {
+impl Release for SharedClient {
     fn release(&self, address: &Address) -> Result<Option<TakedownNotice>, ClientError> {
         let mut state = self.lock()?;
         let notice = state.client.release(address)?;
@@ -194,7 +194,7 @@ impl Release for Shared {
     }
 }
 
-impl State {
+impl SharedState {
     /// Wakes every thread that may wait for what has arrived.
     fn wake(&self, arrived: Arrived) {
         if arrived == Arrived::Something {

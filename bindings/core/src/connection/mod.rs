@@ -23,14 +23,14 @@ use serverswap_protocol::{Address, Generation};
 
 pub use environment::{ConnectError, Environment, GENERATION_VARIABLE, SOCKET_VARIABLE, Supervision};
 
-use crate::session::{self, Action, Call, CallError, Identity, Input, Refusal, Session};
+use crate::session::{self, Call, CallError, Identity, Refusal, Session, SessionAction, SessionInput};
 use crate::sys::wait::wait_readable;
 use crate::sys::{clock, listener};
-use transport::Listener;
+use transport::SharedListener;
 use wire::Wire;
 
 /// Something that the server is to act on; a listener is a descriptor of its own.
-pub type Event = session::Event<OwnedFd>;
+pub type Event = session::ServerEvent<OwnedFd>;
 
 /// How long `fail` waits for an arbiter that does not answer: as long as a client waits for a
 /// greeting.
@@ -43,7 +43,7 @@ pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// brought about make the descriptor readable, so that whoever waits for it takes them.
 #[derive(Debug)]
 pub struct Connection {
-    session: Session<Listener>,
+    session: Session<SharedListener>,
     wire: Wire,
     generation: Option<Generation>,
     sent: Sent,
@@ -176,18 +176,20 @@ impl Connection {
 
     /// The event with a descriptor of its own. A grant whose descriptor cannot be had is
     /// given back.
-    fn handed_out(&mut self, event: session::Event<Listener>) -> Event {
+    fn handed_out(&mut self, event: session::ServerEvent<SharedListener>) -> Event {
         match event {
-            session::Event::Granted { address, listener } => {
+            session::ServerEvent::Granted { address, listener } => {
                 match listener.map(|listener| listener.try_clone()).transpose() {
                     Ok(listener) => Event::Granted { address, listener },
                     Err(error) => self.given_back(address, &error),
                 }
             }
-            session::Event::Refused { address, error } => Event::Refused { address, error },
-            session::Event::Waiting { address, waiting_for } => Event::Waiting { address, waiting_for },
-            session::Event::Takedown { address, reason, drain } => Event::Takedown { address, reason, drain },
-            session::Event::Error { code, message } => Event::Error { code, message },
+            session::ServerEvent::Refused { address, error } => Event::Refused { address, error },
+            session::ServerEvent::Waiting { address, waiting_for } => Event::Waiting { address, waiting_for },
+            session::ServerEvent::Takedown { address, reason, drain } => {
+                Event::Takedown { address, reason, drain }
+            }
+            session::ServerEvent::Error { code, message } => Event::Error { code, message },
         }
     }
 
@@ -227,27 +229,27 @@ impl Connection {
         }
     }
 
-    fn perform(&mut self, action: Action<Listener>) -> Option<Input<Listener>> {
+    fn perform(&mut self, action: SessionAction<SharedListener>) -> Option<SessionInput<SharedListener>> {
         match action {
-            Action::Watch => self.wire.watch(),
-            Action::Unwatch => {
+            SessionAction::Watch => self.wire.watch(),
+            SessionAction::Unwatch => {
                 self.wire.unwatch();
                 None
             }
-            Action::Connect => Some(self.wire.connect()),
-            Action::Send(line, listeners) => {
+            SessionAction::Connect => Some(self.wire.connect()),
+            SessionAction::Send(line, listeners) => {
                 self.wire.send(&line, listeners);
                 None
             }
-            Action::Close => {
+            SessionAction::Close => {
                 self.wire.close();
                 None
             }
-            Action::Open(address) => {
+            SessionAction::Open(address) => {
                 let listener = listener::open(&address)
                     .map(Arc::new)
                     .map_err(|error| Refusal { code: error.code(), message: error.to_string() });
-                Some(Input::Opened { address, listener })
+                Some(SessionInput::Opened { address, listener })
             }
         }
     }

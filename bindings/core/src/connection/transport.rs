@@ -1,5 +1,5 @@
 //! What every driver of a session does with its socket, whichever event loop it waits in: connect,
-//! send, receive. A failure becomes an [`Input`], and the session decides what follows.
+//! send, receive. A failure becomes a [`SessionInput`], and the session decides what follows.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -10,12 +10,12 @@ use nix::unistd::geteuid;
 use serverswap_protocol::line::{Decoded, LineError};
 use serverswap_protocol::message::{Code, FromArbiter, FromClient};
 
-use crate::session::Input;
+use crate::session::SessionInput;
 use crate::sys::channel::{self, Channel, Fill, ReceiveError};
 use crate::sys::peer;
 
 /// A listener as a session holds it.
-pub type Listener = Arc<OwnedFd>;
+pub type SharedListener = Arc<OwnedFd>;
 
 /// A client's end of the socket.
 pub type ClientChannel = Channel<FromArbiter, FromClient>;
@@ -29,7 +29,7 @@ pub enum Attempt {
     /// Connected, to this process.
     Connected(ClientChannel, u32),
     /// Not connected, for the session to take in.
-    Failed(Input<Listener>),
+    Failed(SessionInput<SharedListener>),
 }
 
 /// One attempt to connect, without waiting.
@@ -46,32 +46,32 @@ pub fn connect(path: &Path) -> io::Result<Attempt> {
             peer.pid,
             peer.uid
         );
-        return Ok(Attempt::Failed(Input::Broken { code: Code::NotPermitted, message }));
+        return Ok(Attempt::Failed(SessionInput::Broken { code: Code::NotPermitted, message }));
     }
     Ok(Attempt::Connected(Channel::new(socket), peer.pid))
 }
 
 /// What the session is to know of a failed attempt.
-pub fn not_connected(path: &Path, error: &io::Error) -> Input<Listener> {
+pub fn not_connected(path: &Path, error: &io::Error) -> SessionInput<SharedListener> {
     if error.kind() == io::ErrorKind::WouldBlock {
-        return Input::Busy;
+        return SessionInput::Busy;
     }
-    Input::NotConnected { reason: format!("`{}`: {error}", path.display()) }
+    SessionInput::NotConnected { reason: format!("`{}`: {error}", path.display()) }
 }
 
 /// Sends what the socket takes. `Some` if the link has ended by that; one that the peer has closed
 /// ends when it is read to the end.
-pub fn flush(channel: &mut ClientChannel) -> Option<Input<Listener>> {
+pub fn flush(channel: &mut ClientChannel) -> Option<SessionInput<SharedListener>> {
     match channel.flush() {
-        Ok(()) if channel.queued_bytes() > QUEUE_BYTES_MAX => Some(Input::Ended),
+        Ok(()) if channel.queued_bytes() > QUEUE_BYTES_MAX => Some(SessionInput::Ended),
         Ok(()) => None,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
-        Err(_) => Some(Input::Ended),
+        Err(_) => Some(SessionInput::Ended),
     }
 }
 
 /// The next thing that arrived on the socket, read to the end before it is reported to have ended.
-pub fn receive(channel: &mut ClientChannel) -> Option<Input<Listener>> {
+pub fn receive(channel: &mut ClientChannel) -> Option<SessionInput<SharedListener>> {
     loop {
         if let Some(input) = next(channel) {
             return Some(input);
@@ -79,30 +79,30 @@ pub fn receive(channel: &mut ClientChannel) -> Option<Input<Listener>> {
         match channel.fill() {
             Ok(Fill::Data) => {}
             Ok(Fill::WouldBlock) => return None,
-            Ok(Fill::End) => return Some(next(channel).unwrap_or(Input::Ended)),
-            Err(_) => return Some(Input::Ended),
+            Ok(Fill::End) => return Some(next(channel).unwrap_or(SessionInput::Ended)),
+            Err(_) => return Some(SessionInput::Ended),
         }
     }
 }
 
 /// The next line that has arrived whole, as the session wants it.
-fn next(channel: &mut ClientChannel) -> Option<Input<Listener>> {
+fn next(channel: &mut ClientChannel) -> Option<SessionInput<SharedListener>> {
     loop {
         return match channel.next() {
             Ok(Some(Decoded::Message { message, fds })) => {
                 let fds = fds.into_iter().map(|(name, fd)| (name, Arc::new(fd))).collect();
-                Some(Input::Received { message, fds })
+                Some(SessionInput::Received { message, fds })
             }
-            Ok(Some(Decoded::Unknown { id, kind })) => Some(Input::Unknown { id, kind }),
+            Ok(Some(Decoded::Unknown { id, kind })) => Some(SessionInput::Unknown { id, kind }),
             Ok(Some(Decoded::Ignored)) => continue,
             Ok(None) => None,
             // The arbiter was killed while it wrote: an end like any other.
-            Err(ReceiveError::Line(LineError::Unfinished)) => Some(Input::Ended),
+            Err(ReceiveError::Line(LineError::Unfinished)) => Some(SessionInput::Ended),
             Err(error) if error.is_fatal() => {
-                Some(Input::Broken { code: error.code(), message: error.to_string() })
+                Some(SessionInput::Broken { code: error.code(), message: error.to_string() })
             }
             Err(error) => {
-                Some(Input::Invalid { re: error.re(), code: error.code(), message: error.to_string() })
+                Some(SessionInput::Invalid { re: error.re(), code: error.code(), message: error.to_string() })
             }
         };
     }

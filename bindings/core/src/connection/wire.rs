@@ -1,6 +1,6 @@
 //! The socket to the arbiter and the watch on its directory: what a session's actions do.
 //!
-//! Deliberately without any decision: a failure becomes an [`Input`], and the session decides
+//! Deliberately without any decision: a failure becomes a [`SessionInput`], and the session decides
 //! what follows.
 
 use std::io;
@@ -11,8 +11,8 @@ use std::time::Duration;
 use serverswap_protocol::message::FromClient;
 
 use super::poll::{Interest, Poll};
-use super::transport::{self, Attempt, ClientChannel, Listener};
-use crate::session::Input;
+use super::transport::{self, Attempt, ClientChannel, SharedListener};
+use crate::session::SessionInput;
 use crate::sys::watch::{Change, DirectoryWatch};
 
 /// Everything that a connection has open.
@@ -34,8 +34,8 @@ impl Wire {
     }
 
     /// Watches the directory of the socket; `Some` if it cannot be.
-    pub fn watch(&mut self) -> Option<Input<Listener>> {
-        self.try_watch().err().map(|_| Input::WatchLost)
+    pub fn watch(&mut self) -> Option<SessionInput<SharedListener>> {
+        self.try_watch().err().map(|_| SessionInput::WatchLost)
     }
 
     fn try_watch(&mut self) -> io::Result<()> {
@@ -59,32 +59,32 @@ impl Wire {
     }
 
     /// One attempt to connect.
-    pub fn connect(&mut self) -> Input<Listener> {
+    pub fn connect(&mut self) -> SessionInput<SharedListener> {
         self.close();
         let path = self.socket.clone();
         self.try_connect(&path).unwrap_or_else(|error| transport::not_connected(&path, &error))
     }
 
-    fn try_connect(&mut self, path: &Path) -> io::Result<Input<Listener>> {
+    fn try_connect(&mut self, path: &Path) -> io::Result<SessionInput<SharedListener>> {
         match transport::connect(path)? {
             Attempt::Failed(input) => Ok(input),
             Attempt::Connected(channel, pid) => {
                 self.poll.add(&channel)?;
                 self.interest = Interest::Read;
                 self.channel = Some(channel);
-                Ok(Input::Connected { pid })
+                Ok(SessionInput::Connected { pid })
             }
         }
     }
 
-    pub fn send(&mut self, line: &FromClient, listeners: Vec<Listener>) {
+    pub fn send(&mut self, line: &FromClient, listeners: Vec<SharedListener>) {
         if let Some(channel) = &mut self.channel {
             channel.send(line, listeners);
         }
     }
 
     /// As [`transport::flush`].
-    pub fn flush(&mut self) -> Option<Input<Listener>> {
+    pub fn flush(&mut self) -> Option<SessionInput<SharedListener>> {
         let channel = self.channel.as_mut()?;
         if let Some(ended) = transport::flush(channel) {
             return Some(ended);
@@ -92,7 +92,7 @@ impl Wire {
         let interest = if channel.wants_write() { Interest::ReadAndWrite } else { Interest::Read };
         if interest != self.interest {
             self.interest = interest;
-            return self.poll.change(channel.as_fd(), interest).err().map(|_| Input::Ended);
+            return self.poll.change(channel.as_fd(), interest).err().map(|_| SessionInput::Ended);
         }
         None
     }
@@ -112,25 +112,27 @@ impl Wire {
     }
 
     /// As [`transport::receive`].
-    pub fn receive(&mut self) -> Option<Input<Listener>> {
+    pub fn receive(&mut self) -> Option<SessionInput<SharedListener>> {
         transport::receive(self.channel.as_mut()?)
     }
 
     /// What happened in the directory.
-    pub fn changes(&mut self) -> Option<Input<Listener>> {
+    pub fn changes(&mut self) -> Option<SessionInput<SharedListener>> {
         let watch = self.watch.as_mut()?;
         let name = self.socket.file_name();
         let mut told = None;
         for change in watch.drain().unwrap_or_else(|_| vec![Change::DirectoryGone]) {
             match change {
                 Change::Appeared(appeared) if Some(appeared.as_os_str()) == name => {
-                    told = Some(Input::Changed)
+                    told = Some(SessionInput::Changed)
                 }
-                Change::Disappeared(gone) if Some(gone.as_os_str()) == name => told = Some(Input::Removed),
-                Change::Overflow => told = Some(Input::Changed),
+                Change::Disappeared(gone) if Some(gone.as_os_str()) == name => {
+                    told = Some(SessionInput::Removed)
+                }
+                Change::Overflow => told = Some(SessionInput::Changed),
                 Change::DirectoryGone => {
                     self.unwatch();
-                    return Some(Input::WatchLost);
+                    return Some(SessionInput::WatchLost);
                 }
                 Change::Appeared(_) | Change::Closed(_) | Change::Disappeared(_) => {}
             }

@@ -9,14 +9,14 @@ use super::CallId;
 /// The last claim of each address, until it has ended and nothing is held by it.
 #[derive(Debug)]
 pub(super) struct Claims<O> {
-    claims: BTreeMap<Address, Claim<O>>,
+    claims: BTreeMap<Address, OwnedClaim<O>>,
     /// The address of each of them.
     addresses: BTreeMap<CallId, Address>,
 }
 
 /// A claim that waits, or what was granted by it.
 #[derive(Debug, Clone)]
-pub(super) struct Claim<O> {
+pub(super) struct OwnedClaim<O> {
     /// The number of the call that made it.
     pub id: CallId,
     pub owner: O,
@@ -40,29 +40,29 @@ impl<O: Clone + PartialEq> Claims<O> {
     pub fn made(&mut self, id: CallId, owner: O, address: Address) {
         self.end(&address);
         self.addresses.insert(id, address.clone());
-        self.claims.insert(address, Claim { id, owner, answer: Answer::Awaited });
+        self.claims.insert(address, OwnedClaim { id, owner, answer: Answer::Awaited });
     }
 
-    pub fn of(&self, address: &Address) -> Option<&Claim<O>> {
+    pub fn of(&self, address: &Address) -> Option<&OwnedClaim<O>> {
         self.claims.get(address)
     }
 
     /// Whose claim the grant answers.
-    pub fn granted(&mut self, address: &Address) -> Option<Claim<O>> {
+    pub fn granted(&mut self, address: &Address) -> Option<OwnedClaim<O>> {
         let claim = self.claims.get_mut(address)?;
         claim.answer = Answer::Granted;
         Some(claim.clone())
     }
 
     /// Whose claim the refusal ends.
-    pub fn refused(&mut self, address: &Address) -> Option<Claim<O>> {
+    pub fn refused(&mut self, address: &Address) -> Option<OwnedClaim<O>> {
         self.end(address)
     }
 
     /// The address is not held any more. A claim whose answer is awaited ends with a refusal of
     /// its own.
     pub fn released(&mut self, address: &Address) {
-        if let Some(Claim { answer: Answer::Granted, .. }) = self.claims.get(address) {
+        if let Some(OwnedClaim { answer: Answer::Granted, .. }) = self.claims.get(address) {
             self.end(address);
         }
     }
@@ -82,7 +82,7 @@ impl<O: Clone + PartialEq> Claims<O> {
         addresses
     }
 
-    fn end(&mut self, address: &Address) -> Option<Claim<O>> {
+    fn end(&mut self, address: &Address) -> Option<OwnedClaim<O>> {
         let claim = self.claims.remove(address)?;
         self.addresses.remove(&claim.id);
         Some(claim)

@@ -210,20 +210,21 @@ impl<O: Clone + PartialEq> Ledger<O> {
     }
 
     /// Who is to have an event; `None` if its owner has ended.
-    fn recipient<L>(&mut self, event: &crate::session::Event<L>) -> Option<Recipient<O>> {
-        use crate::session::Event;
-        let claimant = |claim: claims::Claim<O>| Recipient::Claimant { owner: claim.owner, claim: claim.id };
+    fn recipient<L>(&mut self, event: &crate::session::ServerEvent<L>) -> Option<Recipient<O>> {
+        use crate::session::ServerEvent;
+        let claimant =
+            |claim: claims::OwnedClaim<O>| Recipient::Claimant { owner: claim.owner, claim: claim.id };
         match event {
-            Event::Granted { address, .. } => self.claims.granted(address).map(claimant),
-            Event::Refused { address, .. } => self.claims.refused(address).map(claimant),
-            Event::Waiting { address, .. } => self.claims.of(address).cloned().map(claimant),
-            Event::Takedown { address, .. } => {
+            ServerEvent::Granted { address, .. } => self.claims.granted(address).map(claimant),
+            ServerEvent::Refused { address, .. } => self.claims.refused(address).map(claimant),
+            ServerEvent::Waiting { address, .. } => self.claims.of(address).cloned().map(claimant),
+            ServerEvent::Takedown { address, .. } => {
                 let holder = self.claims.of(address).map(|claim| claim.owner.clone());
                 let handled = self.handlers.taken(address);
                 let (owner, handlers) = handled.or_else(|| Some((holder?, Vec::new())))?;
                 Some(Recipient::Handlers { owner, handlers })
             }
-            Event::Error { .. } => Some(Recipient::Everybody),
+            ServerEvent::Error { .. } => Some(Recipient::Everybody),
         }
     }
 }

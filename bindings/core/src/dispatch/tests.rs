@@ -6,7 +6,7 @@ use serverswap_protocol::message::{Code, TakedownReason};
 use serverswap_protocol::{Address, SocketMode};
 
 use super::*;
-use crate::session::{Event, Refusal};
+use crate::session::{Refusal, ServerEvent};
 
 const MAIN: &str = "main";
 const WORKER: &str = "worker";
@@ -19,17 +19,17 @@ fn claim(text: &str) -> Call {
     Call::ReadyFor { address: address(text), socket: SocketMode::Bind, more: false }
 }
 
-fn granted(text: &str) -> Event<u32> {
-    Event::Granted { address: address(text), listener: None }
+fn granted(text: &str) -> ServerEvent<u32> {
+    ServerEvent::Granted { address: address(text), listener: None }
 }
 
-fn refused(text: &str) -> Event<u32> {
+fn refused(text: &str) -> ServerEvent<u32> {
     let error = Refusal { code: Code::Withdrawn, message: String::new() };
-    Event::Refused { address: address(text), error }
+    ServerEvent::Refused { address: address(text), error }
 }
 
-fn taken(text: &str) -> Event<u32> {
-    Event::Takedown { address: address(text), reason: TakedownReason::Replaced, drain: Duration::ZERO }
+fn taken(text: &str) -> ServerEvent<u32> {
+    ServerEvent::Takedown { address: address(text), reason: TakedownReason::Replaced, drain: Duration::ZERO }
 }
 
 #[test]

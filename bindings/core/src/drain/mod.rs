@@ -19,19 +19,19 @@ pub struct Drain {
 
 #[derive(Debug, Default)]
 struct Count {
-    state: Mutex<State>,
+    state: Mutex<OpenConnections>,
     closed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct OpenConnections {
     open: usize,
     /// Called when a connection is finished.
-    watchers: Vec<Watcher>,
+    watchers: Vec<DrainWatcher>,
 }
 
 /// Wakes whoever waits elsewhere for connections to be finished.
-type Watcher = Arc<dyn Fn() + Send + Sync>;
+type DrainWatcher = Arc<dyn Fn() + Send + Sync>;
 
 /// One open connection; it is finished when this is dropped.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl Drain {
     }
 
     /// Calls `watcher` whenever a connection is finished, until what is returned is dropped.
-    pub(crate) fn watch(&self, watcher: Watcher) -> Watch<'_> {
+    pub(crate) fn watch(&self, watcher: DrainWatcher) -> Watch<'_> {
         self.count.lock().watchers.push(Arc::clone(&watcher));
         Watch { count: &self.count, watcher }
     }
@@ -106,7 +106,7 @@ impl Drain {
 /// A watcher that is registered.
 pub(crate) struct Watch<'a> {
     count: &'a Count,
-    watcher: Watcher,
+    watcher: DrainWatcher,
 }
 
 impl Drop for Watch<'_> {
@@ -116,12 +116,12 @@ impl Drop for Watch<'_> {
 }
 
 impl Count {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, OpenConnections> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl fmt::Debug for State {
+impl fmt::Debug for OpenConnections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("State").field("open", &self.open).finish_non_exhaustive()
     }

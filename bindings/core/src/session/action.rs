@@ -3,22 +3,22 @@
 use serverswap_protocol::Address;
 use serverswap_protocol::message::FromClient;
 
-/// To be carried out in order. The answers are [`super::Input`]s.
+/// To be carried out in order. The answers are [`super::SessionInput`]s.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action<L> {
+pub enum SessionAction<L> {
     /// Watch the directory of the socket, unless that is being done; if it cannot be,
-    /// [`super::Input::WatchLost`].
+    /// [`super::SessionInput::WatchLost`].
     Watch,
     /// Stop watching the directory.
     Unwatch,
-    /// Connect to the socket; answered by [`super::Input::Connected`],
-    /// [`super::Input::NotConnected`] or [`super::Input::Busy`].
+    /// Connect to the socket; answered by [`super::SessionInput::Connected`],
+    /// [`super::SessionInput::NotConnected`] or [`super::SessionInput::Busy`].
     Connect,
     /// Send a line with these listeners attached, in the order of its `fds`.
     Send(FromClient, Vec<L>),
     /// Close the link, after what was sent. Nothing more is read from it.
     Close,
     /// Open the listener of an address in this process; answered by
-    /// [`super::Input::Opened`]. Only of a session that is alone.
+    /// [`super::SessionInput::Opened`]. Only of a session that is alone.
     Open(Address),
 }

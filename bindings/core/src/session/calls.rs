@@ -11,17 +11,17 @@ use serverswap_protocol::message::{
 use serverswap_protocol::{Address, SocketMode};
 
 use super::Session;
-use super::action::Action;
-use super::addresses::{AddressState, Claiming, Draining, Serving};
+use super::action::SessionAction;
 use super::call_error::CallError;
-use super::event::{Event, Refusal};
+use super::event::{Refusal, ServerEvent};
 use super::link::Link;
 use super::server::Outcome;
+use super::server_addresses::{Claiming, Draining, ServerAddress, Serving};
 
 /// What a server calls. A binding makes one of these of a call in its language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
-    /// Claims an address. [`Event::Granted`] or [`Event::Refused`] answers it.
+    /// Claims an address. [`ServerEvent::Granted`] or [`ServerEvent::Refused`] answers it.
     ReadyFor {
         /// The address.
         address: Address,
@@ -94,16 +94,16 @@ impl<L: Clone + Debug> Session<L> {
             return Err(CallError::NotInheritable(address.clone()));
         }
         match self.role.addresses.of(address) {
-            AddressState::Claiming(_)
-            | AddressState::Granted(_)
-            | AddressState::Serving(_)
-            | AddressState::TakingDown(_) => {
+            ServerAddress::Claiming(_)
+            | ServerAddress::Granted(_)
+            | ServerAddress::Serving(_)
+            | ServerAddress::TakingDown(_) => {
                 return Err(CallError::AlreadyClaimed(address.clone()));
             }
-            AddressState::Free | AddressState::Draining(_) => {}
+            ServerAddress::Free | ServerAddress::Draining(_) => {}
         }
         let claiming = Claiming { socket, more, since: now, id: None };
-        self.role.addresses.set(address, AddressState::Claiming(claiming));
+        self.role.addresses.set(address, ServerAddress::Claiming(claiming));
         if let Link::Alone = self.link {
             self.grant_alone(address, socket);
         } else {
@@ -116,25 +116,25 @@ impl<L: Clone + Debug> Session<L> {
     fn grant_alone(&mut self, address: &Address, socket: SocketMode) {
         match socket {
             SocketMode::Bind => self.grant(address, None),
-            SocketMode::Inherit => self.actions.push_back(Action::Open(address.clone())),
+            SocketMode::Inherit => self.actions.push_back(SessionAction::Open(address.clone())),
         }
     }
 
     fn serving(&mut self, address: &Address) -> Result<(), CallError> {
         let next = match self.role.addresses.take(address) {
-            AddressState::Granted(granted) => {
+            ServerAddress::Granted(granted) => {
                 self.send_unless_failed(FromClient::Serving(ServingLine { address: address.clone() }));
-                AddressState::Serving(Serving { listener: granted.listener })
+                ServerAddress::Serving(Serving { listener: granted.listener })
             }
-            AddressState::TakingDown(mut taking_down) => {
+            ServerAddress::TakingDown(mut taking_down) => {
                 if !taking_down.serves {
                     taking_down.serves = true;
                     self.send_unless_failed(FromClient::Serving(ServingLine { address: address.clone() }));
                 }
-                AddressState::TakingDown(taking_down)
+                ServerAddress::TakingDown(taking_down)
             }
-            AddressState::Serving(serving) => AddressState::Serving(serving),
-            unheld @ (AddressState::Free | AddressState::Claiming(_) | AddressState::Draining(_)) => {
+            ServerAddress::Serving(serving) => ServerAddress::Serving(serving),
+            unheld @ (ServerAddress::Free | ServerAddress::Claiming(_) | ServerAddress::Draining(_)) => {
                 self.role.addresses.set(address, unheld);
                 return Err(CallError::NotHeld(address.clone()));
             }
@@ -158,12 +158,12 @@ impl<L: Clone + Debug> Session<L> {
     /// The session's own duplicate of the listener is dropped.
     fn released(&mut self, address: &Address) -> Result<(), CallError> {
         match self.role.addresses.take(address) {
-            AddressState::Claiming(claiming) => {
+            ServerAddress::Claiming(claiming) => {
                 self.withdraw(address, &claiming, "the claim was withdrawn");
             }
-            AddressState::Granted(_) | AddressState::Serving(_) => self.release(address, None),
-            AddressState::TakingDown(taking_down) => self.release(address, taking_down.owed),
-            unheld @ (AddressState::Free | AddressState::Draining(_)) => {
+            ServerAddress::Granted(_) | ServerAddress::Serving(_) => self.release(address, None),
+            ServerAddress::TakingDown(taking_down) => self.release(address, taking_down.owed),
+            unheld @ (ServerAddress::Free | ServerAddress::Draining(_)) => {
                 self.role.addresses.set(address, unheld);
                 return Err(CallError::NotHeld(address.clone()));
             }
@@ -176,21 +176,21 @@ impl<L: Clone + Debug> Session<L> {
             Some(id) => self.answer_takedown(id, address),
             None => self.send_or_queue(FromClient::Released(Released { re: None, address: address.clone() })),
         }
-        self.role.addresses.set(address, AddressState::Draining(Draining { takedown }));
+        self.role.addresses.set(address, ServerAddress::Draining(Draining { takedown }));
         self.drop_events(address);
     }
 
     /// Events that the server has not taken yet are out of date when it releases their address.
     /// A claim that was granted in the meantime counts as withdrawn (C2).
     fn drop_events(&mut self, address: &Address) {
-        let is_grant = |event: &Event<L>| matches!(event, Event::Granted { .. });
-        let about = |event: &Event<L>| event.address() == Some(address);
+        let is_grant = |event: &ServerEvent<L>| matches!(event, ServerEvent::Granted { .. });
+        let about = |event: &ServerEvent<L>| event.address() == Some(address);
         let granted = self.events.iter().any(|event| about(event) && is_grant(event));
         self.events.retain(|event| !about(event));
         if granted {
             let message = format!("`{address}`: it was released before the grant was seen");
             let error = Refusal { code: Code::Withdrawn, message };
-            self.events.push_back(Event::Refused { address: address.clone(), error });
+            self.events.push_back(ServerEvent::Refused { address: address.clone(), error });
         }
     }
 
@@ -201,10 +201,10 @@ impl<L: Clone + Debug> Session<L> {
         extend: Option<Duration>,
     ) -> Result<(), CallError> {
         let takedown = match self.role.addresses.of(address) {
-            AddressState::TakingDown(taking_down) => taking_down.owed,
-            AddressState::Draining(draining) => draining.takedown,
-            AddressState::Granted(_) | AddressState::Serving(_) => None,
-            AddressState::Free | AddressState::Claiming(_) => {
+            ServerAddress::TakingDown(taking_down) => taking_down.owed,
+            ServerAddress::Draining(draining) => draining.takedown,
+            ServerAddress::Granted(_) | ServerAddress::Serving(_) => None,
+            ServerAddress::Free | ServerAddress::Claiming(_) => {
                 return Err(CallError::NotHeld(address.clone()));
             }
         };
@@ -235,7 +235,7 @@ impl<L: Clone + Debug> Session<L> {
                 self.role.outcome = Outcome::Failed(reason.clone());
                 self.send_if_linked(FromClient::Fail(Fail { reason }));
                 for address in self.role.addresses.claimed() {
-                    if let AddressState::Claiming(claiming) = self.role.addresses.take(&address) {
+                    if let ServerAddress::Claiming(claiming) = self.role.addresses.take(&address) {
                         self.withdraw(&address, &claiming, "the server has said `fail`");
                     }
                 }

@@ -7,21 +7,21 @@ use serverswap_protocol::message::{Code, FromClient, Progress, ReadyFor, Release
 use serverswap_protocol::{Address, SocketMode};
 
 use super::Session;
-use super::action::Action;
-use super::addresses::{AddressState, Claiming, Granted};
-use super::event::{Event, Refusal};
+use super::action::SessionAction;
+use super::event::{Refusal, ServerEvent};
 use super::link::Link;
+use super::server_addresses::{Claiming, Granted, ServerAddress};
 
 impl<L: Clone + Debug> Session<L> {
     /// Sends a claim, if there is a link. Without one, it is sent after the next welcome.
     pub(super) fn ask(&mut self, address: &Address) {
         let Link::Ready(ready) = &mut self.link else { return };
-        let AddressState::Claiming(claiming) = self.role.addresses.of(address) else { return };
+        let ServerAddress::Claiming(claiming) = self.role.addresses.of(address) else { return };
         let id = ready.numbers.next();
         let claim = ReadyFor { id, address: address.clone(), socket: claiming.socket, more: claiming.more };
         self.role.asked.insert(id, address.clone());
         self.role.addresses.asked(address, id);
-        self.actions.push_back(Action::Send(FromClient::ReadyFor(claim), Vec::new()));
+        self.actions.push_back(SessionAction::Send(FromClient::ReadyFor(claim), Vec::new()));
     }
 
     /// The arbiter grants. `listener` is there exactly when the claim was to inherit; a
@@ -31,7 +31,7 @@ impl<L: Clone + Debug> Session<L> {
             return self.out_of_order("`granted` for a claim that is not open", now);
         }
         match self.role.addresses.of(address) {
-            AddressState::Claiming(claiming) if claiming.id == Some(re) => {
+            ServerAddress::Claiming(claiming) if claiming.id == Some(re) => {
                 if listener.is_some() == (claiming.socket == SocketMode::Inherit) {
                     self.grant(address, listener);
                 } else {
@@ -40,12 +40,12 @@ impl<L: Clone + Debug> Session<L> {
                 }
             }
             // The claim was withdrawn, and the `released` that did it gives the grant back.
-            AddressState::Free
-            | AddressState::Claiming(_)
-            | AddressState::Granted(_)
-            | AddressState::Serving(_)
-            | AddressState::TakingDown(_)
-            | AddressState::Draining(_) => {}
+            ServerAddress::Free
+            | ServerAddress::Claiming(_)
+            | ServerAddress::Granted(_)
+            | ServerAddress::Serving(_)
+            | ServerAddress::TakingDown(_)
+            | ServerAddress::Draining(_) => {}
         }
     }
 
@@ -65,39 +65,39 @@ impl<L: Clone + Debug> Session<L> {
             return self.out_of_order("`progress` of a claim that is not open", now);
         };
         if self.waits(&address, progress.re) {
-            self.events.push_back(Event::Waiting { address, waiting_for: progress.waiting_for });
+            self.events.push_back(ServerEvent::Waiting { address, waiting_for: progress.waiting_for });
         }
     }
 
     /// Whether the claim with this `id` is the one that the server waits for.
     fn waits(&self, address: &Address, id: u64) -> bool {
         match self.role.addresses.of(address) {
-            AddressState::Claiming(claiming) => claiming.id == Some(id),
-            AddressState::Free
-            | AddressState::Granted(_)
-            | AddressState::Serving(_)
-            | AddressState::TakingDown(_)
-            | AddressState::Draining(_) => false,
+            ServerAddress::Claiming(claiming) => claiming.id == Some(id),
+            ServerAddress::Free
+            | ServerAddress::Granted(_)
+            | ServerAddress::Serving(_)
+            | ServerAddress::TakingDown(_)
+            | ServerAddress::Draining(_) => false,
         }
     }
 
     pub(super) fn grant(&mut self, address: &Address, listener: Option<L>) {
-        self.role.addresses.set(address, AddressState::Granted(Granted { listener: listener.clone() }));
-        self.events.push_back(Event::Granted { address: address.clone(), listener });
+        self.role.addresses.set(address, ServerAddress::Granted(Granted { listener: listener.clone() }));
+        self.events.push_back(ServerEvent::Granted { address: address.clone(), listener });
     }
 
     /// The driver of a session that is alone has opened a listener, or could not.
     pub(super) fn listener_opened(&mut self, address: &Address, listener: Result<L, Refusal>) {
         match self.role.addresses.of(address) {
-            AddressState::Claiming(_) => match listener {
+            ServerAddress::Claiming(_) => match listener {
                 Ok(listener) => self.grant(address, Some(listener)),
                 Err(error) => self.refuse(address, error),
             },
-            AddressState::Free
-            | AddressState::Granted(_)
-            | AddressState::Serving(_)
-            | AddressState::TakingDown(_)
-            | AddressState::Draining(_) => {}
+            ServerAddress::Free
+            | ServerAddress::Granted(_)
+            | ServerAddress::Serving(_)
+            | ServerAddress::TakingDown(_)
+            | ServerAddress::Draining(_) => {}
         }
     }
 
@@ -115,8 +115,8 @@ impl<L: Clone + Debug> Session<L> {
     }
 
     pub(super) fn refuse(&mut self, address: &Address, error: Refusal) {
-        self.role.addresses.set(address, AddressState::Free);
-        self.events.push_back(Event::Refused { address: address.clone(), error });
+        self.role.addresses.set(address, ServerAddress::Free);
+        self.events.push_back(ServerEvent::Refused { address: address.clone(), error });
     }
 
     /// Refuses every claim that waits.

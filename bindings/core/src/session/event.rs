@@ -7,7 +7,7 @@ use serverswap_protocol::message::{Code, TakedownReason};
 
 /// Something that the server is to act on. `L` is the listener's handle.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Event<L> {
+pub enum ServerEvent<L> {
     /// The address is this server's now. Ends the claim.
     Granted {
         /// The address.
@@ -48,15 +48,15 @@ pub enum Event<L> {
     },
 }
 
-impl<L> Event<L> {
+impl<L> ServerEvent<L> {
     /// The address that it is about.
     pub fn address(&self) -> Option<&Address> {
         match self {
-            Event::Granted { address, .. }
-            | Event::Refused { address, .. }
-            | Event::Waiting { address, .. }
-            | Event::Takedown { address, .. } => Some(address),
-            Event::Error { .. } => None,
+            ServerEvent::Granted { address, .. }
+            | ServerEvent::Refused { address, .. }
+            | ServerEvent::Waiting { address, .. }
+            | ServerEvent::Takedown { address, .. } => Some(address),
+            ServerEvent::Error { .. } => None,
         }
     }
 }

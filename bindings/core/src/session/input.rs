@@ -7,7 +7,7 @@ use super::event::Refusal;
 
 /// What happened on the link. `L` is the listener's handle.
 #[derive(Debug)]
-pub enum Input<L> {
+pub enum SessionInput<L> {
     /// The socket was connected to.
     Connected {
         /// The process that listens on it, as the kernel says.
@@ -60,7 +60,7 @@ pub enum Input<L> {
     },
     /// The link has ended, and everything that had arrived was handed in before.
     Ended,
-    /// The answer to [`super::Action::Open`].
+    /// The answer to [`super::SessionAction::Open`].
     Opened {
         /// The address.
         address: Address,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serverswap_protocol::message::{Code, Error, FromArbiter, FromClient, Ping, Pong};
 
-use super::action::Action;
+use super::action::SessionAction;
 use super::event::Refusal;
 use super::link::Link;
 use super::{Role, Session};
@@ -69,7 +69,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
     /// Everything before the ping was processed: lines are handled one by one.
     fn pinged(&mut self, ping: Ping, now: Duration) {
         if self.accept_id(ping.id, now) {
-            self.actions.push_back(Action::Send(FromClient::Pong(Pong { re: ping.id }), Vec::new()));
+            self.actions.push_back(SessionAction::Send(FromClient::Pong(Pong { re: ping.id }), Vec::new()));
         }
     }
 
@@ -115,7 +115,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
             Link::Ready(_) => {
                 if self.accept_id(id, now) {
                     let error = Error { re: Some(id), code, message, fatal: false };
-                    self.actions.push_back(Action::Send(FromClient::Error(error), Vec::new()));
+                    self.actions.push_back(SessionAction::Send(FromClient::Error(error), Vec::new()));
                 }
             }
         }

@@ -3,14 +3,14 @@
 //!
 //! It deliberately knows no descriptor, socket, clock or thread: a listener is any `L` that
 //! can be cloned, the time is an argument (since an arbitrary epoch, never running back), and
-//! a driver does what the [`Action`]s say: [`crate::Connection`] for a server. What the roles do
-//! differently on a link is in their [`Role`]: [`Server`], [`Supervisor`].
+//! a driver does what the [`SessionAction`]s say: [`crate::Connection`] for a server. What the roles do
+//! differently on a link is in their [`Role`]: [`ServerRole`], [`SupervisorRole`].
 //!
 //! The rules; code and tests cite them by these numbers.
 //!
 //! * C1. What is held is true whether there is a link or not. A call that is made without one is not
 //!   queued: the next `hello` says what is then true.
-//! * C2. Every claim ends in exactly one event, [`Event::Granted`] or [`Event::Refused`], however
+//! * C2. Every claim ends in exactly one event, [`ServerEvent::Granted`] or [`ServerEvent::Refused`], however
 //!   many links it takes. After each `welcome` the claims that still wait are sent again, in
 //!   the order in which they were made, with new ids.
 //! * C3. A takedown is reported to the server once a holding, and every `takedown` line is answered
@@ -96,7 +96,6 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod action;
-mod addresses;
 mod call_error;
 mod calls;
 mod claims;
@@ -109,6 +108,7 @@ mod negotiation;
 mod reconnect;
 mod role;
 mod server;
+mod server_addresses;
 mod supervisor;
 mod timeouts;
 
@@ -119,14 +119,14 @@ use std::time::Duration;
 use serverswap_protocol::Generation;
 use serverswap_protocol::message::{ClientInfo, FromClient};
 
-pub use action::Action;
+pub use action::SessionAction;
 pub use call_error::CallError;
 pub use calls::Call;
-pub use event::{Event, Refusal};
-pub use input::Input;
+pub use event::{Refusal, ServerEvent};
+pub use input::SessionInput;
 pub use role::Role;
-pub use server::Server;
-pub use supervisor::{Supervisor, SupervisorCall, SupervisorEvent};
+pub use server::ServerRole;
+pub use supervisor::{SupervisorCall, SupervisorEvent, SupervisorRole};
 pub use timeouts::ConnectTimeouts;
 
 use link::{Connecting, Contact, Link, Reconnect};
@@ -142,25 +142,25 @@ pub struct Identity {
 
 /// One client's side of the protocol, over as many links as it takes.
 #[derive(Debug, Clone)]
-pub struct Session<L: Clone, R: Role<L> = Server<L>> {
+pub struct Session<L: Clone, R: Role<L> = ServerRole<L>> {
     identity: Identity,
     timeouts: ConnectTimeouts,
     link: Link,
     role: R,
-    actions: VecDeque<Action<L>>,
+    actions: VecDeque<SessionAction<L>>,
     events: VecDeque<R::Event>,
 }
 
 impl<L: Clone + Debug> Session<L> {
     /// A session of a server that looks for its arbiter from `now` on.
     pub fn supervised(identity: Identity, timeouts: ConnectTimeouts, now: Duration) -> Self {
-        Session::of_role(Server::default(), identity, timeouts, now)
+        Session::of_role(ServerRole::default(), identity, timeouts, now)
     }
 
     /// A session of a server that was started without a supervisor: it is granted whatever
     /// it claims, and talks to no arbiter.
     pub fn alone(identity: Identity) -> Self {
-        Session::new(Server::default(), identity, ConnectTimeouts::default(), Link::Alone)
+        Session::new(ServerRole::default(), identity, ConnectTimeouts::default(), Link::Alone)
     }
 }
 
@@ -169,7 +169,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
     pub fn of_role(role: R, identity: Identity, timeouts: ConnectTimeouts, now: Duration) -> Self {
         let link = Link::Connecting(Connecting { reconnect: Reconnect::new(now) });
         let mut session = Session::new(role, identity, timeouts, link);
-        session.actions.push_back(Action::Connect);
+        session.actions.push_back(SessionAction::Connect);
         session
     }
 
@@ -178,7 +178,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
     }
 
     /// What the driver is to do next. To be asked until there is none, after every call.
-    pub fn next_action(&mut self) -> Option<Action<L>> {
+    pub fn next_action(&mut self) -> Option<SessionAction<L>> {
         self.actions.pop_front()
     }
 
@@ -223,26 +223,26 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
     }
 
     /// Takes in what happened on the link.
-    pub fn handle(&mut self, input: Input<L>, now: Duration) {
+    pub fn handle(&mut self, input: SessionInput<L>, now: Duration) {
         match input {
-            Input::Connected { pid } => self.connected(pid, now),
-            Input::NotConnected { reason } => self.not_connected(reason, now),
-            Input::Busy => self.busy(now),
-            Input::Changed => self.look_again(now),
-            Input::Removed => self.removed(now),
-            Input::WatchLost => self.watch_lost(now),
-            Input::Received { message, fds } => {
+            SessionInput::Connected { pid } => self.connected(pid, now),
+            SessionInput::NotConnected { reason } => self.not_connected(reason, now),
+            SessionInput::Busy => self.busy(now),
+            SessionInput::Changed => self.look_again(now),
+            SessionInput::Removed => self.removed(now),
+            SessionInput::WatchLost => self.watch_lost(now),
+            SessionInput::Received { message, fds } => {
                 R::arrived(self, now);
                 self.received(message, fds, now);
             }
-            Input::Unknown { id, kind } => {
+            SessionInput::Unknown { id, kind } => {
                 R::arrived(self, now);
                 self.unknown(id, &kind, now);
             }
-            Input::Invalid { re, code, message } => self.invalid(re, code, message, now),
-            Input::Broken { code, message } => self.break_off(code, message, now),
-            Input::Ended => self.ended(now),
-            Input::Opened { address, listener } => R::opened(self, &address, listener),
+            SessionInput::Invalid { re, code, message } => self.invalid(re, code, message, now),
+            SessionInput::Broken { code, message } => self.break_off(code, message, now),
+            SessionInput::Ended => self.ended(now),
+            SessionInput::Opened { address, listener } => R::opened(self, &address, listener),
         }
     }
 
@@ -258,7 +258,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
     /// Sends what is sent again after every `welcome`, or what is dropped without a link.
     fn send_if_linked(&mut self, message: FromClient) {
         if self.is_linked() {
-            self.actions.push_back(Action::Send(message, Vec::new()));
+            self.actions.push_back(SessionAction::Send(message, Vec::new()));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serverswap_protocol::message::{Code, Greeting as GreetingLine, VERSION, Welcome};
 
-use super::action::Action;
+use super::action::SessionAction;
 use super::hello;
 use super::link::{Greeting, Link, Negotiating, Numbers, Ready, WatchState};
 use super::{Role, Session};
@@ -23,7 +23,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
         let mut numbers = Numbers::default();
         let hello = numbers.next();
         for (line, listeners) in hello::lines(hello, &self.identity, self.role.announcement()) {
-            self.actions.push_back(Action::Send(line, listeners));
+            self.actions.push_back(SessionAction::Send(line, listeners));
         }
         self.link = Link::Negotiating(Negotiating { reconnect, contact, numbers, hello, queued: Vec::new() });
     }
@@ -46,10 +46,10 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
         };
         self.link = Link::Ready(ready);
         match watch {
-            WatchState::On => self.actions.push_back(Action::Unwatch),
+            WatchState::On => self.actions.push_back(SessionAction::Unwatch),
             WatchState::Off | WatchState::Unavailable => {}
         }
-        self.actions.extend(queued.into_iter().map(|line| Action::Send(line, Vec::new())));
+        self.actions.extend(queued.into_iter().map(|line| SessionAction::Send(line, Vec::new())));
         R::welcomed(self, now);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serverswap_protocol::message::{Code, Error, FromClient, Retry};
 
-use super::action::Action;
+use super::action::SessionAction;
 use super::event::Refusal;
 use super::link::{Connecting, Contact, Greeting, Link, PAUSE_MAX, Reconnect, Until, Waiting, WatchState};
 use super::{Role, Session};
@@ -155,7 +155,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
     /// an error, and left.
     pub(super) fn break_off(&mut self, code: Code, message: String, now: Duration) {
         let error = Error { re: None, code: code.clone(), message: message.clone(), fatal: true };
-        self.actions.push_back(Action::Send(FromClient::Error(error), Vec::new()));
+        self.actions.push_back(SessionAction::Send(FromClient::Error(error), Vec::new()));
         self.fatal(code, message, now);
     }
 
@@ -164,7 +164,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
     /// the directory has changed.
     pub(super) fn fatal(&mut self, code: Code, message: String, now: Duration) {
         let Some(reconnect) = self.link.reconnect(now) else { return };
-        self.actions.push_back(Action::Close);
+        self.actions.push_back(SessionAction::Close);
         R::refused(self, Refusal { code: code.clone(), message: message.clone() });
         R::link_lost(self);
         let reconnect = self.watching(reconnect);
@@ -178,7 +178,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
 
     fn lost(&mut self, reconnect: Reconnect, reason: String, now: Duration) {
         R::link_lost(self);
-        self.actions.push_back(Action::Close);
+        self.actions.push_back(SessionAction::Close);
         self.retry(reconnect, reason, now);
     }
 
@@ -193,7 +193,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
     }
 
     fn connect(&mut self, reconnect: Reconnect) {
-        self.actions.push_back(Action::Connect);
+        self.actions.push_back(SessionAction::Connect);
         self.link = Link::Connecting(Connecting { reconnect });
     }
 
@@ -201,7 +201,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
     fn watching(&mut self, reconnect: Reconnect) -> Reconnect {
         match reconnect.watch {
             WatchState::On => {}
-            WatchState::Off | WatchState::Unavailable => self.actions.push_back(Action::Watch),
+            WatchState::Off | WatchState::Unavailable => self.actions.push_back(SessionAction::Watch),
         }
         Reconnect { watch: WatchState::On, ..reconnect }
     }

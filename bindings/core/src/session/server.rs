@@ -10,18 +10,18 @@ use serverswap_protocol::message::{
 };
 
 use super::Session;
-use super::action::Action;
-use super::addresses::{AddressState, Addresses, Draining, TakingDown};
+use super::action::SessionAction;
 use super::call_error::CallError;
 use super::calls::Call;
-use super::event::{Event, Refusal};
+use super::event::{Refusal, ServerEvent};
 use super::link::Link;
 use super::role::{Announcement, Role};
+use super::server_addresses::{Draining, ServerAddress, ServerAddresses, TakingDown};
 
 /// What a server claims, holds and handles.
 #[derive(Debug, Clone)]
-pub struct Server<L> {
-    pub(super) addresses: Addresses<L>,
+pub struct ServerRole<L> {
+    pub(super) addresses: ServerAddresses<L>,
     /// The addresses whose takedown this server handles, claimed or not.
     pub(super) handled: BTreeSet<Address>,
     /// How its start ended; sent again on every link.
@@ -41,10 +41,10 @@ pub(super) enum Outcome {
     Failed(String),
 }
 
-impl<L> Default for Server<L> {
+impl<L> Default for ServerRole<L> {
     fn default() -> Self {
-        Server {
-            addresses: Addresses::default(),
+        ServerRole {
+            addresses: ServerAddresses::default(),
             handled: BTreeSet::new(),
             outcome: Outcome::Open,
             asked: BTreeMap::new(),
@@ -52,9 +52,9 @@ impl<L> Default for Server<L> {
     }
 }
 
-impl<L: Clone + Debug> Role<L> for Server<L> {
+impl<L: Clone + Debug> Role<L> for ServerRole<L> {
     type Call = Call;
-    type Event = Event<L>;
+    type Event = ServerEvent<L>;
 
     /// Whoever becomes the arbiter changes the directory, and a server has nothing else to wait for.
     const RETRY_INTERVAL: Option<Duration> = None;
@@ -64,14 +64,14 @@ impl<L: Clone + Debug> Role<L> for Server<L> {
         let mut draining = Vec::new();
         for (address, state) in self.addresses.iter() {
             let (serving, listener) = match state {
-                AddressState::Granted(granted) => (false, &granted.listener),
-                AddressState::Serving(serving) => (true, &serving.listener),
-                AddressState::TakingDown(taking_down) => (taking_down.serves, &taking_down.listener),
-                AddressState::Draining(_) => {
+                ServerAddress::Granted(granted) => (false, &granted.listener),
+                ServerAddress::Serving(serving) => (true, &serving.listener),
+                ServerAddress::TakingDown(taking_down) => (taking_down.serves, &taking_down.listener),
+                ServerAddress::Draining(_) => {
                     draining.push(address.clone());
                     continue;
                 }
-                AddressState::Free | AddressState::Claiming(_) => continue,
+                ServerAddress::Free | ServerAddress::Claiming(_) => continue,
             };
             let on_takedown = self.handled.contains(address);
             holding.push((Holding { address: address.clone(), serving, on_takedown }, listener.clone()));
@@ -117,14 +117,14 @@ impl<L: Clone + Debug> Role<L> for Server<L> {
     fn failed(session: &mut Session<L>, re: Option<u64>, error: Refusal, now: Duration) {
         match re {
             Some(re) => session.claim_refused(re, error, now),
-            None => session.events.push_back(Event::Error { code: error.code, message: error.message }),
+            None => session.events.push_back(ServerEvent::Error { code: error.code, message: error.message }),
         }
     }
 
     /// A shortage passes: then the claims wait on. Every other error ends them.
     fn refused(session: &mut Session<L>, error: Refusal) {
         let Refusal { code, message } = error.clone();
-        session.events.push_back(Event::Error { code, message });
+        session.events.push_back(ServerEvent::Error { code, message });
         if error.code != Code::TooManyConnections && error.code != Code::Exhausted {
             session.refuse_all(&error);
         }
@@ -172,29 +172,29 @@ impl<L: Clone + Debug> Session<L> {
         }
         let Takedown { id, address, .. } = &takedown;
         let next = match self.role.addresses.take(address) {
-            AddressState::Granted(granted) => {
+            ServerAddress::Granted(granted) => {
                 self.report_takedown(&takedown);
                 let listener = granted.listener;
-                AddressState::TakingDown(TakingDown { listener, serves: false, owed: Some(*id) })
+                ServerAddress::TakingDown(TakingDown { listener, serves: false, owed: Some(*id) })
             }
-            AddressState::Serving(serving) => {
+            ServerAddress::Serving(serving) => {
                 self.report_takedown(&takedown);
                 let listener = serving.listener;
-                AddressState::TakingDown(TakingDown { listener, serves: true, owed: Some(*id) })
+                ServerAddress::TakingDown(TakingDown { listener, serves: true, owed: Some(*id) })
             }
-            AddressState::TakingDown(taking_down) if taking_down.owed.is_some() => {
-                self.role.addresses.set(address, AddressState::TakingDown(taking_down));
+            ServerAddress::TakingDown(taking_down) if taking_down.owed.is_some() => {
+                self.role.addresses.set(address, ServerAddress::TakingDown(taking_down));
                 return self.out_of_order("`takedown` of an address whose takedown is open", now);
             }
             // The server was sent it over a link that was lost since.
-            AddressState::TakingDown(taking_down) => {
-                AddressState::TakingDown(TakingDown { owed: Some(*id), ..taking_down })
+            ServerAddress::TakingDown(taking_down) => {
+                ServerAddress::TakingDown(TakingDown { owed: Some(*id), ..taking_down })
             }
-            AddressState::Draining(_) => {
+            ServerAddress::Draining(_) => {
                 self.answer_takedown(*id, address);
-                AddressState::Draining(Draining { takedown: Some(*id) })
+                ServerAddress::Draining(Draining { takedown: Some(*id) })
             }
-            unheld @ (AddressState::Free | AddressState::Claiming(_)) => {
+            unheld @ (ServerAddress::Free | ServerAddress::Claiming(_)) => {
                 self.answer_takedown(*id, address);
                 unheld
             }
@@ -203,7 +203,7 @@ impl<L: Clone + Debug> Session<L> {
     }
 
     fn report_takedown(&mut self, takedown: &Takedown) {
-        self.events.push_back(Event::Takedown {
+        self.events.push_back(ServerEvent::Takedown {
             address: takedown.address.clone(),
             reason: takedown.reason.clone(),
             drain: Duration::from_millis(takedown.drain_ms),
@@ -218,7 +218,7 @@ impl<L: Clone + Debug> Session<L> {
     /// under way. Without a link it is dropped, because the next `hello` says it (C1).
     pub(super) fn send_or_queue(&mut self, message: FromClient) {
         match &mut self.link {
-            Link::Ready(_) => self.actions.push_back(Action::Send(message, Vec::new())),
+            Link::Ready(_) => self.actions.push_back(SessionAction::Send(message, Vec::new())),
             Link::Negotiating(negotiating) => negotiating.queued.push(message),
             Link::Alone | Link::Waiting(_) | Link::Connecting(_) | Link::Greeting(_) => {}
         }

@@ -21,7 +21,7 @@ use serverswap_protocol::message::{
 };
 
 use super::Session;
-use super::action::Action;
+use super::action::SessionAction;
 use super::call_error::CallError;
 use super::event::Refusal;
 use super::link::Link;
@@ -35,10 +35,10 @@ const PING_AFTER_CALL: Duration = Duration::from_secs(5);
 
 /// A supervisor or an observer.
 #[derive(Debug, Clone)]
-pub struct Supervisor<L> {
+pub struct SupervisorRole<L> {
     kind: Kind,
     owned: Vec<(Holding, Option<L>)>,
-    liveness: Liveness,
+    liveness: ArbiterLiveness,
     /// Why the arbiter has refused this client, the last time; cleared by its `welcome`.
     refusal: Option<Code>,
     /// The `id` of the ping that asks whether the arbiter lives.
@@ -54,7 +54,7 @@ enum Kind {
 
 /// Whether the arbiter answers. Without a link it means nothing.
 #[derive(Debug, Clone, Copy)]
-enum Liveness {
+enum ArbiterLiveness {
     /// Nothing is owed; it is asked at this time.
     Answering { ask_at: Duration },
     /// It owes a greeting and a welcome, or a pong, since this time.
@@ -102,20 +102,20 @@ pub enum SupervisorEvent<L> {
     Refused(Refusal),
 }
 
-impl<L> Supervisor<L> {
+impl<L> SupervisorRole<L> {
     /// A supervisor that owns nothing yet.
     pub fn new(form: Form, timeouts: Timeouts) -> Self {
-        Supervisor::of(Kind::Supervisor { form, timeouts })
+        SupervisorRole::of(Kind::Supervisor { form, timeouts })
     }
 
     /// An observer, which is sent events and calls nothing.
     pub fn observer() -> Self {
-        Supervisor::of(Kind::Observer)
+        SupervisorRole::of(Kind::Observer)
     }
 
     fn of(kind: Kind) -> Self {
-        let liveness = Liveness::Silent;
-        Supervisor { kind, owned: Vec::new(), liveness, refusal: None, ping: None }
+        let liveness = ArbiterLiveness::Silent;
+        SupervisorRole { kind, owned: Vec::new(), liveness, refusal: None, ping: None }
     }
 
     /// What the generation owns, each with the duplicate of its listener if there is one: what the
@@ -125,7 +125,7 @@ impl<L> Supervisor<L> {
     }
 }
 
-impl<L: Clone + Debug> Role<L> for Supervisor<L> {
+impl<L: Clone + Debug> Role<L> for SupervisorRole<L> {
     type Call = SupervisorCall;
     type Event = SupervisorEvent<L>;
 
@@ -156,23 +156,25 @@ impl<L: Clone + Debug> Role<L> for Supervisor<L> {
     fn opened(_: &mut Session<L, Self>, _: &Address, _: Result<L, Refusal>) {}
 
     fn connected(session: &mut Session<L, Self>, now: Duration) {
-        session.role.liveness = Liveness::Owing { since: now };
+        session.role.liveness = ArbiterLiveness::Owing { since: now };
     }
 
     fn arrived(session: &mut Session<L, Self>, now: Duration) {
-        if let Liveness::Silent = session.role.liveness {
+        if let ArbiterLiveness::Silent = session.role.liveness {
             session.events.push_back(SupervisorEvent::Responding);
         }
         session.role.liveness = match (session.is_linked(), session.role.liveness) {
-            (true, _) => Liveness::Answering { ask_at: now + PING_INTERVAL },
-            (false, Liveness::Owing { since }) => Liveness::Owing { since },
-            (false, Liveness::Silent | Liveness::Answering { .. }) => Liveness::Owing { since: now },
+            (true, _) => ArbiterLiveness::Answering { ask_at: now + PING_INTERVAL },
+            (false, ArbiterLiveness::Owing { since }) => ArbiterLiveness::Owing { since },
+            (false, ArbiterLiveness::Silent | ArbiterLiveness::Answering { .. }) => {
+                ArbiterLiveness::Owing { since: now }
+            }
         };
     }
 
     fn welcomed(session: &mut Session<L, Self>, now: Duration) {
         session.role.refusal = None;
-        session.role.liveness = Liveness::Answering { ask_at: now + PING_INTERVAL };
+        session.role.liveness = ArbiterLiveness::Answering { ask_at: now + PING_INTERVAL };
         session.events.push_back(SupervisorEvent::Linked);
     }
 
@@ -214,9 +216,9 @@ impl<L: Clone + Debug> Role<L> for Supervisor<L> {
     fn deadline(session: &Session<L, Self>) -> Option<Duration> {
         session.contact()?;
         match session.role.liveness {
-            Liveness::Answering { ask_at } => Some(ask_at),
-            Liveness::Owing { since } => Some(since + session.timeouts.arbiter_not_responding),
-            Liveness::Silent => None,
+            ArbiterLiveness::Answering { ask_at } => Some(ask_at),
+            ArbiterLiveness::Owing { since } => Some(since + session.timeouts.arbiter_not_responding),
+            ArbiterLiveness::Silent => None,
         }
     }
 
@@ -226,26 +228,26 @@ impl<L: Clone + Debug> Role<L> for Supervisor<L> {
             return;
         }
         match session.role.liveness {
-            Liveness::Answering { .. } => {
+            ArbiterLiveness::Answering { .. } => {
                 let Link::Ready(ready) = &mut session.link else { return };
                 let id = ready.numbers.next();
                 session.role.ping = Some(id);
-                session.role.liveness = Liveness::Owing { since: now };
-                session.actions.push_back(Action::Send(FromClient::Ping(Ping { id }), Vec::new()));
+                session.role.liveness = ArbiterLiveness::Owing { since: now };
+                session.actions.push_back(SessionAction::Send(FromClient::Ping(Ping { id }), Vec::new()));
             }
-            Liveness::Owing { .. } => {
-                session.role.liveness = Liveness::Silent;
+            ArbiterLiveness::Owing { .. } => {
+                session.role.liveness = ArbiterLiveness::Silent;
                 session.events.push_back(SupervisorEvent::NotResponding { pid: contact.pid });
             }
-            Liveness::Silent => {}
+            ArbiterLiveness::Silent => {}
         }
     }
 }
 
-impl<L> Supervisor<L> {
+impl<L> SupervisorRole<L> {
     /// Something was sent: the arbiter is asked soon, unless it is heard of before.
     fn ask_soon(&mut self, now: Duration) {
-        if let Liveness::Answering { ask_at } = &mut self.liveness {
+        if let ArbiterLiveness::Answering { ask_at } = &mut self.liveness {
             *ask_at = (*ask_at).min(now + PING_AFTER_CALL);
         }
     }

@@ -15,8 +15,8 @@ use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::state::{
-    AddressState, Check, Expected, Had, Holders, Keeper, ListenerState, Notified, Participant, Search,
-    Served, Stage, TakingDown,
+    AddressState, Check, Expected, Had, Holders, Keeper, ListenerState, Notified, Participant,
+    PendingTakedown, Search, Served, Stage,
 };
 use crate::arbiter::Fetched;
 
@@ -178,7 +178,7 @@ impl AddressState {
             // N8: it has not read its grant and cannot serve; it is ended before a listener is opened.
             (Had::Grant { .. }, Fetched::Absent) => {
                 self.expected.remove(&process);
-                let takedown = TakingDown {
+                let takedown = PendingTakedown {
                     socket: SocketMode::Inherit,
                     message: None,
                     reason: TakedownReason::Replaced,
@@ -268,7 +268,7 @@ impl AddressState {
             return;
         };
         let served = participant.served();
-        let takedown = TakingDown { socket, message: None, reason, served, since: facts.now };
+        let takedown = PendingTakedown { socket, message: None, reason, served, since: facts.now };
         participant.stage = Stage::TakingDown(takedown);
     }
 

@@ -14,8 +14,8 @@ use serverswap::sys::process::Process;
 
 use super::effects::begun_takedowns;
 use super::state::{
-    AddressState, Expected, GenerationStatus, Had, Keeper, ListenerState, Notified, Participant, Refused,
-    Search, Served, Stage, TakingDown,
+    AddressState, Expected, GenerationStatus, Had, Keeper, ListenerState, Notified, Participant,
+    PendingTakedown, Refused, Search, Served, Stage,
 };
 use crate::arbiter::{ConnectionId, Fetched};
 
@@ -149,7 +149,7 @@ pub(crate) fn gaps(
     gaps
 }
 
-impl TakingDown {
+impl PendingTakedown {
     /// Whether nobody else serves: it is replaced before a newer one does.
     fn is_of_the_only_server(&self, decided: &AddressState) -> bool {
         let is_replaced = self.reason == TakedownReason::Replaced && self.served == Served::Fully;

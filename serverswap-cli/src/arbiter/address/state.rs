@@ -79,7 +79,7 @@ pub(crate) enum Stage {
     /// It serves.
     Serving { socket: SocketMode, since: Duration },
     /// It is to release the address.
-    TakingDown(TakingDown),
+    TakingDown(PendingTakedown),
     /// It released the address, and finishes what is open.
     Released { takedown: Option<u64>, served: Served, since: Duration },
 }
@@ -131,7 +131,7 @@ pub(crate) enum Notified {
 
 /// A takedown that is under way.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct TakingDown {
+pub(crate) struct PendingTakedown {
     pub(crate) socket: SocketMode,
     /// The `id` of the `takedown` on the present connection; `None` while it was not sent there.
     pub(crate) message: Option<u64>,
@@ -321,7 +321,7 @@ impl Participant {
         match &self.stage {
             Stage::Probation { until, .. } => Served::OnProbation { until: *until },
             Stage::Serving { .. } => Served::Fully,
-            Stage::TakingDown(TakingDown { served, .. }) | Stage::Released { served, .. } => *served,
+            Stage::TakingDown(PendingTakedown { served, .. }) | Stage::Released { served, .. } => *served,
             Stage::Claim(_) | Stage::Granted { .. } => Served::Not,
         }
     }

@@ -7,7 +7,7 @@ use serverswap::protocol::message::{
 
 use super::world::{A, B, DRAIN, Heard, KILL, World, address, of};
 use crate::arbiter::Attached;
-use crate::arbiter::Signal::{Kill, Term};
+use crate::arbiter::TerminationSignal::{Kill, Term};
 
 const MOMENT: Duration = Duration::from_millis(1);
 

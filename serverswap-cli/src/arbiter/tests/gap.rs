@@ -7,7 +7,7 @@ use serverswap::protocol::message::EventKind::Gap;
 use serverswap::protocol::message::Form::Leave;
 
 use super::world::{A, Heard, World, of};
-use crate::arbiter::{Attached::Nothing, Fetched, Signal::Term};
+use crate::arbiter::{Attached::Nothing, Fetched, TerminationSignal::Term};
 
 const WAIT: Duration = Duration::from_secs(2);
 

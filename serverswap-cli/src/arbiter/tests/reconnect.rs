@@ -2,7 +2,7 @@ use serverswap::protocol::SocketMode::Inherit;
 use serverswap::protocol::message::{Form::Leave, FromClient, Released, Role::Server};
 
 use super::world::{A, DRAIN, Heard, World, address, held, of};
-use crate::arbiter::{Attached::Listener, Signal};
+use crate::arbiter::{Attached::Listener, TerminationSignal};
 
 #[test]
 fn a_lost_connection_ends_no_hold() {
@@ -77,7 +77,7 @@ fn a_holder_that_stays_away_is_ended_once_a_newer_one_serves() {
     assert_eq!(of(20, &heard), [Heard::Welcome, Heard::Granted(Listener)]);
     assert_eq!(
         of(10, &world.passes(DRAIN)),
-        [Heard::Signalled(Signal::Term), Heard::Signalled(Signal::Kill)]
+        [Heard::Signalled(TerminationSignal::Term), Heard::Signalled(TerminationSignal::Kill)]
     );
 }
 

@@ -7,7 +7,7 @@ use super::world::{A, B, DRAIN, Heard, World, held, of};
 use crate::arbiter::{
     Attached::Listener,
     Fetched,
-    Signal::{Kill, Term},
+    TerminationSignal::{Kill, Term},
 };
 
 const WAIT: Duration = Duration::from_secs(2);

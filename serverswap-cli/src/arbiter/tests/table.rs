@@ -16,7 +16,7 @@ use serverswap::protocol::trace::{Kind, Machine, Scope, Side, Table};
 use super::world::{A, B, World, address, process};
 use crate::arbiter::ArbiterEvent;
 use crate::arbiter::address::state::{GenerationStatus, Notified, Served, Stage};
-use crate::arbiter::generation::{SupervisorPresence, Up};
+use crate::arbiter::generation::{SupervisorPresence, UpStatus};
 use crate::arbiter::peer::Intent;
 
 /// The server and the supervisor that the tables are about; both of generation 2.
@@ -254,8 +254,8 @@ fn role_state(scene: &Scene) -> String {
         (Role::Observer, _) => "watching",
         (Role::Server, Intent::GiveUp) => "failed",
         (Role::Server, Intent::Serve) => match generation.up {
-            Up::Implied | Up::Awaited => "starting",
-            Up::Announced | Up::Yes => "up",
+            UpStatus::Implied | UpStatus::Awaited => "starting",
+            UpStatus::Announced | UpStatus::Yes => "up",
         },
         (Role::Supervisor, _) => match generation.supervisor {
             SupervisorPresence::Stopping(_) => "stopping",

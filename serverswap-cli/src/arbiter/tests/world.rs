@@ -13,7 +13,7 @@ use serverswap::sys::process::Process;
 use crate::arbiter::address::state::ListenerState;
 use crate::arbiter::{
     Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Attached, Changes, ClientHello, ConnectionId,
-    Fetched, Liveness, Signal, Turn,
+    Fetched, Liveness, TerminationSignal, Turn,
 };
 use crate::state::{Snapshot, UnrecordedRecord};
 
@@ -55,7 +55,7 @@ pub(super) enum Heard {
     Told(EventKind, Attached),
     Waiting,
     Verdict(serverswap::protocol::message::DecidedVerdict),
-    Signalled(Signal),
+    Signalled(TerminationSignal),
 }
 
 pub(super) fn address(text: &str) -> Address {

@@ -16,7 +16,10 @@ fn the_server_is_started_although_the_first_connection_ends_at_once() {
 fn the_end_of_a_process_that_is_not_the_server_ends_nothing() {
     let pid = 4_711;
     let (exit, leftovers) = (ServerExit::Status(1), Leftovers::None);
-    Run::leave().on(Event::ServerExited { pid, exit, leftovers }).on(Event::LeftoversGone { pid }).did(&[]);
+    Run::leave()
+        .on(SupervisorInput::ServerExited { pid, exit, leftovers })
+        .on(SupervisorInput::LeftoversGone { pid })
+        .did(&[]);
 }
 
 #[test]
@@ -48,7 +51,13 @@ fn a_claim_that_failed_beside_one_that_serves_is_in_the_exit_status() {
 
 #[test]
 fn nothing_happens_after_the_end() {
-    Run::leave().whole(EventKind::Done).forget().exited(1).signal(Signal::Terminate).at(99_000).did(&[]);
+    Run::leave()
+        .whole(EventKind::Done)
+        .forget()
+        .exited(1)
+        .signal(SupervisorSignal::Terminate)
+        .at(99_000)
+        .did(&[]);
 }
 
 #[test]
@@ -85,7 +94,7 @@ fn without_a_connection_an_early_exit_is_the_end_when_none_comes_in_time() {
 #[test]
 fn a_command_that_cannot_be_started_is_the_end() {
     Run::unlinked(Form::Leave, Restart::Never)
-        .on(Event::SpawnFailed(not_found()))
+        .on(SupervisorInput::SpawnFailed(not_found()))
         .did(&["spawn", "exit 127 not_found"]);
 }
 
@@ -110,9 +119,9 @@ fn a_late_server_that_was_granted_an_address_may_have_begun_to_serve_and_release
         granted.at(60_000).verdict(DecidedVerdict::End)
     };
     condemned().at(89_999).did(&["send timedOut"]).at(90_000).did(&["TERM"]).at(95_000).did(&["KILL"]);
-    condemned().forget().signal(Signal::Interrupt).did(&["TERM"]);
-    condemned().forget().on(Event::LinkLost).linked().did(&["TERM"]);
-    condemned().forget().exited(0).settled().own_gone().on(Event::BarrierPassed).did(&[
+    condemned().forget().signal(SupervisorSignal::Interrupt).did(&["TERM"]);
+    condemned().forget().on(SupervisorInput::LinkLost).linked().did(&["TERM"]);
+    condemned().forget().exited(0).settled().own_gone().on(SupervisorInput::BarrierPassed).did(&[
         "send ping",
         "send ping",
         "send ping",
@@ -299,7 +308,7 @@ fn the_progress_of_a_swap_reads_well() {
 
 #[test]
 fn a_server_that_ends_on_probation_is_rolled_back_and_not_started_again() {
-    Run::on_probation().exited(7).settled().own_gone().on(Event::BarrierPassed).did(&[
+    Run::on_probation().exited(7).settled().own_gone().on(SupervisorInput::BarrierPassed).did(&[
         "send ping",
         "send ping",
         "send ping",

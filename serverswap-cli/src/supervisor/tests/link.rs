@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_lost_connection_does_nothing_to_a_server() {
     for run in [Run::leave(), Run::stay(), Run::leave().up(":8080"), Run::stay().up(":8080")] {
-        run.forget().on(Event::LinkLost).did(&[]);
+        run.forget().on(SupervisorInput::LinkLost).did(&[]);
     }
 }
 
@@ -24,16 +24,16 @@ fn an_arbiter_that_does_not_answer_is_reported_once_and_nothing_ends() {
 fn an_arbiter_that_answers_again_is_reported_once() {
     let silent = || Run::stay().up(":8080").not_responding().forget();
     let again = ["the arbiter (pid 66) answers again"];
-    silent().on(Event::ArbiterResponding).on(Event::ArbiterResponding).reported(&again);
+    silent().on(SupervisorInput::ArbiterResponding).on(SupervisorInput::ArbiterResponding).reported(&again);
     silent().arbiter(EventKind::Serving, ":8080").reported(&again);
-    silent().on(Event::BarrierPassed).verdict(DecidedVerdict::Keep).reported(&again);
+    silent().on(SupervisorInput::BarrierPassed).verdict(DecidedVerdict::Keep).reported(&again);
 }
 
 #[test]
 fn an_arbiter_that_was_silent_without_a_connection_answers_with_its_welcome() {
-    let silent = || Run::stay().on(Event::LinkLost).not_responding().forget();
+    let silent = || Run::stay().on(SupervisorInput::LinkLost).not_responding().forget();
     silent().linked().reported(&["the arbiter (pid 66) answers again", "connected to the arbiter"]);
-    silent().on(Event::LinkLost).linked().reported(&[
+    silent().on(SupervisorInput::LinkLost).linked().reported(&[
         "lost the connection to the arbiter; servers are not affected",
         "connected to the arbiter",
     ]);
@@ -41,7 +41,7 @@ fn an_arbiter_that_was_silent_without_a_connection_answers_with_its_welcome() {
 
 #[test]
 fn an_arbiter_that_falls_silent_again_is_reported_again() {
-    let run = Run::stay().not_responding().on(Event::ArbiterResponding).forget().not_responding();
+    let run = Run::stay().not_responding().on(SupervisorInput::ArbiterResponding).forget().not_responding();
     assert_eq!(run.reports.len(), 1);
 }
 
@@ -49,7 +49,7 @@ fn an_arbiter_that_falls_silent_again_is_reported_again() {
 fn what_the_arbiter_sends_again_is_not_reported_again() {
     Run::stay()
         .up(":8080")
-        .on(Event::LinkLost)
+        .on(SupervisorInput::LinkLost)
         .linked()
         .forget()
         .arbiter(EventKind::Serving, ":8080")
@@ -70,12 +70,12 @@ fn a_late_server_waits_for_a_connection_before_anybody_ends_it() {
 
 #[test]
 fn a_question_that_the_old_arbiter_did_not_answer_is_asked_again() {
-    Run::leave().at(60_000).forget().on(Event::LinkLost).linked().did(&["send timedOut"]);
+    Run::leave().at(60_000).forget().on(SupervisorInput::LinkLost).linked().did(&["send timedOut"]);
 }
 
 #[test]
 fn a_new_arbiter_is_asked_for_its_barriers_again() {
-    Run::leave().exited(1).on(Event::LinkLost).forget().linked().settled().did(&[
+    Run::leave().exited(1).on(SupervisorInput::LinkLost).forget().linked().settled().did(&[
         "send ping",
         "send ping",
         "exit 1 exited_before_up",
@@ -93,7 +93,7 @@ fn a_grant_that_ends_with_the_server_is_settled_by_its_gone_and_one_more_barrier
         .did(&["send ping", "send ping"])
         .own_gone()
         .did(&["send ping"])
-        .on(Event::BarrierPassed)
+        .on(SupervisorInput::BarrierPassed)
         .did(&["exit 1 exited_before_up"]);
 }
 
@@ -113,7 +113,7 @@ fn a_silent_arbiter_does_not_delay_the_end_for_ever() {
 fn a_server_that_ends_without_a_connection_is_explained_by_the_next_arbiter() {
     Run::leave()
         .arbiter(EventKind::Claimed, ":8080")
-        .on(Event::LinkLost)
+        .on(SupervisorInput::LinkLost)
         .forget()
         .exited(1)
         .did(&[])
@@ -140,7 +140,7 @@ fn a_drain_that_ended_while_nobody_was_the_arbiter_holds_nothing_up() {
     Run::leave()
         .takes(":8080")
         .older_drains(4100, ":8080", 3)
-        .on(Event::LinkLost)
+        .on(SupervisorInput::LinkLost)
         .linked()
         .at(60_000)
         .forget()

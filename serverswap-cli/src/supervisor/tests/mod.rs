@@ -52,12 +52,12 @@ impl Run {
             |run: Run| run.arbiter(EventKind::Claimed, ":8080").arbiter(EventKind::Granted, ":8080");
         let run =
             granted(Run::planned(Form::Stay, Restart::Always, Duration::from_secs(10)).linked().spawned(PID));
-        run.on(Event::FromArbiter(probation, Attached::Nothing)).forget()
+        run.on(SupervisorInput::FromArbiter(probation, EventAttachment::Nothing)).forget()
     }
 
     /// A run whose server is being started, and whose first connection has ended.
     fn unlinked(form: Form, restart: Restart) -> Run {
-        let mut run = Run::planned(form, restart, Duration::ZERO).linked().on(Event::LinkLost);
+        let mut run = Run::planned(form, restart, Duration::ZERO).linked().on(SupervisorInput::LinkLost);
         run.reports.clear();
         run
     }
@@ -82,27 +82,33 @@ impl Run {
         Run { supervisor, now: Duration::ZERO, pid: PID, done: Vec::new(), reports: Vec::new() }
     }
 
-    fn on(mut self, event: Event) -> Run {
+    fn on(mut self, event: SupervisorInput) -> Run {
         let mut actions = Vec::new();
         self.supervisor.handle(event, self.now, &mut actions);
         self.note(actions);
         self
     }
 
-    fn note(&mut self, actions: Vec<Action>) {
+    fn note(&mut self, actions: Vec<SupervisorAction>) {
         for action in actions {
             match action {
-                Action::Report(report) => self.reports.push(report.text()),
-                Action::Spawn => self.done.push("spawn".to_owned()),
-                Action::Send(Request::TimedOut) => self.done.push("send timedOut".to_owned()),
-                Action::Send(Request::Closed { address }) => self.done.push(format!("send closed {address}")),
-                Action::Send(Request::Stop) => self.done.push("send stop".to_owned()),
-                Action::Send(Request::Barrier) => self.done.push("send ping".to_owned()),
-                Action::Keep { address } => self.done.push(format!("keep {address}")),
-                Action::Close { address } => self.done.push(format!("close {address}")),
-                Action::SignalGroup { signal: GroupSignal::Term, .. } => self.done.push("TERM".to_owned()),
-                Action::SignalGroup { signal: GroupSignal::Kill, .. } => self.done.push("KILL".to_owned()),
-                Action::Exit(outcome) => {
+                SupervisorAction::Report(report) => self.reports.push(report.text()),
+                SupervisorAction::Spawn => self.done.push("spawn".to_owned()),
+                SupervisorAction::Send(Request::TimedOut) => self.done.push("send timedOut".to_owned()),
+                SupervisorAction::Send(Request::Closed { address }) => {
+                    self.done.push(format!("send closed {address}"))
+                }
+                SupervisorAction::Send(Request::Stop) => self.done.push("send stop".to_owned()),
+                SupervisorAction::Send(Request::Barrier) => self.done.push("send ping".to_owned()),
+                SupervisorAction::Keep { address } => self.done.push(format!("keep {address}")),
+                SupervisorAction::Close { address } => self.done.push(format!("close {address}")),
+                SupervisorAction::SignalGroup { signal: GroupSignal::Term, .. } => {
+                    self.done.push("TERM".to_owned())
+                }
+                SupervisorAction::SignalGroup { signal: GroupSignal::Kill, .. } => {
+                    self.done.push("KILL".to_owned())
+                }
+                SupervisorAction::Exit(outcome) => {
                     self.done.push(format!("exit {} {}", outcome.status(), outcome.reason()));
                 }
             }
@@ -110,32 +116,32 @@ impl Run {
     }
 
     fn not_responding(self) -> Run {
-        self.on(Event::ArbiterNotResponding { pid: OLDER.pid })
+        self.on(SupervisorInput::ArbiterNotResponding { pid: OLDER.pid })
     }
 
     fn linked(self) -> Run {
-        self.on(Event::Linked)
+        self.on(SupervisorInput::Linked)
     }
 
     fn spawned(mut self, pid: u32) -> Run {
         self.pid = pid;
-        self.on(Event::Spawned { pid })
+        self.on(SupervisorInput::Spawned { pid })
     }
 
     /// An event of our own generation about an address.
     fn arbiter(self, what: EventKind, address: &str) -> Run {
-        self.on(Event::FromArbiter(about(what, address), Attached::Nothing))
+        self.on(SupervisorInput::FromArbiter(about(what, address), EventAttachment::Nothing))
     }
 
     /// `serving`, with the listener for a supervisor that stays.
     fn serving(self, address: &str) -> Run {
         let event = about(EventKind::Serving, address);
-        self.on(Event::FromArbiter(event, Attached::Listener))
+        self.on(SupervisorInput::FromArbiter(event, EventAttachment::Listener))
     }
 
     /// An event about the whole of our generation.
     fn whole(self, what: EventKind) -> Run {
-        self.on(Event::FromArbiter(event(what, OURS), Attached::Nothing))
+        self.on(SupervisorInput::FromArbiter(event(what, OURS), EventAttachment::Nothing))
     }
 
     fn sends_fail(self, reason: &str) -> Run {
@@ -144,7 +150,7 @@ impl Run {
             message: Some(reason.to_owned()),
             ..event(EventKind::Failed, OURS)
         };
-        self.on(Event::FromArbiter(failed, Attached::Nothing))
+        self.on(SupervisorInput::FromArbiter(failed, EventAttachment::Nothing))
     }
 
     /// An older server drains.
@@ -156,19 +162,19 @@ impl Run {
             remaining_ms: Some(28_000),
             ..event(EventKind::Draining, OLDER)
         };
-        self.on(Event::FromArbiter(draining, Attached::Nothing))
+        self.on(SupervisorInput::FromArbiter(draining, EventAttachment::Nothing))
     }
 
     /// An older server has exited.
     fn older_gone(self, pid: u32) -> Run {
         let gone = message::Event { pid: Some(pid), ..event(EventKind::Gone, OLDER) };
-        self.on(Event::FromArbiter(gone, Attached::Nothing))
+        self.on(SupervisorInput::FromArbiter(gone, EventAttachment::Nothing))
     }
 
     /// The arbiter reports that our server has exited.
     fn own_gone(self) -> Run {
         let gone = message::Event { pid: Some(PID), ..event(EventKind::Gone, OURS) };
-        self.on(Event::FromArbiter(gone, Attached::Nothing))
+        self.on(SupervisorInput::FromArbiter(gone, EventAttachment::Nothing))
     }
 
     /// Our server claims, is granted and serves an address.
@@ -182,7 +188,7 @@ impl Run {
     }
 
     fn verdict(self, verdict: DecidedVerdict) -> Run {
-        self.on(Event::Verdict(verdict))
+        self.on(SupervisorInput::Verdict(verdict))
     }
 
     /// The server has exited, and nothing of its group is left.
@@ -197,27 +203,27 @@ impl Run {
     /// The server that was started last has ended.
     fn ended(self, exit: ServerExit, leftovers: Leftovers) -> Run {
         let pid = self.pid;
-        self.on(Event::ServerExited { pid, exit, leftovers })
+        self.on(SupervisorInput::ServerExited { pid, exit, leftovers })
     }
 
     fn leftovers_gone(self) -> Run {
         let pid = self.pid;
-        self.on(Event::LeftoversGone { pid })
+        self.on(SupervisorInput::LeftoversGone { pid })
     }
 
     /// Both barriers are answered: the arbiter has nothing more to say of the server.
     fn settled(self) -> Run {
-        self.on(Event::BarrierPassed).on(Event::BarrierPassed)
+        self.on(SupervisorInput::BarrierPassed).on(SupervisorInput::BarrierPassed)
     }
 
-    fn signal(self, signal: Signal) -> Run {
-        self.on(Event::Signal(signal))
+    fn signal(self, signal: SupervisorSignal) -> Run {
+        self.on(SupervisorInput::Signal(signal))
     }
 
     /// Time passes; nothing else.
     fn at(mut self, millis: u64) -> Run {
         self.now = Duration::from_millis(millis);
-        self.on(Event::Tick)
+        self.on(SupervisorInput::Tick)
     }
 
     /// Time passes, without a turn.

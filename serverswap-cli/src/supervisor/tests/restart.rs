@@ -107,7 +107,12 @@ fn a_late_server_that_was_started_again_is_ended_and_started_again() {
 
 #[test]
 fn a_command_that_is_gone_for_a_moment_is_tried_again() {
-    crashed(Restart::OnFailure).at(100).on(Event::SpawnFailed(not_found())).forget().at(300).did(&["spawn"]);
+    crashed(Restart::OnFailure)
+        .at(100)
+        .on(SupervisorInput::SpawnFailed(not_found()))
+        .forget()
+        .at(300)
+        .did(&["spawn"]);
 }
 
 #[test]

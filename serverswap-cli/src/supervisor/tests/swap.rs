@@ -200,5 +200,5 @@ fn a_server_that_was_replaced_before_it_was_up_drains_on_after_the_ready_timeout
 fn a_newer_server_that_drains_is_not_one_that_we_replaced() {
     let newer = Generation { start: 3_000, pid: 88 };
     let draining = message::Event { pid: Some(5000), ..event(EventKind::Draining, newer) };
-    Run::stay().on(Event::FromArbiter(draining, Attached::Nothing)).reported(&[]);
+    Run::stay().on(SupervisorInput::FromArbiter(draining, EventAttachment::Nothing)).reported(&[]);
 }

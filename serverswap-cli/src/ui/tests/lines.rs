@@ -103,7 +103,7 @@ fn a_good_end_is_one_line_and_quiet_says_nothing() {
 
 #[test]
 fn the_result_object_says_how_it_ended() {
-    let mut outcome = outcome(Ending::Done, Reached::Up, vec![swap(":8080", ClaimStanding::Serving)]);
+    let mut outcome = outcome(RunEnding::Done, Reached::Up, vec![swap(":8080", ClaimStanding::Serving)]);
     outcome.facts.replaced = vec![4100];
     let still_serving = serves(4242, ":8080");
     let summary = Summary::of(&outcome, &still_serving);
@@ -130,7 +130,7 @@ fn the_result_object_says_how_it_ended() {
 #[test]
 fn what_a_failed_server_printed_is_told_where_stderr_does_not_show_it() {
     let printed = OutputTail { stdout: vec!["no database".to_owned()], stderr: vec!["a trace".to_owned()] };
-    let failed = outcome(Ending::Exited(ServerExit::Status(1)), Reached::Nothing, vec![]);
+    let failed = outcome(RunEnding::Exited(ServerExit::Status(1)), Reached::Nothing, vec![]);
     let summary = Summary::of(&failed, &StillServing::Unknown);
     assert_eq!(
         PLAIN.output_tail(&summary, &printed),

@@ -34,8 +34,8 @@ fn failed(text: &str, code: Code, message: &str) -> ClaimOutcome {
 }
 
 /// An outcome of `node server.js`, pid 4242, after 28 seconds.
-fn outcome(ending: Ending, reached: Reached, addresses: Vec<ClaimOutcome>) -> RunOutcome {
-    let facts = Facts {
+fn outcome(ending: RunEnding, reached: Reached, addresses: Vec<ClaimOutcome>) -> RunOutcome {
+    let facts = RunFacts {
         command: "node server.js".to_owned(),
         generation: Generation { start: 2_000, pid: 77 },
         pid: Some(4242),

@@ -24,7 +24,7 @@ fn failure(outcome: &RunOutcome, still_serving: &StillServing, expected: &str) -
 
 #[test]
 fn a_first_start_is_served_and_a_later_one_is_swapped() {
-    let mut done = outcome(Ending::Done, Reached::Up, vec![swap(":8080", ClaimStanding::Serving)]);
+    let mut done = outcome(RunEnding::Done, Reached::Up, vec![swap(":8080", ClaimStanding::Serving)]);
     success(&done, "done: :8080 served after 331 ms");
     done.facts.replaced = vec![4100];
     success(&done, "done: :8080 swapped in 331 ms");
@@ -33,31 +33,34 @@ fn a_first_start_is_served_and_a_later_one_is_swapped() {
 #[test]
 fn many_addresses_are_counted() {
     let addresses = (8080..9080).map(|port| swap(&format!(":{port}"), ClaimStanding::Serving)).collect();
-    success(&outcome(Ending::Done, Reached::Up, addresses), "done: 1000 addresses served after 331 ms");
+    success(&outcome(RunEnding::Done, Reached::Up, addresses), "done: 1000 addresses served after 331 ms");
 }
 
 #[test]
 fn the_other_good_ends_say_what_happened() {
     let serving = vec![swap(":8080", ClaimStanding::Serving)];
     let replaced = vec![swap(":8080", ClaimStanding::Replaced)];
-    success(&outcome(Ending::Replaced, Reached::Up, replaced), "replaced: a newer generation serves :8080");
     success(
-        &outcome(Ending::Stopped(StopSignal::Terminate), Reached::Up, serving.clone()),
+        &outcome(RunEnding::Replaced, Reached::Up, replaced),
+        "replaced: a newer generation serves :8080",
+    );
+    success(
+        &outcome(RunEnding::Stopped(StopSignal::Terminate), Reached::Up, serving.clone()),
         "stopped by TERM after 28 s",
     );
     success(
-        &outcome(Ending::Left(StopSignal::Interrupt), Reached::Up, serving.clone()),
+        &outcome(RunEnding::Left(StopSignal::Interrupt), Reached::Up, serving.clone()),
         "left on INT: `node server.js` (pid 4242) keeps serving :8080",
     );
     success(
-        &outcome(Ending::Ended, Reached::Up, serving),
+        &outcome(RunEnding::Ended, Reached::Up, serving),
         "`node server.js` (pid 4242) exited with status 0 after 28 s",
     );
 }
 
 #[test]
 fn a_server_that_exits_early_leaves_the_old_one_and_says_so() {
-    let early = outcome(Ending::Exited(ServerExit::Status(1)), Reached::Nothing, vec![]);
+    let early = outcome(RunEnding::Exited(ServerExit::Status(1)), Reached::Nothing, vec![]);
     let hint = failure(
         &early,
         &serves(4100, ":8080"),
@@ -68,7 +71,7 @@ fn a_server_that_exits_early_leaves_the_old_one_and_says_so() {
 
 #[test]
 fn what_is_not_known_is_not_claimed() {
-    let early = |addresses| outcome(Ending::Exited(ServerExit::Status(1)), Reached::Nothing, addresses);
+    let early = |addresses| outcome(RunEnding::Exited(ServerExit::Status(1)), Reached::Nothing, addresses);
     let start = "`node server.js` (pid 4242) exited with status 1 after 28 s, before it";
     failure(
         &early(vec![]),
@@ -86,7 +89,7 @@ fn what_is_not_known_is_not_claimed() {
 #[test]
 fn an_address_that_nobody_serves_is_named() {
     let crash = outcome(
-        Ending::Exited(ServerExit::Signal(11)),
+        RunEnding::Exited(ServerExit::Signal(11)),
         Reached::Up,
         vec![swap(":8080", ClaimStanding::Serving), swap(":8081", ClaimStanding::Serving)],
     );
@@ -99,7 +102,7 @@ fn an_address_that_nobody_serves_is_named() {
 
 #[test]
 fn the_very_first_server_has_nobody_beside_it() {
-    let early = outcome(Ending::Exited(ServerExit::Status(0)), Reached::Nothing, vec![]);
+    let early = outcome(RunEnding::Exited(ServerExit::Status(0)), Reached::Nothing, vec![]);
     let hint = failure(
         &early,
         &nobody(),
@@ -112,7 +115,7 @@ fn the_very_first_server_has_nobody_beside_it() {
 fn a_claim_that_failed_is_the_reason_and_names_the_culprit() {
     let message = "`:8080` is held by pid 999 (`nginx`), which serverswap does not manage";
     let early = outcome(
-        Ending::Exited(ServerExit::Status(1)),
+        RunEnding::Exited(ServerExit::Status(1)),
         Reached::Nothing,
         vec![failed(":8080", Code::AddressInUse, message)],
     );
@@ -130,7 +133,7 @@ fn a_claim_that_failed_is_the_reason_and_names_the_culprit() {
 #[test]
 fn a_privileged_port_says_which_right_is_missing() {
     let late = outcome(
-        Ending::NotUp,
+        RunEnding::NotUp,
         Reached::Nothing,
         vec![failed(":80", Code::AddressNotPermitted, "permission denied")],
     );
@@ -144,7 +147,7 @@ fn a_privileged_port_says_which_right_is_missing() {
 
 #[test]
 fn a_server_that_hangs_says_how_far_it_came() {
-    let late = |addresses| outcome(Ending::NotUp, Reached::Nothing, addresses);
+    let late = |addresses| outcome(RunEnding::NotUp, Reached::Nothing, addresses);
     let old = serves(4100, ":8080");
     let cases = [
         (vec![], "`node server.js` (pid 4242) claimed no address within 1 min"),
@@ -165,7 +168,7 @@ fn a_server_that_hangs_says_how_far_it_came() {
 #[test]
 fn a_late_server_that_serves_goes_on_and_is_not_called_the_old_one() {
     failure(
-        &outcome(Ending::NotUpKept, Reached::Serving, vec![swap(":8080", ClaimStanding::Serving)]),
+        &outcome(RunEnding::NotUpKept, Reached::Serving, vec![swap(":8080", ClaimStanding::Serving)]),
         &serves(4242, ":8080"),
         "`node server.js` (pid 4242) did not report that it was up within 1 min; pid 4242 keeps serving :8080",
     );
@@ -177,15 +180,15 @@ fn the_other_bad_ends_say_what_happened() {
     let lost = vec![swap(":8080", ClaimStanding::Superseded)];
     let cases = [
         (
-            outcome(Ending::Superseded, Reached::Nothing, lost),
+            outcome(RunEnding::Superseded, Reached::Nothing, lost),
             "`node server.js` (pid 4242) was superseded: a newer generation claims or holds :8080",
         ),
         (
-            outcome(Ending::SaidFail("no database".to_owned()), Reached::Nothing, vec![]),
+            outcome(RunEnding::SaidFail("no database".to_owned()), Reached::Nothing, vec![]),
             "`node server.js` (pid 4242) sent `fail`: no database",
         ),
         (
-            outcome(Ending::Interrupted(StopSignal::Interrupt), Reached::Nothing, vec![]),
+            outcome(RunEnding::Interrupted(StopSignal::Interrupt), Reached::Nothing, vec![]),
             "received INT before `node server.js` (pid 4242) was up, and terminated it",
         ),
     ];
@@ -196,7 +199,7 @@ fn the_other_bad_ends_say_what_happened() {
 
 #[test]
 fn a_signal_before_the_start_says_that_nothing_was_started() {
-    let mut interrupted = outcome(Ending::Interrupted(StopSignal::Interrupt), Reached::Nothing, vec![]);
+    let mut interrupted = outcome(RunEnding::Interrupted(StopSignal::Interrupt), Reached::Nothing, vec![]);
     interrupted.facts.pid = None;
     let expected = "received INT before `node server.js` was started; pid 4100 still serves :8080";
     failure(&interrupted, &serves(4100, ":8080"), expected);
@@ -209,7 +212,7 @@ fn a_claim_that_failed_beside_one_that_serves_is_an_error() {
         failed(":80", Code::AddressNotPermitted, "permission denied"),
     ];
     failure(
-        &outcome(Ending::DoneInPart, Reached::Up, addresses),
+        &outcome(RunEnding::DoneInPart, Reached::Up, addresses),
         &serves(4242, ":8080"),
         "`node server.js` (pid 4242) is up, but `:80` was not granted: permission denied; pid 4242 keeps serving :8080 and :80 is not served",
     );
@@ -218,8 +221,8 @@ fn a_claim_that_failed_beside_one_that_serves_is_an_error() {
 #[test]
 fn a_command_that_cannot_be_started_says_what_to_do() {
     let not_started = |failure| RunOutcome {
-        facts: Facts { pid: None, ..outcome(Ending::Done, Reached::Nothing, vec![]).facts },
-        ending: Ending::NotStarted(failure),
+        facts: RunFacts { pid: None, ..outcome(RunEnding::Done, Reached::Nothing, vec![]).facts },
+        ending: RunEnding::NotStarted(failure),
     };
     let program = || "nodee".to_owned();
     let missing = not_started(SpawnFailure::NotFound { program: program() });
@@ -239,12 +242,12 @@ fn a_command_that_cannot_be_started_says_what_to_do() {
 #[test]
 fn every_status_of_an_end_is_in_the_table() {
     let endings = [
-        (Ending::DoneInPart, "123"),
-        (Ending::Superseded, "120"),
-        (Ending::SaidFail(String::new()), "121"),
-        (Ending::Exited(ServerExit::Status(0)), "122"),
-        (Ending::NotUp, "124"),
-        (Ending::NotUpKept, "124"),
+        (RunEnding::DoneInPart, "123"),
+        (RunEnding::Superseded, "120"),
+        (RunEnding::SaidFail(String::new()), "121"),
+        (RunEnding::Exited(ServerExit::Status(0)), "122"),
+        (RunEnding::NotUp, "124"),
+        (RunEnding::NotUpKept, "124"),
     ];
     for (ending, expected) in endings {
         let status = outcome(ending, Reached::Nothing, vec![]).status().to_string();

@@ -54,7 +54,7 @@ fn fail_withdraws_the_claims_that_wait_and_nothing_that_is_held() {
 fn a_reason_is_cut_to_the_longest_text_between_two_characters() {
     let mut bench = Bench::linked();
     bench.call(Call::Fail { reason: "é".repeat(2_000) }).expect("it is possible");
-    let Some(Action::Send(FromClient::Fail(fail), _)) = bench.session.next_action() else {
+    let Some(SessionAction::Send(FromClient::Fail(fail), _)) = bench.session.next_action() else {
         panic!("`fail` is said at once");
     };
     assert_eq!(fail.reason, "é".repeat(1_024));
@@ -142,8 +142,8 @@ fn without_a_supervisor_every_claim_is_granted_at_once_and_nothing_is_said() {
     bench.bind("a").inherit(":1").inherit(":2");
     assert_eq!(bench.told(), ["open :1", "open :2"]);
     let refusal = Refusal { code: Code::AddressInUse, message: "taken".into() };
-    bench.handle(Input::Opened { address: address(":1"), listener: Ok(7) });
-    bench.handle(Input::Opened { address: address(":2"), listener: Err(refusal) });
+    bench.handle(SessionInput::Opened { address: address(":1"), listener: Ok(7) });
+    bench.handle(SessionInput::Opened { address: address(":2"), listener: Err(refusal) });
     assert_eq!(bench.seen(), ["granted a", "granted :1 +7", "refused :2 address_in_use"]);
     bench.call(Call::Serving(address(":1"))).expect("held");
     bench.call(Call::OnTakedown(address(":1"))).expect("it is possible");

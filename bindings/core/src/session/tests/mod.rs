@@ -71,17 +71,17 @@ impl Bench {
         self.session.call(call, self.now)
     }
 
-    pub fn handle(&mut self, input: Input<u32>) -> &mut Self {
+    pub fn handle(&mut self, input: SessionInput<u32>) -> &mut Self {
         self.session.handle(input, self.now);
         self
     }
 
     pub fn connect(&mut self) -> &mut Self {
-        self.handle(Input::Connected { pid: 42 })
+        self.handle(SessionInput::Connected { pid: 42 })
     }
 
     pub fn absent(&mut self) -> &mut Self {
-        self.handle(Input::NotConnected { reason: "connection refused".into() })
+        self.handle(SessionInput::NotConnected { reason: "connection refused".into() })
     }
 
     pub fn greet(&mut self) -> &mut Self {
@@ -106,7 +106,7 @@ impl Bench {
     pub fn receive_with(&mut self, line: &str, listeners: &[u32]) -> &mut Self {
         let message: FromArbiter = serde_json::from_str(line).expect("a line of the arbiter");
         let fds = listeners.iter().map(|listener| ("listener".to_owned(), *listener)).collect();
-        self.handle(Input::Received { message, fds })
+        self.handle(SessionInput::Received { message, fds })
     }
 
     pub fn pass(&mut self, time: Duration) -> &mut Self {
@@ -139,14 +139,14 @@ impl Bench {
     }
 }
 
-fn told(action: &Action<u32>) -> String {
+fn told(action: &SessionAction<u32>) -> String {
     match action {
-        Action::Watch => "watch".into(),
-        Action::Unwatch => "unwatch".into(),
-        Action::Connect => "connect".into(),
-        Action::Close => "close".into(),
-        Action::Open(address) => format!("open {address}"),
-        Action::Send(line, listeners) => {
+        SessionAction::Watch => "watch".into(),
+        SessionAction::Unwatch => "unwatch".into(),
+        SessionAction::Connect => "connect".into(),
+        SessionAction::Close => "close".into(),
+        SessionAction::Open(address) => format!("open {address}"),
+        SessionAction::Send(line, listeners) => {
             let text = String::from_utf8(encode(line)).expect("JSON is UTF-8");
             let attached: String = listeners.iter().map(|listener| format!(" +{listener}")).collect();
             format!("{}{attached}", text.trim_end())
@@ -154,14 +154,18 @@ fn told(action: &Action<u32>) -> String {
     }
 }
 
-pub(super) fn seen(event: &Event<u32>) -> String {
+pub(super) fn seen(event: &ServerEvent<u32>) -> String {
     let code = |code: &Code| code.to_string();
     match event {
-        Event::Granted { address, listener: Some(listener) } => format!("granted {address} +{listener}"),
-        Event::Granted { address, listener: None } => format!("granted {address}"),
-        Event::Refused { address, error } => format!("refused {address} {}", code(&error.code)),
-        Event::Waiting { address, waiting_for } => format!("waiting {address} {waiting_for:?}"),
-        Event::Takedown { address, reason, drain } => format!("takedown {address} {reason:?} {drain:?}"),
-        Event::Error { code: error, message } => format!("error {}: {message}", code(error)),
+        ServerEvent::Granted { address, listener: Some(listener) } => {
+            format!("granted {address} +{listener}")
+        }
+        ServerEvent::Granted { address, listener: None } => format!("granted {address}"),
+        ServerEvent::Refused { address, error } => format!("refused {address} {}", code(&error.code)),
+        ServerEvent::Waiting { address, waiting_for } => format!("waiting {address} {waiting_for:?}"),
+        ServerEvent::Takedown { address, reason, drain } => {
+            format!("takedown {address} {reason:?} {drain:?}")
+        }
+        ServerEvent::Error { code: error, message } => format!("error {}: {message}", code(error)),
     }
 }

@@ -29,7 +29,7 @@ fn a_new_server_says_who_it_is_and_claims_after_the_welcome() {
 fn claims_that_wait_are_said_again_in_the_order_in_which_they_were_made() {
     let mut bench = Bench::linked();
     bench.bind("b").pass(SECOND).bind("a").told();
-    bench.handle(Input::Ended).link();
+    bench.handle(SessionInput::Ended).link();
     let told = bench.told();
     let claims = [
         r#"{"type":"readyFor","id":2,"address":"b","socket":"bind"}"#,
@@ -46,7 +46,7 @@ fn a_hello_says_what_is_held_with_its_listener_and_what_drains() {
     bench.call(Call::Released(address(":2"))).expect("held");
     bench.call(Call::OnTakedown(address("mailer"))).expect("it is possible");
     bench.told();
-    bench.handle(Input::Ended).connect().greet();
+    bench.handle(SessionInput::Ended).connect().greet();
     let holding = r#","holding":[{"address":":1","serving":true},{"address":"mailer","serving":false,"onTakedown":true}],"draining":[":2"],"fds":[":1"]"#;
     assert_eq!(bench.told(), ["close", "connect", &format!("{} +7", hello(holding))]);
 }
@@ -61,17 +61,19 @@ fn more_than_128_addresses_go_on_in_holding_lines() {
         bench.receive_with(&granted, &[port]);
     }
     bench.told();
-    bench.handle(Input::Ended).connect().greet();
+    bench.handle(SessionInput::Ended).connect().greet();
     let parts: Vec<(usize, bool)> = std::iter::from_fn(|| bench.session.next_action())
         .filter_map(|action| match action {
-            Action::Send(FromClient::Hello(hello), listeners) => Some((listeners.len(), hello.more)),
-            Action::Send(FromClient::Holding(holding), listeners) => Some((listeners.len(), holding.more)),
-            Action::Send(..)
-            | Action::Watch
-            | Action::Unwatch
-            | Action::Connect
-            | Action::Close
-            | Action::Open(_) => None,
+            SessionAction::Send(FromClient::Hello(hello), listeners) => Some((listeners.len(), hello.more)),
+            SessionAction::Send(FromClient::Holding(holding), listeners) => {
+                Some((listeners.len(), holding.more))
+            }
+            SessionAction::Send(..)
+            | SessionAction::Watch
+            | SessionAction::Unwatch
+            | SessionAction::Connect
+            | SessionAction::Close
+            | SessionAction::Open(_) => None,
         })
         .collect();
     assert_eq!(parts, [(128, true), (128, true), (44, false)]);
@@ -92,7 +94,7 @@ fn no_line_of_a_hello_is_longer_than_the_limit_whatever_the_addresses_are() {
         }
     }
     bench.told();
-    bench.handle(Input::Ended).connect().greet();
+    bench.handle(SessionInput::Ended).connect().greet();
     let longest = bench.told().iter().map(String::len).max();
     assert!(longest.is_some_and(|bytes| bytes < serverswap_protocol::limits::LINE_BYTES_MAX), "{longest:?}");
 }
@@ -102,7 +104,7 @@ fn what_becomes_true_between_hello_and_welcome_is_said_after_the_welcome() {
     let mut bench = Bench::serving();
     bench.bind("a").bind("b").told();
     bench.receive(r#"{"type":"granted","re":3,"address":"a"}"#);
-    bench.handle(Input::Ended).connect().greet().told();
+    bench.handle(SessionInput::Ended).connect().greet().told();
     bench.call(Call::Serving(address("a"))).expect("held");
     bench.call(Call::OnTakedown(address("a"))).expect("it is possible");
     bench.call(Call::Released(address(":1"))).expect("held");
@@ -125,7 +127,7 @@ fn handlers_server_up_and_fail_are_said_again_after_every_welcome() {
     bench.call(Call::OnTakedown(address("a"))).expect("it is possible");
     bench.call(Call::ServerUp).expect("it is possible");
     bench.bind("a").told();
-    bench.handle(Input::Ended).link();
+    bench.handle(SessionInput::Ended).link();
     let again = [
         "close",
         "connect",
@@ -138,7 +140,7 @@ fn handlers_server_up_and_fail_are_said_again_after_every_welcome() {
     bench.call(Call::Fail { reason: "no database".to_owned() }).expect("it is possible");
     let failed = [r#"{"type":"fail","reason":"no database"}"#, r#"{"type":"released","address":"a"}"#];
     assert_eq!(bench.told(), failed);
-    bench.handle(Input::Ended).link();
+    bench.handle(SessionInput::Ended).link();
     assert_eq!(bench.told().last().map(String::as_str), Some(failed[0]));
 }
 
@@ -189,7 +191,7 @@ fn a_ping_is_answered_after_everything_before_it() {
 #[test]
 fn a_type_from_the_future_that_wants_a_reply_is_answered_with_unknown_type() {
     let mut bench = Bench::linked();
-    bench.handle(Input::Unknown { id: 4, kind: "dance".into() });
+    bench.handle(SessionInput::Unknown { id: 4, kind: "dance".into() });
     let expected = r#"{"type":"error","re":4,"code":"unknown_type","message":"this client does not know the type `dance`","fatal":false}"#;
     assert_eq!(bench.told(), [expected]);
 }
@@ -197,7 +199,7 @@ fn a_type_from_the_future_that_wants_a_reply_is_answered_with_unknown_type() {
 #[test]
 fn an_impossible_message_is_answered_if_it_has_an_id_and_else_breaks_the_link_off() {
     let mut bench = Bench::linked();
-    let invalid = |re| Input::Invalid { re, code: Code::InvalidAddress, message: "no".into() };
+    let invalid = |re| SessionInput::Invalid { re, code: Code::InvalidAddress, message: "no".into() };
     bench.handle(invalid(Some(3)));
     let answer = r#"{"type":"error","re":3,"code":"invalid_address","message":"no","fatal":false}"#;
     assert_eq!(bench.told(), [answer]);

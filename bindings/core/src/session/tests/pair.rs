@@ -11,7 +11,7 @@ use serverswap_protocol::message::{
 };
 use serverswap_protocol::trace::{self, Side};
 
-use super::super::addresses::AddressState;
+use super::super::server_addresses::ServerAddress;
 use super::*;
 
 const ADDRESSES: [&str; 3] = ["a", ":1", ":2"];
@@ -265,7 +265,7 @@ impl Pair {
     fn deliver_to_client(&mut self, bytes: usize) {
         for (message, fds) in self.to_client.deliver(bytes) {
             self.observe(Side::Arbiter, &message);
-            self.bench.handle(Input::Received { message, fds });
+            self.bench.handle(SessionInput::Received { message, fds });
             self.carry_out();
         }
     }
@@ -280,7 +280,7 @@ impl Pair {
 
     /// Everything under way is lost, and the arbiter forgets what belonged to the link.
     fn drop_link(&mut self) {
-        self.bench.handle(Input::Ended);
+        self.bench.handle(SessionInput::Ended);
         (self.to_client, self.to_arbiter) = Default::default();
         self.arbiter.claims.clear();
         self.arbiter.takedowns.clear();
@@ -297,14 +297,14 @@ impl Pair {
     fn carry_out(&mut self) {
         while let Some(action) = self.bench.session.next_action() {
             match action {
-                Action::Watch | Action::Unwatch => {}
-                Action::Connect => self.greet(),
-                Action::Send(line, listeners) => {
+                SessionAction::Watch | SessionAction::Unwatch => {}
+                SessionAction::Connect => self.greet(),
+                SessionAction::Send(line, listeners) => {
                     self.observe(Side::Client, &line);
                     self.to_arbiter.send(&line, &listeners);
                 }
-                Action::Close => (self.to_client, self.to_arbiter) = Default::default(),
-                Action::Open(address) => panic!("not alone: {address}"),
+                SessionAction::Close => (self.to_client, self.to_arbiter) = Default::default(),
+                SessionAction::Open(address) => panic!("not alone: {address}"),
             }
         }
     }
@@ -321,11 +321,11 @@ impl Pair {
         }
         while let Some(event) = self.bench.session.next_event() {
             match event {
-                Event::Granted { address, .. } | Event::Refused { address, .. } => {
+                ServerEvent::Granted { address, .. } | ServerEvent::Refused { address, .. } => {
                     *self.ended.entry(address).or_default() += 1;
                 }
-                Event::Waiting { .. } | Event::Takedown { .. } => {}
-                Event::Error { code, message } => panic!("{code}: {message}"),
+                ServerEvent::Waiting { .. } | ServerEvent::Takedown { .. } => {}
+                ServerEvent::Error { code, message } => panic!("{code}: {message}"),
             }
         }
     }
@@ -351,10 +351,10 @@ impl Pair {
     /// What the session believes: the held with whether they are served, and the claims.
     fn believed(&self) -> (BTreeMap<Address, bool>, Vec<Address>) {
         let held = self.bench.session.role.addresses.iter().filter_map(|(address, state)| match state {
-            AddressState::Granted(_) => Some((address.clone(), false)),
-            AddressState::Serving(_) => Some((address.clone(), true)),
-            AddressState::TakingDown(taking_down) => Some((address.clone(), taking_down.serves)),
-            AddressState::Free | AddressState::Claiming(_) | AddressState::Draining(_) => None,
+            ServerAddress::Granted(_) => Some((address.clone(), false)),
+            ServerAddress::Serving(_) => Some((address.clone(), true)),
+            ServerAddress::TakingDown(taking_down) => Some((address.clone(), taking_down.serves)),
+            ServerAddress::Free | ServerAddress::Claiming(_) | ServerAddress::Draining(_) => None,
         });
         let mut claims = self.bench.session.role.addresses.claimed();
         claims.sort();

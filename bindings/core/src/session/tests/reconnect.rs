@@ -10,7 +10,7 @@ fn an_arbiter_that_is_not_there_is_looked_for_again_after_the_watch_and_then_wai
     assert_eq!(bench.told(), ["watch", "connect"]);
     bench.absent();
     assert_eq!((bench.told(), bench.session.deadline()), (vec![], None));
-    bench.handle(Input::Changed);
+    bench.handle(SessionInput::Changed);
     assert_eq!(bench.told(), ["connect"]);
     bench.link();
     assert!(bench.told().contains(&"unwatch".to_owned()));
@@ -19,14 +19,14 @@ fn an_arbiter_that_is_not_there_is_looked_for_again_after_the_watch_and_then_wai
 #[test]
 fn a_lost_arbiter_is_looked_for_at_once() {
     let mut bench = Bench::linked();
-    bench.pass(60 * SECOND).handle(Input::Ended);
+    bench.pass(60 * SECOND).handle(SessionInput::Ended);
     assert_eq!(bench.told(), ["close", "connect"]);
 }
 
 #[test]
 fn an_orphan_waits_for_ever_without_a_clock() {
     let mut bench = Bench::serving();
-    bench.handle(Input::Ended).absent().absent();
+    bench.handle(SessionInput::Ended).absent().absent();
     bench.told();
     assert_eq!(bench.session.deadline(), None);
     bench.pass(1_000_000 * SECOND);
@@ -36,7 +36,7 @@ fn an_orphan_waits_for_ever_without_a_clock() {
 #[test]
 fn without_a_watch_attempts_are_made_every_second() {
     let mut bench = Bench::serving();
-    bench.handle(Input::Ended).absent().handle(Input::WatchLost).absent();
+    bench.handle(SessionInput::Ended).absent().handle(SessionInput::WatchLost).absent();
     bench.told();
     assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
     bench.pass(SECOND);
@@ -46,18 +46,18 @@ fn without_a_watch_attempts_are_made_every_second() {
 #[test]
 fn when_the_directory_is_deleted_attempts_go_by_the_clock() {
     let mut bench = Bench::serving();
-    bench.handle(Input::Ended).absent().absent();
+    bench.handle(SessionInput::Ended).absent().absent();
     bench.told();
-    bench.handle(Input::WatchLost);
+    bench.handle(SessionInput::WatchLost);
     assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
 }
 
 #[test]
 fn a_socket_that_vanished_is_looked_for_once_more_by_its_path() {
     let mut bench = Bench::serving();
-    bench.handle(Input::Ended).absent().absent();
+    bench.handle(SessionInput::Ended).absent().absent();
     bench.told();
-    bench.handle(Input::Removed).pass(SECOND);
+    bench.handle(SessionInput::Removed).pass(SECOND);
     assert_eq!(bench.told(), ["watch", "connect"]);
     bench.absent();
     assert_eq!(bench.session.deadline(), None);
@@ -66,7 +66,7 @@ fn a_socket_that_vanished_is_looked_for_once_more_by_its_path() {
 #[test]
 fn a_claim_fails_after_ten_seconds_without_an_arbiter_and_holdings_stay() {
     let mut bench = Bench::serving();
-    bench.handle(Input::Ended).absent().absent();
+    bench.handle(SessionInput::Ended).absent().absent();
     bench.pass(5 * SECOND).bind("a").absent();
     bench.pass(9 * SECOND);
     assert_eq!(bench.seen(), [""; 0]);
@@ -80,7 +80,7 @@ fn a_claim_fails_after_ten_seconds_without_an_arbiter_and_holdings_stay() {
 fn a_claim_that_waits_when_the_link_is_lost_has_ten_seconds_from_then() {
     let mut bench = Bench::linked();
     bench.bind("a").pass(100 * SECOND);
-    bench.handle(Input::Ended).absent().absent();
+    bench.handle(SessionInput::Ended).absent().absent();
     assert_eq!(bench.session.deadline(), Some(bench.now + 10 * SECOND));
 }
 
@@ -99,7 +99,7 @@ fn a_claim_fails_after_five_seconds_without_a_greeting_and_a_late_one_is_still_w
 fn the_refusal_names_the_arbiter_that_does_not_answer() {
     let mut bench = Bench::new();
     bench.bind("a").connect().pass(5 * SECOND);
-    let Some(Event::Refused { error, .. }) = bench.session.next_event() else {
+    let Some(ServerEvent::Refused { error, .. }) = bench.session.next_event() else {
         panic!("the claim is refused");
     };
     assert_eq!(error.message, "the supervisor with process id 42 has not answered for 5s");
@@ -108,10 +108,10 @@ fn the_refusal_names_the_arbiter_that_does_not_answer() {
 #[test]
 fn a_full_queue_and_an_arbiter_that_hangs_up_are_tried_ever_more_slowly() {
     fn queue_is_full(bench: &mut Bench) {
-        bench.handle(Input::Busy);
+        bench.handle(SessionInput::Busy);
     }
     fn hangs_up(bench: &mut Bench) {
-        bench.connect().handle(Input::Ended);
+        bench.connect().handle(SessionInput::Ended);
     }
     for fails in [queue_is_full, hangs_up] {
         let mut bench = Bench::new();
@@ -136,7 +136,7 @@ fn links_that_end_soon_after_their_welcome_are_no_busy_loop_either() {
     let mut bench = Bench::new();
     let immediate = (0..100)
         .take_while(|_| {
-            bench.link().handle(Input::Ended);
+            bench.link().handle(SessionInput::Ended);
             bench.told().contains(&"connect".to_owned())
         })
         .count();
@@ -152,7 +152,7 @@ fn a_fatal_error_fails_the_claims_and_is_not_tried_again_before_the_directory_ch
     assert_eq!(bench.seen(), ["error other_pid_namespace: no", "refused a other_pid_namespace"]);
     assert_eq!(bench.told(), ["close", "watch"]);
     assert_eq!(bench.session.deadline(), None);
-    bench.handle(Input::Changed);
+    bench.handle(SessionInput::Changed);
     assert_eq!((bench.told(), bench.session.deadline()), (vec![], Some(bench.now + SECOND)));
     bench.pass(SECOND);
     assert_eq!(bench.told(), ["watch", "connect"]);
@@ -198,6 +198,6 @@ fn a_shortage_of_the_arbiter_passes_and_claims_wait_for_that() {
 fn a_peer_that_is_not_to_be_talked_to_is_left_before_anything_is_said() {
     let mut bench = Bench::new();
     bench.bind("a").told();
-    bench.handle(Input::Broken { code: Code::NotPermitted, message: "another user".into() });
+    bench.handle(SessionInput::Broken { code: Code::NotPermitted, message: "another user".into() });
     assert_eq!(bench.seen(), ["error not_permitted: another user", "refused a not_permitted"]);
 }

@@ -2,18 +2,18 @@
 
 use serverswap_protocol::message::{Form, Holding, Timeouts};
 
-use super::super::{Supervisor, SupervisorCall, SupervisorEvent};
+use super::super::{SupervisorCall, SupervisorEvent, SupervisorRole};
 use super::*;
 
 type Events = Vec<SupervisorEvent<u32>>;
 
 struct Watcher {
-    session: Session<u32, Supervisor<u32>>,
+    session: Session<u32, SupervisorRole<u32>>,
     now: Duration,
 }
 
 impl Watcher {
-    fn of(role: Supervisor<u32>) -> Self {
+    fn of(role: SupervisorRole<u32>) -> Self {
         let now = Duration::from_secs(100);
         let session = Session::of_role(role, identity(), ConnectTimeouts::default(), now);
         Watcher { session, now }
@@ -21,7 +21,7 @@ impl Watcher {
 
     fn supervisor() -> Self {
         let timeouts = Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0 };
-        Watcher::of(Supervisor::new(Form::Stay, timeouts))
+        Watcher::of(SupervisorRole::new(Form::Stay, timeouts))
     }
 
     /// A supervisor that was welcomed, and has said nothing since.
@@ -33,7 +33,7 @@ impl Watcher {
         watcher
     }
 
-    fn handle(&mut self, input: Input<u32>) -> &mut Self {
+    fn handle(&mut self, input: SessionInput<u32>) -> &mut Self {
         self.session.handle(input, self.now);
         self
     }
@@ -41,11 +41,11 @@ impl Watcher {
     fn receive(&mut self, line: &str, listener: Option<u32>) -> &mut Self {
         let message = serde_json::from_str(line).expect("a line of the arbiter");
         let fds = listener.map(|listener| (":1".to_owned(), listener)).into_iter().collect();
-        self.handle(Input::Received { message, fds })
+        self.handle(SessionInput::Received { message, fds })
     }
 
     fn connect(&mut self) -> &mut Self {
-        self.handle(Input::Connected { pid: 42 })
+        self.handle(SessionInput::Connected { pid: 42 })
     }
 
     fn link(&mut self) -> &mut Self {
@@ -102,21 +102,21 @@ fn what_a_supervisor_owns_goes_on_in_holding_lines() {
 fn no_duplicate_is_kept_after_the_hello() {
     let listener = std::sync::Arc::new(7);
     let timeouts = Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0 };
-    let role = Supervisor::new(Form::Stay, timeouts);
+    let role = SupervisorRole::new(Form::Stay, timeouts);
     let now = Duration::from_secs(100);
     let mut session = Session::of_role(role, identity(), ConnectTimeouts::default(), now);
     let holding = Holding { address: address(":1"), serving: true, on_takedown: false };
     session.role_mut().set_owned(vec![(holding, Some(listener.clone()))]);
-    session.handle(Input::Connected { pid: 42 }, now);
+    session.handle(SessionInput::Connected { pid: 42 }, now);
     let message = serde_json::from_str(GREETING).expect("a line of the arbiter");
-    session.handle(Input::Received { message, fds: Vec::new() }, now);
+    session.handle(SessionInput::Received { message, fds: Vec::new() }, now);
     while session.next_action().is_some() {}
     assert_eq!(std::sync::Arc::strong_count(&listener), 1);
 }
 
 #[test]
 fn an_observer_owns_nothing_and_is_sent_events() {
-    let mut watcher = Watcher::of(Supervisor::observer());
+    let mut watcher = Watcher::of(SupervisorRole::observer());
     watcher.link().told();
     watcher.seen();
     watcher
@@ -134,7 +134,7 @@ fn calls_are_numbered_on_each_link_and_dropped_without_one() {
     let lines =
         [r#"{"type":"timedOut","id":2}"#, r#"{"type":"closed","address":":1"}"#, r#"{"type":"ping","id":3}"#];
     assert_eq!(watcher.told(), lines);
-    watcher.handle(Input::Ended).call(SupervisorCall::Stop);
+    watcher.handle(SessionInput::Ended).call(SupervisorCall::Stop);
     assert_eq!(
         (watcher.told(), watcher.seen()),
         (vec!["close".into(), "connect".into()], vec![SupervisorEvent::LinkLost])
@@ -153,7 +153,7 @@ fn the_answer_to_a_barrier_is_reported() {
 #[test]
 fn without_an_arbiter_a_supervisor_looks_every_hundred_milliseconds() {
     let mut watcher = Watcher::supervisor();
-    let absent = || Input::NotConnected { reason: "connection refused".into() };
+    let absent = || SessionInput::NotConnected { reason: "connection refused".into() };
     watcher.handle(absent()).handle(absent());
     assert_eq!(watcher.told(), ["connect", "watch", "connect"]);
     assert_eq!(watcher.session.deadline(), Some(watcher.now + SECOND / 10));
@@ -164,9 +164,9 @@ fn without_an_arbiter_a_supervisor_looks_every_hundred_milliseconds() {
 #[test]
 fn a_change_that_its_own_look_has_made_is_no_busy_loop() {
     let mut watcher = Watcher::supervisor();
-    let absent = || Input::NotConnected { reason: "connection refused".into() };
+    let absent = || SessionInput::NotConnected { reason: "connection refused".into() };
     watcher.handle(absent()).handle(absent()).told();
-    watcher.handle(Input::Changed);
+    watcher.handle(SessionInput::Changed);
     assert_eq!(watcher.told(), [""; 0]);
     assert_eq!(watcher.session.deadline(), Some(watcher.now + SECOND / 1_000));
     watcher.pass(SECOND / 1_000);

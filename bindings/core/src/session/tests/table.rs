@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::super::addresses::AddressState;
+use super::super::server_addresses::ServerAddress;
 use super::*;
 
 /// What is done to the address `:1`, or arrives about it.
@@ -94,14 +94,14 @@ fn follow(state: &str, deed: &str) -> (String, &'static str) {
     (followed.collect::<Vec<_>>().join("; "), next)
 }
 
-fn name_of(state: &AddressState<u32>) -> &'static str {
+fn name_of(state: &ServerAddress<u32>) -> &'static str {
     match state {
-        AddressState::Free => "free",
-        AddressState::Claiming(_) => "claiming",
-        AddressState::Granted(_) => "granted",
-        AddressState::Serving(_) => "serving",
-        AddressState::TakingDown(_) => "taking down",
-        AddressState::Draining(_) => "draining",
+        ServerAddress::Free => "free",
+        ServerAddress::Claiming(_) => "claiming",
+        ServerAddress::Granted(_) => "granted",
+        ServerAddress::Serving(_) => "serving",
+        ServerAddress::TakingDown(_) => "taking down",
+        ServerAddress::Draining(_) => "draining",
     }
 }
 

@@ -30,7 +30,7 @@ fn progress_of_a_drain_names_the_takedown_before_and_after_the_release() {
         r#"{"type":"progress","re":5,"connections":1,"extendMs":1000}"#,
     ];
     assert_eq!(bench.told(), expected);
-    bench.handle(Input::Ended).told();
+    bench.handle(SessionInput::Ended).told();
     progress(&mut bench, Some(0), None);
     assert_eq!(bench.told(), [""; 0]);
 }
@@ -57,7 +57,7 @@ fn a_takedown_of_what_was_let_go_of_is_answered_at_once() {
 fn a_takedown_that_the_server_works_on_is_not_told_again_by_the_next_arbiter() {
     let mut bench = Bench::serving();
     bench.receive(TAKEDOWN).seen();
-    bench.handle(Input::Ended).link();
+    bench.handle(SessionInput::Ended).link();
     assert!(bench.told()[2].contains(r#""holding":[{"address":":1","serving":true}]"#));
     bench.receive(r#"{"type":"takedown","id":1,"address":":1","reason":"replaced","drainMs":9}"#);
     assert_eq!(bench.seen(), [""; 0]);
@@ -69,7 +69,7 @@ fn a_takedown_that_the_server_works_on_is_not_told_again_by_the_next_arbiter() {
 fn a_release_without_a_link_is_said_by_the_next_hello_as_draining() {
     let mut bench = Bench::serving();
     bench.receive(TAKEDOWN);
-    bench.handle(Input::Ended);
+    bench.handle(SessionInput::Ended);
     bench.call(Call::Released(address(":1"))).expect("held");
     bench.link();
     let told = bench.told();
@@ -81,7 +81,7 @@ fn a_release_without_a_link_is_said_by_the_next_hello_as_draining() {
 fn a_takedown_that_the_next_arbiter_does_not_repeat_is_given_up_without_an_answer() {
     let mut bench = Bench::serving();
     bench.receive(TAKEDOWN);
-    bench.handle(Input::Ended).link().told();
+    bench.handle(SessionInput::Ended).link().told();
     bench.call(Call::Released(address(":1"))).expect("held");
     assert_eq!(bench.told(), [r#"{"type":"released","address":":1"}"#]);
 }

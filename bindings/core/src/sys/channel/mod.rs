@@ -25,7 +25,7 @@ use crate::sys::points::Lines;
 pub use connect::connect;
 pub use error::ReceiveError;
 pub use line_observer::LineObserver;
-use receive::Received;
+use receive::ReceiveOutcome;
 use send::SendQueue;
 
 /// A connection on which `In` is received and `Out` is sent.
@@ -127,16 +127,16 @@ impl<In: Message, Out: Message, Socket: AsFd> Channel<In, Out, Socket> {
             return Ok(Fill::End);
         }
         match receive::receive(self.socket.as_fd())? {
-            Received::Data { bytes, fds } => {
+            ReceiveOutcome::Data { bytes, fds } => {
                 if let Some(observer) = &mut self.observer {
                     observer.received(&bytes, fds.len());
                 }
                 self.reader.push(&bytes, fds);
                 return Ok(Fill::Data);
             }
-            Received::WouldBlock => return Ok(Fill::WouldBlock),
-            Received::Truncated => self.inbound = Inbound::Truncated,
-            Received::End => self.inbound = Inbound::Ended,
+            ReceiveOutcome::WouldBlock => return Ok(Fill::WouldBlock),
+            ReceiveOutcome::Truncated => self.inbound = Inbound::Truncated,
+            ReceiveOutcome::End => self.inbound = Inbound::Ended,
         }
         Ok(Fill::End)
     }

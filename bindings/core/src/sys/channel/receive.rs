@@ -23,7 +23,7 @@ const CONTROL_BYTES: usize = {
     unsafe { libc::CMSG_SPACE(fds_bytes as u32) as usize }
 };
 
-pub(super) enum Received {
+pub(super) enum ReceiveOutcome {
     Data {
         bytes: Vec<u8>,
         fds: Vec<OwnedFd>,
@@ -35,39 +35,39 @@ pub(super) enum Received {
 }
 
 /// Receives what is there now, every descriptor close-on-exec.
-pub(super) fn receive(socket: BorrowedFd<'_>) -> io::Result<Received> {
+pub(super) fn receive(socket: BorrowedFd<'_>) -> io::Result<ReceiveOutcome> {
     let mut bytes = vec![0; BYTES_MAX];
     let mut control = Control([0; CONTROL_BYTES]);
     let message = loop {
         match receive_into(socket, &mut bytes, &mut control) {
             Ok(message) => break message,
             Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => return Ok(Received::WouldBlock),
-            Err(Errno::ECONNRESET | Errno::EPIPE) => return Ok(Received::End),
+            Err(Errno::EAGAIN) => return Ok(ReceiveOutcome::WouldBlock),
+            Err(Errno::ECONNRESET | Errno::EPIPE) => return Ok(ReceiveOutcome::End),
             Err(error) => return Err(error.into()),
         }
     };
     if message.truncated {
-        return Ok(Received::Truncated);
+        return Ok(ReceiveOutcome::Truncated);
     }
     if message.length == 0 {
-        return Ok(Received::End);
+        return Ok(ReceiveOutcome::End);
     }
     bytes.truncate(message.length);
-    Ok(Received::Data { bytes, fds: message.fds })
+    Ok(ReceiveOutcome::Data { bytes, fds: message.fds })
 }
 
 /// Room for control data, aligned as CMSG_FIRSTHDR(3) wants it.
 #[repr(C, align(8))]
 struct Control([u8; CONTROL_BYTES]);
 
-struct Arrived {
+struct RawMessage {
     length: usize,
     fds: Vec<OwnedFd>,
     truncated: bool,
 }
 
-fn receive_into(socket: BorrowedFd<'_>, bytes: &mut [u8], control: &mut Control) -> nix::Result<Arrived> {
+fn receive_into(socket: BorrowedFd<'_>, bytes: &mut [u8], control: &mut Control) -> nix::Result<RawMessage> {
     let mut iov = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
     // SAFETY: msghdr is a plain C struct for which all-zero is valid.
     let mut header: libc::msghdr = unsafe { mem::zeroed() };
@@ -83,7 +83,7 @@ fn receive_into(socket: BorrowedFd<'_>, bytes: &mut [u8], control: &mut Control)
     // the only time that they are looked at.
     let fds = unsafe { take_fds(&header) };
     let truncated = header.msg_flags & libc::MSG_CTRUNC != 0;
-    Ok(Arrived { length: usize::try_from(length).expect("checked for -1"), fds, truncated })
+    Ok(RawMessage { length: usize::try_from(length).expect("checked for -1"), fds, truncated })
 }
 
 /// Takes ownership of every descriptor in the control data.

@@ -14,7 +14,7 @@ pub enum OpenError {
         /// What was to be opened.
         address: Address,
         /// Who has it, as far as it can be known from here.
-        owner: Option<Owner>,
+        owner: Option<SocketOwner>,
     },
     /// A file of the user's is where the Unix socket would be.
     #[error("`{0}` is a file that is not a socket, and serverswap does not remove it")]
@@ -58,7 +58,7 @@ pub enum OpenError {
 
 /// A process that has a socket of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
+pub struct SocketOwner {
     /// Its process id.
     pub pid: u32,
     /// Its program, such as `node`.
@@ -81,15 +81,15 @@ impl OpenError {
     }
 }
 
-fn holder(owner: &Option<Owner>) -> String {
+fn holder(owner: &Option<SocketOwner>) -> String {
     match owner {
-        Some(Owner { pid, program: Some(program), .. }) => format!("pid {pid} (`{program}`)"),
-        Some(Owner { pid, program: None, .. }) => format!("pid {pid}"),
+        Some(SocketOwner { pid, program: Some(program), .. }) => format!("pid {pid} (`{program}`)"),
+        Some(SocketOwner { pid, program: None, .. }) => format!("pid {pid}"),
         None => "a process that cannot be seen from here".to_owned(),
     }
 }
 
-fn belongs(owner: &Option<Owner>) -> String {
+fn belongs(owner: &Option<SocketOwner>) -> String {
     let directory = owner.as_ref().and_then(|owner| owner.serverswap_dir.as_ref());
     directory
         .map(|path| format!(" and which belongs to SERVERSWAP_DIR={}", path.display()))

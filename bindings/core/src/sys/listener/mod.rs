@@ -14,7 +14,7 @@ mod socket_table;
 mod unix_path;
 
 pub use duplicate::{addresses_of, duplicate};
-pub use error::{OpenError, Owner};
+pub use error::{OpenError, SocketOwner};
 pub use identify::is_listener_of;
 pub use open::{open, try_open};
 pub use owner::owner_of;

@@ -6,14 +6,14 @@ use std::{fs, io};
 
 use serverswap_protocol::{Address, Endpoint};
 
-use super::error::Owner;
+use super::error::SocketOwner;
 use super::socket_table::{InetSocket, UnixSocket, find_inet};
 use crate::sys::process::{environment, name, pids};
 
 /// Who has a socket that is in the way of this address; `None` when that cannot be seen
 /// from here: another user's process, another pid namespace, a socket that is bound and
 /// does not listen. Costs a look at every descriptor of every process of this user.
-pub fn owner_of(address: &Address) -> Option<Owner> {
+pub fn owner_of(address: &Address) -> Option<SocketOwner> {
     let inode = match address {
         Address::Tcp(endpoint) => inet_inode(*endpoint, ["tcp", "tcp6"]),
         Address::Udp(endpoint) => inet_inode(*endpoint, ["udp", "udp6"]),
@@ -60,7 +60,7 @@ fn has_descriptor(pid: u32, link: &Path) -> io::Result<bool> {
     Ok(descriptors.any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == link)))
 }
 
-fn describe(pid: u32) -> Owner {
+fn describe(pid: u32) -> SocketOwner {
     let serverswap_dir = environment(pid, "SERVERSWAP_DIR").map(PathBuf::from);
-    Owner { pid, program: name(pid), serverswap_dir }
+    SocketOwner { pid, program: name(pid), serverswap_dir }
 }

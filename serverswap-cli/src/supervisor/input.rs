@@ -8,7 +8,7 @@ use crate::spawn::SpawnFailure;
 /// Something that happened to the generation. The driver reports each exactly once, to the generation
 /// that it is about; a signal to the process concerns all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum SupervisorInput {
     /// The arbiter has sent `welcome`: requests can be sent.
     Linked,
     /// The connection to the arbiter has ended, and everything on it was read.
@@ -21,7 +21,7 @@ pub enum Event {
     /// The arbiter answers again. Every other event from it says the same.
     ArbiterResponding,
     /// The arbiter sent an `event`.
-    FromArbiter(message::Event, Attached),
+    FromArbiter(message::Event, EventAttachment),
     /// The arbiter answered the last [`Request::TimedOut`](super::Request::TimedOut).
     Verdict(DecidedVerdict),
     /// The arbiter answered the last [`Request::Barrier`](super::Request::Barrier).
@@ -48,16 +48,16 @@ pub enum Event {
         pid: u32,
     },
     /// The supervisor was sent a signal.
-    Signal(Signal),
+    Signal(SupervisorSignal),
     /// Nothing happened but time.
     Tick,
 }
 
 /// Whether an `event` carried a duplicate of the listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attached {
+pub enum EventAttachment {
     /// The driver has it, and drops it unless the next actions have
-    /// [`Action::Keep`](super::Action::Keep).
+    /// [`SupervisorAction::Keep`](super::SupervisorAction::Keep).
     Listener,
     /// It carried none.
     Nothing,
@@ -66,7 +66,7 @@ pub enum Attached {
 /// Whether processes of a group outlived its leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leftovers {
-    /// Some did: the driver reports [`Event::LeftoversGone`] when the last has ended.
+    /// Some did: the driver reports [`SupervisorInput::LeftoversGone`] when the last has ended.
     Alive,
     /// None.
     None,
@@ -91,7 +91,7 @@ impl ServerExit {
 
 /// A signal that was sent to the supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub enum SupervisorSignal {
     /// TERM: stop.
     Terminate,
     /// INT: stop.

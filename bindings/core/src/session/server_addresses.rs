@@ -7,7 +7,7 @@ use serverswap_protocol::{Address, SocketMode};
 
 /// What a server has to do with one address.
 #[derive(Debug, Clone)]
-pub(super) enum AddressState<L> {
+pub(super) enum ServerAddress<L> {
     /// Nothing.
     Free,
     /// It was claimed, and the claim is not answered.
@@ -22,12 +22,12 @@ pub(super) enum AddressState<L> {
     Draining(Draining),
 }
 
-impl<L> AddressState<L> {
+impl<L> ServerAddress<L> {
     /// Whether the address is this server's, as a `hello` says it.
     pub fn is_held(&self) -> bool {
         match self {
-            AddressState::Granted(_) | AddressState::Serving(_) | AddressState::TakingDown(_) => true,
-            AddressState::Free | AddressState::Claiming(_) | AddressState::Draining(_) => false,
+            ServerAddress::Granted(_) | ServerAddress::Serving(_) | ServerAddress::TakingDown(_) => true,
+            ServerAddress::Free | ServerAddress::Claiming(_) | ServerAddress::Draining(_) => false,
         }
     }
 }
@@ -78,48 +78,48 @@ pub(super) struct Draining {
 
 /// Every address that a server has to do with.
 #[derive(Debug, Clone)]
-pub(super) struct Addresses<L> {
-    addresses: BTreeMap<Address, AddressState<L>>,
-    /// The addresses that are [`AddressState::Claiming`], oldest claim first.
+pub(super) struct ServerAddresses<L> {
+    addresses: BTreeMap<Address, ServerAddress<L>>,
+    /// The addresses that are [`ServerAddress::Claiming`], oldest claim first.
     claims: BTreeSet<(Duration, Address)>,
 }
 
-impl<L> Default for Addresses<L> {
+impl<L> Default for ServerAddresses<L> {
     fn default() -> Self {
-        Addresses { addresses: BTreeMap::new(), claims: BTreeSet::new() }
+        ServerAddresses { addresses: BTreeMap::new(), claims: BTreeSet::new() }
     }
 }
 
-impl<L> Addresses<L> {
-    pub fn of(&self, address: &Address) -> &AddressState<L> {
-        self.addresses.get(address).unwrap_or(&AddressState::Free)
+impl<L> ServerAddresses<L> {
+    pub fn of(&self, address: &Address) -> &ServerAddress<L> {
+        self.addresses.get(address).unwrap_or(&ServerAddress::Free)
     }
 
     /// Takes the state out, to be [`set`](Self::set) again.
-    pub fn take(&mut self, address: &Address) -> AddressState<L> {
-        let state = self.addresses.remove(address).unwrap_or(AddressState::Free);
-        if let AddressState::Claiming(claiming) = &state {
+    pub fn take(&mut self, address: &Address) -> ServerAddress<L> {
+        let state = self.addresses.remove(address).unwrap_or(ServerAddress::Free);
+        if let ServerAddress::Claiming(claiming) = &state {
             self.claims.remove(&(claiming.since, address.clone()));
         }
         state
     }
 
-    pub fn set(&mut self, address: &Address, state: AddressState<L>) {
+    pub fn set(&mut self, address: &Address, state: ServerAddress<L>) {
         drop(self.take(address));
         match &state {
-            AddressState::Free => return,
-            AddressState::Claiming(claiming) => {
+            ServerAddress::Free => return,
+            ServerAddress::Claiming(claiming) => {
                 self.claims.insert((claiming.since, address.clone()));
             }
-            AddressState::Granted(_)
-            | AddressState::Serving(_)
-            | AddressState::TakingDown(_)
-            | AddressState::Draining(_) => {}
+            ServerAddress::Granted(_)
+            | ServerAddress::Serving(_)
+            | ServerAddress::TakingDown(_)
+            | ServerAddress::Draining(_) => {}
         }
         self.addresses.insert(address.clone(), state);
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&Address, &AddressState<L>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Address, &ServerAddress<L>)> {
         self.addresses.iter()
     }
 
@@ -135,7 +135,7 @@ impl<L> Addresses<L> {
 
     /// Notes the `id` of a claim on this link.
     pub fn asked(&mut self, address: &Address, number: u64) {
-        if let Some(AddressState::Claiming(claiming)) = self.addresses.get_mut(address) {
+        if let Some(ServerAddress::Claiming(claiming)) = self.addresses.get_mut(address) {
             claiming.id = Some(number);
         }
     }
@@ -144,10 +144,10 @@ impl<L> Addresses<L> {
     pub fn forget_numbers(&mut self) {
         for state in self.addresses.values_mut() {
             match state {
-                AddressState::Claiming(claiming) => claiming.id = None,
-                AddressState::TakingDown(taking_down) => taking_down.owed = None,
-                AddressState::Draining(draining) => draining.takedown = None,
-                AddressState::Free | AddressState::Granted(_) | AddressState::Serving(_) => {}
+                ServerAddress::Claiming(claiming) => claiming.id = None,
+                ServerAddress::TakingDown(taking_down) => taking_down.owed = None,
+                ServerAddress::Draining(draining) => draining.takedown = None,
+                ServerAddress::Free | ServerAddress::Granted(_) | ServerAddress::Serving(_) => {}
             }
         }
     }

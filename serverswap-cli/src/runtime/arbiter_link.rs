@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::pin::pin;
 
-use serverswap::connection::transport::{self, Attempt, ClientChannel, Listener};
+use serverswap::connection::transport::{self, Attempt, ClientChannel, SharedListener};
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{ClientInfo, Holding};
 use serverswap::session::{
-    Action, ConnectTimeouts, Identity, Input, Session, Supervisor, SupervisorCall, SupervisorEvent,
+    ConnectTimeouts, Identity, Session, SessionAction, SessionInput, SupervisorCall, SupervisorEvent,
+    SupervisorRole,
 };
 use serverswap::sys::watch::Change;
 use tokio::io::Interest;
@@ -32,17 +33,17 @@ use crate::ui::SetupError;
 #[derive(Debug)]
 pub(super) enum LinkEvent {
     /// What the session reports.
-    Session(SupervisorEvent<Listener>),
+    Session(SupervisorEvent<SharedListener>),
     /// Neither the lock nor the socket can be had.
     Unreachable(io::Error),
 }
 
 /// The connection, or the way to one.
-pub(super) struct Link {
+pub(super) struct ArbiterLink {
     directory: Directory,
     role: ArbiterRole,
     trace: TraceWriter,
-    session: Session<Listener, Supervisor<Listener>>,
+    session: Session<SharedListener, SupervisorRole<SharedListener>>,
     /// The zero of the session's time.
     epoch: Instant,
     channel: Option<AsyncFd<ClientChannel>>,
@@ -51,16 +52,16 @@ pub(super) struct Link {
     events: Vec<LinkEvent>,
 }
 
-impl Link {
+impl ArbiterLink {
     pub(super) fn new(directory: Directory, plan: &Plan, role: ArbiterRole, trace: TraceWriter) -> Self {
         let client =
             ClientInfo { name: "serverswap".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
         let identity = Identity { client, generation: Some(plan.generation) };
-        let supervisor = Supervisor::new(plan.form, plan.timeouts());
+        let supervisor = SupervisorRole::new(plan.form, plan.timeouts());
         let epoch = Instant::now();
         let session = Session::of_role(supervisor, identity, ConnectTimeouts::default(), epoch.elapsed());
         let (watch, events) = (PausedWatch::default(), Vec::new());
-        Link { directory, role, trace, session, epoch, channel: None, watch, events }
+        ArbiterLink { directory, role, trace, session, epoch, channel: None, watch, events }
     }
 
     /// Waits until there is something to do. Nothing is lost when it is cancelled.
@@ -79,7 +80,7 @@ impl Link {
     /// Does what is to be done; never waits. `owned` is what the next `hello` says.
     pub(super) fn step(
         &mut self,
-        owned: impl FnOnce() -> Vec<(Holding, Option<Listener>)>,
+        owned: impl FnOnce() -> Vec<(Holding, Option<SharedListener>)>,
     ) -> Vec<LinkEvent> {
         let was_linked = self.session.is_linked();
         if !was_linked {
@@ -180,7 +181,7 @@ impl Link {
         }
     }
 
-    fn handle(&mut self, input: Input<Listener>) {
+    fn handle(&mut self, input: SessionInput<SharedListener>) {
         self.session.handle(input, self.epoch.elapsed());
         self.act();
     }
@@ -203,33 +204,35 @@ impl Link {
         }
     }
 
-    fn perform(&mut self, action: Action<Listener>) -> Option<Input<Listener>> {
+    fn perform(&mut self, action: SessionAction<SharedListener>) -> Option<SessionInput<SharedListener>> {
         match action {
-            Action::Watch => self.watch.watch(self.directory.path()).err().map(|_| Input::WatchLost),
-            Action::Unwatch => {
+            SessionAction::Watch => {
+                self.watch.watch(self.directory.path()).err().map(|_| SessionInput::WatchLost)
+            }
+            SessionAction::Unwatch => {
                 self.watch.pause();
                 None
             }
-            Action::Connect => Some(self.try_to_connect()),
-            Action::Send(line, listeners) => {
+            SessionAction::Connect => Some(self.try_to_connect()),
+            SessionAction::Send(line, listeners) => {
                 if let Some(channel) = &mut self.channel {
                     channel.get_mut().send(&line, listeners);
                 }
                 None
             }
-            Action::Close => {
+            SessionAction::Close => {
                 if let Some(mut channel) = self.channel.take() {
                     // The last lines to a peer that may be gone; that it is, is nothing new.
                     let _ = channel.get_mut().flush();
                 }
                 None
             }
-            Action::Open(_) => unreachable!("only a server without a supervisor opens a listener"),
+            SessionAction::Open(_) => unreachable!("only a server without a supervisor opens a listener"),
         }
     }
 
     /// Becomes the arbiter if there is none, and connects to whichever process is.
-    fn try_to_connect(&mut self) -> Input<Listener> {
+    fn try_to_connect(&mut self) -> SessionInput<SharedListener> {
         // What changed before this attempt is seen by it.
         self.watch.changes();
         self.channel = None;
@@ -242,33 +245,33 @@ impl Link {
         })
     }
 
-    fn connect(&mut self) -> io::Result<Input<Listener>> {
+    fn connect(&mut self) -> io::Result<SessionInput<SharedListener>> {
         self.role.try_acquire(&self.directory)?;
         match transport::connect(&self.directory.socket())? {
             Attempt::Failed(input) => Ok(input),
             Attempt::Connected(channel, pid) => {
                 self.channel = Some(async_fd(channel.observed(self.trace.observer(Side::Client)))?);
-                Ok(Input::Connected { pid })
+                Ok(SessionInput::Connected { pid })
             }
         }
     }
 
     /// Every change is worth another attempt: the lock is in the directory, too.
-    fn directory_changes(&mut self) -> Option<Input<Listener>> {
+    fn directory_changes(&mut self) -> Option<SessionInput<SharedListener>> {
         let changes = self.watch.changes();
         if changes.contains(&Change::DirectoryGone) {
             self.watch.pause();
-            return Some(Input::WatchLost);
+            return Some(SessionInput::WatchLost);
         }
-        (!changes.is_empty()).then_some(Input::Changed)
+        (!changes.is_empty()).then_some(SessionInput::Changed)
     }
 }
 
 /// What a generation owns, with the duplicates that its supervisor keeps.
 pub(super) fn owned(
     holding: Vec<Holding>,
-    kept: &BTreeMap<Address, Listener>,
-) -> Vec<(Holding, Option<Listener>)> {
+    kept: &BTreeMap<Address, SharedListener>,
+) -> Vec<(Holding, Option<SharedListener>)> {
     let with_listener = |holding: Holding| {
         let listener = kept.get(&holding.address).cloned();
         (holding, listener)
@@ -328,7 +331,7 @@ mod tests {
         serde_json::to_string(&FromArbiter::Greeting(greeting)).expect("a message is JSON")
     }
 
-    fn link(directory: &Directory) -> Link {
+    fn link(directory: &Directory) -> ArbiterLink {
         let plan = Plan {
             command: "server".to_owned(),
             form: Form::Stay,
@@ -340,7 +343,7 @@ mod tests {
             generation: Generation { start: 1, pid: 1 },
         };
         let role = ArbiterRole::new(plan.form, Rc::new(|_| {}), TraceWriter::default());
-        Link::new(directory.clone(), &plan, role, TraceWriter::default())
+        ArbiterLink::new(directory.clone(), &plan, role, TraceWriter::default())
     }
 
     /// An arbiter that accepts, and is silent from then on.

@@ -1,7 +1,7 @@
 //! The life cycle of a generation: its states, and what they react to.
 //!
 //! ```text
-//! connecting
+//! awaiting link
 //!    ▼
 //! starting ──► running ──► up ───────────┐
 //!    ▲  │         │ └─► awaiting verdict ◄┤     asking the arbiter whether the server,
@@ -15,24 +15,24 @@ use std::time::Duration;
 
 use serverswap::protocol::message::DecidedVerdict;
 
-use super::arbiter_events::Notice;
+use super::arbiter_events::ArbiterNotice;
 use super::awaiting_arbiter::AwaitingArbiter;
 use super::awaiting_verdict::AwaitingVerdict;
 use super::between_servers::{AwaitingSuccessor, Backoff};
 use super::context::Context;
-use super::event::{Leftovers, ServerExit, StopSignal};
+use super::input::{Leftovers, ServerExit, StopSignal};
 use super::reaping_group::ReapingGroup;
 use super::running::Running;
-use super::starting::{Cancelled, Connecting, Starting};
+use super::starting::{AwaitingLink, Cancelled, Starting};
 use super::stopping::Stopping;
 use super::up::Up;
 use crate::spawn::SpawnFailure;
 
 /// What a state does. Each is a struct with exactly the data that is valid in it.
 pub(super) trait Phase: Sized {
-    fn handle(self, input: Input, context: &mut Context) -> State;
+    fn handle(self, input: PhaseInput, context: &mut Context) -> LifeCycle;
 
-    /// When [`Input::Due`] comes, if nothing happens before.
+    /// When [`PhaseInput::Due`] comes, if nothing happens before.
     fn deadline(&self) -> Option<Duration>;
 }
 
@@ -41,27 +41,27 @@ macro_rules! states {
     ($($(#[$doc:meta])* $name:ident,)+) => {
         /// Where a generation is.
         #[derive(Debug, Clone)]
-        pub(super) enum State {
+        pub(super) enum LifeCycle {
             $($(#[$doc])* $name($name),)+
         }
 
-        impl Phase for State {
-            fn handle(self, input: Input, context: &mut Context) -> State {
+        impl Phase for LifeCycle {
+            fn handle(self, input: PhaseInput, context: &mut Context) -> LifeCycle {
                 match self {
-                    $(State::$name(state) => state.handle(input, context),)+
+                    $(LifeCycle::$name(state) => state.handle(input, context),)+
                 }
             }
 
             fn deadline(&self) -> Option<Duration> {
                 match self {
-                    $(State::$name(state) => state.deadline(),)+
+                    $(LifeCycle::$name(state) => state.deadline(),)+
                 }
             }
         }
 
-        $(impl From<$name> for State {
-            fn from(state: $name) -> State {
-                State::$name(state)
+        $(impl From<$name> for LifeCycle {
+            fn from(state: $name) -> LifeCycle {
+                LifeCycle::$name(state)
             }
         })+
     };
@@ -69,7 +69,7 @@ macro_rules! states {
 
 states! {
     /// The first connection to an arbiter is awaited; nothing was started.
-    Connecting,
+    AwaitingLink,
     /// The server is being started.
     Starting,
     /// The same, and the supervisor was asked to stop meanwhile.
@@ -99,7 +99,7 @@ states! {
 pub(super) struct Done;
 
 impl Phase for Done {
-    fn handle(self, _: Input, _: &mut Context) -> State {
+    fn handle(self, _: PhaseInput, _: &mut Context) -> LifeCycle {
         self.into()
     }
 
@@ -110,20 +110,20 @@ impl Phase for Done {
 
 /// The server that a state is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Server {
+pub(super) struct ChildServer {
     pub(super) pid: u32,
 }
 
 /// What a state reacts to.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Input {
+pub(super) enum PhaseInput {
     Linked,
     /// The arbiter does not answer at the moment.
     NotResponding,
-    Notice(Notice),
+    Notice(ArbiterNotice),
     Verdict(DecidedVerdict),
     BarrierPassed,
-    Spawned(Server),
+    Spawned(ChildServer),
     SpawnFailed(SpawnFailure),
     Exited {
         exit: ServerExit,
@@ -160,7 +160,7 @@ pub(super) enum Cause {
 /// A server that has ended.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ServerEnd {
-    pub(super) server: Server,
+    pub(super) server: ChildServer,
     pub(super) exit: ServerExit,
     pub(super) cause: Cause,
     /// How long it was up; zero if it never was.

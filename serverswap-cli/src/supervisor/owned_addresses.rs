@@ -8,12 +8,12 @@ use std::time::Duration;
 use serverswap::protocol::Address;
 use serverswap::protocol::message::Holding;
 
-use super::owned_address::{AddressNotice, OwnedAddress, Ownership, ServerRole};
+use super::owned_address::{AddressNotice, OwnedAddress, Ownership, ServerStanding};
 use crate::ui::ClaimOutcome;
 
 /// Every address that the arbiter has reported anything about.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Addresses {
+pub(super) struct OwnedAddresses {
     known: BTreeMap<Address, Known>,
 }
 
@@ -44,7 +44,7 @@ pub(super) enum Left {
     Returned,
 }
 
-impl Addresses {
+impl OwnedAddresses {
     pub(super) fn at(&mut self, address: &Address) -> &mut Known {
         self.known.entry(address.clone()).or_default()
     }
@@ -75,7 +75,7 @@ impl Addresses {
 
     /// What the present server serves.
     pub(super) fn serving(&self) -> Vec<Address> {
-        self.that(|known| known.state.server_role() == ServerRole::Serves)
+        self.that(|known| known.state.server_standing() == ServerStanding::Serves)
     }
 
     /// What is left to the generation when its server has ended.
@@ -88,7 +88,7 @@ impl Addresses {
             Left::Owned
         } else if is_any(&[Ownership::Replaced]) {
             Left::Replaced
-        } else if self.is_any(ServerRole::Outbid) {
+        } else if self.is_any(ServerStanding::Outbid) {
             Left::Superseded
         } else {
             Left::Nothing
@@ -110,44 +110,54 @@ impl Addresses {
 
     /// Whether the present server has, or still finishes, anything that a takedown is for.
     pub(super) fn is_anything_to_drain(&self) -> bool {
-        self.known.values().any(|known| match known.state.server_role() {
-            ServerRole::Granted | ServerRole::OnProbation | ServerRole::Serves | ServerRole::Drains => true,
-            ServerRole::None | ServerRole::Claims | ServerRole::Outbid | ServerRole::Failed => false,
+        self.known.values().any(|known| match known.state.server_standing() {
+            ServerStanding::Granted
+            | ServerStanding::OnProbation
+            | ServerStanding::Serves
+            | ServerStanding::Drains => true,
+            ServerStanding::None
+            | ServerStanding::Claims
+            | ServerStanding::Outbid
+            | ServerStanding::Failed => false,
         })
     }
 
     /// Whether the present server finishes what it had, and neither has nor claims more.
     pub(super) fn is_only_draining(&self) -> bool {
-        self.is_any(ServerRole::Drains)
-            && self.known.values().all(|known| match known.state.server_role() {
-                ServerRole::None | ServerRole::Drains | ServerRole::Outbid | ServerRole::Failed => true,
-                ServerRole::Claims | ServerRole::Granted | ServerRole::OnProbation | ServerRole::Serves => {
-                    false
-                }
+        self.is_any(ServerStanding::Drains)
+            && self.known.values().all(|known| match known.state.server_standing() {
+                ServerStanding::None
+                | ServerStanding::Drains
+                | ServerStanding::Outbid
+                | ServerStanding::Failed => true,
+                ServerStanding::Claims
+                | ServerStanding::Granted
+                | ServerStanding::OnProbation
+                | ServerStanding::Serves => false,
             })
     }
 
     /// Whether the present server serves something beside an older one.
     pub(super) fn is_on_probation(&self) -> bool {
-        self.is_any(ServerRole::OnProbation)
+        self.is_any(ServerStanding::OnProbation)
     }
 
     /// Whether the present server lost a claim, and has, claims and drains nothing else.
     pub(super) fn is_superseded(&self) -> bool {
-        self.is_any(ServerRole::Outbid)
-            && self.known.values().all(|known| match known.state.server_role() {
-                ServerRole::None | ServerRole::Outbid | ServerRole::Failed => true,
-                ServerRole::Claims
-                | ServerRole::Granted
-                | ServerRole::OnProbation
-                | ServerRole::Serves
-                | ServerRole::Drains => false,
+        self.is_any(ServerStanding::Outbid)
+            && self.known.values().all(|known| match known.state.server_standing() {
+                ServerStanding::None | ServerStanding::Outbid | ServerStanding::Failed => true,
+                ServerStanding::Claims
+                | ServerStanding::Granted
+                | ServerStanding::OnProbation
+                | ServerStanding::Serves
+                | ServerStanding::Drains => false,
             })
     }
 
     /// Whether a claim of the present server failed, other than by losing.
     pub(super) fn is_any_failed(&self) -> bool {
-        self.is_any(ServerRole::Failed)
+        self.is_any(ServerStanding::Failed)
     }
 
     /// For the supervisor's `hello`: what its generation owns.
@@ -169,8 +179,8 @@ impl Addresses {
         self.known.iter().map(outcome).collect()
     }
 
-    fn is_any(&self, role: ServerRole) -> bool {
-        self.known.values().any(|known| known.state.server_role() == role)
+    fn is_any(&self, role: ServerStanding) -> bool {
+        self.known.values().any(|known| known.state.server_standing() == role)
     }
 
     fn with_ownership(&self, condition: impl Fn(Ownership) -> bool) -> Vec<Address> {
