@@ -159,7 +159,7 @@ impl Arbiter {
             let generations: Vec<Generation> = self.address(address).generations_of_servers().collect();
             self.notify(&gap, generations, turn);
         }
-        self.notify_statuses(address, turn);
+        self.notify_statuses(address, &known, turn);
     }
 
     fn facts<'a>(&self, address: &'a Address, state: &AddressState, turn: &Turn) -> Facts<'a> {
@@ -319,9 +319,9 @@ impl Arbiter {
 
     // --- supervisors and observers -----------------------------------------------------------
 
-    fn notify_statuses(&mut self, address: &Address, turn: &mut Turn) {
+    fn notify_statuses(&mut self, address: &Address, known: &AddressState, turn: &mut Turn) {
         let mut state = AddressState::clone(&self.address(address));
-        let readers = self.readers_of(&state);
+        let readers = self.readers_of(known, &state);
         for notice in notices::statuses(&mut state, address, &readers, turn.now) {
             if notice.event.fds.is_empty() {
                 turn.send(notice.link, FromArbiter::Event(notice.event));
@@ -332,11 +332,13 @@ impl Arbiter {
         self.replace(address, state, turn);
     }
 
-    /// The connected supervisors that the address may concern.
-    fn readers_of(&self, state: &AddressState) -> BTreeMap<ConnectionId, Reader> {
-        let own = state.participants.values().map(|participant| participant.generation);
+    /// The connected supervisors that the address concerns. Among them is an owner that has come back and
+    /// finds that a newer generation serves: it is in what was known only.
+    fn readers_of(&self, known: &AddressState, decided: &AddressState) -> BTreeMap<ConnectionId, Reader> {
+        let own = decided.participants.values().map(|participant| participant.generation);
         let own = own.flat_map(|generation| self.peers.supervisors_of(generation));
-        let named = state.owners.keys().chain(state.keepers.keys()).chain(state.notified.keys());
+        let owners = known.owners.keys().chain(decided.owners.keys());
+        let named = owners.chain(decided.keepers.keys()).chain(decided.notified.keys());
         let named = named.filter_map(|process| self.peers.link_of(*process));
         own.chain(named).filter_map(|link| Some((link, self.reader(link)?))).collect()
     }

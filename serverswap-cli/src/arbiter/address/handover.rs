@@ -59,7 +59,9 @@ pub(crate) fn reconcile(known: &AddressState, facts: &Facts<'_>) -> AddressState
     let mut state = known.clone();
     // 1. A descriptor that came with the events of the turn becomes the arbiter's duplicate.
     state.keep_arrived_listener();
-    // 2. Who gets nothing any more loses its claim and what it holds.
+    // 2. R2: what has lost to a server that serves is superseded, whatever else it is and whoever may still
+    // come back. Who gets nothing any more loses its claim and what it holds.
+    state.supersede_older_than_serving(facts);
     state.end_those_that_end(facts);
     // 3. R10: who is named by the state file and does not come back.
     state.settle_expected(facts);
@@ -115,8 +117,6 @@ impl AddressState {
                     self.take_down(*process, TakedownReason::Stopping, facts);
                 }
                 Ending::Late => {
-                    // What has lost to a newer server is superseded, whether it is late or not (R2).
-                    self.supersede_older_than_serving(facts);
                     let message = "the server was not up in time and is being ended".to_owned();
                     self.refuse(*process, Code::Stopping, message);
                     self.take_down(*process, TakedownReason::Stopping, facts);

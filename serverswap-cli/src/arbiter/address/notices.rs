@@ -19,7 +19,7 @@ use super::state::{
 };
 use crate::arbiter::{ConnectionId, Fetched};
 
-/// A connected supervisor that may be concerned.
+/// A connected supervisor that the address concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reader {
     pub(crate) process: Process,
@@ -44,7 +44,7 @@ pub(crate) fn statuses(
 ) -> Vec<Notice> {
     let mut notices = Vec::new();
     for (link, reader) in readers {
-        let Some(status) = state.status(reader.generation).filter(|_| state.concerns(reader)) else {
+        let Some(status) = state.status(reader.generation) else {
             continue;
         };
         if state.notified.insert(reader.process, status) == Some(status) {
@@ -62,13 +62,6 @@ pub(crate) fn statuses(
 }
 
 impl AddressState {
-    fn concerns(&self, reader: &Reader) -> bool {
-        self.notified.contains_key(&reader.process)
-            || self.owners.contains_key(&reader.process)
-            || self.keepers.contains_key(&reader.process)
-            || self.involves(reader.generation)
-    }
-
     fn gives_duplicate_to(&self, reader: &Reader) -> bool {
         reader.form == Form::Stay
             && self.listener == ListenerState::Held

@@ -460,11 +460,6 @@ impl AddressState {
         present.chain(awaited.map(|expected| expected.generation))
     }
 
-    /// Whether a server of the generation participates.
-    pub(crate) fn involves(&self, generation: Generation) -> bool {
-        self.participants.values().any(|participant| participant.generation == generation)
-    }
-
     /// A server is at this stage from now on.
     pub(crate) fn participate(&mut self, process: Process, generation: Generation, stage: Stage) {
         self.participants.insert(process, Participant { generation, stage });

@@ -131,6 +131,35 @@ fn a_status_is_told_again_on_a_new_connection() {
 }
 
 #[test]
+fn an_owner_that_comes_back_when_a_newer_generation_serves_is_sent_replaced() {
+    let mut world = World::new();
+    world.supervisor(11, Stay);
+    world.server_is_up(10, &[A]);
+    world.ends(10);
+    world.link_ends(11);
+    world.server_is_up(20, &[A]);
+    let owned = (held(A, true).0, Nothing);
+    let heard = world.arrives(11, Role::Supervisor, Stay, vec![owned]);
+    assert_eq!(of(11, &heard)[1..], told(&[Replaced, Up])[..]);
+}
+
+/// N3 delays grants, not what is known already: a command that is late must not hear that it was too slow.
+#[test]
+fn a_claim_that_has_lost_is_superseded_while_holders_are_awaited() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.supervisor(21, Leave);
+    world.server(20);
+    let mut world = world.taken_over(&[]);
+    world.supervisor(21, Leave);
+    world.server(20);
+    assert_eq!(of(20, &world.claims(20, A, Inherit)), []);
+    let heard = world.arrives(30, Role::Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(20, &heard), [Heard::Refused(Code::Superseded)]);
+    assert_eq!(of(21, &heard), told(&[Superseded]));
+}
+
+#[test]
 fn a_supervisor_that_comes_back_learns_that_its_server_lost_meanwhile() {
     let mut world = World::new();
     world.server_is_up(20, &[A]);
