@@ -7,7 +7,7 @@ use serverswap_conformance::report::{Outcome, Role, Scope, Verdict, checks, term
 use serverswap_conformance::scenario::{Catalogue, Instance, Selection};
 
 use super::output::Output;
-use super::subject::Subject;
+use super::subject::DriverArgs;
 use serverswap_conformance::exit::{Ended, Found};
 
 /// What is tried of a driver.
@@ -16,7 +16,7 @@ pub(super) struct Try {
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
-    subject: Subject,
+    subject: DriverArgs,
 }
 
 /// Which case is served.

@@ -28,7 +28,7 @@ use serverswap_conformance::interrupt::until_interrupted;
 #[command(version, after_help = AFTER)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: SuiteCommand,
 }
 
 const AFTER: &str = "\
@@ -40,7 +40,7 @@ A client from nothing: init, smoke, vectors, run. When a case fails: explain, se
 More: conformance/README.md";
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum SuiteCommand {
     /// Write the beginning of a driver, conformance.toml and a job for CI.
     Init(init::Init),
     /// Check the driver alone: does it start, answer, keep its output clean, end?
@@ -58,31 +58,31 @@ enum Command {
     /// Check recorded conversations against the schema and the state tables.
     CheckTrace(recording::CheckTrace),
     /// Run the cases for supervisors against a command that supervises a server.
-    Supervisor(supervisor::Supervisor),
+    Supervisor(supervisor::SupervisorArgs),
     /// Merge reports into a table in a README.
     Matrix(matrix::Matrix),
     /// Swap your own server again and again under load, and report what to fix.
     Rehearse(rehearse::Rehearse),
     /// A server that hands its connection to the suite.
     #[command(hide = true)]
-    FakeServer(supervisor::FakeServer),
+    FakeServer(supervisor::FakeServerArgs),
 }
 
 /// Reads the command line, does what it says and gives the exit status.
 pub(crate) fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Init(init) => code(init::init(init)),
-        Command::Smoke(smoke) => code(driver::smoke(smoke)),
-        Command::Vectors(vectors) => code(driver::vectors(vectors)),
-        Command::Run(run) => code(run::run(run)),
-        Command::List(list) => code(list::list(list)),
-        Command::Explain(explain) => code(explain::explain(explain)),
-        Command::Serve(serve) => code(driver::serve(serve)),
-        Command::CheckTrace(recordings) => code(recording::check_trace(recordings)),
-        Command::Supervisor(run) => code(supervisor::supervisor(run)),
-        Command::Matrix(matrix) => code(matrix::matrix(matrix)),
-        Command::Rehearse(rehearse) => until_interrupted(rehearse::rehearse(rehearse)),
-        Command::FakeServer(server) => code(supervisor::fake_server(&server)),
+        SuiteCommand::Init(init) => code(init::init(init)),
+        SuiteCommand::Smoke(smoke) => code(driver::smoke(smoke)),
+        SuiteCommand::Vectors(vectors) => code(driver::vectors(vectors)),
+        SuiteCommand::Run(run) => code(run::run(run)),
+        SuiteCommand::List(list) => code(list::list(list)),
+        SuiteCommand::Explain(explain) => code(explain::explain(explain)),
+        SuiteCommand::Serve(serve) => code(driver::serve(serve)),
+        SuiteCommand::CheckTrace(recordings) => code(recording::check_trace(recordings)),
+        SuiteCommand::Supervisor(run) => code(supervisor::supervisor(run)),
+        SuiteCommand::Matrix(matrix) => code(matrix::matrix(matrix)),
+        SuiteCommand::Rehearse(rehearse) => until_interrupted(rehearse::rehearse(rehearse)),
+        SuiteCommand::FakeServer(server) => code(supervisor::fake_server(&server)),
     }
 }
 

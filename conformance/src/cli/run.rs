@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use clap::Args;
-use serverswap_conformance::client::{self, Settings, SuiteError};
+use serverswap_conformance::client::{self, ClientSettings, SuiteError};
 use serverswap_conformance::config::Known;
 use serverswap_conformance::report::Role;
 use serverswap_conformance::runner;
@@ -11,7 +11,7 @@ use serverswap_conformance::scenario::Catalogue;
 
 use super::cases::{Cases, Chosen, known, with_checks_of_every_case};
 use super::output::{Output, remember};
-use super::subject::Subject;
+use super::subject::DriverArgs;
 use serverswap_conformance::exit::Ended;
 
 /// The checks that every case has beside its own.
@@ -31,7 +31,7 @@ pub(super) struct Run {
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
-    subject: Subject,
+    subject: DriverArgs,
 }
 
 /// Nothing of what is selected is within the level.
@@ -48,7 +48,7 @@ pub(super) fn run(run: Run) -> Ended {
     let seed = run.seed();
     let report = run.cases.repeat(|number| {
         let seed = seed.map(|seed| seed.wrapping_add(u64::from(number)));
-        client::run(&catalogue, &selection, &command, &Settings { seed, ..settings.clone() })
+        client::run(&catalogue, &selection, &command, &ClientSettings { seed, ..settings.clone() })
     });
     let report = report.map_err(in_words)?;
     let judgement = lists.judge(&report, scope);

@@ -1,7 +1,7 @@
 //! Which cases are meant: `--only` and `--skip`.
 
 use clap::Args;
-use serverswap_conformance::config::{Pattern, nearest};
+use serverswap_conformance::config::{CasePattern, nearest};
 
 /// A selection of cases by their ids.
 #[derive(Debug, Clone, Args)]
@@ -58,7 +58,7 @@ impl Select {
 /// A pattern means a case, or the folder that it lies in.
 fn selects(pattern: &str, id: &str) -> bool {
     let folder = format!("{}/*", pattern.trim_end_matches('/'));
-    Pattern::from(pattern).matches_case(id) || Pattern::new(folder).matches_case(id)
+    CasePattern::from(pattern).matches_case(id) || CasePattern::new(folder).matches_case(id)
 }
 
 #[cfg(test)]

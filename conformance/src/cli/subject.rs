@@ -5,13 +5,13 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serverswap_conformance::client::{DriverCommand, Settings};
+use serverswap_conformance::client::{ClientSettings, DriverCommand};
 use serverswap_conformance::config::{Config, ConfigError, FILE_NAME, is_factor};
 use serverswap_conformance::runner::Budget;
 
 /// A driver, and how cases are run against it.
 #[derive(Debug, Args)]
-pub(super) struct Subject {
+pub(super) struct DriverArgs {
     /// The configuration of the driver [default: conformance.toml in this folder, if there is one].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub(super) fn factor(text: &str) -> Result<f64, String> {
     if is_factor(number) { Ok(number) } else { Err("it has to be above 0".to_owned()) }
 }
 
-impl Subject {
+impl DriverArgs {
     /// What the file says; nothing if there is none.
     pub(super) fn config(&self) -> Result<Config, ConfigError> {
         match &self.config {
@@ -60,9 +60,9 @@ impl Subject {
     }
 
     /// How the cases are run.
-    pub(super) fn settings(&self, config: &Config) -> Settings {
-        let usual = Settings::default();
+    pub(super) fn settings(&self, config: &Config) -> ClientSettings {
+        let usual = ClientSettings::default();
         let budget = self.slow.or(config.slow).map_or(usual.budget, Budget::Times);
-        Settings { jobs: self.jobs.unwrap_or(usual.jobs), budget, ..usual }
+        ClientSettings { jobs: self.jobs.unwrap_or(usual.jobs), budget, ..usual }
     }
 }

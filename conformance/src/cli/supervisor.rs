@@ -8,7 +8,7 @@ use serverswap_conformance::config::Config;
 use serverswap_conformance::report::Role;
 use serverswap_conformance::runner;
 use serverswap_conformance::runner::Budget;
-use serverswap_conformance::supervisor::{self, Settings, SupervisorCommand};
+use serverswap_conformance::supervisor::{self, SupervisorCommand, SupervisorSettings};
 
 use super::cases::{Cases, Chosen, known};
 use super::output::{Output, remember};
@@ -16,7 +16,7 @@ use serverswap_conformance::exit::{Ended, Found};
 
 /// What is run.
 #[derive(Debug, Args)]
-pub(super) struct Supervisor {
+pub(super) struct SupervisorArgs {
     #[command(flatten)]
     cases: Cases,
     /// Multiply every limit of a wait; the usual one is 5 s.
@@ -31,23 +31,23 @@ pub(super) struct Supervisor {
 
 /// A server that hands its connection to the suite.
 #[derive(Debug, Args)]
-pub(super) struct FakeServer {
+pub(super) struct FakeServerArgs {
     control: PathBuf,
 }
 
-pub(super) fn supervisor(run: Supervisor) -> Ended {
+pub(super) fn supervisor(run: SupervisorArgs) -> Ended {
     let catalogue = run.cases.catalogue()?;
     let known = known(&catalogue, Role::Supervisor, &[runner::WIRE_VALID]);
     let Chosen { selection, lists, scope } = run.cases.choose(&Config::default(), &known)?;
     let command = SupervisorCommand { words: run.command, fake_server: std::env::current_exe()? };
-    let settings = Settings { budget: run.slow.map_or_else(Budget::default, Budget::Times) };
+    let settings = SupervisorSettings { budget: run.slow.map_or_else(Budget::default, Budget::Times) };
     let report = run.cases.repeat(|_| supervisor::run(&catalogue, &selection, &command, settings))?;
     let judgement = lists.judge(&report, scope);
     remember(&report, &judgement);
     run.output.put(&report, &judgement)
 }
 
-pub(super) fn fake_server(server: &FakeServer) -> Ended {
+pub(super) fn fake_server(server: &FakeServerArgs) -> Ended {
     supervisor::fake_server(&server.control)?;
     Ok(Found::Good)
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::ClientRun;
 use super::driver::Driver;
 use super::error::SuiteError;
-use super::settings::{DriverCommand, Settings};
+use super::settings::{ClientSettings, DriverCommand};
 use super::steps::Client;
 use crate::contract::{Answer, CONTRACT, EXIT_MILLIS_MAX, HelloReply};
 use crate::report::{Case, Outcome};
@@ -46,7 +46,7 @@ pub(super) fn play(
     instance: &Instance,
     command: &DriverCommand,
     introduction: &HelloReply,
-    settings: &Settings,
+    settings: &ClientSettings,
 ) -> Case {
     let scenario = &instance.scenario;
     let missing = scenario.needs.iter().find(|need| !introduction.supports.contains(need));
@@ -166,7 +166,10 @@ impl ClientRun {
 }
 
 /// A case without a scenario: the contract alone, or the vectors.
-pub(super) fn bare(settings: &Settings, id: &str) -> Result<(tempfile::TempDir, ClientRun), SuiteError> {
+pub(super) fn bare(
+    settings: &ClientSettings,
+    id: &str,
+) -> Result<(tempfile::TempDir, ClientRun), SuiteError> {
     let directory = tempfile::Builder::new().prefix("serverswap-").tempdir();
     let directory = directory.map_err(SuiteError::io("cannot make a temporary directory"))?;
     let run = Client::run_in(directory.path(), settings.budget, (settings.faults)(id));

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::ClientRun;
-use crate::runner::{Failure, Found};
+use crate::runner::{Failure, MatchResult};
 use crate::scenario::{EventStep, Pattern, Step};
 
 /// Events that tell of no outcome: a driver may write them or not.
@@ -11,18 +11,22 @@ const PASSING: [&str; 2] = ["waiting", "warning"];
 
 impl ClientRun {
     /// Looks at the next event.
-    pub(super) fn look_at_event(&mut self, step: &EventStep, pending: &[&Step]) -> Result<Found, Failure> {
+    pub(super) fn look_at_event(
+        &mut self,
+        step: &EventStep,
+        pending: &[&Step],
+    ) -> Result<MatchResult, Failure> {
         let wanted = |event: &str| {
             pending
                 .iter()
                 .any(|step| matches!(step, Step::Event(EventStep { event: name, .. }) if name == event))
         };
-        let Some(driver) = &mut self.subject.driver else { return Ok(Found::Met) };
+        let Some(driver) = &mut self.subject.driver else { return Ok(MatchResult::Met) };
         let events = driver.events();
         while events.front().is_some_and(|event| is_passing(event) && !wanted(name(event))) {
             events.pop_front();
         }
-        let Some(head) = events.front() else { return Ok(Found::Nothing) };
+        let Some(head) = events.front() else { return Ok(MatchResult::Nothing) };
         let mut fields = Map::from_iter([("event".to_owned(), Value::from(step.event.as_str()))]);
         fields.extend(step.fields.clone());
         let pattern =
@@ -30,11 +34,11 @@ impl ClientRun {
         let head = Value::Object(head.clone());
         let mut bound = self.variables.clone();
         if let Err(mismatch) = pattern.check(Some(&head), &mut bound) {
-            return Ok(Found::Else(format!("the driver told {head}: {mismatch}")));
+            return Ok(MatchResult::Else(format!("the driver told {head}: {mismatch}")));
         }
         events.pop_front();
         self.variables = bound;
-        Ok(Found::Met)
+        Ok(MatchResult::Met)
     }
 }
 

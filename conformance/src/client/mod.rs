@@ -29,7 +29,7 @@ pub use driver::{Driver, Introduction};
 pub use error::SuiteError;
 pub use run::{introduce, run};
 pub use serve::{Served, serve};
-pub use settings::{DriverCommand, Faults, Settings};
+pub use settings::{ClientSettings, DriverCommand, Faults};
 pub use smoke::smoke;
 pub use vectors::{known as known_vectors, vectors};
 

@@ -6,7 +6,7 @@ use super::case;
 use super::driver::Driver;
 use super::error::SuiteError;
 use super::order::order;
-use super::settings::{DriverCommand, Settings};
+use super::settings::{ClientSettings, DriverCommand};
 use super::vectors;
 use crate::connection::warm_up;
 use crate::contract::HelloReply;
@@ -25,7 +25,7 @@ pub fn run(
     catalogue: &Catalogue,
     selection: &Selection,
     command: &DriverCommand,
-    settings: &Settings,
+    settings: &ClientSettings,
 ) -> Result<Report, SuiteError> {
     let introduction = introduce(command, settings)?;
     let level = selection.level.unwrap_or(introduction.level);
@@ -46,7 +46,7 @@ pub fn run(
 ///
 /// # Errors
 /// It cannot be started, does not answer, or breaks its contract: each says whose fault it is.
-pub fn introduce(command: &DriverCommand, settings: &Settings) -> Result<HelloReply, SuiteError> {
+pub fn introduce(command: &DriverCommand, settings: &ClientSettings) -> Result<HelloReply, SuiteError> {
     let (_directory, mut run) = case::bare(settings, "hello")?;
     let driver = Driver::start(command, &BTreeMap::from([("SERVERSWAP_SOCKET".to_owned(), None)]));
     run.subject.driver =

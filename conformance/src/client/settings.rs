@@ -21,7 +21,7 @@ pub struct DriverCommand {
 
 /// How cases are run.
 #[derive(Clone)]
-pub struct Settings {
+pub struct ClientSettings {
     /// How many cases at once.
     pub jobs: NonZeroUsize,
     /// How long single waits last.
@@ -35,9 +35,9 @@ pub struct Settings {
 /// Makes a fault for each case.
 pub type Faults = Arc<dyn Fn(&str) -> Box<dyn Fault> + Send + Sync>;
 
-impl Default for Settings {
+impl Default for ClientSettings {
     fn default() -> Self {
-        Settings {
+        ClientSettings {
             jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             budget: Budget::default(),
             seed: None,
@@ -46,9 +46,9 @@ impl Default for Settings {
     }
 }
 
-impl fmt::Debug for Settings {
+impl fmt::Debug for ClientSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { jobs, budget, seed, faults: _ } = self;
+        let ClientSettings { jobs, budget, seed, faults: _ } = self;
         f.debug_struct("Settings")
             .field("jobs", jobs)
             .field("budget", budget)

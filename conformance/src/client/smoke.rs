@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::driver::Driver;
 use super::error::SuiteError;
 use super::run::{introduce, report};
-use super::settings::{DriverCommand, Settings};
+use super::settings::{ClientSettings, DriverCommand};
 use super::{ClientRun, case};
 use crate::contract::{Answer, Reply};
 use crate::report::Report;
@@ -17,7 +17,7 @@ use crate::runner::Failure;
 ///
 /// # Errors
 /// The driver cannot be started, or does not introduce itself.
-pub fn smoke(command: &DriverCommand, settings: &Settings) -> Result<Report, SuiteError> {
+pub fn smoke(command: &DriverCommand, settings: &ClientSettings) -> Result<Report, SuiteError> {
     let introduction = introduce(command, settings)?;
     let (_directory, mut run) = case::bare(settings, "smoke")?;
     let driver = Driver::start(command, &BTreeMap::from([("SERVERSWAP_SOCKET".to_owned(), None)]));

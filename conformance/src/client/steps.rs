@@ -1,4 +1,4 @@
-//! What each step does with a client: the [`Subject`] that is a driver.
+//! What each step does with a client: the [`SubjectUnderTest`] that is a driver.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,7 +11,7 @@ use super::case::WIRE_VALID_SPEC;
 use super::driver::Driver;
 use super::progress_log::ProgressLog;
 use crate::connection::{ScriptedConnection, Trace, Validation, ready};
-use crate::runner::{Budget, CaseRun, Exited, Failure, Fault, Found, Subject};
+use crate::runner::{Budget, CaseRun, Exited, Failure, Fault, MatchResult, SubjectUnderTest};
 use crate::scenario::{Accept, Located, Pattern, Short, Step, Unlisten};
 
 /// A case of a client under way.
@@ -44,7 +44,7 @@ impl Client {
     }
 }
 
-impl Subject for Client {
+impl SubjectUnderTest for Client {
     const SUITE_SIDE: Side = Side::Arbiter;
     const NAME: &'static str = "client";
     const WIRE_VALID_SPEC: &'static [&'static str] = &WIRE_VALID_SPEC;
@@ -113,7 +113,7 @@ impl Subject for Client {
         self.driver.is_none() && expected.iter().any(|step| matches!(step.value, Step::Event(_)))
     }
 
-    fn look(run: &mut ClientRun, step: &Step, pending: &[&Step]) -> Result<Found, Failure> {
+    fn look(run: &mut ClientRun, step: &Step, pending: &[&Step]) -> Result<MatchResult, Failure> {
         let Step::Event(event) = step else {
             return Err(Failure::Suite(format!("`{}` is nothing to wait for", step.word())));
         };

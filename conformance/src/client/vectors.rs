@@ -17,7 +17,7 @@ use self::file::{Group, Vector};
 use super::driver::Driver;
 use super::error::SuiteError;
 use super::run::{introduce, report};
-use super::settings::{DriverCommand, Settings};
+use super::settings::{ClientSettings, DriverCommand};
 use super::{ClientRun, case};
 use crate::contract::{Answer, HelloReply, Support};
 use crate::report::{Case, Outcome, Report};
@@ -28,7 +28,7 @@ use crate::scenario::Selection;
 ///
 /// # Errors
 /// The driver cannot be started, or does not introduce itself.
-pub fn vectors(command: &DriverCommand, settings: &Settings) -> Result<Report, SuiteError> {
+pub fn vectors(command: &DriverCommand, settings: &ClientSettings) -> Result<Report, SuiteError> {
     let introduction = introduce(command, settings)?;
     let cases = cases(&Selection::level(0), command, &introduction, settings)?;
     Ok(report(&introduction, 0, cases))
@@ -46,7 +46,7 @@ pub(super) fn cases(
     selection: &Selection,
     command: &DriverCommand,
     introduction: &HelloReply,
-    settings: &Settings,
+    settings: &ClientSettings,
 ) -> Result<Vec<Case>, SuiteError> {
     let groups = Group::ALL.into_iter().filter(|group| selection.includes(group.id(), 0));
     groups.map(|group| play(group, command, introduction, settings)).collect()
@@ -56,7 +56,7 @@ fn play(
     group: Group,
     command: &DriverCommand,
     introduction: &HelloReply,
-    settings: &Settings,
+    settings: &ClientSettings,
 ) -> Result<Case, SuiteError> {
     let named = |result: CaseResult| result.named(group.id(), group.title(), 0, Vec::new());
     if !introduction.supports.contains(&Support::Codec) {

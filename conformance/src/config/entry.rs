@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{Pattern, UnknownEntry, nearest};
+use super::{CasePattern, UnknownEntry, nearest};
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,15 +22,15 @@ impl fmt::Display for Place {
 
 /// An entry of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ListEntry {
     /// As it is written: `case` or `case:check`, each with `*` for any text.
     pub text: String,
     /// Why it is listed.
     pub reason: String,
     /// Where.
     pub place: Place,
-    case: Pattern,
-    check: Option<Pattern>,
+    case: CasePattern,
+    check: Option<CasePattern>,
 }
 
 /// What an entry may name: a case of the catalogue and its checks.
@@ -42,14 +42,14 @@ pub struct Known {
     pub checks: Vec<String>,
 }
 
-impl Entry {
+impl ListEntry {
     /// An entry as it is written.
     #[must_use]
-    pub fn new(text: impl Into<String>, reason: impl Into<String>, place: Place) -> Entry {
+    pub fn new(text: impl Into<String>, reason: impl Into<String>, place: Place) -> ListEntry {
         let (text, reason) = (text.into(), reason.into());
         let (case, check) = split(&text);
-        let (case, check) = (Pattern::from(case), check.map(Pattern::from));
-        Entry { text, reason, place, case, check }
+        let (case, check) = (CasePattern::from(case), check.map(CasePattern::from));
+        ListEntry { text, reason, place, case, check }
     }
 
     /// Whether it is about this case, as a whole or by one of its checks.
@@ -73,7 +73,7 @@ impl Entry {
     /// What is wrong with it, if it names nothing of the catalogue.
     pub(super) fn unknown(&self, catalogue: &[Known]) -> Option<UnknownEntry> {
         let mut cases = catalogue.iter().filter(|known| self.is_about(&known.id)).peekable();
-        let unknown = |what, name: &Pattern, nearest| {
+        let unknown = |what, name: &CasePattern, nearest| {
             Some(UnknownEntry { place: self.place.clone(), what, name: name.to_string(), nearest })
         };
         let Some(first) = cases.peek().copied() else {
@@ -101,8 +101,8 @@ fn split(text: &str) -> (&str, Option<&str>) {
 mod tests {
     use super::*;
 
-    fn entry(text: &str) -> Entry {
-        Entry::new(text, "", Place { file: "conformance.toml".into(), line: 3 })
+    fn entry(text: &str) -> ListEntry {
+        ListEntry::new(text, "", Place { file: "conformance.toml".into(), line: 3 })
     }
 
     fn catalogue() -> Vec<Known> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{ConfigError, Entry, Lists, Place};
+use super::{ConfigError, ListEntry, Lists, Place};
 use crate::report::Level;
 
 /// What `conformance.toml` says.
@@ -69,7 +69,7 @@ impl Config {
         if let Some(command) = file.command.as_ref().filter(|command| command.get_ref().is_empty()) {
             return wrong(command.span(), "`command` has no program");
         }
-        let entries = |entries: Vec<FileEntry>| -> Vec<Entry> {
+        let entries = |entries: Vec<FileEntry>| -> Vec<ListEntry> {
             entries.into_iter().map(|entry| entry.at(place)).collect()
         };
         let folder = folder(path)?;
@@ -84,13 +84,13 @@ impl Config {
 }
 
 impl FileEntry {
-    fn at(self, place: impl Fn(Range<usize>) -> Place) -> Entry {
+    fn at(self, place: impl Fn(Range<usize>) -> Place) -> ListEntry {
         let reason = match self.issue {
             Some(issue) => format!("{} ({issue})", self.reason),
             None => self.reason,
         };
         let place = place(self.id.span());
-        Entry::new(self.id.into_inner(), reason, place)
+        ListEntry::new(self.id.into_inner(), reason, place)
     }
 }
 
@@ -98,14 +98,14 @@ impl FileEntry {
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn read_list(path: &Path) -> Result<Vec<Entry>, ConfigError> {
+pub fn read_list(path: &Path) -> Result<Vec<ListEntry>, ConfigError> {
     let text = text(path)?;
     let numbered = text.lines().zip(1..);
     let entries = numbered.filter_map(|(line, number)| {
         let (entry, reason) = line.split_once('#').unwrap_or((line, "no reason given"));
         let place = Place { file: path.to_owned(), line: number };
         let entry = entry.trim();
-        (!entry.is_empty()).then(|| Entry::new(entry, reason.trim(), place))
+        (!entry.is_empty()).then(|| ListEntry::new(entry, reason.trim(), place))
     });
     Ok(entries.collect())
 }

@@ -3,16 +3,16 @@
 //! A case that is listed as failing has to fail, at the check that is listed if one is; a flaky
 //! one may. What fails beside the listed checks is a failure like any other.
 
-use super::{ConfigError, Entry, Known};
+use super::{ConfigError, Known, ListEntry};
 use crate::report::{Case, Judgement, Outcome, Report, Scope, Standing};
 
 /// What is known to fail.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lists {
     /// These fail: one that passes fails the run.
-    pub failing: Vec<Entry>,
+    pub failing: Vec<ListEntry>,
     /// These may fail.
-    pub flaky: Vec<Entry>,
+    pub flaky: Vec<ListEntry>,
 }
 
 impl Lists {
@@ -43,10 +43,10 @@ impl Lists {
     }
 
     fn failure(&self, case: &Case) -> Standing {
-        let failing: Vec<&Entry> = about(&self.failing, case).collect();
-        let flaky: Vec<&Entry> = about(&self.flaky, case).collect();
-        let any = |entries: &[&Entry], check: &str| entries.iter().any(|entry| entry.allows(check));
-        let whole = |entry: &&Entry| entry.is_about_all_checks();
+        let failing: Vec<&ListEntry> = about(&self.failing, case).collect();
+        let flaky: Vec<&ListEntry> = about(&self.flaky, case).collect();
+        let any = |entries: &[&ListEntry], check: &str| entries.iter().any(|entry| entry.allows(check));
+        let whole = |entry: &&ListEntry| entry.is_about_all_checks();
         let named = case.failed_checks().next().is_some();
         let all_listed =
             case.failed_checks().all(|check| any(&failing, &check.name) || any(&flaky, &check.name));
@@ -75,7 +75,7 @@ impl Lists {
     }
 }
 
-fn about<'a>(entries: &'a [Entry], case: &Case) -> impl Iterator<Item = &'a Entry> {
+fn about<'a>(entries: &'a [ListEntry], case: &Case) -> impl Iterator<Item = &'a ListEntry> {
     entries.iter().filter(|entry| entry.is_about(&case.id))
 }
 
@@ -85,8 +85,8 @@ mod tests {
     use crate::config::Place;
     use crate::report::Check;
 
-    fn entry(text: &str) -> Entry {
-        Entry::new(text, "because", Place { file: "list".into(), line: 1 })
+    fn entry(text: &str) -> ListEntry {
+        ListEntry::new(text, "because", Place { file: "list".into(), line: 1 })
     }
 
     fn failing(texts: &[&str]) -> Lists {

@@ -8,20 +8,20 @@
 //! entry cannot outlive its case unseen; a listed case that passes fails the run, so that it
 //! cannot outlive its fault either.
 
+mod case_pattern;
 mod entry;
 mod file;
 mod listed;
 mod nearest;
-mod pattern;
 
 use std::io;
 use std::path::PathBuf;
 
-pub use entry::{Entry, Known, Place};
+pub use case_pattern::CasePattern;
+pub use entry::{Known, ListEntry, Place};
 pub use file::{Config, is_factor, read_list};
 pub use listed::Lists;
 pub use nearest::nearest;
-pub use pattern::Pattern;
 
 /// The file's name in a subject's repository.
 pub const FILE_NAME: &str = "conformance.toml";

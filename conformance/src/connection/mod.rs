@@ -20,7 +20,7 @@ mod validator;
 
 pub use poll::ready;
 pub use same_file::same_file;
-pub use scripted::{Ended, RawLine, Received, ScriptedConnection};
+pub use scripted::{ConnectionEnd, RawLine, Received, ScriptedConnection};
 pub use strict_schema::{fits_strict_schema, warm_up};
 pub use trace::Trace;
 pub use validator::{Validation, Validator};

@@ -26,7 +26,7 @@ pub struct ScriptedConnection {
     buffer: Vec<u8>,
     fds: VecDeque<OwnedFd>,
     inbox: VecDeque<Received>,
-    ended: Option<Ended>,
+    ended: Option<ConnectionEnd>,
     /// Lines that may come at any time, set aside until somebody expects them.
     aside: VecDeque<Received>,
     /// Whether it is not read at the moment.
@@ -38,7 +38,7 @@ pub struct ScriptedConnection {
 
 /// How the other side has ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum ConnectionEnd {
     /// It had read everything.
     Eof,
     /// It had not.
@@ -112,7 +112,7 @@ impl ScriptedConnection {
 
     /// How the other side has ended it.
     #[must_use]
-    pub fn ended(&self) -> Option<Ended> {
+    pub fn ended(&self) -> Option<ConnectionEnd> {
         self.ended
     }
 
@@ -126,7 +126,7 @@ impl ScriptedConnection {
     ///
     /// # Errors
     /// The socket fails in a way that is no end of a connection.
-    pub fn read(&mut self) -> io::Result<(Vec<RawLine>, Option<Ended>)> {
+    pub fn read(&mut self) -> io::Result<(Vec<RawLine>, Option<ConnectionEnd>)> {
         let ended = loop {
             match socket::receive(self.socket.as_fd())? {
                 Chunk::Data(bytes, fds) => {
@@ -134,8 +134,8 @@ impl ScriptedConnection {
                     self.fds.extend(fds);
                 }
                 Chunk::Nothing => break None,
-                Chunk::End => break Some(Ended::Eof),
-                Chunk::Reset => break Some(Ended::Reset),
+                Chunk::End => break Some(ConnectionEnd::Eof),
+                Chunk::Reset => break Some(ConnectionEnd::Reset),
             }
         };
         Ok((self.cut(), ended))
@@ -173,10 +173,10 @@ impl ScriptedConnection {
     ///
     /// # Errors
     /// It did so in the middle of a line.
-    pub fn end(&mut self, ended: Ended, trace: &mut Trace) -> Result<(), String> {
+    pub fn end(&mut self, ended: ConnectionEnd, trace: &mut Trace) -> Result<(), String> {
         let how = match ended {
-            Ended::Eof => "closed by the other side",
-            Ended::Reset => "reset by the other side",
+            ConnectionEnd::Eof => "closed by the other side",
+            ConnectionEnd::Reset => "reset by the other side",
         };
         trace.remark(Some(&self.name), how);
         self.ended = Some(ended);
@@ -204,7 +204,7 @@ impl ScriptedConnection {
     }
 
     /// The end of the connection, as if it had not been noticed yet.
-    pub fn forget_end(&mut self) -> Option<Ended> {
+    pub fn forget_end(&mut self) -> Option<ConnectionEnd> {
         self.ended.take()
     }
 
@@ -339,7 +339,7 @@ mod tests {
         )
     }
 
-    fn read(link: &mut ScriptedConnection) -> (Vec<RawLine>, Option<Ended>) {
+    fn read(link: &mut ScriptedConnection) -> (Vec<RawLine>, Option<ConnectionEnd>) {
         ready(&[link.as_fd()], None).expect("it can be waited for");
         link.read().expect("a socket")
     }
@@ -373,7 +373,7 @@ mod tests {
         let (mut link, client) = pair();
         link.send(b"{}\n", &[], None).expect("sent");
         drop(client);
-        assert_eq!(read(&mut link).1, Some(Ended::Reset));
+        assert_eq!(read(&mut link).1, Some(ConnectionEnd::Reset));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Change, Filters, Mutant, Says, Switch};
-use crate::connection::Ended;
+use crate::connection::ConnectionEnd;
 use crate::runner::{Exited, Fault, WireLine};
 
 /// The fault of a mutant in one case.
@@ -68,7 +68,7 @@ impl Fault for Faulty {
         lines
     }
 
-    fn closing(&mut self, _: &str, ended: Ended) -> Option<Ended> {
+    fn closing(&mut self, _: &str, ended: ConnectionEnd) -> Option<ConnectionEnd> {
         (!(self.switch.on && self.filters.never_closes)).then_some(ended)
     }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::client::CLEAN_EXIT;
-use crate::config::Pattern;
+use crate::config::CasePattern;
 use crate::report::Role;
 use crate::runner::WIRE_VALID;
 use crate::scenario::{Catalogue, ConnectTo, Descriptors, Step};
@@ -104,10 +104,10 @@ impl Kills {
     #[must_use]
     pub fn includes(&self, target: &Target) -> bool {
         let fits = |pattern: &Option<String>, text: &str| {
-            pattern.as_ref().is_none_or(|pattern| Pattern::new(pattern.as_str()).matches(text))
+            pattern.as_ref().is_none_or(|pattern| CasePattern::new(pattern.as_str()).matches(text))
         };
         let case =
-            self.case.as_ref().is_none_or(|case| Pattern::new(case.as_str()).matches_case(&target.case));
+            self.case.as_ref().is_none_or(|case| CasePattern::new(case.as_str()).matches_case(&target.case));
         // A check of a whole case is meant only by its name.
         let whole = target.step.is_some() || self.check.is_some();
         case && whole

@@ -6,7 +6,7 @@ use serverswap_protocol::trace::Side;
 use crate::report::Party;
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct RecordingEntry {
     /// The connection.
     pub(super) on: Option<String>,
     /// Which side recorded it; the arbiter, if it is not said.

@@ -22,7 +22,7 @@ use serverswap_protocol::trace::Side;
 
 use crate::connection::{Validation, Validator};
 
-use entry::Entry;
+use entry::RecordingEntry;
 
 /// What a recording holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,12 +32,12 @@ pub struct Checked {
     /// Lines of the protocol in it.
     pub lines: usize,
     /// What is wrong, in the order of the file.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<RecordedFault>,
 }
 
 /// A recorded line that should not have been said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct RecordedFault {
     /// Where it is, counted from 1.
     pub number: usize,
     /// On which connection.
@@ -83,7 +83,7 @@ pub enum RecordingError {
 /// Checks a recording.
 ///
 /// # Errors
-/// The file is no recording. That somebody broke the protocol is no error but a [`Fault`].
+/// The file is no recording. That somebody broke the protocol is no error but a [`RecordedFault`].
 pub fn check(path: &Path) -> Result<Checked, RecordingError> {
     let unreadable = |source| RecordingError::Unreadable { path: path.to_owned(), source };
     let reader = BufReader::new(File::open(path).map_err(unreadable)?);
@@ -111,7 +111,7 @@ struct Conversations {
 
 impl Conversations {
     fn take(&mut self, number: usize, bytes: &[u8]) -> Result<(), String> {
-        let entry: Entry = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let entry: RecordingEntry = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         let Some(by) = entry.from.side() else {
             return Ok(());
         };
@@ -129,7 +129,7 @@ impl Conversations {
             validator.received(entry.line.as_bytes(), entry.fds).map(drop)
         };
         if let Err(rule) = verdict {
-            self.checked.faults.push(Fault { number, on, by, rule, line: entry.line });
+            self.checked.faults.push(RecordedFault { number, on, by, rule, line: entry.line });
         }
         Ok(())
     }
@@ -151,7 +151,7 @@ fn validate_own(validator: &mut Validator, line: &str, fds: usize) -> Result<(),
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for RecordedFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by = match self.by {
             Side::Client => "client",

@@ -27,7 +27,6 @@ use serverswap_load::{LoadError, TargetError};
 
 pub use findings::{Finding, Rehearsed};
 pub use findings_text::print;
-pub use swap_command::Form;
 
 use swap_command::SwapCommand;
 use swaps::RehearsalRun;

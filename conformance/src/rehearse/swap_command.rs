@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serverswap_protocol::message::Form;
+
 use super::RehearseError;
 use crate::sandbox::Programs;
 
@@ -16,15 +18,6 @@ const VALUED: [&str; 8] = [
     "--log-format",
     "--trace",
 ];
-
-/// Whether the command leaves when its server is up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// It exits with 0 when its server is up and every older one has exited.
-    Leave,
-    /// It stays until its server ends.
-    Stay,
-}
 
 /// A command that starts a server by `serverswap` or `serverswap-deploy`.
 #[derive(Debug, Clone, PartialEq, Eq)]

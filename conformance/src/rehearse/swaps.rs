@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serverswap_protocol::Address;
+use serverswap_protocol::message::Form;
 use tokio::time::sleep_until;
 
 use super::findings::{Finding, Rehearsed, of_load};
 use super::status_poll::StatusPoll;
-use super::swap_command::{Form, SwapCommand};
+use super::swap_command::SwapCommand;
 use super::{Rehearsal, RehearseError};
 use crate::sandbox::{Exit, Remaining, Sandbox, SandboxError, Started};
 use serverswap_load::{Load, LoadError, Phase, Plan, Slot, Tally, Target};
@@ -36,7 +37,7 @@ pub(super) struct RehearsalRun<'a> {
 }
 
 /// How the wait for a start or a swap ended.
-enum Ended {
+enum WaitEnd {
     /// The new command exited.
     New(Exit),
     /// The replaced command exited.
@@ -85,20 +86,20 @@ impl<'a> RehearsalRun<'a> {
         let deadline = tokio::time::Instant::now() + self.rehearsal.limit;
         let first = match self.command.form {
             Form::Leave => tokio::select! {
-                exit = started.exit_within(self.rehearsal.limit) => Ended::of(exit, Ended::New)?,
-                () = sleep_until(deadline) => Ended::TooLate,
+                exit = started.exit_within(self.rehearsal.limit) => WaitEnd::of(exit, WaitEnd::New)?,
+                () = sleep_until(deadline) => WaitEnd::TooLate,
             },
             Form::Stay => tokio::select! {
-                exit = started.exit_within(self.rehearsal.limit) => Ended::of(exit, Ended::New)?,
+                exit = started.exit_within(self.rehearsal.limit) => WaitEnd::of(exit, WaitEnd::New)?,
                 served = self.settled() => return served.map(Some),
-                () = sleep_until(deadline) => Ended::TooLate,
+                () = sleep_until(deadline) => WaitEnd::TooLate,
             },
         };
         match first {
-            Ended::New(Exit { status: 0, .. }) if self.command.form == Form::Leave => {
+            WaitEnd::New(Exit { status: 0, .. }) if self.command.form == Form::Leave => {
                 Ok(Some(self.settled().await?))
             }
-            ended @ (Ended::New(_) | Ended::Old(_) | Ended::TooLate) => {
+            ended @ (WaitEnd::New(_) | WaitEnd::Old(_) | WaitEnd::TooLate) => {
                 self.failed(0, ended, started);
                 Ok(None)
             }
@@ -161,7 +162,7 @@ impl<'a> RehearsalRun<'a> {
         new: &mut Started,
         old: &mut Started,
         deadlines: &mut BTreeMap<u32, Instant>,
-    ) -> Result<Ended, RehearseError> {
+    ) -> Result<WaitEnd, RehearseError> {
         let limit = self.rehearsal.limit;
         let old_exit = async {
             match self.command.form {
@@ -170,8 +171,8 @@ impl<'a> RehearsalRun<'a> {
             }
         };
         tokio::select! {
-            exit = new.exit_within(limit) => Ended::of(exit, Ended::New),
-            exit = old_exit => Ended::of(exit, Ended::Old),
+            exit = new.exit_within(limit) => WaitEnd::of(exit, WaitEnd::New),
+            exit = old_exit => WaitEnd::of(exit, WaitEnd::Old),
             error = self.status.follow(deadlines) => Err(error),
         }
     }
@@ -182,10 +183,10 @@ impl<'a> RehearsalRun<'a> {
         self.rehearsed.findings.extend(late.map(|(pid, _)| Finding::Overran { swap, pid: *pid }));
     }
 
-    fn swap_failed(&mut self, number: u32, ended: Ended, new: &mut Started, old: &mut Started) {
+    fn swap_failed(&mut self, number: u32, ended: WaitEnd, new: &mut Started, old: &mut Started) {
         match ended {
-            Ended::New(_) | Ended::TooLate => self.failed(number, ended, new),
-            Ended::Old(exit) => {
+            WaitEnd::New(_) | WaitEnd::TooLate => self.failed(number, ended, new),
+            WaitEnd::Old(exit) => {
                 let finding =
                     Finding::CommandFailed { swap: number - 1, status: exit.status, said: last_lines(old) };
                 self.rehearsed.findings.push(finding);
@@ -193,11 +194,13 @@ impl<'a> RehearsalRun<'a> {
         }
     }
 
-    fn failed(&mut self, swap: u32, ended: Ended, new: &mut Started) {
+    fn failed(&mut self, swap: u32, ended: WaitEnd, new: &mut Started) {
         let said = last_lines(new);
         self.rehearsed.findings.push(match ended {
-            Ended::New(exit) | Ended::Old(exit) => Finding::DeployFailed { swap, status: exit.status, said },
-            Ended::TooLate => Finding::NotInTime { swap, said },
+            WaitEnd::New(exit) | WaitEnd::Old(exit) => {
+                Finding::DeployFailed { swap, status: exit.status, said }
+            }
+            WaitEnd::TooLate => Finding::NotInTime { swap, said },
         });
     }
 
@@ -232,14 +235,14 @@ impl<'a> RehearsalRun<'a> {
             return Ok(());
         }
         serving.signal(Signal::TERM);
-        match Ended::of(serving.exit_within(self.rehearsal.limit).await, Ended::Old)? {
-            Ended::Old(Exit { status: 0, .. }) => {}
-            Ended::Old(exit) | Ended::New(exit) => {
+        match WaitEnd::of(serving.exit_within(self.rehearsal.limit).await, WaitEnd::Old)? {
+            WaitEnd::Old(Exit { status: 0, .. }) => {}
+            WaitEnd::Old(exit) | WaitEnd::New(exit) => {
                 let said = last_lines(&mut serving);
                 let finding = Finding::CommandFailed { swap: number, status: exit.status, said };
                 self.rehearsed.findings.push(finding);
             }
-            Ended::TooLate => self.failed(number, Ended::TooLate, &mut serving),
+            WaitEnd::TooLate => self.failed(number, WaitEnd::TooLate, &mut serving),
         }
         Ok(())
     }
@@ -253,19 +256,19 @@ impl<'a> RehearsalRun<'a> {
     }
 }
 
-impl Ended {
-    fn of(exit: Result<Exit, SandboxError>, who: fn(Exit) -> Ended) -> Result<Ended, RehearseError> {
+impl WaitEnd {
+    fn of(exit: Result<Exit, SandboxError>, who: fn(Exit) -> WaitEnd) -> Result<WaitEnd, RehearseError> {
         match exit {
             Ok(exit) => Ok(who(exit)),
-            Err(SandboxError::TooLate { .. }) => Ok(Ended::TooLate),
+            Err(SandboxError::TooLate { .. }) => Ok(WaitEnd::TooLate),
             Err(error) => Err(error.into()),
         }
     }
 
     fn is_done(&self, form: Form) -> bool {
         match (self, form) {
-            (Ended::New(exit), Form::Leave) | (Ended::Old(exit), Form::Stay) => exit.status == 0,
-            (Ended::New(_), Form::Stay) | (Ended::Old(_), Form::Leave) | (Ended::TooLate, _) => false,
+            (WaitEnd::New(exit), Form::Leave) | (WaitEnd::Old(exit), Form::Stay) => exit.status == 0,
+            (WaitEnd::New(_), Form::Stay) | (WaitEnd::Old(_), Form::Leave) | (WaitEnd::TooLate, _) => false,
         }
     }
 }

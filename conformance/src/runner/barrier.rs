@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{CaseRun, Failure, Subject};
+use super::{CaseRun, Failure, SubjectUnderTest};
 use crate::connection::{Received, Validation};
 
-impl<S: Subject> CaseRun<S> {
+impl<S: SubjectUnderTest> CaseRun<S> {
     /// The next line of a connection has this type.
     pub fn await_type(&mut self, name: &str, kind: &str, within: Option<u64>) -> Result<Received, Failure> {
         let received = self.await_line(name, &format!("`{kind}` on `{name}`"), within)?;

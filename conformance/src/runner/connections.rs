@@ -4,11 +4,11 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use serde_json::{Value, json};
 
-use super::{CaseRun, Failure, Subject, WireLine};
-use crate::connection::{Ended, RawLine, ScriptedConnection, Validation};
+use super::{CaseRun, Failure, SubjectUnderTest, WireLine};
+use crate::connection::{ConnectionEnd, RawLine, ScriptedConnection, Validation};
 use crate::scenario::Step;
 
-impl<S: Subject> CaseRun<S> {
+impl<S: SubjectUnderTest> CaseRun<S> {
     /// A connection.
     pub fn connection(&mut self, name: &str) -> Result<&mut ScriptedConnection, Failure> {
         self.connections.get_mut(name).ok_or_else(|| Failure::unknown("connection", name))
@@ -66,7 +66,7 @@ impl<S: Subject> CaseRun<S> {
         self.send_line(name, &json!({"type": "pong", "re": id}), Validation::Required)
     }
 
-    fn filter_end(&mut self, name: &str, ended: Ended) -> Result<(), Failure> {
+    fn filter_end(&mut self, name: &str, ended: ConnectionEnd) -> Result<(), Failure> {
         let ended = self.fault.closing(name, ended);
         let CaseRun { connections, trace, wire_fault, .. } = self;
         let Some(connection) = connections.get_mut(name) else { return Ok(()) };

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{CaseRun, Failure, Subject};
-use crate::connection::{Ended, Received, same_file};
+use super::{CaseRun, Failure, SubjectUnderTest};
+use crate::connection::{ConnectionEnd, Received, same_file};
 use crate::scenario::{Closed, Ending, EventStep, Expect, Located, Short, Step};
 
 /// What became of looking for one expectation.
-pub(crate) enum Found {
+pub(crate) enum MatchResult {
     /// It was met.
     Met,
     /// Nothing is there to look at.
@@ -16,7 +16,7 @@ pub(crate) enum Found {
     Else(String),
 }
 
-impl<S: Subject> CaseRun<S> {
+impl<S: SubjectUnderTest> CaseRun<S> {
     /// Waits until each of these was met, in whatever order.
     pub(super) fn await_all(&mut self, steps: &[Located<Step>]) -> Result<(), Failure> {
         if self.subject.trusts(steps) {
@@ -40,9 +40,9 @@ impl<S: Subject> CaseRun<S> {
         let mut others: Vec<(&str, String)> = Vec::new();
         for (index, step) in pending.iter().enumerate() {
             match self.look(step, pending)? {
-                Found::Met => return Ok(Some(index)),
-                Found::Nothing => {}
-                Found::Else(other) => others.push((source(step), other)),
+                MatchResult::Met => return Ok(Some(index)),
+                MatchResult::Nothing => {}
+                MatchResult::Else(other) => others.push((source(step), other)),
             }
         }
         let readers = |one: &str| pending.iter().filter(|step| source(step) == one).count();
@@ -52,7 +52,7 @@ impl<S: Subject> CaseRun<S> {
         if told.is_empty() { Ok(None) } else { Err(Failure::Subject(told.join("; and "))) }
     }
 
-    fn look(&mut self, step: &Step, pending: &[&Step]) -> Result<Found, Failure> {
+    fn look(&mut self, step: &Step, pending: &[&Step]) -> Result<MatchResult, Failure> {
         if let Step::Expect(expect) = step {
             self.look_at_line(expect)
         } else if let Step::Closed(Short(closed)) = step {
@@ -62,28 +62,28 @@ impl<S: Subject> CaseRun<S> {
         }
     }
 
-    fn look_at_line(&mut self, expect: &Expect) -> Result<Found, Failure> {
+    fn look_at_line(&mut self, expect: &Expect) -> Result<MatchResult, Failure> {
         let Expect { on, message, .. } = expect;
         S::skip_passing(self.connection(on)?, Some(message));
         if self.take_aside(expect)? {
-            return Ok(Found::Met);
+            return Ok(MatchResult::Met);
         }
         let connection = self.connection(on)?;
         let Some(head) = connection.peek() else {
             return Ok(connection
                 .ended()
-                .map_or(Found::Nothing, |ended| Found::Else(ended_by::<S>(on, ended))));
+                .map_or(MatchResult::Nothing, |ended| MatchResult::Else(ended_by::<S>(on, ended))));
         };
         let (object, text) = (head.object.clone(), head.text.clone());
         let mut bound = self.variables.clone();
         if let Err(mismatch) = message.check(object.as_ref(), &mut bound) {
-            return Ok(Found::Else(format!("`{text}` came on `{on}`: {mismatch}")));
+            return Ok(MatchResult::Else(format!("`{text}` came on `{on}`: {mismatch}")));
         }
         self.variables = bound;
         if let (Some(received), Some(names)) = (self.connection(on)?.take(), &expect.fds) {
             self.name_descriptors(received, names)?;
         }
-        Ok(Found::Met)
+        Ok(MatchResult::Met)
     }
 
     /// Looks among the lines that may come at any time.
@@ -118,26 +118,30 @@ impl<S: Subject> CaseRun<S> {
         Ok(())
     }
 
-    fn look_at_end(&mut self, closed: &Closed) -> Result<Found, Failure> {
+    fn look_at_end(&mut self, closed: &Closed) -> Result<MatchResult, Failure> {
         let on = closed.on.as_str();
         let connection = self.connection(on)?;
         S::skip_passing(connection, None);
         if let Some(head) = connection.peek() {
-            return Ok(Found::Else(format!("`{}` came on `{on}` before it was closed", head.text)));
+            return Ok(MatchResult::Else(format!("`{}` came on `{on}` before it was closed", head.text)));
         }
-        let Some(ended) = connection.ended() else { return Ok(Found::Nothing) };
+        let Some(ended) = connection.ended() else { return Ok(MatchResult::Nothing) };
         let ending = match ended {
-            Ended::Eof => Ending::Eof,
-            Ended::Reset => Ending::Reset,
+            ConnectionEnd::Eof => Ending::Eof,
+            ConnectionEnd::Reset => Ending::Reset,
         };
-        Ok(if closed.how.contains(&ending) { Found::Met } else { Found::Else(ended_by::<S>(on, ended)) })
+        Ok(if closed.how.contains(&ending) {
+            MatchResult::Met
+        } else {
+            MatchResult::Else(ended_by::<S>(on, ended))
+        })
     }
 }
 
-fn ended_by<S: Subject>(on: &str, ended: Ended) -> String {
+fn ended_by<S: SubjectUnderTest>(on: &str, ended: ConnectionEnd) -> String {
     let how = match ended {
-        Ended::Eof => "closed",
-        Ended::Reset => "reset",
+        ConnectionEnd::Eof => "closed",
+        ConnectionEnd::Reset => "reset",
     };
     format!("the {} has {how} `{on}`", S::NAME)
 }

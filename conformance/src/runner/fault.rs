@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 
 use serde_json::{Map, Value};
 
-use crate::connection::Ended;
+use crate::connection::ConnectionEnd;
 
 /// What a program under test is made to do wrong. One for each case; every method passes through
 /// unless it is written.
@@ -33,7 +33,7 @@ pub trait Fault: Debug + Send {
     }
 
     /// The subject has closed a connection: how that looks. `None`: it has not.
-    fn closing(&mut self, on: &str, ended: Ended) -> Option<Ended> {
+    fn closing(&mut self, on: &str, ended: ConnectionEnd) -> Option<ConnectionEnd> {
         let _ = on;
         Some(ended)
     }

@@ -1,6 +1,6 @@
 //! Plays the steps of one case: what is the same whether a client or a supervisor is under test.
 //!
-//! It deliberately knows neither drivers nor commands: those are the [`Subject`], in `client` and in `supervisor`. It
+//! It deliberately knows neither drivers nor commands: those are the [`SubjectUnderTest`], in `client` and in `supervisor`. It
 //! reads no files of scenarios (`scenario` does) and prints nothing (`report` does).
 //!
 //! Rules:
@@ -38,7 +38,7 @@ pub use budget::Budget;
 pub use failure::Failure;
 pub use fault::{Exited, Fault, NoFault, WireLine};
 
-pub(crate) use expectations::Found;
+pub(crate) use expectations::MatchResult;
 pub(crate) use fixtures::Fixtures;
 pub(crate) use parallel::in_parallel;
 pub(crate) use result::CaseResult;
@@ -66,7 +66,7 @@ pub(crate) struct CaseRun<S> {
 }
 
 /// What is under test, as far as the runner has to know.
-pub(crate) trait Subject: Sized {
+pub(crate) trait SubjectUnderTest: Sized {
     /// The side that the suite plays.
     const SUITE_SIDE: Side;
 
@@ -99,7 +99,7 @@ pub(crate) trait Subject: Sized {
     }
 
     /// Looks for what a step expects besides lines and ends of connections.
-    fn look(_run: &mut CaseRun<Self>, step: &Step, _pending: &[&Step]) -> Result<Found, Failure> {
+    fn look(_run: &mut CaseRun<Self>, step: &Step, _pending: &[&Step]) -> Result<MatchResult, Failure> {
         Err(Failure::Suite(format!("`{}` is nothing to wait for", step.word())))
     }
 
@@ -121,7 +121,7 @@ pub(crate) trait Subject: Sized {
 /// What waits for something: found, not yet, or never.
 pub(crate) type Look<'a, S, T> = &'a mut dyn FnMut(&mut CaseRun<S>) -> Result<Option<T>, Failure>;
 
-impl<S: Subject> CaseRun<S> {
+impl<S: SubjectUnderTest> CaseRun<S> {
     /// A case that begins.
     pub fn new(subject: S, budget: Budget, fault: Box<dyn Fault>) -> CaseRun<S> {
         CaseRun {

@@ -1,6 +1,6 @@
 //! How a case begins and what its report says.
 
-use super::{CaseRun, Failure, Subject, WIRE_VALID};
+use super::{CaseRun, Failure, SubjectUnderTest, WIRE_VALID};
 use crate::report::{Case, Check, Outcome, TraceLine};
 use crate::scenario::{Instance, Scenario, Step};
 
@@ -48,7 +48,7 @@ impl CaseResult {
     }
 }
 
-impl<S: Subject> CaseRun<S> {
+impl<S: SubjectUnderTest> CaseRun<S> {
     /// Takes over what a scenario says of the whole case.
     pub fn prepare(&mut self, instance: &Instance) {
         for (name, text) in &instance.scenario.texts {

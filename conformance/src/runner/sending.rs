@@ -4,11 +4,11 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::{CaseRun, Failure, Subject};
+use super::{CaseRun, Failure, SubjectUnderTest};
 use crate::connection::Validation;
 use crate::scenario::{Offset, Send, Split, Template};
 
-impl<S: Subject> CaseRun<S> {
+impl<S: SubjectUnderTest> CaseRun<S> {
     /// Sends lines or bytes, whole or in pieces.
     pub fn send(&mut self, send: &Send) -> Result<(), Failure> {
         let bytes = self.bytes(send)?;

@@ -1,13 +1,13 @@
 //! The steps of a case, one after the other, and the checks that follow from them.
 
-use super::{CaseRun, Failure, Subject};
+use super::{CaseRun, Failure, SubjectUnderTest};
 use crate::report::Check;
 use crate::scenario::{DescriptorStep, ListenerStep, Located, Step};
 
 /// The check of expectations that have no name of their own.
 const UNNAMED: &str = "steps";
 
-impl<S: Subject> CaseRun<S> {
+impl<S: SubjectUnderTest> CaseRun<S> {
     /// Plays the steps up to the first that fails.
     pub fn play(&mut self, steps: &[Located<Step>]) -> Result<(), Failure> {
         for step in steps {

@@ -41,7 +41,7 @@ pub use schema::document;
 pub use short::Short;
 pub use split::{Offset, Split};
 pub use step::{
-    Accept, Answered, Checked, Closed, ConnectTo, DescriptorKind, DescriptorStep, Descriptors, DriverStep,
+    Accept, Answered, CheckLabel, Closed, ConnectTo, DescriptorKind, DescriptorStep, Descriptors, DriverStep,
     Ending, EventStep, Exits, Expect, Greet, Limit, ListenerStep, On, OpenFiles, Quiet, Recipient, Send,
     Signal, SignalName, Sockets, Step, Unlisten,
 };
@@ -90,7 +90,7 @@ impl Scenario {
         let mut checks = Vec::new();
         for step in &self.steps {
             step.value.visit(&mut |step| {
-                if let Some(Checked { check: Some(name), spec }) = step.checked() {
+                if let Some(CheckLabel { check: Some(name), spec }) = step.checked() {
                     checks.push((name.clone(), spec.clone()));
                 }
             });

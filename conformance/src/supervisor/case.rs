@@ -1,7 +1,7 @@
 //! One case from beginning to end.
 
 use super::steps::Supervisor;
-use super::{Settings, SupervisorCommand};
+use super::{SupervisorCommand, SupervisorSettings};
 use crate::report::{Case, Outcome};
 use crate::runner::{CaseResult, CaseRun, Fault};
 use crate::sandbox::{Sandbox, free_address};
@@ -29,7 +29,7 @@ pub const WIRE_VALID_SPEC: [&str; 13] = [
 pub fn play(
     instance: &Instance,
     command: &SupervisorCommand,
-    settings: Settings,
+    settings: SupervisorSettings,
     fault: Box<dyn Fault>,
 ) -> Case {
     let sandbox = match Sandbox::new() {

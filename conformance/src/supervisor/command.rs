@@ -17,7 +17,7 @@ use crate::sandbox::Sandbox;
 use crate::scenario::Start;
 
 /// A started command and the fake servers that it starts.
-pub(super) struct Started {
+pub(super) struct StartedCommand {
     child: Child,
     pidfd: OwnedFd,
     stderr: PathBuf,
@@ -25,13 +25,13 @@ pub(super) struct Started {
     pub(super) servers: FakeServers,
 }
 
-impl Started {
+impl StartedCommand {
     /// Starts COMMAND with a fake server, in a process group of its own.
     pub(super) fn start(
         sandbox: &Sandbox,
         command: &SupervisorCommand,
         start: &Start,
-    ) -> io::Result<Started> {
+    ) -> io::Result<StartedCommand> {
         let file = |ending: &str| sandbox.path().join(format!("{}.{ending}", start.name));
         let control = file("control");
         let listener = UnixListener::bind(&control)?;
@@ -49,7 +49,13 @@ impl Started {
             .process_group(0)
             .spawn()?;
         let pidfd = watched(child.id())?;
-        Ok(Started { child, pidfd, stderr: file("stderr"), exit: None, servers: FakeServers::new(listener) })
+        Ok(StartedCommand {
+            child,
+            pidfd,
+            stderr: file("stderr"),
+            exit: None,
+            servers: FakeServers::new(listener),
+        })
     }
 
     pub(super) fn pid(&self) -> u32 {

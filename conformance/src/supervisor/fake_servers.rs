@@ -26,7 +26,7 @@ struct Process {
 
 /// A fake server of a started command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FakeServer(usize);
+pub(super) struct FakeServerId(usize);
 
 impl FakeServers {
     pub(super) fn new(listener: UnixListener) -> FakeServers {
@@ -57,9 +57,9 @@ impl FakeServers {
     }
 
     /// The next connection that a server has made.
-    pub(super) fn next(&mut self) -> Option<(FakeServer, Connected, Option<OwnedFd>)> {
+    pub(super) fn next(&mut self) -> Option<(FakeServerId, Connected, Option<OwnedFd>)> {
         let (index, made, connection) = self.made.pop_front()?;
-        Some((FakeServer(index), made, connection))
+        Some((FakeServerId(index), made, connection))
     }
 
     /// Asks the newest server for one more connection, if it lives.
@@ -76,11 +76,11 @@ impl FakeServers {
         self.servers.iter().any(|server| !server.gone)
     }
 
-    pub(super) fn is_gone(&self, FakeServer(index): FakeServer) -> bool {
+    pub(super) fn is_gone(&self, FakeServerId(index): FakeServerId) -> bool {
         self.servers.get(index).is_none_or(|server| server.gone)
     }
 
-    pub(super) fn signal(&self, FakeServer(index): FakeServer, signal: Signal) -> io::Result<()> {
+    pub(super) fn signal(&self, FakeServerId(index): FakeServerId, signal: Signal) -> io::Result<()> {
         match self.servers.get(index).and_then(|server| server.pidfd.as_ref()) {
             Some(pidfd) => Ok(pidfd_send_signal(pidfd, signal)?),
             None => Err(io::ErrorKind::NotFound.into()),

@@ -46,7 +46,7 @@ pub struct SupervisorCommand {
 
 /// How cases are run.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Settings {
+pub struct SupervisorSettings {
     /// How long single waits last.
     pub budget: Budget,
 }
@@ -81,7 +81,7 @@ pub fn run(
     catalogue: &Catalogue,
     selection: &Selection,
     command: &SupervisorCommand,
-    settings: Settings,
+    settings: SupervisorSettings,
 ) -> Result<Report, SupervisorError> {
     let subject = introduce(command, settings)?;
     let instances = catalogue.select(Role::Supervisor, selection);
@@ -98,14 +98,14 @@ pub fn run(
 }
 
 /// Starts the command once; its arbiter says in `greeting` who it is.
-fn introduce(command: &SupervisorCommand, settings: Settings) -> Result<Subject, SupervisorError> {
+fn introduce(command: &SupervisorCommand, settings: SupervisorSettings) -> Result<Subject, SupervisorError> {
     if !command.words.first().is_some_and(|program| command::is_there(program)) {
         return Err(SupervisorError::Missing(command.clone()));
     }
     let sandbox = Sandbox::new()?;
     let mut run = CaseRun::new(Supervisor::new(&sandbox, command), settings.budget, Box::new(NoFault));
     let greeting = run.introduction().map_err(|failure| {
-        let said: String = run.subject.started.values().map(command::Started::stderr).collect();
+        let said: String = run.subject.started.values().map(command::StartedCommand::stderr).collect();
         SupervisorError::NoSupervisor { command: command.clone(), why: format!("{failure}\n{said}") }
     })?;
     let text = |key: &str| greeting["arbiter"][key].as_str().unwrap_or_default().to_owned();

@@ -4,7 +4,7 @@ use rustix::process::Signal as Kernel;
 use serverswap_load::{Probe, Target};
 use serverswap_protocol::Address;
 
-use super::command::Started;
+use super::command::StartedCommand;
 use super::steps::SupervisorRun;
 use crate::runner::{Exited, Failure, kernel_signal};
 use crate::sandbox::LIMIT;
@@ -12,7 +12,7 @@ use crate::scenario::{self, Exits, Signal, Start};
 
 impl SupervisorRun<'_> {
     pub(super) fn start(&mut self, start: &Start) -> Result<(), Failure> {
-        let started = Started::start(self.subject.sandbox, self.subject.command, start);
+        let started = StartedCommand::start(self.subject.sandbox, self.subject.command, start);
         let started = started.map_err(|error| {
             Failure::Subject(format!("`{}` cannot be started: {error}", self.subject.command))
         })?;
@@ -123,7 +123,7 @@ impl SupervisorRun<'_> {
         }
     }
 
-    fn command_of(&mut self, name: &str) -> Result<&mut Started, Failure> {
+    fn command_of(&mut self, name: &str) -> Result<&mut StartedCommand, Failure> {
         self.subject.started.get_mut(name).ok_or_else(|| Failure::unknown("started command", name))
     }
 }

@@ -1,4 +1,4 @@
-//! What each step does with a supervisor: the [`Subject`] that is a command, started as often as the case says.
+//! What each step does with a supervisor: the [`SubjectUnderTest`] that is a command, started as often as the case says.
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
@@ -10,10 +10,10 @@ use serverswap_protocol::trace::Side;
 
 use super::SupervisorCommand;
 use super::case::WIRE_VALID_SPEC;
-use super::command::Started;
-use super::fake_servers::FakeServer;
+use super::command::StartedCommand;
+use super::fake_servers::FakeServerId;
 use crate::connection::{ScriptedConnection, Trace, Validation};
-use crate::runner::{CaseRun, Failure, Fault, Subject};
+use crate::runner::{CaseRun, Failure, Fault, SubjectUnderTest};
 use crate::sandbox::Sandbox;
 use crate::scenario::{Pattern, Short, Step};
 
@@ -24,9 +24,9 @@ pub(super) type SupervisorRun<'a> = CaseRun<Supervisor<'a>>;
 pub(super) struct Supervisor<'a> {
     pub sandbox: &'a Sandbox,
     pub command: &'a SupervisorCommand,
-    pub started: BTreeMap<String, Started>,
+    pub started: BTreeMap<String, StartedCommand>,
     /// By the name of their connection: the `start` that they belong to, and which they are.
-    pub servers: BTreeMap<String, (String, FakeServer)>,
+    pub servers: BTreeMap<String, (String, FakeServerId)>,
     pub probes: BTreeMap<String, Probe>,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Supervisor<'a> {
     }
 }
 
-impl Subject for Supervisor<'_> {
+impl SubjectUnderTest for Supervisor<'_> {
     const SUITE_SIDE: Side = Side::Client;
     const NAME: &'static str = "arbiter";
     const WIRE_VALID_SPEC: &'static [&'static str] = &WIRE_VALID_SPEC;
@@ -84,13 +84,13 @@ impl Subject for Supervisor<'_> {
     }
 
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        self.started.values().flat_map(Started::descriptors).collect()
+        self.started.values().flat_map(StartedCommand::descriptors).collect()
     }
 
     fn read(&mut self, _fault: &mut dyn Fault, _trace: &mut Trace) -> Result<(), Failure> {
         self.started
             .values_mut()
-            .try_for_each(Started::read)
+            .try_for_each(StartedCommand::read)
             .map_err(Failure::io("cannot read what a fake server reports"))
     }
 
@@ -105,7 +105,7 @@ impl Subject for Supervisor<'_> {
     }
 
     fn stderr(&mut self) -> String {
-        let lines = |(name, started): (&String, &Started)| -> String {
+        let lines = |(name, started): (&String, &StartedCommand)| -> String {
             started.stderr().lines().map(|line| format!("{name}: {line}\n")).collect()
         };
         self.started.iter().map(lines).collect()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serverswap_conformance::report::{Case, Outcome as CaseOutcome, Report, Role};
 use serverswap_conformance::sandbox::Programs;
 use serverswap_conformance::scenario::{Catalogue, Selection};
-use serverswap_conformance::supervisor::{Settings, SupervisorCommand, SupervisorError, run};
+use serverswap_conformance::supervisor::{SupervisorCommand, SupervisorError, SupervisorSettings, run};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -21,7 +21,7 @@ fn deploy() -> String {
 }
 
 fn selected(only: &str, command: &SupervisorCommand) -> Result<Report, Box<dyn std::error::Error>> {
-    Ok(run(&Catalogue::embedded()?, &Selection::only(only), command, Settings::default())?)
+    Ok(run(&Catalogue::embedded()?, &Selection::only(only), command, SupervisorSettings::default())?)
 }
 
 /// What went wrong in a case, and what was said.

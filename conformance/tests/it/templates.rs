@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use serverswap_conformance::client::{DriverCommand, Settings, smoke};
+use serverswap_conformance::client::{ClientSettings, DriverCommand, smoke};
 use serverswap_conformance::config::{Config, FILE_NAME};
 use serverswap_conformance::init::{Language, init};
 use serverswap_conformance::report::{Outcome, Report};
@@ -15,7 +15,7 @@ fn smoked(language: Language) -> Report {
     init(language, folder.path()).expect("the folder is empty");
     let config = Config::read(&folder.path().join(FILE_NAME)).expect("in form");
     let command = DriverCommand::new(config.command.expect("it has one")).expect("it has a program");
-    smoke(&command, &Settings::default()).expect("it starts and introduces itself")
+    smoke(&command, &ClientSettings::default()).expect("it starts and introduces itself")
 }
 
 fn passes(language: Language) {

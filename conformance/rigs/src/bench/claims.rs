@@ -29,7 +29,7 @@ const TEN_THOUSAND: usize = 10_000;
 const CLAIMS_PER_SERVER: usize = 4_000;
 
 /// What two generations noted.
-struct Swap {
+struct NotedSwap {
     old: Vec<Note>,
     new: Vec<Note>,
     /// How the second command ended.
@@ -129,7 +129,7 @@ fn thousands(count: usize, total: Duration) -> Figure {
     Figure::new(what, Value::Time(total))
 }
 
-async fn swap(sandbox: &Sandbox, addresses: &[Address], arguments: &[&str]) -> Result<Swap, BenchError> {
+async fn swap(sandbox: &Sandbox, addresses: &[Address], arguments: &[&str]) -> Result<NotedSwap, BenchError> {
     let words = command::server(sandbox, arguments, addresses)?;
     let mut old = sandbox.serverswap(words.clone()).start()?;
     old.exit().await?;
@@ -145,7 +145,7 @@ async fn swap(sandbox: &Sandbox, addresses: &[Address], arguments: &[&str]) -> R
         )));
     }
     let old_said = old.stdout().to_owned();
-    let swap = Swap { old: Note::all_in(&old_said), new: Note::all_in(new.stdout()), exit };
+    let swap = NotedSwap { old: Note::all_in(&old_said), new: Note::all_in(new.stdout()), exit };
     sandbox.end();
     Ok(swap)
 }

@@ -25,7 +25,7 @@ pub(super) enum Value {
 
 /// Whether every figure of a section is within its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Held {
+pub enum WithinLimits {
     /// All are.
     All,
     /// At least one is not.
@@ -64,7 +64,7 @@ fn text(value: Value) -> String {
 }
 
 /// Prints figures under each other.
-pub(super) fn print(figures: &[Figure]) -> Held {
+pub(super) fn print(figures: &[Figure]) -> WithinLimits {
     let rows: Vec<[String; 4]> = figures.iter().map(Figure::cells).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (what, value, limit) = (width(0), width(1), width(2));
@@ -77,7 +77,7 @@ pub(super) fn print(figures: &[Figure]) -> Held {
         let limits = paint(DIM, format!("{:<limit$}   {}", row[2], row[3]));
         anstream::println!("  {mark} {:<what$}   {:>value$}   {limits}", row[0], row[1]);
     }
-    if figures.iter().all(Figure::within) { Held::All } else { Held::NotAll }
+    if figures.iter().all(Figure::within) { WithinLimits::All } else { WithinLimits::NotAll }
 }
 
 /// The middle one of some samples.

@@ -60,10 +60,10 @@ async fn settle(pid: u32) -> Result<(), BenchError> {
     Ok(())
 }
 
-pub(super) type Status = HashMap<String, u64>;
+pub(super) type ProcStatus = HashMap<String, u64>;
 
 /// The numbers of `/proc/PID/status`.
-pub(super) fn status(pid: u32) -> Result<Status, BenchError> {
+pub(super) fn status(pid: u32) -> Result<ProcStatus, BenchError> {
     let path = format!("/proc/{pid}/status");
     let text = std::fs::read_to_string(Path::new(&path))
         .map_err(|error| BenchError::NothingMeasured(format!("{path}: {error}")))?;
@@ -75,10 +75,10 @@ pub(super) fn status(pid: u32) -> Result<Status, BenchError> {
     Ok(numbers.collect())
 }
 
-pub(super) fn field(status: &Status, name: &str) -> u64 {
+pub(super) fn field(status: &ProcStatus, name: &str) -> u64 {
     status.get(name).copied().unwrap_or_default()
 }
 
-fn switches(status: &Status) -> u64 {
+fn switches(status: &ProcStatus) -> u64 {
     field(status, "voluntary_ctxt_switches") + field(status, "nonvoluntary_ctxt_switches")
 }

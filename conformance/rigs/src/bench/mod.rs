@@ -23,7 +23,7 @@ use serverswap_conformance::sandbox::{Sandbox, SandboxError};
 use serverswap_conformance::style::{BOLD, paint};
 use serverswap_load::LoadError;
 
-pub use figure::Held;
+pub use figure::WithinLimits;
 pub use server::{Claims, ServerError, run as run_server};
 pub use start::clock;
 
@@ -109,8 +109,8 @@ pub enum BenchError {
 ///
 /// # Errors
 /// If a measurement cannot be made.
-pub async fn run(sections: &[Section]) -> Result<Held, BenchError> {
-    let mut held = Held::All;
+pub async fn run(sections: &[Section]) -> Result<WithinLimits, BenchError> {
+    let mut held = WithinLimits::All;
     for section in sections {
         anstream::println!("{}", paint(BOLD, section.title()));
         let sandbox = Sandbox::new()?;
@@ -128,8 +128,8 @@ pub async fn run(sections: &[Section]) -> Result<Held, BenchError> {
             Section::Loading => loading::cost(&sandbox).await?,
             Section::Languages => languages::claims(&sandbox).await?,
         };
-        if figure::print(&figures) == Held::NotAll {
-            held = Held::NotAll;
+        if figure::print(&figures) == WithinLimits::NotAll {
+            held = WithinLimits::NotAll;
         }
         anstream::println!();
     }

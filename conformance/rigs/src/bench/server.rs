@@ -65,18 +65,18 @@ const PROGRESS_PACE: Duration = Duration::from_millis(1);
 /// How long a server waits between its last report and the release.
 const AFTER_DRAIN: Duration = Duration::from_millis(300);
 
-struct Server {
+struct BenchServer {
     wire: Wire,
     socket_path: PathBuf,
     mode: SocketMode,
     drain: Duration,
     /// Claims under way, by their `id`.
     claims: HashMap<u64, Address>,
-    held: Vec<Held>,
+    held: Vec<HeldAddress>,
 }
 
 /// An address that is held, with its listener if it was inherited.
-type Held = (Address, Option<OwnedFd>);
+type HeldAddress = (Address, Option<OwnedFd>);
 
 /// Runs until every address was taken.
 ///
@@ -90,7 +90,7 @@ pub fn run(claims: &Claims) -> Result<(), ServerError> {
     let mode = if claims.inherit { SocketMode::Inherit } else { SocketMode::Bind };
     let (wire, held) = (Wire::connect(&socket_path)?, Vec::new());
     let drain = Duration::from_millis(claims.drain);
-    let mut server = Server { wire, socket_path, mode, drain, claims: HashMap::new(), held };
+    let mut server = BenchServer { wire, socket_path, mode, drain, claims: HashMap::new(), held };
     server.hello()?;
     match claims.pace {
         Pace::OneByOne => {
@@ -113,7 +113,7 @@ pub fn run(claims: &Claims) -> Result<(), ServerError> {
     Ok(())
 }
 
-impl Server {
+impl BenchServer {
     fn hello(&mut self) -> Result<(), ServerError> {
         let generation = variable("SERVERSWAP_GENERATION")?
             .parse()
@@ -259,7 +259,7 @@ impl Server {
 
 /// What is held, as it is said after a reconnect: the list, the names of the listeners, the
 /// listeners.
-fn said(held: &[Held]) -> (Vec<Holding>, Vec<String>, Vec<BorrowedFd<'_>>) {
+fn said(held: &[HeldAddress]) -> (Vec<Holding>, Vec<String>, Vec<BorrowedFd<'_>>) {
     let holding = held.iter().map(|(address, _)| Holding {
         address: address.clone(),
         serving: true,

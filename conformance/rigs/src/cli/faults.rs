@@ -21,7 +21,7 @@ const REQUESTS_MIN: u64 = 100_000;
 
 /// How much is played.
 #[derive(Debug, Args)]
-pub(super) struct Faults {
+pub(super) struct FaultsArgs {
     /// All points, all faults, `bind` too, then 64 deploys at once and 200 in a row.
     #[arg(long)]
     full: bool,
@@ -33,7 +33,7 @@ pub(super) struct Faults {
     only: Option<String>,
 }
 
-pub(super) async fn faults(faults: Faults) -> Ended {
+pub(super) async fn faults(faults: FaultsArgs) -> Ended {
     let extent = if faults.full { Extent::Full } else { Extent::EveryNth(REDUCED_STEP) };
     let is_whole = faults.full && faults.only.is_none();
     let matrix = play(Selection { extent, only: faults.only }, usize::from(faults.jobs)).await?;

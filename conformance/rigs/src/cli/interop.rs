@@ -10,7 +10,7 @@ use serverswap_conformance::exit::{Ended, Found};
 
 /// Which drivers are swapped for each other.
 #[derive(Debug, Args)]
-pub(super) struct Interop {
+pub(super) struct InteropArgs {
     /// The names of the drivers [default: every driver of this repository].
     drivers: Vec<String>,
 }
@@ -23,7 +23,7 @@ pub(super) struct Relay {
     driver: Vec<String>,
 }
 
-pub(super) async fn interop(interop: Interop) -> Ended {
+pub(super) async fn interop(interop: InteropArgs) -> Ended {
     let drivers = interop::selected(Driver::known(&Programs::find()), &interop.drivers)?;
     let this = std::env::current_exe()?;
     let table = interop::run(&this, &drivers).await?;

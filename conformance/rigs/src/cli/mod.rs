@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use serverswap_conformance::exit::{Ended, Found, code};
 use serverswap_conformance::interrupt::until_interrupted;
-use serverswap_rigs::bench::{self, Claims, Held, Section};
+use serverswap_rigs::bench::{self, Claims, Section, WithinLimits};
 use serverswap_rigs::demo::{self, Servers, Verdict};
 
 /// Proves and measures the serverswap of this repository.
@@ -34,11 +34,11 @@ enum Command {
     /// Measure the figures that serverswap promises.
     Bench(Bench),
     /// Kill and stop every process of a handover at every point of it, under load.
-    Faults(faults::Faults),
+    Faults(faults::FaultsArgs),
     /// Deploy with another build of serverswap and with this one in turn, under load.
-    Upgrade(upgrade::Upgrade),
+    Upgrade(upgrade::UpgradeArgs),
     /// Swap every driver of this repository for every other one, across languages, under load.
-    Interop(interop::Interop),
+    Interop(interop::InteropArgs),
     /// The server of the bench: claims addresses and writes down when they were granted.
     #[command(hide = true)]
     Server(Claims),
@@ -81,7 +81,7 @@ async fn demo(servers: Servers) -> Ended {
 
 async fn measure(bench: Bench) -> Ended {
     let sections = if bench.sections.is_empty() { Section::ALL.to_vec() } else { bench.sections };
-    Ok(Found::good_if(bench::run(&sections).await? == Held::All))
+    Ok(Found::good_if(bench::run(&sections).await? == WithinLimits::All))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serverswap_conformance::exit::{Ended, Found};
 
 /// Which builds.
 #[derive(Debug, Args)]
-pub(super) struct Upgrade {
+pub(super) struct UpgradeArgs {
     /// The folder with `serverswap` and `serverswap-deploy` of the other build.
     #[arg(long, value_name = "DIR")]
     from: PathBuf,
@@ -18,8 +18,8 @@ pub(super) struct Upgrade {
     deploys: u32,
 }
 
-pub(super) async fn upgrade(upgrade: Upgrade) -> Ended {
-    let Upgrade { from, deploys } = upgrade;
+pub(super) async fn upgrade(upgrade: UpgradeArgs) -> Ended {
+    let UpgradeArgs { from, deploys } = upgrade;
     let upgraded = upgrade::run(&upgrade::Upgrade { from, deploys }).await?;
     upgrade::print(&upgraded);
     Ok(Found::good_if(upgraded.is_good()))

@@ -23,12 +23,12 @@ pub(super) struct Deploy {
     /// The version.
     pub(super) number: u32,
     /// How it went.
-    pub(super) outcome: Outcome,
+    pub(super) outcome: DeployOutcome,
 }
 
 /// How a deploy went.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum DeployOutcome {
     /// The new version took over.
     Swapped {
         /// From the command to the first answer of the new version.
@@ -45,8 +45,8 @@ pub(super) enum Outcome {
 impl Deploy {
     pub(super) fn as_it_should_be(&self) -> bool {
         match &self.outcome {
-            Outcome::Swapped { old_status, .. } => *old_status == 0,
-            Outcome::Refused(exit) => exit.status != 0,
+            DeployOutcome::Swapped { old_status, .. } => *old_status == 0,
+            DeployOutcome::Refused(exit) => exit.status != 0,
         }
     }
 
@@ -54,12 +54,12 @@ impl Deploy {
     fn show(&self, old: u32) {
         let number = self.number;
         let text = match &self.outcome {
-            Outcome::Swapped { answers, old_gone, old_status } => format!(
+            DeployOutcome::Swapped { answers, old_gone, old_status } => format!(
                 "version {number} answers after {}; version {old} has exited after {}, its command with status {old_status}",
                 duration(*answers),
                 duration(*old_gone)
             ),
-            Outcome::Refused(exit) => {
+            DeployOutcome::Refused(exit) => {
                 format!("exit status {} after {}; version {old} serves on", exit.status, duration(exit.took))
             }
         };
@@ -118,7 +118,8 @@ pub(super) async fn good(
     let first = load.answered_by(&number.to_string(), LIMIT).await?;
     let exit = old.started.exit().await?;
     let (answers, old_gone) = (first - began, began.elapsed());
-    let deploy = Deploy { number, outcome: Outcome::Swapped { answers, old_gone, old_status: exit.status } };
+    let deploy =
+        Deploy { number, outcome: DeployOutcome::Swapped { answers, old_gone, old_status: exit.status } };
     new.show();
     old.show();
     deploy.show(old.number);
@@ -134,7 +135,7 @@ pub(super) async fn broken(
     serving: &mut Version,
 ) -> Result<Deploy, DemoError> {
     let mut new = Version::start(sandbox, address, number, server)?;
-    let deploy = Deploy { number, outcome: Outcome::Refused(new.started.exit().await?) };
+    let deploy = Deploy { number, outcome: DeployOutcome::Refused(new.started.exit().await?) };
     new.show();
     serving.show();
     deploy.show(serving.number);

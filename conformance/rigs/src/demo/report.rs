@@ -1,6 +1,6 @@
 //! The closing table of the demo.
 
-use super::deploy::{Deploy, Outcome};
+use super::deploy::{Deploy, DeployOutcome};
 use super::{Shown, Verdict};
 use serverswap_conformance::style::{BAD, BOLD, GOOD, duration, number, paint, table};
 use serverswap_load::Figures;
@@ -24,14 +24,14 @@ pub(super) fn print(shown: &Shown) {
 fn deploy_row(deploy: &Deploy) -> Vec<String> {
     let name = format!("version {}", deploy.number);
     match &deploy.outcome {
-        Outcome::Swapped { answers, old_gone, old_status } => vec![
+        DeployOutcome::Swapped { answers, old_gone, old_status } => vec![
             name,
             duration(*answers),
             duration(*old_gone),
             old_status.to_string(),
             "of the command that was replaced".to_owned(),
         ],
-        Outcome::Refused(exit) => vec![
+        DeployOutcome::Refused(exit) => vec![
             name,
             "never".to_owned(),
             "not touched".to_owned(),

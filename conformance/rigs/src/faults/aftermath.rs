@@ -4,10 +4,11 @@ use std::fs;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serverswap_protocol::message::Form;
 use tokio::time::{Instant, interval};
 
 use super::FaultsError;
-use super::deployment::{Deployment, Form, UP};
+use super::deployment::{Deployment, UP};
 use super::processes::ended;
 use super::roles::Role;
 use super::status_check::{Expected, Served, await_agreement, status};

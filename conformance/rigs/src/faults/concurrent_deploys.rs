@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serverswap_protocol::message::Form;
 use tokio::task::JoinSet;
 
 use super::FaultsError;
-use super::deployment::{Deployment, Form, UP};
+use super::deployment::{Deployment, UP};
 use super::roles::Mode;
 use super::status_check::{Expected, await_agreement};
 use serverswap_conformance::sandbox::{LIMIT, Sandbox, Started};

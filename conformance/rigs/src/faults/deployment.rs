@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serverswap_protocol::Address;
+use serverswap_protocol::message::Form;
 
 use super::FaultsError;
 use super::points::{Points, VARIABLE};
@@ -18,13 +19,6 @@ const SHOP: &str = "examples/shop";
 
 /// What a supervisor that stays says once its server is up.
 pub(super) const UP: &str = "up after";
-
-/// Whether the supervisor of a version stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    Stay,
-    Leave,
-}
 
 /// Who tells where it is: a supervisor, and perhaps its server.
 pub(super) type Watched<'a> = (&'a Points, Role, Option<Role>);

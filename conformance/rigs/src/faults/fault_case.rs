@@ -10,7 +10,7 @@ use super::aftermath::{next_deploy, nothing_stays, only_it_stays};
 use super::allowed_losses::Allowed;
 use super::deployment::{Deployment, UP};
 use super::leak_check::{UsualDescriptors, only_the_usual_is_open};
-use super::points::{Held, Point, Points};
+use super::points::{HeldProcess, Point, Points};
 use super::processes::{ended, signal};
 use super::roles::{Fault, Mode, Role, Scene};
 use super::status_check::{Expected, await_agreement};
@@ -59,7 +59,7 @@ impl FaultCase {
 
 /// What became of a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CellOutcome {
     /// Everything is as it must be.
     Green,
     /// The handover went by without the point.
@@ -72,7 +72,7 @@ pub enum Outcome {
 #[derive(Debug, Clone)]
 pub struct Played {
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: CellOutcome,
     /// Good answers.
     pub ok: u64,
     /// Requests that were lost, by kind; red unless a killed server had accepted them, or the mode
@@ -84,8 +84,8 @@ impl Played {
     /// Whether something is not as it must be.
     pub fn is_red(&self) -> bool {
         match self.outcome {
-            Outcome::Red(_) => true,
-            Outcome::Green | Outcome::NotReached => false,
+            CellOutcome::Red(_) => true,
+            CellOutcome::Green | CellOutcome::NotReached => false,
         }
     }
 }
@@ -139,9 +139,9 @@ pub async fn play(cell: &FaultCase, usual: &UsualDescriptors) -> Result<Played, 
     only_the_usual_is_open(&deployment, &third, cell.killed(), usual, &mut wrong).await;
     nothing_stays(&deployment, third, &mut wrong).await?;
     let outcome = match (is_reached, wrong.is_empty()) {
-        (false, true) => Outcome::NotReached,
-        (true, true) => Outcome::Green,
-        (_, false) => Outcome::Red(wrong),
+        (false, true) => CellOutcome::NotReached,
+        (true, true) => CellOutcome::Green,
+        (_, false) => CellOutcome::Red(wrong),
     };
     Ok(Played { outcome, ok: tally.ok(), failed: tally.failed_by_kind() })
 }
@@ -163,7 +163,7 @@ pub(super) async fn handover(deployment: &mut Deployment, new: &mut Started) -> 
 }
 
 /// What happens to the process that is held.
-async fn hit(cell: &FaultCase, held: Held, load: &mut Load) -> Result<(), FaultsError> {
+async fn hit(cell: &FaultCase, held: HeldProcess, load: &mut Load) -> Result<(), FaultsError> {
     let pid = held.pid;
     if cell.fault != Fault::Kill {
         signal(pid, Signal::STOP)?;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::FaultsError;
-use super::fault_case::{FaultCase, Outcome, Played, play};
+use super::fault_case::{CellOutcome, FaultCase, Played, play};
 use super::leak_check::UsualDescriptors;
 use super::points::Point;
 use super::roles::{Fault, Mode, Scene};
@@ -44,8 +44,8 @@ impl Matrix {
     /// The cells that are not as they must be.
     pub fn red(&self) -> impl Iterator<Item = (&FaultCase, &[String])> {
         self.cells.iter().filter_map(|(cell, played)| match &played.outcome {
-            Outcome::Red(wrong) => Some((cell, wrong.as_slice())),
-            Outcome::Green | Outcome::NotReached => None,
+            CellOutcome::Red(wrong) => Some((cell, wrong.as_slice())),
+            CellOutcome::Green | CellOutcome::NotReached => None,
         })
     }
 }
@@ -121,13 +121,13 @@ fn attempt(cell: &FaultCase, usual: &UsualDescriptors) -> Played {
     let mut last = None;
     for _ in 0..ATTEMPTS {
         let played = block_on(play(cell, usual)).unwrap_or_else(|error| Played {
-            outcome: Outcome::Red(vec![error.to_string()]),
+            outcome: CellOutcome::Red(vec![error.to_string()]),
             ok: 0,
             failed: Default::default(),
         });
         match &played.outcome {
-            Outcome::NotReached => last = Some(played),
-            Outcome::Green | Outcome::Red(_) => return played,
+            CellOutcome::NotReached => last = Some(played),
+            CellOutcome::Green | CellOutcome::Red(_) => return played,
         }
     }
     last.expect("there was an attempt")

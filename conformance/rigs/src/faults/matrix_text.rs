@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::concurrent_deploys::ManyDeploys;
-use super::fault_case::{FaultCase, Outcome, Played};
+use super::fault_case::{CellOutcome, FaultCase, Played};
 use super::matrix::Matrix;
 use super::roles::{Fault, Mode, Scene};
 use serverswap_conformance::style::{BAD, BOLD, DIM, GOOD, number, paint, table};
@@ -103,11 +103,11 @@ fn sums(cells: &[&(FaultCase, Played)]) -> String {
 }
 
 impl Counts {
-    fn add(&mut self, outcome: &Outcome) {
+    fn add(&mut self, outcome: &CellOutcome) {
         match outcome {
-            Outcome::Green => self.green += 1,
-            Outcome::Red(_) => self.red += 1,
-            Outcome::NotReached => self.not_reached += 1,
+            CellOutcome::Green => self.green += 1,
+            CellOutcome::Red(_) => self.red += 1,
+            CellOutcome::NotReached => self.not_reached += 1,
         }
     }
 

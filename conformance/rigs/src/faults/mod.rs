@@ -31,7 +31,7 @@ mod status_check;
 mod undisturbed;
 
 pub use concurrent_deploys::{ManyDeploys, at_once, in_a_row};
-pub use fault_case::{FaultCase, Outcome, Played};
+pub use fault_case::{CellOutcome, FaultCase, Played};
 pub use matrix::{Extent, Matrix, Selection, run};
 pub use points::Point;
 pub use roles::{Fault, Mode, Role, Scene};

@@ -35,18 +35,18 @@ pub struct Point {
 pub(super) struct Points {
     folder: PathBuf,
     shared: Arc<Shared>,
-    held: mpsc::UnboundedReceiver<Held>,
+    held: mpsc::UnboundedReceiver<HeldProcess>,
 }
 
 /// A process that is held at the point that was asked for.
-pub(super) struct Held {
+pub(super) struct HeldProcess {
     pub(super) pid: u32,
     go: oneshot::Sender<()>,
 }
 
 struct Shared {
     course: Mutex<Course>,
-    held: mpsc::UnboundedSender<Held>,
+    held: mpsc::UnboundedSender<HeldProcess>,
 }
 
 #[derive(Default)]
@@ -77,7 +77,7 @@ impl Points {
     }
 
     /// Waits until a process is held; for ever if none comes to the point.
-    pub(super) async fn reached(&mut self) -> Held {
+    pub(super) async fn reached(&mut self) -> HeldProcess {
         match self.held.recv().await {
             Some(held) => held,
             None => std::future::pending().await,
@@ -98,7 +98,7 @@ impl Points {
     }
 }
 
-impl Held {
+impl HeldProcess {
     /// Lets it go on.
     pub(super) fn release(self) {
         // It may be dead.
@@ -145,7 +145,7 @@ async fn follow(role: Role, process: UnixStream, shared: Arc<Shared>) -> Option<
         }
         if shared.course().pass(role, name.trim_end()) {
             let (go, gone_on) = oneshot::channel();
-            shared.held.send(Held { pid: u32::try_from(pid).ok()?, go }).ok()?;
+            shared.held.send(HeldProcess { pid: u32::try_from(pid).ok()?, go }).ok()?;
             gone_on.await.ok()?;
         }
         process.write_all(b"\n").await.ok()?;

@@ -14,7 +14,7 @@ use serverswap_conformance::contract::{
 use serverswap_conformance::sandbox::{Sandbox, Started};
 
 /// One server and the command that started it.
-pub(super) struct Server {
+pub(super) struct DrivenServer {
     who: &'static str,
     address: String,
     started: Started,
@@ -36,7 +36,7 @@ pub(super) enum Able {
     No,
 }
 
-impl Server {
+impl DrivenServer {
     /// Starts `serverswap-deploy RELAY CONTROL DRIVER…`.
     pub(super) async fn start(
         sandbox: &Sandbox,
@@ -44,7 +44,7 @@ impl Server {
         driver: &Driver,
         who: &'static str,
         address: &Address,
-    ) -> Result<Server, SwapError> {
+    ) -> Result<DrivenServer, SwapError> {
         let control = sandbox.path().join(format!("{who}.sock"));
         let listener = UnixListener::bind(&control).map_err(SwapError::Control)?;
         let relay = [relay.display().to_string(), "relay".to_owned(), control.display().to_string()];
@@ -53,7 +53,7 @@ impl Server {
             trace.into_iter().chain(relay).chain(["--".to_owned()]).chain(driver.command.iter().cloned());
         let started = sandbox.deploy(words).env(CONFORMANCE_VARIABLE, "1").start()?;
         let driver = DriverControl::accept(&listener, who).await?;
-        Ok(Server { who, address: address.to_string(), started, driver, socket: Socket::Bind })
+        Ok(DrivenServer { who, address: address.to_string(), started, driver, socket: Socket::Bind })
     }
 
     /// Asks the driver who it is and connects it.

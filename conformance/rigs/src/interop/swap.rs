@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serverswap_protocol::Address;
 
-use super::driven_server::{Able, Server, recorded};
+use super::driven_server::{Able, DrivenServer, recorded};
 use super::drivers::Driver;
 use serverswap_conformance::contract::Socket;
-use serverswap_conformance::recording::{self, Fault, RecordingError};
+use serverswap_conformance::recording::{self, RecordedFault, RecordingError};
 use serverswap_conformance::sandbox::{LIMIT, Sandbox, SandboxError, free_address};
 use serverswap_load::{Failure, Load, LoadError, Phase, Plan, Slot, Target};
 
@@ -49,7 +49,7 @@ pub enum SwapOutcome {
         /// The exit status of the one that replaced it; its server ended by itself at last.
         new_status: i32,
         /// What the recording of the swap has that breaks the protocol.
-        faults: Vec<Fault>,
+        faults: Vec<RecordedFault>,
     },
     /// One of the two cannot be a server.
     Unable,
@@ -136,13 +136,13 @@ impl Swap {
 
 async fn play(sandbox: &Sandbox, relay: &Path, old: &Driver, new: &Driver) -> Result<SwapOutcome, SwapError> {
     let address = free_address();
-    let mut first = Server::start(sandbox, relay, old, "old", &address).await?;
+    let mut first = DrivenServer::start(sandbox, relay, old, "old", &address).await?;
     let Able::By(of_old) = first.connect().await? else { return Ok(SwapOutcome::Unable) };
     first.serve().await?;
     let mut load = press(&address)?;
     load.more_answers(ANSWERS, LIMIT).await?;
     load.enter(Phase::Swap);
-    let mut second = Server::start(sandbox, relay, new, "new", &address).await?;
+    let mut second = DrivenServer::start(sandbox, relay, new, "new", &address).await?;
     let Able::By(of_new) = second.connect().await? else { return Ok(SwapOutcome::Unable) };
     let ((), old_status) = tokio::try_join!(second.serve(), first.let_go())?;
     load.enter(Phase::Between);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serverswap_protocol::Address;
+use serverswap_protocol::message::Form;
 use tokio::time::{Instant, interval};
 
-use super::builds::{Build, Builds, Form};
+use super::builds::{Build, Builds};
 use super::{UpgradeError, Upgraded};
 use serverswap_conformance::sandbox::{LIMIT, Sandbox, SandboxError, Started, free_address};
 use serverswap_load::{Load, Phase, Plan, Slot, Tally, Target};

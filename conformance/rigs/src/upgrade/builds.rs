@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serverswap_protocol::Address;
+use serverswap_protocol::message::Form;
 
 use super::SERVER;
 use serverswap_conformance::sandbox::{Invocation, Programs, Sandbox};
@@ -15,13 +16,6 @@ pub enum Build {
     Other,
     /// This one.
     This,
-}
-
-/// What a command does when its server is up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    Stay,
-    Leave,
 }
 
 /// The programs of both.

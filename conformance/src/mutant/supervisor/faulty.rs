@@ -2,7 +2,7 @@
 
 use super::SupervisorMutant;
 use super::lines::Lines;
-use crate::connection::Ended;
+use crate::connection::ConnectionEnd;
 use crate::mutant::Switch;
 use crate::runner::{Exited, Fault, WireLine};
 
@@ -31,7 +31,7 @@ impl Fault for FaultyArbiter {
         if self.switch.on { self.lines.filter(line) } else { vec![line] }
     }
 
-    fn closing(&mut self, _: &str, ended: Ended) -> Option<Ended> {
+    fn closing(&mut self, _: &str, ended: ConnectionEnd) -> Option<ConnectionEnd> {
         (!(self.switch.on && self.lines.filters.never_closes)).then_some(ended)
     }
 

@@ -85,7 +85,7 @@ pub enum Step {
 
 /// The name under which a report shows an expectation, and what it proves.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Checked<'a> {
+pub struct CheckLabel<'a> {
     /// Stable within the case. An expectation without one is reported as `steps`.
     pub check: &'a Option<String>,
     /// The requirements that this step proves, beside those of the case.
@@ -130,7 +130,7 @@ impl Step {
 
     /// The check of a step that expects something.
     #[must_use]
-    pub fn checked(&self) -> Option<Checked<'_>> {
+    pub fn checked(&self) -> Option<CheckLabel<'_>> {
         let (check, spec) = match self {
             Step::Driver(DriverStep { check, spec, .. })
             | Step::Accept(Short(Accept { check, spec, .. }))
@@ -161,7 +161,7 @@ impl Step {
             | Step::Start(_)
             | Step::Kill(_) => return None,
         };
-        Some(Checked { check, spec })
+        Some(CheckLabel { check, spec })
     }
 
     /// How often it is done.

@@ -1,6 +1,6 @@
 //! Drivers that break the contract: each is told what is wrong and that it is the driver's fault.
 
-use serverswap_conformance::client::{DriverCommand, Settings, SuiteError, introduce, run, smoke};
+use serverswap_conformance::client::{ClientSettings, DriverCommand, SuiteError, introduce, run, smoke};
 use serverswap_conformance::report::{Outcome, Report};
 use serverswap_conformance::scenario::{Catalogue, Selection};
 
@@ -14,12 +14,13 @@ const CONNECTS: &str = "id: connects\ntitle: It connects\nrole: client\nlevel: 1
 
 /// What is said about a driver that does not get past `hello`.
 fn complaint(driver: &DriverCommand) -> String {
-    introduce(driver, &Settings::default()).expect_err("the driver is bad").to_string()
+    introduce(driver, &ClientSettings::default()).expect_err("the driver is bad").to_string()
 }
 
 fn connects(driver: &DriverCommand) -> Report {
     let catalogue = Catalogue::of(vec![("connects.yaml".to_owned(), CONNECTS.to_owned())]).expect("right");
-    run(&catalogue, &Selection::only("connects"), driver, &Settings::default()).expect("it introduces itself")
+    run(&catalogue, &Selection::only("connects"), driver, &ClientSettings::default())
+        .expect("it introduces itself")
 }
 
 /// How the one case of a report ended.
@@ -136,7 +137,7 @@ fn a_driver_that_does_not_end_with_its_input_fails_the_smoke_test() {
         read line; echo '{"seq":7,"ok":true,"supervised":false}'
         exec tail -f /dev/null"#;
     let (_directory, driver) = script(&answers.replace("HELLO", HELLO));
-    let report = smoke(&driver, &Settings::default()).expect("it introduces itself");
+    let report = smoke(&driver, &ClientSettings::default()).expect("it introduces itself");
     let failed: Vec<&str> = report.cases[0]
         .checks
         .iter()
@@ -149,6 +150,7 @@ fn a_driver_that_does_not_end_with_its_input_fails_the_smoke_test() {
 #[test]
 fn a_selection_without_a_case_is_no_success() {
     let (_directory, driver) = script(&format!("read line; {HELLO}; cat >/dev/null"));
-    let found = run(&Catalogue::default(), &Selection::only("core/no-such"), &driver, &Settings::default());
+    let found =
+        run(&Catalogue::default(), &Selection::only("core/no-such"), &driver, &ClientSettings::default());
     assert!(matches!(found, Err(SuiteError::NoCase(name)) if name == "core/no-such"));
 }

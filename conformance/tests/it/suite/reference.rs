@@ -1,6 +1,6 @@
 //! The reference driver conforms.
 
-use serverswap_conformance::client::{Settings, run, smoke, vectors};
+use serverswap_conformance::client::{ClientSettings, run, smoke, vectors};
 use serverswap_conformance::report::{Outcome, Report};
 use serverswap_conformance::scenario::{Catalogue, Selection};
 
@@ -28,12 +28,12 @@ fn all_passed(report: &Report) {
 
 #[test]
 fn the_reference_driver_keeps_the_contract() {
-    all_passed(&smoke(&reference(), &Settings::default()).expect("it runs"));
+    all_passed(&smoke(&reference(), &ClientSettings::default()).expect("it runs"));
 }
 
 #[test]
 fn the_reference_client_reads_and_writes_every_vector() {
-    let report = vectors(&reference(), &Settings::default()).expect("it runs");
+    let report = vectors(&reference(), &ClientSettings::default()).expect("it runs");
     assert_eq!(report.cases.len(), 4);
     all_passed(&report);
 }
@@ -41,6 +41,7 @@ fn the_reference_client_reads_and_writes_every_vector() {
 #[test]
 fn the_reference_client_conforms_at_every_level() {
     let catalogue = Catalogue::embedded().expect("the catalogue is right");
-    let report = run(&catalogue, &Selection::default(), &reference(), &Settings::default()).expect("it runs");
+    let report =
+        run(&catalogue, &Selection::default(), &reference(), &ClientSettings::default()).expect("it runs");
     all_passed(&report);
 }

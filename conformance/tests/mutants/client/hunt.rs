@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, LazyLock};
 
-use serverswap_conformance::client::{Settings, known_vectors, run};
+use serverswap_conformance::client::{ClientSettings, known_vectors, run};
 use serverswap_conformance::mutant::{Faulty, Mutant, Mutants, Target, checks};
 use serverswap_conformance::report::{Case, Outcome};
 use serverswap_conformance::runner::Budget;
@@ -86,11 +86,11 @@ impl Hunt {
                 target.as_ref().filter(|target| target.step.is_some()).map(|target| target.check.as_str());
             Box::new(Faulty::new(&mutant, check))
         };
-        let settings = Settings {
+        let settings = ClientSettings {
             jobs: NonZeroUsize::MIN,
             budget: Budget::Times(pace),
             faults: Arc::new(faults),
-            ..Settings::default()
+            ..ClientSettings::default()
         };
         let report = run(&CATALOGUE, &Selection::only(self.case.as_str()), &reference(), &settings);
         let told = match report {

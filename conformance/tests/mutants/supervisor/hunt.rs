@@ -10,7 +10,7 @@ use serverswap_conformance::runner::Budget;
 use serverswap_conformance::runner::WIRE_VALID;
 use serverswap_conformance::sandbox::Programs;
 use serverswap_conformance::scenario::{Catalogue, Instance, Selection};
-use serverswap_conformance::supervisor::{Settings, SupervisorCommand, play_case};
+use serverswap_conformance::supervisor::{SupervisorCommand, SupervisorSettings, play_case};
 
 use crate::parallel::{HASTE, LEISURE};
 
@@ -60,7 +60,7 @@ impl Hunt {
         let Hunt { mutant, target } = self;
         let check = target.step.map(|_| target.check.as_str());
         let instance = CASES.iter().find(|case| case.id == target.case).expect("a case has its checks");
-        let settings = Settings { budget: Budget::Times(pace) };
+        let settings = SupervisorSettings { budget: Budget::Times(pace) };
         let case = play_case(instance, &COMMAND, settings, Box::new(FaultyArbiter::new(mutant, check)));
         let told = self.missed(&case)?;
         Some(format!("{} in {}:{}: {told}", mutant.id, target.case, target.check))

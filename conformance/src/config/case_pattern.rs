@@ -5,13 +5,13 @@ use std::fmt;
 
 /// A pattern over the ids of cases, or the names of checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern(String);
+pub struct CasePattern(String);
 
-impl Pattern {
+impl CasePattern {
     /// Every text is one.
     #[must_use]
-    pub fn new(text: impl Into<String>) -> Pattern {
-        Pattern(text.into())
+    pub fn new(text: impl Into<String>) -> CasePattern {
+        CasePattern(text.into())
     }
 
     /// Whether the pattern means the case with this id.
@@ -41,15 +41,15 @@ impl Pattern {
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for CasePattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
 }
 
-impl From<&str> for Pattern {
-    fn from(text: &str) -> Pattern {
-        Pattern::new(text)
+impl From<&str> for CasePattern {
+    fn from(text: &str) -> CasePattern {
+        CasePattern::new(text)
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     fn matching<'a>(pattern: &str, ids: &[&'a str]) -> Vec<&'a str> {
-        ids.iter().copied().filter(|id| Pattern::new(pattern).matches_case(id)).collect()
+        ids.iter().copied().filter(|id| CasePattern::new(pattern).matches_case(id)).collect()
     }
 
     #[test]
@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(matching("c*cl*ed", &ids), ids[..2]);
         assert_eq!(matching("*", &ids), ids);
         assert!(matching("core/claim", &ids).is_empty());
-        assert!(!Pattern::new("ab*ba").matches("aba"));
+        assert!(!CasePattern::new("ab*ba").matches("aba"));
     }
 
     #[test]
