@@ -7,19 +7,24 @@
  * has set before, and a request that arrived in the meantime on the same connection (pipelining) gets its
  * response first. A 101 stays as it is.
  */
+const { lingerAfterResponse } = require('./linger-after-response.cjs');
 
 /**
+ * @param {import('node:http').IncomingMessage} request
  * @param {import('node:http').ServerResponse} response
  * @param {() => boolean} isLast called when the headers are written: whether no later request
  *   of the same connection waits for its response
  */
-function closeAfterResponse(response, isLast) {
+function closeAfterResponse(request, response, isLast) {
   if (response.headersSent) {
     return;
   }
   const { writeHead } = response;
   response.writeHead = function (status, ...rest) {
     const closes = status !== 101 && !this.headersSent && isLast();
+    if (closes) {
+      lingerAfterResponse(request);
+    }
     return writeHead.call(this, status, ...(closes ? closing(this, rest) : rest));
   };
 }

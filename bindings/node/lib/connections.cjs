@@ -9,16 +9,16 @@ class Connections {
   #closed = () => {};
 
   /**
-   * @param {import('node:net').Server} server one that does not accept yet
+   * @param {import('./server-listeners.cjs').ServerListeners} listeners those of a server that does not accept yet
    * @param {'connection' | 'secureConnection'} event the one that is emitted for each: a TLS server has both
    */
-  constructor(server, event) {
+  constructor(listeners, event) {
     const connections = this;
     function onClose() {
       connections.#open.delete(this);
       connections.#closed(connections.#open.size);
     }
-    server.prependListener(event, (socket) => {
+    listeners.add(event, (socket) => {
       connections.#open.add(socket);
       socket.once('close', onClose);
     });

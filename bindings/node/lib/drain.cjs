@@ -18,12 +18,14 @@ const net = require('node:net');
 const { Connections } = require('./connections.cjs');
 const { Http1 } = require('./http1.cjs');
 const { Http2 } = require('./http2.cjs');
+const { ServerListeners } = require('./server-listeners.cjs');
 
 /** The longest delay of a timer; a longer one would fire at once. */
 const DELAY_MS_MAX = 2 ** 31 - 1;
 
 class Drain {
   #server;
+  #listeners;
   #connections;
   #sockets;
   #http1;
@@ -38,12 +40,16 @@ class Drain {
    *   counted
    */
   constructor(server) {
+    const listeners = new ServerListeners(server);
     this.#server = server;
-    this.#connections = new Connections(server, 'connection');
-    this.#sockets = isTls(server) ? new Connections(server, 'secureConnection') : this.#connections;
-    this.#http1 = new Http1(server);
-    this.#http2 = new Http2(server);
-    this.#drained = once(server, 'close').then(() => this.#connections.gone());
+    this.#listeners = listeners;
+    this.#connections = new Connections(listeners, 'connection');
+    this.#sockets = isTls(server) ? new Connections(listeners, 'secureConnection') : this.#connections;
+    this.#http1 = new Http1(listeners);
+    this.#http2 = new Http2(listeners);
+    // Not `events.once`, which also rejects when the server has an error.
+    const closed = new Promise((resolve) => listeners.add('close', resolve));
+    this.#drained = closed.then(() => this.#connections.gone());
   }
 
   /** Fulfilled when the server has stopped accepting and its last connection is closed. Never rejected. */
@@ -71,7 +77,7 @@ class Drain {
   begin(drainMs, onOpen = () => {}) {
     this.#begun = true;
     net.Server.prototype.close.call(this.#server);
-    this.#http1.drain();
+    this.#http1.drain(this.sockets);
     this.#http2.drain();
     onOpen(this.#connections.count);
     this.#connections.onClosed(onOpen);
@@ -89,15 +95,15 @@ class Drain {
     }
   }
 
+  /** Leaves the server as it was; nothing is counted any more. */
+  dispose() {
+    this.#listeners.removeAll();
+  }
+
   #destroy() {
     this.#http2.destroy();
     this.#connections.destroy();
   }
-}
-
-/** Not `events.once`, which also rejects when the server has an error. */
-function once(server, event) {
-  return new Promise((resolve) => server.once(event, resolve));
 }
 
 function isTls(server) {

@@ -21,8 +21,9 @@ class Http2 {
   #sessions = new Map();
   #draining = false;
 
-  constructor(server) {
-    server.on('session', (session) => {
+  /** @param {import('./server-listeners.cjs').ServerListeners} listeners */
+  constructor(listeners) {
+    listeners.add('session', (session) => {
       this.#sessions.set(session, 0);
       session.on('stream', (stream) => this.#onRequest(session, stream));
       session.once('close', () => this.#sessions.delete(session));

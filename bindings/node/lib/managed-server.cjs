@@ -25,6 +25,7 @@ class ManagedServer {
   #drain;
   #handler;
   #grant = null;
+  #unwatchClose = () => {};
 
   /** Registers for takedown, so that no grant is ever without a handler. */
   constructor(server, address, options) {
@@ -37,6 +38,7 @@ class ManagedServer {
   /** The claim has failed. */
   refused() {
     removeHandler(this.#handler);
+    this.#drain.dispose();
   }
 
   /**
@@ -102,7 +104,10 @@ class ManagedServer {
     this.#grant.close();
   }
 
+  /** The program may use the server again. */
   #forget() {
+    this.#drain.dispose();
+    this.#unwatchClose();
     if (managed.get(this.#grant.address) === this) {
       managed.delete(this.#grant.address);
     }
@@ -112,6 +117,13 @@ class ManagedServer {
   #watchClose() {
     const server = this.#server;
     const { close } = server;
+    const own = Object.getOwnPropertyDescriptor(server, 'close');
+    this.#unwatchClose = () => {
+      delete server.close;
+      if (own !== undefined) {
+        Object.defineProperty(server, 'close', own);
+      }
+    };
     server.close = (callback) => {
       if (!this.#drain.begun) {
         const result = close.call(server, callback);

@@ -157,6 +157,53 @@ test('http2: a stream that never ends is destroyed at the deadline', async () =>
   await drain.drained;
 });
 
+test('http2: a server that speaks streams alone has no compatibility layer: its trailers arrive', async () => {
+  const server = http2.createSecureServer(credentials);
+  server.on('stream', (stream) => {
+    stream.respond({ ':status': 200 }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ checksum: 'abc' }));
+    stream.end('ok');
+  });
+  const { drain, port } = await started(server);
+  const client = await session(server, port);
+  const stream = client.request({ ':path': '/' }).resume();
+  const [trailers] = await once(stream, 'trailers');
+  assert.equal(trailers.checksum, 'abc');
+  client.close();
+  drain.begin(LONG_MS);
+  await drain.drained;
+});
+
+test('http2: a request listener that is added later is called once, and drains', async () => {
+  const server = http2.createSecureServer(credentials);
+  const { drain, port } = await started(server);
+  server.on('request', answerOk);
+  const client = await session(server, port);
+  drain.begin(LONG_MS);
+  assert.deepEqual(await ask(client), answered);
+  await drain.drained;
+});
+
+test('https: a client whose upload is answered early can finish it, and reads the answer', async () => {
+  const server = https.createServer(credentials, (request, response) =>
+    response.writeHead(401, { 'Content-Length': 2 }).end('no'));
+  const { drain, port } = await started(server);
+  const accepted = once(server, 'secureConnection');
+  const client = await secured(tls.connect({ port, host: '127.0.0.1', ...trust }));
+  await accepted;
+  const errors = [];
+  client.socket.on('error', ({ code }) => errors.push(code));
+  drain.begin(LONG_MS);
+  const upload = Buffer.alloc(3_000_000, 'x');
+  client.socket.write(`POST / HTTP/1.1\r\nHost: test\r\nContent-Length: ${upload.length}\r\n\r\n`);
+  client.socket.write(upload.subarray(0, 1_000_000));
+  assert.deepEqual(await client.answer(), { status: 401, connection: 'close', body: 'no' });
+  client.socket.end(upload.subarray(1_000_000));
+  await client.ended;
+  await drain.drained;
+  assert.deepEqual(errors, []);
+});
+
 test('http2 with allowHTTP1: an HTTP/1 client is answered with `Connection: close`', async () => {
   const server = http2.createSecureServer({ ...credentials, allowHTTP1: true }, answerOk);
   const { drain, port } = await started(server);

@@ -5,6 +5,8 @@ const { once } = require('node:events');
 const http = require('node:http');
 const net = require('node:net');
 const { test } = require('node:test');
+const v8 = require('node:v8');
+const vm = require('node:vm');
 
 const { Drain } = require('../lib/drain.cjs');
 const { RawClient } = require('./support/raw-client.cjs');
@@ -119,6 +121,106 @@ test('a request with `Expect: 100-continue` closes as well', async () => {
   const client = await acceptedClient(server, port);
   drain.begin(LONG_MS);
   assert.deepEqual(await client.ask('/', 'Expect: 100-continue'), CLOSED);
+  await drain.drained;
+});
+
+test('a request with `Expect: 100-continue` that is under way when the drain begins closes as well', async () => {
+  const server = http.createServer();
+  const asked = once(server, 'checkContinue');
+  const { drain, port } = await started(server);
+  const client = await RawClient.connect(port);
+  client.get('/', 'Expect: 100-continue');
+  const [request, response] = await asked;
+  drain.begin(LONG_MS);
+  answerOk(request, response);
+  assert.deepEqual(await client.answer(), CLOSED);
+  await drain.drained;
+});
+
+test('a server that does not listen for `checkContinue` still sends 100 by itself', async () => {
+  const { drain, port } = await started(http.createServer(answerOk));
+  const client = await RawClient.connect(port);
+  assert.equal((await client.ask('/', 'Expect: 100-continue')).status, 100);
+  assert.equal((await client.answer()).status, 200);
+  drain.begin(LONG_MS);
+  client.socket.end();
+  await drain.drained;
+});
+
+const UPLOAD = Buffer.alloc(3_000_000, 'x');
+
+test('a client whose upload is answered early can finish it, and reads the answer', async () => {
+  const server = http.createServer((request, response) => response.writeHead(401, { 'Content-Length': 2 }).end('no'));
+  const { drain, port } = await started(server);
+  const client = await acceptedClient(server, port);
+  const errors = [];
+  client.socket.on('error', ({ code }) => errors.push(code));
+  drain.begin(LONG_MS);
+  client.socket.write(`POST / HTTP/1.1\r\nHost: test\r\nContent-Length: ${UPLOAD.length}\r\n\r\n`);
+  client.socket.write(UPLOAD.subarray(0, 1_000_000));
+  assert.deepEqual(await client.answer(), { status: 401, connection: 'close', body: 'no' });
+  client.socket.end(UPLOAD.subarray(1_000_000));
+  await client.ended;
+  await drain.drained;
+  assert.deepEqual(errors, []);
+});
+
+test('an early answer during the drain reaches Node\'s own client, whose connections are old', async () => {
+  const server = http.createServer((request, response) => response.writeHead(401, { 'Content-Length': 2 }).end('no'));
+  const { drain, port } = await started(server);
+  const clients = Array.from({ length: 10 }, () => new http.Agent({ keepAlive: true, maxSockets: 1 }));
+  const post = (agent, body) =>
+    new Promise((resolve, reject) => {
+      const request = http.request({ port, host: '127.0.0.1', agent, method: 'POST' });
+      request.on('response', (response) => response.resume().on('end', () => resolve(response.statusCode)));
+      request.on('error', reject).end(body);
+    });
+  await Promise.all(clients.map((agent) => post(agent, 'x')));
+  drain.begin(LONG_MS);
+  const statuses = await Promise.all(clients.map((agent) => post(agent, UPLOAD)));
+  assert.deepEqual(statuses, clients.map(() => 401));
+  clients.forEach((agent) => agent.destroy());
+  await drain.drained;
+});
+
+test('an upload that the program goes on reading after its answer arrives in full', async () => {
+  const server = http.createServer();
+  const { drain, port } = await started(server);
+  const client = await acceptedClient(server, port);
+  drain.begin(LONG_MS);
+  client.socket.write(`POST / HTTP/1.1\r\nHost: test\r\nContent-Length: ${UPLOAD.length}\r\n\r\n`);
+  const [request, response] = await once(server, 'request');
+  const stored = (async () => {
+    let bytes = 0;
+    for await (const chunk of request) bytes += chunk.length;
+    return bytes;
+  })();
+  answerOk(request, response);
+  assert.deepEqual(await client.answer(), CLOSED);
+  client.socket.write(UPLOAD);
+  assert.equal(await stored, UPLOAD.length);
+  await drain.drained;
+});
+
+test('a request that was answered is not kept in memory', async () => {
+  v8.setFlagsFromString('--expose-gc');
+  const collectGarbage = vm.runInNewContext('gc');
+  const requests = [];
+  const server = http.createServer((request, response) => {
+    requests.push(new WeakRef(request));
+    answerOk(request, response);
+  });
+  const { drain, port } = await started(server);
+  const client = await RawClient.connect(port);
+  for (let count = 0; count < 20; count += 1) {
+    await client.ask('/');
+  }
+  await new Promise(setImmediate);
+  collectGarbage();
+  const kept = requests.filter((request) => request.deref() !== undefined).length;
+  assert.ok(kept <= 2, `${kept} of ${requests.length} are kept`);
+  drain.begin(LONG_MS);
+  client.socket.end();
   await drain.drained;
 });
 

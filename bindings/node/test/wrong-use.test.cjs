@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const http = require('node:http');
+const net = require('node:net');
 const path = require('node:path');
 const { test } = require('node:test');
 
@@ -67,6 +68,38 @@ test('listen takes nothing but a server that does not listen yet', async () => {
 test('a name has no socket to inherit', async () => {
   await assert.rejects(readyFor('mailer', { inherit: true }), withCode('not_inheritable'));
   await assert.rejects(listen(http.createServer(), 'mailer'), withCode('not_inheritable'));
+});
+
+/** How many listeners a server has for each event. */
+const listeners = (server) => server.eventNames().map((event) => [event, server.listenerCount(event)]);
+
+test('a listen that fails leaves the server as it was, however often', async (t) => {
+  const server = http.createServer(() => {});
+  const before = listeners(server);
+  const { close } = server;
+  const taken = net.createServer().listen(path.join(temporaryDirectory(t), 'taken.sock'));
+  for (let attempt = 0; attempt < 12; attempt += 1) {
+    await assert.rejects(listen(server, 'mailer'), withCode('not_inheritable'));
+    await assert.rejects(listen(server, ':8080', { signal: AbortSignal.abort() }), { name: 'AbortError' });
+    await assert.rejects(listen(server, `unix:${taken.address()}`), withCode('address_in_use'));
+  }
+  assert.deepEqual(listeners(server), before);
+  assert.equal(server.close, close);
+  taken.close();
+});
+
+test('a server that was closed can listen again, and is left as it was', async (t) => {
+  const server = http.createServer((request, response) => response.setHeader('Content-Length', 2).end('ok'));
+  const before = listeners(server);
+  const { close } = server;
+  const socket = path.join(temporaryDirectory(t), 'app.sock');
+  for (let round = 0; round < 3; round += 1) {
+    const { drained } = await listen(server, `unix:${socket}`);
+    server.close();
+    await drained;
+  }
+  assert.deepEqual(listeners(server), before);
+  assert.equal(server.close, close);
 });
 
 test('an address is claimed once', async () => {
