@@ -99,7 +99,7 @@ export type TakenDown = (done: () => void, takedown: Takedown) => unknown;
 /**
  * What to do when the address is taken: stop accepting and close the listening socket. A server without this is
  * ended when its address is taken. Several callbacks of one address are called in order, and it is released when
- * all are done.
+ * all are done. One that throws, or whose promise is rejected, is done: it costs a warning, not the drain.
  *
  * @throws {ServerSwapError} `invalid_argument`, `invalid_address`
  */
@@ -109,7 +109,7 @@ export interface ListenOptions extends ClaimOptions {
   /** Milliseconds after which open connections are destroyed, if that is sooner than the supervisor's deadline. */
   drainTimeout?: number | undefined;
   /** Called when the address is taken, after the server has stopped accepting. */
-  onTakedown?: ((takedown: Takedown & { readonly connections: Socket[] }) => void) | undefined;
+  onTakedown?: ((takedown: Takedown & { readonly connections: Socket[] }) => unknown) | undefined;
 }
 
 /** A server on an address. */
@@ -141,8 +141,12 @@ export function serving(address: Address): void;
 /** Every address that this server will ever claim is granted and serving; for claims with `more`. */
 export function serverUp(): void;
 
-/** This server gives up: the deploy has failed, for this reason. It does not end the process. */
-export function fail(reason: string): void;
+/**
+ * This server gives up: the deploy has failed. It does not end the process.
+ *
+ * @param reason a text or an error, for people
+ */
+export function fail(reason?: unknown): void;
 
 /**
  * Reports the progress of the drain of an address. `listen` reports the connections by itself.

@@ -24,10 +24,23 @@ const waiting = new Map();
  * @returns {Promise<import('./grant.cjs').Grant>} rejected with a ServerSwapError, or with an AbortError
  */
 async function claim(readyFor, signal) {
+  return claimNow(readyFor, signal);
+}
+
+/**
+ * As `claim`, for who has to know at once whether the claim was possible.
+ *
+ * @throws {ServerSwapError} it was not, for example `already_claimed`
+ */
+function claimNow(readyFor, signal) {
   if (signal?.aborted) {
     throw abortError(signal);
   }
   const number = call(readyFor);
+  return answer(number, signal);
+}
+
+async function answer(number, signal) {
   const withdraw = () => {
     take(number).reject(abortError(signal));
     client().withdraw(number);
@@ -61,4 +74,4 @@ receive('refused', ({ claim: number, code, message }) => {
   take(number)?.reject(new ServerSwapError(code, message));
 });
 
-module.exports = { claim };
+module.exports = { claim, claimNow };

@@ -1,43 +1,35 @@
 'use strict';
 
 /**
- * The HTTP/2 half of a drain: each session gets a GOAWAY with its next response.
+ * The HTTP/2 half of a drain: each session gets a GOAWAY at a moment at which no request is on its way to the server.
  *
  * Rules:
- * - a session with a request under way gets a GOAWAY that still allows every stream (RFC 9113, section
- *   6.8), and the final one when it has answered the ping after that, or when nothing is under way any more.
- *   A request that arrives even later was not processed, and the client knows that it may send it again;
- * - a session without a request gets none until its next request, or for `IDLE_MS`, because Node stops reading
- *   from a session that has sent a GOAWAY and has no stream: a request on its way would be refused.
+ * - Node processes no request that arrives after a GOAWAY that it has sent, whatever stream the GOAWAY allows: the
+ *   two of RFC 9113, section 6.8, are not to be had. So requests that arrive once the drain has begun are held, and the
+ *   GOAWAY is sent when the client cannot have sent another one: it has answered pings that were sent after the last
+ *   response. Then the held requests are passed to the program;
+ * - a session in which responses keep ending is not waited for longer than `HOLD_MS_MAX`. A request that arrives
+ *   after the GOAWAY was not processed, and the client knows that it may send it again.
  */
-const STREAM_ID_MAX = 2 ** 31 - 1;
-const NO_ERROR = 0;
+const { HeldRequests } = require('./held-requests.cjs');
 
-/** As long as Node's HTTP/1 server waits for the next request on a connection. */
-const IDLE_MS = 5_000;
+const HOLD_MS_MAX = 1_000;
 
 class Http2 {
-  /** Session -> how many of its requests are under way. */
+  /** Session -> how many of its responses have ended. */
   #sessions = new Map();
   #draining = false;
 
   /** @param {import('./server-listeners.cjs').ServerListeners} listeners */
   constructor(listeners) {
-    listeners.add('session', (session) => {
-      this.#sessions.set(session, 0);
-      session.on('stream', (stream) => this.#onRequest(session, stream));
-      session.once('close', () => this.#sessions.delete(session));
-    });
+    listeners.add('session', (session) => this.#opened(session));
   }
 
   drain() {
     this.#draining = true;
-    for (const [session, underWay] of this.#sessions) {
-      if (underWay > 0) {
-        goAway(session);
-      }
+    for (const session of this.#sessions.keys()) {
+      this.#drain(session);
     }
-    setTimeout(() => this.#closeIdle(), IDLE_MS).unref();
   }
 
   destroy() {
@@ -46,39 +38,49 @@ class Http2 {
     }
   }
 
-  #onRequest(session, stream) {
-    this.#sessions.set(session, this.#sessions.get(session) + 1);
-    stream.once('close', () => this.#onResponse(session));
+  #opened(session) {
+    this.#sessions.set(session, 0);
+    session.on('stream', (stream) => stream.once('close', () => this.#responded(session)));
+    session.once('close', () => this.#sessions.delete(session));
     if (this.#draining) {
-      goAway(session);
+      this.#drain(session);
     }
   }
 
-  #onResponse(session) {
-    const underWay = this.#sessions.get(session) - 1;
-    if (Number.isNaN(underWay)) {
-      return;
-    }
-    this.#sessions.set(session, underWay);
-    if (this.#draining && underWay === 0) {
-      session.close();
+  #responded(session) {
+    if (this.#sessions.has(session)) {
+      this.#sessions.set(session, this.#sessions.get(session) + 1);
     }
   }
 
-  #closeIdle() {
-    for (const [session, underWay] of this.#sessions) {
-      if (underWay === 0) {
-        session.close();
-      }
-    }
+  async #drain(session) {
+    const held = new HeldRequests(session);
+    const deadline = performance.now() + HOLD_MS_MAX;
+    let responses;
+    do {
+      responses = this.#sessions.get(session);
+      // The client sends the next request when it has read the response: a moment after it has answered the first.
+      await roundTrip(session);
+      await roundTrip(session);
+    } while (this.#sessions.get(session) !== responses && performance.now() < deadline);
+    session.close();
+    held.pass();
   }
 }
 
-function goAway(session) {
-  if (!session.closed) {
-    session.goaway(NO_ERROR, STREAM_ID_MAX);
-    session.ping(() => session.close());
-  }
+/** Fulfilled when the client has answered a ping, or has not for as long as requests are held. */
+function roundTrip(session) {
+  return new Promise((resolve) => {
+    if (session.destroyed) {
+      resolve();
+      return;
+    }
+    const timer = setTimeout(resolve, HOLD_MS_MAX).unref();
+    session.ping(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }
 
 module.exports = { Http2 };

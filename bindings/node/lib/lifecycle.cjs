@@ -23,12 +23,18 @@ function serverUp() {
   call(Call.serverUp());
 }
 
-/** This server gives up: the deploy has failed, for this reason. It does not end the process. */
+/**
+ * This server gives up: the deploy has failed. It does not end the process.
+ *
+ * @param {unknown} [reason] a text or an error, for people. As in 2013 every argument will do, so that `fail` can be
+ *   the callback of whatever went wrong
+ */
 function fail(reason) {
-  if (typeof reason !== 'string' || reason === '') {
-    throw wrongArgument('fail takes the reason, a string that is not empty');
-  }
-  call(Call.fail(reason));
+  call(Call.fail(text(reason) || 'the server gave no reason'));
+}
+
+function text(reason) {
+  return String(reason?.message ?? reason ?? '');
 }
 
 /** Reports the progress of a drain; `extendMs` asks for that much time from now on. */

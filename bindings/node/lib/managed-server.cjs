@@ -14,7 +14,7 @@ const { Drain } = require('./drain.cjs');
 const { servingIfHeld } = require('./grant.cjs');
 const { listenFd } = require('./listen-fd.cjs');
 const { ProgressThrottle, drainDurationMs } = require('./native.cjs');
-const { addHandler, removeHandler } = require('./takedown.cjs');
+const { addHandler, removeHandler, warnOfFailure } = require('./takedown.cjs');
 
 /** Canonical address -> the server that serves or drains it in this thread. */
 const managed = new Map();
@@ -88,7 +88,15 @@ class ManagedServer {
     }
     done();
     removeHandler(this.#handler);
-    this.#options.onTakedown?.({ address, reason, drainMs, connections: this.#drain.sockets });
+    this.#hook({ address, reason, drainMs, connections: this.#drain.sockets });
+  }
+
+  async #hook(takedown) {
+    try {
+      await this.#options.onTakedown?.(takedown);
+    } catch (error) {
+      warnOfFailure(takedown.address, error);
+    }
   }
 
   #close() {

@@ -9,7 +9,7 @@
  * one turn of the event loop later, in which a `listen` that fails has ended the process.
  * `{ serving: 'manual' }` leaves it to `grant.serving()`.
  */
-const { claim } = require('./claim.cjs');
+const { claim, claimNow } = require('./claim.cjs');
 const { addressCall } = require('./client.cjs');
 const { wrongArgument } = require('./error.cjs');
 const { servingIfHeld } = require('./grant.cjs');
@@ -26,12 +26,21 @@ function readyFor(address, ...rest) {
   const { options, callback } = parsed(rest);
   const { inherit = false, more = false, signal, serving = 'auto' } = options;
   const reportsServing = !inherit && serving === 'auto';
-  const granted = claim(addressCall('readyFor', address, inherit, more), signal);
-  if (callback !== undefined) {
-    granted.then(whenGranted(callback, reportsServing), whenRefused(callback));
-    return undefined;
+  const call = addressCall('readyFor', address, inherit, more);
+  if (callback === undefined) {
+    const granted = claim(call, signal);
+    return reportsServing ? granted.then(reportServingSoon) : granted;
   }
-  return reportsServing ? granted.then(reportServingSoon) : granted;
+  const whenDone = reportsServing ? reportServingWhenDone : () => {};
+  if (callback.length > 0) {
+    claim(call, signal).then(
+      outside((grant) => whenDone(grant, [callback(null, grant)])),
+      outside((error) => callback(error)),
+    );
+  } else {
+    shareClaim(call, signal, callback, whenDone);
+  }
+  return undefined;
 }
 
 function parsed(rest) {
@@ -43,32 +52,70 @@ function parsed(rest) {
   return { options: checkOptions(options, OPTIONS), callback };
 }
 
-/** The callback runs outside of the promise, so that an error that it throws is uncaught. */
-function whenGranted(callback, reportsServing) {
-  return (grant) =>
-    process.nextTick(() => {
-      const result = callback.length === 0 ? callback() : callback(null, grant);
-      if (!reportsServing) {
-        return;
-      }
-      if (typeof result?.then === 'function') {
-        result.then(() => reportServingSoon(grant));
-      } else {
-        reportServingSoon(grant);
-      }
-    });
+/**
+ * Canonical address -> the last claim with callbacks without parameters. As in 2013, several parts of a program
+ * may be ready for the same address, and each is called back.
+ */
+const shared = new Map();
+
+function shareClaim(call, signal, callback, whenDone) {
+  let granted;
+  try {
+    granted = claimNow(call, signal);
+  } catch (error) {
+    if (error.code === 'already_claimed' && shared.has(call.address)) {
+      shared.get(call.address).add(callback);
+      return;
+    }
+    granted = Promise.reject(error);
+  }
+  const claimed = new SharedClaim(callback);
+  shared.set(call.address, claimed);
+  granted.then(outside((grant) => claimed.granted(grant, whenDone)), outside(uncaught));
 }
 
-/** For a callback without parameters the error is uncaught: a server without its address must end. */
-function whenRefused(callback) {
-  return (error) =>
-    process.nextTick(() => {
-      if (callback.length > 0) {
-        callback(error);
-      } else if (error.name !== 'AbortError') {
-        throw error;
-      }
-    });
+class SharedClaim {
+  #callbacks;
+  #granted = false;
+
+  constructor(callback) {
+    this.#callbacks = new Set([callback]);
+  }
+
+  add(callback) {
+    if (this.#granted) {
+      process.nextTick(callback);
+    } else {
+      this.#callbacks.add(callback);
+    }
+  }
+
+  granted(grant, whenDone) {
+    this.#granted = true;
+    whenDone(grant, [...this.#callbacks].map((callback) => callback()));
+  }
+}
+
+/** A server without its address must end. */
+function uncaught(error) {
+  if (error.name !== 'AbortError') {
+    throw error;
+  }
+}
+
+/** Runs outside of a promise, so that an error that is thrown is uncaught. */
+function outside(run) {
+  return (value) => process.nextTick(() => run(value));
+}
+
+/** @param {unknown[]} results of the callbacks: those that are promises are awaited */
+function reportServingWhenDone(grant, results) {
+  const promises = results.filter((result) => typeof result?.then === 'function');
+  if (promises.length > 0) {
+    Promise.all(promises).then(() => reportServingSoon(grant));
+  } else {
+    reportServingSoon(grant);
+  }
 }
 
 function reportServingSoon(grant) {

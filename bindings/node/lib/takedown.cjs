@@ -7,8 +7,10 @@
  * - a callback that takes a parameter gets `done`; one that takes none is done when it returns, or when the
  *   promise that it returned is fulfilled;
  * - several callbacks of one address are called in the order in which they were registered;
- * - the address is released when all of them are done: never if one throws, nor if none is left. A server
- *   that does not release is ended by its supervisor, at the drain deadline.
+ * - one that throws, or whose promise is rejected, is done as well, as in 2013, and there is a warning: the new
+ *   server waits for the address, and an uncaught error would cut the connections that this one finishes;
+ * - the address is released when all of them are done: never if none is left. A server that does not release is
+ *   ended by its supervisor, at the drain deadline.
  */
 const { addressCall, call, client, receive } = require('./client.cjs');
 const { wrongArgument } = require('./error.cjs');
@@ -54,16 +56,27 @@ receive('takedown', ({ handlers, address, reason, drainMs }) => {
 });
 
 function run(callback, takedown, done) {
-  if (callback.length > 0) {
-    callback(done, takedown);
-    return;
-  }
-  const result = callback();
-  if (typeof result?.then === 'function') {
-    result.then(done);
-  } else {
+  const failed = (error) => {
+    warnOfFailure(takedown.address, error);
     done();
+  };
+  try {
+    const result = callback.length > 0 ? callback(done, takedown) : callback();
+    if (typeof result?.then === 'function') {
+      result.then(callback.length > 0 ? undefined : done, failed);
+    } else if (callback.length === 0) {
+      done();
+    }
+  } catch (error) {
+    failed(error);
   }
+}
+
+/** Reports that a callback of a takedown has thrown. */
+function warnOfFailure(address, error) {
+  const message = `a takedown callback has failed; \`${address}\` is released all the same`;
+  const detail = String(error?.stack ?? error);
+  process.emitWarning(message, { type: 'ServerSwapWarning', code: 'takedown_callback_failed', detail });
 }
 
 function once(done) {
@@ -76,4 +89,4 @@ function once(done) {
   };
 }
 
-module.exports = { addHandler, onTakedown, removeHandler };
+module.exports = { addHandler, onTakedown, removeHandler, warnOfFailure };

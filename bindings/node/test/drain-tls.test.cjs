@@ -12,6 +12,7 @@ const tls = require('node:tls');
 
 const { Drain } = require('../lib/drain.cjs');
 const { RawClient } = require('./support/raw-client.cjs');
+const { Relay } = require('./support/relay.cjs');
 
 const LONG_MS = 60_000;
 const CLOSED = { status: 200, connection: 'close', body: 'ok' };
@@ -39,9 +40,9 @@ async function secured(socket) {
 }
 
 /** A client whose session is up on both sides. */
-async function session(server, port) {
+async function session(server, port, scheme = 'https:') {
   const accepted = once(server, 'session');
-  const client = http2.connect(`https://127.0.0.1:${port}`, trust);
+  const client = http2.connect(`${scheme}//127.0.0.1:${port}`, trust);
   await Promise.all([accepted, once(client, 'connect')]);
   return client;
 }
@@ -110,7 +111,7 @@ test('http2: a request on its way when the drain begins is answered', async () =
   await drain.drained;
 });
 
-test('http2: an idle session gets one more answer, then a GOAWAY', async () => {
+test('http2: a request on its way to an idle session is answered, then the session gets a GOAWAY', async () => {
   const server = http2.createSecureServer(credentials, answerOk);
   const { drain, port } = await started(server);
   const client = await session(server, port);
@@ -121,14 +122,71 @@ test('http2: an idle session gets one more answer, then a GOAWAY', async () => {
   await drain.drained;
 });
 
-test('http2: a session that stays idle gets a GOAWAY', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+test('http2: a session that stays idle gets a GOAWAY', async () => {
   const server = http2.createSecureServer(credentials, answerOk);
   const { drain, port } = await started(server);
   const client = await session(server, port);
   drain.begin(LONG_MS);
-  t.mock.timers.tick(5_000);
   await once(client, 'goaway');
+  await drain.drained;
+});
+
+test('http2: no response is followed by a GOAWAY while a request may be on its way', async () => {
+  const server = http2.createServer();
+  const { drain, port } = await started(server);
+  const relay = await Relay.to(port);
+  const client = await session(server, relay.port, 'http:');
+  const goaways = [];
+  client.on('goaway', (code, last) => goaways.push(last));
+  const underWay = ask(client);
+  const [request, response] = await once(server, 'request');
+  relay.hold();
+  const onItsWay = [ask(client), ask(client)];
+  await relay.holds(1);
+  await turnInWhichItIsWritten();
+  drain.begin(LONG_MS);
+  answerOk(request, response);
+  assert.deepEqual(await underWay, answered);
+  server.on('request', answerOk);
+  assert.deepEqual(goaways, []);
+  relay.release();
+  assert.deepEqual(await Promise.all(onItsWay), [answered, answered]);
+  await drain.drained;
+  assert.deepEqual([...new Set(goaways)], [5], 'it allows every stream');
+  relay.close();
+});
+
+test('http2: a request that is held and withdrawn does not reach the program', async () => {
+  const requests = [];
+  const server = http2.createServer((request, response) => {
+    requests.push(request.url);
+    answerOk(request, response);
+  });
+  const { drain, port } = await started(server);
+  const client = await session(server, port, 'http:');
+  const withdrawn = client.request({ ':path': '/withdrawn' });
+  withdrawn.close(http2.constants.NGHTTP2_CANCEL);
+  drain.begin(LONG_MS);
+  assert.deepEqual(await ask(client), answered);
+  await drain.drained;
+  assert.deepEqual(requests, ['/']);
+});
+
+test('http2: trailers of a request that was held reach the program', async () => {
+  const server = http2.createServer();
+  const received = new Promise((resolve) => {
+    server.on('stream', (stream) => {
+      stream.on('trailers', resolve);
+      stream.resume().on('end', () => stream.respond({ ':status': 200 }, { endStream: true }));
+    });
+  });
+  const { drain, port } = await started(server);
+  const client = await session(server, port, 'http:');
+  drain.begin(LONG_MS);
+  const stream = client.request({ ':method': 'POST' }, { waitForTrailers: true });
+  stream.on('wantTrailers', () => stream.sendTrailers({ checksum: 'abc' }));
+  stream.resume().end('body');
+  assert.equal((await received).checksum, 'abc');
   await drain.drained;
 });
 

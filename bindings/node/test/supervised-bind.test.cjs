@@ -161,20 +161,96 @@ test('two callbacks of one address are both called before it is released', async
   assert.deepEqual([await program.nextLine(), await program.nextLine()], ['first', 'second']);
 });
 
-test('a takedown callback that throws ends the process, and nothing is released', async (t) => {
+const FAILING_CALLBACKS = {
+  'that throws': `() => { throw new Error('cannot stop'); }`,
+  'that takes `done` and throws before it is done': `(done) => { throw new Error('cannot stop'); }`,
+  'whose promise is rejected': `async () => { throw new Error('cannot stop'); }`,
+  'that takes `done` and whose promise is rejected': `async (done) => { throw new Error('cannot stop'); }`,
+};
+
+for (const [kind, callback] of Object.entries(FAILING_CALLBACKS)) {
+  test(`2013: a takedown callback ${kind} releases the address, with a warning, and the process goes on`, async (t) => {
+    const { arbiter, program } = await scene(t, `
+      serverswap.onTakedown('mailer', ${callback});
+      serverswap.readyFor('mailer', () => {});
+      process.stdin.on('data', () => { print('goes on'); process.stdin.destroy(); });`);
+    await arbiter.welcomes();
+    await arbiter.receives('onTakedown');
+    await grants(arbiter);
+    await arbiter.receives('serving');
+    arbiter.sends(takedown('mailer'));
+    await arbiter.receives('released');
+    program.writeLine('');
+    assert.equal(await program.nextLine(), 'goes on');
+    assert.equal(await program.exit(), 0);
+    assert.match(await program.stderr(), /takedown_callback_failed[^]*`mailer` is released[^]*Error: cannot stop\n +at /);
+  });
+}
+
+test('2013: a second readyFor of one resource is one claim, and each callback is called once', async (t) => {
   const { arbiter, program } = await scene(t, `
-    serverswap.onTakedown('mailer', () => { throw new Error('cannot stop'); });
-    serverswap.readyFor('mailer', () => {});
+    const first = () => { print('first'); serverswap.readyFor('mailer', () => print('third')); };
+    serverswap.readyFor('mailer', first);
+    serverswap.readyFor('mailer', () => print('second'));
+    serverswap.readyFor('mailer', first);
+    process.stdin.once('data', () => { serverswap.readyFor('mailer', () => print('later')); process.stdin.destroy(); });`);
+  await arbiter.welcomes();
+  await grants(arbiter);
+  const lines = [await program.nextLine(), await program.nextLine(), await program.nextLine()];
+  assert.deepEqual(lines, ['first', 'second', 'third']);
+  await arbiter.receives('serving');
+  program.writeLine('');
+  assert.equal(await program.nextLine(), 'later');
+  await arbiter.receives('ended');
+  assert.equal(await program.exit(), 0);
+});
+
+test('2013: serving is sent when every callback of the resource is done', async (t) => {
+  const { arbiter, program } = await scene(t, `
+    serverswap.readyFor('mailer', () => print('first'));
+    serverswap.readyFor('mailer', () => require('node:events').once(process.stdin.unref(), 'data'));
     setInterval(() => {}, 1e6);`);
+  await arbiter.welcomes();
+  await grants(arbiter);
+  await program.nextLine();
+  await arbiter.barrier();
+  program.writeLine('go on');
+  await arbiter.receives('serving');
+});
+
+test('a resource that was released is claimed anew', async (t) => {
+  const { arbiter, program } = await scene(t, `
+    serverswap.onTakedown('mailer', () => {});
+    serverswap.readyFor('mailer', () => print('granted'));
+    process.stdin.once('data', () => serverswap.readyFor('mailer', () => print('again')));`);
   await arbiter.welcomes();
   await arbiter.receives('onTakedown');
   await grants(arbiter);
+  assert.equal(await program.nextLine(), 'granted');
   await arbiter.receives('serving');
   arbiter.sends(takedown('mailer'));
-  await arbiter.receives('ended');
-  assert.equal(await program.exit(), 1);
-  assert.match(await program.stderr(), /cannot stop/);
+  await arbiter.receives('released');
+  program.writeLine('');
+  await grants(arbiter);
+  assert.equal(await program.nextLine(), 'again');
 });
+
+const REASONS = {
+  '': 'the server gave no reason',
+  "''": 'the server gave no reason',
+  "'no database'": 'no database',
+  "new Error('no database')": 'no database',
+  '42': '42',
+};
+
+for (const [argument, reason] of Object.entries(REASONS)) {
+  test(`2013: fail(${argument}) is sent as "${reason}"`, async (t) => {
+    const { arbiter } = await scene(t, `serverswap.readyFor('mailer'); serverswap.fail(${argument});`);
+    await arbiter.welcomes();
+    await arbiter.receives('readyFor');
+    assert.deepEqual(await arbiter.receives('fail'), { type: 'fail', reason });
+  });
+}
 
 test('an aborted claim is withdrawn, rejected with an AbortError, and lets the process end', async (t) => {
   const { arbiter, program } = await scene(t, `

@@ -132,6 +132,19 @@ test('the hook of listen gets the reason and the open connections, after accepti
   assert.equal(await program.exit(), 0);
 });
 
+test('a hook of listen that throws disturbs no drain', async (t) => {
+  const { arbiter, program, address, socket } = await serving(t, `${SERVER}
+    serverswap.listen(server, ADDRESS, { onTakedown: async () => { throw new Error('cannot stop'); } });`);
+  const client = await RawClient.connect(socket);
+  await client.ask('/');
+  arbiter.sends(takedown(address));
+  await arbiter.receives('progress');
+  await arbiter.receives('released');
+  assert.deepEqual(await client.ask('/'), ANSWERED);
+  assert.equal(await program.exit(), 0);
+  assert.match(await program.stderr(), /takedown_callback_failed[^]*Error: cannot stop/);
+});
+
 test('a program that closes its server releases the address', async (t) => {
   const { arbiter, program, address } = await serving(t, `${SERVER}
     serverswap.listen(server, ADDRESS).then(() => server.close(() => print('closed')));`);

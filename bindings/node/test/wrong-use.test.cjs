@@ -11,7 +11,7 @@ const { Arbiter } = require('./support/arbiter.cjs');
 const { Program } = require('./support/program.cjs');
 const { scene, temporaryDirectory } = require('./support/scene.cjs');
 
-const { ServerSwapError, fail, listen, onTakedown, progress, readyFor, serving } = serverswap;
+const { ServerSwapError, listen, onTakedown, progress, readyFor, serving } = serverswap;
 
 const withCode = (code) => (error) => error instanceof ServerSwapError && error.code === code;
 
@@ -40,9 +40,6 @@ test('arguments of a wrong kind are refused at once', () => {
     () => onTakedown('mailer'),
     () => onTakedown('mailer', 'callback'),
     () => onTakedown(undefined, () => {}),
-    () => fail(),
-    () => fail(''),
-    () => fail(new Error('no database')),
     () => progress('mailer', { connections: -1 }),
     () => progress('mailer', { connections: 1.5 }),
     () => progress('mailer', { extendMs: Infinity }),

@@ -40,6 +40,8 @@ async function all(signal: AbortSignal): Promise<void> {
   serverswap.serving(':2');
   serverswap.serverUp();
   serverswap.fail('no database');
+  serverswap.fail();
+  Promise.reject(new Error('no database')).catch(serverswap.fail);
   const where: [boolean, string | null] = [serverswap.supervised, serverswap.generation];
   // @ts-expect-error not an address
   serverswap.readyFor({ port: 80 });
