@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_printed_since_is_told_and_only_the_end_of_it() {
+    fn only_what_was_printed_since_is_shown_and_only_the_end_of_it() {
         let mut file = tempfile::tempfile().expect("a temporary file");
         writeln!(file, "from the server before").expect("writable");
         let output = output(&file);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn one_file_that_is_both_is_told_once() {
+    fn one_file_that_is_both_is_shown_once() {
         let file = tempfile::tempfile().expect("a temporary file");
         assert!(output(&file).is_the_same(&output(&file.try_clone().expect("a duplicate"))));
         assert!(!output(&file).is_the_same(&output(&tempfile::tempfile().expect("another"))));

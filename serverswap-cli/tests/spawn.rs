@@ -74,7 +74,7 @@ fn the_server_leads_a_session_and_a_group_of_its_own() {
 }
 
 #[test]
-fn it_is_told_about_serverswap() {
+fn its_environment_names_the_socket_the_directory_and_the_generation() {
     let text = Probe::new().output("echo $SERVERSWAP_SOCKET $SERVERSWAP_DIR $SERVERSWAP_GENERATION");
     assert_eq!(text, "/d/serverswap.sock /d 2000-77\n");
 }
@@ -167,7 +167,7 @@ fn a_working_directory_that_cannot_be_entered_is_told_apart_from_the_program() {
 }
 
 #[test]
-fn a_relative_program_is_seen_from_the_working_directory() {
+fn a_relative_program_is_resolved_from_the_working_directory() {
     let probe = Probe::new();
     executable(&probe.path("app"), "#!/bin/sh\nexit 0\n", 0o755);
     let command = ServerCommand { cwd: Some(probe.folder.path().to_owned()), ..probe.command("./app", &[]) };

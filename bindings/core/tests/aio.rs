@@ -24,11 +24,11 @@ async fn a_server_serves_until_its_takedown() {
         move || {
             let mut link = arbiter.accept();
             link.negotiate();
-            link.hear();
+            link.receive();
             link.grant(2, &address, opened);
-            let heard = [link.hear_text(), link.hear_text()];
+            let received = [link.receive_text(), link.receive_text()];
             link.take_down(1, &address);
-            (heard, link.hear_text())
+            (received, link.receive_text())
         }
     });
     let listener = client.listen(&address).await.expect("it is granted");
@@ -42,9 +42,9 @@ async fn a_server_serves_until_its_takedown() {
     let takedown = timeout(PATIENCE, client.takedown(&address)).await.expect("it comes").expect("held");
     drop(listener);
     takedown.released().expect("held");
-    let (heard, released) = script.join().expect("the script is followed");
+    let (received, released) = script.join().expect("the script is followed");
     let word = |kind: &str| format!(r#"{{"type":"{kind}","address":"{address}"}}"#);
-    assert_eq!(heard, [word("serving"), word("onTakedown")]);
+    assert_eq!(received, [word("serving"), word("onTakedown")]);
     assert_eq!(released, format!(r#"{{"type":"released","re":1,"address":"{address}"}}"#));
 }
 
@@ -53,36 +53,36 @@ async fn a_claim_that_is_dropped_is_withdrawn() {
     let directory = Directory::new();
     let arbiter = directory.arbiter();
     let client = Client::open(directory.environment()).expect("there are descriptors");
-    let (claimed, heard) = tokio::sync::oneshot::channel();
+    let (claimed, received) = tokio::sync::oneshot::channel();
     let script = thread::spawn(move || {
         let mut link = arbiter.accept();
         link.negotiate();
-        claimed.send(link.hear_text()).expect("it waits");
-        link.hear_text()
+        claimed.send(link.receive_text()).expect("it waits");
+        link.receive_text()
     });
     let name = address("mailer");
     tokio::select! {
         claim = client.ready_for(&name) => panic!("nobody answers: {claim:?}"),
-        heard = heard => assert!(heard.expect("it claims").contains("readyFor")),
+        received = received => assert!(received.expect("it claims").contains("readyFor")),
     }
     let withdrawn = tokio::task::spawn_blocking(|| script.join().expect("the script is followed"));
     assert_eq!(withdrawn.await.expect("it ends"), r#"{"type":"released","address":"mailer"}"#);
 }
 
 #[tokio::test]
-async fn a_server_that_gives_up_before_it_has_said_anything_else_is_heard() {
+async fn a_fail_that_is_the_first_call_of_a_server_is_sent() {
     let directory = Directory::new();
     let arbiter = directory.arbiter();
     let client = Client::open(directory.environment()).expect("there are descriptors");
     let script = thread::spawn(move || {
         let mut link = arbiter.accept();
         link.negotiate();
-        link.hear_text()
+        link.receive_text()
     });
     client.fail("no database").await.expect("this process made it");
     drop(client);
-    let heard = tokio::task::spawn_blocking(|| script.join().expect("the script is followed"));
-    assert_eq!(heard.await.expect("it ends"), r#"{"type":"fail","reason":"no database"}"#);
+    let received = tokio::task::spawn_blocking(|| script.join().expect("the script is followed"));
+    assert_eq!(received.await.expect("it ends"), r#"{"type":"fail","reason":"no database"}"#);
 }
 
 #[tokio::test]
@@ -95,23 +95,23 @@ async fn a_server_that_finishes_its_connections_reports_them() {
     let script = thread::spawn(move || {
         let mut link = arbiter.accept();
         link.negotiate();
-        link.hear();
+        link.receive();
         let granted = Granted { re: 2, address: address("mailer"), fds: vec![] };
-        link.say(&FromArbiter::Granted(granted));
-        assert!(link.hear_text().contains("onTakedown"));
+        link.send(&FromArbiter::Granted(granted));
+        assert!(link.receive_text().contains("onTakedown"));
         link.take_down(1, &address("mailer"));
-        let heard = [link.hear_text(), link.hear_text()];
+        let received = [link.receive_text(), link.receive_text()];
         drop(open);
-        (heard, link.hear_text())
+        (received, link.receive_text())
     });
     client.ready_for(&address("mailer")).await.expect("it is granted");
     let takedown = client.takedown(&address("mailer")).await.expect("held");
     assert_eq!(client.finish(takedown, &drain).await.expect("held"), 0);
-    let (heard, last) = script.join().expect("the script is followed");
+    let (received, last) = script.join().expect("the script is followed");
     let expected =
         [r#"{"type":"released","re":1,"address":"mailer"}"#, r#"{"type":"progress","re":1,"connections":1}"#];
     assert_eq!(
-        (heard, last.as_str()),
+        (received, last.as_str()),
         (expected.map(String::from), r#"{"type":"progress","re":1,"connections":0}"#)
     );
 }

@@ -217,7 +217,7 @@ fn whole_lines_that_are_buffered_at_the_end_are_still_delivered() {
 }
 
 #[test]
-fn an_end_in_the_middle_of_a_line_is_told_once() {
+fn an_end_in_the_middle_of_a_line_is_reported_once() {
     let (mut peer, mut client) = with_bare_peer();
     peer.write_all(b"{\"type\":").expect("room");
     drop(peer);

@@ -23,7 +23,7 @@ fn listening(directory: &Directory) -> (Client, Listener, Address, Link) {
     };
     let mut link = arbiter.accept();
     link.negotiate();
-    link.hear();
+    link.receive();
     link.grant(2, &address, listener);
     (client, claimant.join().expect("it is granted"), address, link)
 }
@@ -33,8 +33,8 @@ fn a_server_of_three_threads_serves_until_its_takedown_and_drains() {
     let directory = Directory::new();
     let (_client, listener, address, mut link) = listening(&directory);
     listener.serving().expect("held");
-    assert_eq!(link.hear_text(), format!(r#"{{"type":"onTakedown","address":"{address}"}}"#));
-    assert_eq!(link.hear_text(), format!(r#"{{"type":"serving","address":"{address}"}}"#));
+    assert_eq!(link.receive_text(), format!(r#"{{"type":"onTakedown","address":"{address}"}}"#));
+    assert_eq!(link.receive_text(), format!(r#"{{"type":"serving","address":"{address}"}}"#));
     let drain = Drain::new();
     let (deadline, served) = thread::scope(|scope| {
         let servers: Vec<_> = (0..3)
@@ -64,7 +64,7 @@ fn a_server_of_three_threads_serves_until_its_takedown_and_drains() {
         (Instant::now() + PATIENCE, served)
     });
     let until = listener.release().expect("held").expect("it was taken");
-    assert_eq!(link.hear_text(), format!(r#"{{"type":"released","re":1,"address":"{address}"}}"#));
+    assert_eq!(link.receive_text(), format!(r#"{{"type":"released","re":1,"address":"{address}"}}"#));
     assert_eq!((served, drain.wait(Some(until))), (20, 0));
     assert!(until > Instant::now() && until > deadline - PATIENCE);
 }
@@ -77,10 +77,10 @@ fn the_takedown_of_an_address_is_waited_for_by_name() {
         let (client, address) = (client.clone(), address.clone());
         thread::spawn(move || client.takedown(&address).expect("it is held"))
     };
-    assert_eq!(link.hear_text(), format!(r#"{{"type":"onTakedown","address":"{address}"}}"#));
+    assert_eq!(link.receive_text(), format!(r#"{{"type":"onTakedown","address":"{address}"}}"#));
     link.take_down(1, &address);
     waiting.join().expect("it is told").released().expect("held");
-    assert_eq!(link.hear_text(), format!(r#"{{"type":"released","re":1,"address":"{address}"}}"#));
+    assert_eq!(link.receive_text(), format!(r#"{{"type":"released","re":1,"address":"{address}"}}"#));
     let again = client.takedown(&address);
     assert!(matches!(again, Err(ClientError::Call(CallError::NotHeld(_)))), "{again:?}");
 }
@@ -97,10 +97,10 @@ fn whoever_waits_for_any_takedown_handles_those_of_addresses_that_are_claimed_la
     let mut link = arbiter.accept();
     link.negotiate();
     let claiming = thread::spawn(move || client.ready_for(&address("mailer")).expect("it is granted"));
-    link.hear();
+    link.receive();
     let granted = Granted { re: 2, address: address("mailer"), fds: vec![] };
-    link.say(&FromArbiter::Granted(granted));
-    assert_eq!(link.hear_text(), r#"{"type":"onTakedown","address":"mailer"}"#);
+    link.send(&FromArbiter::Granted(granted));
+    assert_eq!(link.receive_text(), r#"{"type":"onTakedown","address":"mailer"}"#);
     claiming.join().expect("it is granted");
     link.take_down(1, &address("mailer"));
     assert_eq!(waiting.join().expect("it is told"), address("mailer"));
@@ -117,7 +117,7 @@ fn a_claim_that_one_thread_waits_for_is_withdrawn_by_another() {
     };
     let mut link = arbiter.accept();
     link.negotiate();
-    link.hear();
+    link.receive();
     client.released(&address("mailer")).expect("claimed");
     match claiming.join().expect("it ends") {
         Err(ClientError::Refused { source, .. }) => assert_eq!(source.code, Code::Withdrawn),
@@ -126,7 +126,7 @@ fn a_claim_that_one_thread_waits_for_is_withdrawn_by_another() {
 }
 
 #[test]
-fn a_server_that_gives_up_before_it_has_said_anything_else_is_heard() {
+fn a_fail_that_is_the_first_call_of_a_server_is_sent() {
     let directory = Directory::new();
     let arbiter = directory.arbiter();
     let client = Client::open(directory.environment()).expect("there are descriptors");
@@ -137,29 +137,29 @@ fn a_server_that_gives_up_before_it_has_said_anything_else_is_heard() {
     let mut link = arbiter.accept();
     link.negotiate();
     failing.join().expect("it ends");
-    assert_eq!(link.hear_text(), r#"{"type":"fail","reason":"no database"}"#);
+    assert_eq!(link.receive_text(), r#"{"type":"fail","reason":"no database"}"#);
 }
 
 #[test]
-fn a_server_that_finishes_its_connections_reports_them_and_speaks_with_the_next_arbiter() {
+fn a_server_that_finishes_its_connections_reports_them_and_connects_to_the_next_arbiter() {
     let directory = Directory::new();
     let (client, listener, address, mut link) = listening(&directory);
     listener.serving().expect("held");
-    link.hear();
-    link.hear();
+    link.receive();
+    link.receive();
     let drain = Drain::new();
     let (first, second) = (drain.open(), drain.open());
     link.take_down(1, &address);
     while listener.accept().expect("it accepts").is_some() {}
     let finishing = thread::spawn(move || listener.finish(&drain).expect("held"));
-    assert_eq!(link.hear_text(), format!(r#"{{"type":"released","re":1,"address":"{address}"}}"#));
-    assert_eq!(link.hear_text(), r#"{"type":"progress","re":1,"connections":2}"#);
+    assert_eq!(link.receive_text(), format!(r#"{{"type":"released","re":1,"address":"{address}"}}"#));
+    assert_eq!(link.receive_text(), r#"{"type":"progress","re":1,"connections":2}"#);
     drop(first);
-    assert_eq!(link.hear_text(), r#"{"type":"progress","re":1,"connections":1}"#);
+    assert_eq!(link.receive_text(), r#"{"type":"progress","re":1,"connections":1}"#);
     drop(link);
     let mut link = directory.arbiter().accept();
     link.greet();
-    let (hello, _) = link.hear_hello();
+    let (hello, _) = link.receive_hello();
     assert_eq!((hello.holding.len(), hello.draining), (0, vec![address]));
     drop(second);
     assert_eq!(finishing.join().expect("it ends"), 0);

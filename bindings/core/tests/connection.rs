@@ -18,13 +18,13 @@ fn serving(directory: &Directory, arbiter: &Arbiter) -> (Connection, Link, TcpLi
     let (mut link, _, _) = link(arbiter, &mut connection);
     let (listener, _, address) = listener();
     connection.call(inherit(address.clone())).expect("free");
-    link.hear();
+    link.receive();
     link.grant(2, &address, listener.try_clone().expect("a descriptor"));
     let Event::Granted { listener: Some(granted), .. } = event(&mut connection) else {
         panic!("granted with a listener");
     };
     connection.call(Call::Serving(address.clone())).expect("held");
-    link.hear();
+    link.receive();
     (connection, link, granted.into(), address)
 }
 
@@ -212,16 +212,16 @@ fn what_was_queued_before_a_ping_was_processed_when_its_pong_comes() {
     let arbiter = directory.arbiter();
     let (mut connection, mut link, _granted, address) = serving(&directory, &arbiter);
     connection.call(Call::Released(address.clone())).expect("held");
-    assert_eq!(link.hear_text(), format!(r#"{{"type":"released","address":"{address}"}}"#));
+    assert_eq!(link.receive_text(), format!(r#"{{"type":"released","address":"{address}"}}"#));
     link.take_down(1, &address);
-    link.say(&FromArbiter::Ping(Ping { id: 2 }));
+    link.send(&FromArbiter::Ping(Ping { id: 2 }));
     drive(&mut connection);
-    assert_eq!(link.hear_text(), format!(r#"{{"type":"released","re":1,"address":"{address}"}}"#));
-    assert_eq!(link.hear_text(), r#"{"type":"pong","re":2}"#);
+    assert_eq!(link.receive_text(), format!(r#"{{"type":"released","re":1,"address":"{address}"}}"#));
+    assert_eq!(link.receive_text(), r#"{"type":"pong","re":2}"#);
 }
 
 #[test]
-fn a_thousand_claims_are_all_said() {
+fn a_thousand_claims_are_all_sent() {
     let directory = Directory::new();
     let arbiter = directory.arbiter();
     let mut connection = directory.connection();
@@ -229,11 +229,11 @@ fn a_thousand_claims_are_all_said() {
     for number in 0..1_000 {
         connection.call(bind(address(&format!("worker-{number}")))).expect("free");
     }
-    let mut heard = 0;
-    while heard < 1_000 {
-        let (FromClient::ReadyFor(claim), _) = link.hear() else { panic!("a claim") };
-        assert_eq!(claim.id, heard + 2);
-        heard += 1;
+    let mut received = 0;
+    while received < 1_000 {
+        let (FromClient::ReadyFor(claim), _) = link.receive() else { panic!("a claim") };
+        assert_eq!(claim.id, received + 2);
+        received += 1;
         connection.process().expect("this process made it");
     }
 }
@@ -273,7 +273,7 @@ fn without_a_supervisor_an_address_that_is_taken_is_refused_with_its_owner() {
 }
 
 #[test]
-fn an_event_that_a_word_brings_about_makes_the_connection_readable() {
+fn an_event_that_a_call_brings_about_makes_the_connection_readable() {
     let mut connection = Connection::open(Environment::alone(), client()).expect("there are descriptors");
     connection.call(bind(address("a"))).expect("free");
     assert!(is_readable(&connection, PATIENCE));
@@ -283,7 +283,7 @@ fn an_event_that_a_word_brings_about_makes_the_connection_readable() {
 }
 
 #[test]
-fn a_word_at_the_wrong_time_is_an_error_and_changes_nothing() {
+fn a_call_at_the_wrong_time_is_an_error_and_changes_nothing() {
     let mut connection = Connection::open(Environment::alone(), client()).expect("there are descriptors");
     let a = address("a");
     assert_eq!(connection.call(Call::Serving(a.clone())), Err(CallError::NotHeld(a.clone())));

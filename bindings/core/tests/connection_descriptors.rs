@@ -24,7 +24,7 @@ fn two_hundred_arbiters_leave_no_descriptor_behind() {
         drive(&mut connection);
         let (mut link, _, fds) = link(&arbiter, &mut connection);
         if round == 0 {
-            link.hear();
+            link.receive();
             link.grant(2, &address, listener.try_clone().expect("a descriptor"));
             assert!(matches!(event(&mut connection), Event::Granted { listener: Some(_), .. }));
         } else {

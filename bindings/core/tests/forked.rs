@@ -45,7 +45,7 @@ fn every_call_in_a_forked_child_is_an_error_and_the_parent_goes_on() {
         true
     }));
     connection.call(bind(a.clone())).expect("free");
-    assert_eq!(link.hear_text(), r#"{"type":"readyFor","id":2,"address":"a","socket":"bind"}"#);
+    assert_eq!(link.receive_text(), r#"{"type":"readyFor","id":2,"address":"a","socket":"bind"}"#);
 
     let client = Client::open(Environment::alone()).expect("there are descriptors");
     let holds =

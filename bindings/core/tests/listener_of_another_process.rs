@@ -60,7 +60,7 @@ impl Drop for Server {
 }
 
 #[test]
-fn what_a_process_listens_on_is_told_and_no_other_socket_of_its() {
+fn the_listeners_of_a_process_are_reported_and_no_other_socket_of_it() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let path = folder.path().join("app.sock");
     for (kind, at) in [("inet", "127.0.0.1"), ("unix", path.to_str().expect("UTF-8"))] {
@@ -72,7 +72,7 @@ fn what_a_process_listens_on_is_told_and_no_other_socket_of_its() {
 }
 
 #[test]
-fn every_form_of_an_address_is_what_its_listener_is_told_to_be() {
+fn the_listener_of_an_address_in_every_form_is_reported_as_that_address() {
     let this = Process::current().expect("readable");
     let pidfd = this.pidfd().expect("readable").expect("it lives");
     for form in [":PORT", "127.0.0.1:PORT", "[::1]:PORT", "udp::PORT", "udp:127.0.0.1:PORT"] {
@@ -137,7 +137,7 @@ fn nothing_is_fetched_from_a_process_without_the_listener_or_from_one_that_is_go
 }
 
 #[test]
-fn a_process_that_is_not_ours_to_look_at_is_told_from_one_without_the_listener() {
+fn a_process_that_we_may_not_inspect_is_distinguished_from_one_without_the_listener() {
     let init = Process::of(1).expect("there is always a first process");
     let pidfd = pidfd_open(1).expect("anybody may watch it");
     let address: Address = "127.0.0.1:1".parse().expect("an address");

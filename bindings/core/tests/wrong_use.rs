@@ -157,7 +157,7 @@ fn a_supervisor_that_dies_in_the_middle_of_a_claim_ends_it_with_supervisor_lost(
         claiming(&directory, ConnectTimeouts { supervisor_lost: IMPATIENCE, ..ConnectTimeouts::default() });
     let mut link = arbiter.accept();
     link.negotiate();
-    link.hear();
+    link.receive();
     drop((link, arbiter));
     assert_eq!(refusal(claim.join().expect("it ends")), Code::SupervisorLost);
 }
@@ -171,14 +171,14 @@ fn a_supervisor_that_dies_in_the_middle_of_a_claim_is_followed_by_the_next_one()
     let claim = thread::spawn(move || client.ready_for(&address("mailer")));
     let mut link = arbiter.accept();
     link.negotiate();
-    link.hear();
+    link.receive();
     drop((link, arbiter));
     let next = directory.arbiter();
     let mut link = next.accept();
     link.negotiate();
-    let (FromClient::ReadyFor(again), _) = link.hear() else { panic!("it is not claimed again") };
+    let (FromClient::ReadyFor(again), _) = link.receive() else { panic!("it is not claimed again") };
     let granted = Granted { re: again.id, address: again.address, fds: vec![] };
-    link.say(&FromArbiter::Granted(granted));
+    link.send(&FromArbiter::Granted(granted));
     claim.join().expect("it ends").expect("it is granted");
 }
 
@@ -209,7 +209,7 @@ fn a_supervisor_that_dies_ends_no_accept_and_no_wait_for_a_takedown() {
     };
     let mut link = arbiter.accept();
     link.negotiate();
-    link.hear();
+    link.receive();
     link.grant(2, &address, socket);
     let listener = claim.join().expect("it is granted");
     drop((link, arbiter));
@@ -221,7 +221,7 @@ fn a_supervisor_that_dies_ends_no_accept_and_no_wait_for_a_takedown() {
     let next = directory.arbiter();
     let mut link = next.accept();
     link.greet();
-    let (hello, fds) = link.hear_hello();
+    let (hello, fds) = link.receive_hello();
     assert_eq!((hello.holding.len(), fds.len()), (1, 1));
     link.welcome(&hello);
     link.take_down(1, &address);

@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_there_when_it_is_whole_and_half_a_line_at_the_end_is_told() {
+    fn a_line_is_there_when_it_is_whole_and_half_a_line_at_the_end_is_reported() {
         let (mut link, client) = pair();
         client.send(b"{\"a\":1}\n{\"b\"", &[], None).expect("sent");
         assert_eq!(read(&mut link).0.len(), 1);

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_legal_is_heard() {
+    fn legal_lines_are_accepted() {
         let mut validator = negotiated();
         assert_eq!(validator.connection(), Some("open"));
         validator
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_validatord_by_the_rules_for_lines_the_schema_and_the_tables() {
+    fn a_line_is_validated_by_the_rules_for_lines_the_schema_and_the_tables() {
         let cases: [(&[u8], usize, &str); 6] = [
             (b"{\"type\":\"serverUp\",\"type\":\"serverUp\"}", 0, "duplicate key"),
             (b"{\"type\":\"serverUp\"}", 1, "1 descriptors arrived that no line names"),
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_may_not_speak_before_the_greeting() {
+    fn a_client_may_not_send_before_the_greeting() {
         let mut validator = Validator::new(Side::Arbiter);
         assert!(complaint(&mut validator, HELLO, 0).contains("client broke the protocol"));
     }

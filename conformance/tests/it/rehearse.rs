@@ -61,7 +61,7 @@ async fn the_example_is_good_under_a_command_that_stays() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_server_that_closes_idle_connections_at_once_is_told_of_its_keep_alive_clients() -> Outcome {
+async fn for_a_server_that_closes_idle_connections_at_once_its_keep_alive_clients_are_reported() -> Outcome {
     let rehearsed = run(&rehearsal("serverswap-deploy", &fixture("close.js"), 5)).await?;
     let of_a_close = |finding: &Finding| match finding {
         Finding::IdleClosed { .. } => true,
@@ -96,7 +96,7 @@ async fn a_server_that_is_never_ready_fails_its_first_start() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_server_that_leaves_a_child_behind_is_told_which() -> Outcome {
+async fn the_child_that_a_server_leaves_behind_is_reported() -> Outcome {
     let rehearsed = run(&rehearsal("serverswap-deploy", &fixture("leaves-child.js"), 1)).await?;
     let [Finding::LeftBehind { command, .. }] = rehearsed.findings.as_slice() else {
         return Err(format!("{:#?}", rehearsed.findings).into());
@@ -106,7 +106,7 @@ async fn a_server_that_leaves_a_child_behind_is_told_which() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_server_that_never_lets_go_is_told_that_it_overran() -> Outcome {
+async fn a_server_that_never_finishes_its_drain_is_reported_as_overrun() -> Outcome {
     let rehearsed =
         run(&rehearsal("serverswap-deploy --drain-timeout 3s", &fixture("never-done.js"), 1)).await?;
     let overran = |finding: &Finding| matches!(finding, Finding::Overran { swap: 1, .. });

@@ -12,7 +12,7 @@ fn shell(sandbox: &Sandbox, script: &str) -> Invocation {
 }
 
 #[tokio::test]
-async fn what_a_program_says_is_heard_line_by_line() -> Outcome {
+async fn the_output_of_a_program_is_read_line_by_line() -> Outcome {
     let sandbox = Sandbox::new()?;
     let mut program = shell(&sandbox, "echo one; echo two >&2; echo three >&2; exit 7").start()?;
     assert_eq!(program.says("three").await?, "three");
@@ -23,7 +23,7 @@ async fn what_a_program_says_is_heard_line_by_line() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_program_that_ends_without_the_word_is_an_error_with_all_that_it_said() -> Outcome {
+async fn a_program_that_ends_without_the_expected_text_is_an_error_with_all_its_output() -> Outcome {
     let sandbox = Sandbox::new()?;
     let mut program = shell(&sandbox, "echo no luck >&2; exit 3").start()?;
     let error = program.says("ready").await.map(drop);
@@ -35,7 +35,7 @@ async fn a_program_that_ends_without_the_word_is_an_error_with_all_that_it_said(
 }
 
 #[tokio::test]
-async fn what_is_printed_after_the_program_has_ended_is_heard_too() -> Outcome {
+async fn what_is_printed_after_the_program_has_ended_is_read_too() -> Outcome {
     let sandbox = Sandbox::new()?;
     let script = "mkfifo gate; { read word < gate; echo late; } & exit 0";
     let mut program = shell(&sandbox, script).start()?;

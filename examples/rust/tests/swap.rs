@@ -35,9 +35,9 @@ impl Server {
         let process = command.env("SERVERSWAP_GENERATION", "7-9").spawn().expect("it is built");
         let mut link = arbiter.accept();
         link.negotiate();
-        assert!(link.hear_text().contains(r#""type":"readyFor""#));
+        assert!(link.receive_text().contains(r#""type":"readyFor""#));
         link.grant(2, &address, listener.try_clone().expect("a descriptor"));
-        let said = [link.hear_text(), link.hear_text()].concat();
+        let said = [link.receive_text(), link.receive_text()].concat();
         assert!(said.contains("serving") && said.contains("onTakedown"), "{said}");
         Server { process, link, listener, at, address }
     }
@@ -51,7 +51,7 @@ impl Server {
     /// Takes it down, and waits until it has let go.
     fn take_down(&mut self) {
         self.link.take_down(1, &self.address);
-        assert!(self.link.hear_text().contains(r#""type":"released","re":1"#));
+        assert!(self.link.receive_text().contains(r#""type":"released","re":1"#));
     }
 
     fn assert_ends_well(mut self) {

@@ -257,7 +257,7 @@ impl SupervisorDriver {
         let conclusion = self.console.conclude(outcome, &still_serving(&self.directory), &output);
         points::at("before the exit");
         self.link.give_up_role().await;
-        points::at("after the office is left");
+        points::at("after the lock is released");
         conclusion
     }
 }

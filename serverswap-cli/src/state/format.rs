@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_a_later_format_is_told_from_garbage() {
+    fn a_file_of_a_later_format_is_distinguished_from_garbage() {
         assert!(matches!(parse(br#"{"format": 2, "anything": []}"#), Err(ReadError::Newer(2))));
         assert!(matches!(parse(b"not json"), Err(ReadError::Garbled(_))));
         assert!(matches!(parse(b""), Err(ReadError::Garbled(_))));

@@ -144,7 +144,7 @@ fn unrecorded() -> StatusReport {
 }
 
 #[test]
-fn who_is_in_no_state_is_told_by_what_it_listens_on() {
+fn a_server_in_no_state_is_shown_with_what_it_listens_on() {
     let table = unrecorded().render(ResultFormat::None);
     let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
     let expected = [

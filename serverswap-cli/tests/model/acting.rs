@@ -6,13 +6,16 @@ use serverswap::sys::process::Process;
 use serverswap_cli::arbiter::{self, ArbiterAction, ArbiterEvent, Fetched};
 use serverswap_cli::supervisor::ServerExit;
 
-use super::office::Answer;
+use super::arbiter_process::Answer;
 use super::wire::{End, Listener};
 use super::world::{Broken, World};
 
 impl World {
     fn open(&mut self, address: Address) -> Answer {
-        let kept_here = self.office.as_ref().is_some_and(|office| office.listeners.contains_key(&address));
+        let kept_here = self
+            .arbiter_process
+            .as_ref()
+            .is_some_and(|arbiter_process| arbiter_process.listeners.contains_key(&address));
         if kept_here || self.is_open(&address) || self.bound(&address).next().is_some() {
             self.broken.push(Broken::SecondListener(address.clone()));
         }
@@ -37,13 +40,13 @@ impl World {
             ArbiterAction::Send { link, message, listener } => self.send_as_arbiter(link, message, listener),
             ArbiterAction::Disconnect { link } => self.close_above(link.0),
             ArbiterAction::KeepListener { address } => {
-                if let Some(office) = &mut self.office {
-                    office.edit(|office| office.keep(&address));
+                if let Some(arbiter_process) = &mut self.arbiter_process {
+                    arbiter_process.edit(|arbiter_process| arbiter_process.keep(&address));
                 }
             }
             ArbiterAction::CloseListener { address } => {
-                if let Some(office) = &mut self.office {
-                    office.edit(|office| office.listeners.remove(&address));
+                if let Some(arbiter_process) = &mut self.arbiter_process {
+                    arbiter_process.edit(|arbiter_process| arbiter_process.listeners.remove(&address));
                 }
             }
             ArbiterAction::Signal { process, signal, .. } => {
@@ -84,7 +87,10 @@ impl World {
             self.broken.push(Broken::Protocol(format!("the arbiter says {error:?}")));
         }
         let attached = listener.map(|address| {
-            let held = self.office.as_ref().and_then(|office| office.listeners.get(&address).copied());
+            let held = self
+                .arbiter_process
+                .as_ref()
+                .and_then(|arbiter_process| arbiter_process.listeners.get(&address).copied());
             if held.is_none() {
                 self.broken
                     .push(Broken::Protocol(format!("there is no listener of {address} for {message:?}")));

@@ -107,7 +107,7 @@ pub fn retold(setup: &Setup, steps: &[Step]) -> String {
                 .skip(up)
                 .map(|(message, _)| format!("        {} says {message:?}", wire.client));
             let down = wire.down.iter().skip(down);
-            let down = down.map(|(message, _)| format!("        {} is told {message:?}", wire.client));
+            let down = down.map(|(message, _)| format!("        {} is sent {message:?}", wire.client));
             story.extend(up.chain(down));
         }
         let ended = before.living().filter(|pid| !world.is_alive(*pid));

@@ -23,13 +23,13 @@ pub enum Seeded {
     BarrierNotAwaited,
     /// The protocol: every `welcome` is sent twice.
     WelcomedTwice,
-    /// R2: the arbiter is told the generations in reverse.
+    /// R2: the arbiter receives the generations in reverse.
     OldestWins,
     /// A new arbiter does not read who is on probation.
     ProbationForgotten,
     /// A new arbiter reads that every probation ends later.
     ProbationProlonged,
-    /// No supervisor is told that its server is on probation.
+    /// No supervisor is notified that its server is on probation.
     ProbationUntold,
 }
 
@@ -40,7 +40,7 @@ impl Seeded {
         until.filter(|_| self != Self::ProbationForgotten).map(|until| until + later)
     }
 
-    /// A generation, as the arbiter is told of it.
+    /// A generation, as the arbiter receives it.
     pub fn as_told(self, generation: Generation) -> Generation {
         let start = if self == Self::OldestWins { 100 - generation.start } else { generation.start };
         Generation { start, ..generation }

@@ -8,7 +8,7 @@ use super::supervision::Supervision;
 use super::world::{Broken, World};
 
 impl World {
-    /// Nobody is told to let go before a newer one has said that it is ready.
+    /// No server is taken down before a newer one has declared that it is ready.
     pub(super) fn check_takedown(&mut self, link: u64, address: &Address) {
         let Some(old) = self.wires.get(&link).and_then(|wire| self.servers.get(&wire.client)) else { return };
         if !old.is_alive() {
@@ -56,19 +56,19 @@ impl World {
     }
 
     /// Where nothing else went wrong, a supervisor that was asked to stop ends no server that has an address
-    /// and was not told to let go of it.
+    /// and was not sent a takedown for it.
     pub(super) fn check_stop(&mut self, supervisor: &Supervision, pid: u32) {
         let Some(server) = self.servers.get(&pid) else { return };
         if !self.stopped.contains(&supervisor.index) || self.setup.faults != Faults::stops(1) {
             return;
         }
-        let untold = |doing: Doing| match doing {
+        let keeps = |doing: Doing| match doing {
             Doing::Prepares(_) | Doing::Serves(_) => true,
-            Doing::Waits | Doing::Leaves { .. } | Doing::LetGo | Doing::Lost => false,
+            Doing::Waits | Doing::Leaves { .. } | Doing::Released | Doing::Lost => false,
         };
-        let first = server.doings().find(|(_, doing)| untold(*doing));
+        let first = server.doings().find(|(_, doing)| keeps(*doing));
         if let Some((address, _)) = first {
-            self.broken.push(Broken::EndedUntold(address.clone()));
+            self.broken.push(Broken::EndedWithoutTakedown(address.clone()));
         }
     }
 }

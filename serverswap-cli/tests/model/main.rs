@@ -8,8 +8,8 @@
 //! long as there is no connection), and the kernel: the lock, which is freed in a step of its
 //! own after its holder's connections have closed; connections (`wire`); listeners, every
 //! descriptor of which is counted in the arbiter, supervisors, servers and queues.
-//! The server program claims, serves when granted, lets go when told, and exits; one that has
-//! said `fail` serves nothing more. What is to be so of probations is reckoned in `probation` from
+//! The server program claims, serves when granted, releases when taken down, and exits; one that has
+//! sent `fail` serves nothing more. What is to be so of probations is reckoned in `probation` from
 //! what the servers do and who serves by the state file, not from what the arbiter thinks of them.
 //!
 //! **Steps**: every delivery of one line or end, everything at once, every move of a program,
@@ -17,15 +17,15 @@
 //! arbiter between the write of the state and each of the next three actions; a stall, after
 //! which any one deadline has passed (ready timeout, drain, rejoin, recovery wait: a holder
 //! that does not come back in time); TERM to a supervisor; the end of a connection whose both
-//! ends live on, closed by either, what the closing side had said lost or not (`drops`); a server
-//! that says `fail` at any moment (`fails`).
+//! ends live on, closed by either, what the closing side had sent lost or not (`drops`); a server
+//! that sends `fail` at any moment (`fails`).
 //!
 //! **Time** stands still until nothing else can happen, and then jumps to the next deadline;
 //! a stall jumps earlier. A state is known by the text of all its parts (`seal`).
 //!
 //! **Bounds**: two or three generations of one server each, one or two addresses, one mode a
 //! run, none or one probation a command, up to two faults, breadth first. A run prints whether
-//! it was complete or cut off: a cut-off one has seen every short story and no long one. The
+//! it was complete or cut off: a cut-off one has explored every short story and no long one. The
 //! default runs end in seconds; `SERVERSWAP_MODEL=deep` goes further and from more beginnings
 //! (`runs`), and with a text behind `deep` only from those that have it in their name.
 //!
@@ -36,17 +36,17 @@
 //! **Excused** (guarantee 1): an address that was served by a server which a fault has killed
 //! after the arbiter had read its `serving`; an exclusive address whose claimant failed after
 //! the takedown, when no supervisor lives any more. How a command explains that its server ended
-//! on probation is not asked where it may not have heard that it was on probation (stalls, drops),
+//! on probation is not asked where it may not have been notified that it was on probation (stalls, drops),
 //! nor of a server that was ended for being late.
 //!
 //! `seeded` breaks a rule for each property and shows that it is noticed. `sentences` are the
 //! main paths as single stories.
 
 mod acting;
+mod arbiter_process;
 mod checking;
 mod fault;
 mod forbidden;
-mod office;
 mod play;
 mod probation;
 mod properties;

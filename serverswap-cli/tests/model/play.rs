@@ -2,7 +2,7 @@
 
 use serverswap::protocol::Address;
 
-use super::office::Cut;
+use super::arbiter_process::Cut;
 use super::server::Doing;
 use super::setup::Setup;
 use super::step::Step;

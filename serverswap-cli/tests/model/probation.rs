@@ -1,8 +1,8 @@
 //! What is to be so of probations (SS-SERVE-6), kept apart from what the arbiter thinks.
 //!
 //! A probation begins when the program serves, and is over when it has served for so long,
-//! or when no older server is left that the arbiter knows to serve. Whoever ends in it, or has
-//! told the arbiter that it fails, is never through it.
+//! or when no older server is left that the arbiter knows to serve. A server that ends in it, or has
+//! sent `fail`, never passes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -89,9 +89,9 @@ impl World {
     }
 
     /// Whether an older server goes on, beside which the last server of a command has ended.
-    /// Nothing is said where the command may not have heard how its server stood: of a machine
-    /// that stands still for longer than it waits for that, and of a connection that ends before
-    /// that was read.
+    /// Nothing is asserted where the command may not have received the status of its server: where the
+    /// machine stands still for longer than the command waits for it, or the connection ends before it
+    /// was read.
     pub fn is_rolled_back(&self, index: usize) -> bool {
         let own = self.servers.values().rfind(|server| server.parent == index);
         let Faults { stalls, drops, .. } = self.setup.faults;

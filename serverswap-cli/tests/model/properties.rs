@@ -18,12 +18,12 @@ pub const NOT_TOO_EARLY: &str = "nobody is taken down before a newer one is read
 pub const PROBATION: &str = "nobody is taken down before the probation of a newer one is over";
 pub const SAME_END: &str = "no arbiter moves the end of a probation";
 pub const ROLLED_BACK: &str = "a command whose server ends on probation ends as rolled back";
-pub const STOP_TELLS: &str = "a command that is asked to stop has its server let go first";
+pub const STOP_RELEASES: &str = "a command that is asked to stop has its server release first";
 pub const NEWEST_WINS: &str = "without faults the newest generation has every address in the end";
 pub const CLEAR_REASON: &str = "without faults every command ends as done, replaced or superseded";
 pub const ENDS_WELL: &str = "every run ends with one holder and every other process gone";
 pub const ONE_LISTENER: &str = "no second listener is ever opened";
-pub const NO_ACCUSATION: &str = "the cores never accuse each other";
+pub const NO_FAULT_REPORTED: &str = "the cores never report a fault of each other";
 
 /// All of them.
 pub fn properties() -> Vec<Property<Run>> {
@@ -44,8 +44,8 @@ pub fn properties() -> Vec<Property<Run>> {
         Property::always(ROLLED_BACK, |_, world: &World| {
             !world.broken.iter().any(|one| matches!(one, Broken::NotRolledBack(_)))
         }),
-        Property::always(STOP_TELLS, |_, world: &World| {
-            !world.broken.iter().any(|one| matches!(one, Broken::EndedUntold(_)))
+        Property::always(STOP_RELEASES, |_, world: &World| {
+            !world.broken.iter().any(|one| matches!(one, Broken::EndedWithoutTakedown(_)))
         }),
         Property::always(NEWEST_WINS, |_, world: &World| {
             !world.is_at_rest() || world.newest_has_everything()
@@ -59,7 +59,7 @@ pub fn properties() -> Vec<Property<Run>> {
         Property::always(ONE_LISTENER, |_, world: &World| {
             !world.broken.iter().any(|one| matches!(one, Broken::SecondListener(_)))
         }),
-        Property::always(NO_ACCUSATION, |_, world: &World| {
+        Property::always(NO_FAULT_REPORTED, |_, world: &World| {
             !world.broken.iter().any(|one| matches!(one, Broken::Protocol(_) | Broken::Spinning(_)))
         }),
     ]
@@ -159,7 +159,8 @@ impl World {
 
     /// A duplicate that nobody reads is a black hole.
     fn misfit_of_listeners(&self) -> Option<String> {
-        let arbiter = self.office.iter().flat_map(|office| office.listeners.keys());
+        let arbiter =
+            self.arbiter_process.iter().flat_map(|arbiter_process| arbiter_process.listeners.keys());
         let kept = self.supervisors.iter().flat_map(|supervisor| supervisor.kept.keys());
         let mut all = arbiter.chain(kept);
         let unread = all.find(|address| self.accepting(address).next().is_none());

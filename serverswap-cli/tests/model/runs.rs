@@ -126,7 +126,7 @@ fn whatever_wait_ends_too_early_while_a_server_is_on_probation() {
 }
 
 #[test]
-fn whoever_says_fail() {
+fn whichever_server_sends_fail() {
     for forms in [[Leave, Leave], [Stay, Stay]] {
         let setup = Setup::new(Inherit, &forms).faults(Faults::fails(1));
         holds_shallow(setup.clone().warm());

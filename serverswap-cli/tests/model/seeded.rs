@@ -6,8 +6,8 @@ use serverswap::protocol::message::Form::{Leave, Stay};
 use super::checking::check_one;
 use super::fault::Seeded;
 use super::properties::{
-    CLEAR_REASON, ENDS_WELL, NEWEST_WINS, NO_ACCUSATION, NOT_TOO_EARLY, ONE_HOLDER, ONE_LISTENER, PROBATION,
-    ROLLED_BACK, SAME_END, SERVED, STOP_TELLS,
+    CLEAR_REASON, ENDS_WELL, NEWEST_WINS, NO_FAULT_REPORTED, NOT_TOO_EARLY, ONE_HOLDER, ONE_LISTENER,
+    PROBATION, ROLLED_BACK, SAME_END, SERVED, STOP_RELEASES,
 };
 use super::setup::{Faults, Setup};
 
@@ -26,7 +26,7 @@ fn without_the_state_file_an_exclusive_address_gets_two_holders() {
 }
 
 #[test]
-fn if_the_word_of_the_dead_is_believed_an_address_is_not_served() {
+fn if_messages_of_dead_servers_are_believed_an_address_is_not_served() {
     let setup = Setup::new(Inherit, &[Leave, Leave]).warm().faults(Faults::kills(1));
     is_noticed(SERVED, setup.seeded(Seeded::DeadAreBelieved));
 }
@@ -52,20 +52,20 @@ fn if_a_new_arbiter_prolongs_a_probation_its_end_moves() {
 }
 
 #[test]
-fn if_a_supervisor_is_not_told_of_a_probation_its_command_does_not_say_that_it_was_rolled_back() {
+fn if_a_supervisor_is_not_notified_of_a_probation_its_command_does_not_end_as_rolled_back() {
     let setup =
         Setup::new(Inherit, &[Leave, Leave]).probations(&[0, 10]).on_probation().faults(Faults::fails(1));
     is_noticed(ROLLED_BACK, setup.seeded(Seeded::ProbationUntold));
 }
 
 #[test]
-fn if_no_barrier_is_awaited_a_server_is_ended_that_was_not_told_to_let_go() {
+fn if_no_barrier_is_awaited_a_server_is_ended_that_was_not_asked_to_release() {
     let setup = Setup::new(Inherit, &[Stay]).faults(Faults::stops(1));
-    is_noticed(STOP_TELLS, setup.seeded(Seeded::BarrierNotAwaited));
+    is_noticed(STOP_RELEASES, setup.seeded(Seeded::BarrierNotAwaited));
 }
 
 #[test]
-fn if_the_arbiter_is_told_the_generations_in_reverse_the_oldest_wins() {
+fn if_the_arbiter_receives_the_generations_in_reverse_the_oldest_wins() {
     is_noticed(NEWEST_WINS, Setup::new(Inherit, &[Leave, Leave]).warm().seeded(Seeded::OldestWins));
 }
 
@@ -86,6 +86,6 @@ fn if_a_process_is_gone_before_it_was_read_a_second_listener_is_opened() {
 }
 
 #[test]
-fn a_welcome_that_is_said_twice_is_an_accusation() {
-    is_noticed(NO_ACCUSATION, Setup::new(Inherit, &[Leave]).seeded(Seeded::WelcomedTwice));
+fn a_welcome_that_is_sent_twice_is_a_fault_that_the_other_core_reports() {
+    is_noticed(NO_FAULT_REPORTED, Setup::new(Inherit, &[Leave]).seeded(Seeded::WelcomedTwice));
 }

@@ -34,9 +34,9 @@ fn both_have_an_inherited_address_until_the_new_one_serves_it() {
 }
 
 #[test]
-fn an_exclusive_address_is_granted_when_the_old_one_has_let_go() {
+fn an_exclusive_address_is_granted_when_the_old_one_has_released_it() {
     let mut play = Play::new(Setup::new(Bind, &[Leave, Leave]).warm());
-    play.hold(Step::LetGo(OLD, at(":1"))).rest();
+    play.hold(Step::Release(OLD, at(":1"))).rest();
     assert_eq!(doing(&play.world, NEW, ":1"), Some(Doing::Waits));
     play.let_happen().rest();
     assert_eq!((play.accepting(":1"), play.presence(1)), (vec![NEW], ended(RunEnding::Done)));
@@ -57,7 +57,9 @@ fn whenever_the_arbiter_is_killed_the_swap_ends_well() {
             let mut play = Play::new(Setup::new(socket, &[Stay, Stay]).warm().faults(faults));
             let steps = (0..kill_after).take_while(|_| play.next().is_some()).count();
             play.world.faults_left = 0;
-            if let Some(arbiter) = play.world.office.as_ref().map(|office| office.pid) {
+            if let Some(arbiter) =
+                play.world.arbiter_process.as_ref().map(|arbiter_process| arbiter_process.pid)
+            {
                 play.kill(arbiter);
             }
             play.rest();
@@ -74,7 +76,7 @@ fn whenever_the_arbiter_is_killed_the_swap_ends_well() {
 }
 
 #[test]
-fn whenever_the_arbiter_is_killed_a_command_that_comes_back_late_says_that_it_lost() {
+fn whenever_the_arbiter_is_killed_a_command_that_reconnects_late_ends_as_done_replaced_or_superseded() {
     const LATE: usize = 1;
     for (socket, form) in [(Inherit, Leave), (Inherit, Stay), (Bind, Leave), (Bind, Stay)] {
         for kill_after in 0.. {
@@ -82,7 +84,7 @@ fn whenever_the_arbiter_is_killed_a_command_that_comes_back_late_says_that_it_lo
             let mut play = Play::new(Setup::new(socket, &[Stay, form, Leave]).warm().faults(faults));
             let steps = (0..kill_after).take_while(|_| play.next().is_some()).count();
             play.world.faults_left = 0;
-            let arbiter = play.world.office.as_ref().map(|office| office.pid);
+            let arbiter = play.world.arbiter_process.as_ref().map(|arbiter_process| arbiter_process.pid);
             if let Some(arbiter) = arbiter.filter(|pid| *pid != play.world.supervisors[LATE].process.pid) {
                 play.kill(arbiter);
                 play.hold(Step::Look(LATE)).rest().let_happen().rest();
@@ -196,14 +198,14 @@ fn on_probation(forms: &[Form]) -> Play {
 }
 
 #[test]
-fn on_probation_both_serve_and_afterwards_the_old_one_lets_go() {
+fn on_probation_both_serve_and_afterwards_the_old_one_releases_the_address() {
     let mut play = on_probation(&[Stay, Leave]);
     play.rest();
     assert_eq!((play.accepting(":1"), play.presence(1)), (vec![NEW], ended(RunEnding::Done)));
 }
 
 #[test]
-fn a_server_that_says_fail_on_probation_is_rolled_back() {
+fn a_server_that_sends_fail_on_probation_is_rolled_back() {
     let mut play = on_probation(&[Stay, Leave]);
     play.world.fail(NEW);
     play.rest();
@@ -217,7 +219,7 @@ fn whenever_the_arbiter_is_killed_the_probation_is_over_when_it_was_to_be() {
         for kill_after in 0.. {
             let mut play = Play::new(Setup::new(Inherit, &forms).warm().probations(&[0, 10]));
             let steps = (0..kill_after).take_while(|_| play.next().is_some()).count();
-            let arbiter = play.world.office.as_ref().map(|office| office.pid);
+            let arbiter = play.world.arbiter_process.as_ref().map(|arbiter_process| arbiter_process.pid);
             if let Some(pid) = arbiter {
                 play.kill(pid);
             }
@@ -232,7 +234,7 @@ fn whenever_the_arbiter_is_killed_the_probation_is_over_when_it_was_to_be() {
 }
 
 #[test]
-fn whenever_the_arbiter_is_killed_a_server_that_said_fail_on_probation_is_rolled_back() {
+fn whenever_the_arbiter_is_killed_a_server_that_sent_fail_on_probation_is_rolled_back() {
     const NEWER: usize = 1;
     for (form, late) in [(Stay, true), (Stay, false), (Leave, true), (Leave, false)] {
         for kill_after in 0.. {

@@ -1,4 +1,4 @@
-//! A server: the shipped client session, and a program that claims, serves, lets go and exits.
+//! A server: the shipped client session, and a program that claims, serves, releases and exits.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -61,7 +61,7 @@ pub struct Program {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Will {
     GoesOn,
-    /// It has said `fail`: it serves nothing more, lets go when it is told, and exits by
+    /// It has sent `fail`: it serves nothing more, releases when it is taken down, and exits by
     /// itself if it accepts nothing.
     GivesUp,
 }
@@ -82,12 +82,12 @@ pub enum Doing {
     /// Granted, the accept loop does not run.
     Prepares(Option<Listener>),
     Serves(Option<Listener>),
-    /// Told to let go, and it has not done so: it accepts if it did before.
+    /// It was sent a takedown and has not released yet: it accepts if it did before.
     Leaves {
         listener: Option<Listener>,
         accepts: bool,
     },
-    LetGo,
+    Released,
     Lost,
 }
 
@@ -99,7 +99,7 @@ impl Doing {
             Doing::Waits
             | Doing::Prepares(_)
             | Doing::Leaves { accepts: false, .. }
-            | Doing::LetGo
+            | Doing::Released
             | Doing::Lost => false,
         }
     }
@@ -108,14 +108,14 @@ impl Doing {
     pub fn holds(self) -> bool {
         match self {
             Doing::Prepares(_) | Doing::Serves(_) | Doing::Leaves { .. } => true,
-            Doing::Waits | Doing::LetGo | Doing::Lost => false,
+            Doing::Waits | Doing::Released | Doing::Lost => false,
         }
     }
 
     pub fn listener(self) -> Option<Listener> {
         match self {
             Doing::Prepares(listener) | Doing::Serves(listener) | Doing::Leaves { listener, .. } => listener,
-            Doing::Waits | Doing::LetGo | Doing::Lost => None,
+            Doing::Waits | Doing::Released | Doing::Lost => None,
         }
     }
 }
@@ -145,7 +145,7 @@ impl Server {
     /// Nothing is held, claimed or hoped for any more.
     pub fn is_done(&self) -> bool {
         self.program().is_some_and(|program| {
-            program.doings.values().all(|doing| matches!(doing, Doing::LetGo | Doing::Lost))
+            program.doings.values().all(|doing| matches!(doing, Doing::Released | Doing::Lost))
         })
     }
 
@@ -157,8 +157,8 @@ impl Server {
 
     /// What it exits with when it is done.
     pub fn status(&self) -> ServerExit {
-        let let_go = self.doings().any(|(_, doing)| doing == Doing::LetGo);
-        ServerExit::Status(if let_go { 0 } else { 1 })
+        let has_released = self.doings().any(|(_, doing)| doing == Doing::Released);
+        ServerExit::Status(if has_released { 0 } else { 1 })
     }
 }
 
@@ -208,12 +208,12 @@ impl World {
         });
     }
 
-    /// It stops accepting and lets go.
-    pub fn let_go(&mut self, pid: u32, address: &Address) {
+    /// It stops accepting and releases the address.
+    pub fn release(&mut self, pid: u32, address: &Address) {
         let now = self.now;
         self.with_program(pid, |_, program| {
             program.session.call(Call::Released(address.clone()), now).expect("it is held");
-            program.doings.insert(address.clone(), Doing::LetGo);
+            program.doings.insert(address.clone(), Doing::Released);
         });
     }
 
@@ -286,7 +286,7 @@ impl World {
             self.perform_for_session(server, program, action);
         }
         while let Some(event) = program.session.next_event() {
-            self.see(server, program, event);
+            self.take_event(server, program, event);
         }
     }
 
@@ -335,7 +335,7 @@ impl World {
         }
     }
 
-    fn see(&mut self, server: &Server, program: &mut Program, event: ServerEvent<Listener>) {
+    fn take_event(&mut self, server: &Server, program: &mut Program, event: ServerEvent<Listener>) {
         match event {
             ServerEvent::Granted { address, listener } => {
                 if server.socket == SocketMode::Bind {
@@ -357,7 +357,7 @@ impl World {
                 program.doings.insert(address, leaves);
             }
             ServerEvent::Error { code, message } => {
-                self.broken.push(Broken::Protocol(format!("a session hears `{code:?}`: {message}")));
+                self.broken.push(Broken::Protocol(format!("a session received `{code:?}`: {message}")));
             }
         }
     }

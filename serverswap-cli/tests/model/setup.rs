@@ -19,7 +19,7 @@ pub struct Setup {
     pub seeded: Seeded,
 }
 
-/// When the arbiter hears of what it asks the kernel for.
+/// When the arbiter gets the answers of the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answers {
     /// In a turn of its own that follows at once.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serverswap::protocol::Address;
 use serverswap_cli::supervisor::ServerExit;
 
+use super::arbiter_process::{Cut, Done};
 use super::fault::Seeded;
-use super::office::{Cut, Done};
 use super::seal::Seal;
 use super::server::{Doing, Life, Server, Watch, Will};
 use super::setup::Allowed;
@@ -17,7 +17,7 @@ use super::world::{Broken, Lock, World};
 /// One thing that happens to one process, or to the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// The kernel lets go of the lock of a process that has ended.
+    /// The kernel frees the lock of a process that has ended.
     Unlock,
     /// A supervisor without a connection tries the lock, and connects.
     Look(usize),
@@ -27,7 +27,7 @@ pub enum Step {
     Receive(u32),
     Notice(u32),
     Serve(u32, Address),
-    LetGo(u32, Address),
+    Release(u32, Address),
     /// A server that has nothing left exits.
     Leave(u32),
     /// A server that has given up and serves nobody exits.
@@ -36,9 +36,9 @@ pub enum Step {
     Deliver(u64),
     /// The arbiter reads everything that lies there, in one turn.
     DeliverEverything,
-    /// A pidfd tells the arbiter of an end.
+    /// A pidfd notifies the arbiter that a process has ended.
     Bury(u32),
-    /// The arbiter hears of what it asked the kernel for.
+    /// The arbiter gets an answer of the kernel.
     Answer,
     /// Somebody whose deadline has come.
     Due(Who),
@@ -159,7 +159,7 @@ impl World {
             steps.push(Step::DeliverEverything);
         }
         steps.extend(self.unburied().into_iter().map(Step::Bury));
-        if self.office.as_ref().is_some_and(|office| !office.answers.is_empty()) {
+        if self.arbiter_process.as_ref().is_some_and(|arbiter_process| !arbiter_process.answers.is_empty()) {
             steps.push(Step::Answer);
         }
     }
@@ -170,7 +170,7 @@ impl World {
             match supervisor.link {
                 Link::Down => {
                     let in_vain = self.setup.seeded == Seeded::LockTriedOnce && self.lock == Lock::Ending;
-                    if self.lock == Lock::Free || self.office.is_some() || in_vain {
+                    if self.lock == Lock::Free || self.arbiter_process.is_some() || in_vain {
                         steps.push(Step::Look(index));
                     }
                 }
@@ -208,8 +208,8 @@ impl World {
                 match doing {
                     Doing::Prepares(_) if program.will == Will::GivesUp => {}
                     Doing::Prepares(_) => steps.push(Step::Serve(*pid, address.clone())),
-                    Doing::Leaves { .. } => steps.push(Step::LetGo(*pid, address.clone())),
-                    Doing::Waits | Doing::Serves(_) | Doing::LetGo | Doing::Lost => {}
+                    Doing::Leaves { .. } => steps.push(Step::Release(*pid, address.clone())),
+                    Doing::Waits | Doing::Serves(_) | Doing::Released | Doing::Lost => {}
                 }
             }
             if server.is_done() {
@@ -222,7 +222,10 @@ impl World {
     }
 
     fn deadlines(&self) -> Vec<(Who, Duration)> {
-        let arbiter = self.office.as_ref().and_then(|office| Some((Who::Arbiter, office.core.deadline()?)));
+        let arbiter = self
+            .arbiter_process
+            .as_ref()
+            .and_then(|arbiter_process| Some((Who::Arbiter, arbiter_process.core.deadline()?)));
         let supervisors = self.supervisors.iter().filter_map(|supervisor| {
             Some((Who::Supervisor(supervisor.index), supervisor.core.as_ref()?.deadline()?))
         });
@@ -252,7 +255,7 @@ impl World {
             Step::Receive(pid) => self.receive(*pid),
             Step::Notice(pid) => self.notice(*pid),
             Step::Serve(pid, address) => self.serve(*pid, address),
-            Step::LetGo(pid, address) => self.let_go(*pid, address),
+            Step::Release(pid, address) => self.release(*pid, address),
             Step::Leave(pid) => self.end_server(*pid, self.servers[pid].status()),
             Step::Quit(pid) => self.end_server(*pid, ServerExit::Status(1)),
             Step::Deliver(id) => {
@@ -302,7 +305,7 @@ impl World {
             | Step::Receive(_)
             | Step::Notice(_)
             | Step::Serve(..)
-            | Step::LetGo(..)
+            | Step::Release(..)
             | Step::Leave(_)
             | Step::Quit(_)
             | Step::Deliver(_)
@@ -344,7 +347,7 @@ impl World {
 
     fn print_of(&self, who: Who) -> Option<u64> {
         match who {
-            Who::Arbiter => self.office.as_ref().map(Seal::print),
+            Who::Arbiter => self.arbiter_process.as_ref().map(Seal::print),
             Who::Supervisor(index) => self.supervisors.get(index).map(Seal::print),
             Who::Server(pid) => self.servers.get(&pid).map(Seal::print),
         }

@@ -1,5 +1,5 @@
 //! A `serverswap` command: the shipped supervisor, its connection, the duplicates that it
-//! keeps, and perhaps the arbiter (`office`).
+//! keeps, and perhaps the arbiter (`arbiter_process`).
 //!
 //! As `runtime::link` and `runtime::supervisor` do it.
 
@@ -139,7 +139,7 @@ impl World {
     /// It tries the lock, and then connects to whoever is the arbiter.
     pub fn look_for_arbiter(&mut self, index: usize) {
         self.with_supervisor(index, |world, supervisor| {
-            let won = world.try_to_take_office(supervisor.process.pid);
+            let won = world.try_to_become_arbiter(supervisor.process.pid);
             match world.connect(supervisor.process) {
                 Some((id, _)) => {
                     let (hello, attached) = supervisor.hello();

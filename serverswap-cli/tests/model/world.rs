@@ -11,7 +11,7 @@ use serverswap::sys::process::Process;
 use serverswap_cli::state::Snapshot;
 use serverswap_cli::supervisor::ServerExit;
 
-use super::office::Office;
+use super::arbiter_process::ArbiterProcess;
 use super::probation::Probations;
 use super::seal::Seal;
 use super::server::{Life, Server, Watch};
@@ -28,7 +28,7 @@ pub struct World {
     pub now: Duration,
     pub lock: Lock,
     pub file: Seal<Snapshot>,
-    pub office: Option<Seal<Office>>,
+    pub arbiter_process: Option<Seal<ArbiterProcess>>,
     pub supervisors: Vec<Seal<Supervision>>,
     /// How many of the supervisors have been started.
     pub launched: usize,
@@ -57,7 +57,7 @@ pub struct World {
 pub enum Lock {
     Free,
     Held(u32),
-    /// Its holder has ended, and the kernel has not let go of it yet.
+    /// Its holder has ended, and the kernel has not freed it yet.
     Ending,
 }
 
@@ -74,11 +74,11 @@ pub enum Broken {
     ProbationMoved(Address),
     /// A command whose server ended on probation does not say so.
     NotRolledBack(&'static str),
-    /// A command that was asked to stop has ended a server that nobody had told to let go.
-    EndedUntold(Address),
+    /// A command that was asked to stop has ended a server that was sent no takedown.
+    EndedWithoutTakedown(Address),
     /// A listener was opened while another one of the address existed.
     SecondListener(Address),
-    /// One of our cores accuses another, or sends what it cannot mean.
+    /// One of our cores reports a fault of another, or sends what it cannot mean.
     Protocol(String),
     /// A deadline that has come stays due.
     Spinning(String),
@@ -96,7 +96,7 @@ impl World {
             now: World::BEGINNING,
             lock: Lock::Free,
             file: Seal::new(Snapshot::default()),
-            office: None,
+            arbiter_process: None,
             launched: supervisors.len(),
             supervisors,
             servers: BTreeMap::new(),
@@ -177,7 +177,10 @@ impl World {
         if self.bound(address).any(|other| other != pid) {
             self.broken.push(Broken::TwoHolders(address.clone()));
         }
-        let kept = self.office.as_ref().is_some_and(|office| office.listeners.contains_key(address));
+        let kept = self
+            .arbiter_process
+            .as_ref()
+            .is_some_and(|arbiter_process| arbiter_process.listeners.contains_key(address));
         if kept || self.is_open(address) {
             self.broken.push(Broken::SecondListener(address.clone()));
         }
@@ -239,9 +242,10 @@ impl World {
 
     /// What the kernel closes when a process ends. The lock goes last.
     pub fn close_everything_of(&mut self, pid: u32) {
-        let is_arbiter = self.office.as_ref().is_some_and(|office| office.pid == pid);
+        let is_arbiter =
+            self.arbiter_process.as_ref().is_some_and(|arbiter_process| arbiter_process.pid == pid);
         if is_arbiter {
-            self.office = None;
+            self.arbiter_process = None;
         }
         if self.lock == Lock::Held(pid) {
             self.lock = Lock::Ending;
@@ -312,7 +316,7 @@ impl World {
 
     /// The processes with a pidfd in the arbiter that have ended.
     pub fn unburied(&self) -> Vec<u32> {
-        let watched = self.office.iter().flat_map(|office| office.watched.iter());
+        let watched = self.arbiter_process.iter().flat_map(|arbiter_process| arbiter_process.watched.iter());
         watched.map(|Process { pid, .. }| *pid).filter(|pid| !self.is_alive(*pid)).collect()
     }
 }
@@ -322,7 +326,7 @@ impl Hash for World {
         self.now.hash(state);
         self.lock.hash(state);
         self.file.print().hash(state);
-        self.office.as_ref().map(Seal::print).hash(state);
+        self.arbiter_process.as_ref().map(Seal::print).hash(state);
         self.supervisors.iter().map(Seal::print).for_each(|print| print.hash(state));
         for (pid, server) in &self.servers {
             (pid, server.print()).hash(state);

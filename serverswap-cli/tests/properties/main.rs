@@ -15,14 +15,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_said_in_whatever_order_the_arbiter_keeps_its_promises(
+    fn whatever_arrives_in_whatever_order_the_arbiter_keeps_its_promises(
         bytes in vec(any::<u8>(), 0..1_000),
     ) {
         stories::play(&bytes);
     }
 
     #[test]
-    fn whatever_it_is_told_the_supervisor_asks_for_nothing_impossible(
+    fn whatever_it_receives_the_supervisor_asks_for_nothing_impossible(
         bytes in vec(any::<u8>(), 0..600),
     ) {
         supervision::play(&bytes);

@@ -120,16 +120,16 @@ impl Wire {
     pub fn changes(&mut self) -> Option<SessionInput<SharedListener>> {
         let watch = self.watch.as_mut()?;
         let name = self.socket.file_name();
-        let mut told = None;
+        let mut input = None;
         for change in watch.drain().unwrap_or_else(|_| vec![Change::DirectoryGone]) {
             match change {
                 Change::Appeared(appeared) if Some(appeared.as_os_str()) == name => {
-                    told = Some(SessionInput::Changed)
+                    input = Some(SessionInput::Changed)
                 }
                 Change::Disappeared(gone) if Some(gone.as_os_str()) == name => {
-                    told = Some(SessionInput::Removed)
+                    input = Some(SessionInput::Removed)
                 }
-                Change::Overflow => told = Some(SessionInput::Changed),
+                Change::Overflow => input = Some(SessionInput::Changed),
                 Change::DirectoryGone => {
                     self.unwatch();
                     return Some(SessionInput::WatchLost);
@@ -137,7 +137,7 @@ impl Wire {
                 Change::Appeared(_) | Change::Closed(_) | Change::Disappeared(_) => {}
             }
         }
-        told
+        input
     }
 
     /// Sets the time at which [`Self::as_fd`] becomes readable without anything arriving.

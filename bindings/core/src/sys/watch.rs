@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_change_is_told_with_its_name() {
+    fn every_kind_of_change_is_reported_with_its_name() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut watch = DirectoryWatch::new(directory.path()).expect("watched");
         assert_eq!(watch.drain().expect("readable"), []);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_watch_tells_nothing_until_it_is_restarted() {
+    fn a_paused_watch_reports_nothing_until_it_is_restarted() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let make = |name: &str| fs::create_dir(directory.path().join(name)).expect("writable");
         let mut watch = DirectoryWatch::new(directory.path()).expect("watched");
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn who_watches_for_deletions_hears_of_nothing_else() {
+    fn a_watch_for_deletions_reports_nothing_else() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = |name: &str| directory.path().join(name);
         fs::write(path("a"), "old").expect("writable");

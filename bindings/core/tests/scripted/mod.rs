@@ -90,11 +90,11 @@ pub struct Link {
 }
 
 impl Link {
-    pub fn say(&mut self, message: &FromArbiter) {
-        self.say_with(message, vec![]);
+    pub fn send(&mut self, message: &FromArbiter) {
+        self.send_with(message, vec![]);
     }
 
-    pub fn say_with(&mut self, message: &FromArbiter, fds: Vec<Arc<OwnedFd>>) {
+    pub fn send_with(&mut self, message: &FromArbiter, fds: Vec<Arc<OwnedFd>>) {
         self.channel.send(message, fds);
         self.channel.flush().expect("the client is there");
     }
@@ -102,27 +102,27 @@ impl Link {
     pub fn greet(&mut self) {
         let arbiter = ArbiterInfo { name: "scripted".into(), version: "1".into(), pid: std::process::id() };
         let greeting = Greeting { versions: vec![1], arbiter, capabilities: [].into(), limits: Limits::V1 };
-        self.say(&FromArbiter::Greeting(greeting));
+        self.send(&FromArbiter::Greeting(greeting));
     }
 
     pub fn welcome(&mut self, hello: &Hello) {
         let welcome = Welcome { re: hello.id, version: 1, generation: None, capabilities: [].into() };
-        self.say(&FromArbiter::Welcome(welcome));
+        self.send(&FromArbiter::Welcome(welcome));
     }
 
     pub fn grant(&mut self, re: u64, address: &Address, listener: impl Into<OwnedFd>) {
         let granted = Granted { re, address: address.clone(), fds: vec![LISTENER.into()] };
-        self.say_with(&FromArbiter::Granted(granted), vec![Arc::new(listener.into())]);
+        self.send_with(&FromArbiter::Granted(granted), vec![Arc::new(listener.into())]);
     }
 
     pub fn take_down(&mut self, id: u64, address: &Address) {
         let reason = TakedownReason::Replaced;
         let takedown = Takedown { id, address: address.clone(), reason, drain_ms: 30_000 };
-        self.say(&FromArbiter::Takedown(takedown));
+        self.send(&FromArbiter::Takedown(takedown));
     }
 
     /// The next line of the client.
-    pub fn hear(&mut self) -> (FromClient, Vec<(String, OwnedFd)>) {
+    pub fn receive(&mut self) -> (FromClient, Vec<(String, OwnedFd)>) {
         loop {
             match self.channel.next().expect("well-formed") {
                 Some(Decoded::Message { message, fds }) => return (message, fds),
@@ -142,13 +142,13 @@ impl Link {
     }
 
     /// The next line of the client as the JSON text that it was.
-    pub fn hear_text(&mut self) -> String {
-        let bytes = serverswap::protocol::line::encode(&self.hear().0);
+    pub fn receive_text(&mut self) -> String {
+        let bytes = serverswap::protocol::line::encode(&self.receive().0);
         String::from_utf8(bytes).expect("JSON is UTF-8").trim_end().to_owned()
     }
 
-    pub fn hear_hello(&mut self) -> (Hello, Vec<(String, OwnedFd)>) {
-        match self.hear() {
+    pub fn receive_hello(&mut self) -> (Hello, Vec<(String, OwnedFd)>) {
+        match self.receive() {
             (FromClient::Hello(hello), fds) => (hello, fds),
             (other, _) => panic!("not a hello: {other:?}"),
         }
@@ -157,7 +157,7 @@ impl Link {
     /// Greets a client of another thread and welcomes it.
     pub fn negotiate(&mut self) {
         self.greet();
-        let (hello, _) = self.hear_hello();
+        let (hello, _) = self.receive_hello();
         self.welcome(&hello);
     }
 }
@@ -167,7 +167,7 @@ pub fn link(arbiter: &Arbiter, connection: &mut Connection) -> (Link, Hello, Vec
     let mut link = arbiter.accept();
     link.greet();
     drive(connection);
-    let (hello, fds) = link.hear_hello();
+    let (hello, fds) = link.receive_hello();
     link.welcome(&hello);
     drive(connection);
     (link, hello, fds)

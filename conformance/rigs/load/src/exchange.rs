@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_reset_that_the_sending_hears_of_is_no_ordinary_end() {
+    async fn a_reset_that_a_send_reports_is_no_ordinary_end() {
         let server = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let target = Target::Tcp(server.local_addr().expect("bound"));
         let stream = Stream::connect(&target).await.expect("it listens");

@@ -50,13 +50,13 @@ pub(super) async fn faults(faults: FaultsArgs) -> Ended {
 async fn play(selection: Selection, jobs: usize) -> Result<Matrix, Box<dyn std::error::Error>> {
     let over = BreakOff(Arc::new(AtomicBool::new(false)));
     let theirs = Arc::clone(&over.0);
-    let told = move |cell: &FaultCase, played: &Played| {
+    let report = move |cell: &FaultCase, played: &Played| {
         if played.is_red() {
             anstream::eprintln!("red: {cell}");
         }
         if theirs.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    Ok(tokio::task::spawn_blocking(move || faults::run(&selection, jobs, &told)).await??)
+    Ok(tokio::task::spawn_blocking(move || faults::run(&selection, jobs, &report)).await??)
 }
 
 /// Whether everything is as it must be.

@@ -17,7 +17,7 @@ use serverswap_conformance::sandbox::Started;
 /// How long everything that was replaced may take to end: a drain, a TERM and a KILL.
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
-/// How often it is looked at, where nothing tells.
+/// How often it is polled, where there is nothing to wait on.
 const PACE: Duration = Duration::from_millis(20);
 
 /// Everything in a runtime directory in good order.
@@ -40,7 +40,7 @@ impl Third {
     }
 }
 
-/// Version 3, which stays: it must serve, and everybody must say so.
+/// Deploys version 3, which stays: it must serve, and `status`, the answers and the commands must agree on that.
 pub(super) async fn next_deploy(
     deployment: &Deployment,
     wrong: &mut Vec<String>,
@@ -52,13 +52,13 @@ pub(super) async fn next_deploy(
     match served {
         Served::By { pid, .. } if served.is(expected) => Ok(Third { command, server: Some(pid) }),
         other @ (Served::By { .. } | Served::ByNobody) => {
-            wrong.push(format!("version 3 was deployed, and this is so: {other:?}"));
+            wrong.push(format!("version 3 was deployed, but instead: {other:?}"));
             Ok(Third { command, server: None })
         }
     }
 }
 
-/// Only version 3 and its supervisor are left, whoever was killed.
+/// Only version 3 and its supervisor are left, whichever process was killed.
 pub(super) async fn only_it_stays(
     killed: Option<Role>,
     deployment: &mut Deployment,
@@ -115,14 +115,14 @@ async fn commands_end(
         if let Some(command) = command {
             let exit = command.exit().await?;
             if exit.status != 0 && !may_fail {
-                wrong.push(format!("a replaced one ended with {}:\n{}", exit.status, command.stderr()));
+                wrong.push(format!("a replaced command ended with {}:\n{}", exit.status, command.stderr()));
             }
         }
     }
     Ok(())
 }
 
-/// Waits until only those that are to stay are left.
+/// Waits until only the processes that are to stay are left.
 async fn others_end(
     deployment: &Deployment,
     stay: &[u32],
@@ -142,7 +142,7 @@ async fn others_end(
     }
 }
 
-/// One server and one supervisor, once the arbiter has seen the others' end, and no file too many.
+/// One server and one supervisor, once the arbiter has noticed that the others ended, and no superfluous file.
 async fn only_it_is_named(
     deployment: &Deployment,
     supervisor: u32,

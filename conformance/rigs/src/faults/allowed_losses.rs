@@ -1,10 +1,10 @@
 //! What a cell may cost, and nothing more.
 //!
 //! - An inherited address loses only requests that a killed server had accepted, at most one a
-//!   client, and refuses nobody while a server or a supervisor of it lives.
-//! - With `bind` nobody has promised that there is no gap: requests are not judged.
-//! - Nobody may serve in the end only where the last server was killed and no supervisor of it
-//!   has stayed.
+//!   client, and no connection is refused while a server or a supervisor of it lives.
+//! - With `bind` a gap is allowed: requests are not judged.
+//! - In the end the address may be without a server only where the last server was killed and no
+//!   supervisor of it has stayed.
 
 use super::fault_case::{FaultCase, SLOTS};
 use super::roles::{Mode, Role, Scene};
@@ -15,11 +15,11 @@ use serverswap_load::{Failure, Tally};
 pub(super) struct Allowed {
     /// Requests that a killed server had accepted.
     accepted: u64,
-    /// Connections that nobody took.
+    /// Connections that no server accepted.
     refused: bool,
     /// Any request.
     any: bool,
-    /// That nobody serves until the next deploy.
+    /// That no server serves until the next deploy.
     pub(super) nobody: bool,
 }
 
@@ -27,7 +27,7 @@ impl Allowed {
     pub(super) fn of(cell: &FaultCase) -> Allowed {
         let role = cell.point.role;
         let kills_server = cell.fault.is_final() && role.is_server();
-        // An orphan's listener is nobody else's until it has come back to an arbiter; and what
+        // Only an orphan has its listener until it has reconnected to an arbiter; and a supervisor that
         // leaves keeps none.
         let is_only_one = kills_server && cell.scene == Scene::Left;
         let none_waits = cell.mode == Mode::Bind && cell.scene == Scene::Left && cell.fault.is_final();
@@ -35,7 +35,7 @@ impl Allowed {
             accepted: match (kills_server, is_only_one) {
                 (false, _) => 0,
                 (true, false) => SLOTS.len() as u64,
-                // Each may come back to a listener that is just being closed.
+                // Each client may connect again to a listener that is just being closed.
                 (true, true) => 2 * SLOTS.len() as u64,
             },
             refused: is_only_one,

@@ -38,14 +38,14 @@ pub struct ManyDeploys {
     pub failed: BTreeMap<Failure, u64>,
     /// How many commands ended with which status.
     pub statuses: BTreeMap<i32, u32>,
-    /// What is not as it must be.
+    /// What went wrong.
     pub wrong: Vec<String>,
 }
 
 /// `count` deploys in the same instant: one serves in the end.
 ///
 /// # Errors
-/// The machine or a program did not do what this is made of.
+/// The machine or a program failed in a way that says nothing about deploys.
 pub async fn at_once(count: u32) -> Result<ManyDeploys, FaultsError> {
     let (mut deployment, load) = under_load().await?;
     let mut deploys = JoinSet::new();
@@ -68,7 +68,7 @@ pub async fn at_once(count: u32) -> Result<ManyDeploys, FaultsError> {
 /// `count` deploys, each as soon as the one before is up, and at least so many requests.
 ///
 /// # Errors
-/// The machine or a program did not do what this is made of.
+/// The machine or a program failed in a way that says nothing about deploys.
 pub async fn in_a_row(count: u32, requests_min: u64) -> Result<ManyDeploys, FaultsError> {
     let (mut deployment, mut load) = under_load().await?;
     let mut outcome = ManyDeploys::empty();
@@ -85,7 +85,7 @@ pub async fn in_a_row(count: u32, requests_min: u64) -> Result<ManyDeploys, Faul
 }
 
 async fn under_load() -> Result<(Deployment, Load), FaultsError> {
-    let deployment = Deployment::untold(Sandbox::new()?, Mode::Inherit).await?;
+    let deployment = Deployment::undisturbed(Sandbox::new()?, Mode::Inherit).await?;
     let mut load = Load::start(Plan::new(deployment.target(), SLOTS.to_vec()))?;
     load.more_answers(ANSWERS, LIMIT).await?;
     load.enter(Phase::Swap);
@@ -109,7 +109,7 @@ impl ManyDeploys {
         Ok(())
     }
 
-    /// 0 for who was replaced after it had served, `superseded` for who never did.
+    /// 0 for a deploy that was replaced after it had served, `superseded` for one that never served.
     fn ended(&mut self, status: i32, said: &str) {
         *self.statuses.entry(status).or_default() += 1;
         let is_told = match status {

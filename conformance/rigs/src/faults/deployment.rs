@@ -11,25 +11,25 @@ use super::roles::{Mode, Role, Scene};
 use serverswap_conformance::sandbox::{Invocation, Sandbox, Started, free_address};
 use serverswap_load::{Answer, Failure, Target, ask};
 
-/// How long one question may take: longer than anything that is held still.
+/// How long one request may take: longer than any process is held.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
 /// The server, as cargo builds it beside the programs.
 const SHOP: &str = "examples/shop";
 
-/// What a supervisor that stays says once its server is up.
+/// What a supervisor that stays prints once its server is up.
 pub(super) const UP: &str = "up after";
 
-/// Who tells where it is: a supervisor, and perhaps its server.
+/// The processes that report the points that they reach: a supervisor, and perhaps its server.
 pub(super) type Watched<'a> = (&'a Points, Role, Option<Role>);
 
 /// Options of every command.
 type Timeouts = [&'static str; 6];
 
-/// Where a process is held or stopped, some of these have to pass.
+/// In a run in which a process is held or stopped, some of these have to pass.
 const OF_THE_HELD: Timeouts = ["--ready-timeout", "10s", "--drain-timeout", "5s", "--kill-timeout", "1s"];
 
-/// Where nobody is, none of them ever should, however many start at once.
+/// In a run in which none is, none of these should ever pass, however many start at once.
 const OF_CROWDS: Timeouts = ["--ready-timeout", "120s", "--drain-timeout", "60s", "--kill-timeout", "60s"];
 
 /// Everything that one run has.
@@ -55,7 +55,7 @@ pub(super) struct Neighbour {
 }
 
 impl Deployment {
-    /// Version 1 serves; its processes say where they are.
+    /// Version 1 serves; its processes report their points.
     pub(super) async fn set(
         sandbox: Sandbox,
         scene: Scene,
@@ -72,8 +72,8 @@ impl Deployment {
         Ok(deployment)
     }
 
-    /// Version 1 serves, under a supervisor that stays, and nobody is ever held.
-    pub(super) async fn untold(sandbox: Sandbox, mode: Mode) -> Result<Deployment, FaultsError> {
+    /// Version 1 serves, under a supervisor that stays, and no process is ever held.
+    pub(super) async fn undisturbed(sandbox: Sandbox, mode: Mode) -> Result<Deployment, FaultsError> {
         let (address, scene, timeouts) = (free_address(), Scene::Stays, OF_CROWDS);
         let mut deployment =
             Deployment { sandbox, address, mode, scene, old: None, neighbour: None, timeouts };
@@ -111,7 +111,7 @@ impl Deployment {
         Target::try_from(&self.address).expect("a free address is on the loopback")
     }
 
-    /// The third supervisor and its server, as far as they live.
+    /// The third supervisor and its server, those of them that live.
     pub(super) fn neighbours(&self) -> Vec<u32> {
         self.neighbour.iter().flat_map(|one| [one.supervisor.pid(), one.server]).collect()
     }

@@ -1,4 +1,4 @@
-//! One cell: a handover in which one process is hit at one point, and what becomes of it.
+//! One cell: a handover in which one process is killed or stopped at one point, and its outcome.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use serverswap_load::{Failure, Load, Phase, Plan, Slot};
 /// Good answers before version 2 is deployed.
 const ANSWERS_BEFORE: u64 = 12;
 
-/// Good answers during which a process is stopped, if there are so many.
+/// How many good answers a stop of a process lasts, if there are so many.
 const ANSWERS_WHILE_STOPPED: u64 = 24;
 
-/// How long it is stopped if there are not.
+/// How long it lasts if there are not.
 const STOPPED_MAX: Duration = Duration::from_millis(300);
 
 /// How long a request may wait: the backlog holds it while a server is started again.
@@ -40,38 +40,38 @@ pub(super) const SLOTS: [Slot; 4] = [
 /// One cell of the matrix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultCase {
-    /// Who is there.
+    /// Which processes there are.
     pub scene: Scene,
     /// How the address is taken.
     pub mode: Mode,
-    /// Who is hit, and where.
+    /// Which process is hit, and at which point.
     pub point: Point,
-    /// With what.
+    /// What happens to it.
     pub fault: Fault,
 }
 
 impl FaultCase {
-    /// Who is dead afterwards.
+    /// Which process is dead afterwards.
     pub(super) fn killed(&self) -> Option<Role> {
         self.fault.is_final().then_some(self.point.role)
     }
 }
 
-/// What became of a cell.
+/// The outcome of a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CellOutcome {
     /// Everything is as it must be.
     Green,
-    /// The handover went by without the point.
+    /// The handover did not pass the point.
     NotReached,
-    /// What is not.
+    /// What is not as it must be.
     Red(Vec<String>),
 }
 
 /// A cell that was played.
 #[derive(Debug, Clone)]
 pub struct Played {
-    /// What became of it.
+    /// Its outcome.
     pub outcome: CellOutcome,
     /// Good answers.
     pub ok: u64,
@@ -90,7 +90,7 @@ impl Played {
     }
 }
 
-/// What became of the deploy of version 2.
+/// The outcome of the deploy of version 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Second {
     /// It is up.
@@ -101,10 +101,10 @@ pub(super) enum Second {
     Dead,
 }
 
-/// Plays a cell; in the end nobody has more open than is usual.
+/// Plays a cell; in the end no process has more descriptors open than usual.
 ///
 /// # Errors
-/// The machine or a program did not do what a cell is made of; the caller calls that red, too.
+/// The cell could not be played because the machine or a program failed; the caller counts that as red, too.
 pub async fn play(cell: &FaultCase, usual: &UsualDescriptors) -> Result<Played, FaultsError> {
     let sandbox = Sandbox::new()?;
     let folder = sandbox.path().to_owned();
@@ -146,12 +146,12 @@ pub async fn play(cell: &FaultCase, usual: &UsualDescriptors) -> Result<Played, 
     Ok(Played { outcome, ok: tally.ok(), failed: tally.failed_by_kind() })
 }
 
-/// The deploy of version 2, whose processes say where they are.
+/// The deploy of version 2, whose processes report their points.
 pub(super) fn second(deployment: &Deployment, points: &Points) -> Invocation {
     deployment.version(2, deployment.form(), Some((points, Role::NewSupervisor, Some(Role::NewServer))))
 }
 
-/// A handover that nothing disturbs, to its end.
+/// An undisturbed handover, to its end.
 pub(super) async fn handover(deployment: &mut Deployment, new: &mut Started) -> Result<(), FaultsError> {
     if let Some(old) = &mut deployment.old {
         new.says(UP).await?;
@@ -167,7 +167,7 @@ async fn hit(cell: &FaultCase, held: HeldProcess, load: &mut Load) -> Result<(),
     let pid = held.pid;
     if cell.fault != Fault::Kill {
         signal(pid, Signal::STOP)?;
-        // A stopped server answers nobody: then it is the time that ends this.
+        // A stopped server answers nothing: then the time limit ends this.
         let _ = load.more_answers(ANSWERS_WHILE_STOPPED, STOPPED_MAX).await;
     }
     if !cell.fault.is_final() {
@@ -178,7 +178,7 @@ async fn hit(cell: &FaultCase, held: HeldProcess, load: &mut Load) -> Result<(),
     if ended(pid, LIMIT).await? { Ok(()) } else { Err(FaultsError::Immortal(pid)) }
 }
 
-/// Waits until it is known what became of version 2.
+/// Waits until the outcome of the deploy of version 2 is known.
 async fn second_settles(cell: &FaultCase, new: &mut Started) -> Result<Second, FaultsError> {
     if cell.point.role == Role::NewSupervisor && cell.fault.is_final() {
         return Ok(Second::Dead);
@@ -186,7 +186,7 @@ async fn second_settles(cell: &FaultCase, new: &mut Started) -> Result<Second, F
     if cell.scene == Scene::Left {
         return Ok(Second::Ended(new.exit().await?.status));
     }
-    // It may have said so before the process was hit.
+    // It may have printed that before the process was hit.
     if new.stderr().contains(UP) {
         return Ok(Second::Up);
     }
@@ -197,7 +197,7 @@ async fn second_settles(cell: &FaultCase, new: &mut Started) -> Result<Second, F
     }
 }
 
-/// Whether the address is served, by whom it must be, and everybody says so.
+/// What is wrong: whether the right version serves the address, and `status`, the answers and the commands agree on it.
 async fn check(
     cell: &FaultCase,
     deployment: &Deployment,
@@ -212,7 +212,7 @@ async fn check(
         wrong.push(format!("version 2 was not deployed ({second:?}):\n{}", new.stderr()));
     }
     if has_failed && !new.stderr().contains("error: ") {
-        wrong.push(format!("nobody says why version 2 failed ({second:?}):\n{}", new.stderr()));
+        wrong.push(format!("no message says why version 2 failed ({second:?}):\n{}", new.stderr()));
     }
     let expected = match (second, is_killed(Role::NewServer)) {
         (Second::Up | Second::Ended(0), false) => Expected::Version("2"),

@@ -1,4 +1,4 @@
-//! What those who stay have open: no more than after a handover that nothing disturbed.
+//! What the processes that stay have open: no more than after an undisturbed handover.
 //!
 //! What is usual is measured, not listed: in the same scene, by the same processes in the same
 //! roles, once nothing changes any more.
@@ -17,13 +17,13 @@ use super::open_descriptors::Descriptors;
 use super::roles::Role;
 use super::status_check::status;
 
-/// How long it may take until what the ended ones and the clients had is closed.
+/// How long it may take until the descriptors for the ended processes and the clients are closed.
 const CLOSED_WITHIN: Duration = Duration::from_secs(30);
 
-/// How often it is looked at; nothing tells when to look again.
+/// How often it is polled: there is nothing to wait on.
 const PACE: Duration = Duration::from_millis(20);
 
-/// So many looks that agree, one after another: then it is usual.
+/// How many counts in a row must agree for them to be the usual ones.
 const LOOKS: u32 = 20;
 
 /// A process that stays.
@@ -38,7 +38,7 @@ enum Stayer {
 /// What each of them has open.
 type Open = BTreeMap<Stayer, Descriptors>;
 
-/// What they have open after a handover that nothing disturbed.
+/// What they have open after an undisturbed handover.
 pub struct UsualDescriptors {
     undisturbed: Open,
     /// The same, and then the third supervisor was killed: the one of version 3 is the arbiter.
@@ -86,7 +86,7 @@ pub(super) async fn only_the_usual_is_open(
         pace.tick().await;
         let too_many = match look(&stayers) {
             Ok(open) => beyond(&open, usual),
-            Err(error) => vec![format!("a process that is to stay cannot be looked into: {error}")],
+            Err(error) => vec![format!("a process that is to stay cannot be inspected: {error}")],
         };
         if too_many.is_empty() {
             return;
@@ -97,7 +97,7 @@ pub(super) async fn only_the_usual_is_open(
     }
 }
 
-/// Who stays; whoever serves instead of version 3 has been told of already.
+/// The processes that stay. A server that serves instead of version 3 was reported already.
 fn stayers(deployment: &Deployment, third: &Third, killed: Option<Role>) -> BTreeMap<Stayer, u32> {
     let mut stayers = BTreeMap::from([(Stayer::Supervisor, third.supervisor())]);
     stayers.extend(third.server().map(|pid| (Stayer::Server, pid)));
@@ -139,7 +139,7 @@ async fn settled(stayers: &BTreeMap<Stayer, u32>) -> Result<Open, FaultsError> {
     Ok(last)
 }
 
-/// Waits until this supervisor is the arbiter, by its own word in the state.
+/// Waits until this supervisor is the arbiter, as it has written in the state.
 async fn decides(deployment: &Deployment, supervisor: u32) -> Result<(), FaultsError> {
     let (give_up_at, mut pace) = (Instant::now() + CLOSED_WITHIN, interval(PACE));
     while status(deployment).await?.arbiter != Some(supervisor) {
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_too_many_open_is_named() {
+    fn a_process_with_too_many_open_descriptors_is_named() {
         let (nothing, one) = (Descriptors::default(), Descriptors::of(std::process::id()).expect("it lives"));
         let usual = Open::from([(Stayer::Supervisor, one.clone()), (Stayer::Server, nothing)]);
         let open = Open::from([(Stayer::Supervisor, one.clone()), (Stayer::Server, one)]);

@@ -12,7 +12,7 @@ use super::points::Point;
 use super::roles::{Fault, Mode, Scene};
 use super::undisturbed::{Undisturbed, undisturbed};
 
-/// How often a cell whose point did not come is tried.
+/// How often a cell whose point was not reached is tried.
 const ATTEMPTS: u32 = 3;
 
 /// How much of the matrix is played.
@@ -20,7 +20,7 @@ const ATTEMPTS: u32 = 3;
 pub enum Extent {
     /// Everything.
     Full,
-    /// `kill` at every so manieth point.
+    /// `kill` at every n-th point.
     EveryNth(usize),
 }
 
@@ -29,7 +29,7 @@ pub enum Extent {
 pub struct Selection {
     /// How much.
     pub extent: Extent,
-    /// Only those whose words contain this: to play a red one again.
+    /// Only those whose text contains this: to play a red one again.
     pub only: Option<String>,
 }
 
@@ -50,15 +50,15 @@ impl Matrix {
     }
 }
 
-/// Plays the matrix, `at_once` cells at a time; `told` hears of every cell, and may
+/// Plays the matrix, `at_once` cells at a time; `report` is called with every cell, and may
 /// break off.
 ///
 /// # Errors
-/// A handover that nothing disturbs does not work.
+/// An undisturbed handover does not work.
 pub fn run(
     selection: &Selection,
     at_once: usize,
-    told: &(dyn Fn(&FaultCase, &Played) -> ControlFlow<()> + Sync),
+    report: &(dyn Fn(&FaultCase, &Played) -> ControlFlow<()> + Sync),
 ) -> Result<Matrix, FaultsError> {
     let mut cells = Vec::new();
     for scene in Scene::ALL {
@@ -73,7 +73,7 @@ pub fn run(
             scope.spawn(|| {
                 while let Some((number, (cell, usual))) = take(&queue) {
                     let outcome = attempt(&cell, &usual);
-                    let goes_on = told(&cell, &outcome).is_continue();
+                    let goes_on = report(&cell, &outcome).is_continue();
                     played.lock().expect("no other one panics").push((number, cell, outcome));
                     if !goes_on {
                         queue.lock().expect("no other one panics").clear();
@@ -115,8 +115,8 @@ fn cells_of(
     Ok(cells.into_iter().filter(is_meant).map(|cell| (cell, Arc::clone(&usual))).collect())
 }
 
-/// The order of two messages may differ from one handover to the next, so a point that did not
-/// come is tried again.
+/// The order of two messages may differ from one handover to the next, so a point that was not
+/// reached is tried again.
 fn attempt(cell: &FaultCase, usual: &UsualDescriptors) -> Played {
     let mut last = None;
     for _ in 0..ATTEMPTS {

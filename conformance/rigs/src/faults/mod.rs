@@ -2,18 +2,18 @@
 //!
 //! Deliberately nothing is left to timing. The programs under test are built with the feature `points`
 //! (`serverswap::sys::points`): before and after each message, each write of the state, the lock, the socket and
-//! each spawn they tell this harness where they are and wait to be let go on, so a process is dead or stopped at
-//! exactly one point. Which points there are is recorded in a handover that nothing disturbs.
-//! (A proxy between the processes and a watch on the state file were the alternative: they see what was sent,
+//! each spawn they report their point to this harness and wait until it lets them go on, so a process is dead or stopped at
+//! exactly one point. Which points there are is recorded in an undisturbed handover.
+//! (The alternative, a proxy between the processes and a watch on the state file, observes what was sent,
 //! not what was decided, and nothing between the write of the state and the send.)
 //!
 //! A cell is green when
-//! - the address is served, by whom it must be, and nobody was refused while a server or supervisor of it lives;
+//! - the right version serves the address, and no connection was refused while a server or supervisor of it lives;
 //! - only requests are lost that a killed server had accepted;
-//! - `serverswap status`, the exit statuses and the answers of the servers say the same;
+//! - `serverswap status`, the exit statuses and the answers of the servers agree;
 //! - the next deploy works without a gap, and ends everything that it replaces;
-//! - nothing is left: no process, no file, no entry of the state, and no descriptor in those who stay that they
-//!   would not have after a handover that nothing disturbed.
+//! - nothing is left: no process, no file, no entry of the state, and no descriptor in the processes that stay that they
+//!   would not have after an undisturbed handover.
 
 mod aftermath;
 mod allowed_losses;
@@ -42,19 +42,19 @@ use serverswap_load::{Failure, LoadError};
 /// Why a run cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum FaultsError {
-    /// A program is missing or does not do what it must.
+    /// A program is missing or failed.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// The load does not.
+    /// The load failed.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// A question got no good answer.
+    /// A request got no good answer.
     #[error("a question was lost: {0}")]
     Lost(#[from] Failure),
-    /// This machine refuses something.
+    /// A system call failed.
     #[error("the machine refuses something")]
     Machine(#[source] std::io::Error),
-    /// The programs do not tell where they are.
+    /// The programs report no points.
     #[error(
         "a handover passes no point; the programs must be built with `--all-features`, without `--release`"
     )]
@@ -62,10 +62,10 @@ pub enum FaultsError {
     /// A handover without a fault is not as it must be.
     #[error("a handover that nothing disturbs goes wrong:\n{0}")]
     Undisturbed(String),
-    /// After one, processes go on opening and closing descriptors.
+    /// After an undisturbed handover, processes go on opening and closing descriptors.
     #[error("after a handover that nothing disturbs it does not become quiet")]
     Restless,
-    /// More deploys have ended than may.
+    /// Too many deploys have ended.
     #[error("every deploy has ended, and one must serve")]
     NobodyServes,
     /// Something that cannot be a process id.
@@ -77,7 +77,7 @@ pub enum FaultsError {
     /// `serverswap status --json` printed no JSON.
     #[error("`serverswap status --json` failed:\n{0}")]
     Status(String),
-    /// Status and the servers do not agree.
+    /// `status` and the servers do not agree.
     #[error("status does not tell the truth: {0}")]
     Untrue(String),
 }

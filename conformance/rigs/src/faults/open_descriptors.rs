@@ -1,11 +1,11 @@
-//! What a process has open, counted by kind, and what of it is more than usual.
+//! The open descriptors of a process, counted by kind, and which kinds are more than usual.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
-/// A watch on the directory is made by whoever was without an arbiter for a while, and kept, paused: one more
-/// than usual is no fault.
+/// A process that was without an arbiter for a while makes a watch on the directory and keeps it, paused: one
+/// more than usual is no leak.
 const OPTIONAL: &str = "inotify";
 
 /// How many descriptors of each kind.
@@ -17,7 +17,7 @@ impl Descriptors {
     pub(super) fn of(pid: u32) -> io::Result<Descriptors> {
         let mut counts = Descriptors::default();
         for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
-            // One that was closed since the folder was read has no link any more.
+            // A descriptor that was closed since the folder was read has no link any more.
             if let Ok(link) = fs::read_link(entry?.path()) {
                 counts.count(&link);
             }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_of_proc_tells_the_kind_of_its_descriptor() {
+    fn a_link_of_proc_names_the_kind_of_its_descriptor() {
         let links = ["socket:[7]", "pipe:[7]", "anon_inode:[eventpoll]", "anon_inode:inotify", "pidfd:[7]"];
         let kinds = ["socket", "pipe", "eventpoll", "inotify", "pidfd"];
         assert_eq!(links.map(kind), kinds);
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn one_descriptor_more_than_usual_is_told_with_its_kind() {
+    fn one_descriptor_more_than_usual_is_reported_with_its_kind() {
         let usual = counted(&["/dev/null", "socket:[1]", "anon_inode:[pidfd]"]);
         let leaking = counted(&["/dev/null", "socket:[1]", "socket:[2]", "pipe:[3]"]);
         assert_eq!(leaking.beyond(&usual), ["1 of kind pipe, usual are 0", "2 of kind socket, usual are 1"]);

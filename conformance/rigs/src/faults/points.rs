@@ -1,7 +1,7 @@
-//! Where the processes of a run are: each says which point it has come to, and is let go on, or held.
+//! The points that the processes of a run reach: each process reports its point and waits until it may go on; one is held.
 //!
-//! The other end is `serverswap::sys::points`. There is a socket for each role, so that nobody
-//! has to say who it is; who is held, and its pid, is the kernel's word (SO_PEERCRED).
+//! The other end is `serverswap::sys::points`. There is a socket for each role, so that no
+//! process has to name itself; the pid of the one that is held comes from the kernel (SO_PEERCRED).
 //!
 //! Rule: points count from the first one of the new supervisor on; what the others do before is
 //! not part of the handover.
@@ -23,11 +23,11 @@ pub(super) const VARIABLE: &str = "SERVERSWAP_POINTS";
 /// A point as it was passed in a handover.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Point {
-    /// By whom.
+    /// By which process.
     pub role: Role,
     /// Its name.
     pub name: String,
-    /// For the how manieth time, from 1 on.
+    /// How often it has been passed, this time included.
     pub time: u32,
 }
 
@@ -71,12 +71,12 @@ impl Points {
         Ok(points)
     }
 
-    /// What a process of this role has as [`VARIABLE`].
+    /// The value of [`VARIABLE`] for a process of this role.
     pub(super) fn socket(&self, role: Role) -> PathBuf {
         self.folder.join(format!("{}.points", role.to_string().replace(' ', "-")))
     }
 
-    /// Waits until a process is held; for ever if none comes to the point.
+    /// Waits until a process is held; for ever if none reaches the point.
     pub(super) async fn reached(&mut self) -> HeldProcess {
         match self.held.recv().await {
             Some(held) => held,
@@ -84,7 +84,7 @@ impl Points {
         }
     }
 
-    /// From now on nobody is held, and who is goes on: the handover went by without the point.
+    /// From now on no process is held, and one that is goes on: the handover did not pass the point.
     pub(super) fn let_everybody_go(&mut self) {
         self.shared.course().wanted = None;
         while let Ok(held) = self.held.try_recv() {
@@ -134,7 +134,7 @@ async fn accept(role: Role, listener: UnixListener, shared: Arc<Shared>) {
     }
 }
 
-/// The end of the connection, and of this, is the end of the process.
+/// Ends with the connection, which ends with the process.
 async fn follow(role: Role, process: UnixStream, shared: Arc<Shared>) -> Option<()> {
     let pid = process.peer_cred().ok()?.pid()?;
     let mut process = BufReader::new(process);

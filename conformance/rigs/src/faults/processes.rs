@@ -1,4 +1,4 @@
-//! Signals to processes that somebody else has started, and their end.
+//! Signals to processes that are not our children, and the wait for their end.
 
 use std::time::Duration;
 

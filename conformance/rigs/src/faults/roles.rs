@@ -1,4 +1,4 @@
-//! The words of the matrix: who is hit, with what, in which scene, with which kind of socket.
+//! The dimensions of the matrix: which process is hit, with what, in which scene, with which kind of socket.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub enum Role {
     NewServer,
 }
 
-/// Who is there when version 2 is deployed.
+/// Which processes there are when version 2 is deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scene {
     /// The supervisor of version 1 has stayed, and is the arbiter.

@@ -1,4 +1,4 @@
-//! What `serverswap status` says, and whether it is so.
+//! What `serverswap status` prints, and whether it is true.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serverswap_load::Failure;
 /// How long status and the answers may differ: from one moment of a handover to the next.
 const DIFFER_MAX: Duration = Duration::from_secs(20);
 
-/// How often both are looked at; nothing tells when to look again.
+/// How often both are polled: there is nothing to wait on.
 const PACE: Duration = Duration::from_millis(20);
 
 /// What `serverswap status --json` says.
@@ -45,27 +45,27 @@ pub(super) struct Process {
     pub(super) pid: u32,
 }
 
-/// What is to be so in the end.
+/// What must be true in the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expected<'a> {
     /// This version serves.
     Version(&'a str),
     /// Some version serves.
     Somebody,
-    /// Perhaps nobody serves.
+    /// Perhaps no version serves.
     Anything,
 }
 
-/// What is so.
+/// What is true.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Served {
     /// By this process of this version.
     By { pid: u32, version: String },
-    /// Nobody answers.
+    /// Nothing answers.
     ByNobody,
 }
 
-/// Asks the command.
+/// Runs the command.
 pub(super) async fn status(deployment: &Deployment) -> Result<Status, FaultsError> {
     let mut command = deployment.sandbox.serverswap(["status", "--json"]).start()?;
     command.exit().await?;
@@ -79,7 +79,7 @@ impl Status {
         self.addresses.iter().find(|address| address.address == wanted)
     }
 
-    /// Whether it says what is so.
+    /// Whether it is true.
     fn agrees_with(&self, deployment: &Deployment, served: &Served) -> bool {
         let said = self.of(deployment).filter(|said| said.served);
         match served {
@@ -89,11 +89,11 @@ impl Status {
     }
 }
 
-/// Who serves, once status and the answers say the same and it is what is expected, or after a while: in a
-/// handover two versions serve for a moment, and with `bind` nobody.
+/// Which version serves, once status and the answers agree and it is the expected one, or after a while: in a
+/// handover two versions serve for a moment, and with `bind` none.
 ///
 /// # Errors
-/// Status and the answers do not say the same in time.
+/// Status and the answers do not agree in time.
 pub(super) async fn await_agreement(
     deployment: &Deployment,
     expected: Expected<'_>,

@@ -1,7 +1,7 @@
-//! A handover that nothing disturbs: what the cells are made of, and measured by.
+//! An undisturbed handover: its points are the cells, and its open descriptors are the measure for them.
 //!
 //! The rows of the matrix are the points that it passes: they are recorded, not listed, so that a message or a
-//! write that is added to serverswap is a row of the matrix the next time. So is what is open in the end.
+//! write that is added to serverswap is a row of the matrix the next time. The descriptors that are open in the end are recorded, too.
 
 use super::FaultsError;
 use super::aftermath::{next_deploy, nothing_stays, only_it_stays};

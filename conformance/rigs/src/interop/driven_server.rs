@@ -1,4 +1,4 @@
-//! A driver under a supervisor, played as a server: it claims, serves, and lets go when it is told.
+//! A driver under a supervisor, used as a server: it claims, serves, and releases when it is taken down.
 
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,7 @@ pub(super) fn recorded(sandbox: &Sandbox) -> PathBuf {
 /// Whether a driver can be a whole server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Able {
-    /// It takes its address like this: by `inherit` if it declares that.
+    /// Yes, and this is how it takes its address: by `inherit` if it declares that.
     By(Socket),
     /// It does not declare `serve`.
     No,
@@ -56,7 +56,7 @@ impl DrivenServer {
         Ok(DrivenServer { who, address: address.to_string(), started, driver, socket: Socket::Bind })
     }
 
-    /// Asks the driver who it is and connects it.
+    /// Sends `hello` to the driver and connects it.
     pub(super) async fn connect(&mut self) -> Result<Able, SwapError> {
         let suite = env!("CARGO_PKG_VERSION").to_owned();
         let hello = self.driver.command(Command::Hello { contract: vec![CONTRACT], suite }).await?;
@@ -102,7 +102,7 @@ impl DrivenServer {
         Ok(())
     }
 
-    /// Waits for the takedown, lets go, drains and exits. The exit status of its command.
+    /// Waits for the takedown, releases, drains and exits. Returns the exit status of its command.
     pub(super) async fn let_go(mut self) -> Result<i32, SwapError> {
         let address = self.address.clone();
         let takedown = |event: &Event| matches!(event, Event::Takedown { .. }).then_some(());
@@ -116,7 +116,7 @@ impl DrivenServer {
         Ok(self.started.exit().await?.status)
     }
 
-    /// Ends by itself; nobody takes over. The exit status of its command.
+    /// Ends by itself; no server takes over. Returns the exit status of its command.
     pub(super) async fn end(mut self) -> Result<i32, SwapError> {
         self.driver.end().await?;
         Ok(self.started.exit().await?.status)

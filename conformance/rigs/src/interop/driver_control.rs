@@ -1,4 +1,4 @@
-//! What is said between the runner and one driver, over the control socket.
+//! The conversation of the runner with one driver, over the control socket.
 
 use std::collections::VecDeque;
 use std::io;
@@ -28,7 +28,7 @@ impl DriverControl {
     /// Waits for the driver that is `who` in this cell.
     ///
     /// # Errors
-    /// Nobody connects in time.
+    /// No driver connects in time.
     pub(super) async fn accept(listener: &UnixListener, who: &'static str) -> Result<Self, SwapError> {
         let accepted = timeout(PATIENCE, listener.accept()).await;
         let too_late = |_| SwapError::Silent { who, awaited: "it to start".to_owned() };
@@ -45,7 +45,7 @@ impl DriverControl {
         let mut line = serde_json::to_vec(&numbered).expect("a command is JSON");
         line.push(b'\n');
         match self.writer.write_all(&line).await {
-            // Its end is noticed when it is read, after what it may have said.
+            // Its end is noticed when it is read, after what it may have sent.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(SwapError::Control(error)),
             Ok(()) | Err(_) => {}
         }
@@ -68,8 +68,8 @@ impl DriverControl {
         }
     }
 
-    /// The next event that `wanted` takes; others before it are passed over, but for those that say
-    /// that something failed.
+    /// The next event that `wanted` takes; others before it are skipped, except those that report a
+    /// failure.
     pub(super) async fn event<T>(
         &mut self,
         awaited: &str,

@@ -1,14 +1,14 @@
 //! `interop`: every driver with every other, as the old server and as the new one, against the
 //! real supervisor, under load.
 //!
-//! It deliberately proves nothing that a case of the catalogue proves: here only the whole is seen,
-//! by its clients and by the exit statuses of its commands.
+//! It deliberately proves nothing that a case of the catalogue proves: it observes only the whole, through
+//! its clients and through the exit statuses of its commands.
 //!
 //! Rules:
 //! - The drivers speak the driver contract; a supervised one is reached through [`relay`].
 //! - Each cell is a sandbox of its own.
-//! - A driver that cannot receive descriptors binds the address. Then the swap has a gap, and what fails
-//!   in it as a closed listener makes it fail is no fault.
+//! - A driver that cannot receive descriptors binds the address. Then the swap has a gap, and a request
+//!   that fails as it must on a closed listener is no fault.
 
 mod driven_server;
 mod driver_control;
@@ -37,7 +37,7 @@ pub struct Interop {
     pub cells: Vec<Swap>,
 }
 
-/// Why the table could not be made. Nothing is said about the drivers.
+/// Why the table could not be made. It says nothing about the drivers.
 #[derive(Debug, thiserror::Error)]
 pub enum InteropError {
     /// A driver that is not there.
@@ -48,7 +48,7 @@ pub enum InteropError {
         /// What is missing.
         path: PathBuf,
     },
-    /// There is nobody to play with.
+    /// No driver has this name.
     #[error("no driver is named `{name}`; there are: {known}")]
     Unknown {
         /// What was asked for.

@@ -1,5 +1,5 @@
 //! Between the supervisor and a driver: a supervisor gives its server `/dev/null` as standard
-//! input, and a driver is told there what to do.
+//! input, but a driver reads its commands there.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,7 +11,7 @@ use std::process::Command;
 /// Becomes the driver, with a connection to `control` as its standard input and output.
 ///
 /// # Errors
-/// Nobody listens there, or the driver cannot be started. Otherwise it does not return.
+/// Nothing listens there, or the driver cannot be started. Otherwise it does not return.
 pub fn relay(control: &Path, driver: &[String]) -> io::Error {
     match connected(control) {
         Ok((input, output)) => {

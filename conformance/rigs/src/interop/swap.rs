@@ -20,18 +20,18 @@ const ANSWERS: u64 = 200;
 /// Lines shown of each standard error when a swap was not made.
 const LINES_SHOWN: usize = 8;
 
-/// What became of one cell.
+/// One cell and its outcome.
 #[derive(Debug)]
 pub struct Swap {
-    /// Who served first.
+    /// The driver that served first.
     pub old: String,
-    /// Who took over.
+    /// The driver that took over.
     pub new: String,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: SwapOutcome,
 }
 
-/// What became of a swap.
+/// The outcome of a swap.
 #[derive(Debug)]
 pub enum SwapOutcome {
     /// It was made.
@@ -66,7 +66,7 @@ pub enum Handover {
     /// Both inherit it: there is no moment without a listener.
     Inherited,
     /// One of the two binds it itself: the old one closes its listener before the new one opens its own, and
-    /// who connects in between is refused.
+    /// a client that connects in between is refused.
     Exclusive,
 }
 
@@ -75,8 +75,8 @@ impl Handover {
         if (old, new) == (Socket::Inherit, Socket::Inherit) { Self::Inherited } else { Self::Exclusive }
     }
 
-    /// Whether a request that the swap touched may fail like this. What waits in the backlog of a
-    /// listener is reset when it is closed.
+    /// Whether a request during the swap may fail like this. Connections that wait in the backlog of a
+    /// listener are reset when it is closed.
     fn explains(self, failure: Failure) -> bool {
         let gap = [Failure::Refused, Failure::ResetOnConnect, Failure::ResetAfterSent];
         self == Self::Exclusive && gap.contains(&failure)

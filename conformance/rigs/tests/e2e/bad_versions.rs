@@ -47,7 +47,7 @@ async fn a_server_that_is_granted_its_address_and_never_serves_is_ended_and_the_
 }
 
 #[tokio::test]
-async fn a_server_that_crashes_soon_after_it_served_is_told_as_not_served_and_the_next_deploy_works()
+async fn a_server_that_crashes_soon_after_it_served_is_reported_as_not_served_and_the_next_deploy_works()
 -> Outcome {
     let mut shop = Shop::open().await?;
     let mut bad = fixture(&shop, &[], "crashes.js").start()?;

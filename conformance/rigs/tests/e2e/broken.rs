@@ -70,7 +70,7 @@ async fn a_server_that_is_not_up_in_time_is_ended_with_its_children() -> Outcome
 }
 
 #[tokio::test]
-async fn a_server_that_says_fail() -> Outcome {
+async fn a_server_that_sends_fail() -> Outcome {
     fails_with(121, "the database is older than this version", |shop| {
         shop.sandbox.deploy(["node".to_owned(), shop.sandbox.programs().fixture("fail.js")])
     })

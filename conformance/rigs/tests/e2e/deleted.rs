@@ -55,7 +55,7 @@ async fn a_living_arbiter_makes_its_directory_anew() -> Outcome {
 }
 
 #[tokio::test]
-async fn whatever_is_deleted_in_it_is_there_again() -> Outcome {
+async fn whatever_is_deleted_in_the_runtime_directory_is_made_again() -> Outcome {
     let mut shop = Shop::open().await?;
     shop.serving.says("up after").await?;
     for name in ["serverswap.sock", "lock", "state.json"] {
@@ -68,7 +68,7 @@ async fn whatever_is_deleted_in_it_is_there_again() -> Outcome {
 }
 
 #[tokio::test]
-async fn where_another_arbiter_was_faster_its_word_counts() -> Outcome {
+async fn where_another_arbiter_was_faster_its_decisions_count() -> Outcome {
     let mut shop = Shop::open().await?;
     shop.serving.says("up after").await?;
     shop.serving.signal(Signal::STOP);

@@ -144,7 +144,7 @@ async fn on_a_full_disk_the_orphan_of_a_killed_arbiter_serves_on_and_is_replaced
 }
 
 #[tokio::test]
-async fn on_a_read_only_disk_nothing_is_started_and_the_reason_is_told() -> Outcome {
+async fn on_a_read_only_disk_nothing_is_started_and_the_reason_is_printed() -> Outcome {
     let (sandbox, address) = (Sandbox::new()?, free_address());
     let Some(disk) = Disk::mount(&sandbox).await? else {
         return Ok(());

@@ -116,17 +116,17 @@ async fn with_an_innocent_in_place_of(whom: fn(&Dead) -> u32) -> Outcome {
 }
 
 #[tokio::test]
-async fn who_has_the_pid_of_a_dead_holder_in_the_state_is_left_alone() -> Outcome {
+async fn a_process_with_the_pid_of_a_dead_holder_in_the_state_is_left_alone() -> Outcome {
     with_an_innocent_in_place_of(|dead| dead.server).await
 }
 
 #[tokio::test]
-async fn who_has_the_pid_of_a_dead_supervisor_and_keeper_in_the_state_is_left_alone() -> Outcome {
+async fn a_process_with_the_pid_of_a_dead_supervisor_and_keeper_in_the_state_is_left_alone() -> Outcome {
     with_an_innocent_in_place_of(|dead| dead.supervisor).await
 }
 
 #[tokio::test]
-async fn pids_that_the_kernel_has_given_to_others_meanwhile_are_nobody_of_ours() -> Outcome {
+async fn processes_to_which_the_kernel_gave_recorded_pids_meanwhile_are_left_alone() -> Outcome {
     let dead = dead().await?;
     let innocents = [innocent(&dead, dead.server).await, innocent(&dead, dead.supervisor).await];
     let mut innocents = match innocents.into_iter().collect::<Result<Vec<_>, _>>() {

@@ -61,12 +61,12 @@ async fn with_an_orphan_and_a_state_of(text: &str) -> Outcome {
 }
 
 #[tokio::test]
-async fn a_state_file_of_garbage_loses_nobody() -> Outcome {
+async fn a_state_file_of_garbage_loses_no_server() -> Outcome {
     with_an_orphan_and_a_state_of("not a state").await
 }
 
 #[tokio::test]
-async fn a_state_file_of_a_later_version_loses_nobody() -> Outcome {
+async fn a_state_file_of_a_later_version_loses_no_server() -> Outcome {
     with_an_orphan_and_a_state_of(r#"{"format": 99}"#).await
 }
 

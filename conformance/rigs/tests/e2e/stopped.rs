@@ -65,7 +65,7 @@ async fn a_stopped_new_server_is_ended_at_its_deadlines_and_the_old_one_serves_o
 }
 
 #[tokio::test]
-async fn a_stopped_supervisor_that_is_not_the_arbiter_is_in_nobodys_way() -> Outcome {
+async fn a_stopped_supervisor_that_is_not_the_arbiter_blocks_nobody() -> Outcome {
     let sandbox = Sandbox::new()?;
     let mut arbiter = sandbox.deploy(["sleep", "600"]).start()?;
     arbiter.says("started").await?;
@@ -86,7 +86,7 @@ async fn a_stopped_supervisor_that_is_not_the_arbiter_is_in_nobodys_way() -> Out
 }
 
 #[tokio::test]
-async fn while_a_new_supervisor_is_stopped_its_server_takes_over_and_it_says_so_later() -> Outcome {
+async fn while_a_new_supervisor_is_stopped_its_server_takes_over_and_it_reports_that_later() -> Outcome {
     let mut shop = Shop::open().await?;
     shop.serving.says("up after").await?;
     let load = shop.load().await?;

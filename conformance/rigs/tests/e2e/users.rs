@@ -37,7 +37,7 @@ fn open_to_all(path: &Path, mode: u32) -> std::io::Result<()> {
 }
 
 #[tokio::test]
-async fn another_user_who_reaches_the_socket_is_told_not_permitted_and_nothing_else() -> Outcome {
+async fn another_user_who_reaches_the_socket_receives_not_permitted_and_nothing_else() -> Outcome {
     if !is_root() {
         return Ok(());
     }

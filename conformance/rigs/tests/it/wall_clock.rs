@@ -29,7 +29,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn only_what_people_are_told_reads_the_wall_clock() {
+fn only_output_for_people_reads_the_wall_clock() {
     let repository = Programs::find().repository;
     let folders = ["serverswap-cli/src", "bindings/core/src"].map(|folder| repository.join(folder));
     let is_test =

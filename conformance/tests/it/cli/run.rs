@@ -94,7 +94,7 @@ fn a_driver_that_breaks_its_contract_ends_with_2_and_is_blamed() {
 }
 
 #[test]
-fn without_a_driver_the_ways_to_name_one_are_said() {
+fn without_a_driver_the_ways_to_name_one_are_printed() {
     let suite = Suite::new();
     let ended = suite.run(["run"]);
     assert_eq!(ended.status, 2);
@@ -134,7 +134,7 @@ fn a_case_that_is_repeated_in_another_order_says_how_often_it_failed() {
 }
 
 #[test]
-fn a_driver_that_keeps_the_contract_is_told_so_check_by_check() {
+fn a_driver_that_keeps_the_contract_passes_check_by_check() {
     let suite = Suite::new();
     let command = ["smoke", "--"].map(str::to_owned).into_iter().chain(good());
     let ended = suite.run(command);

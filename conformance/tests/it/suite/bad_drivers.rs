@@ -79,7 +79,7 @@ fn a_driver_that_dies_says_how() {
 }
 
 #[test]
-fn a_driver_of_another_contract_version_is_told_both_versions() {
+fn the_error_for_a_driver_of_another_contract_version_names_both_versions() {
     let hello = HELLO.replace(r#""contract":1"#, r#""contract":2"#);
     let (_directory, driver) = script(&format!("read line; {hello}; cat >/dev/null"));
     let complaint = complaint(&driver);
@@ -87,7 +87,7 @@ fn a_driver_of_another_contract_version_is_told_both_versions() {
 }
 
 #[test]
-fn a_reply_without_its_fields_is_told_what_is_missing() {
+fn the_error_for_a_reply_without_its_fields_names_what_is_missing() {
     let (_directory, driver) =
         script(r#"read line; echo '{"seq":1,"ok":true,"contract":1}'; cat >/dev/null"#);
     let complaint = complaint(&driver);

@@ -29,9 +29,9 @@ fn a_claim_changes_the_records_of_its_address_and_generation_only() {
 fn what_decides_nothing_changes_no_record() {
     let mut world = World::new();
     world.server_is_up(10, &[A]);
-    world.says(10, FromClient::Ping(Ping { id: 900 }));
+    world.sends(10, FromClient::Ping(Ping { id: 900 }));
     assert!(world.changes.is_empty());
-    world.says(10, FromClient::OnTakedown(OnTakedown { address: address(B) }));
+    world.sends(10, FromClient::OnTakedown(OnTakedown { address: address(B) }));
     assert!(world.changes.is_empty());
 }
 
@@ -43,11 +43,11 @@ fn the_connections_of_a_draining_server_are_recorded_twice_a_second_at_most() {
     let progress = |connections| {
         FromClient::Progress(Progress { re: 1, connections: Some(connections), ..Progress::default() })
     };
-    world.says(10, progress(3));
+    world.sends(10, progress(3));
     assert!(!world.changes.is_empty());
-    world.says(10, progress(2));
+    world.sends(10, progress(2));
     assert!(world.changes.is_empty());
     world.passes(Duration::from_millis(500));
-    world.says(10, progress(1));
+    world.sends(10, progress(1));
     assert!(!world.changes.is_empty());
 }

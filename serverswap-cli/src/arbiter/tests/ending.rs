@@ -5,7 +5,7 @@ use serverswap::protocol::message::{
     Closed, Code, Error, EventKind, Fail, Form::Stay, FromClient, Progress, Stop,
 };
 
-use super::world::{A, B, DRAIN, Heard, KILL, World, address, of};
+use super::world::{A, B, DRAIN, KILL, Sent, World, address, of};
 use crate::arbiter::Attached;
 use crate::arbiter::TerminationSignal::{Kill, Term};
 
@@ -18,9 +18,9 @@ fn a_server_that_does_not_exit_gets_term_and_then_kill() {
     world.server_is_up(20, &[A]);
     world.releases(10, A);
     assert_eq!(world.passes(DRAIN - MOMENT), []);
-    assert_eq!(world.passes(MOMENT), [(10, Heard::Signalled(Term))]);
+    assert_eq!(world.passes(MOMENT), [(10, Sent::Signalled(Term))]);
     assert_eq!(world.passes(KILL - MOMENT), []);
-    assert_eq!(world.passes(MOMENT), [(10, Heard::Signalled(Kill))]);
+    assert_eq!(world.passes(MOMENT), [(10, Sent::Signalled(Kill))]);
     assert_eq!(world.arbiter.deadline(), None);
 }
 
@@ -30,7 +30,7 @@ fn a_server_without_a_handler_gets_term_at_once() {
     world.server(10);
     world.claims(10, A, Inherit);
     world.serves(10, A);
-    assert_eq!(of(10, &world.server_is_up(20, &[A])), [Heard::Signalled(Term)]);
+    assert_eq!(of(10, &world.server_is_up(20, &[A])), [Sent::Signalled(Term)]);
 }
 
 #[test]
@@ -52,9 +52,9 @@ fn its_drain_begins_anew_when_the_last_address_goes() {
     world.claims(20, B, Inherit);
     world.serves(20, A);
     world.passes(DRAIN);
-    assert_eq!(world.serves(20, B), [(10, Heard::Takedown)]);
+    assert_eq!(world.serves(20, B), [(10, Sent::Takedown)]);
     assert_eq!(world.passes(DRAIN - MOMENT), []);
-    assert_eq!(world.passes(MOMENT), [(10, Heard::Signalled(Term))]);
+    assert_eq!(world.passes(MOMENT), [(10, Sent::Signalled(Term))]);
 }
 
 #[test]
@@ -64,9 +64,9 @@ fn a_draining_server_can_ask_for_more_time() {
     world.server_is_up(20, &[A]);
     world.passes(DRAIN - MOMENT);
     let extend = Progress { re: 1, extend_ms: Some(60_000), ..Progress::default() };
-    world.says(10, FromClient::Progress(extend));
+    world.sends(10, FromClient::Progress(extend));
     assert_eq!(world.passes(Duration::from_secs(60) - MOMENT), []);
-    assert_eq!(world.passes(MOMENT), [(10, Heard::Signalled(Term))]);
+    assert_eq!(world.passes(MOMENT), [(10, Sent::Signalled(Term))]);
 }
 
 #[test]
@@ -75,9 +75,9 @@ fn stop_takes_down_the_own_generation_and_no_other() {
     world.supervisor(11, Stay);
     world.server_is_up(10, &[A]);
     world.server_is_up(20, &[B]);
-    let heard = world.says(11, FromClient::Stop(Stop {}));
-    assert_eq!(of(10, &heard), [Heard::Takedown]);
-    assert_eq!(of(20, &heard), []);
+    let sent = world.sends(11, FromClient::Stop(Stop {}));
+    assert_eq!(of(10, &sent), [Sent::Takedown]);
+    assert_eq!(of(20, &sent), []);
 }
 
 #[test]
@@ -85,10 +85,10 @@ fn a_stopped_address_is_closed_as_soon_as_it_is_released() {
     let mut world = World::new();
     world.supervisor(11, Stay);
     world.server_is_up(10, &[A]);
-    world.says(11, FromClient::Stop(Stop {}));
-    let heard = world.releases(10, A);
-    assert!(of(11, &heard).contains(&Heard::Told(EventKind::Close, Attached::Nothing)));
-    world.says(11, FromClient::Closed(Closed { address: address(A) }));
+    world.sends(11, FromClient::Stop(Stop {}));
+    let sent = world.releases(10, A);
+    assert!(of(11, &sent).contains(&Sent::Event(EventKind::Close, Attached::Nothing)));
+    world.sends(11, FromClient::Closed(Closed { address: address(A) }));
     assert!(!world.has_listener(A));
 }
 
@@ -98,7 +98,7 @@ fn a_server_that_answers_a_takedown_with_an_error_gets_term_at_once() {
     world.server_is_up(10, &[A]);
     world.server_is_up(20, &[A]);
     let error = Error { re: Some(1), code: Code::Internal, message: "I will not".to_owned(), fatal: false };
-    assert_eq!(world.says(10, FromClient::Error(error)), [(10, Heard::Signalled(Term))]);
+    assert_eq!(world.sends(10, FromClient::Error(error)), [(10, Sent::Signalled(Term))]);
 }
 
 #[test]
@@ -109,5 +109,5 @@ fn fail_ends_every_claim_with_an_answer() {
     world.server(20);
     world.claims(20, A, Bind);
     let fail = Fail { reason: "no database".to_owned() };
-    assert_eq!(world.says(20, FromClient::Fail(fail)), [(20, Heard::Refused(Code::Withdrawn))]);
+    assert_eq!(world.sends(20, FromClient::Fail(fail)), [(20, Sent::Refused(Code::Withdrawn))]);
 }

@@ -6,13 +6,13 @@ use serverswap::protocol::SocketMode::{self, Bind, Inherit};
 use serverswap::protocol::message::EventKind::Gap;
 use serverswap::protocol::message::Form::Leave;
 
-use super::world::{A, Heard, World, of};
+use super::world::{A, Sent, World, of};
 use crate::arbiter::{Attached::Nothing, Fetched, TerminationSignal::Term};
 
 const WAIT: Duration = Duration::from_secs(2);
 
 /// 10 serves and does not come back to the next arbiter; 20, whose supervisor is 21, claims.
-fn claimed_from_an_absent_holder(socket: SocketMode, found: Fetched) -> (World, Vec<(u32, Heard)>) {
+fn claimed_from_an_absent_holder(socket: SocketMode, found: Fetched) -> (World, Vec<(u32, Sent)>) {
     let mut world = World::new();
     world.server(10);
     world.claims(10, A, socket);
@@ -23,37 +23,37 @@ fn claimed_from_an_absent_holder(socket: SocketMode, found: Fetched) -> (World, 
     world.supervisor(21, Leave);
     world.server(20);
     world.claims(20, A, socket);
-    let heard = world.passes(WAIT);
-    (world, heard)
+    let sent = world.passes(WAIT);
+    (world, sent)
 }
 
-fn gaps(heard: &[(u32, Heard)]) -> usize {
-    of(21, heard).iter().filter(|heard| **heard == Heard::Told(Gap, Nothing)).count()
+fn gaps(sent: &[(u32, Sent)]) -> usize {
+    of(21, sent).iter().filter(|sent| **sent == Sent::Event(Gap, Nothing)).count()
 }
 
 #[test]
 fn a_holder_whose_listener_cannot_be_fetched_is_ended_first_and_the_gap_is_reported() {
-    let (_, heard) = claimed_from_an_absent_holder(Inherit, Fetched::Refused);
-    assert_eq!((gaps(&heard), of(10, &heard)), (1, vec![Heard::Signalled(Term)]));
+    let (_, sent) = claimed_from_an_absent_holder(Inherit, Fetched::Refused);
+    assert_eq!((gaps(&sent), of(10, &sent)), (1, vec![Sent::Signalled(Term)]));
 }
 
 #[test]
 fn an_exclusive_holder_that_does_not_come_back_is_ended_first_and_the_gap_is_reported() {
-    let (_, heard) = claimed_from_an_absent_holder(Bind, Fetched::Absent);
-    assert_eq!((gaps(&heard), of(10, &heard)), (1, vec![Heard::Signalled(Term)]));
+    let (_, sent) = claimed_from_an_absent_holder(Bind, Fetched::Absent);
+    assert_eq!((gaps(&sent), of(10, &sent)), (1, vec![Sent::Signalled(Term)]));
 }
 
 #[test]
 fn a_holder_that_has_lost_its_listener_has_left_a_gap() {
-    let (_, heard) = claimed_from_an_absent_holder(Inherit, Fetched::Absent);
-    assert_eq!((gaps(&heard), of(10, &heard)), (1, vec![Heard::Signalled(Term)]));
+    let (_, sent) = claimed_from_an_absent_holder(Inherit, Fetched::Absent);
+    assert_eq!((gaps(&sent), of(10, &sent)), (1, vec![Sent::Signalled(Term)]));
 }
 
 #[test]
 fn a_holder_whose_listener_is_found_leaves_no_gap() {
-    let (mut world, mut heard) = claimed_from_an_absent_holder(Inherit, Fetched::Found);
-    heard.extend(world.serves(20, A));
-    assert_eq!(gaps(&heard), 0);
+    let (mut world, mut sent) = claimed_from_an_absent_holder(Inherit, Fetched::Found);
+    sent.extend(world.serves(20, A));
+    assert_eq!(gaps(&sent), 0);
 }
 
 #[test]

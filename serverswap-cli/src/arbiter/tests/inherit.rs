@@ -1,7 +1,7 @@
 use serverswap::protocol::SocketMode::Inherit;
 use serverswap::protocol::message::Code;
 
-use super::world::{A, B, Heard, World, address, of, process};
+use super::world::{A, B, Sent, World, address, of, process};
 use crate::arbiter::{ArbiterEvent, Attached::Listener, Liveness};
 use serverswap::protocol::message::{FromClient, Serving};
 
@@ -9,7 +9,7 @@ use serverswap::protocol::message::{FromClient, Serving};
 fn the_first_claim_is_granted_with_a_fresh_listener() {
     let mut world = World::new();
     world.server(10);
-    assert_eq!(world.claims(10, A, Inherit), [(10, Heard::Granted(Listener))]);
+    assert_eq!(world.claims(10, A, Inherit), [(10, Sent::Granted(Listener))]);
 }
 
 #[test]
@@ -17,8 +17,8 @@ fn the_old_one_is_not_touched_before_the_new_one_serves() {
     let mut world = World::new();
     world.server_is_up(10, &[A]);
     world.server(20);
-    assert_eq!(world.claims(20, A, Inherit), [(20, Heard::Granted(Listener))]);
-    assert_eq!(world.serves(20, A), [(10, Heard::Takedown)]);
+    assert_eq!(world.claims(20, A, Inherit), [(20, Sent::Granted(Listener))]);
+    assert_eq!(world.serves(20, A), [(10, Sent::Takedown)]);
 }
 
 #[test]
@@ -32,18 +32,18 @@ fn a_new_server_that_ends_before_it_serves_changes_nothing() {
 }
 
 #[test]
-fn the_word_of_a_server_that_was_dead_when_it_was_read_takes_nobody_down() {
+fn a_message_of_a_server_that_was_dead_when_it_was_read_takes_nobody_down() {
     let mut world = World::new();
     world.server_is_up(10, &[A]);
     world.server(20);
     world.claims(20, A, Inherit);
     let ArbiterEvent::Received { link, message, .. } =
-        world.said(20, FromClient::Serving(Serving { address: address(A) }))
+        world.received(20, FromClient::Serving(Serving { address: address(A) }))
     else {
         panic!("it is a message");
     };
-    let heard = world.happens(vec![ArbiterEvent::Received { link, message, liveness: Liveness::Dead }]);
-    assert_eq!(heard, []);
+    let sent = world.happens(vec![ArbiterEvent::Received { link, message, liveness: Liveness::Dead }]);
+    assert_eq!(sent, []);
     assert_eq!(world.serving(A), [10]);
 }
 
@@ -52,7 +52,7 @@ fn a_claim_that_is_older_than_the_holder_is_superseded() {
     let mut world = World::new();
     world.server_is_up(20, &[A]);
     world.server(10);
-    assert_eq!(world.claims(10, A, Inherit), [(10, Heard::Refused(Code::Superseded))]);
+    assert_eq!(world.claims(10, A, Inherit), [(10, Sent::Refused(Code::Superseded))]);
 }
 
 #[test]
@@ -62,10 +62,10 @@ fn of_claims_that_arrive_together_the_newest_wins() {
         world.server(pid);
     }
     let events = [20, 30, 10].map(|pid| world.claim(pid, A, Inherit)).to_vec();
-    let heard = world.happens(events);
-    assert_eq!(of(30, &heard), [Heard::Granted(Listener)]);
-    assert_eq!(of(20, &heard), [Heard::Refused(Code::Superseded)]);
-    assert_eq!(of(10, &heard), [Heard::Refused(Code::Superseded)]);
+    let sent = world.happens(events);
+    assert_eq!(of(30, &sent), [Sent::Granted(Listener)]);
+    assert_eq!(of(20, &sent), [Sent::Refused(Code::Superseded)]);
+    assert_eq!(of(10, &sent), [Sent::Refused(Code::Superseded)]);
 }
 
 #[test]
@@ -81,16 +81,16 @@ fn an_address_that_cannot_be_opened_is_refused_and_can_be_claimed_again() {
     let mut world = World::new();
     world.open_fails.insert(address(A), Code::AddressInUse);
     world.server(10);
-    assert_eq!(world.claims(10, A, Inherit), [(10, Heard::Refused(Code::AddressInUse))]);
+    assert_eq!(world.claims(10, A, Inherit), [(10, Sent::Refused(Code::AddressInUse))]);
     world.open_fails.clear();
-    assert_eq!(world.claims(10, A, Inherit), [(10, Heard::Granted(Listener))]);
+    assert_eq!(world.claims(10, A, Inherit), [(10, Sent::Granted(Listener))]);
 }
 
 #[test]
 fn a_name_cannot_be_inherited() {
     let mut world = World::new();
     world.server(10);
-    assert_eq!(world.claims(10, "mailer", Inherit), [(10, Heard::Refused(Code::NotInheritable))]);
+    assert_eq!(world.claims(10, "mailer", Inherit), [(10, Sent::Refused(Code::NotInheritable))]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_second_claim_of_the_same_server_is_refused() {
     let mut world = World::new();
     world.server(10);
     world.claims(10, A, Inherit);
-    assert_eq!(world.claims(10, A, Inherit), [(10, Heard::Refused(Code::AlreadyClaimed))]);
+    assert_eq!(world.claims(10, A, Inherit), [(10, Sent::Refused(Code::AlreadyClaimed))]);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn each_address_of_a_server_is_swapped_on_its_own() {
     world.server(20);
     world.claims(20, A, Inherit);
     world.claims(20, B, Inherit);
-    assert_eq!(world.serves(20, B), [(10, Heard::Takedown)]);
+    assert_eq!(world.serves(20, B), [(10, Sent::Takedown)]);
     assert_eq!((world.serving(A), world.serving(B)), (vec![10], vec![20]));
 }
 

@@ -12,31 +12,31 @@ use serverswap::protocol::message::{
     TimedOut,
 };
 
-use super::world::{A, Heard, World, held, of, process};
+use super::world::{A, Sent, World, held, of, process};
 use crate::arbiter::ArbiterEvent;
 use crate::arbiter::Attached::{Listener, Nothing};
 
 const PROBATION: Duration = Duration::from_secs(10);
 
 /// 10 serves; 20, whose supervisor is 21, has just begun to.
-fn on_probation() -> (World, Vec<(u32, Heard)>) {
+fn on_probation() -> (World, Vec<(u32, Sent)>) {
     let mut world = World::new();
     world.server_is_up(10, &[A]);
     world.probation_ms = 10_000;
-    let mut heard = world.supervisor(21, Stay);
-    heard.extend(world.server_is_up(20, &[A]));
-    (world, heard)
+    let mut sent = world.supervisor(21, Stay);
+    sent.extend(world.server_is_up(20, &[A]));
+    (world, sent)
 }
 
-fn told(kinds: &[EventKind]) -> Vec<Heard> {
-    kinds.iter().map(|kind| Heard::Told(kind.clone(), Nothing)).collect()
+fn events(kinds: &[EventKind]) -> Vec<Sent> {
+    kinds.iter().map(|kind| Sent::Event(kind.clone(), Nothing)).collect()
 }
 
 #[test]
 fn both_serve_and_the_old_one_is_not_touched() {
-    let (world, heard) = on_probation();
-    assert_eq!(of(10, &heard), []);
-    assert_eq!(of(21, &heard)[1..], told(&[Claimed, Granted, Probation])[..]);
+    let (world, sent) = on_probation();
+    assert_eq!(of(10, &sent), []);
+    assert_eq!(of(21, &sent)[1..], events(&[Claimed, Granted, Probation])[..]);
     assert_eq!(world.serving(A), [10, 20]);
 }
 
@@ -44,17 +44,17 @@ fn both_serve_and_the_old_one_is_not_touched() {
 fn when_it_is_over_the_old_one_is_taken_down() {
     let (mut world, _) = on_probation();
     assert_eq!(of(10, &world.passes(PROBATION - Duration::from_millis(1))), []);
-    let heard = world.passes(Duration::from_millis(1));
-    assert_eq!(of(10, &heard), [Heard::Takedown]);
-    let expected = [told(&[Draining]), vec![Heard::Told(Serving, Listener)], told(&[Up])].concat();
-    assert_eq!(of(21, &heard), expected);
+    let sent = world.passes(Duration::from_millis(1));
+    assert_eq!(of(10, &sent), [Sent::Takedown]);
+    let expected = [events(&[Draining]), vec![Sent::Event(Serving, Listener)], events(&[Up])].concat();
+    assert_eq!(of(21, &sent), expected);
 }
 
 #[test]
 fn a_new_one_that_ends_meanwhile_leaves_everything_as_it_was() {
     let (mut world, _) = on_probation();
-    let heard = world.ends(20);
-    assert_eq!((of(10, &heard), of(21, &heard)), (vec![], told(&[Gone])));
+    let sent = world.ends(20);
+    assert_eq!((of(10, &sent), of(21, &sent)), (vec![], events(&[Gone])));
     assert_eq!(of(10, &world.passes(PROBATION)), []);
     assert_eq!(world.serving(A), [10]);
 }
@@ -62,18 +62,18 @@ fn a_new_one_that_ends_meanwhile_leaves_everything_as_it_was() {
 #[test]
 fn one_that_gives_up_is_taken_down_and_ended() {
     let (mut world, _) = on_probation();
-    let heard = world.says(20, FromClient::Fail(Fail { reason: "no database".to_owned() }));
-    assert_eq!((of(10, &heard), of(20, &heard)), (vec![], vec![Heard::Takedown]));
-    let heard = world.says(21, FromClient::TimedOut(TimedOut { id: 2 }));
-    assert!(of(21, &heard).contains(&Heard::Verdict(End)), "{heard:?}");
-    assert_eq!(of(10, &heard), []);
+    let sent = world.sends(20, FromClient::Fail(Fail { reason: "no database".to_owned() }));
+    assert_eq!((of(10, &sent), of(20, &sent)), (vec![], vec![Sent::Takedown]));
+    let sent = world.sends(21, FromClient::TimedOut(TimedOut { id: 2 }));
+    assert!(of(21, &sent).contains(&Sent::Verdict(End)), "{sent:?}");
+    assert_eq!(of(10, &sent), []);
 }
 
 #[test]
 fn it_is_over_when_the_old_one_is_gone() {
     let (mut world, _) = on_probation();
-    let heard = world.ends(10);
-    assert!(of(21, &heard).contains(&Heard::Told(Serving, Listener)), "{heard:?}");
+    let sent = world.ends(10);
+    assert!(of(21, &sent).contains(&Sent::Event(Serving, Listener)), "{sent:?}");
     assert_eq!(world.serving(A), [20]);
 }
 
@@ -86,11 +86,11 @@ fn a_first_start_and_an_exclusive_address_have_none() {
     assert_eq!(world.serving(A), [10]);
     world.supervisor(21, Leave);
     world.server(20);
-    assert_eq!(of(10, &world.claims(20, A, Bind)), [Heard::Takedown]);
+    assert_eq!(of(10, &world.claims(20, A, Bind)), [Sent::Takedown]);
 }
 
 #[test]
-fn the_next_arbiter_goes_on_with_it() {
+fn the_next_arbiter_continues_a_probation() {
     let (mut world, _) = on_probation();
     world.passes(PROBATION / 2);
     let mut world = world.taken_over(&[]);
@@ -98,7 +98,7 @@ fn the_next_arbiter_goes_on_with_it() {
     world.arrives(10, Server, Leave, vec![held(A, true)]);
     world.arrives(20, Server, Leave, vec![held(A, true)]);
     assert_eq!(world.serving(A), [10, 20]);
-    assert_eq!(of(10, &world.passes(PROBATION / 2)), [Heard::Takedown]);
+    assert_eq!(of(10, &world.passes(PROBATION / 2)), [Sent::Takedown]);
     assert_eq!(world.serving(A), [20]);
 }
 
@@ -107,8 +107,8 @@ fn a_newer_one_without_it_takes_both_down() {
     let (mut world, _) = on_probation();
     world.probation_ms = 0;
     world.supervisor(31, Leave);
-    let heard = world.server_is_up(30, &[A]);
-    assert_eq!((of(10, &heard), of(20, &heard)), (vec![Heard::Takedown], vec![Heard::Takedown]));
+    let sent = world.server_is_up(30, &[A]);
+    assert_eq!((of(10, &sent), of(20, &sent)), (vec![Sent::Takedown], vec![Sent::Takedown]));
 }
 
 #[test]
@@ -116,10 +116,10 @@ fn two_in_a_row_take_over_one_after_the_other() {
     let (mut world, _) = on_probation();
     world.passes(PROBATION / 2);
     world.supervisor(31, Leave);
-    let heard = world.server_is_up(30, &[A]);
-    assert_eq!((of(10, &heard), of(20, &heard)), (vec![], vec![]));
-    assert_eq!(of(10, &world.passes(PROBATION / 2)), [Heard::Takedown]);
-    assert_eq!(of(20, &world.passes(PROBATION / 2)), [Heard::Takedown]);
+    let sent = world.server_is_up(30, &[A]);
+    assert_eq!((of(10, &sent), of(20, &sent)), (vec![], vec![]));
+    assert_eq!(of(10, &world.passes(PROBATION / 2)), [Sent::Takedown]);
+    assert_eq!(of(20, &world.passes(PROBATION / 2)), [Sent::Takedown]);
     assert_eq!(world.serving(A), [30]);
 }
 
@@ -131,8 +131,8 @@ fn a_claim_older_than_one_on_probation_is_superseded() {
     world.supervisor(31, Leave);
     world.server_is_up(30, &[A]);
     world.server(20);
-    let heard = world.claims(20, A, Inherit);
-    assert_eq!(of(20, &heard), [Heard::Refused(serverswap::protocol::message::Code::Superseded)]);
+    let sent = world.claims(20, A, Inherit);
+    assert_eq!(of(20, &sent), [Sent::Refused(serverswap::protocol::message::Code::Superseded)]);
 }
 
 #[test]
@@ -143,11 +143,11 @@ fn it_is_not_forgotten_when_the_connection_of_the_supervisor_ends_before_the_ser
     world.supervisor(21, Leave);
     world.link_ends(21);
     assert_eq!(of(10, &world.server_is_up(20, &[A])), []);
-    assert_eq!(of(10, &world.passes(PROBATION)), [Heard::Takedown]);
+    assert_eq!(of(10, &world.passes(PROBATION)), [Sent::Takedown]);
 }
 
 #[test]
-fn it_is_not_forgotten_when_the_supervisor_is_killed_before_the_server_is_there() {
+fn a_probation_is_not_forgotten_when_the_supervisor_is_killed_before_its_server_is_there() {
     let mut world = World::new();
     world.server_is_up(10, &[A]);
     world.probation_ms = 10_000;
@@ -156,7 +156,7 @@ fn it_is_not_forgotten_when_the_supervisor_is_killed_before_the_server_is_there(
     let mut world = world.taken_over(&[21]);
     world.arrives(10, Server, Leave, vec![held(A, true)]);
     assert_eq!(of(10, &world.server_is_up(20, &[A])), []);
-    assert_eq!(of(10, &world.passes(PROBATION)), [Heard::Takedown]);
+    assert_eq!(of(10, &world.passes(PROBATION)), [Sent::Takedown]);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn of_generations_that_may_still_have_a_server_the_newest_are_remembered() {
 }
 
 #[test]
-fn one_that_is_dead_when_it_is_over_takes_nobody_down() {
+fn a_server_that_is_dead_when_its_probation_is_over_takes_nobody_down() {
     let (mut world, _) = on_probation();
     world.dead.insert(20);
     assert_eq!(of(10, &world.passes(2 * PROBATION)), []);
@@ -188,29 +188,29 @@ fn a_new_arbiter_for_whom_it_is_over_waits_for_the_others_first() {
     let mut world = world.taken_over(&[]);
     world.arrives(20, Server, Leave, vec![held(A, true)]);
     assert!(world.arbiter.deadline().is_some_and(|deadline| deadline > world.now));
-    let heard = world.arrives(10, Server, Leave, vec![held(A, true)]);
-    assert_eq!(of(10, &heard), [Heard::Welcome, Heard::Takedown]);
+    let sent = world.arrives(10, Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(10, &sent), [Sent::Welcome, Sent::Takedown]);
 }
 
 #[test]
-fn one_that_gives_up_without_a_supervisor_is_taken_down_and_the_old_one_goes_on() {
+fn a_server_that_gives_up_on_probation_without_a_supervisor_is_taken_down_and_the_old_one_serves_on() {
     let (mut world, _) = on_probation();
     world.ends(21);
-    let heard = world.says(20, FromClient::Fail(Fail { reason: "no database".to_owned() }));
-    assert_eq!(of(20, &heard), [Heard::Takedown]);
+    let sent = world.sends(20, FromClient::Fail(Fail { reason: "no database".to_owned() }));
+    assert_eq!(of(20, &sent), [Sent::Takedown]);
     world.releases(20, A);
     assert_eq!(of(10, &world.passes(PROBATION)), []);
     assert_eq!(world.serving(A), [10]);
 }
 
 #[test]
-fn one_that_was_taken_down_on_it_is_so_for_the_next_arbiter_too() {
+fn a_server_that_was_taken_down_on_probation_stays_taken_down_for_the_next_arbiter() {
     let (mut world, _) = on_probation();
-    world.says(20, FromClient::Fail(Fail { reason: "no database".to_owned() }));
+    world.sends(20, FromClient::Fail(Fail { reason: "no database".to_owned() }));
     let mut world = world.taken_over(&[]);
     world.arrives(10, Server, Leave, vec![held(A, true)]);
-    let heard = world.arrives(20, Server, Leave, vec![held(A, true)]);
-    assert_eq!(of(20, &heard), [Heard::Welcome, Heard::Takedown]);
+    let sent = world.arrives(20, Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(20, &sent), [Sent::Welcome, Sent::Takedown]);
     assert_eq!(of(10, &world.passes(PROBATION)), []);
     assert_eq!(world.serving(A), [10]);
 }
@@ -220,17 +220,17 @@ fn one_that_is_not_back_at_a_new_arbiter_may_be_ended_by_its_supervisor() {
     let (world, _) = on_probation();
     let mut world = world.taken_over(&[]);
     world.supervisor(21, Stay);
-    let heard = world.says(21, FromClient::TimedOut(TimedOut { id: 2 }));
-    assert_eq!(of(21, &heard), [Heard::Verdict(End)]);
+    let sent = world.sends(21, FromClient::TimedOut(TimedOut { id: 2 }));
+    assert_eq!(of(21, &sent), [Sent::Verdict(End)]);
 }
 
 #[test]
 fn the_last_one_that_serves_is_not_ended_for_being_late_on_it() {
     let (mut world, _) = on_probation();
     let gone = ArbiterEvent::Gone { process: process(10) };
-    let late = world.said(21, FromClient::TimedOut(TimedOut { id: 2 }));
-    let heard = world.happens(vec![gone, late]);
-    assert!(of(21, &heard).contains(&Heard::Verdict(Keep)), "{heard:?}");
+    let late = world.received(21, FromClient::TimedOut(TimedOut { id: 2 }));
+    let sent = world.happens(vec![gone, late]);
+    assert!(of(21, &sent).contains(&Sent::Verdict(Keep)), "{sent:?}");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_minimal_client_is_on_it_for_the_next_arbiter_too() {
     let mut world = world.taken_over(&[]);
     world.arrives(10, Server, Leave, vec![held(A, true)]);
     let (holding, _) = held(A, true);
-    let heard = world.arrives(20, Server, Leave, vec![(holding, Nothing)]);
-    assert_eq!(of(10, &heard), []);
-    assert_eq!(of(10, &world.passes(PROBATION)), [Heard::Takedown]);
+    let sent = world.arrives(20, Server, Leave, vec![(holding, Nothing)]);
+    assert_eq!(of(10, &sent), []);
+    assert_eq!(of(10, &world.passes(PROBATION)), [Sent::Takedown]);
 }

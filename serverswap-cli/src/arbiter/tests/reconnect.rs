@@ -1,7 +1,7 @@
 use serverswap::protocol::SocketMode::Inherit;
 use serverswap::protocol::message::{Form::Leave, FromClient, Released, Role::Server};
 
-use super::world::{A, DRAIN, Heard, World, address, held, of};
+use super::world::{A, DRAIN, Sent, World, address, held, of};
 use crate::arbiter::{Attached::Listener, TerminationSignal};
 
 #[test]
@@ -42,18 +42,18 @@ fn holding_without_serving_takes_nobody_down() {
     world.server(20);
     world.claims(20, A, Inherit);
     world.link_ends(20);
-    assert_eq!(world.arrives(20, Server, Leave, vec![held(A, false)]), [(20, Heard::Welcome)]);
-    assert_eq!(world.serves(20, A), [(10, Heard::Takedown)]);
+    assert_eq!(world.arrives(20, Server, Leave, vec![held(A, false)]), [(20, Sent::Welcome)]);
+    assert_eq!(world.serves(20, A), [(10, Sent::Takedown)]);
 }
 
 #[test]
-fn a_takedown_is_said_again_to_a_server_that_comes_back() {
+fn a_takedown_is_sent_again_to_a_server_that_reconnects() {
     let mut world = World::new();
     world.server_is_up(10, &[A]);
     world.server_is_up(20, &[A]);
     world.link_ends(10);
-    let heard = world.arrives(10, Server, Leave, vec![held(A, true)]);
-    assert_eq!(heard, [(10, Heard::Welcome), (10, Heard::Takedown)]);
+    let sent = world.arrives(10, Server, Leave, vec![held(A, true)]);
+    assert_eq!(sent, [(10, Sent::Welcome), (10, Sent::Takedown)]);
 }
 
 #[test]
@@ -73,11 +73,11 @@ fn a_holder_that_stays_away_is_ended_once_a_newer_one_serves() {
     let mut world = World::new();
     world.server_is_up(10, &[A]);
     world.link_ends(10);
-    let heard = world.server_is_up(20, &[A]);
-    assert_eq!(of(20, &heard), [Heard::Welcome, Heard::Granted(Listener)]);
+    let sent = world.server_is_up(20, &[A]);
+    assert_eq!(of(20, &sent), [Sent::Welcome, Sent::Granted(Listener)]);
     assert_eq!(
         of(10, &world.passes(DRAIN)),
-        [Heard::Signalled(TerminationSignal::Term), Heard::Signalled(TerminationSignal::Kill)]
+        [Sent::Signalled(TerminationSignal::Term), Sent::Signalled(TerminationSignal::Kill)]
     );
 }
 
@@ -105,9 +105,9 @@ fn the_answer_to_an_old_takedown_does_not_give_up_a_later_grant() {
     world.server_is_up(20, &[A]);
     world.releases(10, A);
     world.ends(20);
-    assert_eq!(world.claims(10, A, Inherit), [(10, Heard::Granted(Listener))]);
+    assert_eq!(world.claims(10, A, Inherit), [(10, Sent::Granted(Listener))]);
     let late = Released { re: Some(1), address: address(A) };
-    world.says(10, FromClient::Released(late));
+    world.sends(10, FromClient::Released(late));
     world.serves(10, A);
     assert_eq!(world.serving(A), [10]);
 }

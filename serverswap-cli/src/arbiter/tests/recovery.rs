@@ -3,7 +3,7 @@ use std::time::Duration;
 use serverswap::protocol::SocketMode::Inherit;
 use serverswap::protocol::message::{Code, Form::Leave, Role::Server};
 
-use super::world::{A, B, DRAIN, Heard, World, held, of};
+use super::world::{A, B, DRAIN, Sent, World, held, of};
 use crate::arbiter::{
     Attached::Listener,
     Fetched,
@@ -19,8 +19,8 @@ fn nothing_is_decided_before_the_holder_of_the_file_is_back() {
     let mut world = world.taken_over(&[]);
     world.server(20);
     assert_eq!(world.claims(20, A, Inherit), []);
-    let heard = world.arrives(10, Server, Leave, vec![held(A, true)]);
-    assert_eq!(of(20, &heard), [Heard::Granted(Listener)]);
+    let sent = world.arrives(10, Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(20, &sent), [Sent::Granted(Listener)]);
 }
 
 #[test]
@@ -29,11 +29,11 @@ fn a_holder_that_has_died_meanwhile_is_not_waited_for() {
     world.server_is_up(10, &[A]);
     let mut world = world.taken_over(&[10]);
     world.server(20);
-    assert_eq!(world.claims(20, A, Inherit), [(20, Heard::Granted(Listener))]);
+    assert_eq!(world.claims(20, A, Inherit), [(20, Sent::Granted(Listener))]);
 }
 
 #[test]
-fn who_is_not_back_yet_keeps_its_serving_when_the_file_is_written_again() {
+fn a_server_that_is_not_back_yet_is_still_recorded_as_serving_when_the_state_is_written_again() {
     let mut world = World::new();
     world.server_is_up(10, &[A]);
     let mut world = world.taken_over(&[]);
@@ -48,9 +48,9 @@ fn the_listener_of_a_holder_that_does_not_come_back_is_fetched() {
     let mut world = world.taken_over(&[]);
     world.server(20);
     world.claims(20, A, Inherit);
-    assert_eq!(of(20, &world.passes(WAIT)), [Heard::Granted(Listener)]);
+    assert_eq!(of(20, &world.passes(WAIT)), [Sent::Granted(Listener)]);
     assert_eq!(world.serving(A), [10]);
-    assert_eq!(of(10, &world.serves(20, A)), [Heard::Signalled(Term)]);
+    assert_eq!(of(10, &world.serves(20, A)), [Sent::Signalled(Term)]);
 }
 
 #[test]
@@ -62,10 +62,10 @@ fn an_absent_holder_without_the_listener_is_ended_before_one_is_opened() {
     world.fetch.insert(10, Fetched::Absent);
     world.server(20);
     world.claims(20, A, Inherit);
-    let heard = world.passes(WAIT + DRAIN);
-    assert_eq!(of(10, &heard), [Heard::Signalled(Term), Heard::Signalled(Kill)]);
-    assert_eq!(of(20, &heard), [Heard::Waiting]);
-    assert_eq!(of(20, &world.ends(10)), [Heard::Granted(Listener)]);
+    let sent = world.passes(WAIT + DRAIN);
+    assert_eq!(of(10, &sent), [Sent::Signalled(Term), Sent::Signalled(Kill)]);
+    assert_eq!(of(20, &sent), [Sent::Waiting]);
+    assert_eq!(of(20, &world.ends(10)), [Sent::Granted(Listener)]);
 }
 
 #[test]
@@ -76,10 +76,10 @@ fn where_the_kernel_refuses_to_look_the_holder_is_ended_first() {
     world.fetch.insert(10, Fetched::Refused);
     world.passes(WAIT);
     world.server(20);
-    let heard = world.claims(20, A, Inherit);
-    assert_eq!(of(20, &heard), [Heard::Waiting]);
-    assert_eq!(of(10, &heard), [Heard::Signalled(Term)]);
-    assert_eq!(of(20, &world.ends(10)), [Heard::Granted(Listener)]);
+    let sent = world.claims(20, A, Inherit);
+    assert_eq!(of(20, &sent), [Sent::Waiting]);
+    assert_eq!(of(10, &sent), [Sent::Signalled(Term)]);
+    assert_eq!(of(20, &world.ends(10)), [Sent::Granted(Listener)]);
 }
 
 #[test]
@@ -88,11 +88,11 @@ fn an_absent_holder_that_serves_another_address_lives_until_that_is_served_too()
     world.server_is_up(10, &[A, B]);
     let mut world = world.taken_over(&[]);
     world.passes(WAIT);
-    let heard = world.server_is_up(20, &[A]);
-    assert_eq!(of(10, &heard), []);
+    let sent = world.server_is_up(20, &[A]);
+    assert_eq!(of(10, &sent), []);
     assert_eq!(of(10, &world.passes(DRAIN)), []);
     world.claims(20, B, Inherit);
-    assert_eq!(of(10, &world.serves(20, B)), [Heard::Signalled(Term)]);
+    assert_eq!(of(10, &world.serves(20, B)), [Sent::Signalled(Term)]);
 }
 
 #[test]
@@ -102,6 +102,6 @@ fn an_older_claim_is_superseded_once_the_newer_holder_is_back() {
     let mut world = world.taken_over(&[]);
     world.server(10);
     world.claims(10, A, Inherit);
-    let heard = world.arrives(20, Server, Leave, vec![held(A, true)]);
-    assert_eq!(of(10, &heard), [Heard::Refused(Code::Superseded)]);
+    let sent = world.arrives(20, Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(10, &sent), [Sent::Refused(Code::Superseded)]);
 }

@@ -45,7 +45,7 @@ fn check(machine: &Machine, state: &str, scene: impl Fn() -> Scene, name_of: imp
         let pid = scene.pid;
         let (line, id) = scene.message(message);
         let since = scene.world.sent.len();
-        let said = scene.world.said(pid, line);
+        let said = scene.world.received(pid, line);
         let events = std::mem::take(&mut scene.before).into_iter().chain([said]).collect();
         scene.world.happens(events);
         let sent: Vec<FromArbiter> = scene.world.sent[since..]
@@ -221,7 +221,7 @@ fn address_scene(state: &str) -> Scene {
             }
             if state == "released" {
                 let released = Released { re: Some(1), address: address(A) };
-                world.says(SERVER, FromClient::Released(released));
+                world.sends(SERVER, FromClient::Released(released));
                 // A newer one that serves would refuse what is claimed.
                 world.ends(30);
             }
@@ -231,7 +231,7 @@ fn address_scene(state: &str) -> Scene {
     let mut scene = Scene::new(world, SERVER);
     if state == "withdrawn" {
         let withdrawal = FromClient::Released(Released { re: None, address: address(A) });
-        scene.before.push(scene.world.said(SERVER, withdrawal));
+        scene.before.push(scene.world.received(SERVER, withdrawal));
     }
     scene
 }
@@ -277,8 +277,8 @@ fn a_server_as_a_whole_is_as_the_table_says() {
             world.server(SERVER);
             match state.as_str() {
                 "starting" => Vec::new(),
-                "up" => world.says(SERVER, FromClient::ServerUp(ServerUp {})),
-                "failed" => world.says(SERVER, FromClient::Fail(Fail { reason: String::new() })),
+                "up" => world.sends(SERVER, FromClient::ServerUp(ServerUp {})),
+                "failed" => world.sends(SERVER, FromClient::Fail(Fail { reason: String::new() })),
                 other => panic!("no way into `{other}`"),
             };
             Scene::new(world, SERVER)
@@ -296,7 +296,7 @@ fn a_supervisor_is_as_the_table_says() {
             world.supervisor(SUPERVISOR, Stay);
             match state.as_str() {
                 "running" => Vec::new(),
-                "stopping" => world.says(SUPERVISOR, FromClient::Stop(Stop {})),
+                "stopping" => world.sends(SUPERVISOR, FromClient::Stop(Stop {})),
                 other => panic!("no way into `{other}`"),
             };
             Scene::new(world, SUPERVISOR)
@@ -328,7 +328,7 @@ fn a_connection_is_as_the_table_says_from_welcome_on() {
     check(machine, "open", scene, connection_state);
     let closed = || {
         let mut scene = scene();
-        scene.world.says(SERVER, FromClient::Stop(Stop {}));
+        scene.world.sends(SERVER, FromClient::Stop(Stop {}));
         scene
     };
     check(machine, "closed", closed, connection_state);
@@ -369,7 +369,7 @@ fn duplicate_scene(state: &str) -> Scene {
         "ending" | "over" => {
             world.server_is_up(30, &[A]);
             if state == "over" {
-                world.says(SUPERVISOR, FromClient::Closed(Closed { address: address(A) }));
+                world.sends(SUPERVISOR, FromClient::Closed(Closed { address: address(A) }));
             }
         }
         other => panic!("no way into `{other}`"),

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serverswap::protocol::SocketMode::{Bind, Inherit};
 use serverswap::protocol::message::{Code, Form::Leave, Holding, Role::Server};
 
-use super::world::{A, Heard, World, address, held, of};
+use super::world::{A, Sent, World, address, held, of};
 use crate::arbiter::Attached::{Listener, Nothing};
 
 const NAME: &str = "mailer";
@@ -19,27 +19,27 @@ fn claimed_before_the_return() -> World {
 }
 
 #[test]
-fn a_claim_waits_for_a_server_of_this_directory_that_nobody_has_named() {
+fn a_claim_waits_for_a_server_of_this_directory_that_no_state_names() {
     let mut world = claimed_before_the_return();
-    let heard = world.arrives(10, Server, Leave, vec![held(A, true)]);
-    assert_eq!(of(20, &heard), [Heard::Granted(Listener)]);
-    assert_eq!(world.serves(20, A), [(10, Heard::Takedown)]);
+    let sent = world.arrives(10, Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(20, &sent), [Sent::Granted(Listener)]);
+    assert_eq!(world.serves(20, A), [(10, Sent::Takedown)]);
 }
 
 #[test]
 fn one_that_does_not_come_back_keeps_its_address() {
     let mut world = claimed_before_the_return();
-    let heard = world.passes(Duration::from_secs(3));
-    assert_eq!(heard, [(20, Heard::Refused(Code::AddressInUse))]);
+    let sent = world.passes(Duration::from_secs(3));
+    assert_eq!(sent, [(20, Sent::Refused(Code::AddressInUse))]);
     assert_eq!(world.arbiter.deadline(), None);
 }
 
 /// Server 10 lives and may hold anything; server 20 claims a name.
-fn a_name_is_claimed_beside_an_unnamed_process() -> (World, Vec<(u32, Heard)>) {
+fn a_name_is_claimed_beside_an_unnamed_process() -> (World, Vec<(u32, Sent)>) {
     let mut world = World::knowing_only_of(&[10]);
     world.server(20);
-    let heard = world.claims(20, NAME, Bind);
-    (world, heard)
+    let sent = world.claims(20, NAME, Bind);
+    (world, sent)
 }
 
 fn name_held(serving: bool) -> (Holding, crate::arbiter::Attached) {
@@ -48,27 +48,27 @@ fn name_held(serving: bool) -> (Holding, crate::arbiter::Attached) {
 
 #[test]
 fn a_name_is_not_granted_while_a_process_may_hold_it_of_which_no_state_says_so() {
-    let (mut world, heard) = a_name_is_claimed_beside_an_unnamed_process();
-    assert_eq!(heard, [(20, Heard::Waiting)]);
-    assert_eq!(world.passes(WAIT), [(20, Heard::Refused(Code::AddressInUse))]);
-    assert_eq!(world.claims(20, NAME, Bind), [(20, Heard::Refused(Code::AddressInUse))]);
+    let (mut world, sent) = a_name_is_claimed_beside_an_unnamed_process();
+    assert_eq!(sent, [(20, Sent::Waiting)]);
+    assert_eq!(world.passes(WAIT), [(20, Sent::Refused(Code::AddressInUse))]);
+    assert_eq!(world.claims(20, NAME, Bind), [(20, Sent::Refused(Code::AddressInUse))]);
     assert_eq!(world.arbiter.deadline(), None);
 }
 
 #[test]
 fn once_it_is_back_it_is_taken_down_first() {
     let (mut world, _) = a_name_is_claimed_beside_an_unnamed_process();
-    let heard = world.arrives(10, Server, Leave, vec![name_held(true)]);
-    assert_eq!(of(10, &heard), [Heard::Welcome, Heard::Takedown]);
-    assert_eq!(of(20, &world.releases(10, NAME)), [Heard::Granted(Nothing)]);
+    let sent = world.arrives(10, Server, Leave, vec![name_held(true)]);
+    assert_eq!(of(10, &sent), [Sent::Welcome, Sent::Takedown]);
+    assert_eq!(of(20, &world.releases(10, NAME)), [Sent::Granted(Nothing)]);
 }
 
 #[test]
 fn once_it_is_back_and_holds_nothing_or_has_ended_the_name_is_granted() {
     let (mut world, _) = a_name_is_claimed_beside_an_unnamed_process();
-    assert_eq!(of(20, &world.server(10)), [Heard::Granted(Nothing)]);
+    assert_eq!(of(20, &world.server(10)), [Sent::Granted(Nothing)]);
     let (mut world, _) = a_name_is_claimed_beside_an_unnamed_process();
-    assert_eq!(of(20, &world.ends(10)), [Heard::Granted(Nothing)]);
+    assert_eq!(of(20, &world.ends(10)), [Sent::Granted(Nothing)]);
 }
 
 #[test]
@@ -76,15 +76,15 @@ fn an_address_that_is_held_exclusively_can_have_no_other_holder() {
     let mut world = World::knowing_only_of(&[10]);
     world.arrives(20, Server, Leave, vec![name_held(true)]);
     world.server(30);
-    let heard = world.claims(30, NAME, Bind);
-    assert_eq!((of(20, &heard), of(30, &heard)), (vec![Heard::Takedown], vec![Heard::Waiting]));
-    assert_eq!(of(30, &world.ends(20)), [Heard::Granted(Nothing)]);
+    let sent = world.claims(30, NAME, Bind);
+    assert_eq!((of(20, &sent), of(30, &sent)), (vec![Sent::Takedown], vec![Sent::Waiting]));
+    assert_eq!(of(30, &world.ends(20)), [Sent::Granted(Nothing)]);
 }
 
 #[test]
-fn what_no_state_said_is_remembered_by_the_next_arbiter() {
+fn the_next_arbiter_still_waits_for_processes_that_no_state_named() {
     let (world, _) = a_name_is_claimed_beside_an_unnamed_process();
     let mut world = world.taken_over(&[]);
     world.server(20);
-    assert_eq!(world.claims(20, NAME, Bind), [(20, Heard::Waiting)]);
+    assert_eq!(world.claims(20, NAME, Bind), [(20, Sent::Waiting)]);
 }

@@ -1,4 +1,4 @@
-//! An arbiter with a clock, and words for what clients say and hear.
+//! An arbiter with a clock, and short forms of what clients send and are sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -31,13 +31,13 @@ pub(super) struct World {
     next_link: u64,
     /// What opening an address gives; by default it succeeds.
     pub(super) open_fails: BTreeMap<Address, Code>,
-    /// Whom opening an address finds there: a server of this directory that is not back.
+    /// What opening an address finds there: a server of this directory that is not back.
     pub(super) held_by_absent: BTreeSet<Address>,
     /// What looking for a listener in a process gives; by default it is found.
     pub(super) fetch: BTreeMap<u32, Fetched>,
     /// The probation that supervisors say in their `hello`.
     pub(super) probation_ms: u64,
-    /// Who has ended, and was not told to be gone.
+    /// The processes that have ended without a `Gone` event yet.
     pub(super) dead: BTreeSet<u32>,
     /// Everything that was sent, and to whom.
     pub(super) sent: Vec<(u32, FromArbiter)>,
@@ -45,14 +45,14 @@ pub(super) struct World {
     pub(super) changes: Changes,
 }
 
-/// What a client heard, in short.
+/// What a client was sent, in short.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Heard {
+pub(super) enum Sent {
     Welcome,
     Granted(Attached),
     Takedown,
     Refused(Code),
-    Told(EventKind, Attached),
+    Event(EventKind, Attached),
     Waiting,
     Verdict(serverswap::protocol::message::DecidedVerdict),
     Signalled(TerminationSignal),
@@ -118,9 +118,9 @@ impl World {
         World { now: self.now, next_link: self.next_link, ..World::with(arbiter) }
     }
 
-    /// Lets events happen together, and what the arbiter asks for be answered after that; returns who heard
+    /// Lets events happen together, and what the arbiter asks for be answered after that; returns who was sent
     /// what, in order.
-    pub(super) fn happens(&mut self, mut events: Vec<ArbiterEvent>) -> Vec<(u32, Heard)> {
+    pub(super) fn happens(&mut self, mut events: Vec<ArbiterEvent>) -> Vec<(u32, Sent)> {
         let mut done = Vec::new();
         self.changes = Changes::default();
         while !events.is_empty() {
@@ -132,7 +132,7 @@ impl World {
             for action in turn.actions {
                 events.extend(self.answer(action.clone()));
                 self.record(&action);
-                done.extend(self.heard(action));
+                done.extend(self.sent(action));
             }
         }
         done
@@ -175,11 +175,11 @@ impl World {
         }
     }
 
-    fn heard(&self, action: ArbiterAction) -> Option<(u32, Heard)> {
+    fn sent(&self, action: ArbiterAction) -> Option<(u32, Sent)> {
         let (link, message, listener) = match action {
             ArbiterAction::Send { link, message, listener } => (link, message, listener),
             ArbiterAction::Signal { process, signal, .. } => {
-                return Some((process.pid, Heard::Signalled(signal)));
+                return Some((process.pid, Sent::Signalled(signal)));
             }
             ArbiterAction::Disconnect { .. }
             | ArbiterAction::KeepListener { .. }
@@ -190,17 +190,17 @@ impl World {
         };
         let pid = self.links.iter().find(|(_, at)| **at == link).map(|(pid, _)| *pid)?;
         let attached = if listener.is_some() { Attached::Listener } else { Attached::Nothing };
-        let heard = match message {
-            FromArbiter::Welcome(_) => Heard::Welcome,
-            FromArbiter::Granted(_) => Heard::Granted(attached),
-            FromArbiter::Takedown(_) => Heard::Takedown,
-            FromArbiter::Progress(_) => Heard::Waiting,
-            FromArbiter::Event(event) => Heard::Told(event.what, attached),
-            FromArbiter::Verdict(verdict) => Heard::Verdict(verdict.verdict),
-            FromArbiter::Error(error) => Heard::Refused(error.code),
+        let sent = match message {
+            FromArbiter::Welcome(_) => Sent::Welcome,
+            FromArbiter::Granted(_) => Sent::Granted(attached),
+            FromArbiter::Takedown(_) => Sent::Takedown,
+            FromArbiter::Progress(_) => Sent::Waiting,
+            FromArbiter::Event(event) => Sent::Event(event.what, attached),
+            FromArbiter::Verdict(verdict) => Sent::Verdict(verdict.verdict),
+            FromArbiter::Error(error) => Sent::Refused(error.code),
             FromArbiter::Greeting(_) | FromArbiter::Ping(_) | FromArbiter::Pong(_) => return None,
         };
-        Some((pid, heard))
+        Some((pid, sent))
     }
 
     pub(super) fn arrives(
@@ -209,7 +209,7 @@ impl World {
         role: Role,
         form: Form,
         holding: Vec<(Holding, Attached)>,
-    ) -> Vec<(u32, Heard)> {
+    ) -> Vec<(u32, Sent)> {
         let event = self.arrival(pid, role, form, holding, Vec::new());
         self.happens(vec![event])
     }
@@ -240,20 +240,20 @@ impl World {
         })
     }
 
-    pub(super) fn server(&mut self, pid: u32) -> Vec<(u32, Heard)> {
+    pub(super) fn server(&mut self, pid: u32) -> Vec<(u32, Sent)> {
         self.arrives(pid, Role::Server, Form::Leave, Vec::new())
     }
 
-    pub(super) fn supervisor(&mut self, pid: u32, form: Form) -> Vec<(u32, Heard)> {
+    pub(super) fn supervisor(&mut self, pid: u32, form: Form) -> Vec<(u32, Sent)> {
         self.arrives(pid, Role::Supervisor, form, Vec::new())
     }
 
-    pub(super) fn said(&mut self, pid: u32, message: FromClient) -> ArbiterEvent {
+    pub(super) fn received(&mut self, pid: u32, message: FromClient) -> ArbiterEvent {
         ArbiterEvent::Received { link: self.links[&pid], message, liveness: Liveness::Alive }
     }
 
-    pub(super) fn says(&mut self, pid: u32, message: FromClient) -> Vec<(u32, Heard)> {
-        let event = self.said(pid, message);
+    pub(super) fn sends(&mut self, pid: u32, message: FromClient) -> Vec<(u32, Sent)> {
+        let event = self.received(pid, message);
         self.happens(vec![event])
     }
 
@@ -267,59 +267,59 @@ impl World {
     pub(super) fn claim(&mut self, pid: u32, text: &str, socket: SocketMode) -> ArbiterEvent {
         let id = self.next_id(pid);
         let claim = ReadyFor { id, address: address(text), socket, more: false };
-        self.said(pid, FromClient::ReadyFor(claim))
+        self.received(pid, FromClient::ReadyFor(claim))
     }
 
-    pub(super) fn claims(&mut self, pid: u32, text: &str, socket: SocketMode) -> Vec<(u32, Heard)> {
+    pub(super) fn claims(&mut self, pid: u32, text: &str, socket: SocketMode) -> Vec<(u32, Sent)> {
         let event = self.claim(pid, text, socket);
         self.happens(vec![event])
     }
 
-    pub(super) fn handles_takedown(&mut self, pid: u32, text: &str) -> Vec<(u32, Heard)> {
-        self.says(pid, FromClient::OnTakedown(OnTakedown { address: address(text) }))
+    pub(super) fn handles_takedown(&mut self, pid: u32, text: &str) -> Vec<(u32, Sent)> {
+        self.sends(pid, FromClient::OnTakedown(OnTakedown { address: address(text) }))
     }
 
-    pub(super) fn serves(&mut self, pid: u32, text: &str) -> Vec<(u32, Heard)> {
-        self.says(pid, FromClient::Serving(Serving { address: address(text) }))
+    pub(super) fn serves(&mut self, pid: u32, text: &str) -> Vec<(u32, Sent)> {
+        self.sends(pid, FromClient::Serving(Serving { address: address(text) }))
     }
 
-    pub(super) fn releases(&mut self, pid: u32, text: &str) -> Vec<(u32, Heard)> {
-        self.says(pid, FromClient::Released(Released { re: None, address: address(text) }))
+    pub(super) fn releases(&mut self, pid: u32, text: &str) -> Vec<(u32, Sent)> {
+        self.sends(pid, FromClient::Released(Released { re: None, address: address(text) }))
     }
 
     /// Claims by inheritance, handles takedown and serves, with everything in between.
-    pub(super) fn server_is_up(&mut self, pid: u32, texts: &[&str]) -> Vec<(u32, Heard)> {
-        let mut heard = self.server(pid);
+    pub(super) fn server_is_up(&mut self, pid: u32, texts: &[&str]) -> Vec<(u32, Sent)> {
+        let mut sent = self.server(pid);
         for text in texts {
-            heard.extend(self.claims(pid, text, SocketMode::Inherit));
-            heard.extend(self.handles_takedown(pid, text));
+            sent.extend(self.claims(pid, text, SocketMode::Inherit));
+            sent.extend(self.handles_takedown(pid, text));
         }
         for text in texts {
-            heard.extend(self.serves(pid, text));
+            sent.extend(self.serves(pid, text));
         }
-        heard
+        sent
     }
 
-    pub(super) fn link_ends(&mut self, pid: u32) -> Vec<(u32, Heard)> {
+    pub(super) fn link_ends(&mut self, pid: u32) -> Vec<(u32, Sent)> {
         let link = self.links[&pid];
         self.happens(vec![ArbiterEvent::Disconnected { link }])
     }
 
-    pub(super) fn ends(&mut self, pid: u32) -> Vec<(u32, Heard)> {
+    pub(super) fn ends(&mut self, pid: u32) -> Vec<(u32, Sent)> {
         self.happens(vec![ArbiterEvent::Gone { process: process(pid) }])
     }
 
     /// Lets time pass, and the deadlines in it come, one after the other.
-    pub(super) fn passes(&mut self, time: Duration) -> Vec<(u32, Heard)> {
+    pub(super) fn passes(&mut self, time: Duration) -> Vec<(u32, Sent)> {
         let end = self.now + time;
-        let mut heard = Vec::new();
+        let mut sent = Vec::new();
         while let Some(deadline) = self.arbiter.deadline().filter(|deadline| *deadline <= end) {
-            assert!(deadline >= self.now || !heard.is_empty(), "a deadline in the past would never rest");
+            assert!(deadline >= self.now || !sent.is_empty(), "a deadline in the past would never rest");
             self.now = self.now.max(deadline);
-            heard.extend(self.happens(vec![ArbiterEvent::Tick]));
+            sent.extend(self.happens(vec![ArbiterEvent::Tick]));
         }
         self.now = end;
-        heard
+        sent
     }
 
     /// Whether the arbiter has a duplicate of the listener.
@@ -345,7 +345,7 @@ impl World {
     }
 }
 
-/// Only what one client heard.
-pub(super) fn of(pid: u32, heard: &[(u32, Heard)]) -> Vec<Heard> {
-    heard.iter().filter(|(who, _)| *who == pid).map(|(_, what)| what.clone()).collect()
+/// Only what one client was sent.
+pub(super) fn of(pid: u32, sent: &[(u32, Sent)]) -> Vec<Sent> {
+    sent.iter().filter(|(who, _)| *who == pid).map(|(_, what)| what.clone()).collect()
 }

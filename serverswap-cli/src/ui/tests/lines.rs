@@ -128,7 +128,7 @@ fn the_result_object_says_how_it_ended() {
 }
 
 #[test]
-fn what_a_failed_server_printed_is_told_where_stderr_does_not_show_it() {
+fn what_a_failed_server_printed_is_shown_where_stderr_does_not_show_it() {
     let printed = OutputTail { stdout: vec!["no database".to_owned()], stderr: vec!["a trace".to_owned()] };
     let failed = outcome(RunEnding::Exited(ServerExit::Status(1)), Reached::Nothing, vec![]);
     let summary = Summary::of(&failed, &StillServing::Unknown);

@@ -15,10 +15,10 @@ impl Story<'_> {
     pub(super) fn judge(&mut self, action: ArbiterAction) {
         match action {
             ArbiterAction::Send { link, message, listener } => {
-                assert!(!self.closed.contains(&link), "a connection that has ended is told {message:?}");
+                assert!(!self.closed.contains(&link), "a connection that has ended is sent {message:?}");
                 assert_eq!(message.fds().len(), usize::from(listener.is_some()), "{message:?}");
                 assert!(encode(&message).len() <= LINE_BYTES_MAX);
-                self.hear(link, message);
+                self.receive(link, message);
             }
             ArbiterAction::Disconnect { link } => {
                 if let Some(program) = self.at(link) {
@@ -44,7 +44,7 @@ impl Story<'_> {
         }
     }
 
-    fn hear(&mut self, link: ConnectionId, message: FromArbiter) {
+    fn receive(&mut self, link: ConnectionId, message: FromArbiter) {
         match message {
             FromArbiter::Welcome(welcome) => self.is_answered(link, welcome.re, &[Asked::Hello]),
             FromArbiter::Granted(granted) => self.granted(link, granted),

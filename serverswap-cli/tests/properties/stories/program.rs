@@ -19,7 +19,7 @@ pub struct Program {
     pub last_id: u64,
     pub held: BTreeMap<Address, Held>,
     pub draining: BTreeSet<Address>,
-    /// Takedowns that it was told of on its connection and has not answered.
+    /// Takedowns that it was sent on its connection and has not answered.
     pub takedowns: BTreeMap<Address, u64>,
     pub handles: BTreeSet<Address>,
     /// A supervisor's duplicates.
@@ -29,7 +29,7 @@ pub struct Program {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
     Alive,
-    /// Its descriptors are closed; the arbiter has not been told.
+    /// Its descriptors are closed; the arbiter has not been notified.
     Dead,
 }
 
@@ -38,7 +38,7 @@ pub enum Life {
 pub struct Held {
     pub socket: SocketMode,
     pub serving: bool,
-    /// Whether there was a moment at which it could be told to let go.
+    /// Whether there was a moment at which it could be taken down.
     pub may_be_taken: bool,
 }
 

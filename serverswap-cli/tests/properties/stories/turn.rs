@@ -58,7 +58,7 @@ impl Story<'_> {
         (next, turn)
     }
 
-    /// R1: whatever was decided is in the file before anybody hears of it.
+    /// R1: whatever was decided is in the file before it is sent.
     pub(super) fn write(&mut self, next: &Arbiter, turn: &Turn) {
         let snapshot = next.snapshot();
         match (turn.state_changed(), &self.written) {
@@ -115,7 +115,8 @@ impl Story<'_> {
     }
 }
 
-/// Who has what, and what is still to be told. Who drains may be in the file for longer than it does.
+/// Who has what, and which events are still to be sent. A server that drains may be in the file for longer
+/// than it drains.
 fn is_in_the_file(written: &Snapshot, decided: &Snapshot) {
     let holds = |snapshot: &Snapshot| {
         let addresses = snapshot.addresses.iter();

@@ -28,7 +28,7 @@ impl Story<'_> {
                 self.programs[who].handles.insert(address.clone());
                 FromClient::OnTakedown(OnTakedown { address })
             }
-            6..=7 => self.let_go(who, address),
+            6..=7 => self.release(who, address),
             8 => {
                 let re = self.programs[who].takedowns.get(&address).copied().unwrap_or(1);
                 let extend_ms = self.choices.once_in(4).then_some(86_400_000);
@@ -83,14 +83,14 @@ impl Story<'_> {
 
     fn serve(&mut self, who: usize, address: Address) -> FromClient {
         let program = &mut self.programs[who];
-        // The words of one that is dead by now, or has let go, change nothing.
+        // The messages of a server that is dead by now, or has released, change nothing.
         if let Some(held) = program.held.get_mut(&address) {
             held.serving = true;
         }
         FromClient::Serving(Serving { address })
     }
 
-    fn let_go(&mut self, who: usize, address: Address) -> FromClient {
+    fn release(&mut self, who: usize, address: Address) -> FromClient {
         let (is_answer, is_wrong) = (self.choices.once_in(2), self.choices.once_in(8));
         let program = &mut self.programs[who];
         if is_wrong {

@@ -19,7 +19,7 @@ use super::*;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
-/// A session with listeners that are numbers, and a clock that only moves when told.
+/// A session with listeners that are numbers, and a clock that only moves when it is moved.
 pub(super) struct Bench {
     pub session: Session<u32>,
     pub now: Duration,
@@ -48,11 +48,11 @@ impl Bench {
         Bench { session: Session::alone(identity()), now: Duration::from_secs(100) }
     }
 
-    /// Connected and welcomed, with nothing held; what was said is forgotten.
+    /// Connected and welcomed, with nothing held; the actions until then are taken.
     pub fn linked() -> Self {
         let mut bench = Bench::new();
         bench.link();
-        bench.told();
+        bench.actions();
         bench
     }
 
@@ -62,8 +62,8 @@ impl Bench {
         bench.inherit(":1");
         bench.receive_with(r#"{"type":"granted","re":2,"address":":1","fds":["listener"]}"#, &[7]);
         bench.call(Call::Serving(address(":1"))).expect("held");
-        bench.told();
-        bench.seen();
+        bench.actions();
+        bench.events();
         bench
     }
 
@@ -129,17 +129,17 @@ impl Bench {
     }
 
     /// The actions since the last call.
-    pub fn told(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.session.next_action()).map(|action| told(&action)).collect()
+    pub fn actions(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.session.next_action()).map(|action| action_text(&action)).collect()
     }
 
     /// The events since the last call.
-    pub fn seen(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.session.next_event()).map(|event| seen(&event)).collect()
+    pub fn events(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.session.next_event()).map(|event| event_text(&event)).collect()
     }
 }
 
-fn told(action: &SessionAction<u32>) -> String {
+fn action_text(action: &SessionAction<u32>) -> String {
     match action {
         SessionAction::Watch => "watch".into(),
         SessionAction::Unwatch => "unwatch".into(),
@@ -154,7 +154,7 @@ fn told(action: &SessionAction<u32>) -> String {
     }
 }
 
-pub(super) fn seen(event: &ServerEvent<u32>) -> String {
+pub(super) fn event_text(event: &ServerEvent<u32>) -> String {
     let code = |code: &Code| code.to_string();
     match event {
         ServerEvent::Granted { address, listener: Some(listener) } => {

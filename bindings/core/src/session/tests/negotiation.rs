@@ -1,4 +1,4 @@
-//! Greeting, hello, welcome; what is said again on a new link.
+//! Greeting, hello, welcome; what is sent again on a new link.
 
 use super::*;
 
@@ -9,46 +9,46 @@ fn hello(rest: &str) -> String {
 }
 
 #[test]
-fn a_new_server_says_who_it_is_and_claims_after_the_welcome() {
+fn a_new_server_sends_hello_and_claims_after_the_welcome() {
     let mut bench = Bench::new();
     bench.inherit(":1").bind("mailer");
-    assert_eq!(bench.told(), ["connect"]);
+    assert_eq!(bench.actions(), ["connect"]);
     bench.connect();
-    assert_eq!(bench.told(), [""; 0]);
+    assert_eq!(bench.actions(), [""; 0]);
     bench.greet();
-    assert_eq!(bench.told(), [hello("")]);
+    assert_eq!(bench.actions(), [hello("")]);
     bench.welcome();
     let claims = [
         r#"{"type":"readyFor","id":2,"address":":1","socket":"inherit"}"#,
         r#"{"type":"readyFor","id":3,"address":"mailer","socket":"bind"}"#,
     ];
-    assert_eq!(bench.told(), claims);
+    assert_eq!(bench.actions(), claims);
 }
 
 #[test]
-fn claims_that_wait_are_said_again_in_the_order_in_which_they_were_made() {
+fn claims_that_wait_are_sent_again_in_the_order_in_which_they_were_made() {
     let mut bench = Bench::linked();
-    bench.bind("b").pass(SECOND).bind("a").told();
+    bench.bind("b").pass(SECOND).bind("a").actions();
     bench.handle(SessionInput::Ended).link();
-    let told = bench.told();
+    let actions = bench.actions();
     let claims = [
         r#"{"type":"readyFor","id":2,"address":"b","socket":"bind"}"#,
         r#"{"type":"readyFor","id":3,"address":"a","socket":"bind"}"#,
     ];
-    assert_eq!(told[told.len() - 2..], claims);
+    assert_eq!(actions[actions.len() - 2..], claims);
 }
 
 #[test]
-fn a_hello_says_what_is_held_with_its_listener_and_what_drains() {
+fn a_hello_lists_what_is_held_with_its_listener_and_what_drains() {
     let mut bench = Bench::serving();
     bench.bind("mailer").receive(r#"{"type":"granted","re":3,"address":"mailer"}"#);
     bench.inherit(":2").receive_with(r#"{"type":"granted","re":4,"address":":2","fds":["listener"]}"#, &[8]);
     bench.call(Call::Released(address(":2"))).expect("held");
     bench.call(Call::OnTakedown(address("mailer"))).expect("it is possible");
-    bench.told();
+    bench.actions();
     bench.handle(SessionInput::Ended).connect().greet();
     let holding = r#","holding":[{"address":":1","serving":true},{"address":"mailer","serving":false,"onTakedown":true}],"draining":[":2"],"fds":[":1"]"#;
-    assert_eq!(bench.told(), ["close", "connect", &format!("{} +7", hello(holding))]);
+    assert_eq!(bench.actions(), ["close", "connect", &format!("{} +7", hello(holding))]);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn more_than_128_addresses_go_on_in_holding_lines() {
             format!(r#"{{"type":"granted","re":{},"address":":{port}","fds":["listener"]}}"#, port + 1);
         bench.receive_with(&granted, &[port]);
     }
-    bench.told();
+    bench.actions();
     bench.handle(SessionInput::Ended).connect().greet();
     let parts: Vec<(usize, bool)> = std::iter::from_fn(|| bench.session.next_action())
         .filter_map(|action| match action {
@@ -93,24 +93,24 @@ fn no_line_of_a_hello_is_longer_than_the_limit_whatever_the_addresses_are() {
             bench.call(Call::Released(address(&name))).expect("held");
         }
     }
-    bench.told();
+    bench.actions();
     bench.handle(SessionInput::Ended).connect().greet();
-    let longest = bench.told().iter().map(String::len).max();
+    let longest = bench.actions().iter().map(String::len).max();
     assert!(longest.is_some_and(|bytes| bytes < serverswap_protocol::limits::LINE_BYTES_MAX), "{longest:?}");
 }
 
 #[test]
-fn what_becomes_true_between_hello_and_welcome_is_said_after_the_welcome() {
+fn what_becomes_true_between_hello_and_welcome_is_sent_after_the_welcome() {
     let mut bench = Bench::serving();
-    bench.bind("a").bind("b").told();
+    bench.bind("a").bind("b").actions();
     bench.receive(r#"{"type":"granted","re":3,"address":"a"}"#);
-    bench.handle(SessionInput::Ended).connect().greet().told();
+    bench.handle(SessionInput::Ended).connect().greet().actions();
     bench.call(Call::Serving(address("a"))).expect("held");
     bench.call(Call::OnTakedown(address("a"))).expect("it is possible");
     bench.call(Call::Released(address(":1"))).expect("held");
     bench.call(Call::Released(address("b"))).expect("claimed");
     bench.bind("c");
-    assert_eq!(bench.told(), [""; 0]);
+    assert_eq!(bench.actions(), [""; 0]);
     bench.welcome();
     let expected = [
         r#"{"type":"serving","address":"a"}"#,
@@ -118,15 +118,15 @@ fn what_becomes_true_between_hello_and_welcome_is_said_after_the_welcome() {
         r#"{"type":"released","address":":1"}"#,
         r#"{"type":"readyFor","id":2,"address":"c","socket":"bind"}"#,
     ];
-    assert_eq!(bench.told(), expected);
+    assert_eq!(bench.actions(), expected);
 }
 
 #[test]
-fn handlers_server_up_and_fail_are_said_again_after_every_welcome() {
+fn handlers_server_up_and_fail_are_sent_again_after_every_welcome() {
     let mut bench = Bench::linked();
     bench.call(Call::OnTakedown(address("a"))).expect("it is possible");
     bench.call(Call::ServerUp).expect("it is possible");
-    bench.bind("a").told();
+    bench.bind("a").actions();
     bench.handle(SessionInput::Ended).link();
     let again = [
         "close",
@@ -136,26 +136,29 @@ fn handlers_server_up_and_fail_are_said_again_after_every_welcome() {
         r#"{"type":"readyFor","id":2,"address":"a","socket":"bind"}"#,
         r#"{"type":"serverUp"}"#,
     ];
-    assert_eq!(bench.told(), again);
+    assert_eq!(bench.actions(), again);
     bench.call(Call::Fail { reason: "no database".to_owned() }).expect("it is possible");
     let failed = [r#"{"type":"fail","reason":"no database"}"#, r#"{"type":"released","address":"a"}"#];
-    assert_eq!(bench.told(), failed);
+    assert_eq!(bench.actions(), failed);
     bench.handle(SessionInput::Ended).link();
-    assert_eq!(bench.told().last().map(String::as_str), Some(failed[0]));
+    assert_eq!(bench.actions().last().map(String::as_str), Some(failed[0]));
 }
 
 #[test]
-fn an_arbiter_without_version_1_is_told_so_and_left() {
+fn an_arbiter_without_version_1_is_sent_an_error_and_left() {
     let mut bench = Bench::new();
     bench.bind("a").connect();
-    bench.told();
+    bench.actions();
     bench.receive(
         r#"{"type":"greeting","versions":[2,3],"arbiter":{"name":"serverswap","version":"9","pid":42},"limits":{"lineBytes":65536,"fdsPerLine":128}}"#,
     );
     let why = "serverswap 9 speaks the versions [2, 3] of the protocol; this client speaks 1";
     let error = format!(r#"{{"type":"error","code":"version_unsupported","message":"{why}","fatal":true}}"#);
-    assert_eq!(bench.told(), [&error, "close", "watch"]);
-    assert_eq!(bench.seen(), [&format!("error version_unsupported: {why}"), "refused a version_unsupported"]);
+    assert_eq!(bench.actions(), [&error, "close", "watch"]);
+    assert_eq!(
+        bench.events(),
+        [&format!("error version_unsupported: {why}"), "refused a version_unsupported"]
+    );
 }
 
 #[test]
@@ -170,9 +173,9 @@ fn a_line_at_the_wrong_time_breaks_the_link_off() {
     linked.receive(welcome);
     for (when, bench) in [("greeting", ungreeted), ("welcome", unwelcomed), ("linked", linked)] {
         let mut bench = bench;
-        let told = bench.told();
-        assert!(told.iter().any(|line| line.contains("out_of_order")), "{when}: {told:?}");
-        assert_eq!(told[told.len() - 2..], ["close", "watch"], "{when}");
+        let actions = bench.actions();
+        assert!(actions.iter().any(|line| line.contains("out_of_order")), "{when}: {actions:?}");
+        assert_eq!(actions[actions.len() - 2..], ["close", "watch"], "{when}");
     }
 }
 
@@ -180,12 +183,12 @@ fn a_line_at_the_wrong_time_breaks_the_link_off() {
 fn a_ping_is_answered_after_everything_before_it() {
     let mut bench = Bench::serving();
     bench.call(Call::Released(address(":1"))).expect("held");
-    bench.told();
+    bench.actions();
     bench
         .receive(r#"{"type":"takedown","id":1,"address":":1","reason":"replaced","drainMs":1}"#)
         .receive(r#"{"type":"ping","id":2}"#);
     let expected = [r#"{"type":"released","re":1,"address":":1"}"#, r#"{"type":"pong","re":2}"#];
-    assert_eq!(bench.told(), expected);
+    assert_eq!(bench.actions(), expected);
 }
 
 #[test]
@@ -193,7 +196,7 @@ fn a_type_from_the_future_that_wants_a_reply_is_answered_with_unknown_type() {
     let mut bench = Bench::linked();
     bench.handle(SessionInput::Unknown { id: 4, kind: "dance".into() });
     let expected = r#"{"type":"error","re":4,"code":"unknown_type","message":"this client does not know the type `dance`","fatal":false}"#;
-    assert_eq!(bench.told(), [expected]);
+    assert_eq!(bench.actions(), [expected]);
 }
 
 #[test]
@@ -202,10 +205,10 @@ fn an_impossible_message_is_answered_if_it_has_an_id_and_else_breaks_the_link_of
     let invalid = |re| SessionInput::Invalid { re, code: Code::InvalidAddress, message: "no".into() };
     bench.handle(invalid(Some(3)));
     let answer = r#"{"type":"error","re":3,"code":"invalid_address","message":"no","fatal":false}"#;
-    assert_eq!(bench.told(), [answer]);
+    assert_eq!(bench.actions(), [answer]);
     bench.handle(invalid(None));
     let last = r#"{"type":"error","code":"invalid_address","message":"no","fatal":true}"#;
-    assert_eq!(bench.told(), [last, "close", "watch"]);
+    assert_eq!(bench.actions(), [last, "close", "watch"]);
 }
 
 #[test]
@@ -218,5 +221,5 @@ fn an_id_that_does_not_increase_breaks_the_link_off() {
         "close",
         "watch",
     ];
-    assert_eq!(bench.told(), expected);
+    assert_eq!(bench.actions(), expected);
 }

@@ -107,7 +107,7 @@ struct Arbiter {
 }
 
 impl Arbiter {
-    fn hear(&mut self, message: FromClient) -> Option<FromArbiter> {
+    fn receive(&mut self, message: FromClient) -> Option<FromArbiter> {
         match message {
             FromClient::Hello(hello) => {
                 self.welcomed = true;
@@ -272,7 +272,7 @@ impl Pair {
 
     fn deliver_to_arbiter(&mut self, bytes: usize) {
         for (message, _) in self.to_arbiter.deliver(bytes) {
-            if let Some(answer) = self.arbiter.hear(message) {
+            if let Some(answer) = self.arbiter.receive(message) {
                 self.to_client.send(&answer, &[]);
             }
         }
@@ -366,7 +366,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_the_link_does_both_sides_believe_the_same_in_the_end(
+    fn whatever_the_link_does_both_sides_agree_in_the_end(
         script in proptest::collection::vec(step(), 0..60)
     ) {
         let mut pair = Pair::new();

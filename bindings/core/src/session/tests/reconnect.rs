@@ -5,49 +5,49 @@ use super::*;
 #[test]
 fn an_arbiter_that_is_not_there_is_looked_for_again_after_the_watch_and_then_waited_for() {
     let mut bench = Bench::new();
-    assert_eq!(bench.told(), ["connect"]);
+    assert_eq!(bench.actions(), ["connect"]);
     bench.absent();
-    assert_eq!(bench.told(), ["watch", "connect"]);
+    assert_eq!(bench.actions(), ["watch", "connect"]);
     bench.absent();
-    assert_eq!((bench.told(), bench.session.deadline()), (vec![], None));
+    assert_eq!((bench.actions(), bench.session.deadline()), (vec![], None));
     bench.handle(SessionInput::Changed);
-    assert_eq!(bench.told(), ["connect"]);
+    assert_eq!(bench.actions(), ["connect"]);
     bench.link();
-    assert!(bench.told().contains(&"unwatch".to_owned()));
+    assert!(bench.actions().contains(&"unwatch".to_owned()));
 }
 
 #[test]
 fn a_lost_arbiter_is_looked_for_at_once() {
     let mut bench = Bench::linked();
     bench.pass(60 * SECOND).handle(SessionInput::Ended);
-    assert_eq!(bench.told(), ["close", "connect"]);
+    assert_eq!(bench.actions(), ["close", "connect"]);
 }
 
 #[test]
 fn an_orphan_waits_for_ever_without_a_clock() {
     let mut bench = Bench::serving();
     bench.handle(SessionInput::Ended).absent().absent();
-    bench.told();
+    bench.actions();
     assert_eq!(bench.session.deadline(), None);
     bench.pass(1_000_000 * SECOND);
-    assert_eq!((bench.told(), bench.seen()), (vec![], vec![]));
+    assert_eq!((bench.actions(), bench.events()), (vec![], vec![]));
 }
 
 #[test]
 fn without_a_watch_attempts_are_made_every_second() {
     let mut bench = Bench::serving();
     bench.handle(SessionInput::Ended).absent().handle(SessionInput::WatchLost).absent();
-    bench.told();
+    bench.actions();
     assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
     bench.pass(SECOND);
-    assert_eq!(bench.told(), ["watch", "connect"]);
+    assert_eq!(bench.actions(), ["watch", "connect"]);
 }
 
 #[test]
 fn when_the_directory_is_deleted_attempts_go_by_the_clock() {
     let mut bench = Bench::serving();
     bench.handle(SessionInput::Ended).absent().absent();
-    bench.told();
+    bench.actions();
     bench.handle(SessionInput::WatchLost);
     assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
 }
@@ -56,9 +56,9 @@ fn when_the_directory_is_deleted_attempts_go_by_the_clock() {
 fn a_socket_that_vanished_is_looked_for_once_more_by_its_path() {
     let mut bench = Bench::serving();
     bench.handle(SessionInput::Ended).absent().absent();
-    bench.told();
+    bench.actions();
     bench.handle(SessionInput::Removed).pass(SECOND);
-    assert_eq!(bench.told(), ["watch", "connect"]);
+    assert_eq!(bench.actions(), ["watch", "connect"]);
     bench.absent();
     assert_eq!(bench.session.deadline(), None);
 }
@@ -69,10 +69,10 @@ fn a_claim_fails_after_ten_seconds_without_an_arbiter_and_holdings_stay() {
     bench.handle(SessionInput::Ended).absent().absent();
     bench.pass(5 * SECOND).bind("a").absent();
     bench.pass(9 * SECOND);
-    assert_eq!(bench.seen(), [""; 0]);
+    assert_eq!(bench.events(), [""; 0]);
     assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
     bench.pass(SECOND);
-    assert_eq!(bench.seen(), ["refused a supervisor_lost"]);
+    assert_eq!(bench.events(), ["refused a supervisor_lost"]);
     assert_eq!(bench.call(Call::Released(address(":1"))), Ok(()));
 }
 
@@ -90,7 +90,7 @@ fn a_claim_fails_after_five_seconds_without_a_greeting_and_a_late_one_is_still_w
     bench.bind("a").connect();
     assert_eq!(bench.session.deadline(), Some(bench.now + 5 * SECOND));
     bench.pass(5 * SECOND);
-    assert_eq!(bench.seen(), ["refused a arbiter_not_responding"]);
+    assert_eq!(bench.events(), ["refused a arbiter_not_responding"]);
     bench.greet().welcome();
     assert!(bench.session.is_linked());
 }
@@ -118,7 +118,7 @@ fn a_full_queue_and_an_arbiter_that_hangs_up_are_tried_ever_more_slowly() {
         let mut attempts = 0;
         let until = bench.now + 60 * SECOND;
         while bench.now < until {
-            let connects = bench.told().iter().filter(|action| *action == "connect").count();
+            let connects = bench.actions().iter().filter(|action| *action == "connect").count();
             attempts += connects;
             if connects == 0 {
                 let wait = bench.session.deadline().expect("it is tried again") - bench.now;
@@ -137,7 +137,7 @@ fn links_that_end_soon_after_their_welcome_are_no_busy_loop_either() {
     let immediate = (0..100)
         .take_while(|_| {
             bench.link().handle(SessionInput::Ended);
-            bench.told().contains(&"connect".to_owned())
+            bench.actions().contains(&"connect".to_owned())
         })
         .count();
     assert_eq!(immediate, 3);
@@ -147,29 +147,29 @@ fn links_that_end_soon_after_their_welcome_are_no_busy_loop_either() {
 #[test]
 fn a_fatal_error_fails_the_claims_and_is_not_tried_again_before_the_directory_changes() {
     let mut bench = Bench::serving();
-    bench.bind("a").told();
+    bench.bind("a").actions();
     bench.receive(r#"{"type":"error","code":"other_pid_namespace","message":"no","fatal":true}"#);
-    assert_eq!(bench.seen(), ["error other_pid_namespace: no", "refused a other_pid_namespace"]);
-    assert_eq!(bench.told(), ["close", "watch"]);
+    assert_eq!(bench.events(), ["error other_pid_namespace: no", "refused a other_pid_namespace"]);
+    assert_eq!(bench.actions(), ["close", "watch"]);
     assert_eq!(bench.session.deadline(), None);
     bench.handle(SessionInput::Changed);
-    assert_eq!((bench.told(), bench.session.deadline()), (vec![], Some(bench.now + SECOND)));
+    assert_eq!((bench.actions(), bench.session.deadline()), (vec![], Some(bench.now + SECOND)));
     bench.pass(SECOND);
-    assert_eq!(bench.told(), ["watch", "connect"]);
+    assert_eq!(bench.actions(), ["watch", "connect"]);
     assert_eq!(bench.call(Call::Serving(address(":1"))), Ok(()));
 }
 
 #[test]
-fn after_a_fatal_error_that_the_next_link_may_set_right_it_says_again_what_it_holds() {
+fn after_a_fatal_error_that_the_next_link_may_set_right_its_hello_lists_what_it_holds() {
     for code in ["out_of_order", "id_reused", "descriptor_mismatch", "internal"] {
         let mut bench = Bench::serving();
-        bench.bind("a").told();
+        bench.bind("a").actions();
         bench.receive(&format!(r#"{{"type":"error","code":"{code}","message":"no","fatal":true}}"#));
-        assert_eq!(bench.seen(), [format!("error {code}: no"), format!("refused a {code}")]);
+        assert_eq!(bench.events(), [format!("error {code}: no"), format!("refused a {code}")]);
         assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
-        bench.told();
+        bench.actions();
         bench.pass(SECOND);
-        assert_eq!(bench.told(), ["watch", "connect"]);
+        assert_eq!(bench.actions(), ["watch", "connect"]);
     }
 }
 
@@ -177,9 +177,9 @@ fn after_a_fatal_error_that_the_next_link_may_set_right_it_says_again_what_it_ho
 fn a_claim_that_is_made_after_a_fatal_error_gets_an_answer_of_its_own() {
     let mut bench = Bench::linked();
     bench.receive(r#"{"type":"error","code":"not_permitted","message":"no","fatal":true}"#);
-    bench.told();
+    bench.actions();
     bench.bind("a").pass(SECOND);
-    assert_eq!(bench.told(), ["watch", "connect"]);
+    assert_eq!(bench.actions(), ["watch", "connect"]);
 }
 
 #[test]
@@ -187,17 +187,17 @@ fn a_shortage_of_the_arbiter_passes_and_claims_wait_for_that() {
     let mut bench = Bench::new();
     bench.bind("a").connect();
     bench.receive(r#"{"type":"error","code":"too_many_connections","message":"full","fatal":true}"#);
-    assert_eq!(bench.seen(), ["error too_many_connections: full"]);
+    assert_eq!(bench.events(), ["error too_many_connections: full"]);
     assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
-    bench.told();
+    bench.actions();
     bench.pass(SECOND);
-    assert_eq!(bench.told(), ["watch", "connect"]);
+    assert_eq!(bench.actions(), ["watch", "connect"]);
 }
 
 #[test]
-fn a_peer_that_is_not_to_be_talked_to_is_left_before_anything_is_said() {
+fn a_peer_of_another_user_is_left_before_anything_is_sent() {
     let mut bench = Bench::new();
-    bench.bind("a").told();
+    bench.bind("a").actions();
     bench.handle(SessionInput::Broken { code: Code::NotPermitted, message: "another user".into() });
-    assert_eq!(bench.seen(), ["error not_permitted: another user", "refused a not_permitted"]);
+    assert_eq!(bench.events(), ["error not_permitted: another user", "refused a not_permitted"]);
 }

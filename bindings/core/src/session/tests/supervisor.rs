@@ -1,4 +1,4 @@
-//! The roles that are sent events: what they say, and whether their arbiter answers.
+//! The roles that are sent events: what they send, and whether their arbiter answers.
 
 use serverswap_protocol::message::{Form, Holding, Timeouts};
 
@@ -24,12 +24,12 @@ impl Watcher {
         Watcher::of(SupervisorRole::new(Form::Stay, timeouts))
     }
 
-    /// A supervisor that was welcomed, and has said nothing since.
+    /// A supervisor that was welcomed, and has sent nothing since.
     fn linked() -> Self {
         let mut watcher = Watcher::supervisor();
         watcher.link();
-        watcher.told();
-        watcher.seen();
+        watcher.actions();
+        watcher.events();
         watcher
     }
 
@@ -63,11 +63,11 @@ impl Watcher {
         self
     }
 
-    fn told(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.session.next_action()).map(|action| told(&action)).collect()
+    fn actions(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.session.next_action()).map(|action| action_text(&action)).collect()
     }
 
-    fn seen(&mut self) -> Events {
+    fn events(&mut self) -> Events {
         std::iter::from_fn(|| self.session.next_event()).collect()
     }
 }
@@ -77,14 +77,14 @@ const WELCOME: &str = r#"{"type":"welcome","re":1,"version":1}"#;
 const NOT_RESPONDING: SupervisorEvent<u32> = SupervisorEvent::NotResponding { pid: 42 };
 
 #[test]
-fn a_supervisor_says_its_form_its_timeouts_and_what_it_owns() {
+fn a_supervisor_sends_its_form_its_timeouts_and_what_it_owns() {
     let mut watcher = Watcher::supervisor();
     let holding = Holding { address: address(":1"), serving: true, on_takedown: false };
     watcher.session.role_mut().set_owned(vec![(holding, Some(7))]);
     watcher.link();
     let hello = r#"{"type":"hello","id":1,"version":1,"client":{"name":"test","version":"1"},"role":"supervisor","generation":"7-9","holding":[{"address":":1","serving":true}],"form":"stay","timeouts":{"drainMs":30000,"killMs":5000},"fds":[":1"]} +7"#;
-    assert_eq!(watcher.told(), ["connect", hello]);
-    assert_eq!(watcher.seen(), [SupervisorEvent::Linked]);
+    assert_eq!(watcher.actions(), ["connect", hello]);
+    assert_eq!(watcher.events(), [SupervisorEvent::Linked]);
 }
 
 #[test]
@@ -94,7 +94,8 @@ fn what_a_supervisor_owns_goes_on_in_holding_lines() {
         |port: u32| Holding { address: address(&format!(":{port}")), serving: true, on_takedown: false };
     watcher.session.role_mut().set_owned((1..=300).map(|port| (holding(port), Some(port))).collect());
     watcher.link();
-    let lines: Vec<bool> = watcher.told()[1..].iter().map(|line| line.contains(r#""more":true"#)).collect();
+    let lines: Vec<bool> =
+        watcher.actions()[1..].iter().map(|line| line.contains(r#""more":true"#)).collect();
     assert_eq!(lines, [true, true, false]);
 }
 
@@ -117,11 +118,11 @@ fn no_duplicate_is_kept_after_the_hello() {
 #[test]
 fn an_observer_owns_nothing_and_is_sent_events() {
     let mut watcher = Watcher::of(SupervisorRole::observer());
-    watcher.link().told();
-    watcher.seen();
+    watcher.link().actions();
+    watcher.events();
     watcher
         .receive(r#"{"type":"event","what":"serving","generation":"7-9","address":":1","pid":5}"#, Some(7));
-    assert!(matches!(watcher.seen()[..], [SupervisorEvent::Notice(_, Some(7))]));
+    assert!(matches!(watcher.events()[..], [SupervisorEvent::Notice(_, Some(7))]));
 }
 
 #[test]
@@ -133,21 +134,21 @@ fn calls_are_numbered_on_each_link_and_dropped_without_one() {
         .call(SupervisorCall::Barrier);
     let lines =
         [r#"{"type":"timedOut","id":2}"#, r#"{"type":"closed","address":":1"}"#, r#"{"type":"ping","id":3}"#];
-    assert_eq!(watcher.told(), lines);
+    assert_eq!(watcher.actions(), lines);
     watcher.handle(SessionInput::Ended).call(SupervisorCall::Stop);
     assert_eq!(
-        (watcher.told(), watcher.seen()),
+        (watcher.actions(), watcher.events()),
         (vec!["close".into(), "connect".into()], vec![SupervisorEvent::LinkLost])
     );
     watcher.link().call(SupervisorCall::Barrier);
-    assert_eq!(watcher.told().last().map(String::as_str), Some(r#"{"type":"ping","id":2}"#));
+    assert_eq!(watcher.actions().last().map(String::as_str), Some(r#"{"type":"ping","id":2}"#));
 }
 
 #[test]
 fn the_answer_to_a_barrier_is_reported() {
     let mut watcher = Watcher::linked();
     watcher.call(SupervisorCall::Barrier).receive(r#"{"type":"pong","re":2}"#, None);
-    assert_eq!(watcher.seen(), [SupervisorEvent::BarrierPassed]);
+    assert_eq!(watcher.events(), [SupervisorEvent::BarrierPassed]);
 }
 
 #[test]
@@ -155,22 +156,22 @@ fn without_an_arbiter_a_supervisor_looks_every_hundred_milliseconds() {
     let mut watcher = Watcher::supervisor();
     let absent = || SessionInput::NotConnected { reason: "connection refused".into() };
     watcher.handle(absent()).handle(absent());
-    assert_eq!(watcher.told(), ["connect", "watch", "connect"]);
+    assert_eq!(watcher.actions(), ["connect", "watch", "connect"]);
     assert_eq!(watcher.session.deadline(), Some(watcher.now + SECOND / 10));
     watcher.pass(SECOND / 10);
-    assert_eq!(watcher.told(), ["watch", "connect"]);
+    assert_eq!(watcher.actions(), ["watch", "connect"]);
 }
 
 #[test]
 fn a_change_that_its_own_look_has_made_is_no_busy_loop() {
     let mut watcher = Watcher::supervisor();
     let absent = || SessionInput::NotConnected { reason: "connection refused".into() };
-    watcher.handle(absent()).handle(absent()).told();
+    watcher.handle(absent()).handle(absent()).actions();
     watcher.handle(SessionInput::Changed);
-    assert_eq!(watcher.told(), [""; 0]);
+    assert_eq!(watcher.actions(), [""; 0]);
     assert_eq!(watcher.session.deadline(), Some(watcher.now + SECOND / 1_000));
     watcher.pass(SECOND / 1_000);
-    assert!(watcher.told().contains(&"connect".to_owned()));
+    assert!(watcher.actions().contains(&"connect".to_owned()));
 }
 
 #[test]
@@ -179,28 +180,28 @@ fn an_error_that_refuses_a_supervisor_is_reported_once_until_it_is_welcomed() {
     let refuse = r#"{"type":"error","code":"internal","message":"no","fatal":true}"#;
     let refused = SupervisorEvent::Refused(Refusal { code: Code::Internal, message: "no".into() });
     watcher.receive(refuse, None);
-    assert_eq!(watcher.seen(), [refused, SupervisorEvent::LinkLost]);
+    assert_eq!(watcher.events(), [refused, SupervisorEvent::LinkLost]);
     watcher.pass(SECOND).connect().receive(refuse, None);
-    assert_eq!(watcher.seen(), []);
+    assert_eq!(watcher.events(), []);
     watcher.pass(SECOND).link().receive(refuse, None);
-    assert_eq!(watcher.seen().len(), 3);
+    assert_eq!(watcher.events().len(), 3);
 }
 
 #[test]
 fn an_arbiter_that_does_not_greet_is_reported_once_and_waited_for() {
     let mut watcher = Watcher::supervisor();
     watcher.connect().pass(5 * SECOND);
-    assert_eq!(watcher.seen(), [NOT_RESPONDING]);
+    assert_eq!(watcher.events(), [NOT_RESPONDING]);
     assert_eq!((watcher.session.deadline(), watcher.session.arbiter_pid()), (None, Some(42)));
     watcher.receive(GREETING, None).receive(WELCOME, None);
-    assert_eq!(watcher.seen(), [SupervisorEvent::Responding, SupervisorEvent::Linked]);
+    assert_eq!(watcher.events(), [SupervisorEvent::Responding, SupervisorEvent::Linked]);
 }
 
 #[test]
 fn an_arbiter_that_greets_and_does_not_welcome_is_reported() {
     let mut watcher = Watcher::supervisor();
     watcher.connect().receive(GREETING, None).pass(5 * SECOND);
-    assert_eq!(watcher.seen(), [NOT_RESPONDING]);
+    assert_eq!(watcher.events(), [NOT_RESPONDING]);
 }
 
 #[test]
@@ -208,30 +209,30 @@ fn an_idle_supervisor_asks_once_a_minute_whether_its_arbiter_lives() {
     let mut watcher = Watcher::linked();
     assert_eq!(watcher.session.deadline(), Some(watcher.now + 60 * SECOND));
     watcher.pass(60 * SECOND);
-    assert_eq!(watcher.told(), [r#"{"type":"ping","id":2}"#]);
+    assert_eq!(watcher.actions(), [r#"{"type":"ping","id":2}"#]);
     watcher.receive(r#"{"type":"pong","re":2}"#, None);
-    assert_eq!(watcher.seen(), []);
+    assert_eq!(watcher.events(), []);
     assert_eq!(watcher.session.deadline(), Some(watcher.now + 60 * SECOND));
 }
 
 #[test]
 fn an_arbiter_that_answers_nothing_is_asked_soon_and_then_reported() {
     let mut watcher = Watcher::linked();
-    watcher.call(SupervisorCall::TimedOut).told();
+    watcher.call(SupervisorCall::TimedOut).actions();
     watcher.pass(5 * SECOND);
-    assert_eq!(watcher.told(), [r#"{"type":"ping","id":3}"#]);
+    assert_eq!(watcher.actions(), [r#"{"type":"ping","id":3}"#]);
     watcher.pass(5 * SECOND);
-    assert_eq!(watcher.seen(), [NOT_RESPONDING]);
+    assert_eq!(watcher.events(), [NOT_RESPONDING]);
     assert_eq!(watcher.session.deadline(), None);
     watcher.receive(r#"{"type":"pong","re":3}"#, None);
-    assert_eq!(watcher.seen(), [SupervisorEvent::Responding]);
+    assert_eq!(watcher.events(), [SupervisorEvent::Responding]);
 }
 
 #[test]
 fn an_arbiter_that_sends_anything_is_not_asked() {
     let mut watcher = Watcher::linked();
     watcher.call(SupervisorCall::TimedOut).pass(4 * SECOND);
-    watcher.receive(r#"{"type":"ping","id":1}"#, None).told();
+    watcher.receive(r#"{"type":"ping","id":1}"#, None).actions();
     watcher.pass(4 * SECOND);
-    assert_eq!((watcher.told(), watcher.seen()), (vec![], vec![]));
+    assert_eq!((watcher.actions(), watcher.events()), (vec![], vec![]));
 }

@@ -36,8 +36,8 @@ fn in_state(state: &str) -> Bench {
         }
         other => panic!("no such state: {other}"),
     };
-    bench.told();
-    bench.seen();
+    bench.actions();
+    bench.events();
     bench
 }
 
@@ -86,10 +86,10 @@ fn follow(state: &str, deed: &str) -> (String, &'static str) {
         }
     });
     let lines = bench
-        .told()
+        .actions()
         .into_iter()
         .map(|line| line.replace(['{', '}', '"'], "").replace("type:", "").replace(",address::1", ""));
-    let events = bench.seen().into_iter().map(|event| event.replace(" :1", ""));
+    let events = bench.events().into_iter().map(|event| event.replace(" :1", ""));
     let followed = refused.into_iter().chain(lines.map(|line| format!("> {line}"))).chain(events);
     (followed.collect::<Vec<_>>().join("; "), next)
 }
@@ -165,7 +165,7 @@ fn a_claimed_address_waits_for_its_answer() {
 }
 
 #[test]
-fn a_granted_address_is_served_or_let_go_of() {
+fn a_granted_address_is_served_or_released() {
     assert_row(
         "granted",
         [
@@ -182,7 +182,7 @@ fn a_granted_address_is_served_or_let_go_of() {
 }
 
 #[test]
-fn a_served_address_is_taken_down_or_let_go_of() {
+fn a_served_address_is_taken_down_or_released() {
     assert_row(
         "serving",
         [
@@ -233,14 +233,14 @@ fn a_released_address_is_finished_and_can_be_claimed_again() {
 }
 
 #[test]
-fn after_fail_nothing_is_said_but_releases() {
+fn after_fail_nothing_is_sent_but_releases() {
     let mut bench = in_state("granted");
     bench.call(Call::Fail { reason: "no database".to_owned() }).expect("it is possible");
-    bench.told();
+    bench.actions();
     bench.call(Call::Serving(address(":1"))).expect("held");
     bench.call(Call::OnTakedown(address(":1"))).expect("it is possible");
     bench.call(Call::ServerUp).expect("it is possible");
-    assert_eq!(bench.told(), [""; 0]);
+    assert_eq!(bench.actions(), [""; 0]);
     bench.call(Call::Released(address(":1"))).expect("held");
-    assert_eq!(bench.told(), [r#"{"type":"released","address":":1"}"#]);
+    assert_eq!(bench.actions(), [r#"{"type":"released","address":":1"}"#]);
 }

@@ -5,13 +5,13 @@ use super::*;
 const TAKEDOWN: &str = r#"{"type":"takedown","id":5,"address":":1","reason":"replaced","drainMs":30000}"#;
 
 #[test]
-fn a_takedown_is_told_and_its_release_answers_it() {
+fn the_server_is_notified_of_a_takedown_and_its_release_answers_it() {
     let mut bench = Bench::serving();
     bench.receive(TAKEDOWN);
-    assert_eq!(bench.seen(), ["takedown :1 Replaced 30s"]);
-    assert_eq!(bench.told(), [""; 0]);
+    assert_eq!(bench.events(), ["takedown :1 Replaced 30s"]);
+    assert_eq!(bench.actions(), [""; 0]);
     bench.call(Call::Released(address(":1"))).expect("held");
-    assert_eq!(bench.told(), [r#"{"type":"released","re":5,"address":":1"}"#]);
+    assert_eq!(bench.actions(), [r#"{"type":"released","re":5,"address":":1"}"#]);
 }
 
 #[test]
@@ -29,10 +29,10 @@ fn progress_of_a_drain_names_the_takedown_before_and_after_the_release() {
         r#"{"type":"released","re":5,"address":":1"}"#,
         r#"{"type":"progress","re":5,"connections":1,"extendMs":1000}"#,
     ];
-    assert_eq!(bench.told(), expected);
-    bench.handle(SessionInput::Ended).told();
+    assert_eq!(bench.actions(), expected);
+    bench.handle(SessionInput::Ended).actions();
     progress(&mut bench, Some(0), None);
-    assert_eq!(bench.told(), [""; 0]);
+    assert_eq!(bench.actions(), [""; 0]);
 }
 
 #[test]
@@ -41,74 +41,74 @@ fn more_connections_than_the_protocol_can_count_are_reported_as_its_largest_numb
     bench.receive(TAKEDOWN);
     let connections = Some(u64::MAX);
     bench.call(Call::Progress { address: address(":1"), connections, extend: None }).expect("it was taken");
-    assert_eq!(bench.told(), [r#"{"type":"progress","re":5,"connections":9007199254740991}"#]);
+    assert_eq!(bench.actions(), [r#"{"type":"progress","re":5,"connections":9007199254740991}"#]);
 }
 
 #[test]
-fn a_takedown_of_what_was_let_go_of_is_answered_at_once() {
+fn a_takedown_of_a_released_address_is_answered_at_once() {
     let mut bench = Bench::serving();
     bench.call(Call::Released(address(":1"))).expect("held");
     bench.receive(TAKEDOWN);
     let expected = [r#"{"type":"released","address":":1"}"#, r#"{"type":"released","re":5,"address":":1"}"#];
-    assert_eq!((bench.told(), bench.seen()), (expected.map(String::from).to_vec(), vec![]));
+    assert_eq!((bench.actions(), bench.events()), (expected.map(String::from).to_vec(), vec![]));
 }
 
 #[test]
-fn a_takedown_that_the_server_works_on_is_not_told_again_by_the_next_arbiter() {
+fn a_takedown_that_the_server_works_on_is_not_reported_again_when_the_next_arbiter_sends_it() {
     let mut bench = Bench::serving();
-    bench.receive(TAKEDOWN).seen();
+    bench.receive(TAKEDOWN).events();
     bench.handle(SessionInput::Ended).link();
-    assert!(bench.told()[2].contains(r#""holding":[{"address":":1","serving":true}]"#));
+    assert!(bench.actions()[2].contains(r#""holding":[{"address":":1","serving":true}]"#));
     bench.receive(r#"{"type":"takedown","id":1,"address":":1","reason":"replaced","drainMs":9}"#);
-    assert_eq!(bench.seen(), [""; 0]);
+    assert_eq!(bench.events(), [""; 0]);
     bench.call(Call::Released(address(":1"))).expect("held");
-    assert_eq!(bench.told(), [r#"{"type":"released","re":1,"address":":1"}"#]);
+    assert_eq!(bench.actions(), [r#"{"type":"released","re":1,"address":":1"}"#]);
 }
 
 #[test]
-fn a_release_without_a_link_is_said_by_the_next_hello_as_draining() {
+fn a_release_without_a_link_is_in_the_next_hello_as_draining() {
     let mut bench = Bench::serving();
     bench.receive(TAKEDOWN);
     bench.handle(SessionInput::Ended);
     bench.call(Call::Released(address(":1"))).expect("held");
     bench.link();
-    let told = bench.told();
-    assert!(told[2].ends_with(r#""generation":"7-9","draining":[":1"]}"#), "{}", told[2]);
-    assert_eq!(told.len(), 3);
+    let actions = bench.actions();
+    assert!(actions[2].ends_with(r#""generation":"7-9","draining":[":1"]}"#), "{}", actions[2]);
+    assert_eq!(actions.len(), 3);
 }
 
 #[test]
 fn a_takedown_that_the_next_arbiter_does_not_repeat_is_given_up_without_an_answer() {
     let mut bench = Bench::serving();
     bench.receive(TAKEDOWN);
-    bench.handle(SessionInput::Ended).link().told();
+    bench.handle(SessionInput::Ended).link().actions();
     bench.call(Call::Released(address(":1"))).expect("held");
-    assert_eq!(bench.told(), [r#"{"type":"released","address":":1"}"#]);
+    assert_eq!(bench.actions(), [r#"{"type":"released","address":":1"}"#]);
 }
 
 #[test]
 fn a_takedown_while_one_is_open_breaks_the_link_off() {
     let mut bench = Bench::serving();
-    bench.receive(TAKEDOWN).seen();
+    bench.receive(TAKEDOWN).events();
     bench.receive(r#"{"type":"takedown","id":6,"address":":1","reason":"stopping","drainMs":9}"#);
-    assert!(bench.seen()[0].starts_with("error out_of_order"));
+    assert!(bench.events()[0].starts_with("error out_of_order"));
     assert_eq!(bench.call(Call::Released(address(":1"))), Ok(()));
 }
 
 #[test]
-fn a_takedown_that_was_not_seen_before_the_release_is_not_told_any_more() {
+fn a_takedown_that_was_not_delivered_before_the_release_is_not_reported_any_more() {
     let mut bench = Bench::serving();
     bench.receive(TAKEDOWN);
     bench.call(Call::Released(address(":1"))).expect("held");
-    assert_eq!(bench.seen(), [""; 0]);
+    assert_eq!(bench.events(), [""; 0]);
 }
 
 #[test]
-fn a_server_that_begins_to_serve_while_it_is_taken_down_says_so() {
+fn a_server_that_begins_to_serve_while_it_is_taken_down_sends_serving() {
     let mut bench = Bench::linked();
-    bench.bind("a").receive(r#"{"type":"granted","re":2,"address":"a"}"#).told();
+    bench.bind("a").receive(r#"{"type":"granted","re":2,"address":"a"}"#).actions();
     bench.receive(r#"{"type":"takedown","id":1,"address":"a","reason":"replaced","drainMs":9}"#);
     bench.call(Call::Serving(address("a"))).expect("held");
     bench.call(Call::Serving(address("a"))).expect("held");
-    assert_eq!(bench.told(), [r#"{"type":"serving","address":"a"}"#]);
+    assert_eq!(bench.actions(), [r#"{"type":"serving","address":"a"}"#]);
 }

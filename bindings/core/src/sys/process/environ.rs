@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_started_with_a_variable_is_found_and_nobody_else() {
+    fn a_process_that_was_started_with_a_variable_is_found_and_no_other() {
         let start = |value: &str| {
             let mut command = std::process::Command::new("sleep");
             command.arg("60").env("SERVERSWAP_TEST_OF_ABOUT", value).spawn().expect("started")

@@ -72,7 +72,7 @@ fn a_connection_that_was_announced_to_close_costs_nothing() {
 }
 
 #[test]
-fn a_kept_connection_that_is_closed_while_idle_is_seen_by_the_client_in_time() {
+fn the_client_notices_in_time_that_an_idle_connection_was_closed() {
     let server = Server::tcp(|connection| {
         connection.request();
         connection.say(OK);
@@ -166,7 +166,7 @@ fn a_silent_new_connection_that_the_server_drops_has_lost_its_request() {
 }
 
 #[tokio::test]
-async fn requests_of_a_swap_are_told_from_those_between_two() {
+async fn requests_during_a_swap_are_distinguished_from_those_between_two() {
     let server = Server::tcp(|connection| {
         while connection.request() {
             connection.say(OK)

@@ -26,7 +26,7 @@ async fn an_id_that_was_used_is_refused() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_server_that_says_what_supervisors_say_is_refused() -> Outcome {
+async fn a_server_that_sends_what_supervisors_send_is_refused() -> Outcome {
     from(Role::Server, FromClient::Stop(Stop {}), Code::OutOfOrder).await
 }
 

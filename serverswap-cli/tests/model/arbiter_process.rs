@@ -20,7 +20,7 @@ use super::world::{Lock, World};
 
 /// The one that has the lock.
 #[derive(Debug, Clone)]
-pub struct Office {
+pub struct ArbiterProcess {
     pub pid: u32,
     pub core: Arbiter,
     /// The processes with a pidfd.
@@ -28,7 +28,7 @@ pub struct Office {
     pub listeners: BTreeMap<Address, Listener>,
     /// Listeners that came with the events of the turn.
     pub offered: Vec<(Address, Listener)>,
-    /// What the core asked, and has not heard of.
+    /// Answers of the kernel that the core has not received yet.
     pub answers: VecDeque<Answer>,
 }
 
@@ -39,7 +39,7 @@ pub struct Answer {
     pub found: Option<(Address, Listener)>,
 }
 
-impl Office {
+impl ArbiterProcess {
     /// The arbiter's duplicate of the listener is the one that came with the events of the turn.
     pub fn keep(&mut self, address: &Address) {
         if let Some(at) = self.offered.iter().position(|(of, _)| of == address) {
@@ -65,8 +65,8 @@ pub enum Done {
 }
 
 impl World {
-    /// Takes office if the lock is free: reads the state and opens the door.
-    pub fn try_to_take_office(&mut self, pid: u32) -> bool {
+    /// Becomes the arbiter if the lock is free: reads the state and opens the socket.
+    pub fn try_to_become_arbiter(&mut self, pid: u32) -> bool {
         if self.lock != Lock::Free {
             return false;
         }
@@ -74,7 +74,7 @@ impl World {
         let mut watched = self.file.processes();
         watched.retain(|process| self.is_alive(process.pid));
         let core = Arbiter::recover(arbiter::ArbiterLimits::default(), &self.as_read(), &watched, self.now);
-        self.office = Some(Seal::new(Office {
+        self.arbiter_process = Some(Seal::new(ArbiterProcess {
             pid,
             core,
             watched,
@@ -97,9 +97,9 @@ impl World {
 
     /// One connection more; `None` if nobody listens.
     pub fn connect(&mut self, client: Process) -> Option<(u64, Greeting)> {
-        let office = self.office.as_mut()?;
-        office.edit(|office| office.watched.insert(client));
-        let pid = office.pid;
+        let arbiter_process = self.arbiter_process.as_mut()?;
+        arbiter_process.edit(|arbiter_process| arbiter_process.watched.insert(client));
+        let pid = arbiter_process.pid;
         self.last_wire += 1;
         self.wires.insert(self.last_wire, Seal::new(Wire::new(client.pid)));
         Some((self.last_wire, greeting(pid)))
@@ -146,8 +146,8 @@ impl World {
             }
         }
         events.push(ArbiterEvent::Gone { process });
-        if let Some(office) = &mut self.office {
-            office.edit(|office| office.watched.remove(&process));
+        if let Some(arbiter_process) = &mut self.arbiter_process {
+            arbiter_process.edit(|arbiter_process| arbiter_process.watched.remove(&process));
         }
         self.turn(events, offered, cut)
     }
@@ -234,10 +234,10 @@ impl World {
         }
     }
 
-    /// The arbiter hears of what it asked.
+    /// The arbiter gets one answer.
     pub fn answer(&mut self) {
-        let Some(office) = &mut self.office else { return };
-        if let Some(answer) = office.edit(|office| office.answers.pop_front()) {
+        let Some(arbiter_process) = &mut self.arbiter_process else { return };
+        if let Some(answer) = arbiter_process.edit(|arbiter_process| arbiter_process.answers.pop_front()) {
             self.turn(vec![answer.event], answer.found.into_iter().collect(), Cut::Never);
         }
     }
@@ -249,9 +249,10 @@ impl World {
                 Done::Whole => {}
                 Done::Killed => return Done::Killed,
             }
-            match (self.setup.answers, &mut self.office) {
-                (Answers::AtOnce, Some(office)) if !office.answers.is_empty() => {
-                    let answers = office.edit(|office| std::mem::take(&mut office.answers));
+            match (self.setup.answers, &mut self.arbiter_process) {
+                (Answers::AtOnce, Some(arbiter_process)) if !arbiter_process.answers.is_empty() => {
+                    let answers =
+                        arbiter_process.edit(|arbiter_process| std::mem::take(&mut arbiter_process.answers));
                     offered = answers.iter().filter_map(|answer| answer.found.clone()).collect();
                     events = answers.into_iter().map(|answer| answer.event).collect();
                 }
@@ -266,16 +267,16 @@ impl World {
         offered: Vec<(Address, Listener)>,
         cut: &mut Cut,
     ) -> Done {
-        let Some(sealed) = self.office.clone() else { return Done::Whole };
-        let mut office = (*sealed).clone();
+        let Some(sealed) = self.arbiter_process.clone() else { return Done::Whole };
+        let mut arbiter_process = (*sealed).clone();
         let mut turn = Turn::new(self.now);
-        office.core.handle(events, &mut turn);
-        office.offered = offered;
+        arbiter_process.core.handle(events, &mut turn);
+        arbiter_process.offered = offered;
         if turn.state_changed() == Changed::State && self.setup.seeded != Seeded::StateNotWritten {
-            self.write(office.core.snapshot());
+            self.write(arbiter_process.core.snapshot());
         }
-        let pid = office.pid;
-        self.office = Some(Seal::new(office));
+        let pid = arbiter_process.pid;
+        self.arbiter_process = Some(Seal::new(arbiter_process));
         for action in std::mem::take(&mut turn.actions) {
             match cut {
                 Cut::Never => {}
@@ -286,14 +287,14 @@ impl World {
                 Cut::After(left) => *left -= 1,
             }
             let answer = self.perform(action);
-            if let (Some(answer), Some(office)) = (answer, &mut self.office) {
-                office.edit(|office| office.answers.push_back(answer));
+            if let (Some(answer), Some(arbiter_process)) = (answer, &mut self.arbiter_process) {
+                arbiter_process.edit(|arbiter_process| arbiter_process.answers.push_back(answer));
             }
         }
-        if let Some(office) = &mut self.office
-            && !office.offered.is_empty()
+        if let Some(arbiter_process) = &mut self.arbiter_process
+            && !arbiter_process.offered.is_empty()
         {
-            office.edit(|office| office.offered.clear());
+            arbiter_process.edit(|arbiter_process| arbiter_process.offered.clear());
         }
         Done::Whole
     }
