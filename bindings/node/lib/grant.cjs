@@ -6,8 +6,12 @@
 const { closeSync } = require('node:fs');
 
 const { addressCall, call, callIfHeld, client } = require('./client.cjs');
+const { ServerSwapError } = require('./error.cjs');
 
 const servingIfHeld = Symbol('servingIfHeld');
+
+/** Canonical address -> its listener in this thread, if it is held. */
+const listeners = new Map();
 
 /** An address that this server holds. */
 class Grant {
@@ -54,6 +58,9 @@ class Grant {
       this.#closed = true;
       client().withdraw(this.#claim);
     }
+    if (listeners.get(this.#address) === this) {
+      listeners.delete(this.#address);
+    }
   }
 }
 
@@ -71,12 +78,34 @@ class Listener extends Grant {
   constructor(claim, address, fd) {
     super(claim, address);
     this.#fd = fd;
+    listeners.set(address, this);
   }
 
   /** The descriptor. */
   get fd() {
     this.#owned = false;
     return this.#fd;
+  }
+
+  /**
+   * As of every grant.
+   *
+   * @throws {ServerSwapError} `not_held`; `not_listening`: no server has asked for the descriptor
+   */
+  serving() {
+    this.check();
+    super.serving();
+  }
+
+  /** @throws {ServerSwapError} `not_listening` */
+  check() {
+    if (this.#owned) {
+      throw new ServerSwapError(
+        'not_listening',
+        `no server listens on the socket of \`${this.address}\`; an older server serves on\n` +
+          'hint: `server.listen(listener)` comes first; an HTTP server of Bun ignores the socket that it is given',
+      );
+    }
   }
 
   /** Makes a `cluster` worker listen by itself; the primary process has other descriptors. */
@@ -95,7 +124,15 @@ class Listener extends Grant {
 }
 
 function grantOf(claim, address, fd) {
+  listeners.delete(address);
   return fd === undefined ? new Grant(claim, address) : new Listener(claim, address, fd);
 }
 
-module.exports = { grantOf, servingIfHeld };
+/** As `serving()` of the grant of the address, which another thread may have. */
+function serving(address) {
+  const report = addressCall('serving', address);
+  listeners.get(report.address)?.check();
+  call(report);
+}
+
+module.exports = { grantOf, serving, servingIfHeld };

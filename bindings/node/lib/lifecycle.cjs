@@ -3,20 +3,12 @@
 /** The calls beside a claim: how far the server is, how its drain goes, and that it gives up. */
 const { addressCall, call } = require('./client.cjs');
 const { wrongArgument } = require('./error.cjs');
+const { serving } = require('./grant.cjs');
 const { managedServerAt } = require('./managed-server.cjs');
 const { Call } = require('./native.cjs');
 const { checkOptions } = require('./options.cjs');
 
 const PROGRESS = { connections: 'count', extendMs: 'number of milliseconds' };
-
-/**
- * The accept loop of a granted address runs.
- *
- * @throws {ServerSwapError} `not_held`
- */
-function serving(address) {
-  call(addressCall('serving', address));
-}
 
 /** The whole server is up: every address that it will ever claim is granted and serving. */
 function serverUp() {

@@ -7,11 +7,12 @@
  * taken, it stops accepting, releases the address and drains. Nothing here keeps the event loop alive, so the
  * process ends by itself with its last connection.
  */
+const http = require('node:http');
 const net = require('node:net');
 
 const { claim } = require('./claim.cjs');
 const { addressCall } = require('./client.cjs');
-const { wrongArgument } = require('./error.cjs');
+const { ServerSwapError, wrongArgument } = require('./error.cjs');
 const { ManagedServer } = require('./managed-server.cjs');
 const { checkOptions } = require('./options.cjs');
 
@@ -36,6 +37,13 @@ async function listen(server, address, options = {}) {
 }
 
 function checkServer(server) {
+  if (process.versions.bun && server instanceof http.Server) {
+    throw new ServerSwapError(
+      'not_supported',
+      'an HTTP server of Bun cannot listen on a socket that it is given; nothing was claimed, and an older server serves on\n' +
+        'hint: claim the address with `readyFor(address, callback)` and bind it in the callback, or run this server with Node',
+    );
+  }
   if (!(server instanceof net.Server)) {
     throw wrongArgument('listen takes a server of node:http, node:https, node:http2, node:tls or node:net');
   }

@@ -9,6 +9,9 @@
  *   before: at a takedown, by `close()` of the handle, and when the program closes the server by itself;
  * - while it drains, `server.close()` only waits: Node's own would close idle connections.
  */
+const net = require('node:net');
+
+const { checkListening } = require('./check-listening.cjs');
 const { addressCall, callIfHeld } = require('./client.cjs');
 const { Drain } = require('./drain.cjs');
 const { servingIfHeld } = require('./grant.cjs');
@@ -53,7 +56,13 @@ class ManagedServer {
     this.#drain.drained.then(() => this.#forget());
     try {
       await listenFd(this.#server, grant.fd);
+      if (!this.#drain.begun) {
+        checkListening(this.#server, grant.address);
+      }
     } catch (error) {
+      if (this.#server.listening) {
+        net.Server.prototype.close.call(this.#server);
+      }
       this.#release();
       this.#forget();
       throw error;

@@ -13,6 +13,7 @@
  *   ended by its supervisor, at the drain deadline.
  */
 const { addressCall, call, client, receive } = require('./client.cjs');
+const { endWhenIdle } = require('./cluster-worker.cjs');
 const { wrongArgument } = require('./error.cjs');
 
 /** Number of the handler -> its callback. */
@@ -51,7 +52,11 @@ receive('takedown', ({ handlers, address, reason, drainMs }) => {
     handlers.filter((number) => !callbacks.has(number)).forEach((number) => client().handlerDone(number));
   }
   for (const number of called) {
-    run(callbacks.get(number), takedown, once(() => client().handlerDone(number)));
+    const done = () => {
+      client().handlerDone(number);
+      endWhenIdle();
+    };
+    run(callbacks.get(number), takedown, once(done));
   }
 });
 

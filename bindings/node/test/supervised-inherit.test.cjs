@@ -242,6 +242,34 @@ test('the long way: readyFor gives a listener for server.listen', async (t) => {
   assert.equal(await program.exit(), 0);
 });
 
+test('a server that listens somewhere else is refused before it is serving, and stops', async (t) => {
+  const { arbiter, program, socket, address } = await scene(t, `${SERVER}
+    const { listen } = server;
+    server.listen = () => listen.call(server, 0, '127.0.0.1');
+    serverswap.listen(server, ADDRESS).catch((error) => print([error.code, error.message, server.listening].join()));`);
+  await arbiter.welcomes();
+  await arbiter.receives('onTakedown');
+  await grants(arbiter, socket);
+  assert.deepEqual(await arbiter.receives('released'), { type: 'released', address });
+  assert.match(await program.nextLine(), /^listens_elsewhere,the server was given the socket of `unix:.*` and listens on port \d+ of 127\.0\.0\.1;/);
+  assert.match(await program.nextLine(), /^hint: .*,false$/);
+  assert.equal(await program.exit(), 0);
+});
+
+for (const report of ['listener.serving()', 'serverswap.serving(ADDRESS)']) {
+  test(`${report} is refused as long as no server has taken the descriptor`, async (t) => {
+    const { arbiter, program, socket } = await scene(t, `${SERVER}
+      serverswap.readyFor(ADDRESS, { inherit: true }, (error, listener) => {
+        try { ${report}; } catch (error) { print(error.code); }
+        server.listen(listener, () => ${report});
+      });`);
+    await arbiter.welcomes();
+    await grants(arbiter, socket);
+    assert.equal(await program.nextLine(), 'not_listening');
+    await arbiter.receives('serving');
+  });
+}
+
 test('a listener that is closed unused releases the address and leaves no descriptor', async (t) => {
   const { arbiter, program, socket, address } = await scene(t, `
     const open = () => require('node:fs').readdirSync('/proc/self/fd').length;
@@ -267,6 +295,36 @@ test('a cluster worker listens on the descriptor of its own claim', async (t) =>
   assert.deepEqual(await client.ask('/'), KEPT);
   program.writeLine('kill');
   await arbiter.receives('ended');
+  assert.equal(await program.exit(), 0);
+});
+
+test('a cluster worker that was taken down ends when it has drained, and its primary knows that it did so on purpose', async (t) => {
+  const { arbiter, program, address, socket } = await serving(t, `
+    const cluster = require('node:cluster');
+    cluster.setupPrimary({ exec: ${JSON.stringify(WORKER)}, args: [ADDRESS], execArgv: [] });
+    cluster.fork().on('exit', function (code) { print([code, this.exitedAfterDisconnect].join()); });`);
+  const client = await RawClient.connect(socket);
+  assert.deepEqual(await client.ask('/'), KEPT);
+  arbiter.sends(takedown(address));
+  assert.equal((await arbiter.receives('progress')).connections, 1);
+  await arbiter.receives('released');
+  assert.deepEqual(await client.ask('/'), ANSWERED);
+  assert.equal(await program.nextLine(), '0,true');
+  assert.equal(await program.exit(), 0);
+});
+
+test('a cluster worker goes on after a takedown as long as something keeps it', async (t) => {
+  const { arbiter, program, address } = await serving(t, `
+    const cluster = require('node:cluster');
+    cluster.setupPrimary({ exec: ${JSON.stringify(WORKER)}, args: [ADDRESS, 'busy'], execArgv: [] });
+    const worker = cluster.fork().on('message', print);
+    process.stdin.once('data', () => { worker.send('end'); process.stdin.destroy(); });`);
+  arbiter.sends(takedown(address));
+  await arbiter.receives('progress');
+  await arbiter.receives('released');
+  assert.equal(await program.nextLine(), 'drained');
+  await arbiter.barrier();
+  program.writeLine('');
   assert.equal(await program.exit(), 0);
 });
 
