@@ -18,4 +18,3 @@ pub mod sandbox;
 pub mod scenario;
 pub mod style;
 pub mod supervisor;
-pub mod sys;

@@ -7,5 +7,6 @@ pub mod bench;
 pub mod demo;
 pub mod faults;
 pub mod interop;
+mod sys;
 pub mod upgrade;
 pub mod wire;

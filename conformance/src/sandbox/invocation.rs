@@ -10,7 +10,8 @@ use tokio::process::Command;
 
 use super::SandboxError;
 use super::started::Started;
-use super::transcript::{Transcript, Watch};
+use super::transcript::Transcript;
+use super::write_watch::WriteWatch;
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -79,7 +80,7 @@ impl Invocation {
             (self.folder.join(format!("{number}.stdout")), self.folder.join(format!("{number}.stderr")));
         let (out, stdout) = Transcript::create(&out_path).map_err(failed)?;
         let (err, stderr) = Transcript::create(&err_path).map_err(failed)?;
-        let watch = Watch::new(&[&out_path, &err_path]).map_err(failed)?;
+        let watch = WriteWatch::new(&[&out_path, &err_path]).map_err(failed)?;
         let began = Instant::now();
         let child = Command::new(&self.program)
             .args(&self.arguments)

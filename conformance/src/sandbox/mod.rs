@@ -15,6 +15,7 @@ mod programs;
 mod remaining;
 mod started;
 mod transcript;
+mod write_watch;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
 use tokio::time::timeout;
 
-use super::transcript::{Transcript, Watch};
+use super::transcript::Transcript;
+use super::write_watch::WriteWatch;
 use super::{LIMIT, SandboxError};
 
 /// A running or ended program.
@@ -20,7 +21,7 @@ pub struct Started {
     began: Instant,
     out: Transcript,
     err: Transcript,
-    watch: Watch,
+    watch: WriteWatch,
     exit: Option<Exit>,
 }
 
@@ -40,7 +41,7 @@ impl Started {
         began: Instant,
         out: Transcript,
         err: Transcript,
-        watch: Watch,
+        watch: WriteWatch,
     ) -> Self {
         let pid = child.id().expect("it was not waited for yet");
         Started { command, child, pid, began, out, err, watch, exit: None }
@@ -141,7 +142,7 @@ impl Started {
                             said: self.said(),
                         });
                     }
-                    (Some(_), AtExit::GoOn) => self.written().await?,
+                    (Some(_), AtExit::GoOn) => self.watch.written().await,
                     (None, _) => self.step().await?,
                 }
             }
@@ -165,7 +166,7 @@ impl Started {
     async fn step(&mut self) -> Result<(), SandboxError> {
         let happened = tokio::select! {
             status = self.child.wait() => status.map(Some),
-            written = self.watch.written() => written.map(|()| None),
+            () = self.watch.written() => Ok(None),
         };
         match happened {
             Ok(Some(status)) => {
@@ -175,11 +176,6 @@ impl Started {
             Ok(None) => Ok(()),
             Err(source) => Err(self.failed(source)),
         }
-    }
-
-    async fn written(&mut self) -> Result<(), SandboxError> {
-        let written = self.watch.written().await;
-        written.map_err(|source| self.failed(source))
     }
 
     fn failed(&self, source: std::io::Error) -> SandboxError {

@@ -2,14 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
 use std::path::Path;
-
-use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-use tokio::io::unix::AsyncFd;
-
-use crate::sys;
 
 /// A growing file.
 #[derive(Debug)]
@@ -73,29 +66,5 @@ fn complete_utf8(bytes: &[u8]) -> usize {
     match std::str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() => error.valid_up_to(),
         Ok(_) | Err(_) => bytes.len(),
-    }
-}
-
-/// Tells when one of some files was written to.
-#[derive(Debug)]
-pub(super) struct Watch(AsyncFd<OwnedFd>);
-
-impl Watch {
-    pub(super) fn new(paths: &[&Path]) -> io::Result<Watch> {
-        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        for path in paths {
-            inotify::add_watch(&inotify, *path, WatchFlags::MODIFY)?;
-        }
-        sys::register(inotify).map(Watch)
-    }
-
-    /// Returns when something was written since the last call.
-    pub(super) async fn written(&self) -> io::Result<()> {
-        let mut ready = self.0.readable().await?;
-        let mut buffer = [MaybeUninit::uninit(); 4096];
-        let mut events = inotify::Reader::new(self.0.get_ref(), &mut buffer);
-        while events.next().is_ok() {}
-        ready.clear_ready();
-        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use tokio::time::timeout;
 
 use super::FaultsError;
-use serverswap_conformance::sys::register;
+use crate::sys::register;
 
 /// Sends a signal to a process that is held, and therefore lives.
 pub(super) fn signal(pid: u32, signal: Signal) -> Result<(), FaultsError> {

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use tokio::io::unix::AsyncFd;
 
 /// Registers a descriptor with the runtime.
-pub fn register(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+pub(crate) fn register(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an `OwnedFd` owns a valid descriptor, and nothing replaces or closes it while the
     // `AsyncFd` owns it.
     Ok(unsafe { AsyncFd::register(fd)? })
