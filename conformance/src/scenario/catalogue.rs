@@ -1,4 +1,4 @@
-//! Every scenario of the suite, as it is built into the program, and what of it is run.
+//! Every scenario of the suite, as built into the program, and the selection that is run.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub struct Catalogue {
 /// One case: a scenario with one choice of the values of its matrix.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Instance {
-    /// As a report shows it.
+    /// Its name in a report.
     pub id: String,
     /// What is played.
     pub scenario: Arc<Scenario>,
@@ -104,7 +104,7 @@ impl Catalogue {
         &self.scenarios
     }
 
-    /// The scenario of an id; a permutation's `[..]` is left out of account.
+    /// The scenario of an id; the `[..]` of a permutation is ignored.
     #[must_use]
     pub fn scenario(&self, id: &str) -> Option<&Scenario> {
         let id = id.split('[').next().unwrap_or(id);

@@ -1,4 +1,4 @@
-//! A value and the line that it stands in.
+//! A value and the line that it is on.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
-/// A value and the line that it stands in.
+/// A value and the line that it is on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Located<T> {
     /// Counted from 1.

@@ -1,4 +1,4 @@
-//! One scenario to several cases: one for each value.
+//! Expands one scenario to several cases: one for each value.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +16,9 @@ use super::{Offset, Scenario, Split, Values};
 pub enum Axis {
     /// Every offset inside the step whose `split` or `cut` is that name.
     EveryByte(EveryByte),
-    /// These.
+    /// These values.
     Values(Vec<Value>),
-    /// These, each under a name that the id shows instead of the value.
+    /// These values, each with a name that the id shows instead of it.
     Named(BTreeMap<String, Value>),
 }
 
@@ -30,7 +30,7 @@ pub enum EveryByte {
     EveryByte,
 }
 
-/// Whether `every-byte` has a step to which it belongs.
+/// Whether each `every-byte` has the step that it belongs to.
 pub(super) fn review(scenario: &Scenario) -> Result<(), String> {
     for (name, axis) in &scenario.matrix {
         if matches!(axis, Axis::EveryByte(_)) && length(scenario, name).is_none() {
@@ -48,7 +48,7 @@ pub(super) fn review(scenario: &Scenario) -> Result<(), String> {
     Ok(())
 }
 
-/// The cases of a scenario. The id of each says its values.
+/// The cases of a scenario. The id of each shows its values.
 pub(super) fn instances(scenario: Scenario) -> Vec<Instance> {
     let mut choices = vec![Choice::default()];
     for (name, axis) in &scenario.matrix {
@@ -108,7 +108,7 @@ fn values(scenario: &Scenario, name: &str, axis: &Axis) -> Vec<(String, Value)> 
     }
 }
 
-/// How many bytes the step that is cut at `name` has at least: the same in every run.
+/// The least number of bytes of the step that is cut at `name`: the same in every run.
 fn length(scenario: &Scenario, name: &str) -> Option<usize> {
     let cut_here = |split: &Split| split.0.contains(&Offset::Variable(name.to_owned()));
     scenario.steps.iter().find_map(|step| {

@@ -14,7 +14,7 @@ pub struct ParseError {
     pub message: String,
 }
 
-/// Reads a scenario. `file` is shown in errors; `id` is what its path says that its id is.
+/// Reads a scenario. `file` is shown in errors; `id` is the id that follows from its path.
 ///
 /// # Errors
 /// The first mistake.
@@ -23,7 +23,7 @@ pub fn parse(file: &str, id: &str, text: &str) -> Result<Scenario, ParseError> {
     let options = serde_saphyr::options! { with_snippet: false };
     let scenario: Scenario = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let line = error.location().map_or(1, |location| location.line());
-        wrong(line, told(&error.to_string()))
+        wrong(line, without_place(&error.to_string()))
     })?;
     let line_of = |key: &str| {
         let begins = |line: &str| line.starts_with(&format!("{key}:"));
@@ -36,8 +36,8 @@ pub fn parse(file: &str, id: &str, text: &str) -> Result<Scenario, ParseError> {
     Ok(scenario)
 }
 
-/// The parser's words without the place, which stands before them.
-fn told(message: &str) -> String {
+/// The message of the parser without the place, which is printed before it.
+fn without_place(message: &str) -> String {
     let first = message.lines().next().unwrap_or(message);
     let end = first.find(" at line ").or_else(|| first.find(": line ")).unwrap_or(first.len());
     first[..end].trim_start_matches("error: ").to_owned()

@@ -1,4 +1,4 @@
-//! What a step expects: JSON that another JSON is held against.
+//! What a step expects: a pattern that JSON is matched against.
 
 use std::borrow::Cow;
 
@@ -87,7 +87,7 @@ impl Pattern {
         fields.collect::<Result<_, _>>().map(Pattern::Object)
     }
 
-    /// Holds a value against it and binds names. `None` is a key that is not there.
+    /// Matches a value against it and binds names. `None` is a key that is not there.
     ///
     /// # Errors
     /// The first place that does not match; names bound before it stay bound.

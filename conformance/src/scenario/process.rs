@@ -1,4 +1,4 @@
-//! The steps of scenarios whose role is `supervisor`: the command under test and its fake server
+//! The steps of scenarios whose role is `supervisor`: the command under test and its fake
 //! servers are processes. The wire steps are those of every scenario.
 
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ pub struct FakeServer {
     /// What it proves.
     #[serde(default)]
     pub spec: Vec<String>,
-    /// How long it may take, in milliseconds, instead of the usual.
+    /// How long it may take, in milliseconds, instead of the usual limit.
     #[serde(default)]
     pub within_ms: Option<u64>,
 }

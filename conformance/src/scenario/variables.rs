@@ -1,10 +1,10 @@
-//! Named values of one case: what it began with, what its matrix says, what it bound.
+//! Named values of one case: those it begins with, those of its matrix, those that its steps bind.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// The values that `$name` and `{$ref: name}` mean.
+/// The values that `$name` and `{$ref: name}` stand for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Variables {
     values: BTreeMap<String, Value>,
@@ -24,7 +24,7 @@ impl Variables {
     /// The value of a name.
     ///
     /// # Errors
-    /// It has none.
+    /// The name has no value.
     pub fn value(&self, name: &str) -> Result<&Value, Unbound> {
         self.values.get(name).ok_or_else(|| Unbound(name.to_owned()))
     }

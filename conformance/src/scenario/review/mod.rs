@@ -1,4 +1,4 @@
-//! Mistakes that the form of a file does not show: names without a value or a meaning, checks with
+//! Mistakes that the schema does not find: names without a value or a meaning, checks with
 //! the same name, steps of the other role, unknown commands and requirements.
 
 mod places;
@@ -39,7 +39,7 @@ static REQUIREMENTS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     requirements.filter_map(|requirement| requirement["id"].as_str()).map(str::to_owned).collect()
 });
 
-/// Looks for the first mistake.
+/// Finds the first mistake.
 pub(super) fn review(scenario: &Scenario, id: &str) -> Result<(), Mistake> {
     let head = |key, message| Err(Mistake::Head { key, message });
     if scenario.id != id {

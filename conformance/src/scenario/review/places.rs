@@ -25,7 +25,7 @@ impl Places {
         Places { role, connections, descriptors, users }
     }
 
-    /// Takes in a step.
+    /// Adds what a step makes.
     ///
     /// # Errors
     /// It uses a name that no step before it has made.
@@ -87,7 +87,7 @@ impl Places {
         names.iter().try_for_each(|name| known(&self.descriptors, name, "descriptor"))
     }
 
-    /// A supervisor makes the listeners: there, the first that comes under a name is the one of it.
+    /// A supervisor makes the listeners: there, the first listener that arrives under a name is the one that the name means.
     fn received(&mut self, names: &[String]) -> Result<(), String> {
         match self.role {
             Role::Client => self.descriptors(names),

@@ -1,4 +1,4 @@
-//! The values that a step needs and gives, and what of a step its form does not check.
+//! The names that a step needs and binds, and what of a step the schema does not check.
 
 use serde_json::{Map, Value};
 

@@ -20,7 +20,7 @@ pub struct DriverStep {
     /// What it proves.
     #[serde(default)]
     pub spec: Vec<String>,
-    /// How long it may take, in milliseconds, instead of the usual.
+    /// How long it may take, in milliseconds, instead of the usual limit.
     #[serde(default)]
     pub within_ms: Option<u64>,
     /// How often it is given; `$i` counts from 1.
@@ -42,13 +42,13 @@ pub struct EventStep {
     /// What it proves.
     #[serde(default)]
     pub spec: Vec<String>,
-    /// How long it may take, in milliseconds, instead of the usual.
+    /// How long it may take, in milliseconds, instead of the usual limit.
     #[serde(default)]
     pub within_ms: Option<u64>,
-    /// It must not come earlier than so many milliseconds after it was begun to be awaited.
+    /// It must not come earlier than this many milliseconds after the wait began.
     #[serde(default)]
     pub after_ms: Option<u64>,
-    /// How many such events follow each other; `$i` counts from 1.
+    /// How many such events must follow each other; `$i` counts from 1.
     #[serde(default)]
     pub times: Option<u32>,
     /// What the other fields have to be; a pattern each.

@@ -59,7 +59,7 @@ pub enum Step {
     Stall(Short<On>),
     /// Reads a connection again.
     Resume(Short<On>),
-    /// Nobody listens on the arbiter's socket any more.
+    /// Stops listening on the arbiter's socket.
     Unlisten(Unlisten),
     /// The arbiter's socket appears again, as that of another arbiter.
     Listen {},
@@ -93,7 +93,7 @@ pub struct CheckLabel<'a> {
 }
 
 impl Step {
-    /// The word of the language.
+    /// The keyword of the step.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -251,7 +251,7 @@ impl Step {
     }
 }
 
-/// In a few words, for people.
+/// A short description, for people.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fields = |fields: &serde_json::Map<String, Value>| Value::Object(fields.clone());

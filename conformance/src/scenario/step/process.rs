@@ -1,4 +1,4 @@
-//! The bodies of steps about the process under test, as it is seen from outside.
+//! The bodies of steps about the process under test, as observed from outside.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -56,7 +56,7 @@ pub struct Exits {
     /// By this signal.
     #[serde(default)]
     pub signal: Option<SignalName>,
-    /// How long it may take, in milliseconds, instead of the usual.
+    /// How long it may take, in milliseconds, instead of the usual limit.
     #[serde(default)]
     pub within_ms: Option<u64>,
     /// The name of the check.
@@ -85,7 +85,7 @@ pub enum OpenFiles {
     Usual,
 }
 
-/// What is to be said of the descriptors of one file.
+/// What must be true of the descriptors of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sockets {
@@ -99,13 +99,13 @@ pub enum Sockets {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Descriptors {
-    /// A `listener` or `descriptor` of the case: about those of the process that are the same file.
+    /// A `listener` or `descriptor` of the case: the descriptors of the process that refer to the same file.
     #[serde(default)]
     pub of: Option<String>,
-    /// There are so many, soon.
+    /// There must be this many, at the latest after the usual limit.
     #[serde(default)]
     pub count: Option<u64>,
-    /// There are at least so many.
+    /// There must be at least this many.
     #[serde(default)]
     pub at_least: Option<u64>,
     /// Each of them is closed when another program is executed.
@@ -114,7 +114,7 @@ pub struct Descriptors {
     /// The socket that they share does not block.
     #[serde(default)]
     pub non_blocking: bool,
-    /// What is true of every socket of the process.
+    /// What must be true of every socket of the process.
     #[serde(default)]
     pub sockets: Option<Sockets>,
     /// Gives the number a name.

@@ -13,7 +13,7 @@ pub struct ListenerStep {
     pub at: String,
 }
 
-/// Opens a descriptor that is not what it should be.
+/// Opens a descriptor of a wrong kind.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DescriptorStep {

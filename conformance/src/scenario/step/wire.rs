@@ -17,7 +17,7 @@ pub struct Accept {
     /// What it proves.
     #[serde(default)]
     pub spec: Vec<String>,
-    /// How long it may take, in milliseconds, instead of the usual.
+    /// How long it may take, in milliseconds, instead of the usual limit.
     #[serde(default)]
     pub within_ms: Option<u64>,
 }
@@ -52,7 +52,7 @@ pub struct Send {
     /// How many bytes are sent; the rest is never sent.
     #[serde(default)]
     pub cut: Option<Split>,
-    /// False: it breaks a rule or comes from the future, on purpose, and is not held against the
+    /// False: it breaks a rule, or is of a later version, on purpose, and is no fault of the
     /// suite. `raw` and `raw_b64` never are.
     #[serde(default = "yes")]
     pub judged: bool,
@@ -85,7 +85,7 @@ pub struct Greet {
     /// What it proves.
     #[serde(default)]
     pub spec: Vec<String>,
-    /// How long it may take, in milliseconds, instead of the usual.
+    /// How long it may take, in milliseconds, instead of the usual limit.
     #[serde(default)]
     pub within_ms: Option<u64>,
 }
@@ -108,7 +108,7 @@ pub struct Expect {
     /// What it proves.
     #[serde(default)]
     pub spec: Vec<String>,
-    /// How long it may take, in milliseconds, instead of the usual.
+    /// How long it may take, in milliseconds, instead of the usual limit.
     #[serde(default)]
     pub within_ms: Option<u64>,
     /// How many such lines follow each other; `$i` counts from 1.
@@ -145,7 +145,7 @@ pub struct Closed {
     /// What it proves.
     #[serde(default)]
     pub spec: Vec<String>,
-    /// How long it may take, in milliseconds, instead of the usual.
+    /// How long it may take, in milliseconds, instead of the usual limit.
     #[serde(default)]
     pub within_ms: Option<u64>,
 }
@@ -168,7 +168,7 @@ pub struct On {
     pub on: String,
 }
 
-/// The arbiter goes.
+/// The arbiter stops listening.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unlisten {
