@@ -85,13 +85,16 @@ struct Stat {
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
 impl Stat {
+    /// # Errors
+    /// As of open(2) and read(2); ESRCH for a process that is being reaped.
     fn read(pid: u32) -> io::Result<Stat> {
         let text = fs::read(format!("/proc/{pid}/stat"))?;
-        Stat::parse(&text).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+        Stat::parse(&text).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))
     }
 
     /// The second field, the name in brackets, may hold anything, brackets and blanks
-    /// included: count from the last bracket.
+    /// included: count from the last bracket. `None` for a process that is being reaped, whose group is -1
+    /// (the kernel's `fs/proc/array.c`, `do_task_stat`).
     fn parse(text: &[u8]) -> Option<Stat> {
         let name_end = text.iter().rposition(|byte| *byte == b')')?;
         let rest = std::str::from_utf8(text.get(name_end + 1..)?).ok()?;
@@ -123,6 +126,12 @@ mod tests {
         let text = b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 3 0 0 20 0 1 0 7 0 0";
         let stat = Stat::parse(text).expect("a whole line");
         assert_eq!((stat.is_of_the_kernel, stat.start), (true, 7));
+    }
+
+    #[test]
+    fn a_process_that_is_being_reaped_is_no_process() {
+        let text = b"77 (node) X 0 -1 -1 0 -1 4194564 0 0 0 0 0 3 0 0 20 0 1 0 4242 0 0";
+        assert!(Stat::parse(text).is_none());
     }
 
     #[test]
