@@ -34,8 +34,8 @@ class ManagedServer {
   constructor(server, address, options) {
     this.#server = server;
     this.#options = options;
-    this.#drain = new Drain(server);
     this.#handler = addHandler(address, (done, takedown) => this.#onTakedown(done, takedown));
+    this.#drain = new Drain(server);
   }
 
   /** The claim has failed. */

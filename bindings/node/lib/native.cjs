@@ -14,6 +14,12 @@ const { ServerSwapError } = require('./error.cjs');
 
 const C_LIBRARIES = ['gnu', 'musl'];
 
+const HINT_INSTALLED =
+  'hint: `npm install` must not omit optional dependencies; in a clone run `node bindings/node/build.mjs`';
+const HINT_BUNDLED =
+  'hint: keep serverswap external to the bundle, and installed: `esbuild --external:serverswap`, `external` of Rollup ' +
+  'and Vite, `externals` of webpack, `serverExternalPackages` of Next.js';
+
 module.exports = load();
 
 function load() {
@@ -41,9 +47,14 @@ function notLoaded(problems) {
   const message = [
     `no native addon for ${process.platform} ${process.arch} could be loaded`,
     ...reasons,
-    'hint: `npm install` must not omit optional dependencies; in a clone run `node bindings/node/build.mjs`',
+    isBundled() ? HINT_BUNDLED : HINT_INSTALLED,
   ].join('\n');
   return new ServerSwapError('addon_not_loaded', message, { cause: problems[0]?.error });
+}
+
+/** A bundler has put this module into another file, which is not where the addon is. */
+function isBundled() {
+  return !existsSync(path.join(__dirname, 'native.cjs'));
 }
 
 function firstLine(error) {
