@@ -61,12 +61,12 @@ function take(number) {
   return promise;
 }
 
-receive('granted', ({ claim: number, address, fd }) => {
-  const promise = take(number);
+receive('granted', (event) => {
+  const promise = take(event.claim);
   if (promise !== undefined) {
-    promise.resolve(grantOf(number, address, fd));
-  } else if (fd !== undefined) {
-    closeSync(fd);
+    promise.resolve(grantOf(event));
+  } else if (event.fd !== undefined) {
+    closeSync(event.fd);
   }
 });
 

@@ -123,8 +123,25 @@ class Listener extends Grant {
   }
 }
 
-function grantOf(claim, address, fd) {
+/** The same where no descriptor can be inherited: `server.listen(listener)` listens by itself. */
+class UnboundListener extends Grant {
+  /** @param {{ port: number, host?: string } | { path: string }} socket what `server.listen` takes */
+  constructor(claim, address, socket) {
+    super(claim, address);
+    this.socket = socket;
+    Object.assign(this, socket);
+  }
+
+  get exclusive() {
+    return true;
+  }
+}
+
+function grantOf({ claim, address, fd, socket }) {
   listeners.delete(address);
+  if (socket !== undefined) {
+    return new UnboundListener(claim, address, socket);
+  }
   return fd === undefined ? new Grant(claim, address) : new Listener(claim, address, fd);
 }
 

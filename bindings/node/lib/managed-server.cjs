@@ -15,7 +15,7 @@ const { checkListening } = require('./check-listening.cjs');
 const { addressCall, callIfHeld } = require('./client.cjs');
 const { Drain } = require('./drain.cjs');
 const { servingIfHeld } = require('./grant.cjs');
-const { listenFd } = require('./listen-fd.cjs');
+const { listenOn } = require('./listen-on.cjs');
 const { ProgressThrottle, drainDurationMs } = require('./native.cjs');
 const { addHandler, removeHandler, warnOfFailure } = require('./takedown.cjs');
 
@@ -55,7 +55,7 @@ class ManagedServer {
     managed.set(grant.address, this);
     this.#drain.drained.then(() => this.#forget());
     try {
-      await listenFd(this.#server, grant.fd);
+      await listenOn(this.#server, grant);
       if (!this.#drain.begun) {
         checkListening(this.#server, grant.address);
       }

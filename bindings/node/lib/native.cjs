@@ -2,7 +2,7 @@
 
 /**
  * Loads the native addon: the file that `build.mjs` puts beside this package, or else the one
- * of the platform package that npm installed.
+ * of the platform package that npm installed. There is one for Linux only.
  *
  * The C library of the system is not detected: an addon for the other one does not load, and the next
  * candidate is tried. When none loads, the error gives the reason for each.
@@ -20,7 +20,7 @@ const HINT_BUNDLED =
   'hint: keep serverswap external to the bundle, and installed: `esbuild --external:serverswap`, `external` of Rollup ' +
   'and Vite, `externals` of webpack, `serverExternalPackages` of Next.js';
 
-module.exports = load();
+module.exports = process.platform === 'linux' ? load() : require('./without-addon.cjs');
 
 function load() {
   const problems = [];

@@ -13,11 +13,13 @@ const { Installation, PACK, built, run } = require('./support/installation.cjs')
 const COMMANDS = ['serverswap', 'serverswap-deploy'];
 
 let folder;
+let tarballs;
 let installation;
 
 before(async () => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'serverswap-installed-'));
-  installation = await Installation.of(folder);
+  tarballs = await Installation.pack(folder);
+  installation = await Installation.of(folder, tarballs);
 });
 
 after(() => fs.rmSync(folder, { recursive: true }));
@@ -34,6 +36,14 @@ test('the package holds the addon and the commands of the platform, and no more 
   assert.deepEqual(fs.readdirSync(platform).sort(), ['package.json', 'serverswap', 'serverswap-deploy', 'serverswap.node']);
   const main = fs.readdirSync(installation.file('node_modules', 'serverswap')).sort();
   assert.deepEqual(main, ['README.md', 'bin', 'index.cjs', 'index.d.cts', 'index.d.mts', 'index.mjs', 'lib', 'package.json']);
+});
+
+test('the package can be installed on a system that has no addon, and loads there', async () => {
+  const [, main] = tarballs;
+  const elsewhere = await Installation.of(folder, [main], '--os=darwin', '--cpu=arm64');
+  const flags = ['--require', require.resolve('./fixtures/other-system.cjs')];
+  const { stdout } = await run(process.execPath, [...flags, '-p', `require('serverswap').listen.name`], { cwd: elsewhere.file() });
+  assert.equal(stdout, 'listen\n');
 });
 
 test('an addon with calls that are for tests only is not packed', async (t) => {

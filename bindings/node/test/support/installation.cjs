@@ -27,10 +27,14 @@ function commands() {
 class Installation {
   #folder;
 
-  /** Packs the package and installs the tarballs, with `npm install FLAGS…`, into an empty folder. */
-  static async of(folder, ...flags) {
+  /** Packs the package into a folder: the tarball of the platform, and the main one. */
+  static async pack(folder) {
     const { stdout } = await run(process.execPath, [PACK, '--debug', commands(), folder]);
-    const tarballs = stdout.trim().split('\n');
+    return stdout.trim().split('\n');
+  }
+
+  /** Installs tarballs, with `npm install FLAGS…`, into an empty folder. */
+  static async of(folder, tarballs, ...flags) {
     const installation = new Installation(fs.mkdtempSync(path.join(folder, 'project-')));
     await run('npm', ['install', '--offline', '--no-audit', '--no-fund', ...flags, ...tarballs], {
       cwd: installation.#folder,

@@ -45,6 +45,15 @@ fn more_connections_than_the_protocol_can_count_are_reported_as_its_largest_numb
 }
 
 #[test]
+fn a_longer_extension_than_one_progress_may_ask_for_is_asked_for_as_a_day() {
+    let mut bench = Bench::serving();
+    bench.receive(TAKEDOWN);
+    let extend = Some(Duration::MAX);
+    bench.call(Call::Progress { address: address(":1"), connections: None, extend }).expect("it was taken");
+    assert_eq!(bench.actions(), [r#"{"type":"progress","re":5,"extendMs":86400000}"#]);
+}
+
+#[test]
 fn a_takedown_of_a_released_address_is_answered_at_once() {
     let mut bench = Bench::serving();
     bench.call(Call::Released(address(":1"))).expect("held");

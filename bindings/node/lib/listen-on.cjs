@@ -1,6 +1,6 @@
 'use strict';
 
-/** Makes a server listen on a descriptor. */
+/** Makes a server listen on the socket that it was granted. */
 
 /**
  * The backlog of every listener of serverswap. Node calls listen(2) on the descriptor, and a smaller number
@@ -12,9 +12,9 @@ const BACKLOG = 4096;
  * Fulfilled when the server listens, or has been closed before that.
  *
  * @param {import('node:net').Server} server
- * @param {number} fd owned by the server from now on
+ * @param {import('./grant.cjs').Listener} listener its descriptor is owned by the server from now on
  */
-function listenFd(server, fd) {
+function listenOn(server, listener) {
   return new Promise((resolve, reject) => {
     const settle = (settled) => (value) => {
       for (const [event, listener] of Object.entries(listeners)) {
@@ -26,7 +26,7 @@ function listenFd(server, fd) {
     for (const [event, listener] of Object.entries(listeners)) {
       server.on(event, listener);
     }
-    start(server, fd);
+    start(server, listener);
   });
 }
 
@@ -34,14 +34,16 @@ function listenFd(server, fd) {
  * In a worker of `cluster`, `server.listen({ fd })` means a descriptor of the primary process, whatever
  * `exclusive` is; the function that it calls in the end is reachable under its old name.
  */
-function start(server, fd) {
+function start(server, { fd, socket }) {
   // Not at the head of the file: most programs do not have it loaded, and `require` is to be quick.
   const cluster = require('node:cluster');
-  if (cluster.isWorker) {
+  if (socket !== undefined) {
+    server.listen({ ...socket, backlog: BACKLOG });
+  } else if (cluster.isWorker) {
     server._listen2(null, null, null, BACKLOG, fd);
   } else {
     server.listen({ fd }, BACKLOG);
   }
 }
 
-module.exports = { listenFd };
+module.exports = { listenOn };
