@@ -17,7 +17,7 @@ const { Worker, isMainThread, parentPort, workerData } = require('node:worker_th
 
 const { Drain } = require('../lib/drain.cjs');
 
-const ROUNDS = 50;
+const ROUNDS = 20;
 const CLIENTS = 64;
 const REQUESTS_BEFORE_STOP = 2_000;
 const REQUEST = 'GET / HTTP/1.1\r\nHost: bench\r\n\r\n';

@@ -21,7 +21,7 @@ function checkListening(server, address) {
   if (!listens) {
     throw new ServerSwapError(
       'listens_elsewhere',
-      `the server was given the socket of \`${address}\` and listens on ${described(bound)}; an older server serves on\n` +
+      `the server was given the socket of \`${address}\` and listens on ${described(bound)}; an older server was not touched\n` +
         'hint: make it listen on the descriptor, or claim the address with `readyFor` and bind it',
     );
   }

@@ -102,7 +102,7 @@ class Listener extends Grant {
     if (this.#owned) {
       throw new ServerSwapError(
         'not_listening',
-        `no server listens on the socket of \`${this.address}\`; an older server serves on\n` +
+        `no server listens on the socket of \`${this.address}\`; an older server was not touched\n` +
           'hint: `server.listen(listener)` comes first; an HTTP server of Bun ignores the socket that it is given',
       );
     }

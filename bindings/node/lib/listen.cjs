@@ -40,7 +40,7 @@ function checkServer(server) {
   if (process.versions.bun && server instanceof http.Server) {
     throw new ServerSwapError(
       'not_supported',
-      'an HTTP server of Bun cannot listen on a socket that it is given; nothing was claimed, and an older server serves on\n' +
+      'an HTTP server of Bun cannot listen on a socket that it is given; nothing was claimed, and an older server was not touched\n' +
         'hint: claim the address with `readyFor(address, callback)` and bind it in the callback, or run this server with Node',
     );
   }

@@ -172,6 +172,25 @@ test('http2: a request that is held and withdrawn does not reach the program', a
   assert.deepEqual(requests, ['/']);
 });
 
+test('http2: a listener that the program adds to the session of a late connection gets each request once', async () => {
+  const requests = [];
+  const server = http2.createServer(answerOk);
+  server.on('session', (opened) => opened.on('stream', (stream, headers) => requests.push(headers[':path'])));
+  const { drain, port } = await started(server);
+  const relay = await Relay.to(port);
+  relay.hold();
+  const accepted = once(server, 'connection');
+  const client = http2.connect(`http://127.0.0.1:${relay.port}`);
+  const asked = ask(client);
+  await accepted;
+  drain.begin(LONG_MS);
+  relay.release();
+  assert.deepEqual(await asked, answered);
+  await drain.drained;
+  assert.deepEqual(requests, ['/']);
+  relay.close();
+});
+
 test('http2: trailers of a request that was held reach the program', async () => {
   const server = http2.createServer();
   const received = new Promise((resolve) => {

@@ -7,6 +7,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 
 const { deployTwice } = require('./support/deployment.cjs');
+const { run } = require('./support/installation.cjs');
 const { RUNTIMES, skipped } = require('./support/outside.cjs');
 const { PACKAGE } = require('./support/program.cjs');
 
@@ -27,6 +28,12 @@ for (const { title, name, source } of programs) {
     await deployTwice(t, { name, source });
   });
 }
+
+test('the race that the README names loses nothing with this package, and something without', async () => {
+  const command = /`node (bench\/\S+)`/.exec(fs.readFileSync(path.join(PACKAGE, 'README.md'), 'utf8'))[1];
+  const { stdout } = await run(process.execPath, [path.join(PACKAGE, command)]);
+  assert.match(stdout, /^drain of serverswap: 0 lost of \d+ requests[^]*^server\.close\(\) of Node: [1-9]\d* lost/m);
+});
 
 test('the READMEs show programs', () => assert.ok(programs.length >= 5, `${programs.length}`));
 

@@ -38,8 +38,7 @@ async function deployTwice(t, { name, source, runtime = [process.execPath] }) {
       stdio: ['ignore', 'inherit', 'pipe'],
     });
     t.after(() => command.kill());
-    const lines = new Lines(command.stderr);
-    while (!(await lines.next()).includes('up after'));
+    await isUp(new Lines(command.stderr));
     const answer = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } });
     assert.match(await answer.text(), /^Hello/);
     return command;
@@ -49,6 +48,18 @@ async function deployTwice(t, { name, source, runtime = [process.execPath] }) {
   assert.deepEqual(await replaced, [0, null]);
   serving.kill();
   await once(serving, 'exit');
+}
+
+/** @throws {Error} the command ends before; with what it has written */
+async function isUp(lines) {
+  const written = [];
+  while (!written.at(-1)?.includes('up after')) {
+    written.push(
+      await lines.next().catch(() => {
+        throw new Error(`the deploy has failed:\n${written.join('\n')}`);
+      }),
+    );
+  }
 }
 
 module.exports = { deployTwice, projectFolder };
