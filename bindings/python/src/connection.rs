@@ -3,25 +3,26 @@
 //! Rules:
 //! - A forked child has no connection: every call raises `ForkedError`, and
 //!   [`Connection::abandon`] closes its copies of the descriptors and sends nothing.
-//! - The lock is held for calls that never wait, and never while Python runs.
+//! - With a supervisor, a thread of this module reads and answers ([`crate::io_thread`]); Python takes the
+//!   events that come of it.
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::process;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use pyo3::prelude::*;
-use serverswap::{CallError, CallId, ClientInfo, Connection as CoreConnection, Dispatcher};
+use serverswap::{CallError, CallId, ClientInfo, ConnectError, Connection as CoreConnection, Dispatcher};
 
 use crate::call::Call;
 use crate::error::Error;
 use crate::event::Event;
+use crate::io_thread;
+use crate::shared::Shared;
 
 /// The connection of this process to its arbiter, whichever process that is at the moment; without a
 /// supervisor, one that grants everything at once.
 #[pyclass(frozen, module = "serverswap._native")]
 pub struct Connection {
-    /// `None` in a forked child.
-    dispatcher: Mutex<Option<Dispatcher<()>>>,
+    shared: &'static Shared,
     /// The process that it belongs to.
     pid: u32,
     supervised: bool,
@@ -33,7 +34,7 @@ impl Connection {
     /// The connection that the environment of this process names.
     ///
     /// # Errors
-    /// `InvalidEnvironment`, or `Exhausted` if no descriptor is left.
+    /// `InvalidEnvironment`, or `Exhausted` if no descriptor or no thread is to be had.
     #[new]
     fn new() -> Result<Self, Error> {
         let client = ClientInfo {
@@ -41,12 +42,13 @@ impl Connection {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let connection = CoreConnection::from_env(client)?;
-        Ok(Connection {
-            pid: process::id(),
-            supervised: connection.is_supervised(),
-            generation: connection.generation().map(|generation| generation.to_string()),
-            dispatcher: Mutex::new(Some(Dispatcher::new(connection))),
-        })
+        let supervised = connection.is_supervised();
+        let generation = connection.generation().map(|generation| generation.to_string());
+        let shared = Shared::new(Dispatcher::new(connection)).map_err(ConnectError::from)?;
+        if supervised {
+            io_thread::start(shared).map_err(ConnectError::from)?;
+        }
+        Ok(Connection { shared, pid: process::id(), supervised, generation })
     }
 
     /// Whether a supervisor started this process.
@@ -68,23 +70,26 @@ impl Connection {
         self.with(|dispatcher| Ok(dispatcher.connection().is_flushed()))
     }
 
-    /// What to poll: readable exactly when `handle_io` has something to do.
+    /// What to poll: readable when there is something to take with `events`.
     fn fileno(&self) -> Result<RawFd, Error> {
-        self.with(|dispatcher| Ok(dispatcher.as_raw_fd()))
+        self.with(|_| Ok(self.shared.wakeup.as_fd().as_raw_fd()))
     }
 
-    /// Reads, writes, reconnects and looks at the clock, without waiting; returns the events.
-    fn handle_io(&self) -> PyResult<Vec<Event>> {
-        let processed = self.with(|dispatcher| {
-            let processed = dispatcher.process();
-            Ok(processed.map(|()| events(dispatcher)))
-        })?;
-        Ok(processed?)
-    }
-
-    /// The events that the last call has brought about.
+    /// The events that have come since the last time, without waiting.
     fn events(&self) -> Result<Vec<Event>, Error> {
-        self.with(|dispatcher| Ok(events(dispatcher)))
+        self.with(|dispatcher| {
+            Ok(std::iter::from_fn(|| dispatcher.next_delivery()).map(Event::from).collect())
+        })
+    }
+
+    /// As `events`, when `fileno` is readable; it is not any more after that.
+    ///
+    /// # Errors
+    /// `OSError`, once, if nothing is read any more.
+    fn woken(&self) -> PyResult<Vec<Event>> {
+        self.with(|_| Ok(()))?;
+        self.shared.woken()?;
+        Ok(self.events()?)
     }
 
     /// Makes a call; its number comes back in the events that belong to it.
@@ -121,15 +126,19 @@ impl Connection {
         })
     }
 
-    /// To be called in a forked child: closes its copies of the descriptors, and sends nothing.
+    /// To be called before a fork, by the thread that forks, and then one of the other two.
+    fn before_fork(&self) {
+        self.shared.before_fork();
+    }
+
+    /// The parent goes on.
+    fn after_fork(&self) {
+        self.shared.after_fork();
+    }
+
+    /// The child closes its copies of the descriptors, and sends nothing.
     fn abandon(&self) {
-        match self.dispatcher.try_lock() {
-            Ok(mut dispatcher) => drop(dispatcher.take()),
-            Err(TryLockError::Poisoned(dispatcher)) => drop(dispatcher.into_inner().take()),
-            // Locked by a thread that the child does not have. Every other call is refused for the
-            // process id, before it comes to the lock.
-            Err(TryLockError::WouldBlock) => {}
-        }
+        self.shared.abandon();
     }
 }
 
@@ -139,17 +148,6 @@ impl Connection {
         if process::id() != self.pid {
             return Err(forked.into());
         }
-        let mut dispatcher = self.lock();
-        let dispatcher = dispatcher.as_mut().ok_or(forked)?;
-        Ok(action(dispatcher)?)
+        Ok(self.shared.with(action).unwrap_or(Err(forked))?)
     }
-
-    /// No code under the lock leaves the connection half done when it panics.
-    fn lock(&self) -> MutexGuard<'_, Option<Dispatcher<()>>> {
-        self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn events(dispatcher: &mut Dispatcher<()>) -> Vec<Event> {
-    std::iter::from_fn(|| dispatcher.next_delivery()).map(Event::from).collect()
 }

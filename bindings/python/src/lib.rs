@@ -1,8 +1,8 @@
 //! The native part of the PyPI package `serverswap`: the one connection of the process.
 //!
-//! It deliberately starts no thread, never waits and calls back into nothing: its user polls
-//! [`connection::Connection::fileno`], calls `handle_io` when that is readable, and takes the
-//! events. Threads, event loops, handlers and sockets are in `python/serverswap/`.
+//! It has one thread, which reads and answers without the GIL. It deliberately never makes Python wait and
+//! calls back into nothing: its user polls [`connection::Connection::fileno`], and calls `woken` when that is
+//! readable. Python's threads, event loops, handlers and sockets are in `python/serverswap/`.
 
 mod call;
 #[cfg(feature = "conformance")]
@@ -11,6 +11,8 @@ mod connection;
 mod drain;
 mod error;
 mod event;
+mod io_thread;
+mod shared;
 
 use pyo3::prelude::*;
 

@@ -11,5 +11,5 @@ pub mod points;
 pub mod process;
 #[cfg(feature = "tokio")]
 pub(crate) mod readable;
-pub(crate) mod wait;
+pub mod wait;
 pub mod watch;

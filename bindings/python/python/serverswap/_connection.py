@@ -4,10 +4,10 @@ There is one, made by the first call. The lock is held for what never waits, and
 of a server runs: to deliver an event is to wake its recipient.
 
 Rules:
-- events are delivered by whoever brought them about: the thread that calls, the thread or the event
-  loop that reads the connection. The lock keeps their order;
-- somebody has to read for as long as something is claimed or held: a daemon thread, which the first
-  call of a blocking program starts, or the event loop of ``serverswap.aio``;
+- the native part reads and answers by itself, also while no code of Python can run;
+- what came of that is delivered by whoever brought it about or is woken for it: the thread that calls, or
+  else a daemon thread, which the first call of a blocking program starts, or the event loop of
+  ``serverswap.aio``. The lock keeps the order;
 - a forked child has no connection: its copies of the descriptors are closed, every call raises
   ``ForkedError``, and the sockets that were handed out go on working.
 """
@@ -163,9 +163,9 @@ class ProcessConnection:
         return by_thread or (self.loop is not None and not self.loop.is_closed())
 
     def process(self) -> None:
-        """Does what there is to do on the connection, without waiting."""
+        """Delivers what has come on the connection, without waiting."""
         with self._lock:
-            self._deliver(self._connected().handle_io())
+            self._deliver(self._connected().woken())
 
     # ---- events ----------------------------------------------------------------------------------
 
@@ -222,11 +222,21 @@ class ProcessConnection:
         if self._connection is None:
             self._connection = _native.Connection()
             os.register_at_fork(
-                before=self._lock.acquire,
-                after_in_parent=self._lock.release,
+                before=self._before_fork,
+                after_in_parent=self._after_fork,
                 after_in_child=self._abandon,
             )
         return self._connection
+
+    def _before_fork(self) -> None:
+        self._lock.acquire()
+        if self._connection is not None:
+            self._connection.before_fork()
+
+    def _after_fork(self) -> None:
+        if self._connection is not None:
+            self._connection.after_fork()
+        self._lock.release()
 
     def _abandon(self) -> None:
         if self._connection is not None:
