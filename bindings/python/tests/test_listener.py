@@ -1,5 +1,6 @@
 """The socket that is handed out cannot be got wrong."""
 
+import asyncio
 import os
 import socket
 import threading
@@ -130,6 +131,28 @@ def test_nothing_is_accepted_after_the_address_was_taken(listener, timeout):
         listener.wakeup.set()
         with pytest.raises(ConnectionAbortedError):
             listener.accept()
+
+
+def test_an_event_loop_does_not_come_back_to_a_listener_that_was_taken(listener, monkeypatch):
+    attempts = []
+    accept = serverswap.Listener.accept
+
+    def counted(self):
+        attempts.append(self)
+        return accept(self)
+
+    async def main():
+        server = await asyncio.start_server(lambda reader, writer: None, sock=listener)
+        monkeypatch.setattr(serverswap.Listener, "accept", counted)
+        listener.wakeup.set()
+        # It stays readable: nobody accepts this.
+        with connect(listener):
+            for _ in range(100):
+                await asyncio.sleep(0)
+            server.close()
+
+    asyncio.run(main())
+    assert len(attempts) == 1
 
 
 def test_a_forked_child_accepts_until_the_address_is_taken_from_its_parent(listener):

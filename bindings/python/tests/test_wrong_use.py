@@ -102,6 +102,23 @@ def test_words_about_an_address_that_is_not_held_say_so(port):
         assert raised.value.code == "not_held"
 
 
+@pytest.mark.parametrize("word", [serverswap.serving, lambda port: serverswap.server_up()])
+def test_a_socket_that_nobody_has_any_more_is_not_said_to_be_served(port, word):
+    serverswap.listen(port).close()
+    with pytest.raises(serverswap.NotListeningError, match=str(port)):
+        word(port)
+    serverswap.released(port)
+
+
+def test_a_socket_that_a_child_has_is_served(port):
+    with serverswap.listen(port) as listener:
+        child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
+    with child:
+        serverswap.serving(port)
+        child.communicate()
+    serverswap.released(port)
+
+
 def test_a_name_has_no_socket():
     with pytest.raises(serverswap.NotInheritableError):
         serverswap.listen("mailer")

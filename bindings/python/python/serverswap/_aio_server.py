@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: Turns of the event loop from accept(2) to the task of a connection (four), and some more.
 _TURNS = 8
 
+#: How long the task of a connection that was cut may take to end, in seconds.
+_CANCEL_SECONDS = 0.1
+
 
 class StreamServer:
     """``asyncio.start_server`` that can be swapped.
@@ -118,13 +121,16 @@ class StreamServer:
             progress.report(len(self._open))
             left = deadline - time.monotonic()
             if left <= 0:
-                for task, cut in self._open.items():
-                    cut()
-                    task.cancel()
-            await asyncio.wait(
-                list(self._open), timeout=max(left, 0) or None, return_when=asyncio.FIRST_COMPLETED
-            )
+                await self._cut()
+                return
+            await asyncio.wait(list(self._open), timeout=left, return_when=asyncio.FIRST_COMPLETED)
         progress.report(0)
+
+    async def _cut(self) -> None:
+        for task, cut in self._open.items():
+            cut()
+            task.cancel()
+        await asyncio.wait(list(self._open), timeout=_CANCEL_SECONDS)
 
 
 async def accepted_are_known() -> None:

@@ -19,8 +19,9 @@ from _thread import RLock
 
 from . import _native
 from ._claim import Claim
-from ._errors import NotHeldError, error_of
+from ._errors import NotHeldError, NotListeningError, error_of
 from ._native import Address, Call
+from ._open_sockets import inode_of, is_open
 from ._takedown import Takedown
 from ._wakeup import Wakeup
 
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
         def start(self, takedown: Takedown, done: Callable[[], None]) -> None: ...
 
 
+#: How many descriptors of an inherited listener the native part has: what it lists when it reconnects.
+_NATIVE_DESCRIPTORS = 1
+
+
 class ProcessConnection:
     """See the module."""
 
@@ -49,8 +54,8 @@ class ProcessConnection:
         self._handlers: dict[int, _Handler] = {}
         #: What wakes ``accept`` when an inherited address is taken or released.
         self._wakeups: dict[Address, Wakeup] = {}
-        #: Granted; ``serving`` was not called for them.
-        self._unserved: list[Address] = []
+        #: Granted; ``serving`` was not called for them. What names the socket, for those that were inherited.
+        self._unserved: dict[Address, int | None] = {}
         #: What to call when everything has been sent.
         self._when_flushed: list[Callable[[], object]] = []
         self._reader: threading.Thread | None = None
@@ -81,16 +86,24 @@ class ProcessConnection:
                 listener = claim.result()
                 if listener is not None:
                     listener.close()
-                self._wake_acceptors(claim.address)
+                self._let_go(claim.address)
             self._connected().withdraw(claim.number)
             self._deliver_events()
 
     def serving(self, address: Address) -> None:
-        """The accept loop of a granted address runs."""
+        """The accept loop of a granted address runs.
+
+        :raises NotListeningError: nobody can accept on it. The old server serves on
+        """
         with self._lock:
+            inode = self._unserved.get(address)
+            if inode is not None and not is_open(inode, spare=_NATIVE_DESCRIPTORS):
+                raise NotListeningError(
+                    f"nothing in this process can accept on `{address}`, because the socket that it was granted is closed; "
+                    "the old server serves on"
+                )
             self.call(Call.serving(address))
-            if address in self._unserved:
-                self._unserved.remove(address)
+            self._unserved.pop(address, None)
 
     def server_up(self) -> None:
         """So does that of every granted address, and no other will be claimed."""
@@ -99,7 +112,7 @@ class ProcessConnection:
                 try:
                     self.serving(address)
                 except NotHeldError:  # Released before it was served.
-                    self._unserved.remove(address)
+                    self._unserved.pop(address, None)
             self.call(Call.server_up())
 
     def fail(self, reason: str, *, wake: Callable[[], object]) -> None:
@@ -116,7 +129,7 @@ class ProcessConnection:
         """
         with self._lock:
             self.call(Call.released(address))
-            self._wake_acceptors(address)
+            self._let_go(address)
 
     def release(self, address: Address) -> None:
         """As :meth:`released`, for an address that may have been released already."""
@@ -188,17 +201,18 @@ class ProcessConnection:
                 wake()
 
     def _granted(self, claim: Claim, fd: int | None) -> None:
-        listener = None
+        listener = inode = None
         if fd is not None:
             from ._listener import Listener
 
+            inode = inode_of(fd)
             wakeup = self._wakeups[claim.address] = Wakeup()
             listener = Listener(fileno=fd, wakeup=wakeup)
-        self._unserved.append(claim.address)
+        self._unserved[claim.address] = inode
         claim.grant(listener)
 
     def _taken(self, event: _native.Event) -> None:
-        self._wake_acceptors(event.address)
+        self._let_go(event.address)
         takedown = Takedown(str(event.address), event.reason, event.drain)
         for number in event.handlers:
             self._start(number, takedown)
@@ -211,7 +225,8 @@ class ProcessConnection:
 
         self._handlers[number].start(takedown, done)
 
-    def _wake_acceptors(self, address: Address) -> None:
+    def _let_go(self, address: Address) -> None:
+        self._unserved.pop(address, None)
         wakeup = self._wakeups.pop(address, None)
         if wakeup is not None:
             wakeup.set()

@@ -59,6 +59,12 @@ class NotHeldError(ServerSwapError):
     code = "not_held"
 
 
+class NotListeningError(ServerSwapError):
+    """Nothing in this process or its children has the socket that was granted. The old server serves on."""
+
+    code = "not_listening"
+
+
 class FailedError(ServerSwapError):
     """After ``fail`` nothing can be claimed."""
 

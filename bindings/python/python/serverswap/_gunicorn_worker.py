@@ -19,7 +19,6 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from ._errors import ServerSwapError
 from ._gunicorn_ipc import DEADLINE, STOPPED
 
 #: How long a connection may be silent before its first request, in seconds; as gunicorn has it.
@@ -28,13 +27,6 @@ _SILENT_SECONDS = 5.0
 
 class Worker(ThreadWorker):  # type: ignore[misc]
     """``worker_class = "serverswap.gunicorn.Worker"``, for every ``threads``. See the module."""
-
-    @classmethod
-    def check_config(cls, cfg: Any, log: Any) -> None:
-        """:raises ServerSwapError: a gunicorn whose threaded worker is made in another way"""
-        if not hasattr(ThreadWorker, "on_pending_socket_readable"):
-            raise ServerSwapError("this gunicorn is too old for serverswap.gunicorn.Worker: take `gthread`")
-        super().check_config(cfg, log)
 
     def enqueue_req(self, conn: Any) -> None:
         """Has a thread serve it, as soon as there is something to serve."""

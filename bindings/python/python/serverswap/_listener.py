@@ -6,7 +6,8 @@ generations, in whatever language:
 - ``O_NONBLOCK`` belongs to the socket itself and not to a process: it is never cleared. What
   ``settimeout`` and ``setblocking`` ask for is done here, by polling;
 - another server may be faster, so that ``accept`` finds nothing: it waits again;
-- when the address is taken, ``accept`` raises :class:`TakenDownError` at once, in every thread;
+- when the address is taken, ``accept`` raises :class:`TakenDownError` at once, in every thread. An event loop of asyncio
+  no longer watches it then: it stays readable for as long as the next server has connections to accept;
 - ``bind`` does nothing, ``listen`` never makes the backlog shorter, and ``shutdown``, which would end the socket for
   everybody, does nothing. ``close`` closes this process's descriptor only.
 """
@@ -15,9 +16,11 @@ from __future__ import annotations
 
 import select
 import socket
+import sys
 import time
 
 from ._errors import TakenDownError
+from ._unix_path import keep_path
 from ._wakeup import Wakeup
 
 TYPE_CHECKING = False
@@ -47,6 +50,8 @@ class Listener(socket.socket):
         #: Readable when the address was taken.
         self.wakeup = Wakeup() if wakeup is None else wakeup
         self.settimeout(socket.getdefaulttimeout())
+        if self.family == socket.AF_UNIX:
+            keep_path(Listener)
 
     def settimeout(self, value: float | None) -> None:
         """As in ``socket``, without touching the mode of the socket itself."""
@@ -116,4 +121,14 @@ class Listener(socket.socket):
 
     def _check_held(self) -> None:
         if self.wakeup.is_set():
+            self._leave_event_loop()
             raise TakenDownError("the address of this listener was taken; a newer server accepts on it")
+
+    def _leave_event_loop(self) -> None:
+        if "asyncio" in sys.modules:
+            import asyncio
+
+            try:
+                asyncio.get_running_loop().remove_reader(self)
+            except (RuntimeError, NotImplementedError):  # None runs here, or one that watches in another way.
+                pass

@@ -3,14 +3,18 @@
 ::
 
     serverswap.aiohttp.run_app(app, ":8080")
+
+``on_shutdown`` of the application is called when the drain begins, so that it can close WebSockets; ``on_cleanup`` when
+nothing is open, or at the drain deadline.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -23,6 +27,9 @@ from ._connection import CONNECTION
 from ._listener import BACKLOG
 from ._native import Address
 from ._takedown import Takedown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["run_app", "serve"]
 
@@ -59,33 +66,48 @@ class _Served:
 
     async def serve(self, options: dict[str, Any]) -> None:
         self._app.on_response_prepare.append(self._close_with_answer)
-        runner = web.AppRunner(self._app, **options)
+        runner = _Runner(self._app, **options)
         handler = CONNECTION.add_handler(self._address, LoopHandler(self._taken, CONNECTION))
-        try:
-            await runner.setup()
-            listener = await aio.listen(self._address)
-            connections = _Connections(runner.server)
-            site = web.SockSite(runner, listener, backlog=BACKLOG)
-            await site.start()
-            CONNECTION.serving(self._address)
-            takedown = await self._until_stopping()
-            await site.stop()
-            CONNECTION.release(self._address)
-            self._released.set_result(None)
-            await accepted_are_known()
-            deadline = framework_deadline_of(takedown, self._drain_timeout)
-            await connections.drain(ProgressReporter(self._address), deadline)
-        finally:
-            CONNECTION.remove_handler(handler)
-            await runner.cleanup()
+        with contextlib.ExitStack() as signals:
+            try:
+                await runner.setup()
+                listener = await aio.listen(self._address)
+                connections = _Connections(runner.server)
+                site = web.SockSite(runner, listener, backlog=BACKLOG)
+                await site.start()
+                signals.enter_context(self._signals(connections))
+                CONNECTION.serving(self._address)
+                takedown = await self._stopping
+                await site.stop()
+                CONNECTION.release(self._address)
+                self._released.set_result(None)
+                await accepted_are_known()
+                deadline = framework_deadline_of(takedown, self._drain_timeout)
+                runner.begin_shutdown()
+                await connections.drain(ProgressReporter(self._address), deadline)
+                await runner.finish(deadline)
+            finally:
+                CONNECTION.remove_handler(handler)
+                await runner.cleanup()
 
-    async def _until_stopping(self) -> Takedown | None:
+    @contextlib.contextmanager
+    def _signals(self, connections: _Connections) -> Iterator[None]:
+        """INT and TERM stop the server. The next one, after a takedown the first, ends its drain; one more, the process."""
         loop = asyncio.get_running_loop()
         signals = (signal.SIGINT, signal.SIGTERM)
+
+        def signalled() -> None:
+            if not self._stopping.done():
+                self._stop(None)
+                return
+            connections.cut()
+            for number in signals:
+                loop.remove_signal_handler(number)
+
         for number in signals:
-            loop.add_signal_handler(number, self._stop, None)
+            loop.add_signal_handler(number, signalled)
         try:
-            return await self._stopping
+            yield
         finally:
             for number in signals:
                 loop.remove_signal_handler(number)
@@ -104,12 +126,43 @@ class _Served:
             response.force_close()
 
 
+class _Runner(web.AppRunner):
+    """A runner of an application whose ``on_shutdown`` is called once, when the drain begins."""
+
+    _shutdown: asyncio.Future[None] | None = None
+
+    def begin_shutdown(self) -> None:
+        """Calls ``on_shutdown``, beside the drain."""
+        self._shutdown = asyncio.ensure_future(super().shutdown())
+
+    async def shutdown(self) -> None:
+        """Waits for it. aiohttp calls this when it cleans up."""
+        if self._shutdown is None:
+            self.begin_shutdown()
+        assert self._shutdown is not None
+        await asyncio.wait([self._shutdown])
+        if not self._shutdown.cancelled():
+            self._shutdown.result()
+
+    async def finish(self, deadline: float) -> None:
+        """Cuts what is still going on at the deadline: ``on_cleanup`` is yet to be called."""
+        assert self._shutdown is not None and self.server is not None
+        await asyncio.wait([self._shutdown], timeout=max(deadline - time.monotonic(), 0))
+        self._shutdown.cancel()
+        await self.server.shutdown(_CANCEL_SECONDS)
+
+
+#: How long a request that is cut may take to notice it, in seconds.
+_CANCEL_SECONDS = 0.1
+
+
 class _Connections:
     """The connections of a server of aiohttp that are open."""
 
     def __init__(self, server: Any) -> None:
         self._count = 0
         self._closed: asyncio.Future[None] | None = None
+        self._is_cut = False
         self._made, self._lost = server.connection_made, server.connection_lost
         server.connection_made, server.connection_lost = self._opens, self._closes
 
@@ -120,12 +173,20 @@ class _Connections:
     def _closes(self, *arguments: Any) -> None:
         self._count -= 1
         self._lost(*arguments)
+        self._wake()
+
+    def cut(self) -> None:
+        """The drain is over."""
+        self._is_cut = True
+        self._wake()
+
+    def _wake(self) -> None:
         if self._closed is not None and not self._closed.done():
             self._closed.set_result(None)
 
     async def drain(self, progress: ProgressReporter, deadline: float) -> None:
-        """Waits until none is open, or until the deadline."""
-        while self._count > 0:
+        """Waits until none is open, or until the deadline, or until they are to be cut."""
+        while self._count > 0 and not self._is_cut:
             progress.report(self._count)
             self._closed = asyncio.get_running_loop().create_future()
             done, _ = await asyncio.wait([self._closed], timeout=max(deadline - time.monotonic(), 0))

@@ -5,7 +5,7 @@
     python -m serverswap.uvicorn app:app --address :8080 [options of uvicorn]
 
 or, in a program, ``serverswap.uvicorn.run("app:app", ":8080", log_level="warning")``. The application is
-loaded and started before the old server is asked to release the address. WebSockets are closed with 1012 (service
+loaded and started before the address is claimed, and shut down in any case. WebSockets are closed with 1012 (service
 restart) when the address is taken, so that their clients come to the new server.
 """
 
@@ -27,16 +27,24 @@ from ._aio_server import accepted_are_known
 from ._arguments import address_of, timeout_of
 from ._drain import ProgressReporter, framework_deadline_of
 from ._connection import CONNECTION
+from ._errors import InvalidArgumentError, NotHeldError
 from ._listener import BACKLOG
 from ._takedown import Takedown
 
 __all__ = ["Server", "run"]
 
+#: Options of ``uvicorn.Config`` about sockets and processes, which are not uvicorn's here.
+_MEANINGLESS = {"host", "port", "uds", "fd", "workers", "reload"}
+
+
 def run(app: Any, address: str | int, *, drain_timeout: float | None = None, **options: Any) -> None:
     """Serves an ASGI application until its address is taken and nothing is open.
 
     :param options: those of ``uvicorn.Config``, without the ones about sockets, workers and reload
+    :raises InvalidArgumentError: one of these
     """
+    for name in sorted(_MEANINGLESS & set(options)):
+        raise InvalidArgumentError(f"`{name}` has no meaning here: the address is `{address}`")
     config = uvicorn.Config(app, **{"backlog": BACKLOG, **options})
     Server(config, address, drain_timeout=drain_timeout).run()
 
@@ -54,36 +62,54 @@ class Server(uvicorn.Server):
         self.server_state.connections = self._open
         self._takedown: Takedown | None = None
         self._drains = False
+        #: Set by uvicorn when it accepts; an address can be taken before that.
+        self.servers: list[Any] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's; afterwards the old server is asked to release the address."""
-        aio.on_takedown(self._address, self._taken)
-        listener = await aio.listen(self._address)
+        """As uvicorn's, with the claim between the start of the application and that of the server. Afterwards the
+        old server is asked to release the address."""
+        await self.lifespan.startup()
+        self.lifespan = _Started(self.lifespan)
+        if self.lifespan.should_exit or self.should_exit:
+            await super().startup(sockets=[])
+            return
+        try:
+            aio.on_takedown(self._address, self._taken)
+            listener = await aio.listen(self._address)
+        except BaseException:
+            await self.lifespan.shutdown()
+            raise
         await super().startup(sockets=[listener])
-        if self.started:
+        try:
             CONNECTION.serving(self._address)
+        except NotHeldError:  # Taken in the meantime.
+            pass
 
     async def on_tick(self, counter: int) -> bool:
         """As uvicorn's, which makes the default headers anew."""
         should_exit = await super().on_tick(counter)
         if self._drains:
             self._close_with_answers()
-        return should_exit
+        return should_exit or self._takedown is not None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answers what is open, then ends as uvicorn does."""
         self._stop_accepting()
         CONNECTION.release(self._address)
         await accepted_are_known()
-        await self._drain(framework_deadline_of(self._takedown, self._drain_timeout))
+        deadline = framework_deadline_of(self._takedown, self._drain_timeout)
+        await self._drain(deadline)
         for connection in list(self._open):
             connection.transport.abort()
+        # What goes on without a connection may last as long, and no longer: the application is still to be shut down.
+        left = max(deadline - time.monotonic(), _CANCEL_SECONDS)
+        own = self.config.timeout_graceful_shutdown
+        self.config.timeout_graceful_shutdown = left if own is None else min(own, left)  # type: ignore[assignment]
         await super().shutdown(sockets)
 
     def _taken(self, takedown: Takedown) -> None:
         self._takedown = takedown
         self._stop_accepting()
-        self.should_exit = True
 
     def _stop_accepting(self) -> None:
         self._drains = True
@@ -115,6 +141,22 @@ class Server(uvicorn.Server):
 
 
 _CLOSE = (b"connection", b"close")
+
+#: How long a request that was cut may take to notice it, in seconds.
+_CANCEL_SECONDS = 0.1
+
+
+class _Started:
+    """A lifespan that has had its start-up."""
+
+    def __init__(self, lifespan: Any) -> None:
+        self._lifespan = lifespan
+
+    async def startup(self) -> None:
+        """Is over."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lifespan, name)
 
 
 class _Observed(set[Any]):
@@ -161,7 +203,7 @@ def _options(arguments: list[str]) -> dict[str, Any]:
     if "headers" in given:
         given["headers"] = [tuple(header.split(":", 1)) for header in given["headers"]]
     allowed = set(inspect.signature(uvicorn.Config).parameters)
-    refused = {"host", "port", "uds", "fd", "workers", "reload"} | (set(given) - allowed)
+    refused = _MEANINGLESS | (set(given) - allowed)
     for name in sorted(refused & set(given) - {"app"}):
         raise SystemExit(f"error: `--{name.replace('_', '-')}` has no meaning here; the address is `--address`")
     return {name: value for name, value in given.items() if name != "app"}
