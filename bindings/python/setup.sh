@@ -15,6 +15,13 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 "$venv/bin/pip" install --quiet --requirement "$here/requirements-test.txt"
+for lowest in $(grep -v '^#' "$here/requirements-lowest.txt"); do
+    folder=$venv/lowest/$lowest
+    if [ ! -d "$folder" ]; then
+        "$venv/bin/pip" install --quiet --no-deps --target "$folder.part" "$lowest"
+        mv "$folder.part" "$folder"
+    fi
+done
 
 # By the build backend of the package, as `pip install bindings/python` does it.
 settings=()

@@ -8,7 +8,7 @@ import serverswap
 import serverswap.uvicorn
 import uvicorn
 from support.http import Connection, ask
-from support.programs import program, python
+from support.programs import program, python, with_lowest
 from support.world import has_stopped_listening
 
 AIOHTTP = """
@@ -97,9 +97,18 @@ UPGRADE = (
 )
 
 
-@pytest.mark.parametrize("source", [AIOHTTP, UVICORN, STREAMS], ids=["aiohttp", "uvicorn", "asyncio"])
-def test_a_request_that_outlasts_the_drain_is_cut_and_the_application_shut_down(world, port, source):
-    old = world.deploy(program(source), ADDRESS=f":{port}", DRAIN="1")
+PROGRAMS = {
+    "aiohttp": lambda: program(AIOHTTP),
+    "aiohttp 3.9.0": lambda: with_lowest("aiohttp==3.9.0", program(AIOHTTP)),
+    "uvicorn": lambda: program(UVICORN),
+    "uvicorn 0.23.2": lambda: with_lowest("uvicorn==0.23.2", program(UVICORN)),
+    "asyncio": lambda: program(STREAMS),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_request_that_outlasts_the_drain_is_cut_and_the_application_shut_down(world, port, name):
+    old = world.deploy(PROGRAMS[name](), ADDRESS=f":{port}", DRAIN="1")
     old.prints("up after")
     with Connection(port) as connection:
         connection.request()

@@ -1,7 +1,7 @@
 """Which versions of gunicorn can be swapped, and with which workers.
 
-Until 27.0 gunicorn's threaded worker, when it stops, closes connections that it has promised to read on: what the client
-has sent meanwhile is lost. Workers of other classes close theirs with an answer, or are not gunicorn's.
+Until 27.0.1 gunicorn's own threaded worker, when it stops, closes connections on which it has announced to read on: what the
+client has sent meanwhile is lost. Ours is made of what it has since 25.2. The other classes do not depend on the version.
 """
 
 from __future__ import annotations
@@ -9,17 +9,20 @@ from __future__ import annotations
 from gunicorn import __version__, version_info  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-#: The oldest that is tested.
-_LOWEST = (23, 0)
-#: The oldest whose threaded worker loses nothing.
-_LOWEST_THREADED = (27, 0)
+from ._gunicorn_worker import Worker
 
 
 def fault_of_version(worker: type) -> str | None:
     """Why this gunicorn cannot be used with workers of a class."""
-    threaded = issubclass(worker, ThreadWorker)
-    lowest = _LOWEST_THREADED if threaded else _LOWEST
-    if version_info[:2] >= lowest:
+    lowest, remedy = _lowest(worker)
+    if version_info >= lowest:
         return None
-    what = "its threaded workers lose requests when they stop" if threaded else "it is too old"
-    return f"gunicorn {__version__}: {what}; take gunicorn {lowest[0]}.{lowest[1]} or newer"
+    return f"gunicorn {__version__} loses requests when `{worker.__name__}` stops: {remedy}"
+
+
+def _lowest(worker: type) -> tuple[tuple[int, ...], str]:
+    if issubclass(worker, Worker):
+        return (25, 2), "take gunicorn 25.2 or newer"
+    if issubclass(worker, ThreadWorker):
+        return (27, 0, 1), 'take `worker_class = "serverswap.gunicorn.Worker"` and gunicorn 25.2 or newer'
+    return (23, 0), "take gunicorn 23.0 or newer"

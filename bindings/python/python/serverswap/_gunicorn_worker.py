@@ -25,8 +25,48 @@ from ._gunicorn_ipc import DEADLINE, STOPPED
 _SILENT_SECONDS = 5.0
 
 
+#: How long to wait for what happens before gunicorn is told that the worker lives, in seconds; as gunicorn has it.
+_TURN_SECONDS = 1.0
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]
     """``worker_class = "serverswap.gunicorn.Worker"``, for every ``threads``. See the module."""
+
+    alive: bool
+
+    def run(self) -> None:
+        """Serves until it is to stop, and then what is open."""
+        self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks)
+        self.set_accept_enabled(True)
+        while self.alive and self.is_parent_alive():
+            can_accept = self.nr_conns < self.worker_connections
+            if can_accept != self._accepting:
+                self.set_accept_enabled(can_accept)
+            self._take_turn(_TURN_SECONDS)
+        self.alive = False
+        self._stop_accepting()
+        self._drain()
+        self.tpool.shutdown(wait=False)
+
+    def _take_turn(self, seconds: float) -> None:
+        self.notify()
+        self.wait_for_and_dispatch_events(timeout=seconds)
+        self.murder_keepalived()
+        self.murder_pending()
+
+    def _stop_accepting(self) -> None:
+        self.set_accept_enabled(False)
+        for listener in self.sockets:
+            listener.close()
+        STOPPED.send()
+
+    def _drain(self) -> None:
+        limit_graceful_timeout(self.cfg, DEADLINE.left())
+        deadline = time.monotonic() + self.cfg.graceful_timeout
+        while self.nr_conns > 0 and time.monotonic() < deadline:
+            waiting = [queue[0].timeout for queue in (self.keepalived_conns, self.pending_conns) if queue]
+            next_end = min([deadline, *waiting]) - time.monotonic()
+            self._take_turn(min(max(next_end, 0.0), _TURN_SECONDS))
 
     def enqueue_req(self, conn: Any) -> None:
         """Has a thread serve it, as soon as there is something to serve."""
@@ -39,22 +79,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def finish_request(self, conn: Any, fs: Any) -> None:
-        """As gunicorn's, which would keep an idle connection for a shorter time when it drains."""
-        super().finish_request(conn, fs)
-        if self.keepalived_conns and self.keepalived_conns[-1] is conn:
-            conn.set_timeout()
-
-    def set_accept_enabled(self, enabled: bool) -> None:
-        """As gunicorn's; for the last time before the drain."""
-        super().set_accept_enabled(enabled)
-        if not self.alive:
-            for listener in self.sockets:
-                listener.close()
-            STOPPED.send()
-            limit_graceful_timeout(self.cfg, DEADLINE.left())
-
-    def _cap_keepalive(self, deadline: float) -> None:
-        """gunicorn asks here for its two seconds."""
+        """As gunicorn's of a worker that does not stop: an idle connection is kept for as long."""
+        if self.alive:
+            super().finish_request(conn, fs)
+            return
+        # A thread that looks in between does not end its connection with its answer, but with the next one.
+        self.alive = True
+        try:
+            super().finish_request(conn, fs)
+        finally:
+            self.alive = False
 
 
 def limit_graceful_timeout(cfg: Any, seconds: float | None) -> None:

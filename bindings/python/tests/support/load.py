@@ -19,8 +19,8 @@ class Load:
         self._changed = threading.Condition()
         self.answers = collections.Counter()
         self.failures = []
-        kinds = [NEW] * new + [KEPT] * kept
-        self._threads = [threading.Thread(target=self._run, args=(kind,)) for kind in kinds]
+        self._kinds = [NEW] * new + [KEPT] * kept
+        self._threads = [threading.Thread(target=self._run, args=(kind,)) for kind in self._kinds]
 
     def start(self):
         """Begins, when there is a server."""
@@ -38,7 +38,7 @@ class Load:
 
     def answered_by(self, version, more=20):
         """Waits until a version has answered some more requests of each kind."""
-        wanted = {kind: self.answers[kind, str(version)] + more for kind in (NEW, KEPT)}
+        wanted = {kind: self.answers[kind, str(version)] + more for kind in self._kinds}
 
         def answered():
             return self.failures or all(self.answers[kind, str(version)] >= wanted[kind] for kind in wanted)

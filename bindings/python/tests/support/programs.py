@@ -58,6 +58,13 @@ SERVERS = {
     "Node": lambda port: node("http.js"),
 }
 
+#: The same with the lowest versions that are declared.
+LOWEST_SERVERS = {
+    "uvicorn 0.23.2": lambda port: with_lowest("uvicorn==0.23.2", SERVERS["uvicorn on uvloop"](port)),
+    "aiohttp 3.9.0": lambda port: with_lowest("aiohttp==3.9.0", SERVERS["aiohttp"](port)),
+    "gunicorn 25.2.0": lambda port: with_lowest("gunicorn==25.2.0", SERVERS["gunicorn"](port)),
+}
+
 #: Of those in Python the ones that end a drain after a second by themselves, long before they are ended.
 IMPATIENT_SERVERS = {
     "http.server": lambda port: impatient("http_server.py"),
@@ -74,6 +81,13 @@ def impatient(script):
     source = (EXAMPLES / "python" / script).read_text()
     assert source.count(", ADDRESS)") == 1
     return program(source.replace(", ADDRESS)", ", ADDRESS, drain_timeout=1)"))
+
+
+def with_lowest(requirement, command):
+    """A command that has the lowest version of a framework that is declared; setup.sh has installed it."""
+    folder = REPOSITORY / ".venv/lowest" / requirement
+    assert folder.is_dir(), f"`{requirement}` is not installed: run bindings/python/setup.sh"
+    return ["env", f"PYTHONPATH={folder}", *command]
 
 
 def program(source):
