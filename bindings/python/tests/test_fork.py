@@ -50,7 +50,7 @@ def test_a_child_gets_forked_errors_and_none_of_the_descriptors(world, port):
 FORKS_OFTEN = """
 import os, serverswap, threading
 
-serverswap.listen(os.environ["ADDRESS"])
+listener = serverswap.listen(os.environ["ADDRESS"])
 for _ in range(50):
     child = os.fork()
     if child == 0:
