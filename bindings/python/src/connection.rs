@@ -140,6 +140,12 @@ impl Connection {
     fn abandon(&self) {
         self.shared.abandon();
     }
+
+    /// Ends the connection, as the end of the process would.
+    #[cfg(feature = "conformance")]
+    fn close(&self) {
+        self.shared.close();
+    }
 }
 
 impl Connection {

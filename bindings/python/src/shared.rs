@@ -65,7 +65,7 @@ impl Shared {
         self.wake();
     }
 
-    /// Takes note of a wakeup.
+    /// Takes note of a wakeup, and of what has arrived by now.
     ///
     /// # Errors
     /// Nothing is read any more; reported once.
@@ -74,8 +74,11 @@ impl Shared {
             Ok(_) | Err(Errno::EAGAIN) => {}
             Err(error) => return Err(error.into()),
         }
+        self.with(Dispatcher::process).unwrap_or(Ok(()))?;
         self.lock().ended.take().map_or(Ok(()), |reason| {
-            Err(io::Error::other(format!("serverswap no longer reads the connection to its supervisor: {reason}")))
+            Err(io::Error::other(format!(
+                "serverswap no longer reads the connection to its supervisor: {reason}"
+            )))
         })
     }
 
@@ -101,6 +104,12 @@ impl Shared {
             // Nobody uses them in a process without the thread; `close` fails for none that is open.
             let _ = unistd::close(descriptor);
         }
+    }
+
+    /// Ends the connection of this process, which goes on.
+    #[cfg(feature = "conformance")]
+    pub fn close(&self) {
+        self.lock().dispatcher = None;
     }
 
     fn wake(&self) {

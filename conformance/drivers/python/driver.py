@@ -2,7 +2,7 @@
 """The driver of our package for Python: commands on standard input, replies and events on standard output.
 
 See conformance/contract/v1/README.md. It is a program for asyncio with the calls of ``serverswap.aio``. Of what is not
-in the package's API it uses the codec, ``CONNECTION.process`` as a barrier, ``abandon``, because a program drops its
+in the package's API it uses the codec, ``CONNECTION.process`` as a barrier, ``close``, because a program drops its
 connection by ending, and the event ``waiting``, of which the package tells nobody.
 """
 
@@ -225,7 +225,7 @@ class Driver:
         self.closed = True
         if CONNECTION._connection:
             asyncio.get_running_loop().remove_reader(CONNECTION._connection.fileno())
-            CONNECTION._connection.abandon()
+            CONNECTION._connection.close()
 
     async def exit(self, code: int, **_: Any) -> None:
         asyncio.get_running_loop().call_soon(os._exit, code)
