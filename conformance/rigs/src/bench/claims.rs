@@ -12,7 +12,7 @@ use super::figure::{Figure, Value, median};
 use super::note::{Note, What, times};
 use super::server::raise_file_limit;
 use super::{BenchError, command};
-use serverswap_conformance::sandbox::{Exit, Sandbox, Started, free_address};
+use serverswap_conformance::sandbox::{Exit, Sandbox, free_address};
 use serverswap_conformance::style::{duration, number};
 
 /// Claims of one run, one after the other.
@@ -23,10 +23,6 @@ const GRANT_MAX: Duration = Duration::from_millis(1);
 
 /// How long the swap of a thousand claims may take.
 const THOUSAND_MAX: Duration = Duration::from_secs(1);
-
-/// The largest swap, and how many of its claims one server makes: an arbiter lets it claim 4,096.
-const TEN_THOUSAND: usize = 10_000;
-const CLAIMS_PER_SERVER: usize = 4_000;
 
 /// What two generations noted.
 struct NotedSwap {
@@ -65,50 +61,23 @@ fn share(what: &str, samples: Vec<Duration>) -> Figure {
 
 /// The swap of 10, 100, 1,000 and 10,000 inherited claims.
 pub(super) async fn many() -> Result<Vec<Figure>, BenchError> {
+    raise_file_limit();
     let mut figures = Vec::new();
-    for count in [10, 100, 1_000_usize] {
+    for count in [10, 100, 1_000, 10_000_usize] {
         let sandbox = Sandbox::new()?;
         let addresses: Vec<Address> = (0..count).map(|_| free_address()).collect();
         let swap = swap(&sandbox, &addresses, &["--inherit", "--pace", "together"]).await?;
         let total = span(&swap.old, &swap.new, count)?;
-        let each = total / u32::try_from(count).expect("a thousand at most");
-        let figure = thousands(count, total).at_most(Value::Time(THOUSAND_MAX));
+        let each = total / u32::try_from(count).expect("it is small");
+        let figure = thousands(count, total);
+        let figure = if count <= 1_000 { figure.at_most(Value::Time(THOUSAND_MAX)) } else { figure };
         figures.push(figure.beside(format!(
             "{} each; the whole command took {}",
             duration(each),
             duration(swap.exit.took)
         )));
     }
-    figures.push(ten_thousand().await?);
     Ok(figures)
-}
-
-/// The swap of ten thousand inherited claims of one generation.
-async fn ten_thousand() -> Result<Figure, BenchError> {
-    raise_file_limit();
-    let sandbox = Sandbox::new()?;
-    let addresses: Vec<Address> = (0..TEN_THOUSAND).map(|_| free_address()).collect();
-    let parts: Vec<&[Address]> = addresses.chunks(CLAIMS_PER_SERVER).collect();
-    let words = command::servers(&sandbox, &["--inherit", "--pace", "together"], &parts)?;
-    let mut old = sandbox.deploy(words.clone()).start()?;
-    each_prints(&mut old, parts.len(), "up").await?;
-    let mut new = sandbox.deploy(words).start()?;
-    each_prints(&mut new, parts.len(), "up").await?;
-    each_prints(&mut old, parts.len(), "over").await?;
-    let total = span(&Note::all_in(old.stdout()), &Note::all_in(new.stdout()), TEN_THOUSAND)?;
-    sandbox.end();
-    let servers = parts.len();
-    Ok(thousands(TEN_THOUSAND, total).beside(format!(
-        "{} each; {servers} servers of one generation, since one may claim 4,096",
-        duration(total / u32::try_from(TEN_THOUSAND).expect("it is small"))
-    )))
-}
-
-async fn each_prints(command: &mut Started, servers: usize, word: &str) -> Result<(), BenchError> {
-    for _ in 0..servers {
-        command.prints(&format!("\"{word}\"")).await?;
-    }
-    Ok(())
 }
 
 /// From the first claim to the last release.

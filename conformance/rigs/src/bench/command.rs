@@ -11,37 +11,13 @@ pub(super) fn server(
     options: &[&str],
     addresses: &[Address],
 ) -> Result<Vec<String>, BenchError> {
-    server_with_list(sandbox, options, addresses, "addresses")
-}
-
-fn server_with_list(
-    sandbox: &Sandbox,
-    options: &[&str],
-    addresses: &[Address],
-    list: &str,
-) -> Result<Vec<String>, BenchError> {
-    let list = sandbox.path().join(list);
+    let list = sandbox.path().join("addresses");
     let text: String = addresses.iter().map(|address| format!("{address}\n")).collect();
     std::fs::write(&list, text)
         .map_err(|error| BenchError::NothingMeasured(format!("{}: {error}", list.display())))?;
     let options = options.iter().map(|word| (*word).to_owned());
     let words = [this(), "server".to_owned()].into_iter().chain(options);
     Ok(words.chain([list.display().to_string()]).collect())
-}
-
-/// Several of them at once, which are one generation: each claims its part.
-pub(super) fn servers(
-    sandbox: &Sandbox,
-    options: &[&str],
-    parts: &[&[Address]],
-) -> Result<Vec<String>, BenchError> {
-    let mut script = String::new();
-    for (number, part) in parts.iter().enumerate() {
-        let words = server_with_list(sandbox, options, part, &format!("addresses-{number}"))?;
-        let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
-        script.push_str(&format!("{} & ", quoted.join(" ")));
-    }
-    Ok(vec!["sh".to_owned(), "-c".to_owned(), format!("{script}wait")])
 }
 
 /// The path of this program.
