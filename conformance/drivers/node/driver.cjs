@@ -26,7 +26,7 @@ const MISTAKES = ['already_claimed', 'failed', 'forked', 'invalid_address', 'inv
 const write = (line) => writeSync(1, `${JSON.stringify(line)}\n`);
 const event = (kind, fields) => write({ event: kind, ...fields });
 
-/** Canonical address -> `{ op, abort, grant?, serving?, done? }` of its newest claim. */
+/** Canonical address -> `{ op, abort, inherits, grant?, serving?, done? }` of its newest claim. */
 const claims = new Map();
 /** Canonical addresses with an `onTakedown`. */
 const handled = new Set();
@@ -60,7 +60,7 @@ function claimOf(address, ...keys) {
 async function readyFor({ op, address, socket, more = false }) {
   const abort = new AbortController();
   const options = { inherit: socket === 'inherit', more, signal: abort.signal };
-  const claim = { op, abort };
+  const claim = { op, abort, inherits: options.inherit };
   let thrown;
   const answer = serverswap.readyFor(address, options.inherit ? options : { ...options, serving: 'manual' });
   answer.then(
@@ -129,6 +129,15 @@ async function serve({ address }) {
   await servingOf(address, Http).listening;
 }
 
+/** The package refuses this for a listener on which no server listens. */
+async function serving({ address }) {
+  const claim = claims.get(canonicalAddress(address));
+  if (claim?.inherits && claim.grant !== undefined) {
+    await servingOf(address, Echo).listening;
+  }
+  serverswap.serving(address);
+}
+
 function stop({ address, op }) {
   const { serving } = claimOf(address, 'serving');
   serving.close(() => event('stopped', { op }));
@@ -159,7 +168,7 @@ const commands = {
     return { supervised: serverswap.supervised };
   },
   readyFor,
-  serving: ({ address }) => serverswap.serving(address),
+  serving,
   onTakedown,
   released,
   progress: ({ address, connections, extendMs }) => serverswap.progress(address, { connections, extendMs }),
