@@ -1,8 +1,8 @@
 /**
  * serverswap for Node: what a server calls, and is called back for, while it is replaced.
  *
- * Without a supervisor (`SERVERSWAP_SOCKET` is not set) every claim is granted at once, an inherited
- * listener is opened in the process, and nothing else happens.
+ * Without a supervisor (`SERVERSWAP_SOCKET` is not set), and on systems other than Linux, every claim is granted at once, an
+ * inherited listener is opened in the process, and nothing else happens.
  */
 import type { Server as NetServer, Socket } from 'node:net';
 
@@ -27,7 +27,7 @@ export interface Grant {
   readonly address: string;
   /**
    * Reports that the accept loop runs. Of no effect after `close()`.
-   * @throws {ServerSwapError} `not_held`
+   * @throws {ServerSwapError} `not_held`; `not_listening`: no server has asked for the descriptor of the listener
    */
   serving(): void;
   /** Releases the address. Close a server that listens on it first. */
@@ -128,7 +128,8 @@ export interface Listening {
  * process end by itself.
  *
  * @param server of node:http, https, http2, tls or net, that does not listen yet
- * @throws {ServerSwapError} as `readyFor`; or the error of the server's `error` event
+ * @throws {ServerSwapError} as `readyFor`; `listens_elsewhere`, `not_supported`; or the error of the server's `error` event.
+ *   The server is left as it was, and can listen again
  */
 export function listen(server: NetServer, address: Address, options?: ListenOptions): Promise<Listening>;
 
