@@ -190,4 +190,4 @@ fmt: tools ## Formats the Rust code
 .PHONY: clean
 clean: ## Removes everything that was built
 	cargo clean
-	rm -rf $(NODE)/node_modules $(NODE)/*.node .venv $(PYTHON)/dist $(PYTHON)/data
+	rm -rf $(NODE)/node_modules $(NODE)/test/outside/node_modules $(NODE)/*.node .venv $(PYTHON)/dist $(PYTHON)/data
