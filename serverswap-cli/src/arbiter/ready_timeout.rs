@@ -60,10 +60,13 @@ impl AddressState {
             })
     }
 
-    /// Whether a server of the generation is to release what it served fully, or has released it: it
-    /// finishes what it has accepted, and the arbiter has its deadline.
+    /// Whether a server of the generation is to release what it served, or has released it: it finishes what
+    /// it has accepted, and the arbiter has its deadline. Not, if it served on probation and an older server
+    /// goes on: then its supervisor rolls it back.
     fn is_released_by(&self, generation: Generation) -> bool {
-        let was_tried = |one: &Participant| matches!(one.served(), Served::OnProbation { .. });
+        let is_rolled_back = self.is_served_by_older(generation);
+        let was_tried =
+            |one: &Participant| is_rolled_back && matches!(one.served(), Served::OnProbation { .. });
         let mut participants = self.participants.values();
         participants.any(|one| one.generation == generation && !one.is_active() && !was_tried(one))
     }

@@ -207,6 +207,7 @@ impl Context {
             OwnedAddress::Unclaimed
             | OwnedAddress::Replaced { .. }
             | OwnedAddress::RolledBack
+            | OwnedAddress::Overtaken
             | OwnedAddress::Superseded
             | OwnedAddress::Vacant { .. } => {}
         }

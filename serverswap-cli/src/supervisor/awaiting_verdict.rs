@@ -7,12 +7,12 @@
 
 use std::time::Duration;
 
-use serverswap::protocol::message::DecidedVerdict;
+use serverswap::protocol::message::{DecidedVerdict, Form};
 
 use super::arbiter_events::ArbiterNotice;
 use super::context::Context;
 use super::exit_policy;
-use super::input::ServerExit;
+use super::input::{ServerExit, StopSignal};
 use super::life_cycle::{Cause, ChildServer, EndReason, LifeCycle, Phase, PhaseInput, ServerEnd};
 use super::plan::INTERRUPT_PATIENCE;
 use super::reaping_group::ReapingGroup;
@@ -103,6 +103,22 @@ impl AwaitingVerdict {
         Up::kept(self.server, degraded, context)
     }
 
+    /// The second signal does not wait for the arbiter.
+    fn on_signal(self, signal: StopSignal, context: &mut Context) -> LifeCycle {
+        let reason = EndReason::Signal(signal);
+        match (self.reason, context.plan.form) {
+            (EndReason::Signal(_), Form::Stay | Form::Leave) => {
+                Stopping::terminate(self.server, reason, context)
+            }
+            (EndReason::NotUp | EndReason::Superseded | EndReason::SaidFail(_), Form::Stay) => {
+                Stopping::stop(self.server, signal, context)
+            }
+            (EndReason::NotUp | EndReason::Superseded | EndReason::SaidFail(_), Form::Leave) => {
+                AwaitingVerdict::enter(self.server, reason, context)
+            }
+        }
+    }
+
     /// No verdict came. What serves something is not ended without one.
     fn on_patience_over(self, context: &mut Context) -> LifeCycle {
         if context.addresses.serving().is_empty() { self.end(context) } else { self.on_verdict_keep(context) }
@@ -139,9 +155,7 @@ impl Phase for AwaitingVerdict {
             PhaseInput::Verdict(DecidedVerdict::End) => self.on_verdict_end(context),
             PhaseInput::Verdict(DecidedVerdict::Keep) => self.on_verdict_keep(context),
             PhaseInput::Exited { exit, leftovers } => self.on_exit(exit, leftovers, context),
-            PhaseInput::StopSignal(signal) => {
-                Stopping::terminate(self.server, EndReason::Signal(signal), context)
-            }
+            PhaseInput::StopSignal(signal) => self.on_signal(signal, context),
             PhaseInput::Due => self.on_patience_over(context),
             PhaseInput::BarrierPassed
             | PhaseInput::Spawned(_)

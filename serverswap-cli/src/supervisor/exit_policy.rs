@@ -5,8 +5,8 @@
 //!
 //! | ended by          | status | left        | form  | `--restart` | up  | next               |
 //! | ----------------- | ------ | ----------- | ----- | ----------- | --- | ------------------ |
-//! | signal            | any    | any         | stay  | any         | any | stopped            |
-//! | signal            | any    | any         | leave | any         | any | interrupted        |
+//! | signal            | any    | any         | stay  | any         | yes | stopped            |
+//! | signal            | any    | any         | any   | any         | any | interrupted        |
 //! | any               | any    | replaced    | any   | any         | any | replaced           |
 //! | any               | any    | handed over | any   | any         | any | await successor    |
 //! | any               | any    | returned    | any   | any         | any | start again        |
@@ -84,7 +84,7 @@ pub(super) fn after_failed_start(failure: SpawnFailure, context: &mut Context) -
 
 /// The end when the supervisor was asked to stop and no process of the generation is left.
 pub(super) fn after_signal(signal: StopSignal, context: &mut Context) -> LifeCycle {
-    done(stopped(signal, context.plan.form), context)
+    done(stopped(signal, context.circumstances()), context)
 }
 
 /// The end of a command that leaves: it was asked to stop, and its server lives on.
@@ -106,7 +106,7 @@ pub(super) fn done(ending: RunEnding, context: &mut Context) -> LifeCycle {
 fn next(cause: &Cause, exit: ServerExit, circumstances: Circumstances) -> Next {
     let Circumstances { left, form, restart, .. } = circumstances;
     let ending = match cause {
-        Cause::EndedFor(EndReason::Signal(signal)) => return Next::Done(stopped(*signal, form)),
+        Cause::EndedFor(EndReason::Signal(signal)) => return Next::Done(stopped(*signal, circumstances)),
         Cause::EndedFor(EndReason::SaidFail(reason)) => RunEnding::SaidFail(reason.clone()),
         Cause::EndedFor(EndReason::NotUp) => RunEnding::NotUp,
         Cause::EndedFor(EndReason::Superseded) | Cause::Itself => exited(exit, circumstances),
@@ -127,10 +127,11 @@ fn next(cause: &Cause, exit: ServerExit, circumstances: Circumstances) -> Next {
     }
 }
 
-fn stopped(signal: StopSignal, form: Form) -> RunEnding {
-    match form {
-        Form::Stay => RunEnding::Stopped(signal),
-        Form::Leave => RunEnding::Interrupted(signal),
+fn stopped(signal: StopSignal, circumstances: Circumstances) -> RunEnding {
+    match (circumstances.form, circumstances.reached) {
+        (Form::Stay, Reached::Up) => RunEnding::Stopped(signal),
+        (Form::Stay, Reached::Nothing | Reached::Serving)
+        | (Form::Leave, Reached::Nothing | Reached::Serving | Reached::Up) => RunEnding::Interrupted(signal),
     }
 }
 

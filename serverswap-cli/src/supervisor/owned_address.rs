@@ -10,9 +10,10 @@
 //! | ------------- | --------- | ----------- | --------- | ----------- | ---------- | ---------- |
 //! | Unclaimed     | Granted   | Probation   | Serving   |             |            |            |
 //! | Claimed       | Granted   | Probation   | Serving   |             |            | Superseded |
-//! | Granted       |           | Probation   | Serving   | HandedOver+ | Unclaimed  | Superseded |
-//! | Probation     | Granted   |             | Serving   | RolledBack  | RolledBack | Superseded |
-//! | RolledBack    | Granted   | Probation   | Serving   |             |            | Superseded |
+//! | Granted       |           | Probation   | Serving   | HandedOver+ | Unclaimed  | Overtaken  |
+//! | Probation     | Granted   |             | Serving   | RolledBack  | RolledBack | Overtaken  |
+//! | RolledBack    | Granted   | Probation   | Serving   |             |            | Overtaken  |
+//! | Overtaken     | Granted   | Probation   | Serving   |             |            |            |
 //! | Superseded    | Granted   | Probation   | Serving   |             |            |            |
 //! | Failed        | Granted   | Probation   | Serving   |             |            |            |
 //! | Serving       | Regranted | Regranted   |           | HandedOver+ | Vacant     | Replaced+  |
@@ -39,6 +40,7 @@
 //! | Granted       | Claimed   | Superseded   | Failed        | Unclaimed      |
 //! | Probation     | Claimed   | Superseded   | Failed        | Unclaimed      |
 //! | RolledBack    | Claimed   | Superseded   | Failed        | Unclaimed      |
+//! | Overtaken     |           |              |               | Unclaimed      |
 //! | Superseded    | Claimed   |              | Failed        | Unclaimed      |
 //! | Failed        | Claimed   | Superseded   |               | Unclaimed      |
 //! | Serving       |           |              |               | Vacant         |
@@ -67,6 +69,8 @@
 //! * A duplicate of the listener exists only while the generation owns the address.
 //! * The end of a server changes nothing; the arbiter reports what became of its addresses.
 //! * A generation that owns an address is never on probation with it.
+//! * A server that was granted an address, or served it on probation, may have accepted connections: a newer
+//!   generation that takes the address does not end that server before it has drained.
 
 use std::mem::discriminant;
 
@@ -88,6 +92,8 @@ pub(super) enum OwnedAddress {
     Probation,
     /// It was served on probation and is not any more: the older server goes on.
     RolledBack,
+    /// It was granted, or served on probation, when a newer generation began to serve it: the present server drains.
+    Overtaken,
     /// A newer generation claims or serves it, before this one did.
     Superseded,
     /// The claim failed.
@@ -157,6 +163,8 @@ pub(super) enum AddressNotice {
 pub(super) enum Ownership {
     /// It never was the generation's.
     Never,
+    /// A newer generation was faster.
+    Lost,
     /// Granted or served.
     Held,
     /// A newer generation has asked for it.
@@ -186,13 +194,14 @@ impl OwnedAddress {
     /// The tables at the head of this file.
     pub(super) fn next(self, notice: AddressNotice) -> OwnedAddress {
         use OwnedAddress::{
-            Claimed, Failed, Granted, HandedOver, Probation, ReclaimFailed, Reclaimed, Regranted, Replaced,
-            RolledBack, Serving, Superseded, Unclaimed, Vacant,
+            Claimed, Failed, Granted, HandedOver, Overtaken, Probation, ReclaimFailed, Reclaimed, Regranted,
+            Replaced, RolledBack, Serving, Superseded, Unclaimed, Vacant,
         };
         let duplicate = self.duplicate();
         match notice {
             AddressNotice::Granted => match self {
-                Unclaimed | Claimed | Granted | Probation | RolledBack | Superseded | Failed(_) => Granted,
+                Unclaimed | Claimed | Granted | Probation | RolledBack | Overtaken | Superseded
+                | Failed(_) => Granted,
                 Serving { .. }
                 | Reclaimed { .. }
                 | Regranted { .. }
@@ -202,7 +211,8 @@ impl OwnedAddress {
                 Replaced { server } => Replaced { server },
             },
             AddressNotice::Probation => match self {
-                Unclaimed | Claimed | Granted | Probation | RolledBack | Superseded | Failed(_) => Probation,
+                Unclaimed | Claimed | Granted | Probation | RolledBack | Overtaken | Superseded
+                | Failed(_) => Probation,
                 Serving { .. }
                 | Reclaimed { .. }
                 | Regranted { .. }
@@ -217,6 +227,7 @@ impl OwnedAddress {
                 | Granted
                 | Probation
                 | RolledBack
+                | Overtaken
                 | Superseded
                 | Failed(_)
                 | Serving { .. }
@@ -234,7 +245,7 @@ impl OwnedAddress {
                 }
                 Reclaimed { .. } | ReclaimFailed { .. } => HandedOver { server: Remainder::None, duplicate },
                 HandedOver { server, .. } | Vacant { server, .. } => HandedOver { server, duplicate },
-                Unclaimed | Claimed | Superseded | Failed(_) | Replaced { .. } => self,
+                Unclaimed | Claimed | Overtaken | Superseded | Failed(_) | Replaced { .. } => self,
             },
             AddressNotice::Vacant => match self {
                 Granted => Unclaimed,
@@ -243,6 +254,7 @@ impl OwnedAddress {
                 HandedOver { server, .. } | Vacant { server, .. } => Vacant { server, duplicate },
                 Unclaimed
                 | Claimed
+                | Overtaken
                 | Superseded
                 | Failed(_)
                 | Reclaimed { .. }
@@ -250,7 +262,8 @@ impl OwnedAddress {
                 | Replaced { .. } => self,
             },
             AddressNotice::Replaced => match self {
-                Claimed | Granted | Probation | RolledBack | Superseded => Superseded,
+                Granted | Probation | RolledBack | Overtaken => Overtaken,
+                Claimed | Superseded => Superseded,
                 Serving { .. } | Reclaimed { .. } | Regranted { .. } => {
                     Replaced { server: Remainder::Drains }
                 }
@@ -265,7 +278,7 @@ impl OwnedAddress {
                 Reclaimed { .. } | Regranted { .. } | ReclaimFailed { .. } | Vacant { .. } => {
                     Reclaimed { duplicate }
                 }
-                Serving { .. } | HandedOver { .. } | Replaced { .. } => self,
+                Overtaken | Serving { .. } | HandedOver { .. } | Replaced { .. } => self,
             },
             AddressNotice::Superseded => match self {
                 Unclaimed | Claimed | Granted | Probation | RolledBack | Superseded | Failed(_) => Superseded,
@@ -274,7 +287,7 @@ impl OwnedAddress {
                 }
                 HandedOver { .. } => HandedOver { server: Remainder::Outbid, duplicate },
                 Replaced { .. } => Replaced { server: Remainder::Outbid },
-                Serving { .. } => self,
+                Overtaken | Serving { .. } => self,
             },
             AddressNotice::Failed(error) => match self {
                 Unclaimed | Claimed | Granted | Probation | RolledBack | Superseded | Failed(_) => {
@@ -283,10 +296,11 @@ impl OwnedAddress {
                 Reclaimed { .. } | Regranted { .. } | ReclaimFailed { .. } | Vacant { .. } => {
                     ReclaimFailed { duplicate, error }
                 }
-                Serving { .. } | HandedOver { .. } | Replaced { .. } => self,
+                Overtaken | Serving { .. } | HandedOver { .. } | Replaced { .. } => self,
             },
             AddressNotice::ServerStarted => match self {
-                Unclaimed | Claimed | Granted | Probation | RolledBack | Superseded | Failed(_) => Unclaimed,
+                Unclaimed | Claimed | Granted | Probation | RolledBack | Overtaken | Superseded
+                | Failed(_) => Unclaimed,
                 Serving { .. }
                 | Reclaimed { .. }
                 | Regranted { .. }
@@ -307,8 +321,8 @@ impl OwnedAddress {
             | OwnedAddress::Granted
             | OwnedAddress::Probation
             | OwnedAddress::RolledBack
-            | OwnedAddress::Superseded
             | OwnedAddress::Failed(_) => Ownership::Never,
+            OwnedAddress::Overtaken | OwnedAddress::Superseded => Ownership::Lost,
             OwnedAddress::Serving { .. } | OwnedAddress::Regranted { .. } => Ownership::Held,
             OwnedAddress::HandedOver { .. } => Ownership::Requested,
             OwnedAddress::Vacant { server: Remainder::Drains | Remainder::Outbid, .. } => Ownership::Returned,
@@ -327,6 +341,7 @@ impl OwnedAddress {
             OwnedAddress::Granted | OwnedAddress::Regranted { .. } => ServerStanding::Granted,
             OwnedAddress::Probation | OwnedAddress::RolledBack => ServerStanding::OnProbation,
             OwnedAddress::Serving { .. } => ServerStanding::Serves,
+            OwnedAddress::Overtaken => ServerStanding::Drains,
             OwnedAddress::Superseded => ServerStanding::Outbid,
             OwnedAddress::Failed(_) | OwnedAddress::ReclaimFailed { .. } => ServerStanding::Failed,
             OwnedAddress::HandedOver { server, .. }
@@ -349,6 +364,7 @@ impl OwnedAddress {
             OwnedAddress::Unclaimed
             | OwnedAddress::Claimed
             | OwnedAddress::RolledBack
+            | OwnedAddress::Overtaken
             | OwnedAddress::Superseded
             | OwnedAddress::Failed(_)
             | OwnedAddress::Reclaimed { .. }
@@ -372,6 +388,7 @@ impl OwnedAddress {
             | OwnedAddress::Granted
             | OwnedAddress::Probation
             | OwnedAddress::RolledBack
+            | OwnedAddress::Overtaken
             | OwnedAddress::Superseded
             | OwnedAddress::Failed(_)
             | OwnedAddress::Replaced { .. } => Duplicate::None,
@@ -384,7 +401,8 @@ impl OwnedAddress {
             OwnedAddress::Failed(error) | OwnedAddress::ReclaimFailed { error, .. } => {
                 ClaimStanding::Failed { code: error.code.clone(), message: error.message.clone() }
             }
-            OwnedAddress::Superseded
+            OwnedAddress::Overtaken
+            | OwnedAddress::Superseded
             | OwnedAddress::HandedOver { server: Remainder::Outbid, .. }
             | OwnedAddress::Vacant { server: Remainder::Outbid, .. } => ClaimStanding::Superseded,
             OwnedAddress::Replaced { .. }
@@ -418,6 +436,7 @@ impl OwnedAddress {
             | OwnedAddress::Granted
             | OwnedAddress::Probation
             | OwnedAddress::RolledBack
+            | OwnedAddress::Overtaken
             | OwnedAddress::Superseded
             | OwnedAddress::Serving { .. }
             | OwnedAddress::Reclaimed { .. }
@@ -442,6 +461,7 @@ impl OwnedAddress {
             | OwnedAddress::Granted
             | OwnedAddress::Probation
             | OwnedAddress::RolledBack
+            | OwnedAddress::Overtaken
             | OwnedAddress::Superseded
             | OwnedAddress::Failed(_)
             | OwnedAddress::Replaced { .. } => self,
@@ -478,6 +498,7 @@ mod tests {
             ("Granted".to_owned(), OwnedAddress::Granted),
             ("Probation".to_owned(), OwnedAddress::Probation),
             ("RolledBack".to_owned(), OwnedAddress::RolledBack),
+            ("Overtaken".to_owned(), OwnedAddress::Overtaken),
             ("Superseded".to_owned(), OwnedAddress::Superseded),
             ("Failed".to_owned(), OwnedAddress::Failed(error())),
             ("Serving".to_owned(), OwnedAddress::Serving { duplicate }),
@@ -565,7 +586,7 @@ mod tests {
             for (_, notice) in notices().into_iter().filter(|(_, notice)| *notice != AddressNotice::Replaced)
             {
                 let owns = |state: &OwnedAddress| {
-                    !matches!(state.ownership(), Ownership::Never | Ownership::Replaced)
+                    !matches!(state.ownership(), Ownership::Never | Ownership::Lost | Ownership::Replaced)
                 };
                 assert!(!owns(&state) || owns(&state.clone().next(notice)), "{state:?}");
             }

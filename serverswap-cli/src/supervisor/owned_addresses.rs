@@ -61,7 +61,7 @@ impl OwnedAddresses {
     pub(super) fn owned(&self) -> Vec<Address> {
         self.with_ownership(|ownership| match ownership {
             Ownership::Held | Ownership::Requested | Ownership::Returned | Ownership::Free => true,
-            Ownership::Never | Ownership::Replaced => false,
+            Ownership::Never | Ownership::Lost | Ownership::Replaced => false,
         })
     }
 
@@ -69,7 +69,11 @@ impl OwnedAddresses {
     pub(super) fn vacant(&self) -> Vec<Address> {
         self.with_ownership(|ownership| match ownership {
             Ownership::Returned | Ownership::Free => true,
-            Ownership::Never | Ownership::Held | Ownership::Requested | Ownership::Replaced => false,
+            Ownership::Never
+            | Ownership::Lost
+            | Ownership::Held
+            | Ownership::Requested
+            | Ownership::Replaced => false,
         })
     }
 
@@ -88,7 +92,7 @@ impl OwnedAddresses {
             Left::Owned
         } else if is_any(&[Ownership::Replaced]) {
             Left::Replaced
-        } else if self.is_any(ServerStanding::Outbid) {
+        } else if is_any(&[Ownership::Lost]) {
             Left::Superseded
         } else {
             Left::Nothing
@@ -98,7 +102,7 @@ impl OwnedAddresses {
     /// Whether a newer generation is about to take everything that this one owns.
     pub(super) fn is_all_requested(&self) -> bool {
         self.known.values().all(|known| match known.state.ownership() {
-            Ownership::Never | Ownership::Requested | Ownership::Replaced => true,
+            Ownership::Never | Ownership::Lost | Ownership::Requested | Ownership::Replaced => true,
             Ownership::Held | Ownership::Returned | Ownership::Free => false,
         })
     }

@@ -1,5 +1,6 @@
-//! The server is being ended: it drains, gets TERM, gets KILL. Each further signal to the
-//! supervisor brings the next of these at once.
+//! The server is being ended: it drains, gets TERM, gets KILL. The first signal to the supervisor begins
+//! this, or changes nothing if it has begun for another reason; each further one brings the next of these
+//! at once.
 //!
 //! A server that was granted nothing gets TERM without a drain. A grant may be under way to the
 //! supervisor: the answer to the barrier behind `stop` comes after it, and after `stop` nothing
@@ -10,6 +11,7 @@
 use std::time::Duration;
 
 use super::arbiter_events::ArbiterNotice;
+use super::awaiting_verdict::AwaitingVerdict;
 use super::context::Context;
 use super::input::StopSignal;
 use super::life_cycle::{Cause, ChildServer, EndReason, LifeCycle, Phase, PhaseInput, ServerEnd};
@@ -99,8 +101,8 @@ impl Stopping {
                 context.send(Request::Stop);
                 self.into()
             }
-            // A new arbiter knows of no verdict, and the server has had its time.
-            StopStage::TakenDown { .. } => self.escalate(context),
+            // A new arbiter knows of no verdict, and the server may have begun to serve.
+            StopStage::TakenDown { .. } => AwaitingVerdict::enter(self.server, self.reason, context),
             StopStage::Terminating { .. } | StopStage::Killed => self.into(),
         }
     }
@@ -115,6 +117,29 @@ impl Stopping {
             | StopStage::TakenDown { .. }
             | StopStage::Terminating { .. }
             | StopStage::Killed => self.into(),
+        }
+    }
+
+    /// A drain that has begun for another reason goes on after the first signal.
+    fn on_signal(self, signal: StopSignal, context: &mut Context) -> LifeCycle {
+        let reason = EndReason::Signal(signal);
+        match (self.stage, &self.reason) {
+            (
+                StopStage::Draining { term_at } | StopStage::TakenDown { term_at },
+                EndReason::NotUp | EndReason::Superseded | EndReason::SaidFail(_),
+            ) => {
+                let drain = term_at.saturating_sub(context.now);
+                context.report(Report::Stopping { pid: self.server.pid, signal, drain });
+                Stopping { reason, ..self }.into()
+            }
+            (
+                StopStage::AwaitingBarrier { .. }
+                | StopStage::Draining { .. }
+                | StopStage::TakenDown { .. }
+                | StopStage::Terminating { .. }
+                | StopStage::Killed,
+                EndReason::NotUp | EndReason::Superseded | EndReason::SaidFail(_) | EndReason::Signal(_),
+            ) => Stopping { reason, ..self }.escalate(context),
         }
     }
 
@@ -159,9 +184,7 @@ impl Phase for Stopping {
                     context,
                 )
             }
-            PhaseInput::StopSignal(signal) => {
-                Stopping { reason: EndReason::Signal(signal), ..self }.escalate(context)
-            }
+            PhaseInput::StopSignal(signal) => self.on_signal(signal, context),
             PhaseInput::Due => self.escalate(context),
             PhaseInput::Notice(
                 ArbiterNotice::Changed | ArbiterNotice::Up | ArbiterNotice::Done | ArbiterNotice::SaidFail(_),

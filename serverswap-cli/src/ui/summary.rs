@@ -78,7 +78,7 @@ fn failure(ending: &RunEnding, facts: &RunFacts) -> String {
             format!("received {} before {server} was started", asked.name())
         }
         RunEnding::Interrupted(asked) => {
-            format!("received {} before {server} was up, and terminated it", asked.name())
+            format!("received {} before {server} was up, and ended it", asked.name())
         }
         RunEnding::LeftServing(asked) => format!("received {} before {server} was fully up", asked.name()),
         RunEnding::Superseded => {

@@ -32,7 +32,7 @@ impl Report {
             Report::Gap { address: None, message } => format!("gap: {message}"),
             Report::NotUp { pid, after } => format!("pid {pid} is not up after {}", text(*after)),
             Report::Kept { pid, addresses } if addresses.is_empty() => {
-                format!("pid {pid} already serves; it keeps running")
+                format!("pid {pid} serves, or finishes what it has accepted; it keeps running")
             }
             Report::Kept { pid, addresses } => {
                 format!("pid {pid} already serves {}; it keeps running", grammar::list(addresses))

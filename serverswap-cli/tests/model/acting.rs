@@ -51,6 +51,7 @@ impl World {
             }
             ArbiterAction::Signal { process, signal, .. } => {
                 self.check_end(process.pid);
+                self.check_drain(process.pid);
                 let number = match signal {
                     arbiter::TerminationSignal::Term => 15,
                     arbiter::TerminationSignal::Kill => 9,

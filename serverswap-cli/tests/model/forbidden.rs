@@ -3,7 +3,7 @@
 use serverswap::protocol::{Address, SocketMode};
 
 use super::server::{Doing, Life};
-use super::setup::Faults;
+use super::setup::{Allowed, Faults};
 use super::supervision::Supervision;
 use super::world::{Broken, World};
 
@@ -52,6 +52,18 @@ impl World {
             if self.setup.has_probations() && !goes_back && !self.has_newer_passed(generation, &address) {
                 self.broken.push(Broken::ProbationCut(address));
             }
+        }
+    }
+
+    /// Where the machine does not stand still, a server releases its address long before its drain is over.
+    pub(super) fn check_drain(&mut self, pid: u32) {
+        let Some(server) = self.servers.get(&pid) else { return };
+        if self.setup.faults.stalls == Allowed::Yes {
+            return;
+        }
+        let first = server.doings().find(|(_, doing)| doing.accepts());
+        if let Some((address, _)) = first {
+            self.broken.push(Broken::DrainCut(address.clone()));
         }
     }
 

@@ -19,6 +19,7 @@ pub const PROBATION: &str = "nobody is taken down before the probation of a newe
 pub const SAME_END: &str = "no arbiter moves the end of a probation";
 pub const ROLLED_BACK: &str = "a command whose server ends on probation ends as rolled back";
 pub const STOP_RELEASES: &str = "a command that is asked to stop has its server release first";
+pub const DRAINS: &str = "nobody who accepts is signalled before its drain is over";
 pub const NEWEST_WINS: &str = "without faults the newest generation has every address in the end";
 pub const CLEAR_REASON: &str = "without faults every command ends as done, replaced or superseded";
 pub const ENDS_WELL: &str = "every run ends with one holder and every other process gone";
@@ -46,6 +47,9 @@ pub fn properties() -> Vec<Property<Run>> {
         }),
         Property::always(STOP_RELEASES, |_, world: &World| {
             !world.broken.iter().any(|one| matches!(one, Broken::EndedWithoutTakedown(_)))
+        }),
+        Property::always(DRAINS, |_, world: &World| {
+            !world.broken.iter().any(|one| matches!(one, Broken::DrainCut(_)))
         }),
         Property::always(NEWEST_WINS, |_, world: &World| {
             !world.is_at_rest() || world.newest_has_everything()

@@ -6,7 +6,7 @@ use serverswap::protocol::message::Form::{Leave, Stay};
 use super::checking::check_one;
 use super::fault::Seeded;
 use super::properties::{
-    CLEAR_REASON, ENDS_WELL, NEWEST_WINS, NO_FAULT_REPORTED, NOT_TOO_EARLY, ONE_HOLDER, ONE_LISTENER,
+    CLEAR_REASON, DRAINS, ENDS_WELL, NEWEST_WINS, NO_FAULT_REPORTED, NOT_TOO_EARLY, ONE_HOLDER, ONE_LISTENER,
     PROBATION, ROLLED_BACK, SAME_END, SERVED, STOP_RELEASES,
 };
 use super::setup::{Faults, Setup};
@@ -62,6 +62,12 @@ fn if_a_supervisor_is_not_notified_of_a_probation_its_command_does_not_end_as_ro
 fn if_no_barrier_is_awaited_a_server_is_ended_that_was_not_asked_to_release() {
     let setup = Setup::new(Inherit, &[Stay]).faults(Faults::stops(1));
     is_noticed(STOP_RELEASES, setup.seeded(Seeded::BarrierNotAwaited));
+}
+
+#[test]
+fn if_no_barrier_is_awaited_a_server_that_accepts_is_signalled() {
+    let setup = Setup::new(Inherit, &[Stay]).faults(Faults::stops(1));
+    is_noticed(DRAINS, setup.seeded(Seeded::BarrierNotAwaited));
 }
 
 #[test]

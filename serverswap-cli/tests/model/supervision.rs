@@ -321,6 +321,7 @@ impl World {
         };
         if supervisor.child == Child::Started(pid) {
             self.check_stop(supervisor, pid);
+            self.check_drain(pid);
             self.end_server(pid, ServerExit::Signal(number));
         }
     }

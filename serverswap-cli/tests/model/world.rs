@@ -76,6 +76,8 @@ pub enum Broken {
     NotRolledBack(&'static str),
     /// A command that was asked to stop has ended a server that was sent no takedown.
     EndedWithoutTakedown(Address),
+    /// A server was signalled while it accepted, or had not answered its takedown.
+    DrainCut(Address),
     /// A listener was opened while another one of the address existed.
     SecondListener(Address),
     /// One of our cores reports a fault of another, or sends what it cannot mean.

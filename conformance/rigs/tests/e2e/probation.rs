@@ -1,7 +1,10 @@
 //! `--probation`: a bad new version never hurts, also when that shows only after it serves.
 
-use serverswap_conformance::sandbox::{Invocation, LIMIT};
+use rustix::process::Signal;
+use serverswap_conformance::sandbox::{Invocation, LIMIT, Started};
 use serverswap_load::{Probe, Target};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::Outcome;
 use crate::shop::{ANSWERS, Shop, configured, nothing_failed};
@@ -19,6 +22,9 @@ serverswap.listen(server, process.env.ADDRESS);
 
 /// Exit status of a server that said `fail`.
 const SAID_FAIL: i32 = 121;
+
+/// Exit status of a deploy that a newer one has replaced before it was up.
+const SUPERSEDED: i32 = 120;
 
 fn deploy(shop: &Shop, ends: &str) -> Invocation {
     let package = shop.sandbox.programs().example("../bindings/node");
@@ -73,5 +79,92 @@ async fn a_server_that_crashes_on_probation_leaves_the_old_one_serving_without_a
     assert_eq!(probe.stop().first, None, "no connection was refused");
     assert_eq!(shop.ask().await?.1, "1");
     shop.replace(3).await?;
+    Ok(())
+}
+
+/// `examples/node/http.js` on a probation that ends after the test.
+async fn on_probation(shop: &Shop) -> Result<Started, Box<dyn std::error::Error>> {
+    let file = shop.sandbox.programs().example("node/http.js");
+    let words = ["--probation", "1h", "node", &file].map(str::to_owned);
+    let mut new = configured(shop.sandbox.deploy(words), &shop.address, 2).start()?;
+    new.prints("version 2 serves").await?;
+    Ok(new)
+}
+
+/// A connection to version 2 in the middle of a request.
+async fn asking_version_2(shop: &Shop) -> Result<TcpStream, Box<dyn std::error::Error>> {
+    let Target::Tcp(address) = shop.target() else { return Err("a shop has a TCP address".into()) };
+    loop {
+        let mut connection = TcpStream::connect(address).await?;
+        connection.write_all(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n").await?;
+        if received_until(&mut connection, "from version").await?.contains("Version: 2") {
+            connection.write_all(b"GET / HTTP/1.1\r\nHost: shop\r\n").await?;
+            return Ok(connection);
+        }
+    }
+}
+
+/// Completes the request; what comes back.
+async fn answered(mut connection: TcpStream) -> Result<String, Box<dyn std::error::Error>> {
+    connection.write_all(b"\r\n").await?;
+    received_until(&mut connection, "from version").await
+}
+
+async fn received_until(
+    connection: &mut TcpStream,
+    text: &str,
+) -> Result<String, Box<dyn std::error::Error>> {
+    let mut received = Vec::new();
+    loop {
+        if connection.read_buf(&mut received).await? == 0 {
+            return Err(format!("closed after {:?}", String::from_utf8_lossy(&received)).into());
+        }
+        let so_far = String::from_utf8_lossy(&received);
+        if so_far.contains(text) {
+            return Ok(so_far.into_owned());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_on_probation_that_a_newer_one_replaces_answers_what_it_has_accepted() -> Outcome {
+    let mut shop = Shop::open().await?;
+    let mut second = on_probation(&shop).await?;
+    let connection = asking_version_2(&shop).await?;
+    shop.replace(3).await?;
+    second.says("now served by a newer generation").await?;
+    assert!(answered(connection).await?.contains("Version: 2"));
+    let exit = second.exit().await?;
+    assert_eq!(exit.status, SUPERSEDED, "{}", second.stderr());
+    assert!(!second.stderr().contains("TERM"), "{}", second.stderr());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_first_term_ends_no_drain_of_a_server_that_is_rolled_back() -> Outcome {
+    let shop = Shop::open().await?;
+    let package = shop.sandbox.programs().example("../bindings/node");
+    let script = format!(
+        "const serverswap = require('{package}');
+         const server = require('node:http').createServer((request, response) => {{
+           response.writeHead(200, {{ Version: '2' }});
+           response.end('from version 2\\n');
+           if (request.headers.fail) serverswap.fail('no database');
+         }});
+         serverswap.listen(server, process.env.ADDRESS).then(() => console.log('version 2 serves'));"
+    );
+    let words = ["--probation", "1h", "node", "-e", &script].map(str::to_owned);
+    let mut second = configured(shop.sandbox.deploy(words), &shop.address, 2).start()?;
+    second.prints("version 2 serves").await?;
+    let connection = asking_version_2(&shop).await?;
+    let mut last = asking_version_2(&shop).await?;
+    last.write_all(b"Fail: now\r\n").await?;
+    answered(last).await?;
+    second.says("rolling back").await?;
+    second.signal(Signal::TERM);
+    second.says("received TERM").await?;
+    assert!(answered(connection).await?.contains("Version: 2"));
+    assert_eq!(second.exit().await?.status, 128 + 15, "{}", second.stderr());
+    assert_eq!(shop.ask().await?.1, "1");
     Ok(())
 }

@@ -119,8 +119,7 @@ fn a_late_server_that_was_granted_an_address_may_have_begun_to_serve_and_release
         granted.at(60_000).verdict(DecidedVerdict::End)
     };
     condemned().at(89_999).did(&["send timedOut"]).at(90_000).did(&["TERM"]).at(95_000).did(&["KILL"]);
-    condemned().forget().signal(SupervisorSignal::Interrupt).did(&["TERM"]);
-    condemned().forget().on(SupervisorInput::LinkLost).linked().did(&["TERM"]);
+    condemned().forget().on(SupervisorInput::LinkLost).linked().did(&["send timedOut"]);
     condemned().forget().exited(0).settled().own_gone().on(SupervisorInput::BarrierPassed).did(&[
         "send ping",
         "send ping",
@@ -244,11 +243,47 @@ fn a_server_that_exits_because_it_lost_was_superseded() {
 }
 
 #[test]
-fn an_address_that_was_granted_and_is_served_by_a_newer_one_counts_as_lost() {
+fn a_server_that_was_granted_what_a_newer_one_serves_drains_and_counts_as_superseded() {
     Run::leave()
         .arbiter(EventKind::Granted, ":8080")
         .arbiter(EventKind::Replaced, ":8080")
-        .did(&["send timedOut"]);
+        .at(120_000)
+        .did(&[])
+        .exited(0)
+        .settled()
+        .did(&["send ping", "send ping", "exit 120 newer_generation_claims"]);
+}
+
+#[test]
+fn a_server_on_probation_that_a_newer_one_replaces_drains_and_counts_as_superseded() {
+    Run::on_probation()
+        .arbiter(EventKind::Replaced, ":8080")
+        .at(120_000)
+        .did(&[])
+        .exited(0)
+        .settled()
+        .did(&["send ping", "send ping", "exit 120 newer_generation_claims"]);
+}
+
+#[test]
+fn a_server_that_sent_fail_on_probation_drains_also_when_a_newer_one_has_replaced_it() {
+    Run::on_probation()
+        .sends_fail("no database")
+        .arbiter(EventKind::Replaced, ":8080")
+        .verdict(DecidedVerdict::End)
+        .at(29_999)
+        .did(&["send timedOut"])
+        .at(30_000)
+        .did(&["TERM"]);
+}
+
+#[test]
+fn a_later_claim_that_is_lost_ends_no_server_that_still_drains() {
+    Run::on_probation()
+        .arbiter(EventKind::Replaced, ":8080")
+        .arbiter(EventKind::Claimed, ":8080")
+        .arbiter(EventKind::Superseded, ":8080")
+        .did(&[]);
 }
 
 #[test]

@@ -132,7 +132,52 @@ fn a_server_that_holds_nothing_gets_term_as_soon_as_that_is_sure() {
         .did(&["TERM"])
         .exited(0)
         .settled()
-        .did(&["send ping", "send ping", "exit 0 signal"]);
+        .did(&["send ping", "send ping", "exit 143 signal"]);
+}
+
+#[test]
+fn a_drain_that_began_for_another_reason_goes_on_after_the_first_signal() {
+    let rolled_back = || Run::on_probation().sends_fail("no database").verdict(DecidedVerdict::End).forget();
+    let condemned =
+        || Run::leave().arbiter(EventKind::Granted, ":8080").at(60_000).verdict(DecidedVerdict::End);
+    rolled_back()
+        .at(10_000)
+        .signal(SupervisorSignal::Terminate)
+        .at(29_999)
+        .did(&[])
+        .exited(0)
+        .settled()
+        .own_gone()
+        .on(SupervisorInput::BarrierPassed)
+        .did(&["send ping", "send ping", "send ping", "exit 143 signal"]);
+    condemned().forget().signal(SupervisorSignal::Interrupt).at(89_999).did(&[]).at(90_000).did(&["TERM"]);
+    for run in [rolled_back(), condemned().forget()] {
+        run.signal(SupervisorSignal::Terminate).signal(SupervisorSignal::Terminate).did(&["TERM"]);
+    }
+}
+
+#[test]
+fn the_first_signal_while_the_arbiter_is_asked_for_another_reason_takes_the_server_down() {
+    Run::on_probation()
+        .sends_fail("no database")
+        .forget()
+        .signal(SupervisorSignal::Terminate)
+        .at(29_999)
+        .did(&["send stop"])
+        .at(30_000)
+        .did(&["TERM"]);
+    Run::leave().at(60_000).forget().signal(SupervisorSignal::Terminate).did(&["send timedOut"]);
+}
+
+#[test]
+fn a_supervisor_that_is_stopped_before_its_server_was_up_ends_as_interrupted() {
+    Run::on_probation()
+        .signal(SupervisorSignal::Terminate)
+        .exited(0)
+        .settled()
+        .own_gone()
+        .on(SupervisorInput::BarrierPassed)
+        .did(&["send stop", "send ping", "send ping", "send ping", "exit 143 signal"]);
 }
 
 #[test]

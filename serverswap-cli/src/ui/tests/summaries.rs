@@ -189,7 +189,7 @@ fn the_other_bad_ends_say_what_happened() {
         ),
         (
             outcome(RunEnding::Interrupted(StopSignal::Interrupt), Reached::Nothing, vec![]),
-            "received INT before `node server.js` (pid 4242) was up, and terminated it",
+            "received INT before `node server.js` (pid 4242) was up, and ended it",
         ),
     ];
     for (outcome, expected) in cases {
