@@ -234,6 +234,19 @@ fn the_last_one_that_serves_is_not_ended_for_being_late_on_it() {
 }
 
 #[test]
+fn one_that_a_newer_one_has_replaced_is_not_ended_for_being_late() {
+    let (mut world, _) = on_probation();
+    world.probation_ms = 0;
+    world.supervisor(31, Leave);
+    world.server_is_up(30, &[A]);
+    let sent = world.sends(21, FromClient::TimedOut(TimedOut { id: 2 }));
+    assert!(of(21, &sent).contains(&Sent::Verdict(Keep)), "{sent:?}");
+    world.releases(20, A);
+    let sent = world.sends(21, FromClient::TimedOut(TimedOut { id: 3 }));
+    assert!(of(21, &sent).contains(&Sent::Verdict(Keep)), "{sent:?}");
+}
+
+#[test]
 fn a_minimal_client_is_on_it_for_the_next_arbiter_too() {
     let (world, _) = on_probation();
     let mut world = world.taken_over(&[]);
