@@ -9,11 +9,19 @@
  *   the descriptor is closed when it arrives.
  */
 const { closeSync } = require('node:fs');
+const { setTimeout } = require('node:timers');
 
 const { call, client, receive } = require('./client.cjs');
+const { isClusterWorker } = require('./cluster-worker.cjs');
 const { ServerSwapError, abortError } = require('./error.cjs');
 const { grantOf } = require('./grant.cjs');
 const loop = require('./ref-loop.cjs');
+
+/**
+ * How long a worker of `cluster` keeps it to itself that its claim was superseded. Many a primary process forks another
+ * worker whenever one has ended: in an old generation, without a pause, until it is ended.
+ */
+const REFORK_MS = 1_000;
 
 /** Number of the claim -> the functions that settle its promise. */
 const waiting = new Map();
@@ -71,7 +79,13 @@ receive('granted', (event) => {
 });
 
 receive('refused', ({ claim: number, code, message }) => {
-  take(number)?.reject(new ServerSwapError(code, message));
+  const promise = take(number);
+  const reject = () => promise?.reject(new ServerSwapError(code, message));
+  if (code === 'superseded' && isClusterWorker()) {
+    setTimeout(reject, REFORK_MS);
+  } else {
+    reject();
+  }
 });
 
 module.exports = { claim, claimNow };

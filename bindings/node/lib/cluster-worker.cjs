@@ -10,11 +10,10 @@
 let ending = false;
 
 function endWhenIdle() {
-  // Not at the head of the file: most programs do not have it loaded.
-  const cluster = require('node:cluster');
-  if (!cluster.isWorker || !process.connected || ending) {
+  if (!isClusterWorker() || !process.connected || ending) {
     return;
   }
+  const cluster = require('node:cluster');
   ending = true;
   process.channel.unref();
   process.once('beforeExit', () => {
@@ -25,4 +24,9 @@ function endWhenIdle() {
   });
 }
 
-module.exports = { endWhenIdle };
+function isClusterWorker() {
+  // Not at the head of the file: most programs do not have it loaded.
+  return require('node:cluster').isWorker;
+}
+
+module.exports = { endWhenIdle, isClusterWorker };

@@ -1,6 +1,7 @@
 'use strict';
 
 /** Makes a server listen on the socket that it was granted. */
+const { isClusterWorker } = require('./cluster-worker.cjs');
 
 /**
  * The backlog of every listener of serverswap. Node calls listen(2) on the descriptor, and a smaller number
@@ -35,11 +36,9 @@ function listenOn(server, listener) {
  * `exclusive` is; the function that it calls in the end is reachable under its old name.
  */
 function start(server, { fd, socket }) {
-  // Not at the head of the file: most programs do not have it loaded, and `require` is to be quick.
-  const cluster = require('node:cluster');
   if (socket !== undefined) {
     server.listen({ ...socket, backlog: BACKLOG });
-  } else if (cluster.isWorker) {
+  } else if (isClusterWorker()) {
     server._listen2(null, null, null, BACKLOG, fd);
   } else {
     server.listen({ fd }, BACKLOG);

@@ -328,6 +328,21 @@ test('a cluster worker goes on after a takedown as long as something keeps it', 
   assert.equal(await program.exit(), 0);
 });
 
+test('a cluster worker whose claim is superseded ends after a pause, so that its primary does not fork without one', async (t) => {
+  const { arbiter, program } = await scene(t, `
+    const cluster = require('node:cluster');
+    cluster.setupPrimary({ exec: ${JSON.stringify(WORKER)}, args: [ADDRESS], execArgv: [], silent: true });
+    cluster.fork().on('exit', (code) => print(code));`);
+  await arbiter.welcomes();
+  await arbiter.receives('onTakedown');
+  const { id } = await arbiter.receives('readyFor');
+  const began = performance.now();
+  arbiter.sends({ type: 'error', re: id, code: 'superseded', message: 'a newer one came', fatal: false });
+  assert.equal(await program.nextLine(), '1');
+  assert.ok(performance.now() - began >= 1_000);
+  assert.equal(await program.exit(), 0);
+});
+
 test('a server that claims its address again while it still drains is not disturbed by that', async (t) => {
   const { arbiter, program, address, socket } = await serving(t, `${SERVER}
     serverswap.listen(server, ADDRESS, {
