@@ -134,6 +134,32 @@ def test_a_deploy_that_says_fail_leaves_the_old_server_serving(world, port, sour
     assert ask(port).version == "1"
 
 
+REPORTS = """
+import os, serverswap, threading
+
+@serverswap.on_takedown("mailer")
+def let_go():
+    for connections in (2**53, 2**60, 2**64, 10**400):
+        serverswap.progress("mailer", connections=connections)
+    for extend in (1e18, float("inf"), 10**400):
+        serverswap.progress("mailer", extend=extend)
+    print("reported")
+
+serverswap.ready_for("mailer")
+serverswap.serving("mailer")
+threading.Event().wait()
+"""
+
+
+def test_a_progress_beyond_every_limit_is_clamped(world):
+    old = world.deploy(program(REPORTS))
+    old.prints("up after")
+    new = world.deploy(program(CLAIMANT), ADDRESS="mailer")
+    new.prints("granted\n")
+    old.prints("reported")
+    assert "Error" not in old.output
+
+
 STAGGERED = """
 import os, serverswap, threading
 serverswap.on_takedown("first", print)

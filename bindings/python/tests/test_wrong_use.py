@@ -9,6 +9,7 @@ import pytest
 import serverswap
 import serverswap.aio
 import serverswap.socketserver
+from serverswap._arguments import extension_of
 from support.programs import program
 
 WRONG_ADDRESSES = [None, 8080.5, b":8080", [":8080"], True, object()]
@@ -67,10 +68,21 @@ def test_a_reason_is_a_text(reason):
         serverswap.fail(reason)
 
 
-@pytest.mark.parametrize("connections", [-1, 1.5, "many"])
+@pytest.mark.parametrize("connections", [-1, 1.5, "many", True])
 def test_a_number_of_connections_is_a_count(port, connections):
     with pytest.raises(serverswap.InvalidArgumentError):
         serverswap.progress(port, connections=connections)
+
+
+@pytest.mark.parametrize("extend", [-1, float("nan"), "1", True])
+def test_an_extension_is_a_number_of_seconds(port, extend):
+    with pytest.raises(serverswap.InvalidArgumentError):
+        serverswap.progress(port, extend=extend)
+
+
+@pytest.mark.parametrize("extend", [1e18, float("inf"), 10**400])
+def test_an_extension_without_an_end_is_the_longest_one_and_not_none(extend):
+    assert extension_of(extend) >= 1e18
 
 
 def test_a_claim_made_twice_is_refused_and_the_first_one_stays(port):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._arguments import address_of, callable_of, reason_of, timeout_of, wrong
+from ._arguments import address_of, callable_of, extension_of, reason_of, timeout_of, wrong
 from ._connection import CONNECTION
 from ._errors import ClaimTimeoutError
 from ._native import FLUSH_TIMEOUT, Call
@@ -125,13 +125,13 @@ def progress(address: str | int | Address, *, connections: int | None = None, ex
     """Reports how the drain of a taken address goes.
 
     :param connections: how many are still open; more than :data:`COUNT_MAX` count as that many
-    :param extend: seconds that the drain is to last at least, from now on
+    :param extend: seconds that the drain is to last at least, from now on; the protocol's limit at most
     :raises NotHeldError: the address was never taken from this server
     """
-    if connections is not None and (not isinstance(connections, int) or connections < 0):
+    if connections is not None and (isinstance(connections, bool) or not isinstance(connections, int) or connections < 0):
         raise wrong("the number of connections is an integer from 0 on", connections)
     count = None if connections is None else min(connections, COUNT_MAX)
-    CONNECTION.call(Call.progress(address_of(address), connections=count, extend=timeout_of(extend)))
+    CONNECTION.call(Call.progress(address_of(address), connections=count, extend=extension_of(extend)))
 
 
 @overload

@@ -26,12 +26,28 @@ def timeout_of(timeout: float | None) -> float | None:
     """
     if timeout is None:
         return None
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
-        raise wrong("a timeout is a number of seconds from 0 on, or None", timeout)
+    seconds = _seconds(timeout, "a timeout is a number of seconds from 0 on, or None")
     # What is longer than the platform can wait is no limit.
     import threading
 
-    return float(timeout) if timeout <= threading.TIMEOUT_MAX else None
+    return seconds if seconds <= threading.TIMEOUT_MAX else None
+
+
+def extension_of(extend: float | None) -> float | None:
+    """A number of seconds, or ``None`` for no extension.
+
+    :raises InvalidArgumentError: anything else
+    """
+    return None if extend is None else _seconds(extend, "an extension is a number of seconds from 0 on, or None")
+
+
+def _seconds(value: float, expected: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise wrong(expected, value)
+    try:
+        return float(value)
+    except OverflowError:  # An integer of more than 300 digits.
+        return float("inf")
 
 
 def callable_of(function: object, what: str) -> None:
