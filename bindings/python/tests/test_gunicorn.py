@@ -214,3 +214,21 @@ def test_the_master_does_not_wait_for_a_worker_that_was_killed(children):
     thread.join(30)
     os.waitpid(silent, 0)
     assert not thread.is_alive()
+
+
+def test_what_a_worker_has_sent_before_the_master_waits_counts(children):
+    pipe = WorkerPipe()
+    reading, writing = os.pipe()
+
+    def sends():
+        pipe.send()
+        os.write(writing, b"!")
+
+    for _ in range(2):
+        children.append(child(sends))
+        assert os.read(reading, 1) == b"!"
+    thread = waits(lambda: pipe.wait_for_each(children))
+    thread.join(30)
+    assert not thread.is_alive()
+    os.close(reading)
+    os.close(writing)

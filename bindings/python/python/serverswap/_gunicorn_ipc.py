@@ -43,9 +43,12 @@ class WorkerPipe:
                 for pid in self._received():
                     ready.add(pid)
 
+    def forget(self) -> None:
+        """By the master: what was sent until now does not count."""
+        self._received()
+
     def wait_for_each(self, pids: Iterable[int]) -> None:
         """Waits, in a thread of the master, until each of these has sent or ended."""
-        self._received()
         with _Processes() as left:
             for pid in pids:
                 left.add(pid)

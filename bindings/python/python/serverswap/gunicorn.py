@@ -97,6 +97,7 @@ class _Master:
             # Later than the workers: what they end is ended in order.
             limit_graceful_timeout(self.server.cfg, (deadline + takedown.deadline) / 2 - time.monotonic())
             workers = list(self.server.WORKERS)
+        STOPPED.forget()
         os.kill(os.getpid(), signal.SIGTERM)
         STOPPED.wait_for_each(workers)
 
