@@ -15,6 +15,7 @@ pub mod arbiter;
 mod cli;
 mod entry;
 mod output_tail;
+mod own_generation;
 mod runtime;
 #[cfg(not(feature = "cores"))]
 mod spawn;

@@ -5,14 +5,24 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::poll::{PollFd, PollFlags, poll};
 use serverswap::sys::process::{
-    Process, Signal, environment, group, group_members, is_gone, name, pidfd_open, pidfd_send_signal,
-    signal_group, signal_server,
+    Process, Signal, environment, generation_members, group, is_gone, name, pidfd_open, pidfd_send_signal,
+    signal_generation, signal_server,
 };
+use serverswap::protocol::Generation;
+use serverswap::sys::clock::boottime_micros;
 
 const GENERATION: &str = "SERVERSWAP_GENERATION";
+
+/// A generation of this test: no other shows it, and its supervisor is long gone.
+fn generation() -> Generation {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let start = boottime_micros() + NEXT.fetch_add(1, Ordering::Relaxed);
+    Generation { start, pid: u32::MAX }
+}
 
 /// A `cat` that ends when its standard input is closed or a signal comes. It has answered
 /// once: before exec(2) is through, `/proc` shows the environment of its parent.
@@ -27,11 +37,11 @@ fn cat(configure: impl FnOnce(&mut Command) -> &mut Command) -> Child {
 }
 
 /// A shell that leads its own group and has one child in it.
-fn group_of_two(generation: Option<&str>) -> Child {
+fn group_of_two(generation: Option<Generation>) -> Child {
     let mut command = Command::new("sh");
     command.args(["-c", "exec 3<&0; sh -c 'echo up; read line' <&3 & echo up; wait"]);
     command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).env_remove(GENERATION);
-    command.envs(generation.map(|value| (GENERATION, value)));
+    command.envs(generation.map(|value| (GENERATION, value.to_string())));
     let mut child = command.spawn().expect("sh");
     let lines = BufReader::new(child.stdout.as_mut().expect("piped")).lines();
     assert_eq!(lines.take(2).filter(Result::is_ok).count(), 2);
@@ -49,8 +59,8 @@ fn end(mut child: Child) {
     child.wait().expect("our own child");
 }
 
-fn pids(process_group: u32, generation: &str) -> BTreeSet<u32> {
-    let members = group_members(process_group, generation).expect("readable");
+fn pids(process_group: u32, generation: Generation) -> BTreeSet<u32> {
+    let members = generation_members(generation, Some(process_group)).expect("readable");
     members.iter().map(|(process, _)| process.pid).collect()
 }
 
@@ -83,21 +93,23 @@ fn a_process_says_its_program_its_group_and_its_environment() {
 
 #[test]
 fn a_signal_reaches_every_member_of_the_generations_group() {
-    let mut child = group_of_two(Some("7-1"));
-    let members = group_members(child.id(), "7-1").expect("readable");
+    let generation = generation();
+    let mut child = group_of_two(Some(generation));
+    let group = Some(child.id());
+    let members = generation_members(generation, group).expect("readable");
     assert_eq!(members.len(), 2);
-    assert_eq!(signal_group(child.id(), "7-1", Signal::SIGKILL).expect("our own"), 2);
+    assert_eq!(signal_generation(generation, group, Signal::SIGKILL).expect("our own"), 2);
     members.iter().for_each(|(_, pidfd)| wait_until_gone(pidfd));
     child.wait().expect("our own child");
-    assert_eq!(signal_group(child.id(), "7-1", Signal::SIGKILL).expect("readable"), 0);
+    assert_eq!(signal_generation(generation, group, Signal::SIGKILL).expect("readable"), 0);
 }
 
 #[test]
 fn a_group_of_another_generation_with_the_same_number_is_left_alone() {
-    for shown in [Some("7-1"), None] {
-        let child = group_of_two(shown);
-        assert_eq!(pids(child.id(), "7-2"), BTreeSet::new(), "{shown:?}");
-        assert_eq!(signal_group(child.id(), "7-2", Signal::SIGKILL).expect("readable"), 0);
+    for shown in [Some(generation()), None] {
+        let (child, other) = (group_of_two(shown), generation());
+        assert_eq!(pids(child.id(), other), BTreeSet::new(), "{shown:?}");
+        assert_eq!(signal_generation(other, Some(child.id()), Signal::SIGKILL).expect("readable"), 0);
         end(child);
     }
 }
@@ -105,12 +117,13 @@ fn a_group_of_another_generation_with_the_same_number_is_left_alone() {
 #[test]
 fn a_member_in_the_middle_of_exec_is_found() {
     for _ in 0..100 {
+        let generation = generation();
         let mut command = Command::new("sh");
-        command.args(["-c", "sleep 1000 & exit"]).env(GENERATION, "7-1").process_group(0);
+        command.args(["-c", "sleep 1000 & exit"]).env(GENERATION, generation.to_string()).process_group(0);
         let mut leader = command.spawn().expect("sh");
         wait_until_gone(pidfd_open(leader.id()).expect("not reaped yet"));
-        let found = pids(leader.id(), "7-1").len();
-        signal_group(leader.id(), "7-1", Signal::SIGKILL).expect("our own");
+        let found = pids(leader.id(), generation).len();
+        signal_generation(generation, Some(leader.id()), Signal::SIGKILL).expect("our own");
         leader.wait().expect("our own child");
         assert_eq!(found, 1);
     }
@@ -118,11 +131,12 @@ fn a_member_in_the_middle_of_exec_is_found() {
 
 #[test]
 fn one_member_that_shows_the_generation_vouches_for_one_that_shows_none() {
-    let leader = group_of_two(Some("7-1"));
+    let (generation, newer) = (generation(), generation());
+    let leader = group_of_two(Some(generation));
     let group = i32::try_from(leader.id()).expect("a pid");
     let silent = cat(|command| command.process_group(group));
-    let other = cat(|command| command.process_group(group).env(GENERATION, "7-2"));
-    let found = pids(leader.id(), "7-1");
+    let other = cat(|command| command.process_group(group).env(GENERATION, newer.to_string()));
+    let found = pids(leader.id(), generation);
     assert!(found.contains(&leader.id()) && found.contains(&silent.id()), "{found:?}");
     assert!(!found.contains(&other.id()), "{found:?}");
     [silent, other, leader].into_iter().for_each(end);
@@ -130,22 +144,42 @@ fn one_member_that_shows_the_generation_vouches_for_one_that_shows_none() {
 
 #[test]
 fn a_server_that_was_started_by_hand_does_not_vouch_for_its_callers_group() {
+    let generation = generation();
     let script = group_of_two(None);
     let group = i32::try_from(script.id()).expect("a pid");
-    let server = cat(|command| command.process_group(group).env(GENERATION, "7-1"));
-    assert_eq!(pids(script.id(), "7-1"), BTreeSet::from([server.id()]));
+    let server = cat(|command| command.process_group(group).env(GENERATION, generation.to_string()));
+    assert_eq!(pids(script.id(), generation), BTreeSet::from([server.id()]));
     [server, script].into_iter().for_each(end);
 }
 
 #[test]
-fn a_signal_to_a_server_reaches_it_once_and_the_rest_of_its_generations_group() {
-    let mut leader = group_of_two(Some("7-1"));
+fn a_helper_in_a_session_of_its_own_belongs_to_its_generation() {
+    let generation = generation();
+    let mut shell = Command::new("setsid");
+    shell.args(["sh", "-c", "echo up; env -i sh -c 'echo up; read line'; true"]);
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped()).env(GENERATION, generation.to_string());
+    let mut shell = shell.process_group(0).spawn().expect("setsid");
+    let lines = BufReader::new(shell.stdout.as_mut().expect("piped")).lines();
+    assert_eq!(lines.take(2).filter(Result::is_ok).count(), 2);
+    let members = generation_members(generation, None).expect("readable");
+    assert_eq!(signal_generation(generation, None, Signal::SIGKILL).expect("our own"), members.len());
+    members.iter().for_each(|(_, pidfd)| wait_until_gone(pidfd));
+    assert!(members.len() >= 2, "{members:?}");
+    drop(shell.stdin.take());
+    shell.wait().expect("our own child");
+}
+
+#[test]
+fn a_signal_to_a_server_reaches_it_once_and_the_rest_of_its_generation() {
+    let generation = generation();
+    let mut leader = group_of_two(Some(generation));
     let group = i32::try_from(leader.id()).expect("a pid");
-    let server = cat(|command| command.process_group(group).env(GENERATION, "7-1"));
+    let server = cat(|command| command.process_group(group).env(GENERATION, generation.to_string()));
     let process = Process::of(server.id()).expect("it lives");
     let pidfd = process.pidfd().expect("readable").expect("it lives");
-    let members = group_members(leader.id(), "7-1").expect("readable");
-    assert_eq!(signal_server(process, &pidfd, leader.id(), "7-1", Signal::SIGKILL).expect("our own"), 3);
+    let group = Some(leader.id());
+    let members = generation_members(generation, group).expect("readable");
+    assert_eq!(signal_server(process, &pidfd, generation, group, Signal::SIGKILL).expect("our own"), 3);
     members.iter().for_each(|(_, pidfd)| wait_until_gone(pidfd));
     leader.wait().expect("our own child");
     end(server);

@@ -8,7 +8,8 @@ use nix::unistd::geteuid;
 /// The arbiter's socket. Set for the server.
 pub const SERVERSWAP_SOCKET: &str = "SERVERSWAP_SOCKET";
 
-/// The generation that the server belongs to. Set for the server.
+/// The generation that the server belongs to. Set for the server; read, and set for itself, by a command that was
+/// started inside another generation.
 pub const SERVERSWAP_GENERATION: &str = "SERVERSWAP_GENERATION";
 
 /// The runtime directory. Read (`--dir` goes before it), and set for the server.
@@ -20,9 +21,11 @@ pub const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
 /// No colour if it is set to anything (no-color.org). Read.
 pub const NO_COLOR: &str = "NO_COLOR";
 
-/// Taken away from the server: what a service manager gave to the supervisor. A server that
-/// sent `STOPPING=1` to it would stop the whole unit.
-pub const SCRUBBED: [&str; 9] = [
+/// Taken away from the server: what a service manager gave to the supervisor (a server that
+/// sent `STOPPING=1` to it would stop the whole unit), and what a parent that is a Node process gave it
+/// (Node opens the descriptor of its IPC channel, which the server does not have, and would be a worker of
+/// the parent's cluster).
+pub const SCRUBBED: [&str; 12] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
@@ -32,6 +35,9 @@ pub const SCRUBBED: [&str; 9] = [
     "LISTEN_FDNAMES",
     "LISTEN_FDS_FIRST_FD",
     "FDSTORE",
+    "NODE_CHANNEL_FD",
+    "NODE_CHANNEL_SERIALIZATION_MODE",
+    "NODE_UNIQUE_ID",
 ];
 
 /// Finds the runtime directory: the first of `--dir`, `SERVERSWAP_DIR`, `/run/serverswap`

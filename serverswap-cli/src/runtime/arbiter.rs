@@ -400,7 +400,7 @@ impl ArbiterRuntime {
                         TerminationSignal::Term => process::Signal::SIGTERM,
                         TerminationSignal::Kill => process::Signal::SIGKILL,
                     };
-                    self.processes.signal_group(process, &generation.to_string(), signal);
+                    self.processes.signal_generation(process, generation, signal);
                 }
                 ArbiterAction::Open { address } => self.open(address),
                 ArbiterAction::Fetch { process, address } => self.fetch(process, address),

@@ -30,10 +30,10 @@ mod trace;
 use std::io;
 
 use serverswap::protocol::Generation;
-use serverswap::sys::clock::boottime_micros;
 use tokio::task::LocalSet;
 
 use crate::cli::{Run, environment};
+use crate::own_generation;
 use crate::spawn::ServerCommand;
 use crate::state::Directory;
 use crate::sys::descriptors;
@@ -44,24 +44,25 @@ use trace::TraceWriter;
 
 /// Runs a command to its end and returns the exit status.
 pub fn run(run: &Run) -> u8 {
+    let generation = own_generation::begin();
     // First, so that no signal of any moment is lost.
     let signals = SignalDescriptor::new();
     descriptors::raise_limit();
     let console = Console::new(run.verbosity, run.log, run.result);
-    let conclusion = try_run(run, &console, signals)
+    let conclusion = try_run(run, generation, &console, signals)
         .unwrap_or_else(|error| console.setup_failed(&error, StillTrue::NothingStarted));
     console.finish(conclusion)
 }
 
 fn try_run(
     run: &Run,
+    generation: Generation,
     console: &Console,
     signals: io::Result<SignalDescriptor>,
 ) -> Result<Conclusion, SetupError> {
     let signals = signals.map_err(|error| error_map::system("signalfd", &error))?;
     let directory = Directory::prepare(&environment::runtime_directory(run.dir.as_deref()))
         .map_err(error_map::directory)?;
-    let generation = Generation { start: boottime_micros(), pid: std::process::id() };
     let command = ServerCommand {
         program: run.command.program.clone(),
         arguments: run.command.arguments.clone(),

@@ -5,7 +5,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use serverswap::sys::process::{self, Process, Signal, is_gone, signal_group, signal_server};
+use serverswap::protocol::Generation;
+use serverswap::sys::process::{self, Process, Signal, is_gone, signal_generation, signal_server};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
@@ -98,19 +99,17 @@ impl ProcessTable {
         }
     }
 
-    /// Signals a server and the rest of its process group that belongs to its generation. A server
-    /// may have begun a group of its own by now; of one that has ended the last group is known.
+    /// Signals a server and every other process of its generation; of a server that has ended, those.
     ///
-    /// Members that have ended meanwhile, or that run as another user, cannot be signalled:
+    /// Processes that have ended meanwhile, or that run as another user, cannot be signalled:
     /// the deadline after this one shows whether they still run.
-    pub(super) fn signal_group(&self, process: Process, generation: &str, signal: Signal) {
+    pub(super) fn signal_generation(&self, process: Process, generation: Generation, signal: Signal) {
         let running = self.running.get(&process).filter(|_| self.liveness(process) == Liveness::Alive);
         let last = self.groups.get(&process).copied();
         let group = running.and_then(|_| process::group(process.pid).ok()).or(last);
-        let _ = match (running, group) {
-            (Some(watched), Some(group)) => signal_server(process, &watched.pidfd, group, generation, signal),
-            (None, Some(group)) => signal_group(group, generation, signal),
-            (Some(_) | None, None) => Ok(0),
+        let _ = match running {
+            Some(watched) => signal_server(process, &watched.pidfd, generation, group, signal),
+            None => signal_generation(generation, group, signal),
         };
     }
 }

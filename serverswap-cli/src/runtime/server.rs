@@ -1,22 +1,24 @@
-//! The server as a child process: its end, what is left of its group, signals to it.
+//! The server as a child process: its end, what is left of its generation, signals to it.
 //!
 //! The end of a child is seen with SIGCHLD and waitpid(2). A dead child that a debugger or a crash
 //! handler holds (ptrace(2)) cannot be reaped, and there is no SIGCHLD, until that one detaches:
 //! until then it counts as running, and nothing is polled.
 //!
-//! The leader is reaped only after its group was looked at: until then its number, and so
-//! the group's, cannot be used again.
+//! The child is reaped only after its generation was looked at: until then its number, and so
+//! that of its group, cannot be used again.
 
+use std::io;
 use std::os::fd::OwnedFd;
 
-use nix::sys::signal::killpg;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use serverswap::protocol::Generation;
-use serverswap::sys::process::{Signal, group_members, signal_group};
+use serverswap::sys::process::{
+    Process, Signal, generation_members, pidfd_open, signal_generation, signal_server,
+};
 use tokio::io::unix::AsyncFd;
 
-use crate::supervisor::{GroupSignal, Leftovers, ServerExit};
+use crate::supervisor::{GenerationSignal, Leftovers, ServerExit};
 use crate::sys::async_fd::async_fd;
 
 /// The server that was started last.
@@ -25,15 +27,15 @@ pub(super) enum ServerProcess {
     None,
     /// It has not been reaped.
     Running { pid: u32 },
-    /// It was reaped; these members of its group are alive.
-    Leftovers { group: u32, members: Vec<AsyncFd<OwnedFd>> },
+    /// It was reaped; these processes of its generation are alive.
+    Leftovers { server: u32, members: Vec<AsyncFd<OwnedFd>> },
 }
 
 /// What has become of the server.
 pub(super) enum ServerProcessEvent {
     /// It has exited and was reaped.
     Exited { pid: u32, exit: ServerExit, leftovers: Leftovers },
-    /// The last of its group has ended.
+    /// The last process of its generation has ended.
     LeftoversGone { pid: u32 },
 }
 
@@ -54,11 +56,10 @@ impl ServerProcess {
     pub(super) fn check_leftovers(&mut self, generation: Generation) -> Option<ServerProcessEvent> {
         match self {
             ServerProcess::None | ServerProcess::Running { .. } => None,
-            ServerProcess::Leftovers { group, .. } => {
-                let group = *group;
-                *self = ServerProcess::leftovers(group, living(group, generation));
-                matches!(self, ServerProcess::None)
-                    .then_some(ServerProcessEvent::LeftoversGone { pid: group })
+            ServerProcess::Leftovers { server, .. } => {
+                let pid = *server;
+                *self = ServerProcess::leftovers(pid, living(pid, generation));
+                matches!(self, ServerProcess::None).then_some(ServerProcessEvent::LeftoversGone { pid })
             }
         }
     }
@@ -71,21 +72,20 @@ impl ServerProcess {
         event
     }
 
-    /// Signals every process of the group of `server`; one that has just ended needs none.
-    pub(super) fn signal(&self, server: u32, signal: GroupSignal, generation: Generation) {
+    /// Signals `server`, the child or what was left by it, and every other process of its generation; what
+    /// has just ended needs none.
+    pub(super) fn signal(&self, server: u32, signal: GenerationSignal, generation: Generation) {
         let signal = match signal {
-            GroupSignal::Term => Signal::SIGTERM,
-            GroupSignal::Kill => Signal::SIGKILL,
+            GenerationSignal::Term => Signal::SIGTERM,
+            GenerationSignal::Kill => Signal::SIGKILL,
         };
-        match self {
-            ServerProcess::Running { pid } if *pid == server => {
-                let _ = child_pid(*pid).map(|pid| killpg(pid, signal));
+        let _ = match self {
+            ServerProcess::Running { pid } if *pid == server => signal_child(*pid, generation, signal),
+            ServerProcess::Leftovers { server: left, .. } if *left == server => {
+                signal_generation(generation, Some(server), signal).map(drop)
             }
-            ServerProcess::Leftovers { group, .. } if *group == server => {
-                let _ = signal_group(*group, &generation.to_string(), signal);
-            }
-            ServerProcess::None | ServerProcess::Running { .. } | ServerProcess::Leftovers { .. } => {}
-        }
+            ServerProcess::None | ServerProcess::Running { .. } | ServerProcess::Leftovers { .. } => Ok(()),
+        };
     }
 
     fn reap_server(&mut self, generation: Generation) -> Option<ServerProcessEvent> {
@@ -116,8 +116,8 @@ impl ServerProcess {
         }
     }
 
-    fn leftovers(group: u32, members: Vec<AsyncFd<OwnedFd>>) -> Self {
-        if members.is_empty() { ServerProcess::None } else { ServerProcess::Leftovers { group, members } }
+    fn leftovers(server: u32, members: Vec<AsyncFd<OwnedFd>>) -> Self {
+        if members.is_empty() { ServerProcess::None } else { ServerProcess::Leftovers { server, members } }
     }
 }
 
@@ -125,8 +125,14 @@ fn child_pid(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().map(Pid::from_raw)
 }
 
-fn living(group: u32, generation: Generation) -> Vec<AsyncFd<OwnedFd>> {
-    let members = group_members(group, &generation.to_string()).unwrap_or_default();
+/// The child was not reaped: its number is still its own.
+fn signal_child(pid: u32, generation: Generation, signal: Signal) -> io::Result<()> {
+    let pidfd = pidfd_open(pid)?;
+    signal_server(Process::of(pid)?, pidfd, generation, Some(pid), signal).map(drop)
+}
+
+fn living(child: u32, generation: Generation) -> Vec<AsyncFd<OwnedFd>> {
+    let members = generation_members(generation, Some(child)).unwrap_or_default();
     members.into_iter().filter_map(|(_, pidfd)| async_fd(pidfd).ok()).collect()
 }
 

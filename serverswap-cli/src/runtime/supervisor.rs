@@ -208,7 +208,7 @@ impl SupervisorDriver {
                         }
                     }
                     SupervisorAction::Close { address } => drop(self.kept.remove(&address)),
-                    SupervisorAction::SignalGroup { pid, signal } => {
+                    SupervisorAction::SignalGeneration { pid, signal } => {
                         self.server.signal(pid, signal, self.plan.generation)
                     }
                     SupervisorAction::Report(report) => self.console.report(&report),

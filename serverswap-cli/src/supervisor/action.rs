@@ -22,12 +22,12 @@ pub enum SupervisorAction {
         /// Of which address.
         address: Address,
     },
-    /// Signal every process of a server's group.
-    SignalGroup {
-        /// The process id of the server, and the number of the group.
+    /// Signal a server and every other process of its generation.
+    SignalGeneration {
+        /// The process id of the server, and the number of its group.
         pid: u32,
         /// TERM or KILL.
-        signal: GroupSignal,
+        signal: GenerationSignal,
     },
     /// Show this to the operator.
     Report(Report),
@@ -51,9 +51,9 @@ pub enum Request {
     Barrier,
 }
 
-/// A signal to a process group.
+/// A signal to the processes of a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GroupSignal {
+pub enum GenerationSignal {
     /// TERM.
     Term,
     /// KILL.

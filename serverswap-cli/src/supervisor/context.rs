@@ -6,7 +6,7 @@ use super::life_cycle::ChildServer;
 use super::owned_addresses::OwnedAddresses;
 use super::predecessors::Predecessors;
 use super::restart_delay::RestartDelay;
-use super::{GroupSignal, Plan, Request, SupervisorAction};
+use super::{GenerationSignal, Plan, Request, SupervisorAction};
 use crate::ui::{Reached, Report, RunEnding, RunFacts, RunOutcome};
 
 /// Everything but the state.
@@ -115,8 +115,8 @@ impl Context {
         }
     }
 
-    pub(super) fn signal(&mut self, server: ChildServer, signal: GroupSignal) {
-        self.out.push(SupervisorAction::SignalGroup { pid: server.pid, signal });
+    pub(super) fn signal(&mut self, server: ChildServer, signal: GenerationSignal) {
+        self.out.push(SupervisorAction::SignalGeneration { pid: server.pid, signal });
     }
 
     pub(super) fn exit(&mut self, ending: RunEnding) {

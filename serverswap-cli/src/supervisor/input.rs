@@ -39,12 +39,12 @@ pub enum SupervisorInput {
         pid: u32,
         /// How it ended.
         exit: ServerExit,
-        /// Whether other processes of its group are alive.
+        /// Whether other processes of its generation are alive.
         leftovers: Leftovers,
     },
-    /// The last process of an exited server's group has ended.
+    /// The last process of an exited server's generation has ended.
     LeftoversGone {
-        /// The process id of the server, and the number of the group.
+        /// The process id of the server.
         pid: u32,
     },
     /// The supervisor was sent a signal.
@@ -63,7 +63,7 @@ pub enum EventAttachment {
     Nothing,
 }
 
-/// Whether processes of a group outlived its leader.
+/// Whether processes of a generation outlived the one that the supervisor had started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leftovers {
     /// Some did: the driver reports [`SupervisorInput::LeftoversGone`] when the last has ended.

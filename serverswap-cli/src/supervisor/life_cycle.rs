@@ -82,7 +82,7 @@ states! {
     Up,
     /// The server is being ended.
     Stopping,
-    /// The server has ended; what it left in its process group is being ended.
+    /// The server has ended; what else runs of its generation is being ended.
     ReapingGroup,
     /// All processes have ended; what the arbiter still reports about them is awaited.
     AwaitingArbiter,

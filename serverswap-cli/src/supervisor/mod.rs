@@ -20,7 +20,7 @@
 //! * S4. A generation that released an address on request stays until a newer one serves it, and
 //!   takes it back if that one fails (R5).
 //! * S5. Deadlines are data, looked at on every turn; what has happened goes before what is due.
-//! * S6. Processes of the server's group do not outlive it.
+//! * S6. Processes of the generation, in whatever group or session, do not outlive its server.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -56,7 +56,7 @@ use self::life_cycle::{ChildServer, Done, LifeCycle, Phase, PhaseInput};
 use self::starting::AwaitingLink;
 use crate::ui::Report;
 
-pub use self::action::{GroupSignal, Request, SupervisorAction};
+pub use self::action::{GenerationSignal, Request, SupervisorAction};
 pub use self::input::{
     EventAttachment, Leftovers, ServerExit, StopSignal, SupervisorInput, SupervisorSignal,
 };

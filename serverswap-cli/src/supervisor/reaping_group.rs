@@ -1,4 +1,4 @@
-//! The server has ended; processes that it left in its group get TERM, then KILL. Neither a
+//! The server has ended; the other processes of its generation get TERM, then KILL. Neither a
 //! restart nor the exit of the supervisor comes before the end of the last of them.
 
 use std::time::Duration;
@@ -9,10 +9,10 @@ use super::awaiting_arbiter::AwaitingArbiter;
 use super::context::Context;
 use super::input::StopSignal;
 use super::life_cycle::{Cause, EndReason, LifeCycle, Phase, PhaseInput, ServerEnd};
-use super::{GroupSignal, Leftovers};
+use super::{GenerationSignal, Leftovers};
 use crate::ui::Report;
 
-/// Something of the group is still alive.
+/// Something of the generation is still alive.
 #[derive(Debug, Clone)]
 pub(super) struct ReapingGroup {
     end: ServerEnd,
@@ -32,7 +32,7 @@ impl ReapingGroup {
         match leftovers {
             Leftovers::None => AwaitingArbiter::enter(end, context),
             Leftovers::Alive => {
-                context.signal(end.server, GroupSignal::Term);
+                context.signal(end.server, GenerationSignal::Term);
                 context.report(Report::LeftoversTerminated { pid });
                 let kill_at = context.now + context.plan.kill_timeout;
                 ReapingGroup { end, stage: ReapStage::Terminating { kill_at } }.into()
@@ -49,7 +49,7 @@ impl ReapingGroup {
     }
 
     fn kill(self, context: &mut Context) -> LifeCycle {
-        context.signal(self.end.server, GroupSignal::Kill);
+        context.signal(self.end.server, GenerationSignal::Kill);
         context.report(Report::Killed { pid: self.end.server.pid });
         ReapingGroup { stage: ReapStage::Killed, ..self }.into()
     }

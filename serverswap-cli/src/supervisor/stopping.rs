@@ -17,7 +17,7 @@ use super::input::StopSignal;
 use super::life_cycle::{Cause, ChildServer, EndReason, LifeCycle, Phase, PhaseInput, ServerEnd};
 use super::plan::{INTERRUPT_PATIENCE, SETTLE_MAX};
 use super::reaping_group::ReapingGroup;
-use super::{GroupSignal, Request};
+use super::{GenerationSignal, Request};
 use crate::ui::Report;
 
 /// The server is to end.
@@ -81,7 +81,7 @@ impl Stopping {
     /// TERM now.
     pub(super) fn terminate(server: ChildServer, reason: EndReason, context: &mut Context) -> LifeCycle {
         let kill_after = context.plan.kill_timeout;
-        context.signal(server, GroupSignal::Term);
+        context.signal(server, GenerationSignal::Term);
         context.report(Report::Terminated { pid: server.pid, kill_after });
         let stage = StopStage::Terminating { kill_at: context.now + kill_after };
         Stopping { server, reason, stage }.into()
@@ -150,7 +150,7 @@ impl Stopping {
                 Stopping::terminate(self.server, self.reason, context)
             }
             StopStage::Terminating { .. } | StopStage::Killed => {
-                context.signal(self.server, GroupSignal::Kill);
+                context.signal(self.server, GenerationSignal::Kill);
                 context.report(Report::Killed { pid: self.server.pid });
                 Stopping { stage: StopStage::Killed, ..self }.into()
             }

@@ -22,11 +22,17 @@ pub(crate) fn own_session(command: &mut Command) {
     unsafe { command.pre_exec(prepare) };
 }
 
-fn prepare() -> io::Result<()> {
+/// Makes this process the leader of a session.
+///
+/// # Errors
+/// EPERM if it is the leader of a process group.
+pub(crate) fn begin() -> io::Result<()> {
     // SAFETY: setsid takes no arguments and touches no memory of ours.
-    if unsafe { libc::setsid() } == -1 {
-        return Err(io::Error::last_os_error());
-    }
+    if unsafe { libc::setsid() } == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn prepare() -> io::Result<()> {
+    begin()?;
     default_signals()?;
     super::descriptors::restore_limit()?;
     close_on_exec();

@@ -13,7 +13,7 @@ use serverswap::protocol::message::{
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 use serverswap_cli::supervisor::{
-    EventAttachment, GroupSignal, Leftovers, Plan, Request, Restart, ServerExit, Supervisor,
+    EventAttachment, GenerationSignal, Leftovers, Plan, Request, Restart, ServerExit, Supervisor,
     SupervisorAction, SupervisorInput, SupervisorSignal,
 };
 use serverswap_cli::ui::{RunEnding, RunOutcome};
@@ -289,7 +289,7 @@ impl World {
                     }
                 }
                 SupervisorAction::Close { address } => drop(supervisor.kept.remove(&address)),
-                SupervisorAction::SignalGroup { pid, signal } => self.signal(supervisor, pid, signal),
+                SupervisorAction::SignalGeneration { pid, signal } => self.signal(supervisor, pid, signal),
                 SupervisorAction::Report(_) => {}
                 SupervisorAction::Exit(outcome) => return self.conclude(supervisor, *outcome),
             }
@@ -314,10 +314,10 @@ impl World {
         pid
     }
 
-    fn signal(&mut self, supervisor: &Supervision, pid: u32, signal: GroupSignal) {
+    fn signal(&mut self, supervisor: &Supervision, pid: u32, signal: GenerationSignal) {
         let number = match signal {
-            GroupSignal::Term => 15,
-            GroupSignal::Kill => 9,
+            GenerationSignal::Term => 15,
+            GenerationSignal::Kill => 9,
         };
         if supervisor.child == Child::Started(pid) {
             self.check_stop(supervisor, pid);

@@ -195,7 +195,7 @@ impl Watched {
                 SupervisorAction::Close { address } => {
                     assert!(self.kept.remove(&address), "{address} is not kept")
                 }
-                SupervisorAction::SignalGroup { pid, signal } => {
+                SupervisorAction::SignalGeneration { pid, signal } => {
                     assert_eq!(pid, PID, "not the server");
                     assert!(matches!(self.group, Group::Running | Group::Left), "{signal:?} to nobody");
                 }

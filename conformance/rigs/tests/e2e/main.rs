@@ -16,6 +16,7 @@ mod disk;
 mod forms;
 mod hostile;
 mod init;
+mod inside;
 mod kills;
 mod limits;
 mod orphans;

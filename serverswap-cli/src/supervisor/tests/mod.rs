@@ -102,10 +102,10 @@ impl Run {
                 SupervisorAction::Send(Request::Barrier) => self.done.push("send ping".to_owned()),
                 SupervisorAction::Keep { address } => self.done.push(format!("keep {address}")),
                 SupervisorAction::Close { address } => self.done.push(format!("close {address}")),
-                SupervisorAction::SignalGroup { signal: GroupSignal::Term, .. } => {
+                SupervisorAction::SignalGeneration { signal: GenerationSignal::Term, .. } => {
                     self.done.push("TERM".to_owned())
                 }
-                SupervisorAction::SignalGroup { signal: GroupSignal::Kill, .. } => {
+                SupervisorAction::SignalGeneration { signal: GenerationSignal::Kill, .. } => {
                     self.done.push("KILL".to_owned())
                 }
                 SupervisorAction::Exit(outcome) => {

@@ -6,7 +6,7 @@
 //! pidfd says ([`is_gone`]), a zombie is gone.
 
 mod environ;
-mod group;
+mod generation;
 mod pidfd;
 mod procfs;
 
@@ -17,11 +17,11 @@ use serde::{Deserialize, Serialize};
 
 pub(in crate::sys) use environ::pids;
 pub use environ::{environment, started_with};
-pub use group::{group_members, signal_group, signal_server};
+pub use generation::{GENERATION_VARIABLE, generation_members, is_supervisor_of, signal_generation, signal_server};
 pub use nix::sys::signal::Signal;
 pub(in crate::sys) use pidfd::pidfd_getfd;
 pub use pidfd::{is_gone, pidfd_open, pidfd_send_signal};
-pub use procfs::{boot_id, group, name, pid_namespace};
+pub use procfs::{boot_id, group, name, parent, pid_namespace};
 
 /// One process of this boot: the pid may be used again, the pair is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,6 +72,8 @@ pub(in crate::sys) fn is_no_process(error: &io::Error) -> bool {
 
 /// What is needed of `/proc/PID/stat`.
 struct Stat {
+    /// 0 for a parent in an outer pid namespace.
+    parent: u32,
     process_group: u32,
     /// A thread of the kernel's, which shows nothing.
     is_of_the_kernel: bool,
@@ -99,14 +101,15 @@ impl Stat {
         let name_end = text.iter().rposition(|byte| *byte == b')')?;
         let rest = std::str::from_utf8(text.get(name_end + 1..)?).ok()?;
         let mut fields = rest.split_ascii_whitespace();
-        let process_group = fields.nth(2)?.parse().ok()?; // field 5
+        let parent = fields.nth(1)?.parse().ok()?; // field 4
+        let process_group = fields.next()?.parse().ok()?; // field 5
         let flags: u64 = fields.nth(3)?.parse().ok()?; // field 9
         let start = fields.nth(12)?.parse().ok()?; // field 22
         let mut environment = fields.skip(27).map(|field| field.parse::<u64>().unwrap_or_default()); // fields 50, 51
         let (begin, end) = (environment.next().unwrap_or_default(), environment.next().unwrap_or_default());
         let has_empty_environment = begin != 0 && begin == end;
         let is_of_the_kernel = flags & KERNEL_THREAD != 0;
-        Some(Stat { process_group, is_of_the_kernel, start, has_empty_environment })
+        Some(Stat { parent, process_group, is_of_the_kernel, start, has_empty_environment })
     }
 }
 
@@ -118,7 +121,8 @@ mod tests {
     fn a_name_with_brackets_and_blanks_does_not_shift_the_fields() {
         let text = b"77 (a) S 1 (b) S 1 77 77 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 1000 9";
         let stat = Stat::parse(text).expect("a whole line");
-        assert_eq!((stat.process_group, stat.is_of_the_kernel, stat.start), (77, false, 4242));
+        assert_eq!((stat.parent, stat.process_group, stat.is_of_the_kernel), (1, 77, false));
+        assert_eq!(stat.start, 4242);
     }
 
     #[test]

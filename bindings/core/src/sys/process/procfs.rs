@@ -15,6 +15,14 @@ pub fn group(pid: u32) -> io::Result<u32> {
     Stat::read(pid).map(|stat| stat.process_group)
 }
 
+/// The parent of a process; 0 for one in an outer pid namespace.
+///
+/// # Errors
+/// `NotFound` if there is no such process.
+pub fn parent(pid: u32) -> io::Result<u32> {
+    Stat::read(pid).map(|stat| stat.parent)
+}
+
 /// The id of this boot: start times are comparable only within one.
 ///
 /// # Errors
