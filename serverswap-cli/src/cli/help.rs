@@ -41,7 +41,8 @@ const ENVIRONMENT: &str = "Environment:
   XDG_RUNTIME_DIR     its parent by default, for users other than root
   NO_COLOR            no colour
   The server gets SERVERSWAP_SOCKET, SERVERSWAP_GENERATION and SERVERSWAP_DIR, and none of the
-  variables that a service manager sets for us (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*, FDSTORE).";
+  variables that a service manager sets for us (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*, FDSTORE)
+  or a parent that is a Node process (NODE_CHANNEL_*, NODE_UNIQUE_ID).";
 
 /// After the options of `serverswap --help`.
 pub(super) fn long() -> String {
