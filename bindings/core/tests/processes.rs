@@ -8,12 +8,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::poll::{PollFd, PollFlags, poll};
+use serverswap::protocol::Generation;
+use serverswap::sys::clock::boottime_micros;
 use serverswap::sys::process::{
     Process, Signal, environment, generation_members, group, is_gone, name, pidfd_open, pidfd_send_signal,
     signal_generation, signal_server,
 };
-use serverswap::protocol::Generation;
-use serverswap::sys::clock::boottime_micros;
 
 const GENERATION: &str = "SERVERSWAP_GENERATION";
 
