@@ -14,7 +14,7 @@ mod arbiter;
 pub mod arbiter;
 mod cli;
 mod entry;
-mod output_tail;
+mod output;
 mod own_generation;
 mod runtime;
 #[cfg(not(feature = "cores"))]

@@ -1,11 +1,12 @@
-//! Starts a server: in a session of its own, with `/dev/null` as stdin and our stdout and
-//! stderr as they are.
+//! Starts a server: in a session of its own, with `/dev/null` as stdin, and stdout and stderr as
+//! [`output`](crate::output) has decided.
 //!
 //! Deliberately no waiting and no signals here: `runtime::server` does that. The
 //! working directory is entered as it was given, at every start: a `current` that points
 //! to another release by then is followed, and nothing is resolved once and remembered.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -31,6 +32,27 @@ pub struct ServerCommand {
     pub directory: PathBuf,
     /// The generation that the server belongs to: `SERVERSWAP_GENERATION`.
     pub generation: Generation,
+}
+
+/// What a server gets as stdout and stderr; by default ours.
+#[derive(Debug, Default)]
+pub struct ServerStreams {
+    /// Descriptor 1.
+    pub stdout: ServerStream,
+    /// Descriptor 2.
+    pub stderr: ServerStream,
+}
+
+/// What a server prints to.
+#[derive(Debug, Default)]
+pub enum ServerStream {
+    /// The same stream of ours.
+    #[default]
+    Inherited,
+    /// `/dev/null`.
+    Null,
+    /// This.
+    File(File),
 }
 
 /// Why a server could not be started. Numbers are `errno` (errno(3)).
@@ -59,6 +81,14 @@ pub enum SpawnFailure {
         /// Why.
         errno: i32,
     },
+    /// What it is to print to cannot be opened.
+    #[error("its output file `{}` cannot be opened: {}", .path.display(), io::Error::from_raw_os_error(*.errno))]
+    Output {
+        /// The file of `--output`, or a log.
+        path: PathBuf,
+        /// Why.
+        errno: i32,
+    },
     /// Out of processes, memory, or anything else.
     #[error("`{program}` could not be started: {}", io::Error::from_raw_os_error(*.errno))]
     Other {
@@ -75,21 +105,21 @@ pub enum SpawnFailure {
 /// # Errors
 ///
 /// [`SpawnFailure`] names what the operator has to fix; no process is left then.
-pub fn start(server: &ServerCommand) -> Result<u32, SpawnFailure> {
+pub fn start(server: &ServerCommand, streams: ServerStreams) -> Result<u32, SpawnFailure> {
     if let Some(cwd) = &server.cwd {
         enterable(cwd)?;
     }
-    let child = command(server).spawn().map_err(|error| failure(server, &error))?;
+    let child = command(server, streams).spawn().map_err(|error| failure(server, &error))?;
     Ok(child.id())
 }
 
-fn command(server: &ServerCommand) -> Command {
+fn command(server: &ServerCommand, streams: ServerStreams) -> Command {
     let mut command = Command::new(&server.program);
     command
         .args(&server.arguments)
         .stdin(Stdio::null())
-        .stdout(Stdio::inherit())
-        .stderr(Stdio::inherit())
+        .stdout(streams.stdout)
+        .stderr(streams.stderr)
         .env(environment::SERVERSWAP_SOCKET, &server.socket)
         .env(environment::SERVERSWAP_DIR, &server.directory)
         .env(environment::SERVERSWAP_GENERATION, server.generation.to_string());
@@ -101,6 +131,16 @@ fn command(server: &ServerCommand) -> Command {
     }
     session::own_session(&mut command);
     command
+}
+
+impl From<ServerStream> for Stdio {
+    fn from(stream: ServerStream) -> Stdio {
+        match stream {
+            ServerStream::Inherited => Stdio::inherit(),
+            ServerStream::Null => Stdio::null(),
+            ServerStream::File(file) => Stdio::from(file),
+        }
+    }
 }
 
 /// Tells a directory that cannot be entered from a program that cannot be found: both are

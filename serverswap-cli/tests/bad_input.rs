@@ -34,6 +34,7 @@ impl Case {
     fn output(&self) -> Output {
         Command::new(env!("CARGO_BIN_EXE_serverswap"))
             .env("SERVERSWAP_DIR", &self.directory)
+            .env("XDG_STATE_HOME", self.folder.path().join("state"))
             .current_dir(self.folder.path())
             .args(&self.arguments)
             .output()
@@ -41,12 +42,13 @@ impl Case {
     }
 
     /// Runs it and compares the status and the last two lines of stderr, of which the
-    /// beginnings are given.
+    /// beginnings after the time are given.
     #[track_caller]
     fn ends(&self, status: i32, error: &str, hint: &str) {
         let output = self.output();
         let stderr = String::from_utf8(output.stderr).expect("text");
-        let lines: Vec<&str> = stderr.lines().collect();
+        let lines: Vec<&str> =
+            stderr.lines().filter_map(|line| line.split_once(' ')).map(|line| line.1).collect();
         let [.., last_but_one, last] = lines.as_slice() else {
             panic!("{stderr}");
         };
@@ -184,7 +186,7 @@ fn the_result_is_one_json_object_on_stdout() {
 fn quiet_prints_the_error_alone() {
     let output = Case::new(&["-q", "true"]).output();
     let stderr = String::from_utf8(output.stderr).expect("text");
-    let words: Vec<&str> = stderr.lines().filter_map(|line| line.split(' ').next()).collect();
+    let words: Vec<&str> = stderr.lines().filter_map(|line| line.split(' ').nth(1)).collect();
     assert_eq!(words, ["error:", "hint:"]);
 }
 

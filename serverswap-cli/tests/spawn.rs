@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use executable::executable;
 use serverswap::protocol::Generation;
-use serverswap_cli::spawn::{ServerCommand, SpawnFailure, start};
+use serverswap_cli::spawn::{ServerCommand, ServerStreams, SpawnFailure};
 
 /// A command whose process writes what it sees to a FIFO.
 struct Probe {
@@ -59,6 +59,10 @@ impl Probe {
         reap(pid);
         text
     }
+}
+
+fn start(command: &ServerCommand) -> Result<u32, SpawnFailure> {
+    serverswap_cli::spawn::start(command, ServerStreams::default())
 }
 
 fn reap(pid: u32) {

@@ -2,13 +2,13 @@
 
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
-const { once } = require('node:events');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
 
 const { Installation, PACK, built, run } = require('./support/installation.cjs');
+const { Lines } = require('./support/lines.cjs');
 
 const COMMANDS = ['serverswap', 'serverswap-deploy'];
 
@@ -90,12 +90,12 @@ test('the demo, several deploys under load, runs with what was installed and los
 test('where npm starts a command with Node, Node becomes the command', async (t) => {
   const launcher = installation.file('node_modules', 'serverswap', 'bin', 'serverswap-deploy.cjs');
   const command = spawn(process.execPath, [launcher, process.execPath, '-e', 'setInterval(() => {}, 1e6)'], {
-    env: { ...process.env, SERVERSWAP_DIR: fs.mkdtempSync(path.join(folder, 'run-')) },
+    env: { ...process.env, SERVERSWAP_DIR: fs.mkdtempSync(path.join(folder, 'run-')), XDG_STATE_HOME: folder },
     stdio: ['ignore', 'inherit', 'pipe'],
   });
   t.after(() => command.kill());
-  const [started] = await once(command.stderr.setEncoding('utf8'), 'data');
-  assert.match(started, /started/);
+  const lines = new Lines(command.stderr);
+  while (!(await lines.next()).includes('started'));
   assert.equal(path.basename(fs.readlinkSync(`/proc/${command.pid}/exe`)), 'serverswap-deploy');
 });
 

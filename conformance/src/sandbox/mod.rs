@@ -103,6 +103,11 @@ impl Sandbox {
         self.directory.path().join("run")
     }
 
+    /// The parent of its directory of logs, `XDG_STATE_HOME`.
+    pub fn state_home(&self) -> PathBuf {
+        self.directory.path().join("state")
+    }
+
     /// Where the programs are.
     pub fn programs(&self) -> &Programs {
         &self.programs
@@ -124,7 +129,9 @@ impl Sandbox {
         program: &Path,
         arguments: impl IntoIterator<Item = S>,
     ) -> Invocation {
-        Invocation::new(program, arguments, self.path()).env("SERVERSWAP_DIR", self.runtime_dir())
+        Invocation::new(program, arguments, self.path())
+            .env("SERVERSWAP_DIR", self.runtime_dir())
+            .env("XDG_STATE_HOME", self.state_home())
     }
 
     /// Every process of this sandbox that lives.

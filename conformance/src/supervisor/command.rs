@@ -42,6 +42,7 @@ impl StartedCommand {
             .args(&start.arguments)
             .args(fake_server_words(&command.fake_server, &control))
             .env("SERVERSWAP_DIR", sandbox.runtime_dir())
+            .env("XDG_STATE_HOME", sandbox.state_home())
             .envs(&start.environment)
             .stdin(Stdio::null())
             .stdout(stdout)

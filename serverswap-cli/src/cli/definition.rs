@@ -9,6 +9,8 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, Value
 
 use super::duration::duration;
 use super::help;
+use super::output::output;
+use crate::output::OutputOption;
 
 /// The two programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -135,6 +137,15 @@ pub(super) struct RunArguments {
     /// The server's working directory; a symbolic link is resolved at every start
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
     pub(super) cwd: Option<PathBuf>,
+
+    /// Where the server's output goes: `auto`, `inherit`, `null` or a file
+    ///
+    /// `auto` never gives it to something that ends with this command: a file, /dev/null, the journal and, with
+    /// --stay, the pipe of a service are inherited; else it goes to a log, which is copied to stdout
+    /// and stderr until this command exits. `serverswap logs` shows it later. Both streams are
+    /// appended to a file. For a file named `auto`: `./auto`.
+    #[arg(long, value_name = "OUTPUT", default_value = "auto", value_parser = output, value_hint = ValueHint::FilePath)]
+    pub(super) output: OutputOption,
 
     /// The runtime directory: servers in the same directory replace each other
     ///

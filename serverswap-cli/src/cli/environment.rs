@@ -21,6 +21,18 @@ pub const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
 /// No colour if it is set to anything (no-color.org). Read.
 pub const NO_COLOR: &str = "NO_COLOR";
 
+/// A terminal that knows no colour is `dumb`. Read.
+pub const TERM: &str = "TERM";
+
+/// The parent of the directory of logs, if it is set. Read.
+pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
+
+/// The user's own directory. Read.
+pub const HOME: &str = "HOME";
+
+/// Set by sshd(8): the command was started over a connection that somebody may close. Read.
+pub const SSH_CONNECTION: &str = "SSH_CONNECTION";
+
 /// Taken away from the server: what a service manager gave to the supervisor (a server that
 /// sent `STOPPING=1` to it would stop the whole unit), and what a parent that is a Node process gave it
 /// (Node opens the descriptor of its IPC channel, which the server does not have, and would be a worker of

@@ -7,6 +7,7 @@ use serverswap::protocol::message::Form;
 use std::time::Duration;
 
 use super::{CommandLine, Program, Shell};
+use crate::output::OutputOption;
 use crate::supervisor::{Plan, Restart};
 use crate::ui::{LogFormat, ResultFormat, Verbosity};
 use serverswap::protocol::Generation;
@@ -41,6 +42,8 @@ pub struct Run {
     pub kill_timeout: Duration,
     /// When to start it again.
     pub restart: Restart,
+    /// Where its output goes.
+    pub output: OutputOption,
     /// The server's working directory, as given.
     pub cwd: Option<PathBuf>,
     /// `--dir`, as given: see [`environment::runtime_directory`](super::environment::runtime_directory).

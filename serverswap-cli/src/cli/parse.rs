@@ -115,6 +115,7 @@ fn run(arguments: RunArguments, form: Form) -> Run {
             RestartOption::OnFailure => Restart::OnFailure,
             RestartOption::Always => Restart::Always,
         },
+        output: arguments.output,
         cwd: arguments.cwd,
         dir: arguments.dir,
         trace: arguments.trace,

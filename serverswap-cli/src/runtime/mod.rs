@@ -33,6 +33,7 @@ use serverswap::protocol::Generation;
 use tokio::task::LocalSet;
 
 use crate::cli::{Run, environment};
+use crate::output::{Copies, OutputOf, ServerOutput};
 use crate::own_generation;
 use crate::spawn::ServerCommand;
 use crate::state::Directory;
@@ -49,9 +50,9 @@ pub fn run(run: &Run) -> u8 {
     let signals = SignalDescriptor::new();
     descriptors::raise_limit();
     let console = Console::new(run.verbosity, run.log, run.result);
-    let conclusion = try_run(run, generation, &console, signals)
-        .unwrap_or_else(|error| console.setup_failed(&error, StillTrue::NothingStarted));
-    console.finish(conclusion)
+    let (conclusion, copies) = try_run(run, generation, &console, signals)
+        .unwrap_or_else(|error| (console.setup_failed(&error, StillTrue::NothingStarted), Copies::default()));
+    console.finish(conclusion, &copies)
 }
 
 fn try_run(
@@ -59,7 +60,7 @@ fn try_run(
     generation: Generation,
     console: &Console,
     signals: io::Result<SignalDescriptor>,
-) -> Result<Conclusion, SetupError> {
+) -> Result<(Conclusion, Copies), SetupError> {
     let signals = signals.map_err(|error| error_map::system("signalfd", &error))?;
     let directory = Directory::prepare(&environment::runtime_directory(run.dir.as_deref()))
         .map_err(error_map::directory)?;
@@ -71,6 +72,13 @@ fn try_run(
         directory: directory.path().to_owned(),
         generation,
     };
+    let output = OutputOf {
+        generation,
+        form: run.form,
+        directory: directory.path().to_owned(),
+        command: run.command.display(),
+    };
+    let output = ServerOutput::decide(&run.output, run.result, output);
     descriptors::room_for_a_runtime().map_err(|error| error_map::system("open", &error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -80,6 +88,6 @@ fn try_run(
     LocalSet::new().block_on(&runtime, async {
         let trace = TraceWriter::open(run.trace.as_deref(), console);
         let plan = run.plan(generation);
-        SupervisorDriver::run(plan, command, directory, console.clone(), trace, signals).await
+        SupervisorDriver::run(plan, command, output, directory, console.clone(), trace, signals).await
     })
 }

@@ -21,7 +21,7 @@ use super::error_map;
 use super::server::{ServerProcess, ServerProcessEvent};
 use super::signals::{SignalEvent, Signals};
 use super::trace::TraceWriter;
-use crate::output_tail::{OutputFiles, OutputTail};
+use crate::output::{Copies, OutputTail, ServerOutput};
 use crate::spawn::{self, ServerCommand};
 use crate::state::Directory;
 use crate::status::still_serving;
@@ -42,8 +42,7 @@ pub(super) struct SupervisorDriver {
     link: ArbiterLink,
     signals: Signals,
     server: ServerProcess,
-    /// Where the last server prints.
-    output_files: OutputFiles,
+    output: ServerOutput,
     /// Duplicates that the core wants kept.
     kept: BTreeMap<Address, SharedListener>,
     /// What the core wants done, in order.
@@ -58,11 +57,12 @@ impl SupervisorDriver {
     pub(super) async fn run(
         plan: Plan,
         command: ServerCommand,
+        output: ServerOutput,
         directory: Directory,
         console: Console,
         trace: TraceWriter,
         signals: SignalDescriptor,
-    ) -> Result<Conclusion, SetupError> {
+    ) -> Result<(Conclusion, Copies), SetupError> {
         let signals = Signals::new(signals).map_err(|error| error_map::system("epoll_ctl", &error))?;
         let report = Rc::new({
             let console = console.clone();
@@ -78,7 +78,7 @@ impl SupervisorDriver {
             directory,
             signals,
             server: ServerProcess::None,
-            output_files: OutputFiles::default(),
+            output,
             kept: BTreeMap::new(),
             actions: Vec::new(),
         };
@@ -211,7 +211,12 @@ impl SupervisorDriver {
                     SupervisorAction::SignalGeneration { pid, signal } => {
                         self.server.signal(pid, signal, self.plan.generation)
                     }
-                    SupervisorAction::Report(report) => self.console.report(&report),
+                    SupervisorAction::Report(report) => {
+                        if let Report::Serving { address, .. } = &report {
+                            self.output.served(address);
+                        }
+                        self.console.report(&report);
+                    }
                     SupervisorAction::Exit(outcome) => return Some(outcome),
                 }
             }
@@ -221,8 +226,8 @@ impl SupervisorDriver {
 
     fn spawn(&mut self) {
         points::at("before the server is started");
-        self.output_files = OutputFiles::now();
-        let started = spawn::start(&self.command);
+        let streams = self.output.open(|report| self.console.report(&report));
+        let started = streams.and_then(|streams| spawn::start(&self.command, streams));
         points::at("after the server is started");
         let event = match started {
             Ok(pid) => {
@@ -239,9 +244,9 @@ impl SupervisorDriver {
         None
     }
 
-    async fn conclude(mut self, outcome: &RunOutcome) -> Conclusion {
+    async fn conclude(mut self, outcome: &RunOutcome) -> (Conclusion, Copies) {
         let output = match outcome.ending {
-            RunEnding::SaidFail(_) | RunEnding::Exited(_) | RunEnding::NotUp => self.output_files.tail(),
+            RunEnding::SaidFail(_) | RunEnding::Exited(_) | RunEnding::NotUp => self.output.tail(),
             RunEnding::Done
             | RunEnding::DoneInPart
             | RunEnding::Replaced
@@ -258,6 +263,6 @@ impl SupervisorDriver {
         points::at("before the exit");
         self.link.give_up_role().await;
         points::at("after the lock is released");
-        conclusion
+        (conclusion, self.output.into_copies())
     }
 }

@@ -19,6 +19,7 @@ use self::report::{
     AddressReport, DrainingServer, Holder, HolderState, Owner, StatusReport, SupervisedBy, UnrecordedProcess,
 };
 use crate::cli::{Status, environment};
+use crate::output::Copies;
 use crate::ui::{Conclusion, Console, LogFormat, Report, StillTrue, Verbosity};
 
 /// Prints the status of a runtime directory and returns the exit status.
@@ -32,9 +33,10 @@ pub fn show(status: &Status) -> u8 {
                 Some(address) => report.only(address),
                 None => report,
             };
-            Conclusion { status: report.exit_status(), result: Some(report.render(status.result)) }
+            let result = Some(report.render(status.result));
+            Conclusion { status: report.exit_status(), message: String::new(), result }
         }
         Err(error) => console.setup_failed(&error, StillTrue::NothingAsked),
     };
-    console.finish(conclusion)
+    console.finish(conclusion, &Copies::default())
 }

@@ -1,7 +1,7 @@
 //! Writes progress, errors and the summary to stderr and the result to stdout.
 //!
 //! A closed stderr or stdout is no reason to end a deploy: what cannot be written is dropped. A
-//! stderr that takes nothing is no reason to wait: see [`OutputQueue`].
+//! stderr that takes nothing is no reason to wait: see [`OutputQueue`]. What the server printed comes before the end.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::setup_error::{SetupError, StillTrue};
 use super::still_serving::StillServing;
 use super::style::{LogFormat, Style, Verbosity};
 use super::summary::Summary;
-use crate::output_tail::OutputTail;
+use crate::output::{Copies, OutputTail};
 
 /// How long the end of a command waits for a stderr that takes nothing.
 const FLUSH_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -47,6 +47,8 @@ pub enum ResultFormat {
 pub struct Conclusion {
     /// The exit status.
     pub status: u8,
+    /// What goes to stderr.
+    pub message: String,
     /// What goes to stdout.
     pub result: Option<String>,
 }
@@ -69,7 +71,7 @@ impl Console {
         self.stderr.push(self.style.line(report, elapsed, SystemTime::now()).unwrap_or_default());
     }
 
-    /// Writes how a run ended. `output` is the last output of a server that failed.
+    /// How a run ended. `output` is the last output of a server that failed.
     pub fn conclude(
         &self,
         outcome: &RunOutcome,
@@ -77,24 +79,28 @@ impl Console {
         output: &OutputTail,
     ) -> Conclusion {
         let summary = Summary::of(outcome, still_serving);
-        let message = self.style.final_message(&summary, outcome.facts.duration, SystemTime::now());
-        self.stderr.push(self.style.output_tail(&summary, output) + &message);
+        let now = SystemTime::now();
+        let message = self.style.output_tail(&summary, output, now)
+            + &self.style.final_message(&summary, outcome.facts.duration, now);
         let result = || outcome_json(outcome, still_serving, output, &summary);
-        Conclusion { status: outcome.status(), result: self.result.then(result) }
+        Conclusion { status: outcome.status(), message, result: self.result.then(result) }
     }
 
-    /// Writes why serverswap could not do its part: exit status 125.
+    /// Why serverswap could not do its part: exit status 125.
     pub fn setup_failed(&self, error: &SetupError, still: StillTrue) -> Conclusion {
         let summary = error.summary(still);
-        self.stderr.push(self.style.final_message(&summary, Duration::ZERO, SystemTime::now()));
+        let message = self.style.final_message(&summary, Duration::ZERO, SystemTime::now());
         let result = || setup_error_json(error, &summary);
-        Conclusion { status: UNABLE, result: self.result.then(result) }
+        Conclusion { status: UNABLE, message, result: self.result.then(result) }
     }
 
-    /// The end of the process: writes the result, waits for stderr, and returns the exit status.
+    /// The end of the process: writes the rest of what the server printed, how it ended and the result, waits for
+    /// stderr, and returns the exit status.
     ///
     /// This may wait for a reader of stdout, so the process must be no arbiter any more.
-    pub fn finish(&self, conclusion: Conclusion) -> u8 {
+    pub fn finish(&self, conclusion: Conclusion, copies: &Copies) -> u8 {
+        copies.finish();
+        self.stderr.push(conclusion.message);
         if let Some(result) = conclusion.result {
             let mut stdout = std::io::stdout();
             let _dropped_if_closed = stdout.write_all(result.as_bytes()).and_then(|()| stdout.flush());

@@ -27,6 +27,18 @@ pub(crate) fn not_granted(address: &Address, message: &str) -> String {
     }
 }
 
+/// The text with its control characters written as escapes: one line, and nothing that a terminal obeys.
+pub(crate) fn printable(text: &str) -> String {
+    let mut printed = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            character if character.is_control() => printed.extend(character.escape_default()),
+            character => printed.push(character),
+        }
+    }
+    printed
+}
+
 /// `1 connection`, `3 connections`.
 pub(crate) fn count(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }

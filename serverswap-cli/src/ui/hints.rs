@@ -83,6 +83,9 @@ fn not_started(failure: &SpawnFailure) -> String {
         SpawnFailure::WorkingDirectory { path, .. } => {
             format!("use a directory that exists and may be entered: `ls -ld {}`", path.display())
         }
+        SpawnFailure::Output { path, .. } => {
+            format!("use a file in a directory that this user may write to: `ls -ld {}`", path.display())
+        }
         SpawnFailure::Other { errno: libc::EMFILE, .. } => MORE_FILES.to_owned(),
         SpawnFailure::Other { .. } => "check the limits of this user: `ulimit -a`".to_owned(),
     }

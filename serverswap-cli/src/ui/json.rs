@@ -11,7 +11,7 @@ use super::outcome::{ClaimOutcome, RunOutcome, UNABLE};
 use super::setup_error::SetupError;
 use super::still_serving::{ServingServer, StillServing};
 use super::summary::Summary;
-use crate::output_tail::OutputTail;
+use crate::output::OutputTail;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -90,7 +90,7 @@ pub fn outcome_json(
             StillServing::Unknown => None,
         },
         duration_ms: millis(facts.duration),
-        printed: (*output != OutputTail::default())
+        printed: (!(output.stdout.is_empty() && output.stderr.is_empty()))
             .then_some(PrintedJson { stdout: &output.stdout, stderr: &output.stderr }),
     };
     result_object(outcome.word(), outcome.reason(), outcome.status(), summary, Some(details))

@@ -203,9 +203,11 @@ impl RunOutcome {
             RunEnding::NotUp | RunEnding::NotUpKept => NOT_UP,
             RunEnding::NotStarted(SpawnFailure::NotFound { .. }) => NOT_FOUND,
             RunEnding::NotStarted(SpawnFailure::NotExecutable { .. }) => NOT_EXECUTABLE,
-            RunEnding::NotStarted(SpawnFailure::WorkingDirectory { .. } | SpawnFailure::Other { .. }) => {
-                UNABLE
-            }
+            RunEnding::NotStarted(
+                SpawnFailure::WorkingDirectory { .. }
+                | SpawnFailure::Output { .. }
+                | SpawnFailure::Other { .. },
+            ) => UNABLE,
         }
     }
 
@@ -250,6 +252,7 @@ impl RunOutcome {
             RunEnding::NotStarted(SpawnFailure::NotFound { .. }) => "not_found",
             RunEnding::NotStarted(SpawnFailure::NotExecutable { .. }) => "not_executable",
             RunEnding::NotStarted(SpawnFailure::WorkingDirectory { .. }) => "working_directory",
+            RunEnding::NotStarted(SpawnFailure::Output { .. }) => "output_file",
             RunEnding::NotStarted(SpawnFailure::Other { .. }) => "not_started",
         }
     }

@@ -16,8 +16,7 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use crate::sys::write::write_all;
 
 /// Most bytes that wait to be written.
 const QUEUE_BYTES_MAX: usize = 64 * 1024;
@@ -62,7 +61,9 @@ impl OutputQueue {
         output: impl AsFd + Send + Sync + 'static,
         dropped_line: impl Fn(u64) -> String + Send + Sync + 'static,
     ) -> Self {
-        let write = move |bytes: &[u8]| write(&output, bytes);
+        let write = move |bytes: &[u8]| {
+            let _ = write_all(&output, bytes);
+        };
         let shared = SharedQueue {
             queue: Mutex::default(),
             written: Condvar::new(),
@@ -150,23 +151,6 @@ impl std::fmt::Debug for SharedQueue {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Shared").field("queue", &self.queue).finish_non_exhaustive()
     }
-}
-
-fn write(output: &impl AsFd, mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        match nix::unistd::write(output, bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => wait_for_room(output),
-            Err(_) => return,
-        }
-    }
-}
-
-fn wait_for_room(output: &impl AsFd) {
-    let mut waited_for = [PollFd::new(output.as_fd(), PollFlags::POLLOUT)];
-    // The next write returns the same error.
-    let _ = poll(&mut waited_for, PollTimeout::NONE);
 }
 
 #[cfg(test)]

@@ -27,6 +27,20 @@ pub enum Report {
         /// How many times this generation was started before.
         restarts: u32,
     },
+    /// What the server prints goes to a log of its generation, and is copied here.
+    OutputLogged {
+        /// That of its stdout, if there is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stdout: Option<PathBuf>,
+        /// That of its stderr, if there is one; it can be the same.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stderr: Option<PathBuf>,
+    },
+    /// There can be no log.
+    OutputNotLogged {
+        /// Why, for people.
+        problem: String,
+    },
     /// The server claims an address and waits for it.
     Claimed {
         /// The address.
@@ -318,9 +332,11 @@ impl Report {
             | Report::DirectoryRemade { .. }
             | Report::DirectoryLost { .. }
             | Report::NotRecorded { .. }
+            | Report::OutputNotLogged { .. }
             | Report::LinesDropped { .. }
             | Report::StateNotWritten { .. } => Level::Warning,
             Report::Started { .. }
+            | Report::OutputLogged { .. }
             | Report::Granted { .. }
             | Report::Probation { .. }
             | Report::Serving { .. }

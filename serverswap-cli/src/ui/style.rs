@@ -2,14 +2,16 @@
 //!
 //! Nothing is written here; see [`Console`](super::Console).
 
+use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::time::{Duration, SystemTime};
 
+use super::grammar::printable;
 use super::json::{End, LogLine, json_line, rfc3339};
 use super::report::{Level, Report};
 use super::summary::Summary;
 use crate::cli::environment;
-use crate::output_tail::OutputTail;
+use crate::output::{OutputTail, is_journal};
 
 /// How lines on stderr look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Style {
     pub log: LogFormat,
     /// Whether text has colour.
     pub colour: Colour,
+    /// Whether a line of text begins with the time.
+    pub time: LineTime,
 }
 
 /// How much is shown.
@@ -53,11 +57,21 @@ pub enum Colour {
     None,
 }
 
+/// Whether a line of text begins with the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineTime {
+    /// RFC 3339, in UTC.
+    Shown,
+    /// On a terminal, and in the journal, which adds its own.
+    Omitted,
+}
+
 impl Colour {
-    /// Colour only on a terminal, and never with `NO_COLOR` (no-color.org: set and not empty).
-    pub fn detect(no_color: Option<&std::ffi::OsStr>) -> Colour {
-        let refused = no_color.is_some_and(|value| !value.is_empty());
-        if std::io::stderr().is_terminal() && !refused { Colour::Ansi } else { Colour::None }
+    /// Colour only on a terminal that knows it, and never with `NO_COLOR` (no-color.org: set and not empty).
+    pub fn detect(is_terminal: bool, term: Option<&OsStr>, no_color: Option<&OsStr>) -> Colour {
+        let is_refused = no_color.is_some_and(|value| !value.is_empty());
+        let is_dumb = term.is_some_and(|name| name == "dumb");
+        if is_terminal && !is_dumb && !is_refused { Colour::Ansi } else { Colour::None }
     }
 }
 
@@ -70,8 +84,19 @@ const PLAIN: &str = "\x1b[0m";
 impl Style {
     /// A style whose colour follows the terminal and the environment.
     pub fn new(verbosity: Verbosity, log: LogFormat) -> Style {
-        let no_color = std::env::var_os(environment::NO_COLOR);
-        Style { verbosity, log, colour: Colour::detect(no_color.as_deref()) }
+        let variable = |name| std::env::var_os(name);
+        let is_terminal = std::io::stderr().is_terminal();
+        let is_dated = is_terminal || is_journal(&std::io::stderr());
+        Style {
+            verbosity,
+            log,
+            colour: Colour::detect(
+                is_terminal,
+                variable(environment::TERM).as_deref(),
+                variable(environment::NO_COLOR).as_deref(),
+            ),
+            time: if is_dated { LineTime::Omitted } else { LineTime::Shown },
+        }
     }
 
     /// The line for a report, with its line feed; `None` if it is not shown.
@@ -86,7 +111,7 @@ impl Style {
             return None;
         }
         Some(match self.log {
-            LogFormat::Text => self.text_line(level, &report.text()),
+            LogFormat::Text => self.text_line(level, &report.text(), time),
             LogFormat::Json => json_line(&LogLine {
                 time: rfc3339(time),
                 level,
@@ -98,23 +123,27 @@ impl Style {
     }
 
     /// What a server that failed printed to where stderr does not show it.
-    pub fn output_tail(&self, summary: &Summary, output: &OutputTail) -> String {
+    pub fn output_tail(&self, summary: &Summary, output: &OutputTail, time: SystemTime) -> String {
         let is_shown = matches!(summary, Summary::Failure { .. }) && self.log == LogFormat::Text;
-        if !is_shown || output.stdout.is_empty() {
-            return String::new();
+        match output.unseen() {
+            Some((what, lines)) if is_shown => {
+                let lines: String =
+                    lines.iter().map(|line| self.dated(&format!("    {}", printable(line)), time)).collect();
+                self.text_line(Level::Notice, &format!("the end of its {what}:"), time) + &lines
+            }
+            Some(_) | None => String::new(),
         }
-        let lines: String = output.stdout.iter().map(|line| format!("    {line}\n")).collect();
-        self.text_line(Level::Notice, "the end of its stdout:") + &lines
     }
 
     /// The lines for the end; empty if nothing is shown.
     pub fn final_message(&self, summary: &Summary, elapsed: Duration, time: SystemTime) -> String {
         match (summary, self.log) {
             (Summary::Success(_), _) if self.verbosity == Verbosity::Quiet => String::new(),
-            (Summary::Success(text), LogFormat::Text) => self.text_line(Level::Notice, text),
+            (Summary::Success(text), LogFormat::Text) => self.text_line(Level::Notice, text, time),
             (Summary::Failure { error, hint }, LogFormat::Text) => {
                 let (error_word, hint_word) = (self.paint(RED, "error:"), self.paint(CYAN, "hint:"));
-                format!("{error_word} {error}\n{hint_word} {hint}\n")
+                let line = |word, text| self.dated(&format!("{word} {}", printable(text)), time);
+                line(error_word, error) + &line(hint_word, hint)
             }
             (Summary::Success(text), LogFormat::Json) => {
                 let what = End { event: "end", hint: None };
@@ -139,11 +168,18 @@ impl Style {
         }
     }
 
-    fn text_line(&self, level: Level, text: &str) -> String {
-        let name = self.paint(DIM, "serverswap:");
+    fn text_line(&self, level: Level, text: &str, time: SystemTime) -> String {
+        let (name, text) = (self.paint(DIM, "serverswap:"), printable(text));
         match level {
-            Level::Warning => format!("{name} {}\n", self.paint(YELLOW, text)),
-            Level::Notice | Level::Detail => format!("{name} {text}\n"),
+            Level::Warning => self.dated(&format!("{name} {}", self.paint(YELLOW, &text)), time),
+            Level::Notice | Level::Detail => self.dated(&format!("{name} {text}"), time),
+        }
+    }
+
+    fn dated(&self, line: &str, time: SystemTime) -> String {
+        match self.time {
+            LineTime::Shown => format!("{} {line}\n", rfc3339(time)),
+            LineTime::Omitted => format!("{line}\n"),
         }
     }
 

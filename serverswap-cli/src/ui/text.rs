@@ -1,5 +1,7 @@
 //! The text of each report, for people; programs read the JSON.
 
+use std::path::Path;
+
 use super::duration::text;
 use super::grammar;
 use super::report::{DrainStatus, Report};
@@ -11,6 +13,12 @@ impl Report {
             Report::Started { command, pid, restarts: 0 } => format!("started {command} (pid {pid})"),
             Report::Started { command, pid, restarts } => {
                 format!("started {command} again (pid {pid}, restart {restarts})")
+            }
+            Report::OutputLogged { stdout, stderr } => logged(stdout.as_deref(), stderr.as_deref()),
+            Report::OutputNotLogged { problem } => {
+                format!(
+                    "its output is not kept, for there can be no log: {problem}; to keep it: `--output FILE`"
+                )
             }
             Report::Claimed { address } => format!("{address} claimed"),
             Report::Granted { address, after } => format!("{address} ready after {}; granted", text(*after)),
@@ -105,6 +113,20 @@ impl Report {
             ),
         }
     }
+}
+
+fn logged(stdout: Option<&Path>, stderr: Option<&Path>) -> String {
+    let streams = match (stdout, stderr) {
+        (Some(stdout), Some(stderr)) if stdout == stderr => {
+            format!("its output goes to {}", stdout.display())
+        }
+        (stdout, stderr) => {
+            let stdout = stdout.map(|path| format!("its stdout goes to {}", path.display()));
+            let stderr = stderr.map(|path| format!("its stderr goes to {}", path.display()));
+            stdout.into_iter().chain(stderr).collect::<Vec<_>>().join(", ")
+        }
+    };
+    format!("{streams}, and is copied here until this command exits")
 }
 
 impl DrainStatus {

@@ -34,7 +34,7 @@ async function deployTwice(t, { name, source, runtime = [process.execPath] }) {
   fs.writeFileSync(file, source.replaceAll('8080', port));
   const deploy = async () => {
     const command = spawn(path.join(built(), 'serverswap-deploy'), [...runtime, file], {
-      env: { ...process.env, SERVERSWAP_DIR: directory },
+      env: { ...process.env, SERVERSWAP_DIR: directory, XDG_STATE_HOME: directory },
       stdio: ['ignore', 'inherit', 'pipe'],
     });
     t.after(() => command.kill());

@@ -59,7 +59,8 @@ class World:
     def environment(self):
         """What makes a `serverswap` use this directory, and nothing of an outer one."""
         outer = {name: value for name, value in os.environ.items() if not name.startswith("SERVERSWAP_")}
-        return {**outer, "SERVERSWAP_DIR": str(self.directory), "PYTHONUNBUFFERED": "1"}
+        ours = {"SERVERSWAP_DIR": str(self.directory), "XDG_STATE_HOME": f"{self.directory}.state"}
+        return {**outer, **ours, "PYTHONUNBUFFERED": "1"}
 
     def servers(self):
         """The processes that run in this directory and are no `serverswap`."""

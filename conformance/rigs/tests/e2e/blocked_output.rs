@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Action, tcflow};
 use serverswap_conformance::sandbox::{Invocation, Sandbox, free_address};
 use serverswap_protocol::Address;
 
 use crate::Outcome;
+use crate::pty::Pty;
 use crate::shop::{Shop, configured, nothing_failed};
 
 /// A FIFO that has no room, and the descriptor that reads it.
@@ -25,15 +25,12 @@ fn full_pipe(sandbox: &Sandbox) -> Result<(PathBuf, OwnedFd), Box<dyn std::error
     Ok((path, pipe))
 }
 
-/// A terminal whose output is stopped, as by Ctrl-S: its master and its slave.
-fn stopped_terminal() -> Result<(OwnedFd, PathBuf, OwnedFd), Box<dyn std::error::Error>> {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-    grantpt(&master)?;
-    unlockpt(&master)?;
-    let path = PathBuf::from(ptsname(&master, Vec::new())?.into_string()?);
-    let slave = rustix::fs::open(&path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
+/// A terminal whose output is stopped, as by Ctrl-S, and its slave.
+fn stopped_terminal() -> Result<(Pty, OwnedFd), Box<dyn std::error::Error>> {
+    let pty = Pty::open()?;
+    let slave = pty.slave()?;
     tcflow(&slave, Action::OOff)?;
-    Ok((master, path, slave))
+    Ok((pty, slave))
 }
 
 /// `serverswap-deploy -v` of version 1, whose own stderr is `stderr`.
@@ -69,14 +66,14 @@ async fn deploys_go_on_while_nobody_reads_the_stderr_of_the_arbiter() -> Outcome
 
 #[tokio::test]
 async fn deploys_go_on_while_the_terminal_of_the_arbiter_is_stopped() -> Outcome {
-    let (_master, path, _slave) = stopped_terminal()?;
-    deploys_go_on(Sandbox::new()?, &path).await
+    let (pty, _slave) = stopped_terminal()?;
+    deploys_go_on(Sandbox::new()?, &pty.path).await
 }
 
 #[tokio::test]
 async fn a_terminal_that_goes_on_shows_what_was_written_while_it_was_stopped() -> Outcome {
     let (sandbox, address) = (Sandbox::new()?, free_address());
-    let (master, path, slave) = stopped_terminal()?;
+    let (Pty { master, path }, slave) = stopped_terminal()?;
     let mut serving = deploy_to(&sandbox, &address, &path).start()?;
     serving.prints("version 1 serves").await?;
     tcflow(&slave, Action::OOn)?;

@@ -5,13 +5,21 @@ use std::time::SystemTime;
 use super::*;
 use crate::supervisor::ServerExit;
 
-const PLAIN: Style = Style { verbosity: Verbosity::Normal, log: LogFormat::Text, colour: Colour::None };
+const PLAIN: Style = Style {
+    verbosity: Verbosity::Normal,
+    log: LogFormat::Text,
+    colour: Colour::None,
+    time: LineTime::Omitted,
+};
 
 const JSON: Style = Style { log: LogFormat::Json, ..PLAIN };
 
 fn line(style: Style, report: &Report) -> Option<String> {
-    let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_331);
-    style.line(report, Duration::from_millis(331), time)
+    style.line(report, Duration::from_millis(331), time())
+}
+
+fn time() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_331)
 }
 
 fn serving() -> Report {
@@ -53,7 +61,45 @@ fn colour_is_for_warnings_and_only_if_it_is_wanted() {
 
 #[test]
 fn no_color_is_obeyed() {
-    assert_eq!(Colour::detect(Some("1".as_ref())), Colour::None);
+    assert_eq!(Colour::detect(true, None, Some("1".as_ref())), Colour::None);
+    assert_eq!(Colour::detect(true, None, Some("".as_ref())), Colour::Ansi);
+}
+
+#[test]
+fn a_dumb_terminal_and_a_file_get_no_colour() {
+    assert_eq!(Colour::detect(true, Some("xterm".as_ref()), None), Colour::Ansi);
+    assert_eq!(Colour::detect(true, Some("dumb".as_ref()), None), Colour::None);
+    assert_eq!(Colour::detect(false, Some("xterm".as_ref()), None), Colour::None);
+}
+
+#[test]
+fn every_line_of_a_redirected_log_has_a_time() {
+    let dated = Style { time: LineTime::Shown, ..PLAIN };
+    let at = "2023-11-14T22:13:20.331Z";
+    assert_eq!(line(dated, &serving()), Some(format!("{at} serverswap: :8080 now served by pid 4242\n")));
+    let failed = Summary::Failure { error: "it broke; the old one serves".into(), hint: "mend it".into() };
+    assert_eq!(
+        dated.final_message(&failed, Duration::ZERO, time()),
+        format!("{at} error: it broke; the old one serves\n{at} hint: mend it\n")
+    );
+    let printed = OutputTail {
+        stdout: vec!["no database".to_owned()],
+        unseen: Unseen::Stdout,
+        ..OutputTail::default()
+    };
+    assert_eq!(
+        dated.output_tail(&failed, &printed, time()),
+        format!("{at} serverswap: the end of its stdout:\n{at}     no database\n")
+    );
+}
+
+#[test]
+fn what_others_wrote_is_one_line_and_moves_no_cursor() {
+    let report = Report::SaidFail { pid: 4242, reason: "no\ndatabase \x1b[31m\u{9b}2J".to_owned() };
+    assert_eq!(
+        line(PLAIN, &report).as_deref(),
+        Some("serverswap: pid 4242 sent `fail`: no\\ndatabase \\u{1b}[31m\\u{9b}2J\n")
+    );
 }
 
 #[test]
@@ -129,13 +175,24 @@ fn the_result_object_says_how_it_ended() {
 
 #[test]
 fn what_a_failed_server_printed_is_shown_where_stderr_does_not_show_it() {
-    let printed = OutputTail { stdout: vec!["no database".to_owned()], stderr: vec!["a trace".to_owned()] };
+    let printed = OutputTail {
+        stdout: vec!["no database".to_owned()],
+        stderr: vec!["a trace".to_owned()],
+        unseen: Unseen::Stdout,
+    };
     let failed = outcome(RunEnding::Exited(ServerExit::Status(1)), Reached::Nothing, vec![]);
     let summary = Summary::of(&failed, &StillServing::Unknown);
     assert_eq!(
-        PLAIN.output_tail(&summary, &printed),
+        PLAIN.output_tail(&summary, &printed, time()),
         "serverswap: the end of its stdout:\n    no database\n"
     );
+    let in_a_file = OutputTail { unseen: Unseen::Everything, ..printed.clone() };
+    assert_eq!(
+        PLAIN.output_tail(&summary, &in_a_file, time()),
+        "serverswap: the end of its output:\n    a trace\n"
+    );
+    let copied = OutputTail { unseen: Unseen::Nothing, ..printed.clone() };
+    assert_eq!(PLAIN.output_tail(&summary, &copied, time()), "");
     let object: serde_json::Value =
         serde_json::from_str(&outcome_json(&failed, &StillServing::Unknown, &printed, &summary))
             .expect("one object");
@@ -152,5 +209,20 @@ fn a_fault_has_a_result_object_too() {
     assert_eq!(
         (&object["outcome"], &object["reason"], &object["status"]),
         (&"unable".into(), &"arbiter_not_responding".into(), &125.into())
+    );
+}
+
+#[test]
+fn where_the_output_goes_is_said_for_each_stream() {
+    let words = |stdout: Option<&str>, stderr: Option<&str>| {
+        let report = Report::OutputLogged { stdout: stdout.map(Into::into), stderr: stderr.map(Into::into) };
+        line(PLAIN, &report).expect("it is shown")
+    };
+    let end = ", and is copied here until this command exits\n";
+    assert_eq!(words(Some("/a"), Some("/a")), format!("serverswap: its output goes to /a{end}"));
+    assert_eq!(words(Some("/a"), None), format!("serverswap: its stdout goes to /a{end}"));
+    assert_eq!(
+        words(Some("/a"), Some("/b")),
+        format!("serverswap: its stdout goes to /a, its stderr goes to /b{end}")
     );
 }

@@ -9,10 +9,10 @@ use serverswap::protocol::message::Code;
 use serverswap::protocol::{Address, Generation};
 
 use super::json::{outcome_json, setup_error_json};
-use super::style::{Colour, Style};
+use super::style::{Colour, LineTime, Style};
 use super::summary::Summary;
 use super::*;
-use crate::output_tail::OutputTail;
+use crate::output::{OutputTail, Unseen};
 
 fn address(text: &str) -> Address {
     text.parse().expect("tests use valid addresses")

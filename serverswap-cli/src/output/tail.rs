@@ -1,11 +1,11 @@
 //! The last lines that a server printed, where they can be had without owning its output.
 //!
-//! A server has our stdout and stderr, as they are (`spawn`): nothing stands in between that could be killed. When
-//! one of them is a regular file, the file is read again from where the server began. A pipe, a terminal or
-//! a journal is its reader's alone: there the lines are already where they are looked for.
+//! Nothing stands between a server and its output that could be killed. What is a regular file is read again from
+//! where the server began. A pipe, a terminal or a journal is its reader's alone: there the lines are already
+//! where they are looked for.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use std::io::{Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
@@ -15,12 +15,13 @@ const LINES_MAX: usize = 10;
 /// Most bytes of one file that are looked at.
 const BYTES_MAX: u64 = 4096;
 
-/// The regular files among our stdout and stderr, from the moment on at which a server is started.
+/// The regular files that a server prints to, from the moment on at which it is started.
 #[derive(Debug, Default)]
-pub struct OutputFiles {
+pub(super) struct TailedFiles {
     /// Not if it is the same file as stderr.
     stdout: Option<OutputFile>,
     stderr: Option<OutputFile>,
+    unseen: Unseen,
 }
 
 /// The last lines that a server printed; nothing that cannot be had.
@@ -28,36 +29,61 @@ pub struct OutputFiles {
 pub struct OutputTail {
     /// To stdout.
     pub stdout: Vec<String>,
-    /// To stderr, or to the one file that is both. Our own lines stand between them.
+    /// To stderr, or to the one file that is both. Our own lines may stand between them.
     pub stderr: Vec<String>,
+    /// What of that our stderr has not shown.
+    pub unseen: Unseen,
+}
+
+/// Which part of a server's output does not reach our stderr.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Unseen {
+    /// It is in a log, which was copied.
+    #[default]
+    Nothing,
+    /// Its stdout is ours, a file.
+    Stdout,
+    /// Both go to the file of `--output`.
+    Everything,
 }
 
 /// A file that is printed to.
 #[derive(Debug)]
-struct OutputFile {
+pub(super) struct OutputFile {
     file: File,
     from: u64,
 }
 
-impl OutputFiles {
+impl TailedFiles {
     /// From now on.
-    pub fn now() -> OutputFiles {
-        let (stdout, stderr) = (OutputFile::of(io::stdout()), OutputFile::of(io::stderr()));
+    pub(super) fn new(stdout: Option<OutputFile>, stderr: Option<OutputFile>, unseen: Unseen) -> TailedFiles {
         let stdout = stdout.filter(|one| !stderr.as_ref().is_some_and(|other| one.is_the_same(other)));
-        OutputFiles { stdout, stderr }
+        TailedFiles { stdout, stderr, unseen }
     }
 
     /// What was printed since.
-    pub fn tail(&self) -> OutputTail {
+    pub(super) fn tail(&self) -> OutputTail {
         let lines =
             |output: &Option<OutputFile>| output.as_ref().map(OutputFile::last_lines).unwrap_or_default();
-        OutputTail { stdout: lines(&self.stdout), stderr: lines(&self.stderr) }
+        OutputTail { stdout: lines(&self.stdout), stderr: lines(&self.stderr), unseen: self.unseen }
+    }
+}
+
+impl OutputTail {
+    /// What our stderr has not shown, and what it is called.
+    pub fn unseen(&self) -> Option<(&'static str, &[String])> {
+        let (what, lines) = match self.unseen {
+            Unseen::Nothing => return None,
+            Unseen::Stdout => ("stdout", &self.stdout),
+            Unseen::Everything => ("output", &self.stderr),
+        };
+        (!lines.is_empty()).then_some((what, lines))
     }
 }
 
 impl OutputFile {
     /// `None` if it is no regular file, or none that we may read.
-    fn of(stream: impl AsFd) -> Option<OutputFile> {
+    pub(super) fn of(stream: impl AsFd) -> Option<OutputFile> {
         let path = format!("/proc/self/fd/{}", stream.as_fd().as_raw_fd());
         // Looked at first: to open a pipe or a device can do something to it.
         std::fs::metadata(&path).ok().filter(|found| found.is_file())?;
@@ -92,7 +118,7 @@ fn last_lines(bytes: &[u8]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{self, Write};
 
     use super::*;
 

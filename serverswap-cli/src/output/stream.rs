@@ -1,0 +1,82 @@
+//! What our own stdout and stderr are.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::OpenOptionsExt;
+
+use nix::sys::socket::{UnixAddr, getpeername};
+use nix::sys::stat::{FileStat, SFlag, fstat, major, minor};
+
+use crate::cli::environment;
+
+use super::destination::{OurStreams, StartedFrom, StreamKind};
+
+/// The device number of `/dev/null` (null(4)).
+const NULL_DEVICE: (u64, u64) = (1, 3);
+
+/// Where the journal listens, also that of a namespace (systemd-journald.service(8)).
+const JOURNAL: &str = "/run/systemd/journal";
+
+/// What it is. One that cannot be looked at is a device of which nothing is known.
+pub(super) fn kind(stream: &(impl AsFd + IsTerminal)) -> StreamKind {
+    let Ok(found) = fstat(stream) else {
+        return StreamKind::Other;
+    };
+    let format = SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits());
+    if format == SFlag::S_IFREG {
+        StreamKind::RegularFile
+    } else if format == SFlag::S_IFIFO {
+        StreamKind::Pipe
+    } else if format == SFlag::S_IFSOCK {
+        if is_journal(stream) { StreamKind::Journal } else { StreamKind::Pipe }
+    } else if format == SFlag::S_IFCHR && (major(found.st_rdev), minor(found.st_rdev)) == NULL_DEVICE {
+        StreamKind::Null
+    } else if stream.is_terminal() {
+        StreamKind::Terminal
+    } else {
+        StreamKind::Other
+    }
+}
+
+/// Whether a stream leads to the journal.
+pub(crate) fn is_journal(stream: &impl AsFd) -> bool {
+    let peer = getpeername::<UnixAddr>(stream.as_fd().as_raw_fd());
+    peer.is_ok_and(|peer| peer.path().is_some_and(|path| path.to_string_lossy().starts_with(JOURNAL)))
+}
+
+/// Whether our stdout and stderr are one file.
+pub(super) fn ours() -> OurStreams {
+    let inode = |found: FileStat| (found.st_dev, found.st_ino);
+    match (fstat(io::stdout()), fstat(io::stderr())) {
+        (Ok(stdout), Ok(stderr)) if inode(stdout) == inode(stderr) => OurStreams::One,
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => OurStreams::Two,
+    }
+}
+
+/// What started this process. `/dev/tty` can be opened by a process with a controlling terminal only (tty(4));
+/// `SSH_CONNECTION` is set by sshd(8).
+pub(super) fn started_from() -> StartedFrom {
+    let terminal = File::options().read(true).custom_flags(libc::O_NOCTTY).open("/dev/tty");
+    let is_login = terminal.is_ok() || std::env::var_os(environment::SSH_CONNECTION).is_some();
+    if is_login { StartedFrom::Login } else { StartedFrom::Service }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_is_recognised() {
+        let (reader, _writer) = io::pipe().expect("a pipe");
+        let (socket, _peer) = UnixStream::pair().expect("a pair of sockets");
+        let open = |path| File::open(path).expect("every Linux has it");
+        assert_eq!(kind(&tempfile::tempfile().expect("a temporary file")), StreamKind::RegularFile);
+        assert_eq!(kind(&File::from(std::os::fd::OwnedFd::from(reader))), StreamKind::Pipe);
+        assert_eq!(kind(&File::from(std::os::fd::OwnedFd::from(socket))), StreamKind::Pipe);
+        assert_eq!(kind(&open("/dev/null")), StreamKind::Null);
+        assert_eq!(kind(&open("/dev/zero")), StreamKind::Other);
+    }
+}
