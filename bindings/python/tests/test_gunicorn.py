@@ -98,6 +98,22 @@ def test_a_gunicorn_that_listens_elsewhere_is_refused_before_the_old_server_is_t
     assert old.runs()
 
 
+@pytest.mark.parametrize(
+    ("kept", "worker", "missing"),
+    [
+        ("", "serverswap.gunicorn.Worker", "`when_ready` and no `post_worker_init`"),
+        ("when_ready", "sync", "`post_worker_init`"),
+    ],
+)
+def test_a_gunicorn_without_the_hooks_is_refused(world, port, tmp_path, kept, worker, missing):
+    config = tmp_path / "gunicorn.conf.py"
+    hook = f"from serverswap.gunicorn import {kept}\n" if kept else ""
+    config.write_text(f"from serverswap.gunicorn import inherited\n{hook}bind = inherited({port})\n")
+    command = world.deploy(gunicorn("--config", str(config), "--worker-class", worker))
+    assert command.exit() == 121, command.output
+    assert f"gunicorn.conf.py has no {missing}: import it from serverswap.gunicorn" in command.output
+
+
 def test_a_worker_that_is_forked_when_no_supervisor_is_left_serves(world, port):
     started = world.leave(gunicorn("--workers", "1"), ADDRESS=f":{port}", VERSION="1")
     assert started.exit() == 0, started.output

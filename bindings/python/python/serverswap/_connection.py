@@ -90,6 +90,12 @@ class ProcessConnection:
             self._connected().withdraw(claim.number)
             self._deliver_events()
 
+    @property
+    def has_unserved(self) -> bool:
+        """Whether an address was granted for which ``serving`` is yet to be called."""
+        with self._lock:
+            return bool(self._unserved)
+
     def serving(self, address: Address) -> None:
         """The accept loop of a granted address runs.
 

@@ -19,7 +19,9 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
+from ._connection import CONNECTION
 from ._gunicorn_ipc import DEADLINE, STOPPED
+from ._gunicorn_refusal import fault_of_hooks, refuse
 
 #: How long a connection may be silent before its first request, in seconds; as gunicorn has it.
 _SILENT_SECONDS = 5.0
@@ -33,6 +35,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """``worker_class = "serverswap.gunicorn.Worker"``, for every ``threads``. See the module."""
 
     alive: bool
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Refuses a configuration that has claimed an address and lacks the hooks: it would never serve."""
+        super().check_config(cfg, log)
+        fault = fault_of_hooks(cfg)
+        if fault is not None and CONNECTION.has_unserved:
+            refuse(fault)
 
     def run(self) -> None:
         """Serves until it is to stop, and then what is open."""

@@ -32,6 +32,7 @@ from ._drain import framework_deadline_of
 from ._errors import NotHeldError
 from ._gunicorn_ipc import DEADLINE, READY, STOPPED
 from ._gunicorn_loop import runs_event_loop, when_accepting
+from ._gunicorn_refusal import fault_of_hooks, refuse
 from ._gunicorn_version import fault_of_version
 from ._gunicorn_worker import Worker, limit_graceful_timeout
 from ._listener import Listener
@@ -69,7 +70,7 @@ class _Master:
                     f"gunicorn listens on {found}, and not on `{address}`, which it was granted; take `--bind` out of "
                     "its command line and of GUNICORN_CMD_ARGS, and `reuse_port` out of its settings"
                 )
-        return fault_of_version(server.worker_class)
+        return fault_of_hooks(server.cfg) or fault_of_version(server.worker_class)
 
     def serve(self, server: Any) -> None:
         """Waits for as many workers as there are to be; a thread does that."""
@@ -127,8 +128,7 @@ def when_ready(server: Any) -> None:
     if _master is not None:
         fault = _master.fault(server)
         if fault is not None:
-            _api.fail(fault)
-            raise SystemExit(f"error: {fault}")
+            refuse(fault)
         _master.server = server
         threading.Thread(target=_master.serve, args=(server,), name="serverswap-workers", daemon=True).start()
 
