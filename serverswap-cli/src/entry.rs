@@ -1,16 +1,17 @@
 //! What the two programs do: read the command line, run it, return the exit status.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use crate::cli::{self, Invocation, Program};
-use crate::{runtime, status};
+use crate::ui::{Conclusion, Console, ResultFormat};
+use crate::{logs, runtime, status};
 
 /// Runs `program` with this process's arguments.
 pub fn main(program: Program) -> ExitCode {
     let status = match cli::parse(std::env::args_os(), program) {
         Ok(Invocation::Run(run)) => runtime::run(&run),
         Ok(Invocation::Status(status)) => status::show(&status),
+        Ok(Invocation::Logs(logs)) => logs::show(&logs),
         Ok(Invocation::Completions(shell, of)) => print(&cli::completions(shell, of)),
         Ok(Invocation::Man(of)) => print(&cli::man_page(of)),
         Err(error) => error.print(),
@@ -18,8 +19,7 @@ pub fn main(program: Program) -> ExitCode {
     ExitCode::from(status)
 }
 
-/// A reader that closes early, such as `head`, is no failure.
 fn print(text: &[u8]) -> u8 {
-    let _ = std::io::stdout().write_all(text);
-    0
+    let text = String::from_utf8_lossy(text).into_owned();
+    Console::plain(ResultFormat::None).finish(Conclusion::result(0, text))
 }

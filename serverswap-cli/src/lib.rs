@@ -14,6 +14,7 @@ mod arbiter;
 pub mod arbiter;
 mod cli;
 mod entry;
+mod logs;
 mod output;
 mod own_generation;
 mod runtime;

@@ -210,6 +210,12 @@ pub(super) enum Tool {
     /// address) is served, and 3 otherwise.
     #[command(override_usage = "serverswap status [OPTIONS] [ADDRESS]")]
     Status(StatusArguments),
+    /// Show what a server printed
+    ///
+    /// Shows the log of the newest generation, or of the newest that served ADDRESS; says where its
+    /// output goes if it has no log. The exit status is 3 if there is nothing to show.
+    #[command(override_usage = "serverswap logs [OPTIONS] [ADDRESS]")]
+    Logs(LogsArguments),
     /// Print shell completions
     #[command(override_usage = "serverswap completions SHELL [PROGRAM]")]
     Completions {
@@ -238,6 +244,26 @@ pub(super) struct StatusArguments {
     /// Print a JSON object
     #[arg(long)]
     pub(super) json: bool,
+
+    /// The runtime directory to inspect
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
+    pub(super) dir: Option<PathBuf>,
+}
+
+/// `serverswap logs`.
+#[derive(Debug, Args)]
+pub(super) struct LogsArguments {
+    /// Of a server that served this address, for example `:8080`
+    #[arg(value_name = "ADDRESS")]
+    pub(super) address: Option<String>,
+
+    /// Go on with what is appended, until the server has ended
+    #[arg(short, long)]
+    pub(super) follow: bool,
+
+    /// Of the generation before the newest one
+    #[arg(long)]
+    pub(super) previous: bool,
 
     /// The runtime directory to inspect
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]

@@ -30,6 +30,9 @@ pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 /// The user's own directory. Read.
 pub const HOME: &str = "HOME";
 
+/// Set by systemd for a service whose output is the journal's: the device and inode of that. Read, of servers.
+pub const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
+
 /// Set by sshd(8): the command was started over a connection that somebody may close. Read.
 pub const SSH_CONNECTION: &str = "SSH_CONNECTION";
 

@@ -7,6 +7,7 @@ use crate::ui::EXIT_STATUSES;
 
 pub(super) const USAGE: &str = "serverswap [OPTIONS] CMD [ARGS]...
        serverswap status [ADDRESS] [--json] [--dir PATH]
+       serverswap logs [ADDRESS] [--follow] [--previous] [--dir PATH]
        serverswap completions SHELL [PROGRAM]
        serverswap man [PROGRAM]";
 
@@ -23,6 +24,7 @@ const EXAMPLES: &str = "Examples:
   serverswap server.js --port 8080       the same, with arguments for the server
   serverswap --ready-timeout 5m ./app    an app that takes long to start
   serverswap status :8080                which server holds it?
+  serverswap logs -f :8080               what does it print?
   serverswap --json ./app | jq .outcome  for scripts";
 
 const DEPLOY_EXAMPLES: &str = "Examples:
@@ -39,7 +41,9 @@ const SIGNALS: &str = "Signals:
 const ENVIRONMENT: &str = "Environment:
   SERVERSWAP_DIR      the runtime directory, unless --dir is given
   XDG_RUNTIME_DIR     its parent by default, for users other than root
-  NO_COLOR            no colour
+  XDG_STATE_HOME      the parent of the directory of logs, which is else /var/log/serverswap for
+                      root, ~/.local/state/serverswap for others
+  NO_COLOR            no colour; so it is with TERM=dumb
   The server gets SERVERSWAP_SOCKET, SERVERSWAP_GENERATION and SERVERSWAP_DIR, and none of the
   variables that a service manager sets for us (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*, FDSTORE)
   or a parent that is a Node process (NODE_CHANNEL_*, NODE_UNIQUE_ID).";

@@ -19,6 +19,8 @@ pub enum Invocation {
     Run(Run),
     /// Show which server holds which address.
     Status(Status),
+    /// Show what a server printed.
+    Logs(Logs),
     /// Print the completions of a program.
     Completions(Shell, Program),
     /// Print the man page of a program.
@@ -67,6 +69,37 @@ pub struct Status {
     pub result: ResultFormat,
     /// `--dir`, as given.
     pub dir: Option<PathBuf>,
+}
+
+/// Show what a server printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logs {
+    /// Of a server that served this address.
+    pub address: Option<Address>,
+    /// Of which generation.
+    pub which: Which,
+    /// Up to where.
+    pub extent: Extent,
+    /// `--dir`, as given.
+    pub dir: Option<PathBuf>,
+}
+
+/// Which of the generations of a directory, or of those that served an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The one that was started last.
+    Newest,
+    /// The one before it.
+    Previous,
+}
+
+/// How much of a log is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What there is.
+    UntilNow,
+    /// Also what is appended.
+    Follow,
 }
 
 impl Run {

@@ -6,11 +6,16 @@ use clap::Parser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use serverswap::protocol::message::Form;
+use serverswap::protocol::{Address, AddressError};
 
-use super::definition::{DeployArguments, RunArguments, ServerswapArguments, StatusArguments, Tool};
-use super::{CommandLine, Invocation, LogFormatOption, Program, RestartOption, Run, Status};
+use super::definition::{
+    DeployArguments, LogsArguments, RunArguments, ServerswapArguments, StatusArguments, Tool,
+};
+use super::{
+    CommandLine, Extent, Invocation, LogFormatOption, Logs, Program, RestartOption, Run, Status, Which,
+};
 use crate::supervisor::Restart;
-use crate::ui::{LogFormat, ResultFormat, Verbosity};
+use crate::ui::{Console, LogFormat, ResultFormat, Verbosity};
 
 /// Arguments that make no sense: exit status 2.
 #[derive(Debug)]
@@ -31,8 +36,8 @@ impl UsageError {
     pub fn print(&self) -> u8 {
         match self {
             UsageError::Clap(error) => {
-                let _dropped_if_closed = error.print();
-                u8::try_from(error.exit_code()).unwrap_or(2)
+                let status = u8::try_from(error.exit_code()).unwrap_or(2);
+                Console::plain(ResultFormat::None).printed(error.print(), status)
             }
             UsageError::Combination { error, hint } => {
                 eprintln!("error: {error}; nothing was started\nhint: {hint}");
@@ -87,19 +92,33 @@ fn serverswap(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocatio
 fn tool_invocation(tool: Tool, run: RunArguments) -> Result<Invocation, UsageError> {
     match tool {
         Tool::Status(status) => status_invocation(status, run),
+        Tool::Logs(logs) => logs_invocation(logs, run),
         Tool::Completions { shell, program } => Ok(Invocation::Completions(shell, program)),
         Tool::Man { program } => Ok(Invocation::Man(program)),
     }
 }
 
 fn status_invocation(status: StatusArguments, run: RunArguments) -> Result<Invocation, UsageError> {
-    let address = status.address.map(|text| text.parse()).transpose();
-    let address = address.map_err(|error: serverswap::protocol::AddressError| UsageError::Combination {
-        error: error.to_string(),
-        hint: "write it like `serverswap status :8080`".to_owned(),
-    })?;
+    let address = address(status.address, "status")?;
     let result = result(status.json || run.json);
     Ok(Invocation::Status(Status { address, result, dir: status.dir.or(run.dir) }))
+}
+
+fn logs_invocation(logs: LogsArguments, run: RunArguments) -> Result<Invocation, UsageError> {
+    Ok(Invocation::Logs(Logs {
+        address: address(logs.address, "logs")?,
+        which: if logs.previous { Which::Previous } else { Which::Newest },
+        extent: if logs.follow { Extent::Follow } else { Extent::UntilNow },
+        dir: logs.dir.or(run.dir),
+    }))
+}
+
+fn address(text: Option<String>, tool: &str) -> Result<Option<Address>, UsageError> {
+    let address = text.map(|text| text.parse()).transpose();
+    address.map_err(|error: AddressError| UsageError::Combination {
+        error: error.to_string(),
+        hint: format!("write it like `serverswap {tool} :8080`"),
+    })
 }
 
 fn run(arguments: RunArguments, form: Form) -> Run {
@@ -152,6 +171,7 @@ fn restart_needs_stay(run: &Run) -> Result<(), UsageError> {
 fn nothing_else(tool: &Tool, given: &[String]) -> Result<(), UsageError> {
     let (name, shared): (&str, &[&str]) = match tool {
         Tool::Status(_) => ("status", &["dir", "json"]),
+        Tool::Logs(_) => ("logs", &["dir"]),
         Tool::Completions { .. } => ("completions", &[]),
         Tool::Man { .. } => ("man", &[]),
     };

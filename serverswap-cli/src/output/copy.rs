@@ -103,7 +103,7 @@ impl Shared {
             }
             match follow.read(&mut buffer) {
                 Ok(0) if end.is_some() => return,
-                Ok(0) => follow.wait(Some(self.stop.as_fd())),
+                Ok(0) => follow.wait(Some(self.stop.as_fd()), None),
                 Ok(count) if write_all(output, &buffer[..count]).is_ok() => {
                     self.update(|progress| progress.chunks += 1);
                 }

@@ -5,12 +5,13 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 /// How often the log is looked at where the kernel tells nothing (out of inotify instances).
-const LOOK_EVERY_MS: u16 = 250;
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A log, read from some place on.
 #[derive(Debug)]
@@ -61,10 +62,12 @@ impl Follow {
         Ok(count)
     }
 
-    /// Waits until something may have been appended, the last writer may have closed it, or `stop` is readable.
-    pub(crate) fn wait(&self, stop: Option<BorrowedFd<'_>>) {
+    /// Waits until something may have been appended, the last writer may have closed it, or `stop` is readable; no
+    /// longer than `at_most`.
+    pub(crate) fn wait(&self, stop: Option<BorrowedFd<'_>>, at_most: Option<Duration>) {
         let changes = self.changes.as_ref().map(AsFd::as_fd);
-        let timeout = if changes.is_some() { PollTimeout::NONE } else { PollTimeout::from(LOOK_EVERY_MS) };
+        let at_most = if changes.is_some() { at_most } else { Some(LOOK_EVERY) };
+        let timeout = at_most.map_or(PollTimeout::NONE, |time| time.try_into().unwrap_or(PollTimeout::MAX));
         let watched = changes.into_iter().chain(stop);
         let mut watched: Vec<PollFd<'_>> = watched.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         // Whatever it says, the log is looked at next.
@@ -104,7 +107,7 @@ mod tests {
         let (mut file, mut follow) = log();
         assert_eq!(next(&mut follow), "");
         writeln!(file, "one").expect("writable");
-        follow.wait(None);
+        follow.wait(None, None);
         assert_eq!((next(&mut follow), next(&mut follow)), ("one\n".to_owned(), String::new()));
     }
 

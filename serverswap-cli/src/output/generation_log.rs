@@ -12,6 +12,7 @@
 //! writes to it has locked it ([`file_lock`]): a log that is still written to is never deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -75,7 +76,16 @@ impl GenerationLog {
         directory: &Path,
         command: &str,
     ) -> io::Result<Self> {
-        let now = SystemTime::now();
+        GenerationLog::at(SystemTime::now(), log_directory, generation, directory, command)
+    }
+
+    fn at(
+        now: SystemTime,
+        log_directory: &Path,
+        generation: Generation,
+        directory: &Path,
+        command: &str,
+    ) -> io::Result<Self> {
         let record = LogRecord {
             generation,
             boot: process::boot_id()?,
@@ -139,7 +149,17 @@ impl FoundLog {
 
     fn read(path: &Path) -> Option<FoundLog> {
         let record = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
-        Some(FoundLog { stem: path.with_extension(""), record })
+        Some(FoundLog::new(path.with_extension(""), record))
+    }
+
+    /// The logs of `record`, whose paths begin with `stem`.
+    pub(crate) fn new(stem: PathBuf, record: LogRecord) -> FoundLog {
+        FoundLog { stem, record }
+    }
+
+    /// By this it is older or newer than others.
+    pub(crate) fn name(&self) -> Option<&OsStr> {
+        self.stem.file_name()
     }
 
     /// The one of both streams or of stdout alone, if there is one.
@@ -201,4 +221,80 @@ fn with_ending(stem: &Path, ending: &str) -> PathBuf {
 fn stem(time: SystemTime, generation: Generation) -> String {
     let time = humantime::format_rfc3339_millis(time).to_string().replace(['-', ':'], "");
     format!("{}-{}", time.replace('.', "_"), generation.pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::destination::OurStream;
+    use super::*;
+
+    const BOTH: LogName = LogName::Both(OurStream::Stdout);
+
+    /// A generation of a runtime directory, whose log has one line; the log is open for as long as the file lives.
+    fn logged(log_directory: &Path, directory: &str, start: u64) -> (GenerationLog, File) {
+        let generation = Generation { start, pid: 77 };
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(start);
+        let log = GenerationLog::at(time, log_directory, generation, Path::new(directory), "./app");
+        let log = log.expect("the directory is writable");
+        let mut file = log.open(BOTH).expect("opened");
+        file.write_all(b"a line\n").expect("written");
+        (log, file)
+    }
+
+    fn starts(log_directory: &Path) -> Vec<u64> {
+        FoundLog::all(log_directory).iter().map(|found| found.record.generation.start).collect()
+    }
+
+    #[test]
+    fn a_log_is_found_with_its_record() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let (mut log, file) = logged(folder.path(), "/run/a", 1);
+        let address: Address = ":8080".parse().expect("an address");
+        log.served(&address);
+        let [found] = &FoundLog::all(folder.path())[..] else {
+            panic!("there is one");
+        };
+        assert_eq!(found.stdout(), Some(log.path(BOTH)));
+        assert_eq!((found.stderr(), &found.record.addresses), (None, &BTreeSet::from([address])));
+        assert_eq!(found.record.started, "1970-01-01T00:00:01Z");
+        assert!(found.is_written_to());
+        drop(file);
+        assert!(!found.is_written_to());
+    }
+
+    #[test]
+    fn the_newest_few_of_each_directory_are_kept_and_those_still_written_to() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let (_log, still_open) = logged(folder.path(), "/run/a", 1);
+        logged(folder.path(), "/run/b", 2);
+        for start in 3..=14 {
+            logged(folder.path(), "/run/a", start);
+        }
+        assert_eq!(starts(folder.path()), [1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+        drop(still_open);
+        logged(folder.path(), "/run/a", 15);
+        assert_eq!(starts(folder.path()), [2, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+        let files = fs::read_dir(folder.path()).expect("readable").count();
+        assert_eq!(files, 11 * 2, "a log goes with its record");
+    }
+
+    #[test]
+    fn of_all_directories_together_a_limited_number_is_kept() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        for start in 1..=60 {
+            logged(folder.path(), &format!("/run/{start}"), start);
+        }
+        assert_eq!(starts(folder.path()), (11..=60).collect::<Vec<u64>>());
+    }
+
+    #[test]
+    fn a_log_that_was_truncated_has_no_hole() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let (log, mut file) = logged(folder.path(), "/run/a", 1);
+        File::options().write(true).truncate(true).open(log.path(BOTH)).expect("truncated, as by logrotate");
+        file.write_all(b"next\n").expect("written");
+        assert_eq!(fs::read(log.path(BOTH)).expect("readable"), b"next\n");
+    }
 }

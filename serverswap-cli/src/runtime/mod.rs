@@ -52,7 +52,7 @@ pub fn run(run: &Run) -> u8 {
     let console = Console::new(run.verbosity, run.log, run.result);
     let (conclusion, copies) = try_run(run, generation, &console, signals)
         .unwrap_or_else(|error| (console.setup_failed(&error, StillTrue::NothingStarted), Copies::default()));
-    console.finish(conclusion, &copies)
+    console.finish_run(conclusion, &copies)
 }
 
 fn try_run(

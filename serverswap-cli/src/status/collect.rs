@@ -27,7 +27,7 @@ use crate::ui::{Report, SetupError};
 /// # Errors
 /// The directory cannot be used. A directory that does not exist is no error: nothing is served.
 /// Nor is an unusable state file: it is reported, and processes are found by what they listen on.
-pub(super) fn collect(path: &Path, report: impl Fn(Report)) -> Result<StatusReport, SetupError> {
+pub(crate) fn collect(path: &Path, report: impl Fn(Report)) -> Result<StatusReport, SetupError> {
     let empty = StatusReport {
         directory: path.to_owned(),
         now: SystemTime::now(),

@@ -13,30 +13,30 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::collect::collect;
+pub(crate) use self::report::StatusReport;
 pub(crate) use self::still_serving::still_serving;
 
 use self::report::{
-    AddressReport, DrainingServer, Holder, HolderState, Owner, StatusReport, SupervisedBy, UnrecordedProcess,
+    AddressReport, DrainingServer, Holder, HolderState, Owner, SupervisedBy, UnrecordedProcess,
 };
 use crate::cli::{Status, environment};
-use crate::output::Copies;
-use crate::ui::{Conclusion, Console, LogFormat, Report, StillTrue, Verbosity};
+use crate::ui::{Conclusion, Console, Report, StillTrue};
 
 /// Prints the status of a runtime directory and returns the exit status.
 pub fn show(status: &Status) -> u8 {
-    let console = Console::new(Verbosity::Normal, LogFormat::Text, status.result);
+    let console = Console::plain(status.result);
     let directory = environment::runtime_directory(status.dir.as_deref());
     let warn = |report: Report| console.report(&report);
-    let conclusion = match collect::collect(&directory, warn) {
+    let conclusion = match collect(&directory, warn) {
         Ok(report) => {
             let report = match &status.address {
                 Some(address) => report.only(address),
                 None => report,
             };
-            let result = Some(report.render(status.result));
-            Conclusion { status: report.exit_status(), message: String::new(), result }
+            Conclusion::result(report.exit_status(), report.render(status.result))
         }
         Err(error) => console.setup_failed(&error, StillTrue::NothingAsked),
     };
-    console.finish(conclusion, &Copies::default())
+    console.finish(conclusion)
 }

@@ -3,7 +3,7 @@
 //! A closed stderr or stdout is no reason to end a deploy: what cannot be written is dropped. A
 //! stderr that takes nothing is no reason to wait: see [`OutputQueue`]. What the server printed comes before the end.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -54,6 +54,11 @@ pub struct Conclusion {
 }
 
 impl Console {
+    /// One for what is no run.
+    pub fn plain(result: ResultFormat) -> Console {
+        Console::new(Verbosity::Normal, LogFormat::Text, result)
+    }
+
     /// A console of this process's stderr and stdout, for a command that starts now.
     pub fn new(verbosity: Verbosity, log: LogFormat, result: ResultFormat) -> Console {
         let (style, began) = (Style::new(verbosity, log), monotonic());
@@ -61,7 +66,7 @@ impl Console {
             let elapsed = monotonic().saturating_sub(began);
             style.line(&Report::LinesDropped { lines }, elapsed, SystemTime::now()).unwrap_or_default()
         };
-        let stderr = Arc::new(OutputQueue::new(std::io::stderr(), dropped_line));
+        let stderr = Arc::new(OutputQueue::new(io::stderr(), dropped_line));
         Console { style, result, began, stderr }
     }
 
@@ -94,19 +99,65 @@ impl Console {
         Conclusion { status: UNABLE, message, result: self.result.then(result) }
     }
 
-    /// The end of the process: writes the rest of what the server printed, how it ended and the result, waits for
-    /// stderr, and returns the exit status.
+    /// Why something else failed, with this status.
+    pub fn failed(&self, summary: &Summary, status: u8) -> Conclusion {
+        let message = self.style.final_message(summary, Duration::ZERO, SystemTime::now());
+        Conclusion { status, message, result: None }
+    }
+
+    /// The end of a command that has a server: first comes the rest of what that one printed.
+    pub fn finish_run(&self, conclusion: Conclusion, copies: &Copies) -> u8 {
+        copies.finish();
+        self.finish(conclusion)
+    }
+
+    /// The end of the process: writes how it ended and the result, waits for stderr, and returns the exit status,
+    /// which is no success if the result cannot be written.
     ///
     /// This may wait for a reader of stdout, so the process must be no arbiter any more.
-    pub fn finish(&self, conclusion: Conclusion, copies: &Copies) -> u8 {
-        copies.finish();
+    pub fn finish(&self, conclusion: Conclusion) -> u8 {
         self.stderr.push(conclusion.message);
-        if let Some(result) = conclusion.result {
-            let mut stdout = std::io::stdout();
-            let _dropped_if_closed = stdout.write_all(result.as_bytes()).and_then(|()| stdout.flush());
-        }
+        let printed = print(conclusion.result.unwrap_or_default().as_bytes());
+        let status = self.printed(printed, conclusion.status);
         self.stderr.flush(FLUSH_WAIT_MAX);
-        conclusion.status
+        status
+    }
+
+    /// The exit status when the result was printed, or not. A reader that closes early, such as `head`, is no failure.
+    pub fn printed(&self, printed: io::Result<()>, status: u8) -> u8 {
+        match printed {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                self.stderr.push(self.failed(&unwritten(&error), UNABLE).message);
+                self.stderr.flush(FLUSH_WAIT_MAX);
+                if status == 0 { UNABLE } else { status }
+            }
+            Ok(()) | Err(_) => status,
+        }
+    }
+}
+
+fn print(text: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout();
+    stdout.write_all(text)?;
+    stdout.flush()
+}
+
+fn unwritten(error: &io::Error) -> Summary {
+    Summary::Failure {
+        error: format!("the result cannot be written to stdout: {error}; no server is affected by that"),
+        hint: "see where stdout goes, and whether there is room: `df`".to_owned(),
+    }
+}
+
+impl Conclusion {
+    /// Nothing more is written.
+    pub fn silent(status: u8) -> Conclusion {
+        Conclusion { status, message: String::new(), result: None }
+    }
+
+    /// A result, and nothing else.
+    pub fn result(status: u8, result: String) -> Conclusion {
+        Conclusion { result: Some(result), ..Conclusion::silent(status) }
     }
 }
 

@@ -28,3 +28,4 @@ pub use self::report::{DrainStatus, Report};
 pub use self::setup_error::{SetupError, StillTrue};
 pub use self::still_serving::{ServingServer, StillServing};
 pub use self::style::{LogFormat, Verbosity};
+pub use self::summary::Summary;

@@ -36,6 +36,21 @@ pub enum Report {
         #[serde(skip_serializing_if = "Option::is_none")]
         stderr: Option<PathBuf>,
     },
+    /// What `serverswap logs` shows.
+    LogShown {
+        /// What was started, for people.
+        command: String,
+        /// When, as RFC 3339.
+        started: String,
+        /// The log of both streams, or that of stdout.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stdout: Option<PathBuf>,
+        /// The log of stderr alone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stderr: Option<PathBuf>,
+    },
+    /// No process can append to the log that `serverswap logs -f` shows.
+    LogEnded,
     /// There can be no log.
     OutputNotLogged {
         /// Why, for people.
@@ -337,6 +352,8 @@ impl Report {
             | Report::StateNotWritten { .. } => Level::Warning,
             Report::Started { .. }
             | Report::OutputLogged { .. }
+            | Report::LogShown { .. }
+            | Report::LogEnded
             | Report::Granted { .. }
             | Report::Probation { .. }
             | Report::Serving { .. }

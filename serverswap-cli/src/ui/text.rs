@@ -15,6 +15,12 @@ impl Report {
                 format!("started {command} again (pid {pid}, restart {restarts})")
             }
             Report::OutputLogged { stdout, stderr } => logged(stdout.as_deref(), stderr.as_deref()),
+            Report::LogShown { command, started, stdout, stderr } => {
+                let files = stdout.iter().chain(stderr).map(|path| path.display().to_string());
+                let files = grammar::list(&files.collect::<Vec<_>>());
+                format!("the output of {command}, started at {started}, from {files}")
+            }
+            Report::LogEnded => "no process can write to this log any more".to_owned(),
             Report::OutputNotLogged { problem } => {
                 format!(
                     "its output is not kept, for there can be no log: {problem}; to keep it: `--output FILE`"

@@ -199,3 +199,69 @@ async fn a_service_whose_stderr_is_a_pipe_keeps_it_when_its_supervisor_is_killed
     service.prints("version 1 answers").await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn logs_shows_what_a_server_prints_and_what_the_one_before_it_printed() -> Outcome {
+    let shell = Shell::new()?;
+    shell.run("serverswap node $SERVER | cat", 1).await?;
+    shell.serves_on(1).await?;
+    shell.run("serverswap node $SERVER | cat", 2).await?;
+    let mut failed = shell.run("serverswap sh -c 'echo no database; exit 3' | cat", 3).await?;
+    assert!(failed.stdout().contains("no database"));
+    let logs = async |arguments: &str| {
+        let mut logs = shell.run(&format!("serverswap logs {arguments}"), 0).await?;
+        Ok::<_, Box<dyn std::error::Error>>((logs.exit().await?.status, logs.stdout().to_owned()))
+    };
+    let address = shell.address.to_string();
+    let (status, newest) = logs("").await?;
+    assert_eq!((status, newest.as_str()), (0, "no database\n"), "the newest generation failed");
+    let (_, serving) = logs(&address).await?;
+    assert!(serving.starts_with("version 2 starts\n"), "{serving}");
+    let (_, before) = logs(&format!("--previous {address}")).await?;
+    assert!(before.contains("version 1 was asked for"), "{before}");
+    assert_eq!(logs("nobody").await?, (3, String::new()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn logs_follows_a_server_until_it_has_ended() -> Outcome {
+    let shell = Shell::new()?;
+    shell.run("serverswap node $SERVER 2>&1 | cat", 1).await?;
+    let mut follow = shell.line(&format!("serverswap logs -f {}", shell.address), 0).start()?;
+    follow.prints("version 1 starts").await?;
+    shell.serves_on(1).await?;
+    follow.prints("version 1 was asked for").await?;
+    follow.prints("version 1 answers").await?;
+    shell.run("serverswap node $SERVER 2>&1 | cat", 2).await?;
+    assert_eq!(follow.exit().await?.status, 0, "{}", follow.stderr());
+    assert!(follow.stderr().contains("no process can write to this log"), "{}", follow.stderr());
+    Ok(())
+}
+
+#[tokio::test]
+async fn logs_says_where_the_output_goes_instead() -> Outcome {
+    let shell = Shell::new()?;
+    shell.run("serverswap --output app.log node $SERVER", 1).await?;
+    let mut logs = shell.run("serverswap logs", 0).await?;
+    let file = shell.sandbox.path().join("app.log");
+    assert_eq!(logs.exit().await?.status, 3);
+    assert!(logs.stderr().contains(&format!("its output goes to `{}`", file.display())), "{}", logs.stderr());
+    assert!(logs.stderr().contains(&format!("`tail -f {}`", file.display())), "{}", logs.stderr());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_result_that_cannot_be_written_is_an_error_and_a_reader_that_has_gone_is_none() -> Outcome {
+    let shell = Shell::new()?;
+    let mut deploy = shell.run("serverswap --json node $SERVER >/dev/full", 1).await?;
+    assert_eq!(deploy.exit().await?.status, 125, "{}", deploy.stderr());
+    assert!(deploy.stderr().contains("cannot be written to stdout: No space left"), "{}", deploy.stderr());
+    shell.serves_on(1).await?;
+    for tool in ["status", "status --json", "completions bash", "man", "--help", "--version"] {
+        let mut full = shell.run(&format!("serverswap {tool} >/dev/full"), 0).await?;
+        assert_eq!(full.exit().await?.status, 125, "{tool}: {}", full.stderr());
+        let mut closed = shell.run(&format!("serverswap {tool} | true; exit ${{PIPESTATUS[0]}}"), 0).await?;
+        assert_eq!(closed.exit().await?.status, 0, "{tool}: {}", closed.stderr());
+    }
+    Ok(())
+}

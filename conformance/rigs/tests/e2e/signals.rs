@@ -13,6 +13,7 @@ use crate::shop::{Shop, configured};
 #[tokio::test]
 async fn term_to_the_supervisor_takes_the_server_down_in_order() -> Outcome {
     let mut shop = Shop::open().await?;
+    shop.serving.says("up after").await?;
     shop.serving.signal(Signal::TERM);
     let exit = shop.serving.exit().await?;
     assert_eq!(exit.status, 0, "{}", shop.serving.stderr());
@@ -34,7 +35,7 @@ async fn a_second_term_ends_a_server_that_drains_for_too_long() -> Outcome {
     let (sandbox, address) = (Sandbox::new()?, free_address());
     let command = sandbox.deploy(["node".to_owned(), sandbox.programs().fixture("never-done.js")]);
     let mut command = configured(command, &address, 1).start()?;
-    command.prints("version 1 serves").await?;
+    command.says("up after").await?;
     command.signal(Signal::TERM);
     command.prints("version 1 was told to let go").await?;
     command.signal(Signal::TERM);
@@ -86,7 +87,7 @@ async fn an_int_that_was_ignored_at_the_start_stays_ignored() -> Outcome {
     let mask = command.prints("SigIgn").await?;
     let mask = u64::from_str_radix(mask.trim_start_matches("SigIgn:").trim(), 16)?;
     assert_eq!(mask & 0b10, 0b10, "the server ignores INT too: {mask:x}");
-    command.prints("version 1 serves").await?;
+    command.says("up after").await?;
     command.signal(Signal::INT);
     // Of two signals that wait, the lower number is read first: INT.
     command.signal(Signal::TERM);

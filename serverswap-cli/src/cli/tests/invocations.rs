@@ -6,7 +6,7 @@ use std::time::Duration;
 use serverswap::protocol::message::Form;
 
 use crate::cli::parse::UsageError;
-use crate::cli::{Invocation, Program, Run, Status, parse};
+use crate::cli::{Extent, Invocation, Logs, Program, Run, Status, Which, parse};
 use crate::supervisor::Restart;
 use crate::ui::{LogFormat, ResultFormat, Verbosity};
 
@@ -119,6 +119,19 @@ fn deploy_stays_and_has_no_tools() {
         panic!("{invocation:?}");
     };
     assert_eq!((run.form, run.command.display().as_str()), (Form::Stay, "status --json"));
+}
+
+#[test]
+fn logs_takes_an_address_and_says_which_and_how_much() {
+    let logs = |address: Option<&str>, which, extent| {
+        let address = address.map(|text| text.parse().expect("an address"));
+        Ok(Invocation::Logs(Logs { address, which, extent, dir: Some("/d".into()) }))
+    };
+    let (all, previous) = (["logs", "--dir", "/d"], ["logs", "-f", "--previous", ":8080", "--dir", "/d"]);
+    assert_eq!(parsed(Program::Serverswap, &all), logs(None, Which::Newest, Extent::UntilNow));
+    assert_eq!(parsed(Program::Serverswap, &previous), logs(Some(":8080"), Which::Previous, Extent::Follow));
+    refused(&["--json", "logs"], "`--json` cannot be used with `serverswap logs`");
+    refused(&["logs", "localhost:80"], "write it like `serverswap logs :8080`");
 }
 
 #[test]
