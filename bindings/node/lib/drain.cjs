@@ -33,6 +33,7 @@ class Drain {
   #begun = false;
   #drained;
   #timer;
+  #onCut = () => {};
   #deadline = 0;
 
   /**
@@ -73,14 +74,16 @@ class Drain {
    * @param {number} drainMs milliseconds until everything is destroyed
    * @param {(open: number) => void} [onOpen] called with the number of open connections, at once and as
    *   they close
+   * @param {(open: number) => void} [onCut] called with the number of those that are destroyed, before they are
    */
-  begin(drainMs, onOpen = () => {}) {
+  begin(drainMs, onOpen = () => {}, onCut = () => {}) {
     this.#begun = true;
     net.Server.prototype.close.call(this.#server);
     this.#http1.drain(this.sockets);
     this.#http2.drain();
     onOpen(this.#connections.count);
     this.#connections.onClosed(onOpen);
+    this.#onCut = onCut;
     this.extend(drainMs);
     this.#drained.then(() => clearTimeout(this.#timer));
   }
@@ -101,6 +104,7 @@ class Drain {
   }
 
   #destroy() {
+    this.#onCut(this.#connections.count);
     this.#http2.destroy();
     this.#connections.destroy();
   }

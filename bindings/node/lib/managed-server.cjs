@@ -89,11 +89,10 @@ class ManagedServer {
   #onTakedown(done, { address, reason, drainMs }) {
     if (!this.#drain.begun) {
       const throttle = new ProgressThrottle();
-      this.#drain.begin(drainDurationMs(this.#options.drainTimeout, drainMs), (open) => {
-        if (throttle.isDue(open)) {
-          callIfHeld(addressCall('progress', address, open));
-        }
-      });
+      const report = (...numbers) => callIfHeld(addressCall('progress', address, ...numbers));
+      const onOpen = (open) => throttle.isDue(open) && report(open);
+      const onCut = (cut) => report(undefined, undefined, cut);
+      this.#drain.begin(drainDurationMs(this.#options.drainTimeout, drainMs), onOpen, onCut);
     }
     done();
     removeHandler(this.#handler);

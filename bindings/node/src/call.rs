@@ -38,11 +38,13 @@ impl JsCall {
         address: String,
         connections: Option<f64>,
         extend_ms: Option<f64>,
+        cut: Option<f64>,
     ) -> Result<Self, Error> {
         // `as` saturates.
         let connections = connections.map(|connections| connections as u64);
         let extend = extend_ms.map(|millis| Duration::from_millis(millis as u64));
-        Ok(JsCall(Call::Progress { address: parsed(&address)?, connections, extend }))
+        let cut = cut.map(|cut| cut as u64);
+        Ok(JsCall(Call::Progress { address: parsed(&address)?, connections, cut, extend }))
     }
 
     /// The whole server is up.

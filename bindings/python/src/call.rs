@@ -74,12 +74,12 @@ impl Call {
         Call(CoreCall::Released(address.0.clone()))
     }
 
-    /// Reports the progress of a drain: how many connections are open, and how many seconds the drain is to last at least, from now on.
+    /// Reports the progress of a drain: how many connections are open, how many were closed unfinished, and how many seconds the drain is to last at least, from now on.
     #[staticmethod]
-    #[pyo3(signature = (address, *, connections, extend))]
-    fn progress(address: &Address, connections: Option<u64>, extend: Option<f64>) -> Self {
+    #[pyo3(signature = (address, *, connections, extend, cut=None))]
+    fn progress(address: &Address, connections: Option<u64>, extend: Option<f64>, cut: Option<u64>) -> Self {
         let extend = extend.map(seconds);
-        Call(CoreCall::Progress { address: address.0.clone(), connections, extend })
+        Call(CoreCall::Progress { address: address.0.clone(), connections, cut, extend })
     }
 
     /// The whole server is up.

@@ -61,7 +61,8 @@ pub enum ArbiterAction {
         /// Which address.
         address: Address,
     },
-    /// Signal the process group of a server.
+    /// Signal the process group of a server; answered by
+    /// [`ArbiterEvent::Signalled`](super::ArbiterEvent::Signalled) in a later turn.
     Signal {
         /// Whose group; it may have ended itself while the rest of the group lives.
         process: Process,
@@ -69,6 +70,8 @@ pub enum ArbiterAction {
         generation: Generation,
         /// Which signal.
         signal: TerminationSignal,
+        /// The addresses whose open connections are counted before it is sent.
+        addresses: Vec<Address>,
     },
 }
 

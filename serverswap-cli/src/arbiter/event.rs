@@ -4,7 +4,7 @@ use serverswap::protocol::Address;
 use serverswap::protocol::message::{Code, FromClient};
 use serverswap::sys::process::Process;
 
-use super::ClientHello;
+use super::{ClientHello, TerminationSignal};
 
 /// One connection to the arbiter, numbered by the driver and never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,6 +75,16 @@ pub enum ArbiterEvent {
         address: Address,
         /// What it said.
         liveness: Liveness,
+    },
+    /// The answer to [`ArbiterAction::Signal`](super::ArbiterAction::Signal). Nothing is decided by it: it is
+    /// passed on.
+    Signalled {
+        /// Which process.
+        process: Process,
+        /// Which signal it was sent.
+        signal: TerminationSignal,
+        /// How many connections its group had open then, if that could be found out.
+        connections: Option<u64>,
     },
     /// A deadline may have passed.
     Tick,

@@ -84,7 +84,11 @@ impl Arbiter {
         let Some(server) = self.servers.get(process) else {
             return;
         };
-        let event = Event { pid: Some(process.pid), ..Event::new(EventKind::Gone, server.generation) };
+        let event = Event {
+            pid: Some(process.pid),
+            cut: server.cut,
+            ..Event::new(EventKind::Gone, server.generation)
+        };
         let states: Vec<_> =
             self.index.addresses_of(process).iter().map(|address| self.address(address)).collect();
         let states = states.iter().filter(|state| state.participants.contains_key(&process));

@@ -294,6 +294,7 @@ impl Arbiter {
         if progress.connections.is_some() {
             server.connections = progress.connections;
         }
+        server.cut = server.cut.max(progress.cut);
         let is_recorded = |at: Duration| at + CONNECTIONS_RECORDED_EVERY > turn.now;
         let is_to_be_recorded =
             progress.connections.is_some() && !server.connections_recorded.is_some_and(is_recorded);

@@ -20,7 +20,9 @@ pub(super) struct ServerRecord {
     pub(super) termination: Termination,
     /// How many connections it has open, as it says itself.
     pub(super) connections: Option<u64>,
-    /// When that number was last recorded in the state.
+    /// How many it has closed unfinished, as it says itself.
+    pub(super) cut: Option<u64>,
+    /// When the number of open ones was last recorded in the state.
     pub(super) connections_recorded: Option<Duration>,
 }
 
@@ -56,6 +58,7 @@ impl ServerRecord {
             takedowns: Map::new_sync(),
             termination: Termination::None,
             connections: None,
+            cut: None,
             connections_recorded: None,
         }
     }

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use serverswap::protocol::message::{Event, EventKind};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
@@ -170,9 +171,37 @@ impl Arbiter {
             if let Some(server) = self.servers.get_mut(process) {
                 server.termination = termination;
             }
-            turn.actions.push(ArbiterAction::Signal { process, generation, signal });
+            let addresses = self.index.addresses_of(process);
+            turn.actions.push(ArbiterAction::Signal { process, generation, signal, addresses });
         }
         self.signal_orphans(turn);
+    }
+
+    /// To everybody whom the end of the server concerns: what was open when it was signalled. What it reports
+    /// itself may be a little old, and the kernel's count may have missed processes that it forked.
+    pub(super) fn notify_signalled(
+        &self,
+        process: Process,
+        signal: TerminationSignal,
+        connections: Option<u64>,
+        turn: &mut Turn,
+    ) {
+        let Some(server) = self.servers.get(process) else {
+            return;
+        };
+        let generation = server.generation;
+        let counted = connections.filter(|counted| *counted > 0);
+        let (what, remaining_ms) = match signal {
+            TerminationSignal::Term => (EventKind::Terminated, Some(self.timeouts(generation).kill_ms)),
+            TerminationSignal::Kill => (EventKind::Killed, None),
+        };
+        let event = Event {
+            pid: Some(process.pid),
+            connections: counted.or(server.connections).or(connections),
+            remaining_ms,
+            ..Event::new(what, generation)
+        };
+        self.notify(&event, self.generations_at_addresses_of(process), turn);
     }
 
     fn signal_orphans(&mut self, turn: &mut Turn) {
@@ -191,7 +220,8 @@ impl Arbiter {
                     TerminationSignal::Kill
                 }
             };
-            turn.actions.push(ArbiterAction::Signal { process, generation, signal });
+            let addresses = Vec::new();
+            turn.actions.push(ArbiterAction::Signal { process, generation, signal, addresses });
         }
     }
 

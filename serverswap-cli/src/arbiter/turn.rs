@@ -51,6 +51,9 @@ impl Arbiter {
             ArbiterEvent::Polled { process, address, liveness } => {
                 self.polled(process, &address, liveness, turn)
             }
+            ArbiterEvent::Signalled { process, signal, connections } => {
+                self.notify_signalled(process, signal, connections, turn)
+            }
             ArbiterEvent::Tick => self.tick(turn),
         }
     }
@@ -368,6 +371,15 @@ impl Arbiter {
         self.notify(event, [generation], turn);
     }
 
+    /// The generations that take part at any address of a process, its own among them.
+    pub(super) fn generations_at_addresses_of(&self, process: Process) -> BTreeSet<Generation> {
+        let states = self.index.addresses_of(process).into_iter().map(|address| self.address(&address));
+        let generations = |state: Arc<AddressState>| -> BTreeSet<Generation> {
+            state.participants.values().map(|participant| participant.generation).collect()
+        };
+        states.flat_map(generations).collect()
+    }
+
     /// To every supervisor whose generation participates, and to observers.
     pub(super) fn notify_draining(&self, address: &Address, process: Process, turn: &mut Turn) {
         let Some(server) = self.servers.get(process) else {
@@ -376,6 +388,7 @@ impl Arbiter {
         let event = Told {
             pid: Some(process.pid),
             connections: server.connections,
+            cut: server.cut,
             remaining_ms: server.drain_until().map(|until| millis(until.saturating_sub(turn.now))),
             ..Told::about(EventKind::Draining, server.generation, address)
         };

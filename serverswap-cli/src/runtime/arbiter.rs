@@ -364,7 +364,8 @@ impl ArbiterRuntime {
                 | ArbiterEvent::Opened { .. }
                 | ArbiterEvent::HeldByAbsent { .. }
                 | ArbiterEvent::Fetched { .. }
-                | ArbiterEvent::Polled { .. } => self.deferred.push(pending),
+                | ArbiterEvent::Polled { .. }
+                | ArbiterEvent::Signalled { .. } => self.deferred.push(pending),
             }
         }
     }
@@ -395,12 +396,14 @@ impl ArbiterRuntime {
                     }
                 }
                 ArbiterAction::CloseListener { address } => self.close_listener(&address),
-                ArbiterAction::Signal { process, generation, signal } => {
-                    let signal = match signal {
+                ArbiterAction::Signal { process, generation, signal, addresses } => {
+                    let connections = self.processes.open_connections(process, generation, &addresses);
+                    let number = match signal {
                         TerminationSignal::Term => process::Signal::SIGTERM,
                         TerminationSignal::Kill => process::Signal::SIGKILL,
                     };
-                    self.processes.signal_generation(process, generation, signal);
+                    self.processes.signal_generation(process, generation, number);
+                    self.answers.push(ArbiterEvent::Signalled { process, signal, connections }.into());
                 }
                 ArbiterAction::Open { address } => self.open(address),
                 ArbiterAction::Fetch { process, address } => self.fetch(process, address),

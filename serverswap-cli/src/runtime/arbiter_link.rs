@@ -31,6 +31,7 @@ use crate::ui::SetupError;
 
 /// What the connection brings.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a few exist at a time, and each is looked into")]
 pub(super) enum LinkEvent {
     /// What the session reports.
     Session(SupervisorEvent<SharedListener>),

@@ -5,8 +5,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use serverswap::protocol::Generation;
-use serverswap::sys::process::{self, Process, Signal, is_gone, signal_generation, signal_server};
+use serverswap::protocol::{Address, Generation};
+use serverswap::sys::listener::open_connections;
+use serverswap::sys::process::{
+    self, Process, Signal, generation_members, is_gone, signal_generation, signal_server,
+};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
@@ -97,6 +100,23 @@ impl ProcessTable {
         for process in ended.iter().take(ended.len().saturating_sub(ENDED_MAX)) {
             self.groups.remove(process);
         }
+    }
+
+    /// How many connections to these addresses the processes of a server's generation have open, if that
+    /// can be known.
+    pub(super) fn open_connections(
+        &self,
+        process: Process,
+        generation: Generation,
+        addresses: &[Address],
+    ) -> Option<u64> {
+        if addresses.is_empty() || self.liveness(process) == Liveness::Dead {
+            return None;
+        }
+        let group = process::group(process.pid).ok();
+        let members = generation_members(generation, group).unwrap_or_default();
+        let pids = members.into_iter().map(|(member, _)| member.pid).chain([process.pid]);
+        open_connections(pids, addresses)
     }
 
     /// Signals a server and every other process of its generation; of a server that has ended, those.

@@ -12,7 +12,8 @@ use std::os::fd::OwnedFd;
 
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
-use serverswap::protocol::Generation;
+use serverswap::protocol::{Address, Generation};
+use serverswap::sys::listener::open_connections;
 use serverswap::sys::process::{
     Process, Signal, generation_members, pidfd_open, signal_generation, signal_server,
 };
@@ -86,6 +87,28 @@ impl ServerProcess {
             }
             ServerProcess::None | ServerProcess::Running { .. } | ServerProcess::Leftovers { .. } => Ok(()),
         };
+    }
+
+    /// Whether this is the server that runs.
+    pub(super) fn runs(&self, server: u32) -> bool {
+        match self {
+            ServerProcess::Running { pid } => *pid == server,
+            ServerProcess::None | ServerProcess::Leftovers { .. } => false,
+        }
+    }
+
+    /// How many connections to these addresses the processes of the generation have open, if that can be known.
+    pub(super) fn open_connections(
+        &self,
+        server: u32,
+        generation: Generation,
+        addresses: &[Address],
+    ) -> Option<u64> {
+        if addresses.is_empty() || !self.runs(server) {
+            return None;
+        }
+        let members = generation_members(generation, Some(server)).unwrap_or_default();
+        open_connections(members.into_iter().map(|(member, _)| member.pid), addresses)
     }
 
     fn reap_server(&mut self, generation: Generation) -> Option<ServerProcessEvent> {

@@ -25,7 +25,9 @@ use crate::output::{Copies, OutputTail, ServerOutput};
 use crate::spawn::{self, ServerCommand};
 use crate::state::Directory;
 use crate::status::still_serving;
-use crate::supervisor::{EventAttachment, Plan, Supervisor, SupervisorAction, SupervisorInput};
+use crate::supervisor::{
+    EventAttachment, GenerationSignal, Plan, Supervisor, SupervisorAction, SupervisorInput,
+};
 use crate::sys::signals::SignalDescriptor;
 use crate::ui::{Conclusion, Console, Report, RunEnding, RunOutcome, SetupError};
 
@@ -208,8 +210,8 @@ impl SupervisorDriver {
                         }
                     }
                     SupervisorAction::Close { address } => drop(self.kept.remove(&address)),
-                    SupervisorAction::SignalGeneration { pid, signal } => {
-                        self.server.signal(pid, signal, self.plan.generation)
+                    SupervisorAction::SignalGeneration { pid, signal, addresses } => {
+                        self.signal(pid, signal, &addresses)
                     }
                     SupervisorAction::Report(report) => {
                         if let Report::Serving { address, .. } = &report {
@@ -237,6 +239,16 @@ impl SupervisorDriver {
             Err(failure) => SupervisorInput::SpawnFailed(failure),
         };
         self.core.handle(event, monotonic(), &mut self.actions);
+    }
+
+    fn signal(&mut self, pid: u32, signal: GenerationSignal, addresses: &[Address]) {
+        let generation = self.plan.generation;
+        let connections = self.server.open_connections(pid, generation, addresses);
+        self.server.signal(pid, signal, generation);
+        if self.server.runs(pid) {
+            let signalled = SupervisorInput::Signalled { pid, signal, connections };
+            self.core.handle(signalled, monotonic(), &mut self.actions);
+        }
     }
 
     fn report(&self, report: &Report) -> Option<Box<RunOutcome>> {

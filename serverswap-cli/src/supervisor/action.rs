@@ -1,5 +1,6 @@
 //! What comes out of the supervisor's core.
 
+use serde::Serialize;
 use serverswap::protocol::Address;
 
 use crate::ui::{Report, RunOutcome};
@@ -22,12 +23,15 @@ pub enum SupervisorAction {
         /// Of which address.
         address: Address,
     },
-    /// Signal a server and every other process of its generation.
+    /// Signal a server and every other process of its generation; answered by
+    /// [`SupervisorInput::Signalled`](super::SupervisorInput::Signalled) while the server runs.
     SignalGeneration {
         /// The process id of the server, and the number of its group.
         pid: u32,
         /// TERM or KILL.
         signal: GenerationSignal,
+        /// The addresses whose open connections are counted before.
+        addresses: Vec<Address>,
     },
     /// Show this to the operator.
     Report(Report),
@@ -52,10 +56,21 @@ pub enum Request {
 }
 
 /// A signal to the processes of a generation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum GenerationSignal {
     /// TERM.
     Term,
     /// KILL.
     Kill,
+}
+
+impl GenerationSignal {
+    /// Its name without `SIG`.
+    pub fn name(self) -> &'static str {
+        match self {
+            GenerationSignal::Term => "TERM",
+            GenerationSignal::Kill => "KILL",
+        }
+    }
 }

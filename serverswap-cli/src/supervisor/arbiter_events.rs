@@ -12,7 +12,7 @@ use serverswap::protocol::message::{self, Code, EventKind, Form};
 use super::context::Context;
 use super::owned_address::{AddressNotice, ClaimError, Duplicate, OwnedAddress};
 use super::predecessors::Seen;
-use super::{EventAttachment, Request, SupervisorAction};
+use super::{EventAttachment, GenerationSignal, Request, SupervisorAction};
 use crate::ui::{DrainStatus, Reached, Report};
 
 /// What the arbiter reported, for the state to decide on.
@@ -49,7 +49,12 @@ impl Context {
             EventKind::Up => return ArbiterNotice::Up,
             EventKind::Done => return ArbiterNotice::Done,
             EventKind::Draining => return self.own_drain(&event),
-            EventKind::Gone => self.reported_gone = event.pid,
+            EventKind::Terminated => self.on_signalled(&event, GenerationSignal::Term),
+            EventKind::Killed => self.on_signalled(&event, GenerationSignal::Kill),
+            EventKind::Gone => {
+                self.reported_gone = event.pid;
+                self.note_cut(event.pid.unwrap_or_default(), event.cut);
+            }
             EventKind::Gap => self.report_gap(event),
             EventKind::Claimed => self.on_address_notice(event, AddressNotice::Claimed),
             EventKind::Granted => self.on_address_notice(event, AddressNotice::Granted),
@@ -80,13 +85,17 @@ impl Context {
         match event.what {
             EventKind::Draining => {
                 let seen = self.predecessors.drains(pid, event.address.clone());
+                self.note_cut(pid, event.cut);
                 let status = drain_status(pid, event);
                 self.report(match seen {
                     Seen::First => Report::Draining(status),
                     Seen::Again => Report::DrainProgress(status),
                 });
             }
+            EventKind::Terminated => self.on_signalled(&event, GenerationSignal::Term),
+            EventKind::Killed => self.on_signalled(&event, GenerationSignal::Kill),
             EventKind::Gone => {
+                self.note_cut(pid, event.cut);
                 if self.predecessors.gone(pid) == Seen::First {
                     self.report(Report::Gone { pid });
                 }
@@ -109,7 +118,19 @@ impl Context {
         ArbiterNotice::Changed
     }
 
-    fn own_drain(&self, event: &message::Event) -> ArbiterNotice {
+    /// The arbiter has sent a server TERM or KILL.
+    fn on_signalled(&mut self, event: &message::Event, signal: GenerationSignal) {
+        if let Some(pid) = event.pid {
+            let kill_after = Duration::from_millis(event.remaining_ms.unwrap_or_default());
+            self.note_signal(pid, signal, event.connections, kill_after);
+        }
+    }
+
+    fn own_drain(&mut self, event: &message::Event) -> ArbiterNotice {
+        if let Some(pid) = event.pid {
+            self.note_cut(pid, event.cut);
+        }
+        self.own_connections = event.connections;
         match event.remaining_ms {
             Some(millis) => ArbiterNotice::DrainsUntil(self.now + Duration::from_millis(millis)),
             None => ArbiterNotice::Changed,

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use super::cut_servers::{CutServers, Known};
 use super::life_cycle::ChildServer;
 use super::owned_addresses::OwnedAddresses;
 use super::predecessors::Predecessors;
 use super::restart_delay::RestartDelay;
 use super::{GenerationSignal, Plan, Request, SupervisorAction};
-use crate::ui::{Reached, Report, RunEnding, RunFacts, RunOutcome};
+use crate::ui::{CutShort, Reached, Report, RunEnding, RunFacts, RunOutcome};
 
 /// Everything but the state.
 #[derive(Debug, Clone)]
@@ -17,6 +18,9 @@ pub(super) struct Context {
     arbiter: ArbiterState,
     pub(super) addresses: OwnedAddresses,
     pub(super) predecessors: Predecessors,
+    pub(super) cut: CutServers,
+    /// How many connections the present server has open, as it reported while it drains.
+    pub(super) own_connections: Option<u64>,
     pub(super) restart_delay: RestartDelay,
     /// How far the generation came.
     pub(super) reached: Reached,
@@ -58,6 +62,8 @@ impl Context {
             arbiter: ArbiterState::Responding,
             addresses: OwnedAddresses::default(),
             predecessors: Predecessors::default(),
+            cut: CutServers::default(),
+            own_connections: None,
             restart_delay: RestartDelay::default(),
             reached: Reached::Nothing,
             pid: None,
@@ -116,7 +122,42 @@ impl Context {
     }
 
     pub(super) fn signal(&mut self, server: ChildServer, signal: GenerationSignal) {
-        self.out.push(SupervisorAction::SignalGeneration { pid: server.pid, signal });
+        let addresses = self.addresses.all();
+        self.out.push(SupervisorAction::SignalGeneration { pid: server.pid, signal, addresses });
+    }
+
+    /// The own server was signalled by this supervisor.
+    pub(super) fn was_signalled(&mut self, pid: u32, signal: GenerationSignal, counted: Option<u64>) {
+        let connections = counted.filter(|counted| *counted > 0).or(self.own_connections).or(counted);
+        self.note_signal(pid, signal, connections, self.plan.kill_timeout);
+    }
+
+    /// A server was signalled, by whomever; `kill_after` is from TERM to KILL.
+    pub(super) fn note_signal(
+        &mut self,
+        pid: u32,
+        signal: GenerationSignal,
+        connections: Option<u64>,
+        kill_after: Duration,
+    ) {
+        let is_own = self.is_current(pid);
+        // A server that was never granted anything has no connections.
+        let connections = if is_own && !self.addresses.is_any_granted() { Some(0) } else { connections };
+        if self.cut.was_sent(pid, signal, connections) == Known::Newly {
+            self.report(match signal {
+                GenerationSignal::Term => Report::Terminated { pid, kill_after, connections },
+                GenerationSignal::Kill => Report::Killed { pid, connections },
+            });
+        }
+    }
+
+    /// A server has closed so many connections unfinished, all told.
+    pub(super) fn note_cut(&mut self, pid: u32, cut: Option<u64>) {
+        if let Some(connections) = cut.filter(|cut| *cut > 0)
+            && self.cut.has_cut(pid, connections) == Known::Newly
+        {
+            self.report(Report::ConnectionsCut { pid, connections });
+        }
     }
 
     pub(super) fn exit(&mut self, ending: RunEnding) {
@@ -129,9 +170,16 @@ impl Context {
             ready_timeout: self.plan.ready_timeout,
             addresses: self.addresses.outcomes(),
             replaced: self.predecessors.replaced(),
+            cut_short: self.cut_short(),
             duration: self.now.saturating_sub(self.began_at),
         };
         self.out.push(SupervisorAction::Exit(Box::new(RunOutcome { ending, facts })));
+    }
+
+    /// The own server counts if it was granted something: otherwise no client ever knew it.
+    fn cut_short(&self) -> Vec<CutShort> {
+        let counts = |one: &CutShort| !self.is_current(one.pid) || self.addresses.is_any_granted();
+        self.cut.list().into_iter().filter(counts).collect()
     }
 
     /// Whether this is the server that was started last.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serverswap::protocol::message::{self, DecidedVerdict};
 
+use super::GenerationSignal;
 use crate::spawn::SpawnFailure;
 
 /// Something that happened to the generation. The driver reports each exactly once, to the generation
@@ -41,6 +42,15 @@ pub enum SupervisorInput {
         exit: ServerExit,
         /// Whether other processes of its generation are alive.
         leftovers: Leftovers,
+    },
+    /// The processes of a generation whose server runs were sent a signal.
+    Signalled {
+        /// The process id of the server.
+        pid: u32,
+        /// TERM or KILL.
+        signal: GenerationSignal,
+        /// How many connections it had open then, if that could be found out.
+        connections: Option<u64>,
     },
     /// The last process of an exited server's generation has ended.
     LeftoversGone {

@@ -30,6 +30,7 @@ mod awaiting_arbiter;
 mod awaiting_verdict;
 mod between_servers;
 mod context;
+mod cut_servers;
 mod exit_policy;
 mod input;
 mod life_cycle;
@@ -143,6 +144,10 @@ impl Supervisor {
             }
             SupervisorInput::LeftoversGone { pid } => {
                 context.is_current(pid).then_some(PhaseInput::LeftoversGone)
+            }
+            SupervisorInput::Signalled { pid, signal, connections } => {
+                context.was_signalled(pid, signal, connections);
+                None
             }
             SupervisorInput::Signal(SupervisorSignal::Terminate) => {
                 Some(PhaseInput::StopSignal(StopSignal::Terminate))

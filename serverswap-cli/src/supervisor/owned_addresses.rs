@@ -49,6 +49,16 @@ impl OwnedAddresses {
         self.known.entry(address.clone()).or_default()
     }
 
+    /// Every address that the generation has claimed.
+    pub(super) fn all(&self) -> Vec<Address> {
+        self.known.keys().cloned().collect()
+    }
+
+    /// Whether a server of the generation was ever granted an address.
+    pub(super) fn is_any_granted(&self) -> bool {
+        self.known.values().any(|known| known.ready_after.is_some())
+    }
+
     /// A server was started: it has claimed nothing yet.
     pub(super) fn server_started(&mut self) {
         for known in self.known.values_mut() {

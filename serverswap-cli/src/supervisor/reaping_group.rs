@@ -50,7 +50,7 @@ impl ReapingGroup {
 
     fn kill(self, context: &mut Context) -> LifeCycle {
         context.signal(self.end.server, GenerationSignal::Kill);
-        context.report(Report::Killed { pid: self.end.server.pid });
+        context.report(Report::LeftoversKilled { pid: self.end.server.pid });
         ReapingGroup { stage: ReapStage::Killed, ..self }.into()
     }
 }

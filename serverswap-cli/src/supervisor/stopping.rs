@@ -82,7 +82,6 @@ impl Stopping {
     pub(super) fn terminate(server: ChildServer, reason: EndReason, context: &mut Context) -> LifeCycle {
         let kill_after = context.plan.kill_timeout;
         context.signal(server, GenerationSignal::Term);
-        context.report(Report::Terminated { pid: server.pid, kill_after });
         let stage = StopStage::Terminating { kill_at: context.now + kill_after };
         Stopping { server, reason, stage }.into()
     }
@@ -151,7 +150,6 @@ impl Stopping {
             }
             StopStage::Terminating { .. } | StopStage::Killed => {
                 context.signal(self.server, GenerationSignal::Kill);
-                context.report(Report::Killed { pid: self.server.pid });
                 Stopping { stage: StopStage::Killed, ..self }.into()
             }
         }

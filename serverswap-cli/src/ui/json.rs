@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serverswap::protocol::Generation;
 
+use super::cut_short::CutShort;
 use super::duration::{millis, serialize_millis};
 use super::outcome::{ClaimOutcome, RunOutcome, UNABLE};
 use super::setup_error::SetupError;
@@ -55,6 +56,8 @@ struct Details<'a> {
     restarts: u32,
     addresses: &'a [ClaimOutcome],
     replaced: &'a [u32],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    cut_short: &'a [CutShort],
     #[serde(skip_serializing_if = "Option::is_none")]
     serving_now: Option<&'a [ServingServer]>,
     duration_ms: u64,
@@ -85,6 +88,7 @@ pub fn outcome_json(
         restarts: facts.restarts,
         addresses: &facts.addresses,
         replaced: &facts.replaced,
+        cut_short: &facts.cut_short,
         serving_now: match still_serving {
             StillServing::Known(still_serving) => Some(still_serving),
             StillServing::Unknown => None,

@@ -6,6 +6,7 @@
 //! true, and the next command.
 
 mod console;
+mod cut_short;
 pub mod duration;
 pub(crate) mod grammar;
 mod hints;
@@ -23,6 +24,7 @@ mod text;
 mod tests;
 
 pub use self::console::{Conclusion, Console, ResultFormat};
+pub use self::cut_short::CutShort;
 pub use self::outcome::*;
 pub use self::report::{DrainStatus, Report};
 pub use self::setup_error::{SetupError, StillTrue};

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serverswap::protocol::message::Code;
 use serverswap::protocol::{Address, Generation};
 
+use super::CutShort;
 use super::duration::serialize_some_millis;
 use crate::spawn::SpawnFailure;
 use crate::supervisor::{ServerExit, StopSignal};
@@ -73,6 +74,8 @@ pub struct RunFacts {
     pub addresses: Vec<ClaimOutcome>,
     /// The older servers that drained or exited.
     pub replaced: Vec<u32>,
+    /// The servers of the deploy that did not finish everything.
+    pub cut_short: Vec<CutShort>,
     /// From the start of the command.
     pub duration: Duration,
 }

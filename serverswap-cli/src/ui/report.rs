@@ -223,14 +223,32 @@ pub enum Report {
         /// Until KILL.
         #[serde(rename = "killAfterMs", serialize_with = "serialize_millis")]
         kill_after: Duration,
+        /// How many connections it had open, if that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        connections: Option<u64>,
     },
     /// The server's group got KILL.
     Killed {
         /// The server.
         pid: u32,
+        /// How many connections it had open, if that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        connections: Option<u64>,
+    },
+    /// A server has closed connections unfinished, because its time to drain was over.
+    ConnectionsCut {
+        /// The server.
+        pid: u32,
+        /// How many, all told.
+        connections: u64,
     },
     /// Processes that the exited server left behind got TERM.
     LeftoversTerminated {
+        /// The server.
+        pid: u32,
+    },
+    /// Processes that the exited server left behind, and that did not end after TERM, got KILL.
+    LeftoversKilled {
         /// The server.
         pid: u32,
     },
@@ -339,7 +357,10 @@ impl Report {
             | Report::RollingBack { .. }
             | Report::LettingGo { .. }
             | Report::NotStarted { .. }
+            | Report::Terminated { connections: Some(1..), .. }
             | Report::Killed { .. }
+            | Report::ConnectionsCut { .. }
+            | Report::LeftoversKilled { .. }
             | Report::LeftoversTerminated { .. }
             | Report::ArbiterSilent { .. }
             | Report::ArbiterUnreachable { .. }

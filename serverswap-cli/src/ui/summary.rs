@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serverswap::protocol::message::Code;
 
+use super::cut_short::CutShort;
 use super::duration::text;
 use super::outcome::{ClaimOutcome, ClaimStanding, Reached, RunEnding, RunFacts, RunOutcome};
 use super::still_serving::{StillServing, still};
@@ -32,13 +33,27 @@ impl Summary {
     pub fn of(outcome: &RunOutcome, still_serving: &StillServing) -> Summary {
         let facts = &outcome.facts;
         match success(&outcome.ending, facts) {
-            Some(text) => Summary::Success(text),
+            Some(text) => Summary::Success(format!("{text}{}", cut_short(facts))),
             None => Summary::Failure {
-                error: format!("{}; {}", failure(&outcome.ending, facts), still(facts, still_serving)),
+                error: format!(
+                    "{}{}; {}",
+                    failure(&outcome.ending, facts),
+                    cut_short(facts),
+                    still(facts, still_serving)
+                ),
                 hint: hints::next(&outcome.ending, facts),
             },
         }
     }
+}
+
+/// What was not finished, with its numbers.
+fn cut_short(facts: &RunFacts) -> String {
+    let texts: Vec<String> = facts.cut_short.iter().take(NAMED_MAX).map(CutShort::text).collect();
+    let more = facts.cut_short.len() - texts.len();
+    let more = (more > 0).then(|| format!("{} more", grammar::count_was(more as u64, "server")));
+    let parts = texts.into_iter().chain(more.map(|more| format!("{more} cut short")));
+    parts.map(|part| format!("; {part}")).collect()
 }
 
 fn success(ending: &RunEnding, facts: &RunFacts) -> Option<String> {

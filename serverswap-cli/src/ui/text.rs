@@ -71,13 +71,20 @@ impl Report {
             Report::LettingGo { pid, drain } => {
                 format!("pid {pid} must release what it was granted; TERM in {}", text(*drain))
             }
-            Report::Terminated { pid, kill_after } => {
-                format!("sent TERM to pid {pid} and its group; KILL in {}", text(*kill_after))
+            Report::Terminated { pid, kill_after, connections } => {
+                let open = still_open(*connections);
+                format!("sent TERM to pid {pid} and its group{open}; KILL in {}", text(*kill_after))
             }
-            Report::Killed { pid } => format!("sent KILL to pid {pid} and its group"),
+            Report::Killed { pid, connections } => {
+                format!("sent KILL to pid {pid} and its group{}", still_open(*connections))
+            }
+            Report::ConnectionsCut { pid, connections } => {
+                format!("pid {pid} closed {} unfinished", grammar::count(*connections, "connection"))
+            }
             Report::LeftoversTerminated { pid } => {
                 format!("pid {pid} left processes of its group behind; sent TERM to them")
             }
+            Report::LeftoversKilled { pid } => format!("sent KILL to what pid {pid} left of its group"),
             Report::HangupIgnored => "ignoring HUP; to deploy, run the command again".to_owned(),
             Report::Linked => "connected to the arbiter".to_owned(),
             Report::LinkLost => "lost the connection to the arbiter; servers are not affected".to_owned(),
@@ -133,6 +140,11 @@ fn logged(stdout: Option<&Path>, stderr: Option<&Path>) -> String {
         }
     };
     format!("{streams}, and is copied here until this command exits")
+}
+
+fn still_open(connections: Option<u64>) -> String {
+    let open = connections.filter(|open| *open > 0);
+    open.map(|open| format!(", with {} open", grammar::count(open, "connection"))).unwrap_or_default()
 }
 
 impl DrainStatus {

@@ -289,7 +289,9 @@ impl World {
                     }
                 }
                 SupervisorAction::Close { address } => drop(supervisor.kept.remove(&address)),
-                SupervisorAction::SignalGeneration { pid, signal } => self.signal(supervisor, pid, signal),
+                SupervisorAction::SignalGeneration { pid, signal, .. } => {
+                    self.signal(supervisor, pid, signal)
+                }
                 SupervisorAction::Report(_) => {}
                 SupervisorAction::Exit(outcome) => return self.conclude(supervisor, *outcome),
             }

@@ -17,7 +17,7 @@ const OURS: Generation = Generation { start: 2, pid: 77 };
 const PID: u32 = 4242;
 const OLDER: Generation = Generation { start: 1, pid: 66 };
 
-const KINDS: [EventKind; 15] = [
+const KINDS: [EventKind; 17] = [
     EventKind::Claimed,
     EventKind::Granted,
     EventKind::Serving,
@@ -32,6 +32,8 @@ const KINDS: [EventKind; 15] = [
     EventKind::Gone,
     EventKind::Failed,
     EventKind::Gap,
+    EventKind::Terminated,
+    EventKind::Killed,
     EventKind::Done,
 ];
 
@@ -157,6 +159,7 @@ impl Watched {
             }
             SupervisorInput::FromArbiter(_, EventAttachment::Nothing)
             | SupervisorInput::Linked
+            | SupervisorInput::Signalled { .. }
             | SupervisorInput::LinkLost
             | SupervisorInput::ArbiterNotResponding { .. }
             | SupervisorInput::ArbiterResponding
@@ -195,7 +198,7 @@ impl Watched {
                 SupervisorAction::Close { address } => {
                     assert!(self.kept.remove(&address), "{address} is not kept")
                 }
-                SupervisorAction::SignalGeneration { pid, signal } => {
+                SupervisorAction::SignalGeneration { pid, signal, .. } => {
                     assert_eq!(pid, PID, "not the server");
                     assert!(matches!(self.group, Group::Running | Group::Left), "{signal:?} to nobody");
                 }

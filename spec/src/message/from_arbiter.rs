@@ -172,11 +172,16 @@ pub struct Event {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u32"))]
     pub pid: Option<u32>,
-    /// `draining`: how many connections are still open, if the server reports it.
+    /// `draining`: how many connections are still open, if the server reports it. `terminated` and
+    /// `killed`: how many were open when it got the signal, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = INTEGER_MAX)))]
     pub connections: Option<u64>,
-    /// `draining`: milliseconds until the server gets TERM. `probation`: milliseconds until
+    /// `draining` and `gone`: how many connections the server has closed unfinished, if it reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = INTEGER_MAX)))]
+    pub cut: Option<u64>,
+    /// `draining`: milliseconds until the server gets TERM. `terminated`: until it gets KILL. `probation`: milliseconds until
     /// it is over.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = INTEGER_MAX)))]
@@ -209,6 +214,7 @@ impl Event {
             address: None,
             pid: None,
             connections: None,
+            cut: None,
             remaining_ms: None,
             code: None,
             message: None,
@@ -251,6 +257,10 @@ pub enum EventKind {
     Superseded,
     /// A server of the generation is being taken down and finishes what is open.
     Draining,
+    /// A server of the generation was sent TERM: its time to drain is over, or it handles no takedown.
+    Terminated,
+    /// A server of the generation was sent KILL: its kill timeout is over.
+    Killed,
     /// A server of the generation has exited.
     Gone,
     /// A claim failed, or (without an address) the server sent `fail`.

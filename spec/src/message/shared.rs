@@ -30,6 +30,10 @@ pub struct Progress {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = INTEGER_MAX)))]
     pub connections: Option<u64>,
+    /// How many connections the server has closed before they were finished, since the takedown.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = INTEGER_MAX)))]
+    pub cut: Option<u64>,
     /// Asks that the deadline be no earlier than this many milliseconds from now.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = 86_400_000)))]

@@ -82,12 +82,9 @@ fn hello() -> impl Strategy<Value = Hello> {
 }
 
 fn progress() -> impl Strategy<Value = Progress> {
-    let times = (option::of(0..=INTEGER_MAX), option::of(0..=86_400_000u64));
-    (id(), option::of(text()), times).prop_map(|(re, waiting_for, (connections, extend_ms))| Progress {
-        re,
-        waiting_for,
-        connections,
-        extend_ms,
+    let numbers = (option::of(0..=INTEGER_MAX), option::of(0..=INTEGER_MAX), option::of(0..=86_400_000u64));
+    (id(), option::of(text()), numbers).prop_map(|(re, waiting_for, (connections, cut, extend_ms))| {
+        Progress { re, waiting_for, connections, cut, extend_ms }
     })
 }
 
@@ -154,7 +151,9 @@ fn listener() -> impl Strategy<Value = Vec<String>> {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    use EventKind::{Busy, Claimed, Close, Done, Draining, Failed, Gap, Gone, Granted, Replaced};
+    use EventKind::{
+        Busy, Claimed, Close, Done, Draining, Failed, Gap, Gone, Granted, Killed, Replaced, Terminated,
+    };
     let what = proptest::sample::select(vec![
         Claimed,
         Granted,
@@ -166,23 +165,18 @@ fn event() -> impl Strategy<Value = Event> {
         Close,
         EventKind::Superseded,
         Draining,
+        Terminated,
+        Killed,
         Gone,
         Failed,
         Gap,
         Done,
     ]);
-    let numbers = (option::of(any::<u32>()), option::of(0..=INTEGER_MAX), option::of(0..=INTEGER_MAX));
+    let number = || option::of(0..=INTEGER_MAX);
+    let numbers = (option::of(any::<u32>()), number(), number(), number());
     (what, generation(), option::of(address()), numbers, option::of(code()), option::of(text()), listener())
-        .prop_map(|(what, generation, address, (pid, connections, remaining_ms), code, message, fds)| Event {
-            what,
-            generation,
-            address,
-            pid,
-            connections,
-            remaining_ms,
-            code,
-            message,
-            fds,
+        .prop_map(|(what, generation, address, (pid, connections, cut, remaining_ms), code, message, fds)| {
+            Event { what, generation, address, pid, connections, cut, remaining_ms, code, message, fds }
         })
 }
 

@@ -164,7 +164,9 @@ impl Client {
         connections: Option<u64>,
         extend: Option<Duration>,
     ) -> Result<(), ClientError> {
-        self.shared.call(Call::Progress { address: address.clone(), connections, extend }).map(drop)
+        self.shared
+            .call(Call::Progress { address: address.clone(), connections, cut: None, extend })
+            .map(drop)
     }
 
     /// As [`crate::Client::server_up`].

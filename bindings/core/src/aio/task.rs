@@ -93,8 +93,13 @@ impl SharedTask {
             if u64::try_from(connections).is_ok_and(|open| throttle.is_due(open)) {
                 self.inner.lock()?.report_open(address, connections)?;
             }
-            if connections == 0 || timeout_at(deadline.into(), closed.notified()).await.is_err() {
-                return Ok(open.connections());
+            if connections == 0 {
+                return Ok(0);
+            }
+            if timeout_at(deadline.into(), closed.notified()).await.is_err() {
+                let left = open.connections();
+                self.inner.lock()?.report_cut(address, left)?;
+                return Ok(left);
             }
         }
     }

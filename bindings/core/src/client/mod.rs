@@ -194,7 +194,9 @@ impl Client {
         connections: Option<u64>,
         extend: Option<Duration>,
     ) -> Result<(), ClientError> {
-        self.shared.call(Call::Progress { address: address.clone(), connections, extend }).map(drop)
+        self.shared
+            .call(Call::Progress { address: address.clone(), connections, cut: None, extend })
+            .map(drop)
     }
 
     /// Every address that this server will ever claim is served. Of use after

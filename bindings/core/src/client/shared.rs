@@ -93,7 +93,11 @@ impl SharedClient {
             if u64::try_from(connections).is_ok_and(|open| throttle.is_due(open)) {
                 self.lock()?.client.report_open(address, connections)?;
             }
-            if connections == 0 || Instant::now() >= deadline {
+            if connections == 0 {
+                return Ok(0);
+            }
+            if Instant::now() >= deadline {
+                self.lock()?.client.report_cut(address, connections)?;
                 return Ok(connections);
             }
             wait_readable(&[self.readable(), closed.as_fd()], Some(deadline))?;

@@ -106,8 +106,22 @@ impl ClientState {
 
     /// Reports how many connections of a released address are open.
     pub fn report_open(&mut self, address: &Address, open: usize) -> Result<(), ClientError> {
-        let connections = u64::try_from(open).ok();
-        let progress = Call::Progress { address: address.clone(), connections, extend: None };
+        self.report(address, u64::try_from(open).ok(), None)
+    }
+
+    /// Reports how many connections of a released address are still open when the time is over: the program
+    /// closes them.
+    pub fn report_cut(&mut self, address: &Address, open: usize) -> Result<(), ClientError> {
+        self.report(address, None, u64::try_from(open).ok())
+    }
+
+    fn report(
+        &mut self,
+        address: &Address,
+        connections: Option<u64>,
+        cut: Option<u64>,
+    ) -> Result<(), ClientError> {
+        let progress = Call::Progress { address: address.clone(), connections, cut, extend: None };
         match self.dispatcher.call((), progress) {
             // It was claimed again meanwhile: nobody waits for the old connections.
             Ok(_) | Err(CallError::NotHeld(_)) => Ok(()),

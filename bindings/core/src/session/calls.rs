@@ -44,6 +44,8 @@ pub enum Call {
         address: Address,
         /// How many connections are open.
         connections: Option<u64>,
+        /// How many connections the server has closed unfinished since the takedown.
+        cut: Option<u64>,
         /// How long the drain is to last at least, from now on.
         extend: Option<Duration>,
     },
@@ -68,7 +70,9 @@ impl<L: Clone + Debug> Session<L> {
                 Ok(())
             }
             Call::Released(address) => self.released(&address),
-            Call::Progress { address, connections, extend } => self.progress(&address, connections, extend),
+            Call::Progress { address, connections, cut, extend } => {
+                self.progress(&address, connections, cut, extend)
+            }
             Call::ServerUp => {
                 self.server_up();
                 Ok(())
@@ -198,6 +202,7 @@ impl<L: Clone + Debug> Session<L> {
         &mut self,
         address: &Address,
         connections: Option<u64>,
+        cut: Option<u64>,
         extend: Option<Duration>,
     ) -> Result<(), CallError> {
         let takedown = match self.role.addresses.of(address) {
@@ -212,7 +217,8 @@ impl<L: Clone + Debug> Session<L> {
             let extend_ms = extend.map(|extend| u64::try_from(extend.as_millis()).unwrap_or(u64::MAX));
             let extend_ms = extend_ms.map(|extend| extend.min(EXTEND_MS_MAX));
             let connections = connections.map(|connections| connections.min(INTEGER_MAX));
-            let progress = Progress { re, waiting_for: None, connections, extend_ms };
+            let cut = cut.map(|cut| cut.min(INTEGER_MAX));
+            let progress = Progress { re, waiting_for: None, connections, cut, extend_ms };
             self.send_if_linked(FromClient::Progress(progress));
         }
         Ok(())

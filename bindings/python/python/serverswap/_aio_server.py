@@ -121,10 +121,11 @@ class StreamServer:
             progress.report(len(self._open))
             left = deadline - time.monotonic()
             if left <= 0:
+                progress.finish(len(self._open))
                 await self._cut()
                 return
             await asyncio.wait(list(self._open), timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        progress.report(0)
+        progress.finish(0)
 
     async def _cut(self) -> None:
         for task, cut in self._open.items():

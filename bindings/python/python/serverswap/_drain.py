@@ -44,7 +44,17 @@ class ProgressReporter:
     def report(self, connections: int) -> None:
         """That many are open now."""
         if self._throttle.is_due(connections):
-            try:
-                CONNECTION.call(Call.progress(self._address, connections=connections, extend=None))
-            except NotHeldError:  # Given up without a takedown: nobody waits for this.
-                pass
+            self._send(Call.progress(self._address, connections=connections, extend=None))
+
+    def finish(self, left: int) -> None:
+        """The drain is over: that many are closed unfinished."""
+        if left > 0:
+            self._send(Call.progress(self._address, connections=None, extend=None, cut=left))
+        else:
+            self.report(0)
+
+    def _send(self, progress: Call) -> None:
+        try:
+            CONNECTION.call(progress)
+        except NotHeldError:  # Given up without a takedown: nobody waits for this.
+            pass

@@ -191,5 +191,5 @@ class _Connections:
             self._closed = asyncio.get_running_loop().create_future()
             done, _ = await asyncio.wait([self._closed], timeout=max(deadline - time.monotonic(), 0))
             if not done:
-                return
-        progress.report(0)
+                break
+        progress.finish(self._count)

@@ -137,10 +137,11 @@ class _Connections:
                 progress.report(len(self._open))
                 left = deadline - time.monotonic()
                 if left <= 0:
+                    progress.finish(len(self._open))
                     self._end_all()
                     return
                 self._changed.wait(left)
-        progress.report(0)
+        progress.finish(0)
 
     def _end_all(self) -> None:
         for request in self._open:

@@ -136,8 +136,8 @@ class Server(uvicorn.Server):
             progress.report(len(self._open))
             left = deadline - time.monotonic()
             if left <= 0 or not await self._open.shrinks(left):
-                return
-        progress.report(0)
+                break
+        progress.finish(len(self._open))
 
 
 _CLOSE = (b"connection", b"close")

@@ -31,6 +31,7 @@ impl Driver {
             "progress" => self.call(Call::Progress {
                 address: address(command)?,
                 connections: number(command, "connections"),
+                cut: None,
                 extend: number(command, "extendMs").map(Duration::from_millis),
             })?,
             "serverUp" => self.call(Call::ServerUp)?,

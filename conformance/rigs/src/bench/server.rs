@@ -224,8 +224,7 @@ impl BenchServer {
         let end = Instant::now() + self.drain;
         let mut sent = 0;
         while Instant::now() < end {
-            let progress =
-                Progress { re: takedown, waiting_for: None, connections: Some(sent), extend_ms: None };
+            let progress = Progress { re: takedown, connections: Some(sent), ..Progress::default() };
             self.wire.send(&FromClient::Progress(progress), &[])?;
             sent += 1;
             wait_until(Instant::now() + PROGRESS_PACE)?;

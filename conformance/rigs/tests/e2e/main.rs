@@ -10,6 +10,7 @@ mod bad_versions;
 mod blocked_output;
 mod broken;
 mod clock;
+mod cut;
 mod deleted;
 mod deploys;
 mod disk;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serverswap::protocol::SocketMode::{Bind, Inherit};
 use serverswap::protocol::message::{
-    Closed, Code, Error, EventKind, Fail, Form::Stay, FromClient, Progress, Stop,
+    Closed, Code, Error, EventKind, Fail, Form::Leave, Form::Stay, FromClient, Progress, Stop,
 };
 
 use super::world::{A, B, DRAIN, KILL, Sent, World, address, of};
@@ -67,6 +67,37 @@ fn a_draining_server_can_ask_for_more_time() {
     world.sends(10, FromClient::Progress(extend));
     assert_eq!(world.passes(Duration::from_secs(60) - MOMENT), []);
     assert_eq!(world.passes(MOMENT), [(10, Sent::Signalled(Term))]);
+}
+
+#[test]
+fn what_was_open_at_its_deadline_is_told_to_the_newer_generation_and_its_own() {
+    let mut world = World::new();
+    world.supervisor(11, Stay);
+    world.server_is_up(10, &[A]);
+    world.supervisor(21, Leave);
+    world.server_is_up(20, &[A]);
+    world.supervisor(31, Leave);
+    world.releases(10, A);
+    world.open_connections.insert(10, 3);
+    let sent = world.passes(DRAIN);
+    for told in [11, 21] {
+        assert_eq!(of(told, &sent), [Sent::Event(EventKind::Terminated, Attached::Nothing)]);
+    }
+    assert_eq!(of(31, &sent), [], "it has nothing to do with it");
+    let event = world.last_event_to(21);
+    assert_eq!((event.pid, event.connections, event.remaining_ms), (Some(10), Some(3), Some(5_000)));
+}
+
+#[test]
+fn what_a_server_has_closed_unfinished_is_told_with_its_end() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.supervisor(21, Leave);
+    world.server_is_up(20, &[A]);
+    world.sends(10, FromClient::Progress(Progress { re: 1, cut: Some(2), ..Progress::default() }));
+    world.ends(10);
+    let gone = world.events_to(21).find(|event| event.what == EventKind::Gone).expect("it has exited");
+    assert_eq!(gone.cut, Some(2));
 }
 
 #[test]

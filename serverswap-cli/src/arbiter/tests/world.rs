@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serverswap::protocol::message::{
-    Code, EventKind, Form, FromArbiter, FromClient, Holding, OnTakedown, ReadyFor, Released, Role, Serving,
-    Timeouts,
+    Code, Event, EventKind, Form, FromArbiter, FromClient, Holding, OnTakedown, ReadyFor, Released, Role,
+    Serving, Timeouts,
 };
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
@@ -39,6 +39,8 @@ pub(super) struct World {
     pub(super) probation_ms: u64,
     /// The processes that have ended without a `Gone` event yet.
     pub(super) dead: BTreeSet<u32>,
+    /// How many connections a server has open when it is signalled.
+    pub(super) open_connections: BTreeMap<u32, u64>,
     /// Everything that was sent, and to whom.
     pub(super) sent: Vec<(u32, FromArbiter)>,
     /// The records that the last events have changed.
@@ -93,6 +95,7 @@ impl World {
             fetch: BTreeMap::new(),
             probation_ms: 0,
             dead: BTreeSet::new(),
+            open_connections: BTreeMap::new(),
             sent: Vec::new(),
             changes: Changes::default(),
         }
@@ -167,12 +170,27 @@ impl World {
                 let liveness = if is_dead { Liveness::Dead } else { Liveness::Alive };
                 Some(ArbiterEvent::Polled { process, address, liveness })
             }
+            ArbiterAction::Signal { process, signal, .. } => {
+                let connections = self.open_connections.get(&process.pid).copied();
+                Some(ArbiterEvent::Signalled { process, signal, connections })
+            }
             ArbiterAction::Send { .. }
             | ArbiterAction::Disconnect { .. }
             | ArbiterAction::KeepListener { .. }
-            | ArbiterAction::CloseListener { .. }
-            | ArbiterAction::Signal { .. } => None,
+            | ArbiterAction::CloseListener { .. } => None,
         }
+    }
+
+    /// The events that a client was sent, in order.
+    pub(super) fn events_to(&self, pid: u32) -> impl DoubleEndedIterator<Item = &Event> {
+        let to_it = self.sent.iter().filter(move |(to, _)| *to == pid);
+        to_it.filter_map(
+            |(_, message)| if let FromArbiter::Event(event) = message { Some(event) } else { None },
+        )
+    }
+
+    pub(super) fn last_event_to(&self, pid: u32) -> &Event {
+        self.events_to(pid).next_back().expect("it was sent one")
     }
 
     fn sent(&self, action: ArbiterAction) -> Option<(u32, Sent)> {

@@ -1,6 +1,7 @@
 //! Each test is a list of events and the actions that come out; no process is started and
 //! no time passes but by `at`.
 
+mod cut;
 mod deploy;
 mod duplicate;
 mod link;
@@ -15,6 +16,7 @@ use serverswap::protocol::{Address, Generation};
 
 use super::*;
 use crate::spawn::SpawnFailure;
+use crate::ui::{CutShort, RunOutcome};
 
 const OURS: Generation = Generation { start: 2_000, pid: 77 };
 const OLDER: Generation = Generation { start: 1_000, pid: 66 };
@@ -26,6 +28,12 @@ struct Run {
     now: Duration,
     /// The server that was started last.
     pid: u32,
+    /// Whether it runs.
+    runs: bool,
+    /// How many connections it has open when it is signalled.
+    connections: Option<u64>,
+    signalled: Option<GenerationSignal>,
+    outcome: Option<Box<RunOutcome>>,
     done: Vec<String>,
     reports: Vec<String>,
 }
@@ -79,14 +87,32 @@ impl Run {
             generation: OURS,
         };
         let supervisor = Supervisor::new(plan, Duration::ZERO);
-        Run { supervisor, now: Duration::ZERO, pid: PID, done: Vec::new(), reports: Vec::new() }
+        Run {
+            supervisor,
+            now: Duration::ZERO,
+            pid: PID,
+            runs: false,
+            connections: None,
+            signalled: None,
+            outcome: None,
+            done: Vec::new(),
+            reports: Vec::new(),
+        }
     }
 
     fn on(mut self, event: SupervisorInput) -> Run {
+        self.runs |= matches!(event, SupervisorInput::Spawned { .. });
+        self.runs &= !matches!(event, SupervisorInput::ServerExited { .. });
         let mut actions = Vec::new();
         self.supervisor.handle(event, self.now, &mut actions);
         self.note(actions);
-        self
+        match self.signalled.take().filter(|_| self.runs) {
+            Some(signal) => {
+                let (pid, connections) = (self.pid, self.connections);
+                self.on(SupervisorInput::Signalled { pid, signal, connections })
+            }
+            None => self,
+        }
     }
 
     fn note(&mut self, actions: Vec<SupervisorAction>) {
@@ -102,14 +128,13 @@ impl Run {
                 SupervisorAction::Send(Request::Barrier) => self.done.push("send ping".to_owned()),
                 SupervisorAction::Keep { address } => self.done.push(format!("keep {address}")),
                 SupervisorAction::Close { address } => self.done.push(format!("close {address}")),
-                SupervisorAction::SignalGeneration { signal: GenerationSignal::Term, .. } => {
-                    self.done.push("TERM".to_owned())
-                }
-                SupervisorAction::SignalGeneration { signal: GenerationSignal::Kill, .. } => {
-                    self.done.push("KILL".to_owned())
+                SupervisorAction::SignalGeneration { signal, .. } => {
+                    self.done.push(signal.name().to_owned());
+                    self.signalled = Some(signal);
                 }
                 SupervisorAction::Exit(outcome) => {
                     self.done.push(format!("exit {} {}", outcome.status(), outcome.reason()));
+                    self.outcome = Some(outcome);
                 }
             }
         }
@@ -163,6 +188,13 @@ impl Run {
             ..event(EventKind::Draining, OLDER)
         };
         self.on(SupervisorInput::FromArbiter(draining, EventAttachment::Nothing))
+    }
+
+    /// The arbiter has sent an older server a signal at its deadline, with so many connections open.
+    fn older_signalled(self, pid: u32, what: EventKind, connections: Option<u64>) -> Run {
+        let remaining_ms = (what == EventKind::Terminated).then_some(5_000);
+        let signalled = message::Event { pid: Some(pid), connections, remaining_ms, ..event(what, OLDER) };
+        self.on(SupervisorInput::FromArbiter(signalled, EventAttachment::Nothing))
     }
 
     /// An older server has exited.
@@ -243,6 +275,12 @@ impl Run {
     fn did(self, expected: &[&str]) -> Run {
         assert_eq!(self.done, expected);
         self.forget()
+    }
+
+    /// What the outcome says of servers that did not finish everything.
+    #[track_caller]
+    fn cut_short(&self) -> Vec<CutShort> {
+        self.outcome.as_ref().expect("it has ended").facts.cut_short.clone()
     }
 
     #[track_caller]

@@ -44,6 +44,7 @@ fn outcome(ending: RunEnding, reached: Reached, addresses: Vec<ClaimOutcome>) ->
         ready_timeout: Duration::from_secs(60),
         addresses,
         replaced: Vec::new(),
+        cut_short: Vec::new(),
         duration: Duration::from_secs(28),
     };
     RunOutcome { ending, facts }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::spawn::SpawnFailure;
-use crate::supervisor::{ServerExit, StopSignal};
+use crate::supervisor::{GenerationSignal, ServerExit, StopSignal};
 
 #[track_caller]
 fn success(outcome: &RunOutcome, expected: &str) {
@@ -28,6 +28,27 @@ fn a_first_start_is_served_and_a_later_one_is_swapped() {
     success(&done, "done: :8080 served after 331 ms");
     done.facts.replaced = vec![4100];
     success(&done, "done: :8080 swapped in 331 ms");
+}
+
+#[test]
+fn what_was_cut_short_is_said_with_numbers() {
+    let mut done = outcome(RunEnding::Done, Reached::Up, vec![swap(":8080", ClaimStanding::Serving)]);
+    done.facts.replaced = vec![4100, 4101, 4102];
+    let cut = |pid, cut, signal, connections| CutShort { pid, cut, signal, connections };
+    done.facts.cut_short = vec![
+        cut(4100, Some(1), None, None),
+        cut(4101, None, Some(GenerationSignal::Term), Some(3)),
+        cut(4102, None, Some(GenerationSignal::Kill), None),
+    ];
+    success(
+        &done,
+        "done: :8080 swapped in 331 ms; pid 4100 closed 1 connection unfinished; pid 4101 got TERM with 3 \
+         connections open; pid 4102 got KILL with an unknown number of connections open",
+    );
+    let json =
+        outcome_json(&done, &StillServing::Unknown, &OutputTail::default(), &Summary::Success(String::new()));
+    let expected = r#""cutShort":[{"pid":4100,"cut":1},{"pid":4101,"signal":"TERM","connections":3},{"pid":4102,"signal":"KILL"}]"#;
+    assert!(json.contains(expected), "{json}");
 }
 
 #[test]

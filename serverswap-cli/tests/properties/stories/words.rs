@@ -32,7 +32,7 @@ impl Story<'_> {
             8 => {
                 let re = self.programs[who].takedowns.get(&address).copied().unwrap_or(1);
                 let extend_ms = self.choices.once_in(4).then_some(86_400_000);
-                FromClient::Progress(Progress { re, connections: Some(3), extend_ms, waiting_for: None })
+                FromClient::Progress(Progress { re, connections: Some(3), extend_ms, ..Progress::default() })
             }
             9 => FromClient::ServerUp(ServerUp {}),
             10 => FromClient::Ping(Ping { id: self.ask(who, Asked::Pong) }),

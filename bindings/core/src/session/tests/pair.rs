@@ -199,7 +199,12 @@ impl Pair {
             Step::Release(index) => self.call(Call::Released(at(index))),
             Step::OnTakedown(index) => self.call(Call::OnTakedown(at(index))),
             Step::Progress(index) => {
-                self.call(Call::Progress { address: at(index), connections: Some(1), extend: None });
+                self.call(Call::Progress {
+                    address: at(index),
+                    connections: Some(1),
+                    cut: None,
+                    extend: None,
+                });
             }
             Step::ServerUp => self.call(Call::ServerUp),
             Step::Fail => self.call(Call::Fail { reason: "no database".to_owned() }),

@@ -59,7 +59,9 @@ fn follow(state: &str, deed: &str) -> (String, &'static str) {
         "serving" => bench.call(Call::Serving(at.clone())),
         "onTakedown" => bench.call(Call::OnTakedown(at.clone())),
         "released" => bench.call(Call::Released(at.clone())),
-        "progress" => bench.call(Call::Progress { address: at.clone(), connections: Some(3), extend: None }),
+        "progress" => {
+            bench.call(Call::Progress { address: at.clone(), connections: Some(3), cut: None, extend: None })
+        }
         "granted" => {
             bench.receive_with(r#"{"type":"granted","re":2,"address":":1","fds":["listener"]}"#, &[8]);
             Ok(())

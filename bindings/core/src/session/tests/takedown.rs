@@ -18,20 +18,22 @@ fn the_server_is_notified_of_a_takedown_and_its_release_answers_it() {
 fn progress_of_a_drain_names_the_takedown_before_and_after_the_release() {
     let mut bench = Bench::serving();
     bench.receive(TAKEDOWN);
-    let progress = |bench: &mut Bench, connections, extend| {
-        bench.call(Call::Progress { address: address(":1"), connections, extend }).expect("it was taken");
+    let progress = |bench: &mut Bench, connections, cut, extend| {
+        bench
+            .call(Call::Progress { address: address(":1"), connections, cut, extend })
+            .expect("it was taken");
     };
-    progress(&mut bench, Some(3), None);
+    progress(&mut bench, Some(3), None, None);
     bench.call(Call::Released(address(":1"))).expect("held");
-    progress(&mut bench, Some(1), Some(SECOND));
+    progress(&mut bench, Some(1), Some(2), Some(SECOND));
     let expected = [
         r#"{"type":"progress","re":5,"connections":3}"#,
         r#"{"type":"released","re":5,"address":":1"}"#,
-        r#"{"type":"progress","re":5,"connections":1,"extendMs":1000}"#,
+        r#"{"type":"progress","re":5,"connections":1,"cut":2,"extendMs":1000}"#,
     ];
     assert_eq!(bench.actions(), expected);
     bench.handle(SessionInput::Ended).actions();
-    progress(&mut bench, Some(0), None);
+    progress(&mut bench, Some(0), None, None);
     assert_eq!(bench.actions(), [""; 0]);
 }
 
@@ -40,7 +42,9 @@ fn more_connections_than_the_protocol_can_count_are_reported_as_its_largest_numb
     let mut bench = Bench::serving();
     bench.receive(TAKEDOWN);
     let connections = Some(u64::MAX);
-    bench.call(Call::Progress { address: address(":1"), connections, extend: None }).expect("it was taken");
+    bench
+        .call(Call::Progress { address: address(":1"), connections, cut: None, extend: None })
+        .expect("it was taken");
     assert_eq!(bench.actions(), [r#"{"type":"progress","re":5,"connections":9007199254740991}"#]);
 }
 
@@ -49,7 +53,9 @@ fn a_longer_extension_than_one_progress_may_ask_for_is_asked_for_as_a_day() {
     let mut bench = Bench::serving();
     bench.receive(TAKEDOWN);
     let extend = Some(Duration::MAX);
-    bench.call(Call::Progress { address: address(":1"), connections: None, extend }).expect("it was taken");
+    bench
+        .call(Call::Progress { address: address(":1"), connections: None, cut: None, extend })
+        .expect("it was taken");
     assert_eq!(bench.actions(), [r#"{"type":"progress","re":5,"extendMs":86400000}"#]);
 }
 

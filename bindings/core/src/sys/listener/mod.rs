@@ -5,6 +5,7 @@
 //! the mode belongs to all of its duplicates. A Unix socket's path is removed only
 //! when nobody listens there.
 
+mod connections;
 mod duplicate;
 mod error;
 mod identify;
@@ -13,6 +14,7 @@ mod owner;
 mod socket_table;
 mod unix_path;
 
+pub use connections::open_connections;
 pub use duplicate::{addresses_of, duplicate};
 pub use error::{OpenError, SocketOwner};
 pub use identify::is_listener_of;

@@ -11,6 +11,12 @@ use std::path::Path;
 /// The state of a listening TCP socket, in hexadecimal (`TCP_LISTEN`).
 const TCP_LISTEN: &str = "0A";
 
+/// The states of a TCP connection that its process has not closed (`TCP_ESTABLISHED`, `TCP_CLOSE_WAIT`).
+const TCP_OPEN: [&str; 2] = ["01", "08"];
+
+/// The state of a connected Unix socket (`SS_CONNECTED`).
+const UNIX_CONNECTED: &str = "03";
+
 /// The state of a Unix socket that is not a connection: bound or listening (`SS_UNCONNECTED`).
 const UNIX_UNCONNECTED: &str = "01";
 
@@ -22,7 +28,17 @@ pub(super) struct InetSocket {
     pub(super) at: SocketAddr,
     /// Its inode number; never 0 here: that is a connection without a process.
     pub(super) inode: u64,
-    is_listening: bool,
+    state: InetState,
+}
+
+/// What an IP socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InetState {
+    Listening,
+    /// A connection that its process has not closed.
+    Open,
+    /// A connection that is being made or was closed, or a datagram socket.
+    Other,
 }
 
 /// The socket of `table` (such as `tcp6`) that fits, a listening one if there is one.
@@ -32,7 +48,7 @@ pub(super) fn find_inet(table: &str, fits: impl Fn(&InetSocket) -> bool) -> Opti
         let Some(socket) = InetSocket::parse(&line).filter(|socket| socket.inode != 0 && fits(socket)) else {
             continue;
         };
-        if socket.is_listening {
+        if socket.state == InetState::Listening {
             return Some(socket);
         }
         connection.get_or_insert(socket);
@@ -49,8 +65,29 @@ impl InetSocket {
         };
         let (ip, port) = local.split_once(':')?;
         let at = SocketAddr::new(ip_address(ip)?, u16::from_str_radix(port, 16).ok()?);
-        Some(InetSocket { at, inode: inode.parse().ok()?, is_listening: state == TCP_LISTEN })
+        let state = match state {
+            TCP_LISTEN => InetState::Listening,
+            _ if TCP_OPEN.contains(&state) => InetState::Open,
+            _ => InetState::Other,
+        };
+        Some(InetSocket { at, inode: inode.parse().ok()?, state })
     }
+}
+
+/// The inode numbers of the open connections to a TCP port of this machine.
+pub(super) fn inet_connections(port: u16) -> impl Iterator<Item = u64> {
+    let rows = ["tcp", "tcp6"].into_iter().flat_map(|table| lines(&format!("/proc/net/{table}")));
+    let sockets = rows.filter_map(|row| InetSocket::parse(&row));
+    let open = sockets.filter(move |socket| socket.at.port() == port && socket.state == InetState::Open);
+    open.map(|socket| socket.inode).filter(|inode| *inode != 0)
+}
+
+/// The inode numbers of the connections that were accepted at a path.
+pub(super) fn unix_connections(path: &Path) -> impl Iterator<Item = u64> {
+    lines("/proc/net/unix").filter_map(move |row| {
+        let socket = UnixRow::parse(&row, path)?;
+        (socket.state == UNIX_CONNECTED).then_some(socket.inode)
+    })
 }
 
 /// One or four 32-bit words in the machine's byte order.
@@ -76,31 +113,44 @@ impl UnixSocket {
     pub(super) fn bound_at(path: &Path) -> Option<UnixSocket> {
         let mut bound = None;
         for line in lines("/proc/net/unix") {
-            match UnixSocket::parse(&line, path) {
-                Some((socket, UNIX_LISTENING)) => return Some(socket),
-                Some((socket, _)) => bound = Some(socket),
-                None => {}
+            let Some(row) = UnixRow::parse(&line, path).filter(|row| row.state == UNIX_UNCONNECTED) else {
+                continue;
+            };
+            if row.flags == UNIX_LISTENING {
+                return Some(UnixSocket { inode: row.inode });
             }
+            bound = Some(UnixSocket { inode: row.inode });
         }
         bound
     }
+}
 
-    /// `Num: RefCount Protocol Flags Type St Inode Path`, if it is bound to `path`; and its flags.
-    fn parse<'a>(line: &'a str, path: &Path) -> Option<(UnixSocket, &'a str)> {
+/// A row of the table of Unix sockets.
+#[derive(Debug, PartialEq)]
+struct UnixRow<'a> {
+    flags: &'a str,
+    state: &'a str,
+    inode: u64,
+}
+
+impl UnixRow<'_> {
+    /// `Num: RefCount Protocol Flags Type St Inode Path`, if it has this path: a connection has that of the
+    /// listener by which it was accepted.
+    fn parse<'a>(line: &'a str, path: &Path) -> Option<UnixRow<'a>> {
         let (fixed, _) = line.split_once(" /")?;
         if Path::new(line.get(fixed.len() + 1..)?) != path {
             return None;
         }
         let fields: Vec<&str> = fixed.split_ascii_whitespace().collect();
-        let [_, _, _, flags, _, UNIX_UNCONNECTED, inode] = fields[..] else {
+        let [_, _, _, flags, _, state, inode] = fields[..] else {
             return None;
         };
-        Some((UnixSocket { inode: inode.parse().ok()? }, flags))
+        Some(UnixRow { flags, state, inode: inode.parse().ok()? })
     }
 }
 
 /// The lines behind the heading; none if there is no such table. Paths of others need not be UTF-8.
-fn lines(table: &str) -> impl Iterator<Item = String> {
+fn lines(table: &str) -> impl Iterator<Item = String> + use<> {
     let split = File::open(table).map(|file| BufReader::new(file).split(b'\n'));
     let lines = split.into_iter().flatten().map_while(Result::ok);
     lines.skip(1).map(|line| String::from_utf8_lossy(&line).into_owned())
@@ -114,34 +164,39 @@ mod tests {
     #[cfg(target_endian = "little")]
     fn a_row_of_an_ip_table_says_where_the_socket_is_bound_and_whether_it_listens() {
         let rows = [
-            ("0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 0 0 4242 1", "127.0.0.1:8080", true),
-            ("1: 00000000000000000000000001000000:01BB 0:0 01 0:0 00:0 0 0 0 4242 1", "[::1]:443", false),
+            (
+                "0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 0 0 4242 1",
+                "127.0.0.1:8080",
+                InetState::Listening,
+            ),
+            (
+                "1: 00000000000000000000000001000000:01BB 0:0 01 0:0 00:0 0 0 0 4242 1",
+                "[::1]:443",
+                InetState::Open,
+            ),
             (
                 "2: 0000000000000000FFFF00000100007F:0050 0:0 0A 0:0 00:0 0 0 0 4242 1",
                 "[::ffff:127.0.0.1]:80",
-                true,
+                InetState::Listening,
             ),
         ];
-        for (row, at, is_listening) in rows {
+        for (row, at, state) in rows {
             let socket = InetSocket::parse(row).expect("a whole row");
-            assert_eq!(
-                (socket.at.to_string().as_str(), socket.inode, socket.is_listening),
-                (at, 4242, is_listening)
-            );
+            assert_eq!((socket.at.to_string().as_str(), socket.inode, socket.state), (at, 4242, state));
         }
         assert!(InetSocket::parse("0: 0100007F:1F90 00000000:0000 0A").is_none());
     }
 
     #[test]
-    fn a_row_of_the_unix_table_is_found_by_its_path_unless_it_is_a_connection() {
+    fn a_row_of_the_unix_table_is_found_by_its_path() {
         let path = Path::new("/run/my app.sock");
-        let found = |row| UnixSocket::parse(row, path).map(|(socket, flags)| (socket.inode, flags));
+        let found = |row| UnixRow::parse(row, path).map(|row| (row.inode, row.flags, row.state));
         let row = "0000000000000000: 00000002 00000000 00010000 0001 01 4242 /run/my app.sock";
-        assert_eq!(found(row), Some((4242, UNIX_LISTENING)));
+        assert_eq!(found(row), Some((4242, UNIX_LISTENING, UNIX_UNCONNECTED)));
         let row = "0000000000000000: 00000002 00000000 00000000 0001 01 4242 /run//my app.sock";
-        assert_eq!(found(row), Some((4242, "00000000")));
+        assert_eq!(found(row), Some((4242, "00000000", UNIX_UNCONNECTED)));
         let row = "0000000000000000: 00000003 00000000 00000000 0001 03 4242 /run/my app.sock";
-        assert_eq!(found(row), None);
+        assert_eq!(found(row), Some((4242, "00000000", UNIX_CONNECTED)));
         let row = "0000000000000000: 00000002 00000000 00010000 0001 01 4242 @/run/my app.sock";
         assert_eq!(found(row), None);
     }

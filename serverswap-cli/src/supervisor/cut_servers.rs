@@ -1,0 +1,54 @@
+//! What the servers of the deploy, the own one and those that it replaces, could not finish.
+
+use std::collections::BTreeMap;
+
+use super::GenerationSignal;
+use crate::ui::CutShort;
+
+/// By process id.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct CutServers {
+    all: BTreeMap<u32, CutShort>,
+}
+
+/// Whether something was not known before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    Newly,
+    Already,
+}
+
+impl CutServers {
+    /// It has closed so many connections unfinished, all told.
+    pub(super) fn has_cut(&mut self, pid: u32, connections: u64) -> Known {
+        let known = self.of(pid);
+        if known.cut.unwrap_or_default() >= connections {
+            return Known::Already;
+        }
+        known.cut = Some(connections);
+        Known::Newly
+    }
+
+    /// It was sent a signal, with so many connections open. The arbiter and a supervisor may both send it.
+    pub(super) fn was_sent(&mut self, pid: u32, signal: GenerationSignal, connections: Option<u64>) -> Known {
+        let known = self.of(pid);
+        let is_first = known.signal.is_none();
+        if known.signal >= Some(signal) {
+            return Known::Already;
+        }
+        known.signal = Some(signal);
+        if is_first || known.connections.is_none() {
+            known.connections = connections;
+        }
+        Known::Newly
+    }
+
+    pub(super) fn list(&self) -> Vec<CutShort> {
+        let worth_telling = |one: &&CutShort| one.cut.is_some() || one.signal.is_some();
+        self.all.values().filter(worth_telling).cloned().collect()
+    }
+
+    fn of(&mut self, pid: u32) -> &mut CutShort {
+        self.all.entry(pid).or_insert(CutShort { pid, cut: None, signal: None, connections: None })
+    }
+}
