@@ -217,7 +217,8 @@ impl Arbiter {
         let is_done = self
             .index
             .tally(generation)
-            .is_some_and(|tally| is_up && tally.serving > 0 && tally.pending == 0 && tally.older == 0);
+            .is_some_and(|tally| is_up && tally.serving > 0 && tally.pending == 0 && tally.older == 0)
+            && !self.may_older_return(generation);
         let links: Vec<_> = self.peers.supervisors_of(generation).collect();
         for link in links {
             let Some(peer) = self.peers.get_mut(link) else {
@@ -232,6 +233,16 @@ impl Arbiter {
                 turn.send(link, FromArbiter::Event(Event::new(EventKind::Done, generation)));
             }
         }
+    }
+
+    /// Whether a process of an older generation, of which no state says what it drains, may still come back.
+    fn may_older_return(&self, generation: Generation) -> bool {
+        self.recover_until.is_some() && self.unrecorded.values().any(|older| *older < generation)
+    }
+
+    /// What the return of such a process, or the end of the wait for it, may mean to every generation.
+    pub(super) fn nobody_may_return(&self, turn: &mut Turn) {
+        turn.generations.extend(self.generations.iter().map(|(generation, _)| *generation));
     }
 
     fn forget_generation_if_over(&mut self, generation: Generation, turn: &mut Turn) {

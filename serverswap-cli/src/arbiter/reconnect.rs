@@ -4,6 +4,7 @@
 //! everything from it.
 //! - Only `serving: true` counts as serving (N2).
 //! - A grant that the process does not list is over (R4); what it drains is remembered until it exits.
+//! - What it drains it has released, by itself or on request: no handler is needed for that.
 //! - A takedown that is under way is sent again.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::address::state::{Expected, Had, Keeper, Notified, Participant, Search, Served, Stage};
+use super::collections::Set;
 use super::generation::{FirstHello, SupervisorPresence};
 use super::peer::{Intent, Peer};
 use super::server::{ServerConnection, ServerRecord};
@@ -111,7 +113,10 @@ impl Arbiter {
         let mut server = known.unwrap_or_else(|| ServerRecord::new(generation, connection));
         let handled = arrival.holding.iter().filter(|(holding, _)| holding.on_takedown);
         server.connection = connection;
-        server.handlers = handled.map(|(holding, _)| holding.address.clone()).collect();
+        let handlers: Set<Address> = handled.map(|(holding, _)| holding.address.clone()).collect();
+        let is_changed = |address: &&Address| server.handlers.contains(address) != handlers.contains(address);
+        turn.changes.addresses.extend(self.index.addresses_of(process).iter().filter(is_changed).cloned());
+        server.handlers = handlers;
         self.servers.insert(process, server);
         let recorded = self.end_what_is_not_listed(&arrival, turn);
         for (holding, attached) in &arrival.holding {
@@ -123,7 +128,8 @@ impl Arbiter {
             }
         }
         for address in &arrival.draining {
-            self.drains(process, generation, address, turn);
+            let recorded = recorded.get(address).map(Stage::served);
+            self.drains(process, generation, address, recorded, turn);
         }
     }
 
@@ -209,12 +215,19 @@ impl Arbiter {
         turn.touched.insert(address.clone());
     }
 
-    fn drains(&mut self, process: Process, generation: Generation, address: &Address, turn: &mut Turn) {
+    fn drains(
+        &mut self,
+        process: Process,
+        generation: Generation,
+        address: &Address,
+        recorded: Option<Served>,
+        turn: &mut Turn,
+    ) {
         let state = self.address(address);
         let participant = state.participants.get(&process);
         let is_known = participant.is_some_and(|one| matches!(one.stage, Stage::Released { .. }));
         if !is_known {
-            let served = participant.map_or(Served::Fully, Participant::served);
+            let served = participant.map(Participant::served).or(recorded).unwrap_or(Served::Fully);
             let stage = Stage::Released { takedown: None, served, since: turn.now };
             self.edit(address, turn, |state| state.participate(process, generation, stage));
             self.begin_drain(address, process, turn);

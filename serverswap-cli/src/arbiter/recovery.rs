@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serverswap::protocol::Address;
 use serverswap::protocol::message::TakedownReason;
 use serverswap::sys::process::Process;
 
@@ -42,7 +43,7 @@ impl Arbiter {
         // The file names them until it is written next, so nothing has to be written now.
         let mut unwritten = Turn::new(now);
         for (address, record) in &snapshot.addresses {
-            arbiter.recover_servers(record, alive, now);
+            arbiter.recover_servers(address, record, alive, now);
             let state = recorded_address(record, alive);
             arbiter.index.replace(address, &AddressState::default(), &state);
             if !state.is_empty() {
@@ -61,11 +62,18 @@ impl Arbiter {
         arbiter
     }
 
-    fn recover_servers(&mut self, record: &AddressRecord, alive: &BTreeSet<Process>, now: Duration) {
-        let holders = record.holders.iter().map(|holder| (holder.process, holder.generation, None));
+    fn recover_servers(
+        &mut self,
+        address: &Address,
+        record: &AddressRecord,
+        alive: &BTreeSet<Process>,
+        now: Duration,
+    ) {
+        let holders = record.holders.iter();
+        let holders = holders.map(|holder| (holder.process, holder.generation, None, holder.on_takedown));
         let draining = record.draining.iter();
-        let draining = draining.map(|drain| (drain.process, drain.generation, Some(drain.until())));
-        for (process, generation, until) in holders.chain(draining) {
+        let draining = draining.map(|drain| (drain.process, drain.generation, Some(drain.until()), false));
+        for (process, generation, until, on_takedown) in holders.chain(draining) {
             if !alive.contains(&process) {
                 continue;
             }
@@ -74,6 +82,9 @@ impl Arbiter {
                 known.unwrap_or_else(|| ServerRecord::new(generation, ServerConnection::Away { since: now }));
             if let Some(until) = until.max(server.drain_until()) {
                 server.termination = server.termination.with_drain_until(until);
+            }
+            if on_takedown {
+                server.handlers.insert_mut(address.clone());
             }
             self.servers.insert(process, server);
             self.unsettled.insert_mut(generation);
@@ -101,7 +112,8 @@ fn recorded_address(record: &AddressRecord, alive: &BTreeSet<Process>) -> Addres
     let is_holder = |process| record.holders.iter().any(|holder| holder.process == process);
     for drain in record.draining.iter().filter(|drain| alive.contains(&drain.process)) {
         if !is_holder(drain.process) {
-            let stage = Stage::Released { takedown: None, served: Served::Fully, since: drain.since() };
+            let served = Served::recorded(drain.served, drain.probation_until());
+            let stage = Stage::Released { takedown: None, served, since: drain.since() };
             state.participate(drain.process, drain.generation, stage);
         }
     }

@@ -163,6 +163,12 @@ impl Arbiter {
         turn.touched.insert(address);
     }
 
+    /// The generation of a client, and the connections of its supervisors.
+    pub fn supervisors_of_client(&self, link: ConnectionId) -> Option<(Generation, Vec<ConnectionId>)> {
+        let generation = self.peers.get(link)?.generation?;
+        Some((generation, self.peers.supervisors_of(generation).collect()))
+    }
+
     /// Why a claim is refused at once, whatever anybody else does.
     fn objection(
         &self,
@@ -242,7 +248,13 @@ impl Arbiter {
         }
         server.handlers.insert_mut(address.clone());
         let state = self.address(&address);
-        if state.participants.get(&process).is_some_and(Participant::is_taking_down) {
+        let Some(participant) = state.participants.get(&process) else {
+            return;
+        };
+        if participant.occupies() {
+            turn.changes.addresses.insert(address.clone());
+        }
+        if participant.is_taking_down() {
             self.resume_drain(&address, process, turn);
             turn.touched.insert(address);
         }

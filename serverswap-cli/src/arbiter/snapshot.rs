@@ -40,6 +40,11 @@ impl Arbiter {
                 *drain = drain.with(server.drain_until(), server.connections);
             }
         }
+        for holder in &mut record.holders {
+            if let Some(server) = self.servers.get(holder.process) {
+                holder.on_takedown = server.handlers.contains(address);
+            }
+        }
         (!record.is_empty()).then_some(record)
     }
 
@@ -63,7 +68,7 @@ impl Arbiter {
 }
 
 impl AddressState {
-    /// The record of the address, without what is known of the servers that drain.
+    /// The record of the address, without what is known of its servers.
     pub(super) fn record(&self) -> AddressRecord {
         let mut record = AddressRecord::default();
         for (process, participant) in &self.participants {
@@ -71,7 +76,11 @@ impl AddressState {
             let holder = |socket: SocketMode, serving: bool, since: Duration| {
                 HolderRecord::new(*process, generation, socket, serving, since)
             };
-            let drain = |since| DrainRecord::new(*process, generation, since, since, None);
+            let drain = |since, served: Served| {
+                let (served, probation_until) = served.record();
+                DrainRecord::new(*process, generation, since, since, None)
+                    .having_served(served, probation_until)
+            };
             match &participant.stage {
                 Stage::Claim(_) => {}
                 Stage::Granted { socket, since } => record.holders.push(holder(*socket, false, *since)),
@@ -80,16 +89,12 @@ impl AddressState {
                     .push(holder(SocketMode::Inherit, true, *since).on_probation_until(Some(*until))),
                 Stage::Serving { socket, since } => record.holders.push(holder(*socket, true, *since)),
                 Stage::TakingDown(takedown) => {
-                    let (serving, until) = match takedown.served {
-                        Served::Not => (false, None),
-                        Served::OnProbation { until } => (true, Some(until)),
-                        Served::Fully => (true, None),
-                    };
+                    let (serving, until) = takedown.served.record();
                     let holder = holder(takedown.socket, serving, takedown.since);
                     record.holders.push(holder.on_probation_until(until));
-                    record.draining.push(drain(takedown.since));
+                    record.draining.push(drain(takedown.since, takedown.served));
                 }
-                Stage::Released { since, .. } => record.draining.push(drain(*since)),
+                Stage::Released { since, served, .. } => record.draining.push(drain(*since, *served)),
             }
         }
         for (process, expected) in &self.expected {
@@ -125,5 +130,6 @@ impl DrainRecord {
     fn with(&self, until: Option<Duration>, connections: Option<u64>) -> DrainRecord {
         let until = until.unwrap_or_else(|| self.until());
         DrainRecord::new(self.process, self.generation, self.since(), until, connections)
+            .having_served(self.served, self.probation_until())
     }
 }

@@ -1,7 +1,8 @@
 //! Ending servers that were taken down: TERM at the drain deadline, KILL after it (R9).
 //!
-//! - A server that handles takedown has its generation's `drain_ms`; one that does not gets
-//!   TERM at once; one that cannot be reached gets it after a short wait for its return.
+//! - A server that handles takedown has its generation's `drain_ms`, also one that is not connected: it may be
+//!   busy, and be sent its takedown when it is back. One that does not handle it gets TERM at once; one that
+//!   has no listener to serve on gets it after a short wait for its return.
 //! - A generation that serves, was granted or claims another address is never ended (R7).
 //! - Deadlines are data, found anew whenever something changes that they depend on: none can be lost.
 
@@ -65,12 +66,15 @@ impl Arbiter {
         let Some(server) = self.servers.get(process) else {
             return;
         };
+        let state = self.address(address);
+        let drained = turn.now + self.drain_time(server.generation);
         let until = match server.connection {
-            ServerConnection::Away { since } => since + self.limits.rejoin_wait,
-            ServerConnection::Open(_) if server.handlers.contains(address) => {
-                turn.now + self.drain_time(server.generation)
+            _ if state.has_released(process) => drained,
+            _ if !server.handlers.contains(address) => turn.now,
+            ServerConnection::Away { since } if state.is_grant_unread(process) => {
+                since + self.limits.rejoin_wait
             }
-            ServerConnection::Open(_) => turn.now,
+            ServerConnection::Away { .. } | ServerConnection::Open(_) => drained,
         };
         self.drain_at_least_until(Some(address), process, until, turn);
         self.notify_draining(address, process, turn);
@@ -78,7 +82,7 @@ impl Arbiter {
 
     /// A server that was taken down while it could not be reached is back.
     pub(super) fn resume_drain(&mut self, address: &Address, process: Process, turn: &mut Turn) {
-        if let Some(server) = self.servers.get(process) {
+        if let Some(server) = self.servers.get(process).filter(|one| one.handlers.contains(address)) {
             let until = turn.now + self.drain_time(server.generation);
             self.drain_at_least_until(Some(address), process, until, turn);
         }

@@ -61,6 +61,7 @@ impl Arbiter {
     fn tick(&mut self, turn: &mut Turn) {
         if self.recover_until.is_some_and(|until| until <= turn.now) {
             self.recover_until = None;
+            self.nobody_may_return(turn);
             turn.touched.extend(self.index.recovering().cloned());
             turn.touched.extend(self.index.claimed().cloned());
         }

@@ -22,6 +22,7 @@ impl Arbiter {
     pub(super) fn forget_unrecorded(&mut self, process: Process, turn: &mut Turn) {
         if self.unrecorded.remove_mut(&process) {
             turn.changes.unrecorded = Changed::State;
+            self.nobody_may_return(turn);
             turn.touched.extend(self.index.claimed().cloned());
         }
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serverswap::protocol::Address;
-use serverswap::protocol::message::{Code, Error, FromArbiter, FromClient};
+use serverswap::protocol::message::{Code, Error, Event, EventKind, FromArbiter, FromClient, ReadyFor};
 use serverswap::sys::clock::monotonic;
 use serverswap::sys::listener::{self, OpenError, SocketOwner};
 use serverswap::sys::process::{self, Process};
@@ -350,7 +350,7 @@ impl ArbiterRuntime {
         for pending in pending {
             match &pending.event {
                 ArbiterEvent::Received { link, message: FromClient::ReadyFor(claim), .. } => {
-                    self.refuse(*link, Some(claim.id), error);
+                    self.refuse_claim(*link, claim, error);
                 }
                 ArbiterEvent::Hello(arrival) if arrival.is_of_a_new_deploy() => {
                     self.refuse(arrival.link, None, error);
@@ -370,8 +370,23 @@ impl ArbiterRuntime {
         }
     }
 
+    /// A claim is refused, and its supervisor told why.
+    fn refuse_claim(&mut self, link: ConnectionId, claim: &ReadyFor, error: &io::Error) {
+        self.refuse(link, Some(claim.id), error);
+        if let Some((generation, supervisors)) = self.core.supervisors_of_client(link) {
+            let event = Event {
+                code: Some(Code::StateNotWritten),
+                message: Some(not_written(error)),
+                ..Event::about(EventKind::Failed, generation, &claim.address)
+            };
+            for supervisor in supervisors {
+                self.clients.send(supervisor, &FromArbiter::Event(event.clone()), None);
+            }
+        }
+    }
+
     fn refuse(&mut self, link: ConnectionId, re: Option<u64>, error: &io::Error) {
-        let message = format!("the arbiter cannot write its state: {error}");
+        let message = not_written(error);
         let refusal = Error { re, code: Code::StateNotWritten, message, fatal: re.is_none() };
         self.clients.send(link, &FromArbiter::Error(refusal), None);
     }
@@ -455,6 +470,10 @@ fn update(core: &Arbiter, changes: &Changes) -> Update {
         pending_events: (changes.pending_events == Changed::State).then(|| core.pending_events().to_vec()),
         unrecorded: (changes.unrecorded == Changed::State).then(|| core.unrecorded_processes()),
     }
+}
+
+fn not_written(error: &io::Error) -> String {
+    format!("the arbiter cannot write its state: {error}")
 }
 
 /// Waits until a moment; for ever if there is none.

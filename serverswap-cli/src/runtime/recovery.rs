@@ -1,6 +1,7 @@
 //! What a new arbiter finds: the state file of the one before it, if it means anything here.
 
 use std::io;
+use std::path::Path;
 
 use serverswap::sys::process::{self, Process};
 
@@ -30,16 +31,17 @@ pub(crate) fn snapshot(
             "it is of another pid namespace".to_owned()
         }
         Ok(Some(file)) => return Ok(file.snapshot),
-        Ok(None) => return census(directory),
+        Ok(None) => return census(directory.path()),
         Err(error) => error.to_string(),
     };
     report(Report::StateIgnored { path, problem });
-    census(directory)
+    census(directory.path())
 }
 
-/// Everybody who was started in this directory. One look at every process of the machine.
-pub(crate) fn census(directory: &Directory) -> io::Result<Snapshot> {
-    let found = process::started_with(SERVERSWAP_DIR, directory.path().as_os_str())?;
+/// Everybody who was started in this directory, which need not exist any more. One look at every process of
+/// the machine.
+pub(crate) fn census(directory: &Path) -> io::Result<Snapshot> {
+    let found = process::started_with(SERVERSWAP_DIR, directory.as_os_str())?;
     let record = |process: Process| {
         let generation = process::environment(process.pid, SERVERSWAP_GENERATION)?;
         let generation = generation.to_str()?.parse().ok()?;

@@ -123,6 +123,19 @@ pub struct HolderRecord {
     /// Until when it serves beside an older server, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probation_until_micros: Option<u64>,
+    /// Whether it handles the takedown of the address. Earlier builds did not record that: then it counts as
+    /// if it does.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub on_takedown: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 /// A supervisor that has a right to an address.
@@ -155,6 +168,12 @@ pub struct DrainRecord {
     /// How many connections it has open, as it reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
+    /// Whether it had sent `serving`. Earlier builds did not record that: then it counts as if it had.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub served: bool,
+    /// Until when it was to serve beside an older server, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probation_until_micros: Option<u64>,
 }
 
 impl Snapshot {
@@ -196,7 +215,15 @@ impl HolderRecord {
         since: Duration,
     ) -> Self {
         let since_micros = micros(since);
-        HolderRecord { process, generation, socket, serving, since_micros, probation_until_micros: None }
+        HolderRecord {
+            process,
+            generation,
+            socket,
+            serving,
+            since_micros,
+            probation_until_micros: None,
+            on_takedown: yes(),
+        }
     }
 
     /// The same, on probation until then.
@@ -225,7 +252,25 @@ impl DrainRecord {
         connections: Option<u64>,
     ) -> Self {
         let (since_micros, until_micros) = (micros(since), micros(until));
-        DrainRecord { process, generation, since_micros, until_micros, connections }
+        DrainRecord {
+            process,
+            generation,
+            since_micros,
+            until_micros,
+            connections,
+            served: yes(),
+            probation_until_micros: None,
+        }
+    }
+
+    /// The same of a server that served so far, and until then on probation.
+    pub fn having_served(self, served: bool, probation_until: Option<Duration>) -> Self {
+        DrainRecord { served, probation_until_micros: probation_until.map(micros), ..self }
+    }
+
+    /// Until when it was to be on probation.
+    pub fn probation_until(&self) -> Option<Duration> {
+        self.probation_until_micros.map(Duration::from_micros)
     }
 
     /// Since when.

@@ -8,10 +8,9 @@ use std::time::SystemTime;
 
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::clock::monotonic;
-use serverswap::sys::listener;
 use serverswap::sys::process::{self, Process};
 
-use super::still_serving::is_alive;
+use super::still_serving::{is_alive, listens};
 use super::{
     AddressReport, DrainingServer, Holder, HolderState, Owner, StatusReport, SupervisedBy, UnrecordedProcess,
     offline,
@@ -25,8 +24,8 @@ use crate::ui::{Report, SetupError};
 /// Looks now.
 ///
 /// # Errors
-/// The directory cannot be used. A directory that does not exist is no error: nothing is served.
-/// Nor is an unusable state file: it is reported, and processes are found by what they listen on.
+/// The directory cannot be used. A directory that does not exist is no error, nor is an unusable state
+/// file, which is reported: processes are found by what they listen on.
 pub(crate) fn collect(path: &Path, report: impl Fn(Report)) -> Result<StatusReport, SetupError> {
     let empty = StatusReport {
         directory: path.to_owned(),
@@ -38,22 +37,24 @@ pub(crate) fn collect(path: &Path, report: impl Fn(Report)) -> Result<StatusRepo
     let directory = match Directory::check(path) {
         Ok(directory) => directory,
         Err(DirectoryError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(empty);
+            let path = std::path::absolute(path)
+                .map_err(|source| error_map::system("the working directory", &source))?;
+            return from_census(empty, &path);
         }
         Err(error) => return Err(error_map::directory(error)),
     };
     match state::read(&directory.state()) {
         Ok(Some(file)) if is_of_this_boot(&file) => Ok(filled(empty, &file)),
         Ok(Some(_)) => Ok(empty),
-        Ok(None) => from_census(empty, &directory),
+        Ok(None) => from_census(empty, directory.path()),
         Err(error) => {
             report(Report::StateIgnored { path: directory.state(), problem: error.to_string() });
-            from_census(empty, &directory)
+            from_census(empty, directory.path())
         }
     }
 }
 
-fn from_census(empty: StatusReport, directory: &Directory) -> Result<StatusReport, SetupError> {
+fn from_census(empty: StatusReport, directory: &Path) -> Result<StatusReport, SetupError> {
     let census = recovery::census(directory).map_err(|error| error_map::system("/proc", &error))?;
     Ok(StatusReport { unrecorded: unrecorded(&census), ..empty })
 }
@@ -75,15 +76,8 @@ fn filled(empty: StatusReport, file: &StateFile) -> StatusReport {
 
 fn unrecorded(snapshot: &Snapshot) -> Vec<UnrecordedProcess> {
     let look = |record: &UnrecordedRecord| {
-        let pidfd = record.process.pidfd().ok().flatten()?;
-        // Where the kernel does not let us look, nothing is known.
-        let listens = listener::addresses_of(record.process, &pidfd).unwrap_or_default();
         let (pid, generation) = (record.process.pid, record.generation);
-        is_alive(record.process).then(|| UnrecordedProcess {
-            pid,
-            generation,
-            listens: listens.into_iter().collect(),
-        })
+        Some(UnrecordedProcess { pid, generation, listens: listens(record.process)? })
     };
     snapshot.unrecorded.iter().filter_map(look).collect()
 }

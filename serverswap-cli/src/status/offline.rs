@@ -35,6 +35,8 @@ fn listens(process: Process, address: &Address) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serverswap::protocol::Generation;
 
     use super::*;
@@ -45,7 +47,7 @@ mod tests {
     fn record(serving: bool, drains: bool) -> AddressRecord {
         let generation = Generation { start: 1, pid: 6 };
         let drain =
-            DrainRecord { process: PROCESS, generation, since_micros: 2, until_micros: 3, connections: None };
+            DrainRecord::new(PROCESS, generation, Duration::from_micros(2), Duration::from_micros(3), None);
         let holder = HolderRecord {
             process: PROCESS,
             generation,
@@ -53,6 +55,7 @@ mod tests {
             serving,
             since_micros: 1,
             probation_until_micros: None,
+            on_takedown: true,
         };
         let draining = if drains { vec![drain] } else { Vec::new() };
         AddressRecord { holders: vec![holder], supervisors: Vec::new(), draining }

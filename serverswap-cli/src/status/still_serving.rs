@@ -1,17 +1,25 @@
 //! Who serves, by the state file and the living processes: what is still true.
+//!
+//! Of a process that no state names, because the state was lost, it is known only what it listens on.
 
+use std::path::Path;
+
+use serverswap::protocol::Address;
+use serverswap::sys::listener;
 use serverswap::sys::process::{Process, is_gone};
 
-use crate::state::{self, Directory};
+use crate::runtime::recovery;
+use crate::state::{self, Directory, UnrecordedRecord};
 use crate::ui::{ServingServer, StillServing};
 
-/// Looks now. Unknown when the state cannot be read.
+/// Looks now. Unknown where no state says it and nobody listens, although servers of the directory live.
 pub(crate) fn still_serving(directory: &Directory) -> StillServing {
-    let Ok(file) = state::read(&directory.state()) else {
-        return StillServing::Unknown;
+    let Ok(Some(file)) = state::read(&directory.state()) else {
+        return without_state(directory.path());
     };
-    let addresses = file.map(|file| file.snapshot.addresses).unwrap_or_default();
-    let serving = addresses.into_iter().flat_map(|(address, record)| {
+    let listening = listening(&file.snapshot.unrecorded);
+    let addresses = file.snapshot.addresses.into_iter();
+    let serving = addresses.flat_map(|(address, record)| {
         let drains: Vec<Process> = record.draining.iter().map(|drain| drain.process).collect();
         let holders = record.holders.into_iter();
         holders
@@ -19,7 +27,33 @@ pub(crate) fn still_serving(directory: &Directory) -> StillServing {
             .filter(|holder| is_alive(holder.process))
             .map(move |holder| ServingServer { address: address.clone(), pid: holder.process.pid })
     });
-    StillServing::Known(serving.collect())
+    StillServing::Known(serving.chain(listening).collect())
+}
+
+fn without_state(directory: &Path) -> StillServing {
+    let Ok(census) = recovery::census(directory) else {
+        return StillServing::Unknown;
+    };
+    match listening(&census.unrecorded) {
+        listening if listening.is_empty() && !census.unrecorded.is_empty() => StillServing::Unknown,
+        listening => StillServing::Known(listening),
+    }
+}
+
+fn listening(records: &[UnrecordedRecord]) -> Vec<ServingServer> {
+    let serving = |process: Process| {
+        let addresses = listens(process).unwrap_or_default().into_iter();
+        addresses.map(move |address| ServingServer { address, pid: process.pid })
+    };
+    records.iter().flat_map(|record| serving(record.process)).collect()
+}
+
+/// The addresses whose listeners a process has: none where the kernel does not let us look. `None` if it does
+/// not live.
+pub(super) fn listens(process: Process) -> Option<Vec<Address>> {
+    let pidfd = process.pidfd().ok().flatten()?;
+    let listens = listener::addresses_of(process, &pidfd).unwrap_or_default();
+    is_alive(process).then(|| listens.into_iter().collect())
 }
 
 /// Whether exactly this process runs now.

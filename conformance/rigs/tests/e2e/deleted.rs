@@ -5,8 +5,9 @@ use std::fs;
 use rustix::process::Signal;
 
 use crate::Outcome;
+use crate::kills::{left_alone, until_it_drains};
 use crate::processes::ended;
-use crate::shop::{Shop, nothing_failed};
+use crate::shop::{Shop, answered, nothing_failed};
 
 /// In one step, so that nothing is made anew in it meanwhile.
 fn delete_directory(shop: &Shop) -> Outcome {
@@ -40,6 +41,40 @@ async fn after_the_directory_was_deleted_the_next_deploy_works() -> Outcome {
     ended(old).await?;
     nothing_failed(load).await?;
     assert_eq!(shop.ask().await?.1, "2");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_drains_when_the_directory_is_deleted_answers_what_it_has_accepted() -> Outcome {
+    let shop = left_alone().await?;
+    let (old, _) = shop.ask().await?;
+    let connection = shop.asking(1).await?;
+    let mut killed = shop.deploy(2).start()?;
+    killed.says("is draining").await?;
+    killed.signal(Signal::KILL);
+    killed.exit().await?;
+    fs::remove_dir_all(shop.sandbox.runtime_dir())?;
+    let mut next = shop.sandbox.deploy(["sleep", "600"]).start()?;
+    next.says("started").await?;
+    until_it_drains(&shop, old).await?;
+    assert!(answered(connection).await?.contains("Version: 1"));
+    ended(old).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_the_directory_was_deleted_status_and_a_failed_deploy_name_the_server() -> Outcome {
+    let shop = left_alone().await?;
+    let (old, _) = shop.ask().await?;
+    fs::remove_dir_all(shop.sandbox.runtime_dir())?;
+    let mut status = shop.sandbox.serverswap(["status", &shop.address.to_string()]).start()?;
+    assert_eq!(status.exit().await?.status, 0, "{}", status.stdout());
+    assert!(status.stdout().contains(&old.to_string()), "{}", status.stdout());
+    assert!(!shop.sandbox.runtime_dir().exists());
+    let mut failed = shop.sandbox.serverswap(["sh", "-c", "exit 3"]).start()?;
+    assert_eq!(failed.exit().await?.status, 3, "{}", failed.stderr());
+    let serves = format!("pid {old} still serves {}", shop.address);
+    assert!(failed.stderr().contains(&serves), "{}", failed.stderr());
     Ok(())
 }
 

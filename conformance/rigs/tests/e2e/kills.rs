@@ -8,7 +8,7 @@ use serverswap_load::Load;
 
 use crate::Outcome;
 use crate::processes::{ended, signal};
-use crate::shop::{Shop, configured, nothing_failed};
+use crate::shop::{Shop, answered, configured, nothing_failed};
 
 /// Two more deploys under the same load, and one server and its supervisor at the end.
 async fn the_next_deploys_lose_nothing(shop: &mut Shop, load: Load) -> Outcome {
@@ -68,8 +68,12 @@ async fn an_arbiter_that_would_leave_before_its_server_is_ready() -> Outcome {
 }
 
 /// Version 1 serves and its command has left.
-async fn left_alone() -> Result<Shop, Box<dyn std::error::Error>> {
-    let (sandbox, address) = (Sandbox::new()?, free_address());
+pub async fn left_alone() -> Result<Shop, Box<dyn std::error::Error>> {
+    left_alone_in(Sandbox::new()?).await
+}
+
+async fn left_alone_in(sandbox: Sandbox) -> Result<Shop, Box<dyn std::error::Error>> {
+    let address = free_address();
     let file = sandbox.programs().example("node/http.js");
     let mut serving = configured(sandbox.serverswap([file]), &address, 1).start()?;
     assert_eq!(serving.exit().await?.status, 0, "{}", serving.stderr());
@@ -103,6 +107,38 @@ pub async fn silent(shop: &Shop) -> Result<std::net::TcpStream, Box<dyn std::err
     };
     shop.ask().await?;
     Ok(connection)
+}
+
+#[tokio::test]
+async fn a_deploy_that_waits_for_a_drain_when_the_arbiter_and_the_state_are_lost() -> Outcome {
+    let sandbox = Sandbox::new()?;
+    let mut arbiter = sandbox.deploy(["sleep", "600"]).start()?;
+    arbiter.says("started").await?;
+    let mut shop = left_alone_in(sandbox).await?;
+    let (old, _) = shop.ask().await?;
+    let connection = shop.asking(1).await?;
+    let mut second = leave(&shop, 2).start()?;
+    second.says("is draining").await?;
+    arbiter.signal(Signal::KILL);
+    std::fs::remove_dir_all(shop.sandbox.runtime_dir())?;
+    until_it_drains(&shop, old).await?;
+    assert!(!second.stderr().contains("done"), "{}", second.stderr());
+    assert!(answered(connection).await?.contains("Version: 1"));
+    assert_eq!(second.exit().await?.status, 0, "{}", second.stderr());
+    ended(old).await?;
+    shop.replace(3).await?;
+    Ok(())
+}
+
+/// Asks until the state says that a server drains.
+pub async fn until_it_drains(shop: &Shop, pid: u32) -> Outcome {
+    loop {
+        let mut status = shop.sandbox.serverswap(["status", "--json"]).start()?;
+        status.exit().await?;
+        if status.stdout().contains(&format!(r#""draining":[{{"pid":{pid}"#)) {
+            return Ok(());
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
-//! Orphans of a foreign client: one that never comes back when its connection has ended.
+//! Orphans that do not come back when their connection has ended: those of a foreign client never, a busy
+//! one late.
 
 use rustix::process::Signal;
 use serverswap_conformance::sandbox::{Invocation, Sandbox, free_address};
+use tokio::io::AsyncWriteExt;
 
 use crate::Outcome;
 use crate::processes::ended;
-use crate::shop::{Shop, configured, nothing_failed};
+use crate::shop::{Shop, answered, configured, nothing_failed};
 
 fn minimal(sandbox: &Sandbox, address: &serverswap_protocol::Address) -> Invocation {
     let file = sandbox.programs().fixture("minimal.py");
@@ -59,4 +61,24 @@ async fn a_server_that_does_not_come_back_is_known_to_the_arbiter_that_takes_ove
     let shop = Shop { sandbox, address, serving: first };
     let (orphan, _) = shop.ask().await?;
     is_replaced(shop, orphan, 4).await
+}
+
+#[tokio::test]
+async fn a_server_that_is_busy_when_it_is_replaced_drains_once_it_is_back() -> Outcome {
+    let (sandbox, address) = (Sandbox::new()?, free_address());
+    let command = sandbox.serverswap(["node".to_owned(), sandbox.programs().fixture("blocks.js")]);
+    let mut serving = configured(command, &address, 1).start()?;
+    assert_eq!(serving.exit().await?.status, 0, "{}", serving.stderr());
+    let shop = Shop { sandbox, address, serving };
+    let (old, _) = shop.ask().await?;
+    let connection = shop.asking(1).await?;
+    let mut blocking = shop.asking(1).await?;
+    blocking.write_all(b"Connection: close\r\nBlock: 6000\r\n").await?;
+    answered(blocking).await?;
+    let mut new = shop.deploy(2).start()?;
+    new.prints("version 2 serves").await?;
+    assert!(answered(connection).await?.contains("Version: 1"));
+    ended(old).await?;
+    assert!(!new.stderr().contains("TERM"), "{}", new.stderr());
+    Ok(())
 }

@@ -3,11 +3,10 @@
 use rustix::process::Signal;
 use serverswap_conformance::sandbox::{Invocation, LIMIT, Started};
 use serverswap_load::{Probe, Target};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt;
 
 use crate::Outcome;
-use crate::shop::{ANSWERS, Shop, configured, nothing_failed};
+use crate::shop::{ANSWERS, Shop, answered, configured, nothing_failed};
 
 /// A server that serves some requests and then does what `ends` says.
 const WORSE: &str = r"
@@ -91,46 +90,11 @@ async fn on_probation(shop: &Shop) -> Result<Started, Box<dyn std::error::Error>
     Ok(new)
 }
 
-/// A connection to version 2 in the middle of a request.
-async fn asking_version_2(shop: &Shop) -> Result<TcpStream, Box<dyn std::error::Error>> {
-    let Target::Tcp(address) = shop.target() else { return Err("a shop has a TCP address".into()) };
-    loop {
-        let mut connection = TcpStream::connect(address).await?;
-        connection.write_all(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n").await?;
-        if received_until(&mut connection, "from version").await?.contains("Version: 2") {
-            connection.write_all(b"GET / HTTP/1.1\r\nHost: shop\r\n").await?;
-            return Ok(connection);
-        }
-    }
-}
-
-/// Completes the request; what comes back.
-async fn answered(mut connection: TcpStream) -> Result<String, Box<dyn std::error::Error>> {
-    connection.write_all(b"\r\n").await?;
-    received_until(&mut connection, "from version").await
-}
-
-async fn received_until(
-    connection: &mut TcpStream,
-    text: &str,
-) -> Result<String, Box<dyn std::error::Error>> {
-    let mut received = Vec::new();
-    loop {
-        if connection.read_buf(&mut received).await? == 0 {
-            return Err(format!("closed after {:?}", String::from_utf8_lossy(&received)).into());
-        }
-        let so_far = String::from_utf8_lossy(&received);
-        if so_far.contains(text) {
-            return Ok(so_far.into_owned());
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_server_on_probation_that_a_newer_one_replaces_answers_what_it_has_accepted() -> Outcome {
     let mut shop = Shop::open().await?;
     let mut second = on_probation(&shop).await?;
-    let connection = asking_version_2(&shop).await?;
+    let connection = shop.asking(2).await?;
     shop.replace(3).await?;
     second.says("now served by a newer generation").await?;
     assert!(answered(connection).await?.contains("Version: 2"));
@@ -156,8 +120,8 @@ async fn the_first_term_ends_no_drain_of_a_server_that_is_rolled_back() -> Outco
     let words = ["--probation", "1h", "node", "-e", &script].map(str::to_owned);
     let mut second = configured(shop.sandbox.deploy(words), &shop.address, 2).start()?;
     second.prints("version 2 serves").await?;
-    let connection = asking_version_2(&shop).await?;
-    let mut last = asking_version_2(&shop).await?;
+    let connection = shop.asking(2).await?;
+    let mut last = shop.asking(2).await?;
     last.write_all(b"Fail: now\r\n").await?;
     answered(last).await?;
     second.says("rolling back").await?;

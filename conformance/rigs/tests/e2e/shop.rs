@@ -6,6 +6,8 @@ use std::time::Duration;
 use serverswap_conformance::sandbox::{Exit, Invocation, LIMIT, Sandbox, Started, free_address};
 use serverswap_load::{Load, Phase, Plan, Slot, Tally, Target, ask};
 use serverswap_protocol::Address;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// Good answers that show that a server is well.
 pub const ANSWERS: u64 = 300;
@@ -56,8 +58,40 @@ impl Shop {
         load_on(self.target()).await
     }
 
+    /// A connection to a version, in the middle of a request.
+    pub async fn asking(&self, version: u32) -> Result<TcpStream, Box<dyn Error>> {
+        let Target::Tcp(address) = self.target() else { return Err("a shop has a TCP address".into()) };
+        loop {
+            let mut connection = TcpStream::connect(address).await?;
+            connection.write_all(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n").await?;
+            if received(&mut connection).await?.contains(&format!("Version: {version}")) {
+                connection.write_all(b"GET / HTTP/1.1\r\nHost: shop\r\n").await?;
+                return Ok(connection);
+            }
+        }
+    }
+
     pub fn target(&self) -> Target {
         Target::try_from(&self.address).expect("a shop is on the loopback")
+    }
+}
+
+/// Completes the request of a connection in the middle of one; what comes back.
+pub async fn answered(mut connection: TcpStream) -> Result<String, Box<dyn Error>> {
+    connection.write_all(b"\r\n").await?;
+    received(&mut connection).await
+}
+
+async fn received(connection: &mut TcpStream) -> Result<String, Box<dyn Error>> {
+    let mut received = Vec::new();
+    loop {
+        if connection.read_buf(&mut received).await? == 0 {
+            return Err(format!("closed after {:?}", String::from_utf8_lossy(&received)).into());
+        }
+        let so_far = String::from_utf8_lossy(&received);
+        if so_far.contains("from version") {
+            return Ok(so_far.into_owned());
+        }
     }
 }
 

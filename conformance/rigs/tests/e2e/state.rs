@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
 
+use rustix::fs::{FileType, Mode};
 use rustix::process::Signal;
 use serverswap_conformance::sandbox::Sandbox;
 use serverswap_protocol::SocketMode;
@@ -12,7 +13,7 @@ use serverswap_protocol::message::{FromArbiter, Role};
 use crate::Outcome;
 use crate::hostile::{claim, welcomed};
 use crate::processes::{ended, signal};
-use crate::shop::{Shop, nothing_failed};
+use crate::shop::{Shop, configured, nothing_failed};
 
 fn in_the_way(shop: &Shop) -> PathBuf {
     shop.sandbox.runtime_dir().join("state.json.new")
@@ -33,6 +34,25 @@ async fn while_the_state_cannot_be_written_a_deploy_is_refused_and_afterwards_it
     assert_eq!(shop.replace(3).await?.status, 0);
     nothing_failed(load).await?;
     assert_eq!(shop.sandbox.remaining().len(), 2, "{:?}", shop.sandbox.remaining());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_claim_that_is_refused_because_the_state_cannot_be_written_is_told_so() -> Outcome {
+    let mut shop = Shop::open().await?;
+    shop.serving.says("up after").await?;
+    let gate = shop.sandbox.path().join("gate");
+    rustix::fs::mknodat(rustix::fs::CWD, &gate, FileType::Fifo, Mode::RWXU, 0)?;
+    let file = shop.sandbox.programs().example("node/http.js");
+    let script = format!("echo begun; read _ < '{}'; exec node {file}", gate.display());
+    let mut refused = configured(shop.sandbox.serverswap(["sh", "-c", &script]), &shop.address, 2).start()?;
+    refused.prints("begun").await?;
+    std::fs::create_dir(in_the_way(&shop))?;
+    std::fs::write(gate, "go\n")?;
+    refused.exit().await?;
+    let stderr = refused.stderr();
+    assert!(stderr.contains("the arbiter cannot write its state") && stderr.contains("`df`"), "{stderr}");
+    assert_eq!(shop.ask().await?.1, "1");
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use serverswap::sys::process::Process;
 
 use super::state::{
     AddressState, Check, Expected, Had, Holders, Keeper, ListenerState, Notified, Participant,
-    PendingTakedown, Search, Served, Stage,
+    PendingTakedown, Search, Stage,
 };
 use crate::arbiter::Fetched;
 
@@ -175,14 +175,15 @@ impl AddressState {
             (Had::Grant { .. }, Fetched::Found | Fetched::Refused) => {
                 self.count_as_recorded(process, expected);
             }
-            // N8: it has not read its grant and cannot serve; it is ended before a listener is opened.
+            // N8: it cannot serve: it has not read its grant, or has closed its listener. It is ended before one is
+            // opened.
             (Had::Grant { .. }, Fetched::Absent) => {
                 self.expected.remove(&process);
                 let takedown = PendingTakedown {
                     socket: SocketMode::Inherit,
                     message: None,
                     reason: TakedownReason::Replaced,
-                    served: Served::Not,
+                    served: expected.served(),
                     since: facts.now,
                 };
                 self.participate(process, expected.generation, Stage::TakingDown(takedown));

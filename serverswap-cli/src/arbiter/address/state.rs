@@ -257,7 +257,37 @@ impl Stage {
     }
 }
 
+impl Served {
+    /// How far a server of the state file was.
+    pub(crate) fn recorded(serving: bool, probation_until: Option<Duration>) -> Served {
+        match (serving, probation_until) {
+            (true, Some(until)) => Served::OnProbation { until },
+            (true, None) => Served::Fully,
+            (false, _) => Served::Not,
+        }
+    }
+
+    /// As the state file says it: whether it served, and until when on probation.
+    pub(crate) fn record(self) -> (bool, Option<Duration>) {
+        match self {
+            Served::Not => (false, None),
+            Served::OnProbation { until } => (true, Some(until)),
+            Served::Fully => (true, None),
+        }
+    }
+}
+
 impl Stage {
+    /// How the server serves, or did before it was to release the address.
+    pub(crate) fn served(&self) -> Served {
+        match self {
+            Stage::Probation { until, .. } => Served::OnProbation { until: *until },
+            Stage::Serving { .. } => Served::Fully,
+            Stage::TakingDown(PendingTakedown { served, .. }) | Stage::Released { served, .. } => *served,
+            Stage::Claim(_) | Stage::Granted { .. } => Served::Not,
+        }
+    }
+
     /// Until when the server serves beside an older one, as time since boot.
     pub(crate) fn probation_until(&self) -> Option<Duration> {
         match self {
@@ -318,12 +348,7 @@ impl Participant {
 
     /// How it serves, or did before it was to release the address.
     pub(crate) fn served(&self) -> Served {
-        match &self.stage {
-            Stage::Probation { until, .. } => Served::OnProbation { until: *until },
-            Stage::Serving { .. } => Served::Fully,
-            Stage::TakingDown(PendingTakedown { served, .. }) | Stage::Released { served, .. } => *served,
-            Stage::Claim(_) | Stage::Granted { .. } => Served::Not,
-        }
+        self.stage.served()
     }
 
     pub(crate) fn claim(&self) -> Option<&PendingClaim> {
@@ -388,9 +413,8 @@ impl Expected {
     /// How it served, as far as is known.
     pub(crate) fn served(&self) -> Served {
         match self.had {
-            Had::Grant { serving: true, probation_until: Some(until), .. } => Served::OnProbation { until },
-            Had::Grant { serving: true, probation_until: None, .. } => Served::Fully,
-            Had::Grant { serving: false, .. } | Had::Ownership { .. } => Served::Not,
+            Had::Grant { serving, probation_until, .. } => Served::recorded(serving, probation_until),
+            Had::Ownership { .. } => Served::Not,
         }
     }
 
@@ -445,6 +469,22 @@ impl AddressState {
         let serves = |participant: &Participant| participant.serves() || participant.is_on_probation();
         self.participants.values().any(|older| older.generation < generation && serves(older))
             || self.expected.values().any(|older| older.generation < generation && older.serves())
+    }
+
+    /// Whether a server has released the address.
+    pub(crate) fn has_released(&self, process: Process) -> bool {
+        let participant = self.participants.get(&process);
+        participant.is_some_and(|one| matches!(one.stage, Stage::Released { .. }))
+    }
+
+    /// Whether a server was granted an inherited address and has not read that: it has no listener, and has
+    /// never served.
+    pub(crate) fn is_grant_unread(&self, process: Process) -> bool {
+        let participant = self.participants.get(&process);
+        let is_granted = participant.is_some_and(|one| {
+            one.stage.socket() == Some(SocketMode::Inherit) && one.served() == Served::Not
+        });
+        is_granted && self.listener == ListenerState::Absent
     }
 
     /// The participants that fulfil `condition`.

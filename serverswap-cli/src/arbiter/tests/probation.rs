@@ -247,6 +247,20 @@ fn one_that_a_newer_one_has_replaced_is_not_ended_for_being_late() {
 }
 
 #[test]
+fn one_that_drains_has_not_served_fully_for_the_next_arbiter_either() {
+    let (mut world, _) = on_probation();
+    world.probation_ms = 0;
+    world.server_is_up(30, &[A]);
+    world.releases(20, A);
+    let mut world = world.taken_over(&[]);
+    world.arrives(30, Server, Leave, vec![held(A, true)]);
+    world.supervisor(21, Stay);
+    let sent = world.ends(20);
+    assert!(!of(21, &sent).contains(&Sent::Event(Serving, Nothing)), "{sent:?}");
+    assert!(!of(21, &sent).contains(&Sent::Event(Serving, Listener)), "{sent:?}");
+}
+
+#[test]
 fn a_minimal_client_is_on_it_for_the_next_arbiter_too() {
     let (world, _) = on_probation();
     let mut world = world.taken_over(&[]);

@@ -1,8 +1,13 @@
+use std::time::Duration;
+
 use serverswap::protocol::SocketMode::Inherit;
 use serverswap::protocol::message::{Form::Leave, FromClient, Released, Role::Server};
 
-use super::world::{A, DRAIN, Sent, World, address, held, of};
-use crate::arbiter::{Attached::Listener, TerminationSignal};
+use super::world::{A, B, DRAIN, KILL, Sent, World, address, held, of};
+use crate::arbiter::Attached::Listener;
+use crate::arbiter::TerminationSignal::{Kill, Term};
+
+const MOMENT: Duration = Duration::from_millis(1);
 
 #[test]
 fn a_lost_connection_ends_no_hold() {
@@ -65,7 +70,7 @@ fn a_draining_server_that_comes_back_is_not_ended_in_mid_drain() {
     world.link_ends(10);
     let arrival = world.arrival(10, Server, Leave, Vec::new(), vec![address(A)]);
     world.happens(vec![arrival]);
-    assert_eq!(of(10, &world.passes(DRAIN - std::time::Duration::from_secs(1))), []);
+    assert_eq!(of(10, &world.passes(DRAIN - Duration::from_secs(1))), []);
 }
 
 #[test]
@@ -75,10 +80,51 @@ fn a_holder_that_stays_away_is_ended_once_a_newer_one_serves() {
     world.link_ends(10);
     let sent = world.server_is_up(20, &[A]);
     assert_eq!(of(20, &sent), [Sent::Welcome, Sent::Granted(Listener)]);
-    assert_eq!(
-        of(10, &world.passes(DRAIN)),
-        [Sent::Signalled(TerminationSignal::Term), Sent::Signalled(TerminationSignal::Kill)]
-    );
+    assert_eq!(of(10, &world.passes(DRAIN + KILL)), [Sent::Signalled(Term), Sent::Signalled(Kill)]);
+}
+
+#[test]
+fn a_server_that_released_an_address_by_itself_while_it_was_away_drains() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.link_ends(10);
+    let arrival = world.arrival(10, Server, Leave, Vec::new(), vec![address(A)]);
+    assert_eq!(of(10, &world.happens(vec![arrival])), [Sent::Welcome]);
+    assert_eq!(of(10, &world.passes(DRAIN - MOMENT)), []);
+    assert_eq!(of(10, &world.passes(MOMENT)), [Sent::Signalled(Term)]);
+}
+
+#[test]
+fn a_draining_server_of_which_the_arbiter_knows_nothing_drains() {
+    let mut world = World::new();
+    let arrival = world.arrival(10, Server, Leave, Vec::new(), vec![address(A), address(B)]);
+    assert_eq!(of(10, &world.happens(vec![arrival])), [Sent::Welcome]);
+    assert_eq!(of(10, &world.passes(DRAIN - MOMENT)), []);
+    assert_eq!(of(10, &world.passes(MOMENT)), [Sent::Signalled(Term)]);
+}
+
+#[test]
+fn a_busy_server_that_comes_back_late_is_sent_its_takedown_and_has_its_drain() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.link_ends(10);
+    world.server_is_up(20, &[A]);
+    assert_eq!(of(10, &world.passes(DRAIN - MOMENT)), []);
+    let sent = world.arrives(10, Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(10, &sent), [Sent::Welcome, Sent::Takedown]);
+    assert_eq!(of(10, &world.passes(DRAIN - MOMENT)), []);
+    assert_eq!(of(10, &world.passes(MOMENT)), [Sent::Signalled(Term)]);
+}
+
+#[test]
+fn a_server_without_a_handler_has_no_drain_when_it_is_away_either() {
+    let mut world = World::new();
+    world.server(10);
+    world.claims(10, A, Inherit);
+    world.serves(10, A);
+    let mut world = world.taken_over(&[]);
+    world.passes(Duration::from_secs(2));
+    assert_eq!(of(10, &world.server_is_up(20, &[A])), [Sent::Signalled(Term)]);
 }
 
 #[test]

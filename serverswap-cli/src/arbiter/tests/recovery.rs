@@ -11,6 +11,7 @@ use crate::arbiter::{
 };
 
 const WAIT: Duration = Duration::from_secs(2);
+const MOMENT: Duration = Duration::from_millis(1);
 
 #[test]
 fn nothing_is_decided_before_the_holder_of_the_file_is_back() {
@@ -50,7 +51,22 @@ fn the_listener_of_a_holder_that_does_not_come_back_is_fetched() {
     world.claims(20, A, Inherit);
     assert_eq!(of(20, &world.passes(WAIT)), [Sent::Granted(Listener)]);
     assert_eq!(world.serving(A), [10]);
-    assert_eq!(of(10, &world.serves(20, A)), [Sent::Signalled(Term)]);
+    assert_eq!(of(10, &world.serves(20, A)), []);
+    assert_eq!(of(10, &world.passes(DRAIN - MOMENT)), []);
+    assert_eq!(of(10, &world.passes(MOMENT)), [Sent::Signalled(Term)]);
+}
+
+#[test]
+fn an_absent_holder_that_has_not_read_its_grant_is_ended_after_a_short_wait() {
+    let mut world = World::new();
+    world.server(10);
+    world.handles_takedown(10, A);
+    world.claims(10, A, Inherit);
+    let mut world = world.taken_over(&[]);
+    world.fetch.insert(10, Fetched::Absent);
+    world.server(20);
+    world.claims(20, A, Inherit);
+    assert_eq!(of(10, &world.passes(WAIT)), [Sent::Signalled(Term)]);
 }
 
 #[test]
@@ -77,8 +93,8 @@ fn where_the_kernel_refuses_to_look_the_holder_is_ended_first() {
     world.passes(WAIT);
     world.server(20);
     let sent = world.claims(20, A, Inherit);
-    assert_eq!(of(20, &sent), [Sent::Waiting]);
-    assert_eq!(of(10, &sent), [Sent::Signalled(Term)]);
+    assert_eq!((of(10, &sent), of(20, &sent)), (vec![], vec![Sent::Waiting]));
+    assert_eq!(of(10, &world.passes(DRAIN)), [Sent::Signalled(Term)]);
     assert_eq!(of(20, &world.ends(10)), [Sent::Granted(Listener)]);
 }
 
@@ -92,7 +108,8 @@ fn an_absent_holder_that_serves_another_address_lives_until_that_is_served_too()
     assert_eq!(of(10, &sent), []);
     assert_eq!(of(10, &world.passes(DRAIN)), []);
     world.claims(20, B, Inherit);
-    assert_eq!(of(10, &world.serves(20, B)), [Sent::Signalled(Term)]);
+    assert_eq!(of(10, &world.serves(20, B)), []);
+    assert_eq!(of(10, &world.passes(DRAIN)), [Sent::Signalled(Term)]);
 }
 
 #[test]

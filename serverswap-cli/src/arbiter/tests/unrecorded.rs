@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use serverswap::protocol::SocketMode::{Bind, Inherit};
-use serverswap::protocol::message::{Code, Form::Leave, Holding, Role::Server};
+use serverswap::protocol::message::{Code, EventKind::Done, Form::Leave, Holding, Role::Server};
 
 use super::world::{A, Sent, World, address, held, of};
 use crate::arbiter::Attached::{Listener, Nothing};
@@ -79,6 +79,34 @@ fn an_address_that_is_held_exclusively_can_have_no_other_holder() {
     let sent = world.claims(30, NAME, Bind);
     assert_eq!((of(20, &sent), of(30, &sent)), (vec![Sent::Takedown], vec![Sent::Waiting]));
     assert_eq!(of(30, &world.ends(20)), [Sent::Granted(Nothing)]);
+}
+
+/// Server 10 may drain, server 20 serves, and its supervisor waits to leave.
+fn a_deploy_beside_an_unrecorded_process() -> World {
+    let mut world = World::knowing_only_of(&[10]);
+    world.supervisor(21, Leave);
+    let sent = world.arrives(20, Server, Leave, vec![held(A, true)]);
+    assert_eq!(done(&sent), 0);
+    world
+}
+
+fn done(sent: &[(u32, Sent)]) -> usize {
+    of(21, sent).iter().filter(|sent| **sent == Sent::Event(Done, Nothing)).count()
+}
+
+#[test]
+fn a_deploy_is_not_done_while_a_process_may_drain_of_which_no_state_says_so() {
+    let mut world = a_deploy_beside_an_unrecorded_process();
+    let arrival = world.arrival(10, Server, Leave, Vec::new(), vec![address(A)]);
+    assert_eq!(done(&world.happens(vec![arrival])), 0);
+    assert_eq!(done(&world.passes(WAIT)), 0);
+    assert_eq!(done(&world.ends(10)), 1);
+}
+
+#[test]
+fn a_deploy_is_done_when_such_a_process_has_ended_or_does_not_come_back() {
+    assert_eq!(done(&a_deploy_beside_an_unrecorded_process().ends(10)), 1);
+    assert_eq!(done(&a_deploy_beside_an_unrecorded_process().passes(WAIT)), 1);
 }
 
 #[test]
