@@ -18,7 +18,7 @@ use super::life_cycle::{Cause, ChildServer, EndReason, LifeCycle, Phase, PhaseIn
 use super::plan::{INTERRUPT_PATIENCE, SETTLE_MAX};
 use super::reaping_group::ReapingGroup;
 use super::{GenerationSignal, Request};
-use crate::ui::Report;
+use crate::ui::{Reached, Report};
 
 /// The server is to end.
 #[derive(Debug, Clone)]
@@ -184,9 +184,12 @@ impl Phase for Stopping {
             }
             PhaseInput::StopSignal(signal) => self.on_signal(signal, context),
             PhaseInput::Due => self.escalate(context),
-            PhaseInput::Notice(
-                ArbiterNotice::Changed | ArbiterNotice::Up | ArbiterNotice::Done | ArbiterNotice::SaidFail(_),
-            )
+            // Its `serving` and the signal have crossed.
+            PhaseInput::Notice(ArbiterNotice::Up | ArbiterNotice::Done) => {
+                context.reach(Reached::Up);
+                self.into()
+            }
+            PhaseInput::Notice(ArbiterNotice::Changed | ArbiterNotice::SaidFail(_))
             | PhaseInput::NotResponding
             | PhaseInput::Verdict(_)
             | PhaseInput::Spawned(_)

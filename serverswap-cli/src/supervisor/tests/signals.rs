@@ -181,6 +181,18 @@ fn a_supervisor_that_is_stopped_before_its_server_was_up_ends_as_interrupted() {
 }
 
 #[test]
+fn a_server_that_comes_up_as_its_supervisor_is_stopped_was_up() {
+    Run::stay()
+        .takes(":8080")
+        .signal(SupervisorSignal::Terminate)
+        .whole(EventKind::Up)
+        .exited(0)
+        .settled()
+        .arbiter(EventKind::Vacant, ":8080")
+        .did(&["keep :8080", "send stop", "send ping", "send ping", "exit 0 signal"]);
+}
+
+#[test]
 fn a_server_whose_grant_was_under_way_to_us_is_given_its_drain() {
     Run::stay()
         .signal(SupervisorSignal::Terminate)
