@@ -81,6 +81,17 @@ pub enum SandboxError {
     },
 }
 
+/// The first arguments with which `serverswap` deploys nothing.
+const NO_DEPLOYS: [&str; 3] = ["status", "completions", "man"];
+
+fn without_probation<S: Into<String>>(arguments: impl IntoIterator<Item = S>) -> Vec<String> {
+    let arguments: Vec<String> = arguments.into_iter().map(Into::into).collect();
+    let deploys = arguments.first().is_some_and(|first| !NO_DEPLOYS.contains(&first.as_str()));
+    let is_named = arguments.iter().any(|argument| argument == "--probation");
+    let option: &[&str] = if deploys && !is_named { &["--probation", "0"] } else { &[] };
+    option.iter().map(|word| (*word).to_owned()).chain(arguments).collect()
+}
+
 impl Sandbox {
     /// An empty sandbox.
     ///
@@ -113,14 +124,14 @@ impl Sandbox {
         &self.programs
     }
 
-    /// `serverswap ARGUMENTS…`
+    /// `serverswap ARGUMENTS…`; a deploy without a probation, unless the arguments name one.
     pub fn serverswap<S: Into<String>>(&self, arguments: impl IntoIterator<Item = S>) -> Invocation {
-        self.command(&self.programs.serverswap, arguments)
+        self.command(&self.programs.serverswap, without_probation(arguments))
     }
 
-    /// `serverswap-deploy ARGUMENTS…`
+    /// `serverswap-deploy ARGUMENTS…`; without a probation, unless the arguments name one.
     pub fn deploy<S: Into<String>>(&self, arguments: impl IntoIterator<Item = S>) -> Invocation {
-        self.command(&self.programs.serverswap_deploy, arguments)
+        self.command(&self.programs.serverswap_deploy, without_probation(arguments))
     }
 
     /// Any program, in this sandbox.

@@ -109,8 +109,8 @@ pub(super) struct RunArguments {
     ///
     /// If the new server exits or sends `fail` during that time, the old one, which was never
     /// touched, keeps serving, and the deploy is rolled back. Inherited addresses only: an
-    /// exclusive address has one holder.
-    #[arg(long, value_name = "DURATION", default_value = "0s", hide_default_value = true, value_parser = duration)]
+    /// exclusive address has one holder. 0 turns it off.
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     pub(super) probation: Duration,
 
     /// How long the server may take to come up

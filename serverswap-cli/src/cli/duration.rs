@@ -1,4 +1,4 @@
-//! Durations on the command line: `30s`, `1500ms`, `2m`, `1h30m`. A plain number is refused:
+//! Durations on the command line: `30s`, `1500ms`, `2m`, `1h30m`, `0`. Any other plain number is refused:
 //! what is seconds to one tool is milliseconds to the next.
 
 use std::time::Duration;
@@ -12,6 +12,9 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 ///
 /// What is wrong, and what to write instead.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return Err(format!("it has no unit; write `{text}s` for seconds or `{text}ms` for milliseconds"));
     }
@@ -29,7 +32,8 @@ mod tests {
 
     #[test]
     fn a_number_with_a_unit_is_a_duration() {
-        let cases = [("30s", 30_000), ("1500ms", 1_500), ("2m", 120_000), ("1h30m", 5_400_000), ("0s", 0)];
+        let cases =
+            [("30s", 30_000), ("1500ms", 1_500), ("2m", 120_000), ("1h30m", 5_400_000), ("0s", 0), ("0", 0)];
         for (text, millis) in cases {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }

@@ -28,7 +28,7 @@ class World:
 
     def deploy(self, command, **environment):
         """Starts a server under `serverswap-deploy`, which stays beside it."""
-        return self._start([binary("serverswap-deploy"), *command], environment)
+        return self._start([binary("serverswap-deploy"), "--probation", "0", *command], environment)
 
     def first(self, command, port):
         """Version 1 of a server under `serverswap-deploy`, which serves."""
@@ -44,7 +44,7 @@ class World:
 
     def leave(self, command, **environment):
         """Starts a server with `serverswap`, which leaves when the deploy is done."""
-        return self._start([binary("serverswap"), *command], environment)
+        return self._start([binary("serverswap"), "--probation", "0", *command], environment)
 
     def start(self, command, **environment):
         """Starts a server without a `serverswap`."""

@@ -49,7 +49,8 @@ impl Builds {
             Form::Stay => &programs.serverswap_deploy,
             Form::Leave => &programs.serverswap,
         };
-        sandbox.command(program, [self.server(build), address.to_string()])
+        let words = ["--probation".to_owned(), "0s".to_owned(), self.server(build), address.to_string()];
+        sandbox.command(program, words)
     }
 
     /// The build's own server, else the one of this build.

@@ -37,7 +37,7 @@ fn stopped_terminal() -> Result<(Pty, OwnedFd), Box<dyn std::error::Error>> {
 fn deploy_to(sandbox: &Sandbox, address: &Address, stderr: &Path) -> Invocation {
     let deploy = sandbox.programs().serverswap_deploy.display().to_string();
     let file = sandbox.programs().example("node/http.js");
-    let script = format!("exec '{deploy}' -v node '{file}' 2>'{}'", stderr.display());
+    let script = format!("exec '{deploy}' --probation 0 -v node '{file}' 2>'{}'", stderr.display());
     configured(sandbox.command(Path::new("sh"), ["-c", &script]), address, 1)
 }
 

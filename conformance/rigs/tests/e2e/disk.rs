@@ -79,7 +79,7 @@ fn deploy(
 ) -> Invocation {
     let deploy = sandbox.programs().serverswap_deploy.display().to_string();
     let file = sandbox.programs().example("node/http.js");
-    configured(disk.within(sandbox, &[&deploy, "node", &file]), address, version)
+    configured(disk.within(sandbox, &[&deploy, "--probation", "0", "node", &file]), address, version)
 }
 
 /// Version 1 serves, with its state on a disk of its own.

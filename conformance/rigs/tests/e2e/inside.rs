@@ -24,7 +24,8 @@ fn webhook(sandbox: &Sandbox, how: &str) -> (Invocation, serverswap_protocol::Ad
     let address = free_address();
     let deploy = sandbox.programs().serverswap_deploy.display().to_string();
     let fixture = sandbox.programs().fixture("webhook.js");
-    let options = ["--drain-timeout", "2s", "--kill-timeout", "1s", "node", &fixture].map(str::to_owned);
+    let limits = ["--probation", "0", "--drain-timeout", "2s", "--kill-timeout", "1s"];
+    let options: Vec<String> = limits.into_iter().chain(["node", &fixture]).map(str::to_owned).collect();
     let again = format!("{deploy} {}", options.join(" "));
     let command = configured(sandbox.deploy(options), &address, 1);
     (command.env("HOW", how).env("DEPLOY", again), address)

@@ -26,12 +26,13 @@ const SAID_FAIL: i32 = 121;
 const SUPERSEDED: i32 = 120;
 
 fn deploy(shop: &Shop, ends: &str) -> Invocation {
-    let package = shop.sandbox.programs().example("../bindings/node");
-    let script = format!(
-        "const serverswap = require('{package}'); let left = 20; const ends = () => {{ {ends} }};{WORSE}"
-    );
-    let words = ["--probation", "1h", "--json", "node", "-e", &script].map(str::to_owned);
+    let words = ["--probation", "1h", "--json", "node", "-e", &worse(shop, ends)].map(str::to_owned);
     configured(shop.sandbox.deploy(words), &shop.address, 2)
+}
+
+fn worse(shop: &Shop, ends: &str) -> String {
+    let package = shop.sandbox.programs().example("../bindings/node");
+    format!("const serverswap = require('{package}'); let left = 20; const ends = () => {{ {ends} }};{WORSE}")
 }
 
 #[tokio::test]
@@ -76,6 +77,23 @@ async fn a_server_that_crashes_on_probation_leaves_the_old_one_serving_without_a
     load.more_answers(ANSWERS, LIMIT).await?;
     load.stop();
     assert_eq!(probe.stop().first, None, "no connection was refused");
+    assert_eq!(shop.ask().await?.1, "1");
+    shop.replace(3).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_crashes_with_its_first_requests_is_rolled_back_without_an_option() -> Outcome {
+    let mut shop = Shop::open().await?;
+    let mut load = shop.load().await?;
+    let program = &shop.sandbox.programs().serverswap;
+    let words = ["node", "-e", &worse(&shop, "process.exit(7);")].map(str::to_owned);
+    let mut new = configured(shop.sandbox.command(program, words), &shop.address, 2).start()?;
+    assert_eq!(new.exit().await?.status, 7, "{}", new.stderr());
+    assert!(new.stderr().contains("alongside the old server for 2 s"), "{}", new.stderr());
+    assert!(new.stderr().contains("rolled back: "), "{}", new.stderr());
+    load.more_answers(ANSWERS, LIMIT).await?;
+    load.stop();
     assert_eq!(shop.ask().await?.1, "1");
     shop.replace(3).await?;
     Ok(())

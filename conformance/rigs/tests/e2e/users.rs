@@ -68,7 +68,8 @@ pub fn his_sandbox() -> Result<Sandbox, Box<dyn std::error::Error>> {
 
 pub fn his_deploy(sandbox: &Sandbox) -> Invocation {
     let program = sandbox.programs().serverswap_deploy.display().to_string();
-    as_other(sandbox, &[program, "node".to_owned(), sandbox.programs().example("node/http.js")])
+    let words = [program, "--probation".to_owned(), "0".to_owned(), "node".to_owned()];
+    as_other(sandbox, &[words.as_slice(), &[sandbox.programs().example("node/http.js")]].concat())
 }
 
 /// Whether the build can be run by somebody else: a checkout in a home folder cannot.
