@@ -15,6 +15,7 @@ use super::{
     CommandLine, Extent, Invocation, LogFormatOption, Logs, Program, RestartOption, Run, Status, Which,
 };
 use crate::supervisor::Restart;
+use crate::ui::grammar::printable;
 use crate::ui::{Console, LogFormat, ResultFormat, Verbosity};
 
 /// Arguments that make no sense: exit status 2.
@@ -40,7 +41,7 @@ impl UsageError {
                 Console::plain(ResultFormat::None).printed(error.print(), status)
             }
             UsageError::Combination { error, hint } => {
-                eprintln!("error: {error}; nothing was started\nhint: {hint}");
+                eprintln!("error: {}; nothing was started\nhint: {}", printable(error), printable(hint));
                 2
             }
         }

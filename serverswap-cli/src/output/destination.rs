@@ -8,6 +8,7 @@
 //! | FILE       | anything             | any                   | any         | FILE       |
 //! | `auto`     | `/dev/null`          | any                   | any         | ours       |
 //! | `auto`     | anything else        | stdout, with `--json` | any         | its log    |
+//! | `auto`     | another's log        | any                   | any         | its log    |
 //! | `auto`     | a regular file       | any                   | any         | ours       |
 //! | `auto`     | the journal          | any                   | any         | ours       |
 //! | `auto`     | a pipe of a service  | any                   | stays       | ours       |
@@ -15,9 +16,12 @@
 //! | `auto`     | a terminal           | any                   | any         | its log    |
 //! | `auto`     | anything else        | any                   | any         | its log    |
 //!
-//! *A pipe of a service*: a command that stays, with no controlling terminal and not over ssh, was started by a
-//! service manager or in a container, and the pipe leads to a log that outlives it. In a login session the reader of
-//! the pipe ends with the session, or with the Ctrl-C that is meant to let the server drain.
+//! *A pipe of a service*: a command that stays, with no controlling terminal, not over ssh and not inside a served
+//! application, was started by a service manager or in a container, and the pipe leads to a log that outlives
+//! it. In a login session the reader of the pipe ends with the session, or with the Ctrl-C that is meant to let the
+//! server drain; inside an application, such as a webhook that deploys it, with the old generation.
+//!
+//! *Another's log*: the log of the generation inside which the command was started.
 //!
 //! What is written to a log is copied to ours, except that the copy of stdout goes to our stderr with
 //! `--json`. Both streams share one log when both are copied to the same place: then their lines stay in
@@ -48,6 +52,8 @@ pub enum OutputOption {
 pub(super) enum StreamKind {
     /// A regular file.
     RegularFile,
+    /// The log of another generation.
+    Log,
     /// `/dev/null`.
     Null,
     /// The socket of the journal.
@@ -65,6 +71,8 @@ pub(super) enum StreamKind {
 pub(super) enum StartedFrom {
     /// A terminal or an ssh connection, which a person closes.
     Login,
+    /// A process of another generation, which may be replaced by what is started.
+    Generation,
     /// A service manager, a container, a job.
     Service,
 }
@@ -195,6 +203,7 @@ fn is_inherited(kind: StreamKind, result: ResultFormat, circumstances: Circumsta
         (StreamKind::Null, ResultFormat::Json | ResultFormat::None) => Inherited::Yes,
         (
             StreamKind::RegularFile
+            | StreamKind::Log
             | StreamKind::Journal
             | StreamKind::Pipe
             | StreamKind::Terminal
@@ -204,11 +213,12 @@ fn is_inherited(kind: StreamKind, result: ResultFormat, circumstances: Circumsta
         (StreamKind::RegularFile | StreamKind::Journal, ResultFormat::None) => Inherited::Yes,
         (StreamKind::Pipe, ResultFormat::None) => match (circumstances.form, circumstances.started_from) {
             (Form::Stay, StartedFrom::Service) => Inherited::Yes,
-            (Form::Stay, StartedFrom::Login) | (Form::Leave, StartedFrom::Service | StartedFrom::Login) => {
+            (Form::Stay, StartedFrom::Login | StartedFrom::Generation)
+            | (Form::Leave, StartedFrom::Service | StartedFrom::Login | StartedFrom::Generation) => {
                 Inherited::No
             }
         },
-        (StreamKind::Terminal | StreamKind::Other, ResultFormat::None) => Inherited::No,
+        (StreamKind::Log | StreamKind::Terminal | StreamKind::Other, ResultFormat::None) => Inherited::No,
     }
 }
 
@@ -216,8 +226,9 @@ fn is_inherited(kind: StreamKind, result: ResultFormat, circumstances: Circumsta
 mod tests {
     use super::*;
 
-    const KINDS: [StreamKind; 6] = [
+    const KINDS: [StreamKind; 7] = [
         StreamKind::RegularFile,
+        StreamKind::Log,
         StreamKind::Null,
         StreamKind::Journal,
         StreamKind::Pipe,
@@ -257,8 +268,8 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_and_other_devices_are_never_inherited() {
-        for kind in [StreamKind::Terminal, StreamKind::Other] {
+    fn a_terminal_another_generations_log_and_other_devices_are_never_inherited() {
+        for kind in [StreamKind::Terminal, StreamKind::Log, StreamKind::Other] {
             for form in [Form::Leave, Form::Stay] {
                 let both = (to_our_stdout(), Destination::Log(LogName::Stderr));
                 assert_eq!(auto(Circumstances { form, ..leaving(kind, kind) }), both, "{kind:?}");
@@ -272,10 +283,11 @@ mod tests {
             let kinds = leaving(StreamKind::Pipe, StreamKind::RegularFile);
             auto(Circumstances { form, started_from, ..kinds }).0 == Destination::Inherited
         };
-        let (service, login) = (StartedFrom::Service, StartedFrom::Login);
-        assert!(is_inherited(Form::Stay, service));
-        assert!(!is_inherited(Form::Stay, login));
-        assert!(!is_inherited(Form::Leave, service) && !is_inherited(Form::Leave, login));
+        assert!(is_inherited(Form::Stay, StartedFrom::Service));
+        assert!(!is_inherited(Form::Leave, StartedFrom::Service));
+        for other in [StartedFrom::Login, StartedFrom::Generation] {
+            assert!(!is_inherited(Form::Stay, other) && !is_inherited(Form::Leave, other), "{other:?}");
+        }
     }
 
     #[test]
@@ -286,6 +298,7 @@ mod tests {
             let expected = match kind {
                 StreamKind::Null => Destination::Inherited,
                 StreamKind::RegularFile
+                | StreamKind::Log
                 | StreamKind::Journal
                 | StreamKind::Pipe
                 | StreamKind::Terminal

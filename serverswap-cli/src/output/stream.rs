@@ -1,16 +1,19 @@
 //! What our own stdout and stderr are.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use nix::sys::socket::{UnixAddr, getpeername};
 use nix::sys::stat::{FileStat, SFlag, fstat, major, minor};
+use nix::unistd::geteuid;
 
 use crate::cli::environment;
 
 use super::destination::{OurStreams, StartedFrom, StreamKind};
+use super::log_directory;
 
 /// The device number of `/dev/null` (null(4)).
 const NULL_DEVICE: (u64, u64) = (1, 3);
@@ -25,7 +28,7 @@ pub(super) fn kind(stream: &(impl AsFd + IsTerminal)) -> StreamKind {
     };
     let format = SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits());
     if format == SFlag::S_IFREG {
-        StreamKind::RegularFile
+        if is_log(stream) { StreamKind::Log } else { StreamKind::RegularFile }
     } else if format == SFlag::S_IFIFO {
         StreamKind::Pipe
     } else if format == SFlag::S_IFSOCK {
@@ -45,6 +48,12 @@ pub(crate) fn is_journal(stream: &impl AsFd) -> bool {
     peer.is_ok_and(|peer| peer.path().is_some_and(|path| path.to_string_lossy().starts_with(JOURNAL)))
 }
 
+fn is_log(stream: &impl AsFd) -> bool {
+    let path = fs::read_link(format!("/proc/self/fd/{}", stream.as_fd().as_raw_fd()));
+    let folder = path.ok().and_then(|path| path.parent().map(Path::to_owned));
+    folder.is_some_and(|folder| log_directory::candidates(geteuid()).contains(&folder))
+}
+
 /// Whether our stdout and stderr are one file.
 pub(super) fn ours() -> OurStreams {
     let inode = |found: FileStat| (found.st_dev, found.st_ino);
@@ -54,12 +63,19 @@ pub(super) fn ours() -> OurStreams {
     }
 }
 
-/// What started this process. `/dev/tty` can be opened by a process with a controlling terminal only (tty(4));
-/// `SSH_CONNECTION` is set by sshd(8).
+/// What started this process. A command that began inside a generation shows its own
+/// ([`own_generation`](crate::own_generation)); `/dev/tty` can be opened by a process with a controlling terminal
+/// only (tty(4)); `SSH_CONNECTION` is set by sshd(8).
 pub(super) fn started_from() -> StartedFrom {
-    let terminal = File::options().read(true).custom_flags(libc::O_NOCTTY).open("/dev/tty");
-    let is_login = terminal.is_ok() || std::env::var_os(environment::SSH_CONNECTION).is_some();
-    if is_login { StartedFrom::Login } else { StartedFrom::Service }
+    let is_set = |name| std::env::var_os(name).is_some();
+    let terminal = || File::options().read(true).custom_flags(libc::O_NOCTTY).open("/dev/tty");
+    if is_set(environment::SERVERSWAP_GENERATION) {
+        StartedFrom::Generation
+    } else if is_set(environment::SSH_CONNECTION) || terminal().is_ok() {
+        StartedFrom::Login
+    } else {
+        StartedFrom::Service
+    }
 }
 
 #[cfg(test)]

@@ -58,7 +58,8 @@ class World:
     @property
     def environment(self):
         """What makes a `serverswap` use this directory, and nothing of an outer one."""
-        outer = {name: value for name, value in os.environ.items() if not name.startswith("SERVERSWAP_")}
+        ours_alone = ("SERVERSWAP_", "SSH_CONNECTION")
+        outer = {name: value for name, value in os.environ.items() if not name.startswith(ours_alone)}
         ours = {"SERVERSWAP_DIR": str(self.directory), "XDG_STATE_HOME": f"{self.directory}.state"}
         return {**outer, **ours, "PYTHONUNBUFFERED": "1"}
 
@@ -94,6 +95,8 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # As a service manager does it: a pipe of a terminal's is not for a server.
+            start_new_session=True,
         )
         self._lines = []
         self._printed = threading.Condition()

@@ -265,3 +265,20 @@ async fn a_result_that_cannot_be_written_is_an_error_and_a_reader_that_has_gone_
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_deploy_inside_the_served_application_prints_to_nothing_of_the_old_generation() -> Outcome {
+    let shell = Shell::new()?;
+    let webhook = shell.sandbox.programs().fixture("webhook.js");
+    // The reader of the pipe ends with the old generation.
+    let how = "serverswap-deploy --log-format json node $SERVER 2>&1 | cat";
+    let mut first =
+        shell.line(&format!("exec serverswap-deploy node {webhook}"), 1).env("HOW", how).start()?;
+    first.says("up after").await?;
+    let pid = ask(&Target::try_from(&shell.address)?, LIMIT).await?.pid.ok_or("no pid")?;
+    crate::processes::signal(pid, Signal::USR2)?;
+    assert_eq!(first.exit().await?.status, 0, "{}", first.stderr());
+    shell.serves_on(2).await?;
+    assert!(shell.logs()?.contains("version 2 was asked for"), "{}", first.stderr());
+    Ok(())
+}
