@@ -12,7 +12,7 @@ use serverswap::protocol::Generation;
 use serverswap::sys::clock::boottime_micros;
 use serverswap::sys::process::{
     Process, Signal, environment, generation_members, group, is_gone, name, pidfd_open, pidfd_send_signal,
-    signal_generation, signal_server,
+    signal_generation,
 };
 
 const GENERATION: &str = "SERVERSWAP_GENERATION";
@@ -60,7 +60,7 @@ fn end(mut child: Child) {
 }
 
 fn pids(process_group: u32, generation: Generation) -> BTreeSet<u32> {
-    let members = generation_members(generation, Some(process_group)).expect("readable");
+    let members = generation_members(generation, &[process_group]).expect("readable");
     members.iter().map(|(process, _)| process.pid).collect()
 }
 
@@ -95,13 +95,13 @@ fn a_process_says_its_program_its_group_and_its_environment() {
 fn a_signal_reaches_every_member_of_the_generations_group() {
     let generation = generation();
     let mut child = group_of_two(Some(generation));
-    let group = Some(child.id());
-    let members = generation_members(generation, group).expect("readable");
+    let group = [child.id()];
+    let members = generation_members(generation, &group).expect("readable");
     assert_eq!(members.len(), 2);
-    assert_eq!(signal_generation(generation, group, Signal::SIGKILL).expect("our own"), 2);
+    assert_eq!(signal_generation(generation, [], &group, Signal::SIGKILL).expect("our own"), 2);
     members.iter().for_each(|(_, pidfd)| wait_until_gone(pidfd));
     child.wait().expect("our own child");
-    assert_eq!(signal_generation(generation, group, Signal::SIGKILL).expect("readable"), 0);
+    assert_eq!(signal_generation(generation, [], &group, Signal::SIGKILL).expect("readable"), 0);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_group_of_another_generation_with_the_same_number_is_left_alone() {
     for shown in [Some(generation()), None] {
         let (child, other) = (group_of_two(shown), generation());
         assert_eq!(pids(child.id(), other), BTreeSet::new(), "{shown:?}");
-        assert_eq!(signal_generation(other, Some(child.id()), Signal::SIGKILL).expect("readable"), 0);
+        assert_eq!(signal_generation(other, [], &[child.id()], Signal::SIGKILL).expect("readable"), 0);
         end(child);
     }
 }
@@ -123,7 +123,7 @@ fn a_member_in_the_middle_of_exec_is_found() {
         let mut leader = command.spawn().expect("sh");
         wait_until_gone(pidfd_open(leader.id()).expect("not reaped yet"));
         let found = pids(leader.id(), generation).len();
-        signal_generation(generation, Some(leader.id()), Signal::SIGKILL).expect("our own");
+        signal_generation(generation, [], &[leader.id()], Signal::SIGKILL).expect("our own");
         leader.wait().expect("our own child");
         assert_eq!(found, 1);
     }
@@ -161,8 +161,8 @@ fn a_helper_in_a_session_of_its_own_belongs_to_its_generation() {
     let mut shell = shell.process_group(0).spawn().expect("setsid");
     let lines = BufReader::new(shell.stdout.as_mut().expect("piped")).lines();
     assert_eq!(lines.take(2).filter(Result::is_ok).count(), 2);
-    let members = generation_members(generation, None).expect("readable");
-    assert_eq!(signal_generation(generation, None, Signal::SIGKILL).expect("our own"), members.len());
+    let members = generation_members(generation, &[]).expect("readable");
+    assert_eq!(signal_generation(generation, [], &[], Signal::SIGKILL).expect("our own"), members.len());
     members.iter().for_each(|(_, pidfd)| wait_until_gone(pidfd));
     assert!(members.len() >= 2, "{members:?}");
     drop(shell.stdin.take());
@@ -177,9 +177,12 @@ fn a_signal_to_a_server_reaches_it_once_and_the_rest_of_its_generation() {
     let server = cat(|command| command.process_group(group).env(GENERATION, generation.to_string()));
     let process = Process::of(server.id()).expect("it lives");
     let pidfd = process.pidfd().expect("readable").expect("it lives");
-    let group = Some(leader.id());
-    let members = generation_members(generation, group).expect("readable");
-    assert_eq!(signal_server(process, &pidfd, generation, group, Signal::SIGKILL).expect("our own"), 3);
+    let group = [leader.id()];
+    let members = generation_members(generation, &group).expect("readable");
+    assert_eq!(
+        signal_generation(generation, [(process, pidfd.as_fd())], &group, Signal::SIGKILL).expect("our own"),
+        3
+    );
     members.iter().for_each(|(_, pidfd)| wait_until_gone(pidfd));
     leader.wait().expect("our own child");
     end(server);

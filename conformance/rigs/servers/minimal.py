@@ -1,6 +1,7 @@
 """A minimal client of the protocol: says what it must, and never comes back when its connection ends.
 
 It stays as long as nobody ends it, and serves; at TERM it stops accepting and answers what it has accepted.
+With POOL it has a child, as a pool of processes has, which has inherited the listener and accepts nothing.
 """
 import array, http.server, json, os, signal, socket, threading
 
@@ -61,6 +62,10 @@ hear(link, "welcome")
 say(link, type="readyFor", id=2, address=address, socket="inherit")
 server = Server(("", 0), Answers, bind_and_activate=False)
 server.socket = socket.socket(fileno=hear(link, "granted")[0])
+
+
+if os.environ.get("POOL") and os.fork() == 0:
+    signal.pause()
 
 
 def end():

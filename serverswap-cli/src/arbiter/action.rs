@@ -61,12 +61,12 @@ pub enum ArbiterAction {
         /// Which address.
         address: Address,
     },
-    /// Signal the process group of a server; answered by
+    /// Signal a server, or what remains of a generation, and every other process of the generation; answered by
     /// [`ArbiterEvent::Signalled`](super::ArbiterEvent::Signalled) in a later turn.
     Signal {
-        /// Whose group; it may have ended itself while the rest of the group lives.
+        /// Which process.
         process: Process,
-        /// The generation that the group's members carry in their environment.
+        /// The generation whose other processes get the signal, too.
         generation: Generation,
         /// Which signal.
         signal: TerminationSignal,
@@ -76,7 +76,7 @@ pub enum ArbiterAction {
 }
 
 /// The two ways to end a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TerminationSignal {
     /// Ask it.
     Term,

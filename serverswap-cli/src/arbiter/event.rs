@@ -1,5 +1,7 @@
 //! What goes into the arbiter's core.
 
+use std::collections::BTreeSet;
+
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{Code, FromClient};
 use serverswap::sys::process::Process;
@@ -42,6 +44,9 @@ pub enum ArbiterEvent {
     Gone {
         /// Which.
         process: Process,
+        /// What else lives of its generation, if it was the last server of it
+        /// ([`Arbiter::last_of_generation`](super::Arbiter::last_of_generation)).
+        remains: BTreeSet<Process>,
     },
     /// The answer to [`ArbiterAction::Open`](super::ArbiterAction::Open); on success with a descriptor.
     Opened {

@@ -1,12 +1,14 @@
 //! A connection that ends, and a process that has ended (R4).
 
+use std::collections::BTreeSet;
+
 use serverswap::protocol::message::{Event, EventKind, Role};
 use serverswap::sys::process::Process;
 
 use super::address::state::Stage;
 use super::collections::Map;
 use super::generation::SupervisorPresence;
-use super::server::ServerConnection;
+use super::server::{ServerConnection, ServerKind};
 use super::{Arbiter, ConnectionId, Turn};
 
 impl Arbiter {
@@ -53,22 +55,26 @@ impl Arbiter {
         }
     }
 
-    /// A process has ended, and everything that it had sent was read (R4, N5).
-    pub(super) fn gone(&mut self, process: Process, turn: &mut Turn) {
+    /// A process has ended, and everything that it had sent was read (R4, N5). `remains` are the other
+    /// processes of its generation that live, if it was the last server of it.
+    pub(super) fn gone(&mut self, process: Process, remains: &BTreeSet<Process>, turn: &mut Turn) {
         self.notify_gone(process, turn);
         self.forget_unrecorded(process, turn);
+        let is_server = self.servers.get(process).is_some_and(|server| server.kind == ServerKind::Server);
+        let mut stood = Vec::new();
         for address in self.index.addresses_of(process) {
             let state = self.address(&address);
-            if let Some(participant) = state.participants.get(&process) {
+            if let Some(participant) = state.participants.get(&process).filter(|_| is_server) {
                 self.remember_had(&address, process, participant, turn);
             }
+            stood.extend(state.standing(process).map(|standing| (address.clone(), standing)));
             self.edit(&address, turn, |state| state.forget(process));
             turn.touched.insert(address);
         }
         if let Some(server) = self.servers.remove(process) {
             turn.generations.insert(server.generation);
             self.signals.set(process, None);
-            self.remember_orphans(process, &server, turn);
+            self.note_remains(&server, &stood, remains, turn);
         }
         if let Some(peer) = self.peers.forget(process) {
             turn.generations.extend(peer.generation);

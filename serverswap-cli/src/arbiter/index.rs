@@ -178,7 +178,7 @@ fn keep(addresses: &mut Set<Address>, address: &Address, is_in: bool) {
 fn processes(state: &AddressState) -> BTreeSet<Process> {
     let servers = state.participants.keys().chain(state.expected.keys());
     let supervisors = state.owners.keys().chain(state.keepers.keys()).chain(state.notified.keys());
-    servers.chain(supervisors).copied().collect()
+    servers.chain(state.left.keys()).chain(supervisors).copied().collect()
 }
 
 fn shares(state: &AddressState) -> BTreeMap<Generation, Share> {
@@ -198,7 +198,10 @@ fn shares(state: &AddressState) -> BTreeMap<Generation, Share> {
         share.active += usize::from(participant.is_active());
     }
     for expected in state.expected.values() {
-        shares.entry(expected.generation).or_default().active += usize::from(expected.is_server());
+        shares.entry(expected.generation).or_default().active += usize::from(expected.is_active());
+    }
+    for left in state.left.values() {
+        shares.entry(left.generation).or_default().active += 1;
     }
     let supervisors = state.owners.values().copied();
     for generation in supervisors.chain(state.keepers.values().map(|keeper| keeper.generation)) {

@@ -26,6 +26,7 @@ mod probation;
 mod ready_timeout;
 mod reconnect;
 mod recovery;
+mod remains;
 mod requests;
 mod server;
 mod snapshot;
@@ -45,6 +46,7 @@ use serverswap::sys::process::Process;
 pub use action::{ArbiterAction, Changed, Changes, TerminationSignal, Turn};
 pub use event::{ArbiterEvent, ConnectionId, Fetched, Liveness};
 pub use reconnect::{Attached, ClientHello};
+pub use remains::Remains;
 
 use address::AddressState;
 use collections::{Map, Set};
@@ -52,7 +54,7 @@ use generation::Generations;
 use index::Index;
 use peer::Peers;
 use server::Servers;
-use termination::{OrphanGroup, SignalSchedule};
+use termination::SignalSchedule;
 
 /// The arbiter's knowledge. A clone shares what a turn does not change.
 #[derive(Debug, Clone)]
@@ -63,7 +65,6 @@ pub struct Arbiter {
     peers: Peers,
     generations: Generations,
     signals: SignalSchedule,
-    orphans: Map<Process, OrphanGroup>,
     /// Events for supervisors that were not connected, oldest first.
     pending_events: Arc<Vec<message::Event>>,
     /// Processes of the directory of which no state says what they hold.
@@ -107,7 +108,6 @@ impl Arbiter {
             peers: Peers::default(),
             generations: Generations::default(),
             signals: SignalSchedule::default(),
-            orphans: Map::new_sync(),
             pending_events: Arc::default(),
             unrecorded: Map::new_sync(),
             recover_until: None,
@@ -118,8 +118,7 @@ impl Arbiter {
 
     /// When [`ArbiterEvent::Tick`] is due next, as time since boot.
     pub fn deadline(&self) -> Option<Duration> {
-        let orphans = self.next_orphan_signal();
-        let others = [self.recover_until, self.signals.next(), self.index.next_deadline(), orphans];
+        let others = [self.recover_until, self.signals.next(), self.index.next_deadline()];
         others.into_iter().flatten().min()
     }
 }

@@ -17,7 +17,7 @@ use super::address::state::{Expected, Had, Keeper, Notified, Participant, Search
 use super::collections::Set;
 use super::generation::{FirstHello, SupervisorPresence};
 use super::peer::{Intent, Peer};
-use super::server::{ServerConnection, ServerRecord};
+use super::server::{ServerConnection, ServerKind, ServerRecord};
 use super::{Arbiter, ConnectionId, Liveness, Turn};
 
 /// A complete `hello`.
@@ -113,6 +113,7 @@ impl Arbiter {
         let mut server = known.unwrap_or_else(|| ServerRecord::new(generation, connection));
         let handled = arrival.holding.iter().filter(|(holding, _)| holding.on_takedown);
         server.connection = connection;
+        server.kind = ServerKind::Server;
         let handlers: Set<Address> = handled.map(|(holding, _)| holding.address.clone()).collect();
         let is_changed = |address: &&Address| server.handlers.contains(address) != handlers.contains(address);
         turn.changes.addresses.extend(self.index.addresses_of(process).iter().filter(is_changed).cloned());
@@ -143,6 +144,7 @@ impl Arbiter {
             let is_listed = listed.contains(&address);
             let (stage, ended) = self.edit(&address, turn, |state| {
                 let expected = state.expected.remove(&process);
+                state.left.remove(&process);
                 let ended = if is_listed { None } else { state.participants.remove(&process) };
                 (expected.and_then(|expected| expected.recorded_stage()), ended)
             });

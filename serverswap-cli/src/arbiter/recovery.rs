@@ -7,26 +7,30 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serverswap::protocol::Address;
+use serverswap::protocol::{Address, SocketMode};
 use serverswap::protocol::message::TakedownReason;
 use serverswap::sys::process::Process;
 
 use super::address::AddressState;
-use super::address::state::{Expected, Had, Participant, PendingTakedown, Search, Served, Stage};
+use super::address::state::{
+    Expected, Had, LeftListener, Participant, PendingTakedown, Search, Served, Stage,
+};
 use super::generation::{FirstHello, GenerationState, SupervisorPresence, UpStatus};
 use super::server::{ServerConnection, ServerRecord};
-use super::{Arbiter, ArbiterLimits, Turn};
+use super::{Arbiter, ArbiterLimits, Remains, Turn};
 use crate::state::{AddressRecord, GenerationRecord, HolderRecord, Snapshot};
 
 impl Arbiter {
     /// An arbiter that has just won the lock.
     ///
-    /// `alive` are the processes of the file that run now, by pid and start time; `now` is
-    /// the time since boot.
+    /// `alive` are the processes of the file that run now, by pid and start time, `remains` what else runs of
+    /// the generations whose servers have ended
+    /// ([`Snapshot::generations_without_servers`]); `now` is the time since boot.
     pub fn recover(
         limits: ArbiterLimits,
         snapshot: &Snapshot,
         alive: &BTreeSet<Process>,
+        remains: &Remains,
         now: Duration,
     ) -> Self {
         let pending_events = Arc::new(snapshot.pending_events.clone());
@@ -44,7 +48,8 @@ impl Arbiter {
         let mut unwritten = Turn::new(now);
         for (address, record) in &snapshot.addresses {
             arbiter.recover_servers(address, record, alive, now);
-            let state = recorded_address(record, alive);
+            let mut state = recorded_address(record, alive);
+            arbiter.recover_remains(record, alive, remains, &mut state, &mut unwritten);
             arbiter.index.replace(address, &AddressState::default(), &state);
             if !state.is_empty() {
                 arbiter.addresses.insert_mut(address.clone(), Arc::new(state));
@@ -88,6 +93,44 @@ impl Arbiter {
             }
             self.servers.insert(process, server);
             self.unsettled.insert_mut(generation);
+        }
+    }
+}
+
+impl Arbiter {
+    /// Also where the arbiter before this one has not seen the end of the last server.
+    fn recover_remains(
+        &mut self,
+        record: &AddressRecord,
+        alive: &BTreeSet<Process>,
+        remains: &Remains,
+        state: &mut AddressState,
+        turn: &mut Turn,
+    ) {
+        let now = turn.now;
+        for left in record.left.iter().filter(|left| alive.contains(&left.process)) {
+            state.search_remains(left.generation, &[left.process].into());
+            self.follow(left.process, left.generation, None, turn);
+        }
+        for drain in record.draining.iter().filter(|drain| !alive.contains(&drain.process)) {
+            for process in remains.get(&drain.generation).into_iter().flatten() {
+                self.follow(*process, drain.generation, Some(drain.until()), turn);
+                state.drain_remains(drain.generation, &[*process].into(), now);
+            }
+        }
+        let is_drained = |process| record.draining.iter().any(|drain| drain.process == process);
+        for holder in record.holders.iter().filter(|holder| !alive.contains(&holder.process)) {
+            let is_supervised = self.generation(holder.generation).supervisor.process().is_some();
+            if is_supervised || is_drained(holder.process) {
+                continue;
+            }
+            for process in remains.get(&holder.generation).into_iter().flatten() {
+                self.follow(*process, holder.generation, None, turn);
+                match holder.socket {
+                    SocketMode::Inherit => state.search_remains(holder.generation, &[*process].into()),
+                    SocketMode::Bind => state.leave(*process, holder.generation, LeftListener::NotFound),
+                }
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use super::collections::{Map, Set, insert_into, remove_from};
 #[derive(Debug, Clone)]
 pub(super) struct ServerRecord {
     pub(super) generation: Generation,
+    pub(super) kind: ServerKind,
     pub(super) connection: ServerConnection,
     /// The addresses whose takedown it handles.
     pub(super) handlers: Set<Address>,
@@ -24,6 +25,15 @@ pub(super) struct ServerRecord {
     pub(super) cut: Option<u64>,
     /// When the number of open ones was last recorded in the state.
     pub(super) connections_recorded: Option<Duration>,
+}
+
+/// Whether a process that is followed is a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ServerKind {
+    /// It has sent `hello`, or is recorded as one that has.
+    Server,
+    /// It remains of a generation whose servers have ended.
+    Helper,
 }
 
 /// Whether a server can be reached.
@@ -53,6 +63,7 @@ impl ServerRecord {
     pub(super) fn new(generation: Generation, connection: ServerConnection) -> Self {
         ServerRecord {
             generation,
+            kind: ServerKind::Server,
             connection,
             handlers: Set::new_sync(),
             takedowns: Map::new_sync(),

@@ -14,7 +14,8 @@ use super::address::AddressState;
 use super::address::state::{Had, Served, Stage};
 use super::generation::GenerationState;
 use crate::state::{
-    AddressRecord, DrainRecord, GenerationRecord, HolderRecord, Snapshot, SupervisorRecord, UnrecordedRecord,
+    AddressRecord, DrainRecord, GenerationRecord, HolderRecord, LeftRecord, Snapshot, SupervisorRecord,
+    UnrecordedRecord,
 };
 
 impl Arbiter {
@@ -104,11 +105,16 @@ impl AddressState {
                     let holder = HolderRecord::new(process, generation, socket, serving, since);
                     record.holders.push(holder.on_probation_until(probation_until));
                 }
+                Had::Remains => record.left.push(LeftRecord { process, generation }),
                 Had::Ownership { owns, keeps } => {
                     record.supervisors.push(SupervisorRecord { process, generation, owns, keeps });
                 }
             }
         }
+        let left = self.left.iter();
+        record.left.extend(
+            left.map(|(process, left)| LeftRecord { process: *process, generation: left.generation }),
+        );
         record.supervisors.extend(self.supervisor_records());
         record
     }

@@ -13,7 +13,7 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::collections::{Map, Set};
-use super::server::{ServerConnection, ServerRecord, Termination};
+use super::server::{ServerConnection, Termination};
 use super::{Arbiter, ArbiterAction, TerminationSignal, Turn};
 
 /// Longest extension of a drain that a server may ask for at a time.
@@ -45,19 +45,6 @@ impl SignalSchedule {
     fn due(&self, now: Duration) -> Vec<Process> {
         self.ordered.iter().take_while(|(at, _)| *at <= now).map(|(_, process)| *process).collect()
     }
-}
-
-/// The rest of a process group whose server has ended, of a generation without a supervisor.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct OrphanGroup {
-    generation: Generation,
-    next: OrphanSignal,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum OrphanSignal {
-    Term { at: Duration },
-    Kill { after_term: Duration },
 }
 
 impl Arbiter {
@@ -124,29 +111,11 @@ impl Arbiter {
         }
     }
 
-    fn set_drain(&mut self, process: Process, until: Duration, turn: &mut Turn) {
+    pub(super) fn set_drain(&mut self, process: Process, until: Duration, turn: &mut Turn) {
         if let Some(server) = self.servers.get_mut(process) {
             server.termination = server.termination.with_drain_until(until);
             turn.generations.insert(server.generation);
         }
-    }
-
-    /// What is left of the group of a server that was taken down and has ended.
-    pub(super) fn remember_orphans(&mut self, process: Process, server: &ServerRecord, turn: &Turn) {
-        let Some(until) = server.drain_until() else {
-            return;
-        };
-        let generation = server.generation;
-        let is_supervised = self.generation(generation).supervisor.process().is_some();
-        let has_siblings = self.servers.of_generation(generation).next().is_some();
-        if !is_supervised && !has_siblings {
-            let next = OrphanSignal::Term { at: until.max(turn.now) };
-            self.orphans.insert_mut(process, OrphanGroup { generation, next });
-        }
-    }
-
-    pub(super) fn has_orphans(&self, generation: Generation) -> bool {
-        self.orphans.values().any(|group| group.generation == generation)
     }
 
     /// When each server of a generation is to be signalled: never, while the generation is active (R7).
@@ -178,7 +147,6 @@ impl Arbiter {
             let addresses = self.index.addresses_of(process);
             turn.actions.push(ArbiterAction::Signal { process, generation, signal, addresses });
         }
-        self.signal_orphans(turn);
     }
 
     /// To everybody whom the end of the server concerns: what was open when it was signalled. What it reports
@@ -206,42 +174,6 @@ impl Arbiter {
             ..Event::new(what, generation)
         };
         self.notify(&event, self.generations_at_addresses_of(process), turn);
-    }
-
-    fn signal_orphans(&mut self, turn: &mut Turn) {
-        let due = self.orphans.iter().filter(|(_, group)| self.is_due(group, turn.now));
-        let due: Vec<(Process, OrphanGroup)> = due.map(|(process, group)| (*process, *group)).collect();
-        for (process, OrphanGroup { generation, next }) in due {
-            let signal = match next {
-                OrphanSignal::Term { .. } => {
-                    let next = OrphanSignal::Kill { after_term: turn.now };
-                    self.orphans.insert_mut(process, OrphanGroup { generation, next });
-                    TerminationSignal::Term
-                }
-                OrphanSignal::Kill { .. } => {
-                    self.orphans.remove_mut(&process);
-                    self.unsettled.insert_mut(generation);
-                    TerminationSignal::Kill
-                }
-            };
-            let addresses = Vec::new();
-            turn.actions.push(ArbiterAction::Signal { process, generation, signal, addresses });
-        }
-    }
-
-    fn is_due(&self, group: &OrphanGroup, now: Duration) -> bool {
-        self.orphan_signal_at(group) <= now
-    }
-
-    fn orphan_signal_at(&self, group: &OrphanGroup) -> Duration {
-        match group.next {
-            OrphanSignal::Term { at } => at,
-            OrphanSignal::Kill { after_term } => after_term + self.kill_time(group.generation),
-        }
-    }
-
-    pub(super) fn next_orphan_signal(&self) -> Option<Duration> {
-        self.orphans.values().map(|group| self.orphan_signal_at(group)).min()
     }
 
     fn drain_time(&self, generation: Generation) -> Duration {

@@ -44,7 +44,7 @@ impl Arbiter {
                 self.received(link, message, liveness, turn)
             }
             ArbiterEvent::Disconnected { link } => self.connection_ended(link, turn),
-            ArbiterEvent::Gone { process } => self.gone(process, turn),
+            ArbiterEvent::Gone { process, remains } => self.gone(process, &remains, turn),
             ArbiterEvent::Opened { address, result } => self.opened(&address, result, turn),
             ArbiterEvent::HeldByAbsent { address, message } => self.held_by_absent(&address, message, turn),
             ArbiterEvent::Fetched { process, address, found } => self.fetched(process, &address, found, turn),
@@ -223,6 +223,7 @@ impl Arbiter {
                 self.begin_drain(&address, process, turn);
                 self.send_takedown(&address, process, turn);
             }
+            Effect::EndRemains(process) => self.end_remains(process, turn),
             Effect::Grant { link, re, socket } => self.send_granted(link, re, socket, address, turn),
             Effect::Wait { link, re, waits_for } => {
                 let pids = waits_for.iter().map(|process| process.pid.to_string());

@@ -5,15 +5,15 @@
 //! it becomes one turn: the core handles it, the state is written, and only then is anything
 //! sent (R1). An idle arbiter never wakes up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serverswap::protocol::Address;
 use serverswap::protocol::message::{Code, Error, Event, EventKind, FromArbiter, FromClient, ReadyFor};
+use serverswap::protocol::{Address, Generation};
 use serverswap::sys::clock::monotonic;
 use serverswap::sys::listener::{self, OpenError, SocketOwner};
 use serverswap::sys::process::{self, Process};
@@ -28,9 +28,10 @@ use super::connection::{ReadAhead, ReceivedItem};
 use super::directory_lease::{DirectoryLease, LeaseState};
 use super::owner_lookup::OwnerLookups;
 use super::process_table::ProcessTable;
+use super::remains_lookup::RemainsLookups;
 use super::trace::TraceWriter;
 use crate::arbiter::{
-    Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Changed, Changes, ConnectionId, Fetched,
+    Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Changed, Changes, ConnectionId, Fetched, Remains,
     TerminationSignal, Turn,
 };
 use crate::state::{Directory, Journal, Lock, Update};
@@ -60,6 +61,8 @@ pub(super) enum ArbiterInput {
     Sent { link: ConnectionId },
     /// A process has exited: its pidfd has fired.
     Exited(Process),
+    /// The same of the last server of a generation, whose other processes were looked for.
+    Ended { process: Process, remains: Vec<(Process, OwnedFd)> },
     /// Which process has the address that could not be opened, if that could be found out.
     OwnerFound { address: Address, owner: Option<SocketOwner> },
 }
@@ -79,6 +82,7 @@ pub(super) struct ArbiterRuntime {
     clients: Clients,
     processes: ProcessTable,
     owners: OwnerLookups,
+    remains: RemainsLookups,
     listeners: BTreeMap<Address, Arc<OwnedFd>>,
     /// Listeners that were opened or fetched for an event that the core has not taken in yet.
     found: Vec<(Address, Arc<OwnedFd>)>,
@@ -116,7 +120,12 @@ impl ArbiterRuntime {
         let snapshot = super::recovery::snapshot(&directory, &header, &*report)?;
         let mut processes = ProcessTable::new(sender.clone());
         let alive = processes.watch_all(snapshot.processes())?;
-        let core = Arbiter::recover(ArbiterLimits::default(), &snapshot, &alive, monotonic());
+        let mut remains = Remains::new();
+        for generation in snapshot.generations_without_servers(&alive) {
+            let members = process::generation_members(generation, &[])?;
+            remains.insert(generation, processes.watch_found(members));
+        }
+        let core = Arbiter::recover(ArbiterLimits::default(), &snapshot, &alive, &remains, monotonic());
         let lease = DirectoryLease::acquire(directory.clone(), lock, watch, sender.clone())?;
         Ok(ArbiterRuntime {
             core,
@@ -125,7 +134,8 @@ impl ArbiterRuntime {
             inbox,
             clients: Clients::new(trace, sender.clone()),
             processes,
-            owners: OwnerLookups::new(sender),
+            owners: OwnerLookups::new(sender.clone()),
+            remains: RemainsLookups::new(sender),
             listeners: BTreeMap::new(),
             found: Vec::new(),
             answers: Vec::new(),
@@ -175,6 +185,10 @@ impl ArbiterRuntime {
                 }
                 ArbiterInput::Sent { link } => self.clients.sent(link),
                 ArbiterInput::Exited(process) => self.on_process_exit(process, &mut events),
+                ArbiterInput::Ended { process, remains } => {
+                    let remains = self.processes.watch_found(remains);
+                    events.push(ArbiterEvent::Gone { process, remains }.into());
+                }
                 ArbiterInput::OwnerFound { address, owner } => {
                     events.push(self.in_use(address, owner).into())
                 }
@@ -206,8 +220,11 @@ impl ArbiterRuntime {
     fn on_process_exit(&mut self, process: Process, events: &mut Vec<Pending>) {
         if self.processes.has_exited(process) && self.clients.read_the_rest_of(process) {
             self.clients.remove_all_of(process);
-            self.processes.forget(process);
-            events.push(ArbiterEvent::Gone { process }.into());
+            let process_group = self.processes.forget(process);
+            match self.core.last_of_generation(process) {
+                Some(generation) => self.remains.start(process, generation, process_group),
+                None => events.push(ArbiterEvent::Gone { process, remains: BTreeSet::new() }.into()),
+            }
         }
     }
 
@@ -398,6 +415,7 @@ impl ArbiterRuntime {
         for (address, listener) in self.clients.take_offered().into_iter().chain(self.found.drain(..)) {
             offered.entry(address).or_insert(listener);
         }
+        let mut signals: BTreeMap<(Generation, TerminationSignal), Vec<(Process, Vec<Address>)>> = BTreeMap::new();
         for action in actions {
             match action {
                 ArbiterAction::Send { link, message, listener } => {
@@ -412,13 +430,7 @@ impl ArbiterRuntime {
                 }
                 ArbiterAction::CloseListener { address } => self.close_listener(&address),
                 ArbiterAction::Signal { process, generation, signal, addresses } => {
-                    let connections = self.processes.open_connections(process, generation, &addresses);
-                    let number = match signal {
-                        TerminationSignal::Term => process::Signal::SIGTERM,
-                        TerminationSignal::Kill => process::Signal::SIGKILL,
-                    };
-                    self.processes.signal_generation(process, generation, number);
-                    self.answers.push(ArbiterEvent::Signalled { process, signal, connections }.into());
+                    signals.entry((generation, signal)).or_default().push((process, addresses));
                 }
                 ArbiterAction::Open { address } => self.open(address),
                 ArbiterAction::Fetch { process, address } => self.fetch(process, address),
@@ -427,6 +439,27 @@ impl ArbiterRuntime {
                     self.answers.push(ArbiterEvent::Polled { process, address, liveness }.into());
                 }
             }
+        }
+        for ((generation, signal), servers) in signals {
+            self.signal(generation, signal, &servers);
+        }
+    }
+
+    /// The whole generation gets the signal once, also if several of its servers are due.
+    fn signal(
+        &mut self,
+        generation: Generation,
+        signal: TerminationSignal,
+        servers: &[(Process, Vec<Address>)],
+    ) {
+        let connections = self.processes.open_connections(servers, generation);
+        let number = match signal {
+            TerminationSignal::Term => process::Signal::SIGTERM,
+            TerminationSignal::Kill => process::Signal::SIGKILL,
+        };
+        self.processes.signal_generation(servers, generation, number);
+        for ((process, _), connections) in servers.iter().zip(connections) {
+            self.answers.push(ArbiterEvent::Signalled { process: *process, signal, connections }.into());
         }
     }
 

@@ -298,6 +298,7 @@ mod tests {
                 ArbiterInput::Connected(_)
                 | ArbiterInput::Sent { .. }
                 | ArbiterInput::Exited(_)
+                | ArbiterInput::Ended { .. }
                 | ArbiterInput::OwnerFound { .. } => {
                     panic!("a connection sends what it has received")
                 }

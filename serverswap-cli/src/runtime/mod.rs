@@ -21,6 +21,7 @@ mod owner_lookup;
 mod paused_watch;
 mod process_table;
 pub(crate) mod recovery;
+mod remains_lookup;
 mod server;
 mod signals;
 mod supervisor;

@@ -71,7 +71,8 @@ mod tests {
             ArbiterInput::Connected(_)
             | ArbiterInput::Received { .. }
             | ArbiterInput::Sent { .. }
-            | ArbiterInput::Exited(_) => {
+            | ArbiterInput::Exited(_)
+            | ArbiterInput::Ended { .. } => {
                 panic!("a lookup sends an owner")
             }
         }

@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::listener::open_connections;
-use serverswap::sys::process::{
-    self, Process, Signal, generation_members, is_gone, signal_generation, signal_server,
-};
+use serverswap::sys::process::{self, Process, Signal, generation_members, is_gone, signal_generation};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
@@ -93,44 +91,70 @@ impl ProcessTable {
         self.running.contains_key(&process) && self.liveness(process) == Liveness::Dead
     }
 
-    pub(super) fn forget(&mut self, process: Process) {
+    /// Watches processes that were found; one that cannot be watched counts as ended.
+    pub(super) fn watch_found(&mut self, found: Vec<(Process, OwnedFd)>) -> BTreeSet<Process> {
+        let watch = |(process, pidfd)| self.watch(process, pidfd).ok().map(|()| process);
+        found.into_iter().filter_map(watch).collect()
+    }
+
+    /// Returns the last process group of the process.
+    pub(super) fn forget(&mut self, process: Process) -> Option<u32> {
         self.running.remove(&process);
+        let group = self.groups.get(&process).copied();
         let ended = self.groups.keys().filter(|process| !self.running.contains_key(process)).copied();
         let ended: Vec<Process> = ended.collect();
         for process in ended.iter().take(ended.len().saturating_sub(ENDED_MAX)) {
             self.groups.remove(process);
         }
+        group
     }
 
-    /// How many connections to these addresses the processes of a server's generation have open, if that
-    /// can be known.
+    /// How many connections to these addresses each of the servers has open, if that can be known; the first
+    /// counts for the other processes of the generation as well.
     pub(super) fn open_connections(
         &self,
-        process: Process,
+        servers: &[(Process, Vec<Address>)],
         generation: Generation,
-        addresses: &[Address],
-    ) -> Option<u64> {
-        if addresses.is_empty() || self.liveness(process) == Liveness::Dead {
-            return None;
+    ) -> Vec<Option<u64>> {
+        let mut others: Vec<u32> = match servers.iter().any(|(_, addresses)| !addresses.is_empty()) {
+            true => generation_members(generation, &self.groups_of(servers)).unwrap_or_default(),
+            false => Vec::new(),
         }
-        let group = process::group(process.pid).ok();
-        let members = generation_members(generation, group).unwrap_or_default();
-        let pids = members.into_iter().map(|(member, _)| member.pid).chain([process.pid]);
-        open_connections(pids, addresses)
+        .into_iter()
+        .map(|(member, _)| member.pid)
+        .collect();
+        others.retain(|pid| !servers.iter().any(|(server, _)| server.pid == *pid));
+        let count = |(process, addresses): &(Process, Vec<Address>)| {
+            if addresses.is_empty() || self.liveness(*process) == Liveness::Dead {
+                return None;
+            }
+            open_connections(std::mem::take(&mut others).into_iter().chain([process.pid]), addresses)
+        };
+        servers.iter().map(count).collect()
     }
 
-    /// Signals a server and every other process of its generation; of a server that has ended, those.
+    /// Signals servers and every other process of their generation; some of the servers may have ended.
     ///
     /// Processes that have ended meanwhile, or that run as another user, cannot be signalled:
     /// the deadline after this one shows whether they still run.
-    pub(super) fn signal_generation(&self, process: Process, generation: Generation, signal: Signal) {
-        let running = self.running.get(&process).filter(|_| self.liveness(process) == Liveness::Alive);
-        let last = self.groups.get(&process).copied();
-        let group = running.and_then(|_| process::group(process.pid).ok()).or(last);
-        let _ = match running {
-            Some(watched) => signal_server(process, &watched.pidfd, generation, group, signal),
-            None => signal_generation(generation, group, signal),
+    pub(super) fn signal_generation(
+        &self,
+        servers: &[(Process, Vec<Address>)],
+        generation: Generation,
+        signal: Signal,
+    ) {
+        let living = servers.iter().filter(|(process, _)| self.liveness(*process) == Liveness::Alive);
+        let living = living.filter_map(|(process, _)| Some((*process, self.pidfd(*process)?)));
+        let _ = signal_generation(generation, living, &self.groups_of(servers), signal);
+    }
+
+    /// A server may have begun a group of its own by now; of one that has ended the last group is known.
+    fn groups_of(&self, servers: &[(Process, Vec<Address>)]) -> Vec<u32> {
+        let group = |process: Process| match self.liveness(process) {
+            Liveness::Alive => process::group(process.pid).ok(),
+            Liveness::Dead => self.groups.get(&process).copied(),
         };
+        servers.iter().filter_map(|(process, _)| group(*process)).collect()
     }
 }
 

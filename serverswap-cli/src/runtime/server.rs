@@ -8,15 +8,13 @@
 //! that of its group, cannot be used again.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::listener::open_connections;
-use serverswap::sys::process::{
-    Process, Signal, generation_members, pidfd_open, signal_generation, signal_server,
-};
+use serverswap::sys::process::{Process, Signal, generation_members, pidfd_open, signal_generation};
 use tokio::io::unix::AsyncFd;
 
 use crate::supervisor::{GenerationSignal, Leftovers, ServerExit};
@@ -83,7 +81,7 @@ impl ServerProcess {
         let _ = match self {
             ServerProcess::Running { pid } if *pid == server => signal_child(*pid, generation, signal),
             ServerProcess::Leftovers { server: left, .. } if *left == server => {
-                signal_generation(generation, Some(server), signal).map(drop)
+                signal_generation(generation, [], &[server], signal).map(drop)
             }
             ServerProcess::None | ServerProcess::Running { .. } | ServerProcess::Leftovers { .. } => Ok(()),
         };
@@ -107,7 +105,7 @@ impl ServerProcess {
         if addresses.is_empty() || !self.runs(server) {
             return None;
         }
-        let members = generation_members(generation, Some(server)).unwrap_or_default();
+        let members = generation_members(generation, &[server]).unwrap_or_default();
         open_connections(members.into_iter().map(|(member, _)| member.pid), addresses)
     }
 
@@ -151,11 +149,11 @@ fn child_pid(pid: u32) -> Option<Pid> {
 /// The child was not reaped: its number is still its own.
 fn signal_child(pid: u32, generation: Generation, signal: Signal) -> io::Result<()> {
     let pidfd = pidfd_open(pid)?;
-    signal_server(Process::of(pid)?, pidfd, generation, Some(pid), signal).map(drop)
+    signal_generation(generation, [(Process::of(pid)?, pidfd.as_fd())], &[pid], signal).map(drop)
 }
 
 fn living(child: u32, generation: Generation) -> Vec<AsyncFd<OwnedFd>> {
-    let members = generation_members(generation, Some(child)).unwrap_or_default();
+    let members = generation_members(generation, &[child]).unwrap_or_default();
     members.into_iter().filter_map(|(_, pidfd)| async_fd(pidfd).ok()).collect()
 }
 

@@ -103,6 +103,9 @@ pub struct AddressRecord {
     pub supervisors: Vec<SupervisorRecord>,
     /// Servers that were asked to release it and have not exited.
     pub draining: Vec<DrainRecord>,
+    /// What lives of generations whose last server here ended by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<LeftRecord>,
 }
 
 /// A server that was granted an address.
@@ -152,6 +155,16 @@ pub struct SupervisorRecord {
     pub keeps: bool,
 }
 
+/// A process that a server which ended by itself has left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftRecord {
+    /// The process.
+    #[serde(flatten)]
+    pub process: Process,
+    /// Its generation.
+    pub generation: Generation,
+}
+
 /// A server that finishes what is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -186,6 +199,7 @@ impl Snapshot {
             processes.extend(record.holders.iter().map(|holder| holder.process));
             processes.extend(record.supervisors.iter().map(|supervisor| supervisor.process));
             processes.extend(record.draining.iter().map(|drain| drain.process));
+            processes.extend(record.left.iter().map(|left| left.process));
         }
         processes
     }
@@ -196,12 +210,27 @@ impl Snapshot {
         let holders = records.clone().flat_map(|record| &record.holders).map(|holder| holder.generation);
         holders.chain(records.flat_map(|record| &record.draining).map(|drain| drain.generation)).collect()
     }
+
+    /// The generations of servers none of which lives: others of their processes may.
+    pub fn generations_without_servers(&self, alive: &BTreeSet<Process>) -> BTreeSet<Generation> {
+        let records = self.addresses.values();
+        let holders = records.clone().flat_map(|record| &record.holders);
+        let holders = holders.map(|holder| (holder.process, holder.generation));
+        let draining = records.clone().flat_map(|record| &record.draining);
+        let draining = draining.map(|drain| (drain.process, drain.generation));
+        let left = records.flat_map(|record| &record.left).map(|left| (left.process, left.generation));
+        let servers = holders.chain(draining).chain(left);
+        let (living, ended): (Vec<_>, Vec<_>) = servers.partition(|(process, _)| alive.contains(process));
+        let living: BTreeSet<Generation> = living.into_iter().map(|(_, generation)| generation).collect();
+        ended.into_iter().map(|(_, generation)| generation).filter(|one| !living.contains(one)).collect()
+    }
 }
 
 impl AddressRecord {
     /// Whether nothing is to be remembered of the address.
     pub fn is_empty(&self) -> bool {
-        self.holders.is_empty() && self.supervisors.is_empty() && self.draining.is_empty()
+        let has_servers = !(self.holders.is_empty() && self.draining.is_empty());
+        !has_servers && self.supervisors.is_empty() && self.left.is_empty()
     }
 }
 

@@ -58,7 +58,7 @@ mod tests {
             on_takedown: true,
         };
         let draining = if drains { vec![drain] } else { Vec::new() };
-        AddressRecord { holders: vec![holder], supervisors: Vec::new(), draining }
+        AddressRecord { holders: vec![holder], draining, ..AddressRecord::default() }
     }
 
     #[test]

@@ -73,7 +73,13 @@ impl World {
         self.lock = Lock::Held(pid);
         let mut watched = self.file.processes();
         watched.retain(|process| self.is_alive(process.pid));
-        let core = Arbiter::recover(arbiter::ArbiterLimits::default(), &self.as_read(), &watched, self.now);
+        let core = Arbiter::recover(
+            arbiter::ArbiterLimits::default(),
+            &self.as_read(),
+            &watched,
+            &Default::default(),
+            self.now,
+        );
         self.arbiter_process = Some(Seal::new(ArbiterProcess {
             pid,
             core,
@@ -145,7 +151,7 @@ impl World {
                 self.close_above(id);
             }
         }
-        events.push(ArbiterEvent::Gone { process });
+        events.push(ArbiterEvent::Gone { process, remains: Default::default() });
         if let Some(arbiter_process) = &mut self.arbiter_process {
             arbiter_process.edit(|arbiter_process| arbiter_process.watched.remove(&process));
         }

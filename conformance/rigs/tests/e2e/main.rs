@@ -25,6 +25,7 @@ mod output;
 mod probation;
 mod processes;
 mod pty;
+mod remains;
 mod restart;
 mod reused;
 mod rust;

@@ -20,6 +20,8 @@ pub(crate) enum Effect {
     Refuse(Refused),
     /// A takedown begins: give the server its deadline, and send `takedown` where it is handled.
     TakeDown(Process),
+    /// What a server that has ended by itself had left has been replaced.
+    EndRemains(Process),
     CloseListener,
     Grant {
         /// The connection of the claim.
@@ -55,6 +57,7 @@ pub(crate) fn effects(known: &AddressState, decided: &AddressState) -> Vec<Effec
     }
     effects.extend(decided.refused.iter().cloned().map(Effect::Refuse));
     effects.extend(takedowns(known, decided));
+    effects.extend(replaced_remains(known, decided));
     if is_held(known) && !is_held(decided) {
         effects.push(Effect::CloseListener);
     }
@@ -89,6 +92,18 @@ pub(crate) fn begun_takedowns<'a>(
 
 fn takedowns<'a>(known: &'a AddressState, decided: &'a AddressState) -> impl Iterator<Item = Effect> + 'a {
     begun_takedowns(known, decided).map(|(process, _)| Effect::TakeDown(process))
+}
+
+fn replaced_remains<'a>(
+    known: &'a AddressState,
+    decided: &'a AddressState,
+) -> impl Iterator<Item = Effect> + 'a {
+    let released = |process: &Process| {
+        let participant = decided.participants.get(process);
+        participant.is_some_and(|one| matches!(one.stage, Stage::Released { .. }))
+    };
+    let left = known.left.keys().filter(move |process| !decided.left.contains_key(process));
+    left.filter(move |process| released(process)).map(|process| Effect::EndRemains(*process))
 }
 
 fn answers(known: &AddressState, decided: &AddressState) -> Vec<Effect> {

@@ -15,7 +15,7 @@ use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::state::{
-    AddressState, Check, Expected, Had, Holders, Keeper, ListenerState, Notified, Participant,
+    AddressState, Check, Expected, Had, Holders, Keeper, LeftListener, ListenerState, Notified, Participant,
     PendingTakedown, Search, Stage,
 };
 use crate::arbiter::Fetched;
@@ -158,7 +158,9 @@ impl AddressState {
     /// without a duplicate, there is nothing to be found.
     fn begin_search(&mut self, process: Process, expected: &Expected) {
         match expected.had {
-            Had::Grant { socket: SocketMode::Inherit, .. } | Had::Ownership { keeps: true, .. } => {
+            Had::Grant { socket: SocketMode::Inherit, .. }
+            | Had::Ownership { keeps: true, .. }
+            | Had::Remains => {
                 let asked = Expected { search: Search::Asked, ..expected.clone() };
                 self.expected.insert(process, asked);
             }
@@ -195,6 +197,12 @@ impl AddressState {
             }
             (Had::Ownership { .. }, Fetched::Absent | Fetched::Refused) => {
                 self.expected.remove(&process);
+            }
+            (Had::Remains, Fetched::Found) => {
+                self.leave(process, expected.generation, LeftListener::Found);
+            }
+            (Had::Remains, Fetched::Absent | Fetched::Refused) => {
+                self.leave(process, expected.generation, LeftListener::NotFound);
             }
         }
     }
@@ -251,6 +259,7 @@ impl AddressState {
     fn take_down_older_than_serving(&mut self, facts: &Facts<'_>) {
         if let Some(newest) = self.newest_serving() {
             self.take_down_older_than(newest, facts);
+            self.replace_left(newest, facts.now);
         }
     }
 
@@ -324,18 +333,27 @@ impl AddressState {
                     self.grant(*claimant, facts);
                 }
             }
-            ListenerState::Opening | ListenerState::Awaited { .. } => {}
-            ListenerState::Absent => {
-                self.take_down_older_than(newest, facts);
-                let mut waits_for = self.processes(Participant::occupies);
-                waits_for.extend(self.keepers.keys());
-                if waits_for.is_empty() {
-                    self.listener = ListenerState::Opening;
-                }
-                for claimant in claimants {
-                    self.wait(*claimant, &waits_for);
-                }
+            // The kernel does not let us take it from what an ended server has left.
+            ListenerState::Awaited { .. } if self.is_left_by_older(newest) => {
+                self.listener = ListenerState::Absent;
+                self.take_down_left(newest, SocketMode::Inherit, facts.now);
+                self.open_for(newest, claimants, facts);
             }
+            ListenerState::Opening | ListenerState::Awaited { .. } => {}
+            ListenerState::Absent => self.open_for(newest, claimants, facts),
+        }
+    }
+
+    /// Opens a listener as soon as nobody else has the address.
+    fn open_for(&mut self, newest: Generation, claimants: &BTreeSet<Process>, facts: &Facts<'_>) {
+        self.take_down_older_than(newest, facts);
+        let mut waits_for = self.processes(Participant::occupies);
+        waits_for.extend(self.keepers.keys());
+        if waits_for.is_empty() {
+            self.listener = ListenerState::Opening;
+        }
+        for claimant in claimants {
+            self.wait(*claimant, &waits_for);
         }
     }
 
@@ -358,6 +376,7 @@ impl AddressState {
             return self.refuse(claimant, Code::AlreadyClaimed, message);
         }
         self.take_down_older_than(newest, facts);
+        self.take_down_left(newest, SocketMode::Bind, facts.now);
         let waits_for = self.processes(Participant::occupies);
         if !waits_for.is_empty() {
             return self.wait(claimant, &waits_for);
@@ -415,7 +434,8 @@ impl AddressState {
     fn close_unread(&mut self) {
         let mut participants = self.participants.values();
         let is_read = participants.any(|participant| participant.is_active() || participant.is_taking_down());
-        if is_read || !self.owners.is_empty() {
+        let may_be_read = self.left.values().any(|left| left.listener == LeftListener::Found);
+        if is_read || may_be_read || !self.owners.is_empty() {
             return;
         }
         if self.keepers.is_empty() {

@@ -18,6 +18,8 @@ pub(crate) struct AddressState {
     pub(crate) expected: BTreeMap<Process, Expected>,
     /// Resident supervisors whose generation served here and is not replaced (R6).
     pub(crate) owners: BTreeMap<Process, Generation>,
+    /// What lives of generations whose last server here ended by itself, and that are not replaced (`remains`).
+    pub(crate) left: BTreeMap<Process, Left>,
     /// Supervisors that have a duplicate of the listener.
     pub(crate) keepers: BTreeMap<Process, Keeper>,
     /// The arbiter's own duplicate of the listener.
@@ -166,6 +168,8 @@ pub(crate) enum Had {
     Grant { socket: SocketMode, serving: bool, since: Duration, probation_until: Option<Duration> },
     /// A supervisor that owns the address, keeps a duplicate, or both.
     Ownership { owns: bool, keeps: bool },
+    /// Nothing itself: a server of its generation that has ended was granted the address.
+    Remains,
 }
 
 /// How far the search for a listener among the descriptors of a process is (R10).
@@ -179,6 +183,21 @@ pub(crate) enum Search {
     Asked,
     /// The driver has answered.
     Answered(Fetched),
+}
+
+/// A process that a server which ended by itself has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Left {
+    pub(crate) generation: Generation,
+    pub(crate) listener: LeftListener,
+}
+
+/// Whether it has inherited the listener: then it may accept connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LeftListener {
+    Found,
+    /// It has not, or the kernel does not let us look.
+    NotFound,
 }
 
 /// A supervisor's duplicate.
@@ -395,7 +414,7 @@ impl Expected {
             Had::Grant { socket, serving, since, probation_until } => {
                 Some(Stage::recorded(socket, serving, since, probation_until))
             }
-            Had::Ownership { .. } => None,
+            Had::Ownership { .. } | Had::Remains => None,
         }
     }
 
@@ -406,7 +425,7 @@ impl Expected {
                 (*serving, *since) = (true, now);
                 *probation_until = stage.probation_until();
             }
-            Had::Ownership { .. } => {}
+            Had::Ownership { .. } | Had::Remains => {}
         }
     }
 
@@ -414,12 +433,20 @@ impl Expected {
     pub(crate) fn served(&self) -> Served {
         match self.had {
             Had::Grant { serving, probation_until, .. } => Served::recorded(serving, probation_until),
-            Had::Ownership { .. } => Served::Not,
+            Had::Ownership { .. } | Had::Remains => Served::Not,
         }
     }
 
     pub(crate) fn is_server(&self) -> bool {
         matches!(self.had, Had::Grant { .. })
+    }
+
+    /// Whether its generation is not to be ended here.
+    pub(crate) fn is_active(&self) -> bool {
+        match self.had {
+            Had::Grant { .. } | Had::Remains => true,
+            Had::Ownership { .. } => false,
+        }
     }
 
     /// Whether the state file says that it serves.
@@ -523,6 +550,7 @@ impl AddressState {
         self.participants.remove(&process);
         self.expected.remove(&process);
         self.owners.remove(&process);
+        self.left.remove(&process);
         self.keepers.remove(&process);
         self.notified.remove(&process);
     }
@@ -567,6 +595,7 @@ impl AddressState {
         self.participants.is_empty()
             && self.expected.is_empty()
             && self.owners.is_empty()
+            && self.left.is_empty()
             && self.keepers.is_empty()
             && self.notified.is_empty()
             && self.refused.is_empty()

@@ -117,6 +117,6 @@ fn the_listener_is_closed_when_nobody_reads_it_any_more() {
     let mut world = World::new();
     world.server_is_up(10, &[A]);
     assert!(world.has_listener(A));
-    world.happens(vec![ArbiterEvent::Gone { process: process(10) }]);
+    world.happens(vec![ArbiterEvent::Gone { process: process(10), remains: Default::default() }]);
     assert!(!world.has_listener(A));
 }

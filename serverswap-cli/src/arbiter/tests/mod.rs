@@ -9,6 +9,7 @@ mod inherit;
 mod probation;
 mod reconnect;
 mod recovery;
+mod remains;
 mod supervisors;
 mod table;
 mod unrecorded;

@@ -227,7 +227,7 @@ fn one_that_is_not_back_at_a_new_arbiter_may_be_ended_by_its_supervisor() {
 #[test]
 fn the_last_one_that_serves_is_not_ended_for_being_late_on_it() {
     let (mut world, _) = on_probation();
-    let gone = ArbiterEvent::Gone { process: process(10) };
+    let gone = ArbiterEvent::Gone { process: process(10), remains: Default::default() };
     let late = world.received(21, FromClient::TimedOut(TimedOut { id: 2 }));
     let sent = world.happens(vec![gone, late]);
     assert!(of(21, &sent).contains(&Sent::Verdict(Keep)), "{sent:?}");

@@ -13,7 +13,7 @@ use serverswap::sys::process::Process;
 use crate::arbiter::address::state::ListenerState;
 use crate::arbiter::{
     Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Attached, Changes, ClientHello, ConnectionId,
-    Fetched, Liveness, TerminationSignal, Turn,
+    Fetched, Liveness, Remains, TerminationSignal, Turn,
 };
 use crate::state::{Snapshot, UnrecordedRecord};
 
@@ -106,18 +106,29 @@ impl World {
         let record = |pid: &u32| UnrecordedRecord { process: process(*pid), generation: generation(*pid) };
         let snapshot = Snapshot { unrecorded: pids.iter().map(record).collect(), ..Snapshot::default() };
         let world = World::new();
-        let arbiter = Arbiter::recover(ArbiterLimits::default(), &snapshot, &snapshot.processes(), world.now);
+        let arbiter = Arbiter::recover(
+            ArbiterLimits::default(),
+            &snapshot,
+            &snapshot.processes(),
+            &Remains::new(),
+            world.now,
+        );
         World { arbiter, ..world }
     }
 
     /// Another arbiter takes over what this one wrote; nobody is connected to it.
     pub(super) fn taken_over(self, dead: &[u32]) -> Self {
+        self.taken_over_with(dead, &Remains::new())
+    }
+
+    /// The same, and it finds what remains of generations whose servers have ended.
+    pub(super) fn taken_over_with(self, dead: &[u32], remains: &Remains) -> Self {
         let snapshot = self.arbiter.snapshot();
         let text = serde_json::to_string(&snapshot).expect("it is written");
         let snapshot: Snapshot = serde_json::from_str(&text).expect("it is read");
         let mut alive = snapshot.processes();
         alive.retain(|process| !dead.contains(&process.pid));
-        let arbiter = Arbiter::recover(ArbiterLimits::default(), &snapshot, &alive, self.now);
+        let arbiter = Arbiter::recover(ArbiterLimits::default(), &snapshot, &alive, remains, self.now);
         World { now: self.now, next_link: self.next_link, ..World::with(arbiter) }
     }
 
@@ -323,8 +334,14 @@ impl World {
         self.happens(vec![ArbiterEvent::Disconnected { link }])
     }
 
+    /// The last server of a generation ends, and these other processes of the generation live.
+    pub(super) fn ends_and_leaves(&mut self, pid: u32, remains: &[u32]) -> Vec<(u32, Sent)> {
+        let remains = remains.iter().map(|pid| process(*pid)).collect();
+        self.happens(vec![ArbiterEvent::Gone { process: process(pid), remains }])
+    }
+
     pub(super) fn ends(&mut self, pid: u32) -> Vec<(u32, Sent)> {
-        self.happens(vec![ArbiterEvent::Gone { process: process(pid) }])
+        self.happens(vec![ArbiterEvent::Gone { process: process(pid), remains: BTreeSet::new() }])
     }
 
     /// Lets time pass, and the deadlines in it come, one after the other.

@@ -167,7 +167,7 @@ impl<'a> Story<'a> {
         }
         self.connection_ends(who);
         let Program { process, generation, role, form, .. } = self.programs[who];
-        self.read.push(ArbiterEvent::Gone { process });
+        self.read.push(ArbiterEvent::Gone { process, remains: Default::default() });
         self.programs[who] = self.born(generation, role, form);
     }
 
@@ -209,7 +209,8 @@ impl<'a> Story<'a> {
         let named = snapshot.processes();
         let alive = self.programs.iter().filter(|one| one.is_alive() && named.contains(&one.process));
         let alive = alive.map(|one| one.process).collect();
-        self.arbiter = Arbiter::recover(ArbiterLimits::default(), &snapshot, &alive, self.now);
+        self.arbiter =
+            Arbiter::recover(ArbiterLimits::default(), &snapshot, &alive, &Default::default(), self.now);
         self.written = None;
         for who in 0..self.programs.len() {
             self.programs[who].loses_connection();

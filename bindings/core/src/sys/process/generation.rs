@@ -22,12 +22,13 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use nix::sys::signal::Signal;
 use serverswap_protocol::Generation;
 
 use super::environ::{Shown, pids, shown};
+use super::pidfd::may_signal;
 use super::{Process, Stat, is_gone, is_no_process, pidfd_open, pidfd_send_signal};
 
 /// The environment variable that names a process's generation.
@@ -53,61 +54,41 @@ pub fn is_supervisor_of(process: Process, generation: Generation) -> bool {
     process.pid == generation.pid && process.start <= generation.start / TICK_MICROS
 }
 
-/// The living processes of a generation; `process_group` is that of its server. Costs one look at
-/// every process of the machine.
+/// The living processes of a generation that we may signal; `process_groups` are those of its servers. Costs
+/// one look at every process of the machine.
 ///
 /// # Errors
 /// `/proc` is not readable, or out of descriptors.
 pub fn generation_members(
     generation: Generation,
-    process_group: Option<u32>,
+    process_groups: &[u32],
 ) -> io::Result<Vec<(Process, OwnedFd)>> {
     let look = Look::now(generation)?;
-    let members = members(&look.candidates, generation, process_group);
+    let members = members(&look.candidates, generation, process_groups);
     Ok(look.only(&members))
 }
 
-/// Sends `signal` to every process of the generation, those included that are forked meanwhile;
-/// returns how many got it.
+/// Sends `signal` to the servers of a generation, by their pidfds, and then to every other process of it, those
+/// included that are forked meanwhile; returns how many got it.
 ///
 /// # Errors
-/// As [`generation_members`], and EPERM for a process that runs as another user; the others got it.
-pub fn signal_generation(
+/// As [`generation_members`], and EPERM for a server that runs as another user; the others got it.
+pub fn signal_generation<'a>(
     generation: Generation,
-    process_group: Option<u32>,
+    servers: impl IntoIterator<Item = (Process, BorrowedFd<'a>)>,
+    process_groups: &[u32],
     signal: Signal,
-) -> io::Result<usize> {
-    signal_members(generation, process_group, signal, BTreeSet::new())
-}
-
-/// Sends `signal` to a server, by its pidfd, and then to every other process of its generation, as
-/// [`signal_generation`] does.
-///
-/// # Errors
-/// As [`signal_generation`].
-pub fn signal_server(
-    process: Process,
-    pidfd: impl AsFd,
-    generation: Generation,
-    process_group: Option<u32>,
-    signal: Signal,
-) -> io::Result<usize> {
-    let server = pidfd_send_signal(pidfd, signal).or_else(unless_gone);
-    let others = signal_members(generation, process_group, signal, [process].into());
-    server.and(others)
-}
-
-fn signal_members(
-    generation: Generation,
-    process_group: Option<u32>,
-    signal: Signal,
-    mut signalled: BTreeSet<Process>,
 ) -> io::Result<usize> {
     let mut failed = Ok(());
+    let mut signalled = BTreeSet::new();
+    for (process, pidfd) in servers {
+        signalled.insert(process);
+        failed = failed.and(pidfd_send_signal(pidfd, signal).or_else(unless_gone));
+    }
     for _ in 0..ROUNDS_MAX {
         let before = signalled.len();
         let look = Look::now(generation)?;
-        let mut receivers = members(&look.candidates, generation, process_group);
+        let mut receivers = members(&look.candidates, generation, process_groups);
         if signal != Signal::SIGKILL {
             receivers = &receivers - &wait_for_another_supervisor(&look.candidates, generation);
         }
@@ -149,6 +130,9 @@ impl Look {
             return Ok(());
         }
         let pidfd = pidfd_open(pid)?;
+        if !may_signal(&pidfd)? {
+            return Ok(());
+        }
         let shown = shown(pid, &pidfd, GENERATION_VARIABLE)?;
         let Stat { start, parent, process_group, .. } = Stat::read(pid)?;
         if start == first.start && !is_gone(&pidfd)? {
@@ -165,16 +149,12 @@ impl Look {
 }
 
 /// Which of the candidates belong to the generation.
-fn members(
-    candidates: &[Candidate],
-    generation: Generation,
-    process_group: Option<u32>,
-) -> BTreeSet<Process> {
+fn members(candidates: &[Candidate], generation: Generation, process_groups: &[u32]) -> BTreeSet<Process> {
     let others = || candidates.iter().filter(|one| !is_supervisor_of(one.process, generation));
     let unnamed = || others().filter(|one| one.generation().is_none());
     let named = others().filter(|one| one.generation() == Some(generation));
     let mut members: BTreeSet<Process> = named.clone().map(|one| one.process).collect();
-    if let Some(group) = process_group {
+    for group in process_groups.iter().copied() {
         let leader = others().find(|one| one.process.pid == group);
         let is_the_generations = match leader.map(|leader| &leader.shown) {
             Some(Shown::Value(_)) => leader.and_then(Candidate::generation) == Some(generation),
@@ -248,8 +228,8 @@ mod tests {
         candidate(SERVER, GENERATION.pid, SERVER, shows("1000000-10"))
     }
 
-    fn found(candidates: &[Candidate], process_group: Option<u32>) -> Vec<u32> {
-        let found = members(candidates, GENERATION, process_group);
+    fn found(candidates: &[Candidate], process_groups: &[u32]) -> Vec<u32> {
+        let found = members(candidates, GENERATION, process_groups);
         found.iter().map(|process| process.pid).collect()
     }
 
@@ -257,7 +237,7 @@ mod tests {
     fn whoever_shows_the_generation_belongs_to_it_in_whatever_group() {
         let all =
             [server(), candidate(21, 1, 21, shows("1000000-10")), candidate(22, 1, 22, shows("1000000-11"))];
-        assert_eq!(found(&all, None), [20, 21]);
+        assert_eq!(found(&all, &[]), [20, 21]);
     }
 
     #[test]
@@ -268,21 +248,21 @@ mod tests {
             server(),
             candidate(24, 1, 24, Shown::Unset),
         ];
-        assert_eq!(found(&all, None), [20, 22, 23]);
+        assert_eq!(found(&all, &[]), [20, 22, 23]);
     }
 
     #[test]
     fn who_shows_nothing_belongs_to_the_group_of_the_server_if_its_leader_is_gone() {
         let left = [candidate(21, 1, SERVER, Shown::Unset), candidate(22, 1, SERVER, shows("1000000-10"))];
-        assert_eq!(found(&left, Some(SERVER)), [21, 22]);
-        assert!(found(&left[..1], Some(SERVER)).is_empty());
+        assert_eq!(found(&left, &[SERVER]), [21, 22]);
+        assert!(found(&left[..1], &[SERVER]).is_empty());
     }
 
     #[test]
     fn the_group_of_a_shell_that_started_a_server_by_hand_is_not_the_generations() {
         let shell = candidate(15, 1, 15, Shown::Unset);
         let server = candidate(SERVER, 15, 15, shows("1000000-10"));
-        assert_eq!(found(&[shell, server], Some(15)), [20]);
+        assert_eq!(found(&[shell, server], &[15]), [20]);
     }
 
     #[test]
@@ -291,8 +271,8 @@ mod tests {
         let supervisor =
             Candidate { process: started, ..candidate(GENERATION.pid, 1, 10, shows("1000000-10")) };
         let later = candidate(GENERATION.pid, SERVER, 10, shows("1000000-10"));
-        assert_eq!(found(&[supervisor, server()], None), [20]);
-        assert_eq!(found(&[server(), later], None), [10, 20]);
+        assert_eq!(found(&[supervisor, server()], &[]), [20]);
+        assert_eq!(found(&[server(), later], &[]), [10, 20]);
     }
 
     #[test]
@@ -306,7 +286,7 @@ mod tests {
             candidate(32, 31, 32, shown),
             candidate(33, SERVER, 33, Shown::Unset),
         ];
-        assert_eq!(found(&all, Some(SERVER)), [20, 30, 33]);
+        assert_eq!(found(&all, &[SERVER]), [20, 30, 33]);
         let spared = wait_for_another_supervisor(&all, GENERATION);
         assert_eq!(spared.iter().map(|process| process.pid).collect::<Vec<_>>(), [20, 30]);
     }

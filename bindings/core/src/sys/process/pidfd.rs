@@ -32,6 +32,22 @@ pub fn pidfd_send_signal(pidfd: impl AsFd, signal: Signal) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether we may signal the process; one that is gone counts as one that we may.
+///
+/// # Errors
+/// Not a pidfd.
+pub(super) fn may_signal(pidfd: impl AsFd) -> io::Result<bool> {
+    let fd = pidfd.as_fd().as_raw_fd();
+    let no_info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null siginfo is allowed, and 0 is no signal: only the permission is checked (kill(2)).
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, 0, no_info, 0) };
+    match Errno::result(sent) {
+        Ok(_) | Err(Errno::ESRCH) => Ok(true),
+        Err(Errno::EPERM) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// A close-on-exec duplicate of descriptor `number` of the process.
 ///
 /// # Errors
