@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serverswap_conformance::sandbox::{Invocation, Sandbox, free_address};
 
 use crate::Outcome;
-use crate::processes::signal;
+use crate::processes::{ended, signal};
 use crate::shop::{Shop, configured, nothing_failed};
 
 /// In the background of a shell that ends.
@@ -45,7 +45,7 @@ async fn deploys_itself(how: &str) -> Outcome {
         signal(pid, Signal::USR2)?;
         // What the later versions print goes to the same file.
         shop.serving.prints(&format!("version {version} serves")).await?;
-        shop.serving.says("exited").await?;
+        ended(pid).await?;
     }
     assert_eq!(shop.serving.exit().await?.status, 0, "{}", shop.serving.stderr());
     nothing_failed(load).await?;
