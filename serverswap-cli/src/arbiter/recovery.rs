@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serverswap::protocol::{Address, SocketMode};
 use serverswap::protocol::message::TakedownReason;
+use serverswap::protocol::{Address, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::address::AddressState;

@@ -415,7 +415,8 @@ impl ArbiterRuntime {
         for (address, listener) in self.clients.take_offered().into_iter().chain(self.found.drain(..)) {
             offered.entry(address).or_insert(listener);
         }
-        let mut signals: BTreeMap<(Generation, TerminationSignal), Vec<(Process, Vec<Address>)>> = BTreeMap::new();
+        let mut signals: BTreeMap<(Generation, TerminationSignal), Vec<(Process, Vec<Address>)>> =
+            BTreeMap::new();
         for action in actions {
             match action {
                 ArbiterAction::Send { link, message, listener } => {
