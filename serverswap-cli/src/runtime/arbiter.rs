@@ -96,6 +96,9 @@ pub(super) struct ArbiterRuntime {
     report: Rc<dyn Fn(Report)>,
 }
 
+/// The servers of each generation that a turn signals, with their addresses.
+type Signals = BTreeMap<(Generation, TerminationSignal), Vec<(Process, Vec<Address>)>>;
+
 /// Whether the state file could be written the last time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Storage {
@@ -415,8 +418,7 @@ impl ArbiterRuntime {
         for (address, listener) in self.clients.take_offered().into_iter().chain(self.found.drain(..)) {
             offered.entry(address).or_insert(listener);
         }
-        let mut signals: BTreeMap<(Generation, TerminationSignal), Vec<(Process, Vec<Address>)>> =
-            BTreeMap::new();
+        let mut signals = Signals::new();
         for action in actions {
             match action {
                 ArbiterAction::Send { link, message, listener } => {
