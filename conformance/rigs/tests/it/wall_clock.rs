@@ -12,8 +12,9 @@ use serverswap_conformance::sandbox::Programs;
 const WORDS: [&str; 6] =
     ["SystemTime", "UNIX_EPOCH", "CLOCK_REALTIME", "gettimeofday", "libc::time(", "SystemClock"];
 
-/// Where people are told the time: lines with a time in front, and since when somebody serves.
-const TELLS: [&str; 6] = [
+/// Where people are told the time: lines with a time in front, since when somebody serves, and which log is newest.
+const TELLS: [&str; 7] = [
+    "serverswap-cli/src/output/generation_log.rs",
     "serverswap-cli/src/status/collect.rs",
     "serverswap-cli/src/ui/console.rs",
     "serverswap-cli/src/ui/json.rs",
