@@ -15,7 +15,8 @@ async fn cut_short(how: &str) -> Result<[(Value, String); 2], Box<dyn std::error
     let (sandbox, address) = (Sandbox::new()?, free_address());
     let deploy = |version, command: Vec<&str>| {
         let file = sandbox.programs().fixture("unfinished.js");
-        let arguments = ["--json", "--drain-timeout", "300ms", "--kill-timeout", "300ms"];
+        let kill_timeout = if how == "deaf" { "300ms" } else { "10s" };
+        let arguments = ["--json", "--drain-timeout", "300ms", "--kill-timeout", kill_timeout];
         let arguments = arguments.into_iter().chain(command).chain(["node", &file]).map(str::to_owned);
         configured(sandbox.serverswap(arguments.collect::<Vec<_>>()), &address, version).env("HOW", how)
     };

@@ -5,12 +5,15 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
 use std::{fs, io};
 
 use super::{Process, Stat, is_gone, is_no_process, pidfd_open};
+use crate::sys::clock::monotonic;
 
-/// Most looks at a process in the middle of exec(2); others run in between. An exec takes fewer.
-const LOOKS_MAX: usize = 1_000;
+/// How long a process in the middle of exec(2) is looked at; others run in between. An exec takes
+/// less, but where many processes want to run, each look can take some milliseconds.
+const LOOK_MAX: Duration = Duration::from_millis(50);
 
 /// What a process shows of one variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +66,8 @@ fn look(pid: u32, variable: &str) -> io::Result<(Process, Shown)> {
 /// What a process shows of a variable. A process that shows no environment has none if the kernel
 /// says where it begins and that it ends there; in the middle of exec(2) the kernel says neither.
 pub(super) fn shown(pid: u32, pidfd: &OwnedFd, variable: &str) -> io::Result<Shown> {
-    for _ in 0..LOOKS_MAX {
+    let until = monotonic() + LOOK_MAX;
+    while monotonic() < until {
         match fs::read(format!("/proc/{pid}/environ")) {
             Ok(environment) if !environment.is_empty() => return Ok(Shown::of(&environment, variable)),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
