@@ -81,8 +81,7 @@ pub enum ArbiterEvent {
         /// What it said.
         liveness: Liveness,
     },
-    /// The answer to [`ArbiterAction::Signal`](super::ArbiterAction::Signal). Nothing is decided by it: it is
-    /// passed on.
+    /// The answer to [`ArbiterAction::Signal`](super::ArbiterAction::Signal).
     Signalled {
         /// Which process.
         process: Process,

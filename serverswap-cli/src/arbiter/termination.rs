@@ -149,9 +149,27 @@ impl Arbiter {
         }
     }
 
+    /// To find the processes of a generation takes its time on a busy machine: the kill timeout begins when
+    /// TERM was sent.
+    pub(super) fn signalled(
+        &mut self,
+        process: Process,
+        signal: TerminationSignal,
+        connections: Option<u64>,
+        turn: &mut Turn,
+    ) {
+        if let Some(server) = self.servers.get_mut(process)
+            && let Termination::Terminated { until, .. } = server.termination
+        {
+            server.termination = Termination::Terminated { until, at: turn.now };
+            turn.generations.insert(server.generation);
+        }
+        self.notify_signalled(process, signal, connections, turn);
+    }
+
     /// To everybody whom the end of the server concerns: what was open when it was signalled. What it reports
     /// itself may be a little old, and the kernel's count may have missed processes that it forked.
-    pub(super) fn notify_signalled(
+    fn notify_signalled(
         &self,
         process: Process,
         signal: TerminationSignal,

@@ -52,7 +52,7 @@ impl Arbiter {
                 self.polled(process, &address, liveness, turn)
             }
             ArbiterEvent::Signalled { process, signal, connections } => {
-                self.notify_signalled(process, signal, connections, turn)
+                self.signalled(process, signal, connections, turn)
             }
             ArbiterEvent::Tick => self.tick(turn),
         }

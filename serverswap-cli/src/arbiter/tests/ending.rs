@@ -89,6 +89,18 @@ fn what_was_open_at_its_deadline_is_told_to_the_newer_generation_and_its_own() {
 }
 
 #[test]
+fn the_kill_timeout_begins_when_term_was_sent() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.server_is_up(20, &[A]);
+    world.releases(10, A);
+    world.signalling_takes = KILL;
+    world.passes(DRAIN);
+    assert_eq!(world.passes(KILL - MOMENT), []);
+    assert_eq!(world.passes(MOMENT), [(10, Sent::Signalled(Kill))]);
+}
+
+#[test]
 fn what_a_server_has_closed_unfinished_is_told_with_its_end() {
     let mut world = World::new();
     world.server_is_up(10, &[A]);

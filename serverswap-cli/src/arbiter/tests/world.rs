@@ -41,6 +41,8 @@ pub(super) struct World {
     pub(super) dead: BTreeSet<u32>,
     /// How many connections a server has open when it is signalled.
     pub(super) open_connections: BTreeMap<u32, u64>,
+    /// How long it takes to signal a server.
+    pub(super) signalling_takes: Duration,
     /// Everything that was sent, and to whom.
     pub(super) sent: Vec<(u32, FromArbiter)>,
     /// The records that the last events have changed.
@@ -96,6 +98,7 @@ impl World {
             probation_ms: 0,
             dead: BTreeSet::new(),
             open_connections: BTreeMap::new(),
+            signalling_takes: Duration::ZERO,
             sent: Vec::new(),
             changes: Changes::default(),
         }
@@ -160,7 +163,7 @@ impl World {
         }
     }
 
-    fn answer(&self, question: ArbiterAction) -> Option<ArbiterEvent> {
+    fn answer(&mut self, question: ArbiterAction) -> Option<ArbiterEvent> {
         match question {
             ArbiterAction::Open { address } if self.held_by_absent.contains(&address) => {
                 Some(ArbiterEvent::HeldByAbsent { address, message: "pid 10 has it".to_owned() })
@@ -182,6 +185,7 @@ impl World {
                 Some(ArbiterEvent::Polled { process, address, liveness })
             }
             ArbiterAction::Signal { process, signal, .. } => {
+                self.now += self.signalling_takes;
                 let connections = self.open_connections.get(&process.pid).copied();
                 Some(ArbiterEvent::Signalled { process, signal, connections })
             }
@@ -353,7 +357,7 @@ impl World {
             self.now = self.now.max(deadline);
             sent.extend(self.happens(vec![ArbiterEvent::Tick]));
         }
-        self.now = end;
+        self.now = self.now.max(end);
         sent
     }
 
