@@ -8,6 +8,7 @@
 //! Everything here is private, so that the compiler sees what is unused. The feature `cores` makes
 //! public what `tests/` and `conformance/fuzz` drive.
 
+mod acting_user;
 #[cfg(not(feature = "cores"))]
 mod arbiter;
 #[cfg(feature = "cores")]
@@ -18,6 +19,7 @@ mod logs;
 mod output;
 mod own_generation;
 mod runtime;
+mod runtime_directory;
 #[cfg(not(feature = "cores"))]
 mod spawn;
 #[cfg(feature = "cores")]

@@ -6,7 +6,7 @@
 mod executable;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -139,18 +139,15 @@ fn a_runtime_directory_that_is_a_symbolic_link() {
 fn a_runtime_directory_of_somebody_else() {
     let is_root =
         fs::metadata("/proc/self").map(|own| std::os::unix::fs::MetadataExt::uid(&own)).ok() == Some(0);
-    let case = Case::new(&["true"]).directory(|folder| {
-        let directory = folder.join("theirs");
-        fs::create_dir(&directory).expect("made");
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).expect("set");
-        if is_root {
-            chown(&directory, Some(12345), None).expect("root may");
-            directory
-        } else {
-            PathBuf::from("/")
-        }
-    });
-    case.ends(125, "the runtime directory `", "use a directory of your own");
+    if is_root {
+        // Root acts there as its owner.
+        return;
+    }
+    Case::new(&["true"]).directory(|_| PathBuf::from("/")).ends(
+        125,
+        "the runtime directory `",
+        "use a directory of your own",
+    );
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn an_address_in_use_names_the_process_that_has_it() {
     for template in [":PORT", "127.0.0.1:PORT", "[::1]:PORT", "udp::PORT", "udp:[::1]:PORT"] {
         let (_held, address, _) = open_free(template);
         let owner = owner(open(&address).expect_err("it is held"));
-        assert_eq!((owner.pid, owner.serverswap_dir), (std::process::id(), None), "{template}");
+        assert_eq!((owner.pid, owner.started_by), (std::process::id(), None), "{template}");
     }
 }
 

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 use scripted::{open_free, wait_readable};
 use serverswap::protocol::Address;
-use serverswap::sys::listener::{OpenError, addresses_of, duplicate, is_listener_of, open};
+use serverswap::sys::listener::{OpenError, StartedBy, addresses_of, duplicate, is_listener_of, open};
 use serverswap::sys::process::{Process, pidfd_open};
 
 /// Listens at what it is told, says where, and ends when its standard input is closed.
@@ -39,7 +39,8 @@ impl Server {
     fn start(kind: &str, at: &str) -> Server {
         let mut command = Command::new("python3");
         command.args(["-c", SERVER, kind, at]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.env("SERVERSWAP_DIR", "/x").spawn().expect("python3");
+        let mut child =
+            command.env("SERVERSWAP_DIR", "/x").env("SERVERSWAP_GENERATION", "5-6").spawn().expect("python3");
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("a line");
         let prefix = if kind == "unix" { "unix:" } else { "" };
@@ -86,8 +87,8 @@ fn an_address_in_use_names_the_program_and_its_serverswap_directory() {
     let server = Server::start("inet", "127.0.0.1");
     let error = open(&server.address).expect_err("it is held");
     let expected = format!(
-        "`{}` is held by pid {} (`python3`), which serverswap does not manage and which belongs to \
-         SERVERSWAP_DIR=/x",
+        "`{}` is held by pid {} (`python3`), which serverswap started in another runtime directory: `--dir /x` is \
+         the option for it",
         server.address,
         server.child.id()
     );
@@ -95,7 +96,8 @@ fn an_address_in_use_names_the_program_and_its_serverswap_directory() {
     let OpenError::InUse { owner: Some(owner), .. } = error else {
         panic!("in use by somebody, not {error:?}");
     };
-    assert_eq!(owner.serverswap_dir, Some(PathBuf::from("/x")));
+    let generation = "5-6".parse().expect("a generation");
+    assert_eq!(owner.started_by, Some(StartedBy { directory: PathBuf::from("/x"), generation }));
 }
 
 #[test]

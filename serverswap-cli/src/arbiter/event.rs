@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serverswap::protocol::Address;
 use serverswap::protocol::message::{Code, FromClient};
+use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::{ClientHello, TerminationSignal};
@@ -55,13 +55,15 @@ pub enum ArbiterEvent {
         /// The code and text of the failure.
         result: Result<(), (Code, String)>,
     },
-    /// The other answer to [`ArbiterAction::Open`](super::ArbiterAction::Open): a server of this directory that has not
-    /// sent `hello` yet has it open.
+    /// The other answer to [`ArbiterAction::Open`](super::ArbiterAction::Open): a process that was started in this
+    /// directory has it open, and has not passed its listener on.
     HeldByAbsent {
         /// Which address.
         address: Address,
-        /// Which process has it, for people.
-        message: String,
+        /// The generation in the environment of that process.
+        generation: Generation,
+        /// Which process has it, for people: `pid 9 (`nginx`)`.
+        holder: String,
     },
     /// The answer to [`ArbiterAction::Fetch`](super::ArbiterAction::Fetch); with a descriptor if one was found.
     Fetched {

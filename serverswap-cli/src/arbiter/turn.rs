@@ -46,7 +46,9 @@ impl Arbiter {
             ArbiterEvent::Disconnected { link } => self.connection_ended(link, turn),
             ArbiterEvent::Gone { process, remains } => self.gone(process, &remains, turn),
             ArbiterEvent::Opened { address, result } => self.opened(&address, result, turn),
-            ArbiterEvent::HeldByAbsent { address, message } => self.held_by_absent(&address, message, turn),
+            ArbiterEvent::HeldByAbsent { address, generation, holder } => {
+                self.held_by_absent(&address, generation, &holder, turn)
+            }
             ArbiterEvent::Fetched { process, address, found } => self.fetched(process, &address, found, turn),
             ArbiterEvent::Polled { process, address, liveness } => {
                 self.polled(process, &address, liveness, turn)

@@ -10,8 +10,8 @@
 //!   while one lives that has not come back; that may well be a child of a server, which never
 //!   will. An address that somebody is known to hold exclusively can have no other holder.
 
-use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
+use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::address::state::ListenerState;
@@ -27,15 +27,35 @@ impl Arbiter {
         }
     }
 
-    /// Other events may have come in between: it may be back by now, with its listener.
-    pub(super) fn held_by_absent(&mut self, address: &Address, message: String, turn: &mut Turn) {
-        let until = turn.now + self.limits.rejoin_wait;
+    /// Other events may have come in between: it may be back by now, with its listener. A generation whose
+    /// servers are all here has no other that would come back: it is a child of one, and is not waited for.
+    pub(super) fn held_by_absent(
+        &mut self,
+        address: &Address,
+        generation: Generation,
+        holder: &str,
+        turn: &mut Turn,
+    ) {
+        let message = format!(
+            "`{address}` is held by {holder}, a process of generation {generation} of this directory, which does \
+             not serve it with serverswap"
+        );
+        let (is_here, until) = (self.is_all_here(generation), turn.now);
+        let until = if is_here { until } else { until + self.limits.rejoin_wait };
         self.edit(address, turn, |state| {
             if state.listener == ListenerState::Opening {
                 state.listener = ListenerState::Awaited { until, message };
             }
         });
         turn.touched.insert(address.clone());
+    }
+
+    fn is_all_here(&self, generation: Generation) -> bool {
+        let mut servers = self.servers.of_generation(generation).peekable();
+        let is_unrecorded = self.unrecorded.values().any(|other| *other == generation);
+        servers.peek().is_some()
+            && !is_unrecorded
+            && servers.all(|server| self.peers.link_of(server).is_some())
     }
 
     /// It did not come back in time.

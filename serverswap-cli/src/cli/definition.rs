@@ -149,8 +149,10 @@ pub(super) struct RunArguments {
 
     /// The runtime directory: servers in the same directory replace each other
     ///
-    /// The default is $SERVERSWAP_DIR, else /run/serverswap for root, else
-    /// $XDG_RUNTIME_DIR/serverswap, else /tmp/serverswap-UID.
+    /// The default is $SERVERSWAP_DIR, else /run/serverswap for root, else the first of
+    /// $XDG_RUNTIME_DIR/serverswap, /run/user/UID/serverswap and /tmp/serverswap-UID in which
+    /// something of ours lives, else the first that can be made. Root acts in a directory of another
+    /// user as that user.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
     pub(super) dir: Option<PathBuf>,
 

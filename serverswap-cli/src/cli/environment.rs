@@ -55,59 +55,64 @@ pub const SCRUBBED: [&str; 12] = [
     "NODE_UNIQUE_ID",
 ];
 
-/// Finds the runtime directory: the first of `--dir`, `SERVERSWAP_DIR`, `/run/serverswap`
-/// for root, `$XDG_RUNTIME_DIR/serverswap`, `/tmp/serverswap-UID`. An empty variable counts
-/// as unset; a relative path is taken from the present working directory. It is neither created nor
-/// looked at here.
-pub fn runtime_directory(option: Option<&Path>) -> PathBuf {
-    first_that_is_set(option, |name| std::env::var_os(name), geteuid().as_raw())
+/// Where the runtime directory may be, best first: `--dir`, or else `SERVERSWAP_DIR`, or else `/run/serverswap`
+/// for root, or else `$XDG_RUNTIME_DIR/serverswap`, `/run/user/UID/serverswap` and `/tmp/serverswap-UID`. An
+/// empty variable counts as unset; a relative path is taken from the present working directory. None is looked
+/// at here.
+pub fn runtime_directories(option: Option<&Path>) -> Vec<PathBuf> {
+    candidates(option, |name| std::env::var_os(name), geteuid().as_raw())
 }
 
-fn first_that_is_set(
-    option: Option<&Path>,
-    variable: impl Fn(&str) -> Option<OsString>,
-    uid: u32,
-) -> PathBuf {
+fn candidates(option: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>, uid: u32) -> Vec<PathBuf> {
     let given = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let path = if let Some(path) = option {
-        path.to_owned()
+    let paths = if let Some(path) = option {
+        vec![path.to_owned()]
     } else if let Some(path) = given(SERVERSWAP_DIR) {
-        path
+        vec![path]
     } else if uid == 0 {
-        PathBuf::from("/run/serverswap")
-    } else if let Some(path) = given(XDG_RUNTIME_DIR) {
-        path.join("serverswap")
+        vec![PathBuf::from("/run/serverswap")]
     } else {
-        PathBuf::from(format!("/tmp/serverswap-{uid}"))
+        let session = given(XDG_RUNTIME_DIR).map(|path| path.join("serverswap"));
+        let usual = PathBuf::from(format!("/run/user/{uid}/serverswap"));
+        let other = session.filter(|path| *path != usual);
+        other.into_iter().chain([usual, PathBuf::from(format!("/tmp/serverswap-{uid}"))]).collect()
     };
-    std::path::absolute(&path).unwrap_or(path)
+    paths.into_iter().map(|path| std::path::absolute(&path).unwrap_or(path)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn directory(option: Option<&str>, variables: &[(&str, &str)], uid: u32) -> PathBuf {
+    fn places(option: Option<&str>, variables: &[(&str, &str)], uid: u32) -> Vec<String> {
         let variable = |name: &str| {
             variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
         };
-        first_that_is_set(option.map(Path::new), variable, uid)
+        let paths = candidates(option.map(Path::new), variable, uid);
+        paths.iter().map(|path| path.display().to_string()).collect()
     }
 
     #[test]
-    fn the_first_that_is_set_is_the_runtime_directory() {
+    fn what_was_said_is_the_runtime_directory() {
         let ours = (SERVERSWAP_DIR, "/srv/swap");
         let user = (XDG_RUNTIME_DIR, "/run/user/7");
-        assert_eq!(directory(Some("/d"), &[ours, user], 0), Path::new("/d"));
-        assert_eq!(directory(None, &[ours, user], 0), Path::new("/srv/swap"));
-        assert_eq!(directory(None, &[user], 0), Path::new("/run/serverswap"));
-        assert_eq!(directory(None, &[user], 7), Path::new("/run/user/7/serverswap"));
-        assert_eq!(directory(None, &[(SERVERSWAP_DIR, "")], 7), Path::new("/tmp/serverswap-7"));
+        assert_eq!(places(Some("/d"), &[ours, user], 0), ["/d"]);
+        assert_eq!(places(None, &[ours, user], 0), ["/srv/swap"]);
+        assert_eq!(places(None, &[user], 0), ["/run/serverswap"]);
+    }
+
+    #[test]
+    fn a_user_has_the_same_places_with_and_without_a_session() {
+        let usual = ["/run/user/7/serverswap", "/tmp/serverswap-7"];
+        assert_eq!(places(None, &[(XDG_RUNTIME_DIR, "/run/user/7")], 7), usual);
+        assert_eq!(places(None, &[(SERVERSWAP_DIR, ""), (XDG_RUNTIME_DIR, "")], 7), usual);
+        let elsewhere = places(None, &[(XDG_RUNTIME_DIR, "/x")], 7);
+        assert_eq!(elsewhere, ["/x/serverswap", "/run/user/7/serverswap", "/tmp/serverswap-7"]);
     }
 
     #[test]
     fn a_relative_directory_is_made_absolute() {
-        let path = directory(Some("here"), &[], 7);
-        assert_eq!(path, std::env::current_dir().expect("tests have one").join("here"));
+        let path = std::env::current_dir().expect("tests have one").join("here");
+        assert_eq!(places(Some("here"), &[], 7), [path.display().to_string()]);
     }
 }

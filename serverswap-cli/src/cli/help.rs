@@ -40,7 +40,7 @@ const SIGNALS: &str = "Signals:
 
 const ENVIRONMENT: &str = "Environment:
   SERVERSWAP_DIR      the runtime directory, unless --dir is given
-  XDG_RUNTIME_DIR     its parent by default, for users other than root
+  XDG_RUNTIME_DIR     where it is looked for, for users other than root
   XDG_STATE_HOME      the parent of the directory of logs, which is else /var/log/serverswap for
                       root, ~/.local/state/serverswap for others
   NO_COLOR            no colour; so it is with TERM=dumb

@@ -48,7 +48,7 @@ pub struct Run {
     pub output: OutputOption,
     /// The server's working directory, as given.
     pub cwd: Option<PathBuf>,
-    /// `--dir`, as given: see [`environment::runtime_directory`](super::environment::runtime_directory).
+    /// `--dir`, as given: see [`environment::runtime_directories`](super::environment::runtime_directories).
     pub dir: Option<PathBuf>,
     /// Where the conversations are recorded.
     pub trace: Option<PathBuf>,

@@ -10,6 +10,7 @@ pub mod environment;
 mod generate;
 mod help;
 mod invocation;
+mod mistaken_word;
 mod output;
 mod parse;
 

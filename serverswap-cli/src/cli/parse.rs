@@ -3,14 +3,16 @@
 use std::ffi::OsString;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use serverswap::protocol::message::Form;
 use serverswap::protocol::{Address, AddressError};
 
 use super::definition::{
-    DeployArguments, LogsArguments, RunArguments, ServerswapArguments, StatusArguments, Tool,
+    DeployArguments, LogsArguments, RunArguments, ServerswapArguments, StatusArguments, Tool, definition,
 };
+use super::mistaken_word::{Wanted, wanted};
 use super::{
     CommandLine, Extent, Invocation, LogFormatOption, Logs, Program, RestartOption, Run, Status, Which,
 };
@@ -67,7 +69,9 @@ pub fn parse(
         Program::Serverswap => serverswap(arguments),
         Program::ServerswapDeploy => {
             let arguments = DeployArguments::try_parse_from(arguments)?;
-            Ok(Invocation::Run(run(arguments.run, Form::Stay)))
+            let run = run(arguments.run, Form::Stay);
+            no_mistaken_word(&run, program)?;
+            Ok(Invocation::Run(run))
         }
     }
 }
@@ -80,6 +84,7 @@ fn serverswap(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocatio
     match arguments.tool {
         None => {
             let run = run(arguments.run, form);
+            no_mistaken_word(&run, Program::Serverswap)?;
             restart_needs_stay(&run)?;
             Ok(Invocation::Run(run))
         }
@@ -149,6 +154,31 @@ fn run(arguments: RunArguments, form: Form) -> Run {
             LogFormatOption::Json => LogFormat::Json,
         },
         result: result(arguments.json),
+    }
+}
+
+/// `serverswap stop` starts no program, and there is no such command.
+fn no_mistaken_word(run: &Run, program: Program) -> Result<(), UsageError> {
+    let word = &run.command.program;
+    let mut definition = definition(program);
+    match wanted(word) {
+        None => Ok(()),
+        Some(Wanted::Help) => {
+            let help = definition.render_long_help().ansi().to_string();
+            Err(definition.error(ErrorKind::DisplayHelp, help).into())
+        }
+        Some(Wanted::Version) => {
+            let version = definition.render_version();
+            Err(definition.error(ErrorKind::DisplayVersion, version).into())
+        }
+        Some(Wanted::Advice(advice)) => Err(UsageError::Combination {
+            error: format!(
+                "`{}` is no command of {}, and no program in PATH",
+                word.display(),
+                program.name()
+            ),
+            hint: advice.to_owned(),
+        }),
     }
 }
 

@@ -16,9 +16,10 @@ use serverswap::sys::process;
 
 use self::choice::{Choice, LivingServer, choose};
 use self::elsewhere::Elsewhere;
-use crate::cli::{Logs, Which, environment};
+use crate::cli::{Logs, Which};
 use crate::output::generation_log::FoundLog;
 use crate::output::log_directory;
+use crate::runtime_directory;
 use crate::status::{StatusReport, collect};
 use crate::ui::{Conclusion, Console, ResultFormat, StillTrue, Summary};
 
@@ -28,7 +29,7 @@ const NOTHING_KEPT: u8 = 3;
 /// Shows what is asked for and returns the exit status.
 pub fn show(logs: &Logs) -> u8 {
     let console = Console::plain(ResultFormat::None);
-    let directory = environment::runtime_directory(logs.dir.as_deref());
+    let directory = runtime_directory::find(logs.dir.as_deref());
     let conclusion = match collect(&directory, |report| console.report(&report)) {
         Ok(report) => conclude(logs, &directory, &report, &console),
         Err(error) => console.setup_failed(&error, StillTrue::NothingAsked),

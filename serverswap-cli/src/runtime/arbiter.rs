@@ -315,21 +315,15 @@ impl ArbiterRuntime {
 
     /// The late answer to [`ArbiterAction::Open`], where another process has the address.
     fn in_use(&self, address: Address, owner: Option<SocketOwner>) -> ArbiterEvent {
-        match owner {
-            Some(owner) if owner.serverswap_dir.as_deref() == Some(self.directory.path()) => {
-                let pid = owner.pid;
-                let program = owner.program.unwrap_or_default();
-                let message = format!(
-                    "`{address}` is held by pid {pid} (`{program}`), a server of this directory that is \
-                     not connected to its arbiter"
-                );
-                ArbiterEvent::HeldByAbsent { address, message }
-            }
-            owner => {
-                let error = OpenError::InUse { address: address.clone(), owner };
-                ArbiterEvent::Opened { address, result: Err((error.code(), error.to_string())) }
-            }
+        if let Some(owner) = &owner
+            && let Some(started_by) = &owner.started_by
+            && started_by.directory == self.directory.path()
+        {
+            let generation = started_by.generation;
+            return ArbiterEvent::HeldByAbsent { address, generation, holder: owner.to_string() };
         }
+        let error = OpenError::InUse { address: address.clone(), owner };
+        ArbiterEvent::Opened { address, result: Err((error.code(), error.to_string())) }
     }
 
     /// Writes nothing where another arbiter's state is by now.

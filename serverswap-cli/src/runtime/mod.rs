@@ -33,14 +33,14 @@ use std::io;
 use serverswap::protocol::Generation;
 use tokio::task::LocalSet;
 
-use crate::cli::{Run, environment};
+use crate::cli::Run;
 use crate::output::{Copies, OutputOf, ServerOutput};
-use crate::own_generation;
 use crate::spawn::ServerCommand;
 use crate::state::Directory;
 use crate::sys::descriptors;
 use crate::sys::signals::SignalDescriptor;
 use crate::ui::{Conclusion, Console, SetupError, StillTrue};
+use crate::{acting_user, own_generation, runtime_directory};
 use supervisor::SupervisorDriver;
 use trace::TraceWriter;
 
@@ -63,8 +63,10 @@ fn try_run(
     signals: io::Result<SignalDescriptor>,
 ) -> Result<(Conclusion, Copies), SetupError> {
     let signals = signals.map_err(|error| error_map::system("signalfd", &error))?;
-    let directory = Directory::prepare(&environment::runtime_directory(run.dir.as_deref()))
-        .map_err(error_map::directory)?;
+    let path = runtime_directory::find(run.dir.as_deref());
+    acting_user::become_owner_of(&path, |report| console.report(report))
+        .map_err(|error| error_map::system("setresuid", &error))?;
+    let directory = Directory::prepare(&path).map_err(error_map::directory)?;
     let command = ServerCommand {
         program: run.command.program.clone(),
         arguments: run.command.arguments.clone(),

@@ -92,9 +92,22 @@ impl Directory {
     /// # Errors
     /// [`DirectoryError`].
     pub fn check(path: &Path) -> Result<Self, DirectoryError> {
+        Directory::check_as(path, |_| geteuid())
+    }
+
+    /// As [`Directory::check`], to look only: root may look at everybody's.
+    ///
+    /// # Errors
+    /// [`DirectoryError`].
+    pub fn inspect(path: &Path) -> Result<Self, DirectoryError> {
+        Directory::check_as(path, |owner| if geteuid().is_root() { owner } else { geteuid() })
+    }
+
+    /// `user` is who must own it, given who does.
+    fn check_as(path: &Path, user: impl Fn(Uid) -> Uid) -> Result<Self, DirectoryError> {
         let path = std::path::absolute(path).map_err(|source| io_error(path, source))?;
         let found = fs::symlink_metadata(&path).map_err(|source| io_error(&path, source))?;
-        trustworthy(&path, &found, geteuid())?;
+        trustworthy(&path, &found, user(Uid::from_raw(found.uid())))?;
         let directory = Directory { path };
         let socket = directory.socket();
         let length = socket.as_os_str().len();

@@ -34,7 +34,7 @@ pub(crate) fn collect(path: &Path, report: impl Fn(Report)) -> Result<StatusRepo
         addresses: Vec::new(),
         unrecorded: Vec::new(),
     };
-    let directory = match Directory::check(path) {
+    let directory = match Directory::inspect(path) {
         Ok(directory) => directory,
         Err(DirectoryError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             let path = std::path::absolute(path)

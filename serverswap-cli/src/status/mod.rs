@@ -15,18 +15,19 @@ mod tests;
 
 pub(crate) use self::collect::collect;
 pub(crate) use self::report::StatusReport;
-pub(crate) use self::still_serving::still_serving;
+pub(crate) use self::still_serving::{is_alive, still_serving};
 
 use self::report::{
     AddressReport, DrainingServer, Holder, HolderState, Owner, SupervisedBy, UnrecordedProcess,
 };
-use crate::cli::{Status, environment};
+use crate::cli::Status;
+use crate::runtime_directory;
 use crate::ui::{Conclusion, Console, Report, StillTrue};
 
 /// Prints the status of a runtime directory and returns the exit status.
 pub fn show(status: &Status) -> u8 {
     let console = Console::plain(status.result);
-    let directory = environment::runtime_directory(status.dir.as_deref());
+    let directory = runtime_directory::find(status.dir.as_deref());
     let warn = |report: Report| console.report(&report);
     let conclusion = match collect(&directory, warn) {
         Ok(report) => {

@@ -57,7 +57,7 @@ pub(super) fn listens(process: Process) -> Option<Vec<Address>> {
 }
 
 /// Whether exactly this process runs now.
-pub(super) fn is_alive(process: Process) -> bool {
+pub(crate) fn is_alive(process: Process) -> bool {
     let pidfd = process.pidfd().ok().flatten();
     pidfd.is_some_and(|pidfd| is_gone(&pidfd).is_ok_and(|gone| !gone))
 }

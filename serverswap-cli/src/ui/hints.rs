@@ -95,7 +95,7 @@ fn not_started(failure: &SpawnFailure) -> String {
 fn failed(facts: &RunFacts) -> Option<String> {
     let hint = match failed_code(facts)? {
         Code::AddressInUse => {
-            "stop the program that holds it, or run it under serverswap too; then run the command again"
+            "stop the program that holds it, or start it with serverswap in the same directory (`--dir`); then run the command again"
         }
         Code::AddressNotPermitted => {
             "a port below 1024 needs root, `setcap cap_net_bind_service=+ep` on serverswap, or `sysctl net.ipv4.ip_unprivileged_port_start`; a Unix socket needs a directory that we may write to"

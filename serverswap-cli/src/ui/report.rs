@@ -252,6 +252,16 @@ pub enum Report {
         /// The server.
         pid: u32,
     },
+    /// Root acts as the user to whom the runtime directory belongs.
+    ActingAs {
+        /// The user.
+        uid: u32,
+        /// The user's name, if it is listed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// The directory.
+        directory: PathBuf,
+    },
     /// HUP came, and is ignored.
     HangupIgnored,
     /// A connection to an arbiter stands.
@@ -390,6 +400,7 @@ impl Report {
             | Report::Stopping { .. }
             | Report::Terminated { .. }
             | Report::ArbiterAnswers { .. }
+            | Report::ActingAs { .. }
             | Report::HangupIgnored => Level::Notice,
             Report::Claimed { .. } | Report::DrainProgress(_) | Report::Linked | Report::LinkLost => {
                 Level::Detail

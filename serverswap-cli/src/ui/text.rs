@@ -85,6 +85,11 @@ impl Report {
                 format!("pid {pid} left processes of its group behind; sent TERM to them")
             }
             Report::LeftoversKilled { pid } => format!("sent KILL to what pid {pid} left of its group"),
+            Report::ActingAs { uid, user, directory } => {
+                let user = user.as_ref().map(|user| format!("{user} (uid {uid})"));
+                let user = user.unwrap_or_else(|| format!("uid {uid}"));
+                format!("acting as {user}, the owner of `{}`", directory.display())
+            }
             Report::HangupIgnored => "ignoring HUP; to deploy, run the command again".to_owned(),
             Report::Linked => "connected to the arbiter".to_owned(),
             Report::LinkLost => "lost the connection to the arbiter; servers are not affected".to_owned(),

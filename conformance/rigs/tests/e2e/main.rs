@@ -15,6 +15,7 @@ mod deleted;
 mod deploys;
 mod disk;
 mod forms;
+mod held;
 mod hostile;
 mod init;
 mod inside;

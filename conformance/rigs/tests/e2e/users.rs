@@ -132,6 +132,80 @@ async fn a_privileged_port_without_the_right_is_refused_and_the_old_server_serve
 }
 
 #[tokio::test]
+async fn a_runtime_directory_of_another_user_is_refused() -> Outcome {
+    if !is_root() {
+        return Ok(());
+    }
+    let sandbox = his_sandbox()?;
+    if !can_run(&sandbox).await? {
+        return Ok(());
+    }
+    std::fs::create_dir(sandbox.runtime_dir())?;
+    let mut refused = his_deploy(&sandbox).start()?;
+    assert_eq!(refused.exit().await?.status, 125);
+    let text = refused.stderr();
+    assert!(text.contains("belongs to uid 0, not to uid 12345") && text.contains("hint: "), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn root_looks_into_the_directory_of_another_user_and_acts_there_as_that_user() -> Outcome {
+    if !is_root() {
+        return Ok(());
+    }
+    let (sandbox, address) = (his_sandbox()?, free_address());
+    if !can_run(&sandbox).await? {
+        return Ok(());
+    }
+    let mut first = configured(his_deploy(&sandbox), &address, 1).start()?;
+    first.prints("version 1 serves").await?;
+    let mut status = sandbox.serverswap(["status", &address.to_string()]).start()?;
+    assert_eq!(status.exit().await?.status, 0, "{}", status.stderr());
+    let file = sandbox.programs().example("node/http.js");
+    let mut second = configured(sandbox.deploy(["node", &file]), &address, 2).start()?;
+    second.says("acting as uid 12345, the owner of").await?;
+    second.prints("version 2 serves").await?;
+    assert_eq!(first.exit().await?.status, 0, "{}", first.stderr());
+    for process in sandbox.remaining() {
+        let owner = std::fs::metadata(format!("/proc/{}", process.pid))?;
+        assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), OTHER, "{process:?}");
+    }
+    // The same user finds it.
+    let mut third = configured(his_deploy(&sandbox), &address, 3).start()?;
+    third.prints("version 3 serves").await?;
+    assert_eq!(second.exit().await?.status, 0, "{}", second.stderr());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_user_without_a_session_meets_the_server_that_was_started_in_one() -> Outcome {
+    if !is_root() {
+        return Ok(());
+    }
+    let (sandbox, address) = (his_sandbox()?, free_address());
+    if !can_run(&sandbox).await? {
+        return Ok(());
+    }
+    let session = sandbox.path().join("session");
+    std::fs::create_dir(&session)?;
+    chown(&session, Some(OTHER), Some(OTHER))?;
+    let deploy = |version, runtime: &Path| {
+        let command = configured(his_deploy(&sandbox), &address, version);
+        command.env("SERVERSWAP_DIR", "").env("XDG_RUNTIME_DIR", runtime)
+    };
+    // As cron starts it: without a session the place is `/tmp/serverswap-UID`.
+    let mut first = deploy(1, Path::new("")).start()?;
+    first.prints("version 1 serves").await?;
+    let mut second = deploy(2, &session).start()?;
+    second.prints("version 2 serves").await?;
+    assert_eq!(first.exit().await?.status, 0, "{}", second.stderr());
+    second.signal(rustix::process::Signal::TERM);
+    second.exit().await?;
+    std::fs::remove_dir_all(format!("/tmp/serverswap-{OTHER}"))?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn everything_in_the_runtime_directory_is_for_its_owner_alone() -> Outcome {
     let mut shop = Shop::open().await?;
     shop.serving.says("up after").await?;

@@ -34,6 +34,16 @@ fn one_that_does_not_come_back_keeps_its_address() {
     assert_eq!(world.arbiter.deadline(), None);
 }
 
+#[test]
+fn a_child_of_a_server_that_is_back_is_not_waited_for() {
+    let mut world = World::new();
+    world.server(10);
+    world.held_by_absent.insert(address(A));
+    world.server(20);
+    world.claims(20, A, Inherit);
+    assert_eq!(world.passes(Duration::ZERO), [(20, Sent::Refused(Code::AddressInUse))]);
+}
+
 /// Server 10 lives and may hold anything; server 20 claims a name.
 fn a_name_is_claimed_beside_an_unnamed_process() -> (World, Vec<(u32, Sent)>) {
     let mut world = World::knowing_only_of(&[10]);

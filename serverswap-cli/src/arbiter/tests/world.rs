@@ -166,7 +166,8 @@ impl World {
     fn answer(&mut self, question: ArbiterAction) -> Option<ArbiterEvent> {
         match question {
             ArbiterAction::Open { address } if self.held_by_absent.contains(&address) => {
-                Some(ArbiterEvent::HeldByAbsent { address, message: "pid 10 has it".to_owned() })
+                let holder = "pid 10 (`node`)".to_owned();
+                Some(ArbiterEvent::HeldByAbsent { address, generation: generation(10), holder })
             }
             ArbiterAction::Open { address } => {
                 let result = match self.open_fails.get(&address) {

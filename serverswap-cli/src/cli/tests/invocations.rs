@@ -84,6 +84,26 @@ fn an_option_that_does_not_exist_is_not_a_command() {
 }
 
 #[test]
+fn a_word_of_other_tools_gets_help_unless_a_program_has_that_name() {
+    let error = parsed(Program::Serverswap, &["stop", ":8080"]).expect_err("there is none");
+    assert!(
+        error.starts_with("error: `stop` is no command of serverswap, and no program in PATH\nhint: "),
+        "{error}"
+    );
+    refused(&["restart"], "hint: to start a server or to deploy, write its command alone");
+    assert_eq!(words(&["ls"]), "ls");
+    let error = parsed(Program::ServerswapDeploy, &["list"]).expect_err("there is none");
+    assert!(error.contains("no command of serverswap-deploy"), "{error}");
+}
+
+#[test]
+fn help_and_version_are_options_that_may_be_written_as_words() {
+    refused(&["help"], "Usage: serverswap [OPTIONS] CMD");
+    refused(&["version"], concat!("serverswap ", env!("CARGO_PKG_VERSION")));
+    assert_eq!(words(&["./help"]), "./help");
+}
+
+#[test]
 fn nothing_to_start_is_refused() {
     refused(&[], "CMD");
     refused(&["--stay"], "CMD");

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
+use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 use serverswap_cli::arbiter::{
     Arbiter, ArbiterAction, ArbiterEvent, Changed, ConnectionId, Fetched, Liveness, Turn,
@@ -79,7 +79,10 @@ impl Story<'_> {
             {
                 let message = "somebody has it".to_owned();
                 Some(if self.choices.once_in(2) {
-                    ArbiterEvent::HeldByAbsent { address, message }
+                    let generations: Vec<Generation> =
+                        self.programs.iter().map(|one| one.generation).collect();
+                    let generation = *self.choices.one_of(&generations);
+                    ArbiterEvent::HeldByAbsent { address, generation, holder: message }
                 } else {
                     ArbiterEvent::Opened { address, result: Err((Code::AddressInUse, message)) }
                 })

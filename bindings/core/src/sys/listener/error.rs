@@ -1,15 +1,16 @@
 //! Why an address could not be opened, and who has it.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use serverswap_protocol::Address;
 use serverswap_protocol::message::Code;
+use serverswap_protocol::{Address, Generation};
 
 /// Why an address could not be opened. The texts name the address.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it.
-    #[error("`{address}` is held by {}, which serverswap does not manage{}", holder(.owner), belongs(.owner))]
+    #[error("`{address}` is held by {}, {}", holder(.owner.as_ref()), belongs(.owner.as_ref()))]
     InUse {
         /// What was to be opened.
         address: Address,
@@ -63,8 +64,17 @@ pub struct SocketOwner {
     pub pid: u32,
     /// Its program, such as `node`.
     pub program: Option<String>,
-    /// The `SERVERSWAP_DIR` in its environment: it belongs to the serverswap of that directory.
-    pub serverswap_dir: Option<PathBuf>,
+    /// How it was started by serverswap, as its environment shows; `None` if it was not.
+    pub started_by: Option<StartedBy>,
+}
+
+/// What serverswap puts into the environment of a server, which its children inherit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartedBy {
+    /// `SERVERSWAP_DIR`: the runtime directory.
+    pub directory: PathBuf,
+    /// `SERVERSWAP_GENERATION`.
+    pub generation: Generation,
 }
 
 impl OpenError {
@@ -81,17 +91,28 @@ impl OpenError {
     }
 }
 
-fn holder(owner: &Option<SocketOwner>) -> String {
-    match owner {
-        Some(SocketOwner { pid, program: Some(program), .. }) => format!("pid {pid} (`{program}`)"),
-        Some(SocketOwner { pid, program: None, .. }) => format!("pid {pid}"),
-        None => "a process that cannot be seen from here".to_owned(),
+fn holder(owner: Option<&SocketOwner>) -> String {
+    owner.map_or_else(|| "a process that cannot be seen from here".to_owned(), ToString::to_string)
+}
+
+fn belongs(owner: Option<&SocketOwner>) -> String {
+    match owner.and_then(|owner| owner.started_by.as_ref()) {
+        Some(StartedBy { directory, .. }) => {
+            let directory = directory.display();
+            format!(
+                "which serverswap started in another runtime directory: `--dir {directory}` is the option for it"
+            )
+        }
+        None => "which serverswap does not manage".to_owned(),
     }
 }
 
-fn belongs(owner: &Option<SocketOwner>) -> String {
-    let directory = owner.as_ref().and_then(|owner| owner.serverswap_dir.as_ref());
-    directory
-        .map(|path| format!(" and which belongs to SERVERSWAP_DIR={}", path.display()))
-        .unwrap_or_default()
+/// `pid 9 (`nginx`)`.
+impl fmt::Display for SocketOwner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.program {
+            Some(program) => write!(formatter, "pid {} (`{program}`)", self.pid),
+            None => write!(formatter, "pid {}", self.pid),
+        }
+    }
 }

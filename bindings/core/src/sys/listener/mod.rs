@@ -16,7 +16,7 @@ mod unix_path;
 
 pub use connections::open_connections;
 pub use duplicate::{addresses_of, duplicate};
-pub use error::{OpenError, SocketOwner};
+pub use error::{OpenError, SocketOwner, StartedBy};
 pub use identify::is_listener_of;
 pub use open::{open, try_open};
 pub use owner::owner_of;

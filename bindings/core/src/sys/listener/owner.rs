@@ -6,9 +6,9 @@ use std::{fs, io};
 
 use serverswap_protocol::{Address, Endpoint};
 
-use super::error::SocketOwner;
+use super::error::{SocketOwner, StartedBy};
 use super::socket_table::{InetSocket, UnixSocket, find_inet};
-use crate::sys::process::{environment, name, pids};
+use crate::sys::process::{GENERATION_VARIABLE, environment, name, pids};
 
 /// Who has a socket that is in the way of this address; `None` when that cannot be seen
 /// from here: another user's process, another pid namespace, a socket that is bound and
@@ -20,7 +20,7 @@ pub fn owner_of(address: &Address) -> Option<SocketOwner> {
         Address::Unix(path) => UnixSocket::bound_at(path).map(|socket| socket.inode),
         Address::Name(_) => None,
     }?;
-    holder_of(inode).map(describe)
+    holder_of(inode)
 }
 
 fn inet_inode(endpoint: Endpoint, [v4, v6]: [&str; 2]) -> Option<u64> {
@@ -46,13 +46,16 @@ fn overlap(one: IpAddr, other: IpAddr) -> bool {
     one.is_unspecified() || other.is_unspecified() || one == other
 }
 
-/// The process with the lowest pid that has a descriptor of the socket: the parent comes
-/// before the workers that inherited it.
-fn holder_of(inode: u64) -> Option<u32> {
+/// Of the processes that have a descriptor of the socket, the one with the lowest pid: the parent comes
+/// before the workers that inherited it. A server goes before the supervisor that keeps a duplicate for it.
+fn holder_of(inode: u64) -> Option<SocketOwner> {
     let link = PathBuf::from(format!("socket:[{inode}]"));
     let mut pids = pids().ok()?;
     pids.sort_unstable();
-    pids.into_iter().find(|pid| has_descriptor(*pid, &link).unwrap_or_default())
+    let holders = pids.into_iter().filter(|pid| has_descriptor(*pid, &link).unwrap_or_default());
+    let holders: Vec<SocketOwner> = holders.map(describe).collect();
+    let server = holders.iter().position(|holder| holder.started_by.is_some());
+    holders.into_iter().nth(server.unwrap_or_default())
 }
 
 fn has_descriptor(pid: u32, link: &Path) -> io::Result<bool> {
@@ -61,6 +64,12 @@ fn has_descriptor(pid: u32, link: &Path) -> io::Result<bool> {
 }
 
 fn describe(pid: u32) -> SocketOwner {
-    let serverswap_dir = environment(pid, "SERVERSWAP_DIR").map(PathBuf::from);
-    SocketOwner { pid, program: name(pid), serverswap_dir }
+    SocketOwner { pid, program: name(pid), started_by: started_by(pid) }
+}
+
+/// Somebody who exports `SERVERSWAP_DIR` starts other programs too: it is the generation that shows a server.
+fn started_by(pid: u32) -> Option<StartedBy> {
+    let directory = environment(pid, "SERVERSWAP_DIR").map(PathBuf::from)?;
+    let generation = environment(pid, GENERATION_VARIABLE)?.to_str()?.parse().ok()?;
+    Some(StartedBy { directory, generation })
 }

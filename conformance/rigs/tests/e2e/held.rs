@@ -1,0 +1,71 @@
+//! Who holds an address is said truly, with what to do.
+
+use std::path::Path;
+
+use serverswap_conformance::sandbox::{Invocation, Sandbox, free_address};
+use serverswap_protocol::Address;
+
+use crate::Outcome;
+use crate::shop::{Shop, configured};
+
+/// Listens at the address, and knows nothing of serverswap.
+const OTHER_PROGRAM: &str =
+    "require('net').createServer().listen(process.env.PORT, '127.0.0.1', () => console.log('listens'))";
+
+fn other_program(sandbox: &Sandbox, address: &Address) -> Invocation {
+    let port = address.to_string().rsplit(':').next().unwrap_or_default().to_owned();
+    sandbox.command(Path::new("node"), ["-e", OTHER_PROGRAM]).env("PORT", port)
+}
+
+/// Deploys where somebody else has the address; returns what the command says.
+async fn refused(sandbox: &Sandbox, address: &Address) -> Result<String, Box<dyn std::error::Error>> {
+    let file = sandbox.programs().example("node/http.js");
+    let mut command = configured(sandbox.serverswap(["node", &file]), address, 1).start()?;
+    let exit = command.exit().await?;
+    assert_ne!(exit.status, 0, "{}", command.stderr());
+    Ok(command.stderr().to_owned())
+}
+
+#[tokio::test]
+async fn a_program_that_was_started_with_the_directory_in_its_environment_is_a_program_like_any_other()
+-> Outcome {
+    let (sandbox, address) = (Sandbox::new()?, free_address());
+    let mut other = other_program(&sandbox, &address)
+        .env("SERVERSWAP_DIR", sandbox.runtime_dir().display().to_string())
+        .start()?;
+    other.prints("listens").await?;
+    let text = refused(&sandbox, &address).await?;
+    let expected = format!("is held by pid {} (`node`), which serverswap does not manage", other.pid());
+    assert!(text.contains(&expected), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_of_another_runtime_directory_is_named_with_the_option_for_it() -> Outcome {
+    let shop = Shop::open().await?;
+    let text = refused(&Sandbox::new()?, &shop.address).await?;
+    let expected = format!("`--dir {}` is the option for it", shop.sandbox.runtime_dir().display());
+    assert!(
+        text.contains("serverswap started in another runtime directory") && text.contains(&expected),
+        "{text}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn words_of_other_tools_get_help() -> Outcome {
+    let sandbox = Sandbox::new()?;
+    for (word, status, expected) in [
+        ("stop", 2, "hint: `serverswap status` shows the pids"),
+        ("list", 2, "hint: `serverswap status` shows which server serves what"),
+        ("restart", 2, "hint: to start a server or to deploy, write its command alone"),
+        ("help", 0, "Usage: serverswap [OPTIONS] CMD"),
+        ("version", 0, "serverswap "),
+    ] {
+        let mut command = sandbox.serverswap([word]).start()?;
+        assert_eq!(command.exit().await?.status, status, "{word}");
+        let text = format!("{}{}", command.stdout().to_owned(), command.stderr());
+        assert!(text.contains(expected), "{word}: {text}");
+    }
+    Ok(())
+}
