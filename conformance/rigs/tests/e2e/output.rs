@@ -271,7 +271,7 @@ async fn a_deploy_inside_the_served_application_prints_to_nothing_of_the_old_gen
     let shell = Shell::new()?;
     let webhook = shell.sandbox.programs().fixture("webhook.js");
     // The reader of the pipe ends with the old generation.
-    let how = "serverswap-deploy --log-format json node $SERVER 2>&1 | cat";
+    let how = "serverswap-deploy node $SERVER 2>&1 | cat";
     let mut first =
         shell.line(&format!("exec serverswap-deploy node {webhook}"), 1).env("HOW", how).start()?;
     first.says("up after").await?;
