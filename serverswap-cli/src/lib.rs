@@ -18,6 +18,7 @@ mod entry;
 mod logs;
 mod output;
 mod own_generation;
+mod post;
 mod runtime;
 mod runtime_directory;
 #[cfg(not(feature = "cores"))]

@@ -21,4 +21,4 @@ pub use self::command_line::CommandLine;
 pub use self::definition::{LogFormatOption, Program, RestartOption, Shell, definition};
 pub use self::generate::{completions, man_page};
 pub use self::invocation::{Extent, Invocation, Logs, Run, Status, Which};
-pub use self::parse::parse;
+pub use self::parse::{UsageError, parse};

@@ -145,6 +145,11 @@ impl ArbiterLink {
         self.act();
     }
 
+    /// Closes the connection; the arbiter's role, if this process has it, goes on.
+    pub(super) fn into_role(self) -> ArbiterRole {
+        self.role
+    }
+
     /// Gives up the arbiter's role, if this process has it, before the process ends.
     pub(super) async fn give_up_role(&mut self) {
         self.role.give_up().await;

@@ -11,6 +11,7 @@
 mod arbiter;
 mod arbiter_link;
 mod arbiter_role;
+mod caretaker;
 mod clients;
 mod connection;
 mod control_socket;
@@ -31,10 +32,12 @@ mod trace;
 use std::io;
 
 use serverswap::protocol::Generation;
+use serverswap::protocol::message::Form;
 use tokio::task::LocalSet;
 
-use crate::cli::Run;
+use crate::cli::{Run, UsageError};
 use crate::output::{Copies, OutputOf, ServerOutput};
+use crate::post::Post;
 use crate::spawn::ServerCommand;
 use crate::state::Directory;
 use crate::sys::descriptors;
@@ -46,12 +49,16 @@ use trace::TraceWriter;
 
 /// Runs a command to its end and returns the exit status.
 pub fn run(run: &Run) -> u8 {
+    let post = Post::of_this_process();
+    if run.form == Form::Leave && post == Some(Post::Init) {
+        return UsageError::leaves_as_init(&run.command.display()).print();
+    }
     let generation = own_generation::begin();
     // First, so that no signal of any moment is lost.
     let signals = SignalDescriptor::new();
     descriptors::raise_limit();
     let console = Console::new(run.verbosity, run.log, run.result);
-    let (conclusion, copies) = try_run(run, generation, &console, signals)
+    let (conclusion, copies) = try_run(run, generation, post, &console, signals)
         .unwrap_or_else(|error| (console.setup_failed(&error, StillTrue::NothingStarted), Copies::default()));
     console.finish_run(conclusion, &copies)
 }
@@ -59,6 +66,7 @@ pub fn run(run: &Run) -> u8 {
 fn try_run(
     run: &Run,
     generation: Generation,
+    post: Option<Post>,
     console: &Console,
     signals: io::Result<SignalDescriptor>,
 ) -> Result<(Conclusion, Copies), SetupError> {
@@ -91,6 +99,6 @@ fn try_run(
     LocalSet::new().block_on(&runtime, async {
         let trace = TraceWriter::open(run.trace.as_deref(), console);
         let plan = run.plan(generation);
-        SupervisorDriver::run(plan, command, output, directory, console.clone(), trace, signals).await
+        SupervisorDriver::run(plan, post, command, output, directory, console.clone(), trace, signals).await
     })
 }

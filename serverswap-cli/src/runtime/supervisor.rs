@@ -17,11 +17,13 @@ use tokio::time::Instant;
 use super::arbiter::until;
 use super::arbiter_link::{ArbiterLink, LinkEvent, owned};
 use super::arbiter_role::ArbiterRole;
+use super::caretaker::{Caretaker, CaretakerEnd};
 use super::error_map;
 use super::server::{ServerProcess, ServerProcessEvent};
 use super::signals::{SignalEvent, Signals};
 use super::trace::TraceWriter;
 use crate::output::{Copies, OutputTail, ServerOutput};
+use crate::post::Post;
 use crate::spawn::{self, ServerCommand};
 use crate::state::Directory;
 use crate::status::still_serving;
@@ -32,12 +34,14 @@ use crate::sys::signals::SignalDescriptor;
 use crate::ui::{Conclusion, Console, Report, RunEnding, RunOutcome, SetupError};
 
 /// How long the first connection to an arbiter may take.
-const FIRST_LINK_WAIT: Duration = Duration::from_secs(10);
+pub(super) const FIRST_LINK_WAIT: Duration = Duration::from_secs(10);
 
 /// One generation and everything around its core.
 pub(super) struct SupervisorDriver {
     core: Supervisor,
     plan: Plan,
+    post: Option<Post>,
+    trace: TraceWriter,
     console: Console,
     command: ServerCommand,
     directory: Directory,
@@ -58,6 +62,7 @@ impl SupervisorDriver {
     /// No arbiter can be had; nothing was started.
     pub(super) async fn run(
         plan: Plan,
+        post: Option<Post>,
         command: ServerCommand,
         output: ServerOutput,
         directory: Directory,
@@ -70,11 +75,14 @@ impl SupervisorDriver {
             let console = console.clone();
             move |report: Report| console.report(&report)
         });
+        let driver_trace = trace.clone();
         let role = ArbiterRole::new(plan.form, report, trace.clone());
         let mut driver = SupervisorDriver {
             core: Supervisor::new(plan.clone(), monotonic()),
             link: ArbiterLink::new(directory.clone(), &plan, role, trace),
             plan,
+            post,
+            trace: driver_trace,
             console,
             command,
             directory,
@@ -275,6 +283,13 @@ impl SupervisorDriver {
         points::at("before the exit");
         self.link.give_up_role().await;
         points::at("after the lock is released");
-        (conclusion, self.output.into_copies())
+        let SupervisorDriver { plan, post, directory, console, trace, signals, link, kept, output, .. } =
+            self;
+        drop((link, kept));
+        let end = match post {
+            Some(post) => Caretaker { post, plan, directory, console, trace, signals }.run().await,
+            None => CaretakerEnd::NotNeeded,
+        };
+        (end.concluded(conclusion), output.into_copies())
     }
 }

@@ -42,6 +42,7 @@ mod reaping_group;
 mod restart_delay;
 mod running;
 mod starting;
+mod stop_requests;
 mod stopping;
 mod up;
 
@@ -62,6 +63,7 @@ pub use self::input::{
     EventAttachment, Leftovers, ServerExit, StopSignal, SupervisorInput, SupervisorSignal,
 };
 pub use self::plan::{Plan, Restart};
+pub use self::stop_requests::{StopPath, StopRequests};
 
 /// The supervisor of one generation.
 #[derive(Debug, Clone)]

@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use crate::supervisor::StopPath;
+
 /// The signals of a shell that a parent may have had ignored, for example with `… &` in a script or
 /// with nohup(1): then they stay ignored, here and in the server.
 pub(super) const INHERITED: [Signal; 3] = [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
@@ -36,11 +38,53 @@ impl SignalDescriptor {
         Ok(SignalDescriptor(descriptor))
     }
 
-    /// The next signal; `None` if no more wait.
-    pub(crate) fn read(&self) -> Option<Signal> {
+    /// The next signal, and how it came; `None` if no more wait.
+    pub(crate) fn read(&self) -> Option<(Signal, StopPath)> {
         let info = self.0.read_signal().ok().flatten()?;
-        i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok())
+        let signal = i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok())?;
+        let is_passed_on = info.ssi_code == libc::SI_QUEUE && info.ssi_int == PASSED_ON;
+        Some((signal, if is_passed_on { StopPath::PassedOn } else { StopPath::Direct }))
     }
+}
+
+/// The value of a signal that was passed on by another supervisor (sigqueue(3)).
+const PASSED_ON: libc::c_int = 0x5357_4150;
+
+/// What is used of `siginfo_t` by a queued signal (rt_sigqueueinfo(2)), with its size.
+#[repr(C)]
+struct QueuedSignal {
+    number: libc::c_int,
+    errno: libc::c_int,
+    code: libc::c_int,
+    #[cfg(target_pointer_width = "64")]
+    _padding: libc::c_int,
+    pid: libc::pid_t,
+    uid: libc::uid_t,
+    value: usize,
+    rest: [u8; 96],
+}
+
+/// Sends TERM to another supervisor, marked as passed on.
+///
+/// # Errors
+/// ESRCH when it is gone, EPERM when it is another user's.
+pub(crate) fn pass_on(pidfd: impl AsFd) -> io::Result<()> {
+    let signal = QueuedSignal {
+        number: libc::SIGTERM,
+        errno: 0,
+        code: libc::SI_QUEUE,
+        #[cfg(target_pointer_width = "64")]
+        _padding: 0,
+        pid: nix::unistd::getpid().as_raw(),
+        uid: nix::unistd::getuid().as_raw(),
+        value: usize::try_from(PASSED_ON).unwrap_or_default(),
+        rest: [0; 96],
+    };
+    const { assert!(size_of::<QueuedSignal>() >= size_of::<libc::siginfo_t>()) };
+    let fd = pidfd.as_fd().as_raw_fd();
+    // SAFETY: the kernel reads a siginfo_t, and `signal` is at least as long and lives through the call.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, libc::SIGTERM, &raw const signal, 0) };
+    if sent == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 impl AsRawFd for SignalDescriptor {

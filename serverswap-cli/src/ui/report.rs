@@ -283,6 +283,11 @@ pub enum Report {
         /// Why, for people.
         problem: String,
     },
+    /// The supervisor has ended, and its process goes on for others that would end with it.
+    KeepsPost {
+        /// The process.
+        pid: u32,
+    },
     /// The state file cannot be used; running servers reconnect on their own.
     StateIgnored {
         /// The file.
@@ -385,6 +390,7 @@ impl Report {
             | Report::OutputLogged { .. }
             | Report::LogShown { .. }
             | Report::LogEnded
+            | Report::KeepsPost { .. }
             | Report::Granted { .. }
             | Report::Probation { .. }
             | Report::Serving { .. }

@@ -73,18 +73,18 @@ impl Report {
             }
             Report::Terminated { pid, kill_after, connections } => {
                 let open = still_open(*connections);
-                format!("sent TERM to pid {pid} and its group{open}; KILL in {}", text(*kill_after))
+                format!("sent TERM to pid {pid} and its generation{open}; KILL in {}", text(*kill_after))
             }
             Report::Killed { pid, connections } => {
-                format!("sent KILL to pid {pid} and its group{}", still_open(*connections))
+                format!("sent KILL to pid {pid} and its generation{}", still_open(*connections))
             }
             Report::ConnectionsCut { pid, connections } => {
                 format!("pid {pid} closed {} unfinished", grammar::count(*connections, "connection"))
             }
             Report::LeftoversTerminated { pid } => {
-                format!("pid {pid} left processes of its group behind; sent TERM to them")
+                format!("pid {pid} left processes of its generation behind; sent TERM to them")
             }
-            Report::LeftoversKilled { pid } => format!("sent KILL to what pid {pid} left of its group"),
+            Report::LeftoversKilled { pid } => format!("sent KILL to what pid {pid} has left behind"),
             Report::ActingAs { uid, user, directory } => {
                 let user = user.as_ref().map(|user| format!("{user} (uid {uid})"));
                 let user = user.unwrap_or_else(|| format!("uid {uid}"));
@@ -102,6 +102,10 @@ impl Report {
             Report::ArbiterUnreachable { problem } => {
                 format!("cannot reach an arbiter, retrying: {problem}")
             }
+            Report::KeepsPost { pid } => format!(
+                "pid {pid} goes on for the other servers of this container or unit, which would end with it; TERM stops \
+                 them, too"
+            ),
             Report::StateIgnored { path, problem } => {
                 format!(
                     "the state file `{}` is not used: {problem}; running servers reconnect on their own",

@@ -10,6 +10,7 @@ mod bad_versions;
 mod blocked_output;
 mod broken;
 mod clock;
+mod container;
 mod cut;
 mod deleted;
 mod deploys;

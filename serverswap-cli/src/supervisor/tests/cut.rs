@@ -13,8 +13,8 @@ fn a_replaced_server_that_is_ended_at_its_deadlines_is_told_with_its_connections
         CutShort { pid: 66, signal: Some(GenerationSignal::Kill), connections: Some(3), ..NOTHING };
     assert_eq!(run.cut_short(), [expected]);
     run.reported(&[
-        "sent TERM to pid 66 and its group, with 3 connections open; KILL in 5 s",
-        "sent KILL to pid 66 and its group, with 2 connections open",
+        "sent TERM to pid 66 and its generation, with 3 connections open; KILL in 5 s",
+        "sent KILL to pid 66 and its generation, with 2 connections open",
         "pid 66 has exited",
     ]);
 }
@@ -55,7 +55,10 @@ fn a_stopped_server_that_does_not_finish_is_told_with_its_connections() {
     let expected =
         CutShort { pid: PID, signal: Some(GenerationSignal::Term), connections: Some(4), ..NOTHING };
     assert_eq!(run.cut_short(), [expected]);
-    assert_eq!(run.reports[0], "sent TERM to pid 4242 and its group, with 4 connections open; KILL in 5 s");
+    assert_eq!(
+        run.reports[0],
+        "sent TERM to pid 4242 and its generation, with 4 connections open; KILL in 5 s"
+    );
 }
 
 #[test]

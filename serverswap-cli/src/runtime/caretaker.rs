@@ -1,0 +1,196 @@
+//! Keeps the post of a supervisor that has ended, for as long as others would end with its process ([`Post`]).
+//!
+//! It reaps, and waits until nothing of the directory is left. A request to stop is passed on: supervisors get it as
+//! a signal; a generation without a supervisor is stopped in the place of one, so that its servers drain.
+
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use serverswap::protocol::Generation;
+use serverswap::protocol::message::Form;
+use serverswap::session::SupervisorEvent;
+use serverswap::sys::process::{Process, Signal, is_gone, signal_generation};
+use tokio::io::unix::AsyncFd;
+use tokio::time::Instant;
+
+use super::arbiter::until;
+use super::arbiter_link::{ArbiterLink, LinkEvent};
+use super::arbiter_role::ArbiterRole;
+use super::recovery;
+use super::server::ServerProcess;
+use super::signals::{SignalEvent, Signals};
+use super::supervisor::FIRST_LINK_WAIT;
+use super::trace::TraceWriter;
+use crate::post::Post;
+use crate::state::{self, Directory, GenerationRecord, Snapshot};
+use crate::supervisor::{Plan, Request, SupervisorSignal};
+use crate::sys::async_fd::async_fd;
+use crate::sys::signals;
+use crate::ui::{Conclusion, Console, Report};
+
+/// The exit status when those for whom it stayed have ended by themselves: a container or a unit has failed then.
+const DESERTED: u8 = 1;
+
+/// Everything that it needs.
+pub(super) struct Caretaker {
+    pub(super) post: Post,
+    pub(super) plan: Plan,
+    pub(super) directory: Directory,
+    pub(super) console: Console,
+    pub(super) trace: TraceWriter,
+    pub(super) signals: Signals,
+}
+
+/// Why it could end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CaretakerEnd {
+    /// Nothing else was there from the beginning.
+    NotNeeded,
+    /// It was asked to stop, and so were those who were left.
+    Stopped,
+    /// Those who were left have ended by themselves.
+    Deserted,
+}
+
+impl CaretakerEnd {
+    /// How the command ends then.
+    pub(super) fn concluded(self, conclusion: Conclusion) -> Conclusion {
+        match self {
+            CaretakerEnd::NotNeeded => conclusion,
+            CaretakerEnd::Stopped => Conclusion { status: 0, ..conclusion },
+            CaretakerEnd::Deserted => Conclusion { status: DESERTED, ..conclusion },
+        }
+    }
+}
+
+impl Caretaker {
+    pub(super) async fn run(self) -> CaretakerEnd {
+        let (mut stops, mut link) = (0, None);
+        if self.others(stops).is_empty() {
+            return CaretakerEnd::NotNeeded;
+        }
+        self.console.report(&Report::KeepsPost { pid: std::process::id() });
+        loop {
+            let others = self.others(stops);
+            if others.is_empty() {
+                break;
+            }
+            tokio::select! {
+                event = self.signals.next() => match event {
+                    SignalEvent::Core(SupervisorSignal::Terminate | SupervisorSignal::Interrupt) => {
+                        stops += 1;
+                        self.stop(stops, &mut link).await;
+                    }
+                    SignalEvent::Core(SupervisorSignal::Hangup) => {}
+                    SignalEvent::Child => drop(ServerProcess::None.reap(self.plan.generation)),
+                },
+                () = first_end(&others) => {}
+                () = ready(link.as_ref()) => drop(link.as_mut().map(|link| link.step(Vec::new))),
+            }
+        }
+        if let Some(mut link) = link {
+            link.give_up_role().await;
+        }
+        if stops == 0 { CaretakerEnd::Deserted } else { CaretakerEnd::Stopped }
+    }
+
+    /// Those who would end with this process. Once it is asked to stop, it waits for servers and supervisors only.
+    fn others(&self, stops: u32) -> Vec<AsyncFd<OwnedFd>> {
+        let mut processes = self.snapshot().processes();
+        if stops == 0 {
+            let census = recovery::census(self.directory.path()).unwrap_or_default();
+            processes.extend(census.unrecorded.iter().map(|record| record.process));
+        }
+        processes.into_iter().filter_map(|process| self.living(process)).collect()
+    }
+
+    fn living(&self, process: Process) -> Option<AsyncFd<OwnedFd>> {
+        let is_other = process.pid != std::process::id() && self.post.holds(process.pid);
+        let pidfd = is_other.then(|| process.pidfd().ok().flatten()).flatten()?;
+        let lives = is_gone(&pidfd).is_ok_and(|gone| !gone);
+        lives.then(|| async_fd(pidfd).ok()).flatten()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        state::read(&self.directory.state()).ok().flatten().map(|file| file.snapshot).unwrap_or_default()
+    }
+
+    async fn stop(&self, stops: u32, link: &mut Option<ArbiterLink>) {
+        let snapshot = self.snapshot();
+        let mut supervised = BTreeSet::new();
+        for (generation, record) in &snapshot.generations {
+            if let Some(supervisor) = record.supervisor.and_then(|supervisor| self.living(supervisor)) {
+                supervised.insert(*generation);
+                // It may have ended just now.
+                let _ = signals::pass_on(supervisor.get_ref());
+            }
+        }
+        for generation in snapshot.generations_of_servers().difference(&supervised) {
+            let record = snapshot.generations.get(generation);
+            match stops {
+                1 => self.take_down(*generation, record, link).await,
+                2 => drop(signal_generation(*generation, [], &[], Signal::SIGTERM)),
+                _ => drop(signal_generation(*generation, [], &[], Signal::SIGKILL)),
+            }
+        }
+    }
+
+    /// In the place of its supervisor. A process has one connection to the arbiter, so one generation comes after
+    /// the other; the role of the arbiter is kept.
+    async fn take_down(
+        &self,
+        generation: Generation,
+        record: Option<&GenerationRecord>,
+        link: &mut Option<ArbiterLink>,
+    ) {
+        let role = link.take().map(ArbiterLink::into_role).unwrap_or_else(|| {
+            let console = self.console.clone();
+            ArbiterRole::new(Form::Stay, Rc::new(move |report| console.report(&report)), self.trace.clone())
+        });
+        let deadlines = record.map_or_else(|| self.plan.timeouts(), |record| record.timeouts.clone());
+        let plan = Plan {
+            form: Form::Stay,
+            generation,
+            drain_timeout: Duration::from_millis(deadlines.drain_ms),
+            kill_timeout: Duration::from_millis(deadlines.kill_ms),
+            ..self.plan.clone()
+        };
+        let link = link.insert(ArbiterLink::new(self.directory.clone(), &plan, role, self.trace.clone()));
+        let too_late = Some(Instant::now() + FIRST_LINK_WAIT);
+        if link.connect_first(until(too_late)).await.is_err() {
+            return;
+        }
+        link.send(Request::Stop);
+        link.send(Request::Barrier);
+        loop {
+            tokio::select! {
+                () = link.ready() => {}
+                () = until(too_late) => return,
+            }
+            let passed =
+                |event: &LinkEvent| matches!(event, LinkEvent::Session(SupervisorEvent::BarrierPassed));
+            if link.step(Vec::new).iter().any(passed) {
+                return;
+            }
+        }
+    }
+}
+
+async fn ready(link: Option<&ArbiterLink>) {
+    match link {
+        Some(link) => link.ready().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn first_end(processes: &[AsyncFd<OwnedFd>]) {
+    poll_fn(|context| {
+        let has_ended = processes.iter().any(|pidfd| pidfd.poll_read_ready(context).is_ready());
+        if has_ended { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
