@@ -54,10 +54,9 @@ impl UsageError {
     /// A command that leaves, as a process that must not end.
     pub fn leaves_as_init(command: &str) -> UsageError {
         UsageError::Combination {
-            error: format!(
-                "`serverswap` leaves when the server is up, and every process of this container would end with \
-                 it: it is PID 1, or PID 1 waits for it"
-            ),
+            error: "`serverswap` leaves when the server is up, and every process of this container would end with \
+                    it: it is PID 1, or PID 1 waits for it"
+                .to_owned(),
             hint: format!("run `serverswap-deploy {command}`, which stays"),
         }
     }

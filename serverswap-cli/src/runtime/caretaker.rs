@@ -151,7 +151,7 @@ impl Caretaker {
             let console = self.console.clone();
             ArbiterRole::new(Form::Stay, Rc::new(move |report| console.report(&report)), self.trace.clone())
         });
-        let deadlines = record.map_or_else(|| self.plan.timeouts(), |record| record.timeouts.clone());
+        let deadlines = record.map_or_else(|| self.plan.timeouts(), |record| record.timeouts);
         let plan = Plan {
             form: Form::Stay,
             generation,

@@ -44,7 +44,7 @@ use crate::sys::descriptors;
 use crate::sys::signals::SignalDescriptor;
 use crate::ui::{Conclusion, Console, SetupError, StillTrue};
 use crate::{acting_user, own_generation, runtime_directory};
-use supervisor::SupervisorDriver;
+use supervisor::{Start, SupervisorDriver};
 use trace::TraceWriter;
 
 /// Runs a command to its end and returns the exit status.
@@ -99,6 +99,7 @@ fn try_run(
     LocalSet::new().block_on(&runtime, async {
         let trace = TraceWriter::open(run.trace.as_deref(), console);
         let plan = run.plan(generation);
-        SupervisorDriver::run(plan, post, command, output, directory, console.clone(), trace, signals).await
+        let start = Start { plan, post, command, output, directory };
+        SupervisorDriver::run(start, console.clone(), trace, signals).await
     })
 }

@@ -36,6 +36,15 @@ use crate::ui::{Conclusion, Console, Report, RunEnding, RunOutcome, SetupError};
 /// How long the first connection to an arbiter may take.
 pub(super) const FIRST_LINK_WAIT: Duration = Duration::from_secs(10);
 
+/// What a generation is started with.
+pub(super) struct Start {
+    pub(super) plan: Plan,
+    pub(super) post: Option<Post>,
+    pub(super) command: ServerCommand,
+    pub(super) output: ServerOutput,
+    pub(super) directory: Directory,
+}
+
 /// One generation and everything around its core.
 pub(super) struct SupervisorDriver {
     core: Supervisor,
@@ -61,15 +70,12 @@ impl SupervisorDriver {
     /// # Errors
     /// No arbiter can be had; nothing was started.
     pub(super) async fn run(
-        plan: Plan,
-        post: Option<Post>,
-        command: ServerCommand,
-        output: ServerOutput,
-        directory: Directory,
+        start: Start,
         console: Console,
         trace: TraceWriter,
         signals: SignalDescriptor,
     ) -> Result<(Conclusion, Copies), SetupError> {
+        let Start { plan, post, command, output, directory } = start;
         let signals = Signals::new(signals).map_err(|error| error_map::system("epoll_ctl", &error))?;
         let report = Rc::new({
             let console = console.clone();
