@@ -1,0 +1,3 @@
+module serverswap
+
+go 1.21

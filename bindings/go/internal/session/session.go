@@ -1,0 +1,304 @@
+// Package session is a server's end of the protocol as a pure core: calls and lines go in, lines and events come out.
+//
+// It knows no socket, clock or goroutine. What may be said, and what follows from what is heard, is in the state
+// tables (chapter 22 of spec/README.md), which are generated; what a cell cannot say is here. What is held is true
+// whether there is a link or not: a call that is made without one is not queued, the next `hello` says it.
+package session
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"serverswap/internal/spec"
+)
+
+const (
+	supervisorLost       = 10 * time.Second
+	arbiterNotResponding = 5 * time.Second
+	extendMSMax          = 86_400_000
+)
+
+// Listener is one descriptor of what was granted.
+type Listener interface{ Close() error }
+
+// Claim is one address and what became of it.
+type Claim struct {
+	Address string
+	// Owner is whoever made it, for the driver.
+	Owner any
+	// Listener is nil before the grant, after the release, and for an address that the server binds.
+	Listener Listener
+	request  *spec.ReadyForMessage
+	state    string
+	serving  bool
+	// told is whether the program knows of a takedown; takedown is its id, 0 if it came on an earlier link.
+	told     bool
+	takedown uint64
+	since    time.Time
+}
+
+// Event is news for the program, about a claim or, without one, about the connection.
+type Event struct {
+	Claim   *Claim
+	Message spec.Message
+}
+
+// Outgoing is one line to send; the listeners leave with its first byte.
+type Outgoing struct {
+	Line      []byte
+	Listeners []Listener
+	message   spec.Message
+}
+
+// Session is the server as a whole.
+type Session struct {
+	// Adopt makes a listener of a received descriptor if it is one of that address; the descriptor stays the caller's.
+	Adopt  func(fd int, address string) (Listener, error)
+	Events []Event
+
+	identity     spec.HelloMessage
+	link, server string
+	heard, asked uint64
+	claims       []*Claim
+	said         []spec.Message
+	out          []Outgoing
+	// since is when the link was made, zero when it is open; seen is when the last one ended.
+	since, seen time.Time
+}
+
+// New is a server that has claimed nothing, with an identity for every `hello`.
+func New(client spec.ClientInfo, generation string) *Session {
+	hello := spec.HelloMessage{ID: 1, Version: 1, Client: client, Role: "server", Generation: generation}
+	return &Session{identity: hello, link: "closed", server: "starting", asked: 1}
+}
+
+type machine struct {
+	table string
+	state *string
+}
+
+// look finds the cell of an event in the first machine that does not leave it to the next one.
+func look(way string, message spec.Message, machines ...machine) (found machine, cell spec.Cell) {
+	for _, found = range machines {
+		cell = spec.Tables[found.table][*found.state][way][message.Event()]
+		if cell.Delegate == "" {
+			break
+		}
+	}
+	return found, cell
+}
+
+func (s *Session) connection() machine      { return machine{"client-connection", &s.link} }
+func (s *Session) whole() machine           { return machine{"client-server", &s.server} }
+func (s *Session) of(claim *Claim) machine  { return machine{"client-address", &claim.state} }
+func (c *Claim) is(states ...string) bool   { return slices.Contains(states, c.state) }
+func (s *Session) linkIs(in ...string) bool { return slices.Contains(in, s.link) }
+
+// say sends what the tables allow, or answers with the code of the program's mistake.
+func (s *Session) say(message spec.Message, claim *Claim, code string) error {
+	machine, cell := look("send", message, s.whole(), s.of(claim))
+	if cell.Never {
+		return spec.Errorf(code, "`%s` when %s", message.Type(), *machine.state)
+	}
+	*machine.state = cell.Next
+	s.queue(message)
+	return nil
+}
+
+func (s *Session) queue(message spec.Message, listeners ...Listener) {
+	if !s.linkIs("closed", "connected") {
+		s.out = append(s.out, Outgoing{spec.Encode(message), listeners, message})
+	}
+}
+
+// Next takes the next line if it may leave now.
+func (s *Session) Next() (Outgoing, bool) {
+	if len(s.out) == 0 {
+		return Outgoing{}, false
+	}
+	next := s.out[0]
+	_, cell := look("send", next.message, s.connection())
+	if cell.Never {
+		return Outgoing{}, false
+	}
+	if cell.Next != "" {
+		s.link = cell.Next
+	}
+	s.out = s.out[1:]
+	return next, true
+}
+
+// Queued is how many bytes wait to be sent.
+func (s *Session) Queued() (bytes int) {
+	for _, each := range s.out {
+		bytes += len(each.Line)
+	}
+	return bytes
+}
+
+// find is the newest claim of an address; one that was never made if there is none.
+func (s *Session) find(is func(*Claim) bool) *Claim {
+	for i := len(s.claims) - 1; i >= 0; i-- {
+		if is(s.claims[i]) {
+			return s.claims[i]
+		}
+	}
+	return &Claim{state: "none"}
+}
+
+func (s *Session) at(address string) (*Claim, string, error) {
+	address, err := spec.Canonical(address)
+	return s.find(func(each *Claim) bool { return each.Address == address }), address, err
+}
+
+func (s *Session) held(address string, states ...string) (*Claim, error) {
+	claim, address, err := s.at(address)
+	if err == nil && !claim.is(states...) {
+		err = spec.Errorf("not_held", "%s is %s", address, claim.state)
+	}
+	return claim, err
+}
+
+func (s *Session) tell(claim *Claim, message spec.Message) {
+	s.Events = append(s.Events, Event{claim, message})
+}
+
+func (s *Session) refuse(claim *Claim, code, why string) {
+	claim.state = "none"
+	s.tell(claim, &spec.ErrorMessage{Code: code, Message: why})
+}
+
+// ReadyFor claims an address, by `bind` or `inherit`. The claim ends in one event.
+func (s *Session) ReadyFor(owner any, address, socket string, more bool, now time.Time) (*Claim, error) {
+	before, address, err := s.at(address)
+	if err != nil {
+		return nil, err
+	}
+	request := &spec.ReadyForMessage{ID: s.asked + 1, Address: address, Socket: socket, More: more}
+	claim := &Claim{Address: address, Owner: owner, request: request, state: before.state, since: now}
+	code := "already_claimed"
+	if s.server == "failed" {
+		code = "failed"
+	}
+	if err := s.say(request, claim, code); err != nil {
+		return nil, err
+	}
+	s.asked++
+	s.claims = slices.DeleteFunc(s.claims, func(each *Claim) bool { return each == before && !before.is("withdrawing") })
+	s.claims = append(s.claims, claim)
+	return claim, nil
+}
+
+// Grant grants a claim within the process, where there is no supervisor (SS-CONN-2).
+func (s *Session) Grant(claim *Claim, listener Listener) {
+	claim.state, claim.Listener = "granted", listener
+	s.tell(claim, &spec.GrantedMessage{Address: claim.Address})
+}
+
+// Refuse refuses a claim within the process.
+func (s *Session) Refuse(claim *Claim, code, why string) { s.refuse(claim, code, why) }
+
+// Serving says that the accept loop runs; a second time it says nothing.
+func (s *Session) Serving(address string) error {
+	claim, err := s.held(address, "granted", "serving", "takingDown")
+	if err != nil || claim.serving {
+		return err
+	}
+	claim.serving = true
+	return s.say(&spec.ServingMessage{Address: claim.Address}, claim, "not_held")
+}
+
+// OnTakedown says that the takedown of an address is handled.
+func (s *Session) OnTakedown(address string) error {
+	claim, address, err := s.at(address)
+	if err != nil || s.handles(address) {
+		return err
+	}
+	return s.sayOnce(&spec.OnTakedownMessage{Address: address}, claim)
+}
+
+func (s *Session) handles(address string) bool {
+	return slices.ContainsFunc(s.said, func(each spec.Message) bool {
+		on, ok := each.(*spec.OnTakedownMessage)
+		return ok && on.Address == address
+	})
+}
+
+// sayOnce says what is said again after each `welcome`.
+func (s *Session) sayOnce(message spec.Message, claim *Claim) error {
+	err := s.say(message, claim, "failed")
+	if err == nil {
+		s.said = append(s.said, message)
+	}
+	return err
+}
+
+// Released answers a takedown, gives an address up, or withdraws a claim. It closes the listener first.
+func (s *Session) Released(address string) error {
+	claim, err := s.held(address, "claimed", "granted", "serving", "takingDown")
+	if err != nil {
+		return err
+	}
+	if claim.is("claimed") {
+		defer s.tell(claim, &spec.ErrorMessage{Code: "withdrawn", Message: "the server withdrew its claim"})
+		if s.unsay(claim.request) {
+			claim.state = "none"
+			return nil
+		}
+	}
+	released := &spec.ReleasedMessage{Address: claim.Address}
+	if claim.is("takingDown") {
+		released.Re = claim.takedown
+	}
+	claim.close()
+	return s.say(released, claim, "not_held")
+}
+
+// unsay takes a line back; false if it has left.
+func (s *Session) unsay(message spec.Message) bool {
+	before := len(s.out)
+	s.out = slices.DeleteFunc(s.out, func(each Outgoing) bool { return each.message == message })
+	return len(s.out) < before || s.linkIs("closed", "connected", "greeted")
+}
+
+func (c *Claim) close() {
+	if c.Listener != nil {
+		c.Listener.Close()
+		c.Listener = nil
+	}
+}
+
+// Progress reports how many connections are open, and asks for that much time from now on. It is about a takedown on
+// this link: without one it says nothing.
+func (s *Session) Progress(address string, connections, extendMS *uint64) error {
+	claim, err := s.held(address, "granted", "serving", "takingDown", "released")
+	if err == nil && extendMS != nil && *extendMS > extendMSMax {
+		err = spec.Errorf("invalid_argument", "a drain is extended by a day at most")
+	}
+	if err != nil || claim.takedown == 0 {
+		return err
+	}
+	progress := &spec.ProgressMessage{Re: claim.takedown, Connections: connections, ExtendMS: extendMS}
+	return s.say(progress, claim, "not_held")
+}
+
+// ServerUp says that no further claim will follow.
+func (s *Session) ServerUp() error {
+	if s.server == "up" {
+		return nil
+	}
+	return s.sayOnce(&spec.ServerUpMessage{}, new(Claim))
+}
+
+// Fail says that this server cannot go on.
+func (s *Session) Fail(reason string) error {
+	if s.server == "failed" {
+		return nil
+	}
+	return s.sayOnce(&spec.FailMessage{Reason: cut(reason, spec.TextBytes)}, new(Claim))
+}
+
+func cut(text string, most int) string {
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
+}

@@ -1,0 +1,136 @@
+package spec
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+const vectors = "../../../../spec/v1/vectors"
+
+type vector struct {
+	ID, Title, Direction, Line, Outcome, Reject string
+	Raw                                         string `json:"raw_b64"`
+	Decoded                                     any
+}
+
+func load(t *testing.T, folder string) []vector {
+	t.Helper()
+	var found []vector
+	err := filepath.Walk(filepath.Join(vectors, folder), func(path string, info os.FileInfo, err error) error {
+		if err != nil || info.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		var each vector
+		found = append(found, each)
+		return json.Unmarshal(text, &found[len(found)-1])
+	})
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no vectors in %s: %v", folder, err)
+	}
+	return found
+}
+
+func (v *vector) bytes(t *testing.T) []byte {
+	t.Helper()
+	if v.Raw == "" {
+		return []byte(v.Line)
+	}
+	raw, err := base64.StdEncoding.DecodeString(v.Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(strings.TrimSuffix(string(raw), "\n"))
+}
+
+func plain(t *testing.T, line []byte) any {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal(line, &value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func TestAddressesAreReadAsTheVectorsHaveThem(t *testing.T) {
+	var file struct {
+		Cases []struct {
+			Text      string
+			Canonical *string
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(vectors, "addresses.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, each := range file.Cases {
+		canonical, err := Canonical(each.Text)
+		if (each.Canonical == nil) != (err != nil) || each.Canonical != nil && canonical != *each.Canonical {
+			t.Errorf("%q is read as %q, %v", each.Text, canonical, err)
+		}
+	}
+}
+
+func TestLinesOfTheArbiterAreReadAsTheVectorsHaveThem(t *testing.T) {
+	for _, each := range append(load(t, "valid"), load(t, "future")...) {
+		if each.Direction != "arbiter-to-client" {
+			continue
+		}
+		line, err := Decode(each.bytes(t))
+		if err != nil {
+			t.Errorf("%s: %v", each.ID, err)
+			continue
+		}
+		if each.Decoded == nil {
+			if line.Message != nil {
+				t.Errorf("%s: a message of an unknown type", each.ID)
+			}
+		} else if line.Message == nil || !reflect.DeepEqual(plain(t, Encode(line.Message)), each.Decoded) {
+			t.Errorf("%s is read as %+v", each.ID, line)
+		}
+	}
+}
+
+func TestLinesThatCannotBeAreRefusedWithTheCodeOfTheVectors(t *testing.T) {
+	for _, each := range append(load(t, "invalid/line"), load(t, "invalid/message")...) {
+		if each.Direction != "arbiter-to-client" && !strings.HasPrefix(each.ID, "invalid/line") || each.ID == "invalid/line/cut-off" {
+			continue
+		}
+		line, err := Decode(each.bytes(t))
+		if err == nil {
+			err = line.Fault
+		}
+		var fault *Fault
+		if !errors.As(err, &fault) || fault.Code != each.Reject {
+			t.Errorf("%s is %v, not %s", each.ID, err, each.Reject)
+		}
+	}
+}
+
+func TestMessagesOfAClientAreWrittenAsTheVectorsHaveThem(t *testing.T) {
+	for _, each := range load(t, "valid") {
+		if each.Direction != "client-to-arbiter" {
+			continue
+		}
+		message := New(each.Decoded.(map[string]any)["type"].(string))
+		text, _ := json.Marshal(each.Decoded)
+		if err := json.Unmarshal(text, message); err != nil {
+			t.Fatal(err)
+		}
+		if found := plain(t, Encode(message)); !reflect.DeepEqual(found, each.Decoded) {
+			t.Errorf("%s is written as %v", each.ID, found)
+		}
+	}
+}
