@@ -98,14 +98,13 @@ func (d *driver) do(command *command) (fields, error) {
 	case "encode":
 		return encode(command.Message)
 	case "connect":
-		connected, err := client.New(name, version, d.tell)
-		d.client = connected
-		return fields{"supervised": err == nil && connected.Supervised()}, err
+		d.client = client.New(name, version, d.tell)
+		return fields{"supervised": d.client.Supervised()}, nil
 	case "exit":
 		return nil, nil
 	case "sync", "close":
 		if d.client != nil {
-			d.client.Process()
+			_ = d.client.Do(func(*session.Session) error { return nil })
 		}
 		if d.client != nil && command.Cmd == "close" {
 			d.client.Close()

@@ -31,16 +31,14 @@ func (d *driver) service(address string) (found *service, err error) {
 		if claim == nil {
 			return spec.Errorf("not_held", "%s is not held", address)
 		}
-		if claim.Listener != nil {
-			listener, err = client.Listener(claim)
-			return err
+		opened := claim.Listener
+		if opened == nil {
+			opened, err = client.Open(address)
 		}
-		opened, code, err := client.Open(address)
-		if err != nil {
-			return spec.Errorf(code, "%s", err)
+		if err == nil {
+			listener = opened.(net.Listener)
 		}
-		listener = opened.(net.Listener)
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -1,9 +1,11 @@
-// Package client drives a session: one connection to the arbiter at a time, and the goroutine that waits for it.
+// Package client drives a session: one connection to the arbiter after another, and a goroutine that waits.
 //
-// It has no opinion about the protocol. What is held stays held whatever becomes of the connection.
+// It has no opinion about the protocol. What is held stays held whatever becomes of a connection.
 package client
 
 import (
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,81 +17,61 @@ import (
 )
 
 const (
-	// What a peer may leave unread, before the connection is given up (SS-CONN-8).
-	queueBytesMax = 1 << 20
-	pauseMin      = 100 * time.Millisecond
-	pauseMax      = time.Second
-	// How often the arbiter is looked for beside the watch on its directory.
-	lookEvery = 5 * time.Second
+	// What a peer may leave unread before its connection is given up, in lines (SS-CONN-8).
+	queuedMax = 10_000
+	// How long until the arbiter is looked for again: after a link that was not opened, after a fatal error, and at the
+	// latest, beside the watch on its directory.
+	pauseShort = 100 * time.Millisecond
+	pauseLong  = time.Second
 )
 
-// Client is the one connection of a process, as long as it lives.
+// Client is the connection of a process, for as long as it lives.
 type Client struct {
-	// Notify is called with each event, while no call can be made.
 	notify func(session.Event)
 	path   string
-	mutex  sync.Mutex
-	is     *session.Session
-	link
-	poll poll
-	// again is when the arbiter is looked for next, pause how long that is put off when a link ends early.
-	again time.Time
-	pause time.Duration
-	// avoided is the socket of an arbiter that will not have this client (SS-ERR-4); found is the last one.
-	avoided, found identity
-	closed         bool
+	// The mutex guards everything below, and no event is missed or told late while it is held.
+	mutex   sync.Mutex
+	session *session.Session
+	link    *link
+	closed  bool
 }
 
-// identity is what makes a socket another one.
-type identity struct {
-	inode   uint64
-	changed syscall.Timespec
-}
-
-// New is a client of the arbiter at SERVERSWAP_SOCKET; without one, every claim is granted within the process.
-func New(name, version string, notify func(session.Event)) (*Client, error) {
-	path, info := os.Getenv("SERVERSWAP_SOCKET"), spec.ClientInfo{Name: name, Version: version}
-	c := &Client{notify: notify, path: path, is: session.New(info, os.Getenv("SERVERSWAP_GENERATION")), link: link{fd: -1}}
-	c.is.Adopt = adopt
-	if path == "" {
-		return c, nil
+// New is a client of the arbiter at SERVERSWAP_SOCKET; without one, every claim is granted within the process. `notify`
+// is called with each event and can make no call.
+func New(name, version string, notify func(session.Event)) *Client {
+	info := spec.ClientInfo{Name: name, Version: version}
+	c := &Client{notify: notify, path: os.Getenv("SERVERSWAP_SOCKET"), session: session.New(info, os.Getenv("SERVERSWAP_GENERATION"))}
+	c.session.Adopt = adopt
+	if c.Supervised() {
+		go c.run()
 	}
-	var err error
-	if c.poll, err = newPoll(); err != nil {
-		return nil, err
-	}
-	c.Process()
-	go c.run()
-	return c, nil
+	return c
 }
 
 // Supervised is whether there is a supervisor.
 func (c *Client) Supervised() bool { return c.path != "" }
 
-// Do makes a call, and sends what it says.
+// Do makes a call. What was readable before has been acted upon, and what it says is sent, when it returns.
 func (c *Client) Do(call func(*session.Session) error) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.closed {
 		return os.ErrClosed
 	}
-	err := call(c.is)
-	c.step()
-	if c.path != "" {
-		c.poll.wake()
+	err := call(c.session)
+	if c.link != nil {
+		link := c.link
+		_ = link.raw.Control(func(fd uintptr) { c.exchange(link, int(fd)) })
 	}
+	c.tell()
 	return err
 }
 
-// Process does what can be done now; what was readable has been acted upon when it returns.
-func (c *Client) Process() { _ = c.Do(func(*session.Session) error { return nil }) }
-
-// ReadyFor claims an address for an owner.
+// ReadyFor claims an address.
 func (c *Client) ReadyFor(owner any, address, socket string, more bool) (claim *session.Claim, err error) {
 	err = c.Do(func(s *session.Session) error {
-		c.avoided = identity{}
 		claim, err = s.ReadyFor(owner, address, socket, more, time.Now())
-		if err == nil && c.path == "" {
+		if err == nil && !c.Supervised() {
 			grantAlone(s, claim, socket)
 		}
 		return err
@@ -97,126 +79,146 @@ func (c *Client) ReadyFor(owner any, address, socket string, more bool) (claim *
 	return claim, err
 }
 
-// Close drops the connection. What was granted is not closed.
+// Close drops the connection, for good. Listeners stay as they are.
 func (c *Client) Close() {
 	_ = c.Do(func(*session.Session) error {
 		c.closed = true
-		c.link.close()
+		c.end()
 		return nil
 	})
 }
 
-func (c *Client) run() {
-	for {
-		c.mutex.Lock()
-		c.step()
-		closed, until := c.closed, c.until()
-		c.mutex.Unlock()
-		if closed {
-			c.poll.close()
-			return
-		}
-		c.poll.wait(until)
-	}
-}
-
-// until is when there is something to do although nothing has come; zero for never.
-func (c *Client) until() time.Time {
-	until := c.is.Deadline()
-	if c.fd < 0 && (until.IsZero() || c.again.Before(until)) {
-		until = c.again
-	}
-	return until
-}
-
-// step does everything that can be done now.
-func (c *Client) step() {
-	if c.path != "" && !c.closed {
-		now := time.Now()
-		if c.poll.changed() {
-			c.again = minTime(c.again, now.Add(c.pause))
-		}
-		if c.fd < 0 && !now.Before(c.again) {
-			c.connect(now)
-		}
-		if c.fd >= 0 {
-			c.exchange(now)
-		}
-		c.is.Tick(now)
-	}
-	for _, event := range c.is.Events {
+func (c *Client) tell() {
+	c.session.Tick(time.Now())
+	for _, event := range c.session.Events {
 		c.notify(event)
 	}
-	c.is.Events = nil
+	c.session.Events = nil
 }
 
-func minTime(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-// connect looks for the arbiter. If it is not there, its directory is watched, it is looked for once more, and then
-// awaited (SS-BACK-9).
-func (c *Client) connect(now time.Time) {
-	for {
-		isWatched := c.poll.isWatching()
-		err := c.dial()
+// run makes a link whenever there is none. It watches, looks, and then waits (SS-BACK-9).
+func (c *Client) run() {
+	for !c.isClosed() {
+		watch := watch(filepath.Dir(c.path))
+		connection, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: c.path, Net: "unix"})
+		pause := pauseShort
 		if err == nil {
-			c.poll.unwatch()
-			c.is.Connected(now)
-			return
+			pause = c.serve(connection)
+		} else if watch != nil {
+			_ = watch.SetReadDeadline(time.Now().Add(pauseLong))
+			_, _ = watch.Read(make([]byte, os.Getpagesize()))
+			pause = 0
 		}
-		if err == syscall.EAGAIN || !isWatched && !c.poll.watch(filepath.Dir(c.path)) {
-			c.again = now.Add(pauseMin)
-			return
-		}
-		if isWatched {
-			c.again = now.Add(lookEvery)
-			return
-		}
+		watch.Close()
+		time.Sleep(pause)
 	}
 }
 
-func (c *Client) dial() error {
-	var status syscall.Stat_t
-	if err := syscall.Stat(c.path, &status); err != nil {
-		return err
-	}
-	c.found = identity{status.Ino, status.Ctim}
-	if c.found == c.avoided {
-		return syscall.ECONNREFUSED
-	}
-	if err := c.link.dial(c.path); err != nil {
-		return err
-	}
-	return c.poll.add(c.fd)
+// isClosed lets the time pass, too.
+func (c *Client) isClosed() bool {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.tell()
+	return c.closed
 }
 
-// exchange reads and writes what can be read and written.
-func (c *Client) exchange(now time.Time) {
-	err := c.receive(c.is.Hear)
-	if err == nil {
-		isFull := c.flush(c.is)
-		if isFull && c.is.Queued() > queueBytesMax {
-			c.shutdown()
-		}
-		c.poll.awaitRoom(c.fd, isFull)
-		if c.is.IsOpen() {
-			c.pause = 0
-		}
+// watch is readable when something was created in a directory, or renamed into it. It is nil if that cannot be watched.
+func watch(directory string) *os.File {
+	fd, err := syscall.InotifyInit1(syscall.IN_CLOEXEC | syscall.IN_NONBLOCK)
+	if err != nil {
+		return nil
+	}
+	if _, err := syscall.InotifyAddWatch(fd, directory, syscall.IN_CREATE|syscall.IN_MOVED_TO); err != nil {
+		syscall.Close(fd)
+		return nil
+	}
+	return os.NewFile(uintptr(fd), directory)
+}
+
+// serve is the life of one link. It returns how long to wait for the next one.
+func (c *Client) serve(connection *net.UnixConn) time.Duration {
+	defer connection.Close()
+	raw, err := connection.SyscallConn()
+	if err != nil {
+		return pauseLong
+	}
+	link := &link{UnixConn: connection, raw: raw, pause: pauseShort}
+	defer func() { closeAll(link.fds) }()
+	c.mutex.Lock()
+	c.link = link
+	c.session.Connected(time.Now())
+	_ = connection.SetReadDeadline(time.Now().Add(session.ArbiterNotResponding))
+	c.mutex.Unlock()
+	for ended := false; !ended; ended = c.hasEnded(link) {
+		_ = raw.Read(func(fd uintptr) bool {
+			c.mutex.Lock()
+			defer c.mutex.Unlock()
+			c.exchange(link, int(fd))
+			c.tell()
+			return link.ended
+		})
+	}
+	return link.pause
+}
+
+// hasEnded lets the time pass, too. Once it has passed, only the peer can end a read.
+func (c *Client) hasEnded(link *link) bool {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.tell()
+	if !link.ended {
+		_ = link.SetReadDeadline(time.Time{})
+	}
+	return link.ended
+}
+
+// exchange reads and writes what can be read and written now.
+func (c *Client) exchange(link *link, fd int) {
+	if link.ended {
 		return
 	}
-	code, why := "supervisor_lost", err.Error()
-	if fault, ok := err.(*spec.Fault); ok {
-		code, why = fault.Code, fault.Why
+	err := link.receive(fd, c.session.Hear)
+	if err == nil {
+		c.write(link, fd)
+		return
 	}
-	if spec.Retries[code] == "never" {
-		c.avoided = c.found
+	fault := &spec.Fault{Code: "supervisor_lost", Why: err.Error()}
+	errors.As(err, &fault)
+	if _, isFatal := spec.Retries[fault.Code]; isFatal {
+		link.pause = pauseLong
+	} else if c.session.IsOpen() {
+		link.pause = 0
 	}
-	c.say(c.is.Lost(code, why, now))
-	c.link.close()
-	c.again = now.Add(c.pause)
-	c.pause = min(max(2*c.pause, pauseMin), pauseMax)
+	if farewell := c.session.Lost(fault.Code, fault.Why, time.Now()); farewell != nil && len(link.rest) == 0 {
+		_, _ = syscall.SendmsgN(fd, farewell, nil, nil, syscall.MSG_NOSIGNAL)
+	}
+	c.end()
+}
+
+// write writes what may leave; the rest when the peer has room.
+func (c *Client) write(link *link, fd int) {
+	isFull := link.flush(fd, c.session)
+	if isFull && c.session.Queued() > queuedMax {
+		_ = syscall.Shutdown(fd, syscall.SHUT_RD)
+	}
+	if isFull && !link.waitsForRoom {
+		link.waitsForRoom = true
+		go func() {
+			_ = link.raw.Write(func(fd uintptr) bool {
+				c.mutex.Lock()
+				defer c.mutex.Unlock()
+				link.waitsForRoom = !link.ended && link.flush(int(fd), c.session)
+				return !link.waitsForRoom
+			})
+		}()
+	}
+}
+
+// end has the goroutine that reads close the link. Nothing else may: a descriptor is closed when nobody uses it.
+func (c *Client) end() {
+	if c.link != nil {
+		c.link.ended = true
+		_ = c.link.SetReadDeadline(time.Now())
+		c.link = nil
+	}
 }

@@ -3,7 +3,9 @@ package client
 import (
 	"bytes"
 	"io"
+	"net"
 	"syscall"
+	"time"
 
 	"serverswap/internal/session"
 	"serverswap/internal/spec"
@@ -12,34 +14,18 @@ import (
 // Room for the descriptors of one message (SS-FD-3).
 const descriptorsMax = 253
 
-// link is one connection: what was read of a line that is not complete, and what is left of one to write.
+// link is one connection: what was read of a line that is not complete, and what is left of one to write. It is read and
+// written without waiting; the runtime only says when that is worth trying.
 type link struct {
-	fd     int
-	buffer []byte
-	fds    []int
-	rest   []byte
-	rights []byte
-}
-
-func (l *link) dial(path string) error {
-	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	if err := syscall.Connect(fd, &syscall.SockaddrUnix{Name: path}); err != nil {
-		syscall.Close(fd)
-		return err
-	}
-	*l = link{fd: fd}
-	return nil
-}
-
-func (l *link) close() {
-	if l.fd >= 0 {
-		syscall.Close(l.fd)
-	}
-	closeAll(l.fds)
-	*l = link{fd: -1}
+	*net.UnixConn
+	raw          syscall.RawConn
+	buffer       []byte
+	fds          []int
+	rest, rights []byte
+	waitsForRoom bool
+	ended        bool
+	// pause is how long to wait for the next one.
+	pause time.Duration
 }
 
 func closeAll(fds []int) {
@@ -48,15 +34,12 @@ func closeAll(fds []int) {
 	}
 }
 
-// shutdown makes the connection end when what it still holds was read.
-func (l *link) shutdown() { _ = syscall.Shutdown(l.fd, syscall.SHUT_RD) }
-
 // receive reads everything that is there, and passes each line with its descriptors on. They are closed then. An error
 // is a spec.Fault, or the end of the connection.
-func (l *link) receive(hear func(*spec.Line, []int) error) error {
+func (l *link) receive(fd int, hear func(*spec.Line, []int) error) error {
 	room, control := make([]byte, spec.LineBytes), make([]byte, syscall.CmsgSpace(4*descriptorsMax))
 	for {
-		n, controls, flags, _, err := syscall.Recvmsg(l.fd, room, control, syscall.MSG_CMSG_CLOEXEC|syscall.MSG_DONTWAIT)
+		n, controls, flags, _, err := syscall.Recvmsg(fd, room, control, syscall.MSG_CMSG_CLOEXEC)
 		switch {
 		case err == syscall.EINTR:
 			continue
@@ -65,7 +48,12 @@ func (l *link) receive(hear func(*spec.Line, []int) error) error {
 		case err != nil:
 			return err
 		}
-		if err := l.take(control[:controls]); err != nil || flags&syscall.MSG_CTRUNC != 0 {
+		messages, err := syscall.ParseSocketControlMessage(control[:controls])
+		for i := range messages {
+			fds, _ := syscall.ParseUnixRights(&messages[i])
+			l.fds = append(l.fds, fds...)
+		}
+		if err != nil || flags&syscall.MSG_CTRUNC != 0 {
 			return spec.Errorf("descriptor_mismatch", "descriptors were cut off")
 		}
 		if n == 0 {
@@ -78,78 +66,64 @@ func (l *link) receive(hear func(*spec.Line, []int) error) error {
 	}
 }
 
-// take puts the received descriptors into the queue (SS-FD-4).
-func (l *link) take(control []byte) error {
-	messages, err := syscall.ParseSocketControlMessage(control)
-	for i := range messages {
-		fds, _ := syscall.ParseUnixRights(&messages[i])
-		l.fds = append(l.fds, fds...)
-	}
-	return err
-}
-
 func (l *link) lines(hear func(*spec.Line, []int) error) error {
 	for {
 		text, rest, found := bytes.Cut(l.buffer, []byte("\n"))
-		if !found {
-			break
+		if !found && len(text) < spec.LineBytes {
+			return nil
 		}
 		line, err := spec.Decode(text)
 		if err != nil {
 			return err
 		}
 		l.buffer = rest
-		left := len(l.fds) - len(line.FDs)
-		if left < 0 || left > 0 && len(rest) == 0 {
-			return spec.Errorf("descriptor_mismatch", "%d descriptors for %d names", len(l.fds), len(line.FDs))
+		count := len(line.FDs)
+		if count > len(l.fds) || count < len(l.fds) && len(rest) == 0 {
+			return spec.Errorf("descriptor_mismatch", "%d descriptors for %d names", len(l.fds), count)
 		}
-		err = hear(line, l.fds[:len(line.FDs)])
-		closeAll(l.fds[:len(line.FDs)])
-		l.fds = l.fds[len(line.FDs):]
+		err = hear(line, l.fds[:count])
+		closeAll(l.fds[:count])
+		l.fds = l.fds[count:]
 		if err != nil {
 			return err
 		}
 	}
-	if len(l.buffer) >= spec.LineBytes {
-		return spec.Errorf("line_too_long", "a line of more than %d bytes", spec.LineBytes)
-	}
-	return nil
 }
 
-// flush writes what may leave; whether the peer has no room for all of it.
-func (l *link) flush(from *session.Session) (isFull bool) {
+// flush writes what may leave; it returns whether the peer has no room for all of it.
+func (l *link) flush(fd int, from *session.Session) (isFull bool) {
 	for {
 		if len(l.rest) == 0 {
 			next, ok := from.Next()
 			if !ok {
 				return false
 			}
-			var fds []int
-			for _, each := range next.Listeners {
-				fds = append(fds, int(each.(handle)))
-			}
-			l.rest, l.rights = next.Line, nil
-			if fds != nil {
-				l.rights = syscall.UnixRights(fds...)
-			}
+			l.rest, l.rights = next.Line, rights(next.Listeners)
 		}
-		n, err := syscall.SendmsgN(l.fd, l.rest, l.rights, nil, syscall.MSG_NOSIGNAL|syscall.MSG_DONTWAIT)
+		n, err := syscall.SendmsgN(fd, l.rest, l.rights, nil, syscall.MSG_NOSIGNAL)
 		switch {
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
 			return true
 		case err != nil: // What it still holds is read, and then its end (SS-BACK-2).
-			l.shutdown()
+			_ = syscall.Shutdown(fd, syscall.SHUT_RD)
 			return false
 		}
 		l.rest, l.rights = l.rest[n:], nil
 	}
 }
 
-// say writes a last line, if there is one and nothing is in its way.
-func (l *link) say(farewell []byte) {
-	if len(l.rest) == 0 && farewell != nil {
-		_, _ = syscall.SendmsgN(l.fd, farewell, nil, nil, syscall.MSG_NOSIGNAL|syscall.MSG_DONTWAIT)
+// rights is the control message that attaches listeners.
+func rights(listeners []io.Closer) []byte {
+	var fds []int
+	for _, each := range listeners {
+		if raw, err := each.(syscall.Conn).SyscallConn(); err == nil {
+			_ = raw.Control(func(fd uintptr) { fds = append(fds, int(fd)) })
+		}
 	}
+	if fds == nil {
+		return nil
+	}
+	return syscall.UnixRights(fds...)
 }

@@ -24,14 +24,10 @@ var initialisms = strings.NewReplacer("Id", "ID", "Fds", "FDs", "Ms", "MS", "Pid
 type schema struct {
 	Title, Description, Type, Const, Pattern string
 	Ref                                      string `json:"$ref"`
-	Open                                     bool   `json:"x-open"`
 	Minimum, Maximum                         int64
-	MaxItems                                 int
-	UniqueItems                              bool
 	Properties                               properties
-	AdditionalProperties                     json.RawMessage
 	Items                                    *schema
-	AllOf, OneOf, AnyOf                      []*schema
+	AllOf, OneOf                             []*schema
 	Required                                 []string
 	Defs                                     map[string]*schema `json:"$defs"`
 }
@@ -87,6 +83,8 @@ type generator struct {
 	states states
 	// Sent strictly, read leniently.
 	strict, lenient map[string]*schema
+	// What texts have to match, by the name of the variable.
+	patterns map[string]string
 }
 
 func main() {
@@ -103,7 +101,7 @@ func main() {
 
 // Generate returns the text of each generated file, by its path in the module.
 func Generate(v1 string) (map[string][]byte, error) {
-	g := generator{strict: map[string]*schema{}, lenient: map[string]*schema{}}
+	g := generator{strict: map[string]*schema{}, patterns: map[string]string{}}
 	var arbiter schema
 	for _, each := range []struct {
 		file string
@@ -142,7 +140,7 @@ func read(path string, into any) error {
 // errors writes what a program compares with errors.Is.
 func (g *generator) errors() ([]byte, error) {
 	g.Reset()
-	g.line(head + "package serverswap\n\n// What a call can fail with, and what is true afterwards.\nconst (")
+	g.line(head + "package serverswap\n\n// What a claim can fail with, and what is true afterwards.\nconst (")
 	for _, each := range g.meta.Errors {
 		g.line("// %s\nErr%s = Code(%q)", each.Afterwards, exported(each.Code), each.Code)
 	}
@@ -181,8 +179,7 @@ func (g *generator) messages() {
 	for _, each := range g.meta.Messages {
 		if !seen[each.Type] {
 			seen[each.Type] = true
-			reserved := map[string]bool{"type": true, "ext": true, "id": each.ID == "", "re": each.Re == "", "fds": each.FDs == ""}
-			g.structure(typeOf(each.Type), g.strict[typeOf(each.Type)], reserved)
+			g.structure(typeOf(each.Type), g.strict[typeOf(each.Type)], without(each))
 			g.name(each.Type)
 		}
 	}
@@ -190,13 +187,78 @@ func (g *generator) messages() {
 	for _, name := range sorted(seen) {
 		g.line("%q: func() Message { return new(%s) },", name, typeOf(name))
 	}
-	g.line("}\n\n// heard has the messages of the arbiter: their shape, and whether they are requests.\nvar heard = map[string]heardMessage{")
+	g.line("}\n\n// requests has the messages of the arbiter, and whether they are requests.\nvar requests = map[string]bool{")
 	for _, each := range g.meta.Messages {
 		if each.Direction == "arbiter-to-client" {
-			g.line("%q: {%t, %s},", each.Type, each.ID == "always", g.shape(g.lenient[typeOf(each.Type)], g.strict[typeOf(each.Type)]))
+			g.line("%q: %t,", each.Type, each.ID == "always")
 		}
 	}
-	g.line("}\n\n// reserved has what the reserved keys of every line are (chapter 5).\nvar reserved = %s", g.shape(g.lenient["UnknownMessage"], nil))
+	g.line("}\n\n// read is the message of a type, from the fields that it may have.\nfunc read(kind string, o *object) Message {\nswitch kind {")
+	for _, each := range g.meta.Messages {
+		if each.Direction == "arbiter-to-client" {
+			g.line("case %q: return &%s", each.Type, g.reader(typeOf(each.Type), "o", without(each)))
+		}
+	}
+	g.line("}\nreturn nil\n}\n\nvar (")
+	for _, name := range sorted(g.patterns) {
+		g.line("%s = regexp.MustCompile(`%s`)", name, g.patterns[name])
+	}
+	g.line(")")
+}
+
+// without has the reserved keys that mean nothing in a message.
+func without(each message) map[string]bool {
+	return map[string]bool{"type": true, "ext": true, "id": each.ID == "", "re": each.Re == "", "fds": each.FDs == ""}
+}
+
+// reader is the expression that reads an object of a type.
+func (g *generator) reader(name, from string, without map[string]bool) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s{", name)
+	shape := g.lenient[name]
+	for _, key := range shape.Properties.names {
+		if !without[key] {
+			fmt.Fprintf(&text, "\n%s: %s,", exported(key), g.field(from, key, shape.Properties.of[key], contains(shape.Required, key)))
+		}
+	}
+	return text.String() + "\n}"
+}
+
+// field is the expression that reads one field. What a strict sender says may be left out has no value of its own.
+func (g *generator) field(from, key string, shape *schema, required bool) string {
+	ref := ""
+	if len(shape.AllOf) > 0 {
+		ref = shape.AllOf[0].Ref
+		name, of := base(ref), g.lenient[base(ref)]
+		switch {
+		case name == "Address":
+			return fmt.Sprintf("%s.address(%q, %t)", from, key, required)
+		case of.Type == "object":
+			inner := fmt.Sprintf("%s.inner(%q)", from, key)
+			return fmt.Sprintf("func(o *object) %s { return %s }(%s)", name, g.reader(name, "o", nil), inner)
+		}
+		shape = of
+	}
+	switch {
+	case shape.Type == "integer" && !required && shape.Minimum == 0:
+		return fmt.Sprintf("%s.optional(%q, %d)", from, key, shape.Maximum)
+	case shape.Type == "integer":
+		return fmt.Sprintf("%s.integer(%q, %t, %d, %d)", from, key, required, shape.Minimum, shape.Maximum)
+	case shape.Type == "boolean":
+		return fmt.Sprintf("%s.boolean(%q, %t)", from, key, required)
+	case shape.Type == "object":
+		return fmt.Sprintf("%s.objects(%q)", from, key)
+	case shape.Type == "array" && shape.Items.Type == "integer":
+		return fmt.Sprintf("%s.integers(%q, %d)", from, key, shape.Items.Maximum)
+	case shape.Type == "array":
+		return fmt.Sprintf("%s.texts(%q)", from, key)
+	}
+	pattern := "nil"
+	if of := shape.pattern(); of != "" {
+		pattern = "is" + base(ref)
+		g.patterns[pattern] = of
+	}
+	return fmt.Sprintf("%s.text(%q, %t, %s)", from, key, required, pattern)
 }
 
 func (g *generator) structure(name string, shape *schema, without map[string]bool) {
@@ -272,63 +334,6 @@ func (g *generator) goType(shape *schema, optional bool) string {
 	return "string"
 }
 
-// shape is what a value is checked against. What a strict sender says and a receiver does without has a zero value.
-func (g *generator) shape(shape, strict *schema) string {
-	if len(shape.AllOf) > 0 || shape.Ref != "" {
-		name := base(shape.Ref)
-		if name == "" {
-			name = base(shape.AllOf[0].Ref)
-		}
-		if name == "Address" {
-			return "address"
-		}
-		return g.shape(g.lenient[name], g.strict[name])
-	}
-	switch shape.Type {
-	case "integer":
-		return fmt.Sprintf("&shape{kind: integer, min: %d, max: %d}", shape.Minimum, shape.Maximum)
-	case "boolean":
-		return "&shape{kind: boolean}"
-	case "array":
-		return fmt.Sprintf("&shape{kind: list, items: %s, distinct: %t, most: %d}", g.shape(shape.Items, nil), shape.UniqueItems, shape.MaxItems)
-	case "object":
-		return g.object(shape, strict)
-	}
-	if shape.Pattern != "" {
-		return fmt.Sprintf("&shape{kind: text, pattern: regexp.MustCompile(`%s`)}", shape.Pattern)
-	}
-	if each := append(shape.OneOf, shape.AnyOf...); len(each) > 0 && !shape.Open {
-		return fmt.Sprintf("&shape{kind: text, values: %#v}", values(*shape))
-	}
-	return "&shape{kind: text}"
-}
-
-func (g *generator) object(shape, strict *schema) string {
-	var text strings.Builder
-	text.WriteString("&shape{kind: object")
-	if strings.HasPrefix(strings.TrimSpace(string(shape.AdditionalProperties)), "{") {
-		text.WriteString(", each: &shape{kind: object}")
-	}
-	if len(shape.Properties.names) > 0 {
-		fmt.Fprintf(&text, ", required: %#v, fields: map[string]*shape{", shape.Required)
-		for _, key := range shape.Properties.names {
-			if strict == nil || strict.Properties.of[key] != nil {
-				fmt.Fprintf(&text, "\n%q: %s,", key, g.shape(shape.Properties.of[key], nil))
-			}
-		}
-		text.WriteString("\n}")
-	}
-	if strict != nil {
-		for _, key := range strict.Required {
-			if !contains(shape.Required, key) {
-				zero := map[string]string{"boolean": "false", "object": "map[string]any{}"}[shape.Properties.of[key].Type]
-				fmt.Fprintf(&text, ", absent: map[string]any{%q: %s}", key, zero)
-			}
-		}
-	}
-	return text.String() + "}"
-}
-
 func (g *generator) tables() {
 	g.line("\n// Tables has the tables of chapter 22 that a server's client needs: machine, state, \"send\" or \"receive\", event.\nvar Tables = map[string]map[string]map[string]map[string]Cell{")
 	for _, machine := range g.states.Machines {
@@ -379,15 +384,16 @@ func (g *generator) comment(name, text string) {
 	g.line("// %s", strings.TrimPrefix(text, ": "))
 }
 
-// values has the texts of a closed enum, or the known ones of an open one.
-func values(shape schema) []string {
-	var found []string
-	for _, each := range append(shape.OneOf, shape.AnyOf...) {
-		if each.Const != "" {
-			found = append(found, each.Const)
-		}
+// pattern is what a text has to match, empty if that is any.
+func (s *schema) pattern() string {
+	if len(s.OneOf) == 0 {
+		return s.Pattern
 	}
-	return found
+	var values []string
+	for _, each := range s.OneOf {
+		values = append(values, each.Const)
+	}
+	return "^(" + strings.Join(values, "|") + ")$"
 }
 
 // typeOf is the name of a message's type, as in the schema.

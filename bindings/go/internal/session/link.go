@@ -1,6 +1,7 @@
 package session
 
 import (
+	"io"
 	"slices"
 	"time"
 
@@ -26,21 +27,16 @@ func (s *Session) Hear(line *spec.Line, fds []int) error {
 	if fault, ok := line.Fault.(*spec.Fault); ok {
 		return s.answer(line.ID, fault)
 	}
-	claim := s.about(line.Message)
-	machine, cell := look("receive", line.Message, s.connection(), s.whole(), s.of(claim))
-	if cell.Close != "" || machine.state == &claim.state && cell.Ignore || !s.fits(line.Message, claim) {
-		return spec.Errorf("out_of_order", "`%s` when %s", line.Type, *machine.state)
-	}
-	if granted, ok := line.Message.(*spec.GrantedMessage); ok {
-		if err := s.adopt(claim, granted, fds); err != nil {
-			return err
-		}
+	claim, names := s.about(line.Message)
+	state, cell := s.look(0, "receive", line.Message, claim)
+	if cell.Close != "" || state == &claim.state && cell.Ignore || !names {
+		return spec.Errorf("out_of_order", "`%s` when %s", line.Type, *state)
 	}
 	before := claim.state
 	if cell.Next != "" {
-		*machine.state = cell.Next
+		*state = cell.Next
 	}
-	return s.follow(line.Message, cell, claim, before)
+	return s.follow(line.Message, fds, claim, before)
 }
 
 // answer refuses a request that is not understood. Anything else of an unknown type is ignored.
@@ -57,51 +53,29 @@ func (s *Session) answer(id uint64, fault *spec.Fault) error {
 	return nil
 }
 
-// about is the claim that a message is about; a reply is about the request that it names.
-func (s *Session) about(message spec.Message) *Claim {
-	var re uint64
+// about is the claim that a message is about, and whether it names what its request did.
+func (s *Session) about(message spec.Message) (claim *Claim, names bool) {
+	of := func(re uint64) *Claim { return s.find(func(each *Claim) bool { return each.request.ID == re }) }
 	switch message := message.(type) {
 	case *spec.TakedownMessage:
-		return s.find(func(each *Claim) bool { return each.Address == message.Address })
+		claim, _, _ = s.at(message.Address)
+		return claim, true
 	case *spec.GrantedMessage:
-		re = message.Re
+		claim = of(message.Re)
+		return claim, claim.Address == message.Address
 	case *spec.ProgressMessage:
-		re = message.Re
+		return of(message.Re), true
 	case *spec.ErrorMessage:
-		re = message.Re
-	}
-	return s.find(func(each *Claim) bool { return each.request.ID == re })
-}
-
-// fits is whether a reply names what its request did.
-func (s *Session) fits(message spec.Message, claim *Claim) bool {
-	switch message := message.(type) {
-	case *spec.GrantedMessage:
-		return message.Address == claim.Address
+		return of(message.Re), true
 	case *spec.WelcomeMessage:
-		return message.Re == s.identity.ID
+		return new(Claim), message.Re == s.identity.ID
 	}
-	return true
+	return new(Claim), true
 }
 
-func (s *Session) adopt(claim *Claim, granted *spec.GrantedMessage, fds []int) error {
-	var wanted []string
-	if claim.request.Socket == "inherit" {
-		wanted = []string{"listener"}
-	}
-	if !slices.Equal(granted.FDs, wanted) {
-		return spec.Errorf("descriptor_mismatch", "`granted` and its `listener`")
-	}
-	if wanted == nil || !claim.is("claimed") {
-		return nil
-	}
-	listener, err := s.Adopt(fds[0], claim.Address)
-	claim.Listener = listener
-	return err
-}
-
-// follow does what a cell cannot say. `before` is the state that the claim was in.
-func (s *Session) follow(message spec.Message, cell spec.Cell, claim *Claim, before string) error {
+// follow does what a cell cannot say. `before` is the state that the claim was in: of one that was withdrawn the program
+// has heard.
+func (s *Session) follow(message spec.Message, fds []int, claim *Claim, before string) (err error) {
 	switch message := message.(type) {
 	case *spec.GreetingMessage:
 		return s.hello(message.Versions)
@@ -110,10 +84,18 @@ func (s *Session) follow(message spec.Message, cell spec.Cell, claim *Claim, bef
 	case *spec.PingMessage:
 		s.queue(&spec.PongMessage{Re: message.ID})
 	case *spec.TakedownMessage:
-		s.takedown(message, cell, claim)
-	case *spec.GrantedMessage, *spec.ProgressMessage:
-		if before == "claimed" {
-			s.tell(claim, message)
+		s.takedown(message, claim)
+		return nil
+	case *spec.GrantedMessage:
+		wanted := map[string][]string{"inherit": {"listener"}}[claim.request.Socket]
+		if !slices.Equal(message.FDs, wanted) {
+			err = spec.Errorf("descriptor_mismatch", "`granted` and its `listener`")
+		} else if wanted != nil && before == "claimed" {
+			claim.Listener, err = s.Adopt(fds[0], claim.Address)
+		}
+		if err != nil {
+			claim.Listener, claim.state = nil, before
+			return err
 		}
 	case *spec.ErrorMessage:
 		if _, ok := spec.Retries[message.Code]; !ok {
@@ -122,24 +104,23 @@ func (s *Session) follow(message spec.Message, cell spec.Cell, claim *Claim, bef
 		if message.Fatal {
 			return spec.Errorf(message.Code, "%s", message.Message)
 		}
-		if before == "claimed" {
-			s.tell(claim, message)
-		}
+	}
+	if before == "claimed" {
+		s.tell(claim, message)
 	}
 	return nil
 }
 
-func (s *Session) takedown(message *spec.TakedownMessage, cell spec.Cell, claim *Claim) {
-	if cell.Reply != "" {
+// takedown is told once, also if it is begun again on another link. What is not held was released before.
+func (s *Session) takedown(message *spec.TakedownMessage, claim *Claim) {
+	if !claim.is("takingDown") {
 		s.queue(&spec.ReleasedMessage{Re: message.ID, Address: message.Address})
-	}
-	if !claim.is("takingDown", "released") {
-		return
-	}
-	claim.takedown = message.ID
-	if claim.is("takingDown") && !claim.told {
+	} else if !claim.told {
 		claim.told = true
 		s.tell(claim, message)
+	}
+	if claim.is("takingDown", "released") {
+		claim.takedown = message.ID
 	}
 }
 
@@ -148,59 +129,38 @@ func (s *Session) hello(versions []uint64) error {
 	if !slices.Contains(versions, s.identity.Version) {
 		return spec.Errorf("version_unsupported", "version %d is spoken", s.identity.Version)
 	}
-	hello := s.identity
-	var held, waiting []*Claim
-	longest := 0
+	hello, waiting, size := s.identity, []spec.Message(nil), 0
+	lines, listeners := []*spec.HoldingMessage{{}}, [][]io.Closer{nil}
 	for _, claim := range s.claims {
 		switch {
-		case claim.is("granted", "serving"):
-			held = append(held, claim)
-			longest = max(longest, len(spec.Encode(&spec.ServingMessage{Address: claim.Address})))
 		case claim.is("claimed"):
-			waiting = append(waiting, claim)
-		case claim.is("released") && len(hello.Draining) < 32:
+			waiting = append(waiting, claim.request)
+		case claim.is("released") && len(hello.Draining) < drainingMax:
 			hello.Draining = append(hello.Draining, claim.Address)
+		case claim.is("granted", "serving"):
+			last, bytes := len(lines)-1, len(spec.Encode(&spec.ServingMessage{Address: claim.Address}))
+			if size += bytes; size > holdingBytesMax || len(lines[last].Holding) == spec.HoldingPerLine {
+				lines[last].More, size = true, bytes
+				lines, listeners, last = append(lines, &spec.HoldingMessage{}), append(listeners, nil), last+1
+			}
+			handled := s.isSaid(&spec.OnTakedownMessage{Address: claim.Address})
+			lines[last].Holding = append(lines[last].Holding, spec.Holding{Address: claim.Address, Serving: claim.serving, OnTakedown: handled})
+			if claim.Listener != nil {
+				lines[last].FDs = append(lines[last].FDs, claim.Address)
+				listeners[last] = append(listeners[last], claim.Listener)
+			}
 		}
 	}
-	size := min(spec.HoldingPerLine, 20_000/(longest+30))
-	entries, names, listeners := s.holding(held[:min(size, len(held))])
-	held = held[len(entries):]
-	hello.Holding, hello.FDs, hello.More = entries, names, len(held) > 0
-	s.queueFirst(&hello, listeners)
-	for len(held) > 0 {
-		entries, names, listeners = s.holding(held[:min(size, len(held))])
-		held = held[len(entries):]
-		s.queue(&spec.HoldingMessage{Holding: entries, FDs: names, More: len(held) > 0}, listeners...)
+	hello.Holding, hello.FDs, hello.More = lines[0].Holding, lines[0].FDs, lines[0].More
+	s.out = nil
+	s.queue(&hello, listeners[0]...)
+	for i, line := range lines[1:] {
+		s.queue(line, listeners[i+1]...)
 	}
-	for _, claim := range waiting {
-		s.queue(claim.request)
-	}
-	for _, message := range s.said {
-		on, ok := message.(*spec.OnTakedownMessage)
-		if ok {
-			claim, _, _ := s.at(on.Address)
-			ok = claim.is("granted", "serving")
-		}
-		if !ok {
-			s.queue(message)
-		}
+	for _, message := range append(waiting, s.said...) {
+		s.queue(message)
 	}
 	return nil
-}
-
-func (s *Session) queueFirst(hello *spec.HelloMessage, listeners []Listener) {
-	s.out = nil
-	s.queue(hello, listeners...)
-}
-
-func (s *Session) holding(claims []*Claim) (entries []spec.Holding, names []string, listeners []Listener) {
-	for _, claim := range claims {
-		entries = append(entries, spec.Holding{Address: claim.Address, Serving: claim.serving, OnTakedown: s.handles(claim.Address)})
-		if claim.Listener != nil {
-			names, listeners = append(names, claim.Address), append(listeners, claim.Listener)
-		}
-	}
-	return entries, names, listeners
 }
 
 // Lost ends a link: with the code of a fatal error that either side has sent, or `supervisor_lost`. What is returned is
@@ -224,47 +184,26 @@ func (s *Session) Lost(code, why string, now time.Time) (farewell []byte) {
 		case claim.is("withdrawing"):
 			claim.state = "none"
 		case claim.is("claimed") && s.server == "failed":
-			s.refuse(claim, "withdrawn", why)
+			s.Refuse(claim, "withdrawn", why)
 		case claim.is("claimed") && isFatal && code != "too_many_connections" && code != "exhausted":
-			s.refuse(claim, code, why)
+			s.Refuse(claim, code, why)
 		}
 	}
 	return farewell
 }
 
-// Tick lets the time pass: claims that have waited too long fail.
+// Tick lets the time pass: an arbiter that does not answer is told of, and claims that find none fail.
 func (s *Session) Tick(now time.Time) {
-	for _, claim := range s.claims {
-		if deadline := s.late(claim); !deadline.IsZero() && !now.Before(deadline) {
-			s.refuse(claim, "supervisor_lost", "no arbiter for 10 seconds; nothing was claimed")
+	if s.link != "closed" {
+		if !s.since.IsZero() && now.Sub(s.since) >= ArbiterNotResponding {
+			s.since = time.Time{}
+			s.tell(nil, &spec.ErrorMessage{Code: "arbiter_not_responding", Message: "an arbiter lives and does not answer"})
 		}
-	}
-	if s.link != "closed" && !s.since.IsZero() && now.Sub(s.since) >= arbiterNotResponding {
-		s.since = time.Time{}
-		s.tell(nil, &spec.ErrorMessage{Code: "arbiter_not_responding", Message: "an arbiter lives and does not answer"})
-	}
-}
-
-// late is when a claim fails for want of an arbiter; zero if it does not.
-func (s *Session) late(claim *Claim) time.Time {
-	if s.link != "closed" || !claim.is("claimed") {
-		return time.Time{}
-	}
-	if claim.since.After(s.seen) {
-		return claim.since.Add(supervisorLost)
-	}
-	return s.seen.Add(supervisorLost)
-}
-
-// Deadline is when Tick is to be called; zero if time changes nothing.
-func (s *Session) Deadline() (deadline time.Time) {
-	if s.link != "closed" && !s.since.IsZero() {
-		return s.since.Add(arbiterNotResponding)
+		return
 	}
 	for _, claim := range s.claims {
-		if late := s.late(claim); !late.IsZero() && (deadline.IsZero() || late.Before(deadline)) {
-			deadline = late
+		if claim.is("claimed") && min(now.Sub(claim.since), now.Sub(s.seen)) >= supervisorLost {
+			s.Refuse(claim, "supervisor_lost", "there is no arbiter; nothing was claimed")
 		}
 	}
-	return deadline
 }

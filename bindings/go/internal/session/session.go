@@ -6,6 +6,8 @@
 package session
 
 import (
+	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -13,14 +15,16 @@ import (
 	"serverswap/internal/spec"
 )
 
-const (
-	supervisorLost       = 10 * time.Second
-	arbiterNotResponding = 5 * time.Second
-	extendMSMax          = 86_400_000
-)
+// ArbiterNotResponding is how long an arbiter may take to answer (SS-BACK-11).
+const ArbiterNotResponding = 5 * time.Second
 
-// Listener is one descriptor of what was granted.
-type Listener interface{ Close() error }
+const (
+	// How long a claim waits for an arbiter (SS-BACK-10).
+	supervisorLost  = 10 * time.Second
+	drainingMax     = 32
+	holdingBytesMax = 20_000
+	extendMSMax     = 86_400_000
+)
 
 // Claim is one address and what became of it.
 type Claim struct {
@@ -28,7 +32,7 @@ type Claim struct {
 	// Owner is whoever made it, for the driver.
 	Owner any
 	// Listener is nil before the grant, after the release, and for an address that the server binds.
-	Listener Listener
+	Listener io.Closer
 	request  *spec.ReadyForMessage
 	state    string
 	serving  bool
@@ -47,14 +51,14 @@ type Event struct {
 // Outgoing is one line to send; the listeners leave with its first byte.
 type Outgoing struct {
 	Line      []byte
-	Listeners []Listener
+	Listeners []io.Closer
 	message   spec.Message
 }
 
 // Session is the server as a whole.
 type Session struct {
 	// Adopt makes a listener of a received descriptor if it is one of that address; the descriptor stays the caller's.
-	Adopt  func(fd int, address string) (Listener, error)
+	Adopt  func(fd int, address string) (io.Closer, error)
 	Events []Event
 
 	identity     spec.HelloMessage
@@ -73,54 +77,46 @@ func New(client spec.ClientInfo, generation string) *Session {
 	return &Session{identity: hello, link: "closed", server: "starting", asked: 1}
 }
 
-type machine struct {
-	table string
-	state *string
-}
-
-// look finds the cell of an event in the first machine that does not leave it to the next one.
-func look(way string, message spec.Message, machines ...machine) (found machine, cell spec.Cell) {
-	for _, found = range machines {
-		cell = spec.Tables[found.table][*found.state][way][message.Event()]
+// look finds the cell of an event, and the state that it is about: of the connection, of the server as a whole, or of the
+// address, whichever is the first, from that number on, that does not leave it to the next one.
+func (s *Session) look(from int, way string, message spec.Message, claim *Claim) (state *string, cell spec.Cell) {
+	states := []*string{&s.link, &s.server, &claim.state}
+	for i, table := range []string{"client-connection", "client-server", "client-address"}[from:] {
+		state = states[from+i]
+		cell = spec.Tables[table][*state][way][message.Event()]
 		if cell.Delegate == "" {
 			break
 		}
 	}
-	return found, cell
+	return state, cell
 }
 
-func (s *Session) connection() machine      { return machine{"client-connection", &s.link} }
-func (s *Session) whole() machine           { return machine{"client-server", &s.server} }
-func (s *Session) of(claim *Claim) machine  { return machine{"client-address", &claim.state} }
-func (c *Claim) is(states ...string) bool   { return slices.Contains(states, c.state) }
-func (s *Session) linkIs(in ...string) bool { return slices.Contains(in, s.link) }
-
-// say sends what the tables allow, or answers with the code of the program's mistake.
+// say sends what the tables allow; otherwise the code is that of the program's mistake.
 func (s *Session) say(message spec.Message, claim *Claim, code string) error {
-	machine, cell := look("send", message, s.whole(), s.of(claim))
+	state, cell := s.look(1, "send", message, claim)
 	if cell.Never {
-		return spec.Errorf(code, "`%s` when %s", message.Type(), *machine.state)
+		return spec.Errorf(code, "`%s` when %s", message.Type(), *state)
 	}
-	*machine.state = cell.Next
+	*state = cell.Next
 	s.queue(message)
 	return nil
 }
 
-func (s *Session) queue(message spec.Message, listeners ...Listener) {
-	if !s.linkIs("closed", "connected") {
+func (s *Session) queue(message spec.Message, listeners ...io.Closer) {
+	if s.link != "closed" && s.link != "connected" {
 		s.out = append(s.out, Outgoing{spec.Encode(message), listeners, message})
 	}
 }
 
 // Next takes the next line if it may leave now.
-func (s *Session) Next() (Outgoing, bool) {
+func (s *Session) Next() (next Outgoing, ok bool) {
 	if len(s.out) == 0 {
-		return Outgoing{}, false
+		return next, false
 	}
-	next := s.out[0]
-	_, cell := look("send", next.message, s.connection())
+	next = s.out[0]
+	cell := spec.Tables["client-connection"][s.link]["send"][next.message.Event()]
 	if cell.Never {
-		return Outgoing{}, false
+		return next, false
 	}
 	if cell.Next != "" {
 		s.link = cell.Next
@@ -129,15 +125,10 @@ func (s *Session) Next() (Outgoing, bool) {
 	return next, true
 }
 
-// Queued is how many bytes wait to be sent.
-func (s *Session) Queued() (bytes int) {
-	for _, each := range s.out {
-		bytes += len(each.Line)
-	}
-	return bytes
-}
+// Queued is how many lines wait.
+func (s *Session) Queued() int { return len(s.out) }
 
-// find is the newest claim of an address; one that was never made if there is none.
+// find is the newest such claim, or one that was never made.
 func (s *Session) find(is func(*Claim) bool) *Claim {
 	for i := len(s.claims) - 1; i >= 0; i-- {
 		if is(s.claims[i]) {
@@ -152,6 +143,8 @@ func (s *Session) at(address string) (*Claim, string, error) {
 	return s.find(func(each *Claim) bool { return each.Address == address }), address, err
 }
 
+func (c *Claim) is(states ...string) bool { return slices.Contains(states, c.state) }
+
 func (s *Session) held(address string, states ...string) (*Claim, error) {
 	claim, address, err := s.at(address)
 	if err == nil && !claim.is(states...) {
@@ -164,9 +157,16 @@ func (s *Session) tell(claim *Claim, message spec.Message) {
 	s.Events = append(s.Events, Event{claim, message})
 }
 
-func (s *Session) refuse(claim *Claim, code, why string) {
+// Refuse ends a claim.
+func (s *Session) Refuse(claim *Claim, code, why string) {
 	claim.state = "none"
 	s.tell(claim, &spec.ErrorMessage{Code: code, Message: why})
+}
+
+// Grant grants a claim within the process, where there is no supervisor (SS-CONN-2).
+func (s *Session) Grant(claim *Claim, listener io.Closer) {
+	claim.state, claim.Listener = "granted", listener
+	s.tell(claim, &spec.GrantedMessage{Address: claim.Address})
 }
 
 // ReadyFor claims an address, by `bind` or `inherit`. The claim ends in one event.
@@ -190,15 +190,6 @@ func (s *Session) ReadyFor(owner any, address, socket string, more bool, now tim
 	return claim, nil
 }
 
-// Grant grants a claim within the process, where there is no supervisor (SS-CONN-2).
-func (s *Session) Grant(claim *Claim, listener Listener) {
-	claim.state, claim.Listener = "granted", listener
-	s.tell(claim, &spec.GrantedMessage{Address: claim.Address})
-}
-
-// Refuse refuses a claim within the process.
-func (s *Session) Refuse(claim *Claim, code, why string) { s.refuse(claim, code, why) }
-
 // Serving says that the accept loop runs; a second time it says nothing.
 func (s *Session) Serving(address string) error {
 	claim, err := s.held(address, "granted", "serving", "takingDown")
@@ -212,26 +203,34 @@ func (s *Session) Serving(address string) error {
 // OnTakedown says that the takedown of an address is handled.
 func (s *Session) OnTakedown(address string) error {
 	claim, address, err := s.at(address)
-	if err != nil || s.handles(address) {
+	if err != nil {
 		return err
 	}
 	return s.sayOnce(&spec.OnTakedownMessage{Address: address}, claim)
 }
 
-func (s *Session) handles(address string) bool {
-	return slices.ContainsFunc(s.said, func(each spec.Message) bool {
-		on, ok := each.(*spec.OnTakedownMessage)
-		return ok && on.Address == address
-	})
+// ServerUp says that no further claim will follow.
+func (s *Session) ServerUp() error { return s.sayOnce(&spec.ServerUpMessage{}, new(Claim)) }
+
+// Fail says that this server cannot go on. It claims nothing more.
+func (s *Session) Fail(reason string) error {
+	return s.sayOnce(&spec.FailMessage{Reason: cut(reason, spec.TextBytes)}, new(Claim))
 }
 
-// sayOnce says what is said again after each `welcome`.
+// sayOnce says what is said again after each `welcome`, and otherwise only once.
 func (s *Session) sayOnce(message spec.Message, claim *Claim) error {
+	if s.isSaid(message) {
+		return nil
+	}
 	err := s.say(message, claim, "failed")
 	if err == nil {
 		s.said = append(s.said, message)
 	}
 	return err
+}
+
+func (s *Session) isSaid(message spec.Message) bool {
+	return slices.ContainsFunc(s.said, func(each spec.Message) bool { return reflect.DeepEqual(each, message) })
 }
 
 // Released answers a takedown, gives an address up, or withdraws a claim. It closes the listener first.
@@ -241,17 +240,21 @@ func (s *Session) Released(address string) error {
 		return err
 	}
 	if claim.is("claimed") {
-		defer s.tell(claim, &spec.ErrorMessage{Code: "withdrawn", Message: "the server withdrew its claim"})
-		if s.unsay(claim.request) {
-			claim.state = "none"
+		unsaid := s.unsay(claim.request)
+		s.Refuse(claim, "withdrawn", "the server withdrew its claim")
+		if unsaid {
 			return nil
 		}
+		claim.state = "claimed"
 	}
 	released := &spec.ReleasedMessage{Address: claim.Address}
 	if claim.is("takingDown") {
 		released.Re = claim.takedown
 	}
-	claim.close()
+	if claim.Listener != nil {
+		claim.Listener.Close()
+		claim.Listener = nil
+	}
 	return s.say(released, claim, "not_held")
 }
 
@@ -259,14 +262,7 @@ func (s *Session) Released(address string) error {
 func (s *Session) unsay(message spec.Message) bool {
 	before := len(s.out)
 	s.out = slices.DeleteFunc(s.out, func(each Outgoing) bool { return each.message == message })
-	return len(s.out) < before || s.linkIs("closed", "connected", "greeted")
-}
-
-func (c *Claim) close() {
-	if c.Listener != nil {
-		c.Listener.Close()
-		c.Listener = nil
-	}
+	return len(s.out) < before || slices.Contains([]string{"closed", "connected", "greeted"}, s.link)
 }
 
 // Progress reports how many connections are open, and asks for that much time from now on. It is about a takedown on
@@ -279,24 +275,7 @@ func (s *Session) Progress(address string, connections, extendMS *uint64) error 
 	if err != nil || claim.takedown == 0 {
 		return err
 	}
-	progress := &spec.ProgressMessage{Re: claim.takedown, Connections: connections, ExtendMS: extendMS}
-	return s.say(progress, claim, "not_held")
-}
-
-// ServerUp says that no further claim will follow.
-func (s *Session) ServerUp() error {
-	if s.server == "up" {
-		return nil
-	}
-	return s.sayOnce(&spec.ServerUpMessage{}, new(Claim))
-}
-
-// Fail says that this server cannot go on.
-func (s *Session) Fail(reason string) error {
-	if s.server == "failed" {
-		return nil
-	}
-	return s.sayOnce(&spec.FailMessage{Reason: cut(reason, spec.TextBytes)}, new(Claim))
+	return s.say(&spec.ProgressMessage{Re: claim.takedown, Connections: connections, ExtendMS: extendMS}, claim, "not_held")
 }
 
 func cut(text string, most int) string {

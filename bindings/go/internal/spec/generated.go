@@ -516,101 +516,108 @@ var known = map[string]func() Message{
 	"welcome":    func() Message { return new(WelcomeMessage) },
 }
 
-// heard has the messages of the arbiter: their shape, and whether they are requests.
-var heard = map[string]heardMessage{
-	"greeting": {false, &shape{kind: object, required: []string{"type", "versions", "arbiter", "limits"}, fields: map[string]*shape{
-		"type":     &shape{kind: text},
-		"versions": &shape{kind: list, items: &shape{kind: integer, min: 0, max: 4294967295}, distinct: false, most: 0},
-		"arbiter": &shape{kind: object, required: []string{"name", "version", "pid"}, fields: map[string]*shape{
-			"name":    &shape{kind: text},
-			"version": &shape{kind: text},
-			"pid":     &shape{kind: integer, min: 0, max: 4294967295},
-		}},
-		"capabilities": &shape{kind: object, each: &shape{kind: object}},
-		"limits": &shape{kind: object, required: []string{"lineBytes", "fdsPerLine"}, fields: map[string]*shape{
-			"lineBytes":  &shape{kind: integer, min: 0, max: 4294967295},
-			"fdsPerLine": &shape{kind: integer, min: 0, max: 4294967295},
-		}},
-		"ext": &shape{kind: object},
-	}, absent: map[string]any{"capabilities": map[string]any{}}}},
-	"welcome": {false, &shape{kind: object, required: []string{"type", "re", "version"}, fields: map[string]*shape{
-		"type":         &shape{kind: text},
-		"re":           &shape{kind: integer, min: 1, max: 9007199254740991},
-		"version":      &shape{kind: integer, min: 0, max: 4294967295},
-		"generation":   &shape{kind: text, pattern: regexp.MustCompile(`^(0|[1-9][0-9]{0,15})-[1-9][0-9]{0,9}$`)},
-		"capabilities": &shape{kind: object, each: &shape{kind: object}},
-		"ext":          &shape{kind: object},
-	}, absent: map[string]any{"capabilities": map[string]any{}}}},
-	"granted": {false, &shape{kind: object, required: []string{"type", "re", "address"}, fields: map[string]*shape{
-		"type":    &shape{kind: text},
-		"re":      &shape{kind: integer, min: 1, max: 9007199254740991},
-		"address": address,
-		"fds":     &shape{kind: list, items: &shape{kind: text}, distinct: true, most: 128},
-		"ext":     &shape{kind: object},
-	}}},
-	"takedown": {true, &shape{kind: object, required: []string{"type", "id", "address", "reason", "drainMs"}, fields: map[string]*shape{
-		"type":    &shape{kind: text},
-		"id":      &shape{kind: integer, min: 1, max: 9007199254740991},
-		"address": address,
-		"reason":  &shape{kind: text},
-		"drainMs": &shape{kind: integer, min: 0, max: 9007199254740991},
-		"ext":     &shape{kind: object},
-	}}},
-	"progress": {false, &shape{kind: object, required: []string{"type", "re"}, fields: map[string]*shape{
-		"type":        &shape{kind: text},
-		"re":          &shape{kind: integer, min: 1, max: 9007199254740991},
-		"waitingFor":  &shape{kind: text},
-		"connections": &shape{kind: integer, min: 0, max: 9007199254740991},
-		"extendMs":    &shape{kind: integer, min: 0, max: 9007199254740991},
-		"ext":         &shape{kind: object},
-	}}},
-	"event": {false, &shape{kind: object, required: []string{"type", "what", "generation"}, fields: map[string]*shape{
-		"type":        &shape{kind: text},
-		"what":        &shape{kind: text},
-		"generation":  &shape{kind: text, pattern: regexp.MustCompile(`^(0|[1-9][0-9]{0,15})-[1-9][0-9]{0,9}$`)},
-		"address":     address,
-		"pid":         &shape{kind: integer, min: 0, max: 4294967295},
-		"connections": &shape{kind: integer, min: 0, max: 9007199254740991},
-		"remainingMs": &shape{kind: integer, min: 0, max: 9007199254740991},
-		"code":        &shape{kind: text},
-		"message":     &shape{kind: text},
-		"fds":         &shape{kind: list, items: &shape{kind: text}, distinct: true, most: 128},
-		"ext":         &shape{kind: object},
-	}}},
-	"verdict": {false, &shape{kind: object, required: []string{"type", "re", "verdict"}, fields: map[string]*shape{
-		"type":    &shape{kind: text},
-		"re":      &shape{kind: integer, min: 1, max: 9007199254740991},
-		"verdict": &shape{kind: text, values: []string{"end", "keep"}},
-		"ext":     &shape{kind: object},
-	}}},
-	"ping": {true, &shape{kind: object, required: []string{"type", "id"}, fields: map[string]*shape{
-		"type": &shape{kind: text},
-		"id":   &shape{kind: integer, min: 1, max: 9007199254740991},
-		"ext":  &shape{kind: object},
-	}}},
-	"pong": {false, &shape{kind: object, required: []string{"type", "re"}, fields: map[string]*shape{
-		"type": &shape{kind: text},
-		"re":   &shape{kind: integer, min: 1, max: 9007199254740991},
-		"ext":  &shape{kind: object},
-	}}},
-	"error": {false, &shape{kind: object, required: []string{"type", "code", "message"}, fields: map[string]*shape{
-		"type":    &shape{kind: text},
-		"re":      &shape{kind: integer, min: 1, max: 9007199254740991},
-		"code":    &shape{kind: text},
-		"message": &shape{kind: text},
-		"fatal":   &shape{kind: boolean},
-		"ext":     &shape{kind: object},
-	}, absent: map[string]any{"fatal": false}}},
+// requests has the messages of the arbiter, and whether they are requests.
+var requests = map[string]bool{
+	"greeting": false,
+	"welcome":  false,
+	"granted":  false,
+	"takedown": true,
+	"progress": false,
+	"event":    false,
+	"verdict":  false,
+	"ping":     true,
+	"pong":     false,
+	"error":    false,
 }
 
-// reserved has what the reserved keys of every line are (chapter 5).
-var reserved = &shape{kind: object, required: []string{"type"}, fields: map[string]*shape{
-	"type": &shape{kind: text},
-	"id":   &shape{kind: integer, min: 1, max: 9007199254740991},
-	"re":   &shape{kind: integer, min: 1, max: 9007199254740991},
-	"ext":  &shape{kind: object},
-	"fds":  &shape{kind: list, items: &shape{kind: text}, distinct: true, most: 128},
-}}
+// read is the message of a type, from the fields that it may have.
+func read(kind string, o *object) Message {
+	switch kind {
+	case "greeting":
+		return &GreetingMessage{
+			Versions: o.integers("versions", 4294967295),
+			Arbiter: func(o *object) ArbiterInfo {
+				return ArbiterInfo{
+					Name:    o.text("name", true, nil),
+					Version: o.text("version", true, nil),
+					PID:     o.integer("pid", true, 0, 4294967295),
+				}
+			}(o.inner("arbiter")),
+			Capabilities: o.objects("capabilities"),
+			Limits: func(o *object) Limits {
+				return Limits{
+					LineBytes:  o.integer("lineBytes", true, 0, 4294967295),
+					FDsPerLine: o.integer("fdsPerLine", true, 0, 4294967295),
+				}
+			}(o.inner("limits")),
+		}
+	case "welcome":
+		return &WelcomeMessage{
+			Re:           o.integer("re", true, 1, 9007199254740991),
+			Version:      o.integer("version", true, 0, 4294967295),
+			Generation:   o.text("generation", false, isGeneration),
+			Capabilities: o.objects("capabilities"),
+		}
+	case "granted":
+		return &GrantedMessage{
+			Re:      o.integer("re", true, 1, 9007199254740991),
+			Address: o.address("address", true),
+			FDs:     o.texts("fds"),
+		}
+	case "takedown":
+		return &TakedownMessage{
+			ID:      o.integer("id", true, 1, 9007199254740991),
+			Address: o.address("address", true),
+			Reason:  o.text("reason", true, nil),
+			DrainMS: o.integer("drainMs", true, 0, 9007199254740991),
+		}
+	case "progress":
+		return &ProgressMessage{
+			Re:          o.integer("re", true, 1, 9007199254740991),
+			WaitingFor:  o.text("waitingFor", false, nil),
+			Connections: o.optional("connections", 9007199254740991),
+			ExtendMS:    o.optional("extendMs", 9007199254740991),
+		}
+	case "event":
+		return &EventMessage{
+			What:        o.text("what", true, nil),
+			Generation:  o.text("generation", true, isGeneration),
+			Address:     o.address("address", false),
+			PID:         o.optional("pid", 4294967295),
+			Connections: o.optional("connections", 9007199254740991),
+			RemainingMS: o.optional("remainingMs", 9007199254740991),
+			Code:        o.text("code", false, nil),
+			Message:     o.text("message", false, nil),
+			FDs:         o.texts("fds"),
+		}
+	case "verdict":
+		return &VerdictMessage{
+			Re:      o.integer("re", true, 1, 9007199254740991),
+			Verdict: o.text("verdict", true, isDecidedVerdict),
+		}
+	case "ping":
+		return &PingMessage{
+			ID: o.integer("id", true, 1, 9007199254740991),
+		}
+	case "pong":
+		return &PongMessage{
+			Re: o.integer("re", true, 1, 9007199254740991),
+		}
+	case "error":
+		return &ErrorMessage{
+			Re:      o.integer("re", false, 1, 9007199254740991),
+			Code:    o.text("code", true, nil),
+			Message: o.text("message", true, nil),
+			Fatal:   o.boolean("fatal", false),
+		}
+	}
+	return nil
+}
+
+var (
+	isDecidedVerdict = regexp.MustCompile(`^(end|keep)$`)
+	isGeneration     = regexp.MustCompile(`^(0|[1-9][0-9]{0,15})-[1-9][0-9]{0,9}$`)
+)
 
 // Tables has the tables of chapter 22 that a server's client needs: machine, state, "send" or "receive", event.
 var Tables = map[string]map[string]map[string]map[string]Cell{

@@ -7,13 +7,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"regexp"
 	"strconv"
 	"unicode/utf8"
 )
 
-// Message is one message of either side; the types are generated.
+// Message is one message of either side; the types are generated. Event is its name in the state tables.
 type Message interface {
 	Type() string
 	Event() string
@@ -25,10 +24,18 @@ type Cell struct {
 	Never, Ignore                bool
 }
 
-// Fault is a line that cannot be: its code of chapter 17, and why, for people.
+// Code is one of chapter 17, or one of a mistake of the program. It is an error itself, to be compared with errors.Is.
+type Code string
+
+func (c Code) Error() string { return string(c) }
+
+// Fault is a line, a call or a claim that failed: its code, for programs, and why, for people.
 type Fault struct{ Code, Why string }
 
-func (f *Fault) Error() string { return f.Code + ": " + f.Why }
+func (f *Fault) Error() string { return "serverswap: " + f.Why + " (" + f.Code + ")" }
+
+// Unwrap is the Code.
+func (f *Fault) Unwrap() error { return Code(f.Code) }
 
 // Errorf is a fault as an error.
 func Errorf(code, format string, values ...any) error {
@@ -41,27 +48,23 @@ type Line struct {
 	// ID is that of a request, otherwise 0.
 	ID  uint64
 	FDs []string
-	// Message is nil for an unknown type, and if there is a fault.
+	// Message is nil if there is a fault. A fault answers a request; otherwise it ends the connection, but for a type
+	// that is unknown.
 	Message Message
-	// Fault is what answers a request, or ends the connection.
-	Fault error
-}
-
-type heardMessage struct {
-	isRequest bool
-	shape     *shape
+	Fault   error
 }
 
 var (
-	// Half of a surrogate pair is in the group; everything else is consumed escape by escape.
+	texts = regexp.MustCompile(`"(?:\\.|[^"\\])*"`)
+	// What is in the group is half of a surrogate pair; everything else is consumed escape by escape.
 	escapes = regexp.MustCompile(`(?i)\\(?:ud[89ab]..\\ud[c-f]..|(ud[89a-f]..)|.)`)
 	digits  = regexp.MustCompile(`^-?[0-9]+$`)
 )
 
-// New is an empty message of that type, or nil.
+// New is an empty message of a type, or nil.
 func New(kind string) Message {
-	if make := known[kind]; make != nil {
-		return make()
+	if create := known[kind]; create != nil {
+		return create()
 	}
 	return nil
 }
@@ -72,127 +75,95 @@ func Encode(message Message) []byte {
 	if err != nil {
 		panic("a generated type is JSON: " + err.Error())
 	}
-	head := `{"type":"` + message.Type() + `"`
-	if string(fields) != "{}" {
-		head += ","
-	}
-	return append(append([]byte(head), fields[1:]...), '\n')
+	line := fmt.Sprintf(`{"type":"%s",%s`+"\n", message.Type(), fields[1:])
+	return bytes.Replace([]byte(line), []byte(",}\n"), []byte("}\n"), 1)
 }
 
-// Decode reads a line of the arbiter without its line feed. The error is fatal.
+// Decode reads a line of the arbiter without its line feed. An error is fatal.
 func Decode(text []byte) (*Line, error) {
 	if len(text) >= LineBytes {
 		return nil, Errorf("line_too_long", "a line of more than %d bytes", LineBytes)
 	}
-	value, err := parse(text)
+	fields, err := parse(text)
 	if err != nil {
 		return nil, Errorf("malformed_line", "%s", err)
 	}
-	keys, code := reserved.fit(value)
-	if code != "" {
-		return nil, Errorf("malformed_line", "no object, or an impossible reserved key")
+	o := &object{fields, new(string)}
+	line := &Line{Type: o.text("type", true, nil), ID: o.integer("id", false, 1, Integer), FDs: o.texts("fds")}
+	o.integer("re", false, 1, Integer)
+	value[map[string]any](o, "ext", false)
+	if *o.code != "" {
+		return nil, Errorf("malformed_line", "an impossible reserved key")
 	}
-	line := new(Line)
-	as(keys, &struct {
-		Type *string
-		ID   *uint64
-		FDs  *[]string
-	}{&line.Type, &line.ID, &line.FDs})
-	heard, ok := heard[line.Type]
-	if !ok {
+	isRequest, isKnown := requests[line.Type]
+	if !isKnown {
 		line.Fault = Errorf("unknown_type", "`%.100s` is not known", line.Type)
 		return line, nil
 	}
-	if !heard.isRequest {
+	if !isRequest {
 		line.ID = 0
 	}
-	fields, code := heard.shape.fit(value)
-	if code != "" {
-		line.Fault = Errorf(code, "an impossible `%s`", line.Type)
-		return line, nil
+	line.Message = read(line.Type, o)
+	if *o.code != "" {
+		line.Message, line.Fault = nil, Errorf(*o.code, "an impossible `%s`", line.Type)
 	}
-	line.Message = New(line.Type)
-	as(fields, line.Message)
 	return line, nil
 }
 
-// as fills a struct with a value that fits it. Keys that differ in case only were removed before.
-func as(value, into any) {
-	text, err := json.Marshal(value)
-	if err == nil {
-		err = json.Unmarshal(text, into)
-	}
-	if err != nil {
-		panic("a value that fits its shape fits its type: " + err.Error())
-	}
-}
-
-// parse reads JSON as SS-LINE-1 to SS-LINE-5 have it.
-func parse(text []byte) (any, error) {
-	if !json.Valid(text) || !utf8.Valid(text) {
-		return nil, fmt.Errorf("no JSON in UTF-8")
-	}
+// parse reads the object of a line as SS-LINE-1 to SS-LINE-5 have it.
+func parse(text []byte) (fields map[string]any, err error) {
 	for _, each := range escapes.FindAllSubmatchIndex(text, -1) {
 		if each[2] >= 0 {
 			return nil, fmt.Errorf("half of a surrogate pair")
 		}
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	return tree(decoder, 1)
-}
-
-func tree(decoder *json.Decoder, depth int) (any, error) {
-	token, err := decoder.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch token := token.(type) {
-	case json.Number:
-		return number(token.String())
-	case json.Delim:
+	depth, keys := 0, 0
+	for _, each := range texts.ReplaceAll(text, nil) {
+		switch each {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case ':':
+			keys++
+		}
 		if depth > Depth {
 			return nil, fmt.Errorf("nested too deep")
 		}
-		object, list := map[string]any{}, []any{}
-		for decoder.More() {
-			var key any
-			if token == '{' {
-				if key, err = decoder.Token(); err != nil {
-					return nil, err
-				}
-			}
-			value, err := tree(decoder, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, value)
-			if key, ok := key.(string); ok {
-				object[key] = value
-			}
-		}
-		if _, err := decoder.Token(); err != nil {
-			return nil, err
-		}
-		if token == '[' {
-			return list, nil
-		}
-		if len(object) < len(list) {
-			return nil, fmt.Errorf("a key twice")
-		}
-		return object, nil
 	}
-	return token, nil
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if !json.Valid(text) || !utf8.Valid(text) || decoder.Decode(&fields) != nil || fields == nil {
+		return nil, fmt.Errorf("no JSON object in UTF-8")
+	}
+	if keys != count(fields, &err) {
+		return nil, fmt.Errorf("a key twice")
+	}
+	return fields, err
 }
 
-// number is an int64 if it is written as one, as SS-LINE-5 has it.
-func number(text string) (any, error) {
-	if !digits.MatchString(text) {
-		return strconv.ParseFloat(text, 64)
+// count is how many keys there are. An error is a number that cannot be.
+func count(value any, fault *error) (keys int) {
+	switch value := value.(type) {
+	case map[string]any:
+		keys = len(value)
+		for _, each := range value {
+			keys += count(each, fault)
+		}
+	case []any:
+		for _, each := range value {
+			keys += count(each, fault)
+		}
+	case json.Number:
+		whole, err := value.Int64()
+		if !digits.MatchString(value.String()) {
+			_, err = strconv.ParseFloat(value.String(), 64)
+		} else if whole > Integer || whole < -Integer {
+			err = strconv.ErrRange
+		}
+		if err != nil {
+			*fault = err
+		}
 	}
-	value, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || math.Abs(float64(value)) > Integer {
-		return nil, fmt.Errorf("a number beyond 2^53 - 1")
-	}
-	return value, nil
+	return keys
 }
