@@ -37,12 +37,12 @@ func newClaim(ctx context.Context, address, socket string, options []Option) (*c
 	if err != nil {
 		return nil, err
 	}
-	c := &claim{address: canonical, inherits: socket == "inherit", ended: make(chan outcome, 1), takenDown: make(chan time.Time, 1)}
+	c := &claim{address: string(canonical), inherits: socket == "inherit", ended: make(chan outcome, 1), takenDown: make(chan time.Time, 1)}
 	if c.inherits {
-		err = connection().Do(func(s *session.Session) error { return s.OnTakedown(canonical) })
+		err = connection().Do(func(s *session.Session) error { return s.OnTakedown(c.address) })
 	}
 	if err == nil {
-		_, err = connection().ReadyFor(c, canonical, socket, slices.Contains(options, More))
+		_, err = connection().ReadyFor(c, c.address, socket, slices.Contains(options, More))
 	}
 	if err != nil {
 		return nil, err

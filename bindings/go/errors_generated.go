@@ -2,7 +2,7 @@
 
 package serverswap
 
-// What a call can fail with, and what is true afterwards.
+// What a claim can fail with, and what is true afterwards.
 const (
 	// The connection is closed. What was granted stays granted; waiting claims have ended.
 	ErrMalformedLine = Code("malformed_line")

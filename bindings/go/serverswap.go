@@ -103,8 +103,8 @@ func OnTakedown(address string, handler func(context.Context)) error {
 	if err != nil {
 		return err
 	}
-	handlers.Store(canonical, handler)
-	return connection().Do(func(s *session.Session) error { return s.OnTakedown(canonical) })
+	handlers.Store(string(canonical), handler)
+	return connection().Do(func(s *session.Session) error { return s.OnTakedown(address) })
 }
 
 // Released gives an address up, or withdraws its claim. A listener of it is closed first.

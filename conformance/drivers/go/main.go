@@ -125,8 +125,8 @@ func (d *driver) use(command *command) error {
 	case "readyFor":
 		claim, err := d.client.ReadyFor(command.Op, command.Address, command.Socket, command.More)
 		if err == nil {
-			d.claims[claim.Address] = claim
-			delete(d.services, claim.Address)
+			d.claims[string(claim.Address)] = claim
+			delete(d.services, string(claim.Address))
 		}
 		return err
 	case "serving":
@@ -164,7 +164,7 @@ func (d *driver) use(command *command) error {
 
 func canonical(address string) string {
 	canonical, _ := spec.Canonical(address)
-	return canonical
+	return string(canonical)
 }
 
 // tell writes an event of the client in the words of the contract.
@@ -230,10 +230,10 @@ func decode(text string, fds int) (fields, error) {
 		return code(err)
 	case len(decoded.FDs) != fds:
 		return fields{"rejected": "descriptor_mismatch"}, nil
-	case decoded.Message != nil:
+	case decoded.Fault == nil:
 		message, err := known(decoded.Message)
 		return fields{"message": message}, err
-	case decoded.Fault.(*spec.Fault).Code != "unknown_type":
+	case decoded.Fault.Code != "unknown_type":
 		return code(decoded.Fault)
 	case decoded.ID == 0:
 		return fields{"ignored": true}, nil

@@ -18,7 +18,8 @@ import (
 // It never makes the socket blocking, which the servers of other generations share (SS-CLAIM-9). os.NewFile would, for a
 // moment: net.FileListener calls Fd of the file, and that does so with a file that was made of a non-blocking
 // descriptor. So the file is one of something else, over which the descriptor is duplicated.
-func adopt(fd int, address string) (io.Closer, error) {
+func adopt(fd int, of spec.Address) (io.Closer, error) {
+	address := string(of)
 	file, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, spec.Errorf("internal", "%s", err)
@@ -58,7 +59,7 @@ func isAt(at net.Addr, address string) bool {
 func grantAlone(s *session.Session, claim *session.Claim, socket string) {
 	if socket == "bind" {
 		s.Grant(claim, nil)
-	} else if listener, err := Open(claim.Address); err != nil {
+	} else if listener, err := Open(string(claim.Address)); err != nil {
 		s.Refuse(claim, err.(*spec.Fault).Code, err.(*spec.Fault).Why)
 	} else {
 		s.Grant(claim, listener)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"go/format"
 	"log"
+	"math"
 	"os"
 	"path/filepath"
 	"sort"
@@ -83,8 +84,6 @@ type generator struct {
 	states states
 	// Sent strictly, read leniently.
 	strict, lenient map[string]*schema
-	// What texts have to match, by the name of the variable.
-	patterns map[string]string
 }
 
 func main() {
@@ -101,7 +100,7 @@ func main() {
 
 // Generate returns the text of each generated file, by its path in the module.
 func Generate(v1 string) (map[string][]byte, error) {
-	g := generator{strict: map[string]*schema{}, patterns: map[string]string{}}
+	g := generator{strict: map[string]*schema{}}
 	var arbiter schema
 	for _, each := range []struct {
 		file string
@@ -164,28 +163,35 @@ func (g *generator) spec() ([]byte, error) {
 	g.line("}\n")
 	for _, name := range sorted(g.strict) {
 		if shape := g.strict[name]; shape.Type == "object" && shape.Title == "" {
-			g.structure(name, shape, nil)
+			g.structure(name, nil)
 		}
 	}
 	g.line("var addressPattern = regexp.MustCompile(`(?s)%s`)\n", g.lenient["Address"].Pattern)
+	g.texts()
 	g.messages()
 	g.tables()
 	return format.Source(g.Bytes())
 }
 
-// messages writes one type for each, whoever sends it, and how those of the arbiter are read.
+// messages writes one type for each, whoever sends it.
 func (g *generator) messages() {
 	seen := map[string]bool{}
 	for _, each := range g.meta.Messages {
 		if !seen[each.Type] {
 			seen[each.Type] = true
-			g.structure(typeOf(each.Type), g.strict[typeOf(each.Type)], without(each))
+			g.structure(typeOf(each.Type), without(each))
 			g.name(each.Type)
 		}
 	}
-	g.line("// known has every type of message.\nvar known = map[string]func() Message{")
+	g.line("// known has every type of message. What a strict sender says and a receiver does without has its value.\nvar known = map[string]func() Message{")
 	for _, name := range sorted(seen) {
-		g.line("%q: func() Message { return new(%s) },", name, typeOf(name))
+		value := ""
+		for key, of := range g.strict[typeOf(name)].Properties.of {
+			if of.Type == "object" && key != "ext" {
+				value = exported(key) + ": " + g.goType(of, false) + "{}"
+			}
+		}
+		g.line("%q: func() Message { return &%s{%s} },", name, typeOf(name), value)
 	}
 	g.line("}\n\n// requests has the messages of the arbiter, and whether they are requests.\nvar requests = map[string]bool{")
 	for _, each := range g.meta.Messages {
@@ -193,17 +199,7 @@ func (g *generator) messages() {
 			g.line("%q: %t,", each.Type, each.ID == "always")
 		}
 	}
-	g.line("}\n\n// read is the message of a type, from the fields that it may have.\nfunc read(kind string, o *object) Message {\nswitch kind {")
-	for _, each := range g.meta.Messages {
-		if each.Direction == "arbiter-to-client" {
-			g.line("case %q: return &%s", each.Type, g.reader(typeOf(each.Type), "o", without(each)))
-		}
-	}
-	g.line("}\nreturn nil\n}\n\nvar (")
-	for _, name := range sorted(g.patterns) {
-		g.line("%s = regexp.MustCompile(`%s`)", name, g.patterns[name])
-	}
-	g.line(")")
+	g.line("}")
 }
 
 // without has the reserved keys that mean nothing in a message.
@@ -211,71 +207,55 @@ func without(each message) map[string]bool {
 	return map[string]bool{"type": true, "ext": true, "id": each.ID == "", "re": each.Re == "", "fds": each.FDs == ""}
 }
 
-// reader is the expression that reads an object of a type.
-func (g *generator) reader(name, from string, without map[string]bool) string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "%s{", name)
-	shape := g.lenient[name]
-	for _, key := range shape.Properties.names {
-		if !without[key] {
-			fmt.Fprintf(&text, "\n%s: %s,", exported(key), g.field(from, key, shape.Properties.of[key], contains(shape.Required, key)))
-		}
+// structure writes a type and how it is read: strictly, but for keys that nobody knows.
+func (g *generator) structure(name string, without map[string]bool) {
+	sent, read := g.strict[name], g.lenient[name]
+	if read == nil {
+		read = sent
 	}
-	return text.String() + "\n}"
-}
-
-// field is the expression that reads one field. What a strict sender says may be left out has no value of its own.
-func (g *generator) field(from, key string, shape *schema, required bool) string {
-	ref := ""
-	if len(shape.AllOf) > 0 {
-		ref = shape.AllOf[0].Ref
-		name, of := base(ref), g.lenient[base(ref)]
-		switch {
-		case name == "Address":
-			return fmt.Sprintf("%s.address(%q, %t)", from, key, required)
-		case of.Type == "object":
-			inner := fmt.Sprintf("%s.inner(%q)", from, key)
-			return fmt.Sprintf("func(o *object) %s { return %s }(%s)", name, g.reader(name, "o", nil), inner)
-		}
-		shape = of
-	}
-	switch {
-	case shape.Type == "integer" && !required && shape.Minimum == 0:
-		return fmt.Sprintf("%s.optional(%q, %d)", from, key, shape.Maximum)
-	case shape.Type == "integer":
-		return fmt.Sprintf("%s.integer(%q, %t, %d, %d)", from, key, required, shape.Minimum, shape.Maximum)
-	case shape.Type == "boolean":
-		return fmt.Sprintf("%s.boolean(%q, %t)", from, key, required)
-	case shape.Type == "object":
-		return fmt.Sprintf("%s.objects(%q)", from, key)
-	case shape.Type == "array" && shape.Items.Type == "integer":
-		return fmt.Sprintf("%s.integers(%q, %d)", from, key, shape.Items.Maximum)
-	case shape.Type == "array":
-		return fmt.Sprintf("%s.texts(%q)", from, key)
-	}
-	pattern := "nil"
-	if of := shape.pattern(); of != "" {
-		pattern = "is" + base(ref)
-		g.patterns[pattern] = of
-	}
-	return fmt.Sprintf("%s.text(%q, %t, %s)", from, key, required, pattern)
-}
-
-func (g *generator) structure(name string, shape *schema, without map[string]bool) {
-	g.comment(name, shape.Description)
+	g.comment(name, sent.Description)
 	g.line("type %s struct {", name)
-	for _, key := range shape.Properties.names {
-		if of := shape.Properties.of[key]; !without[key] {
-			optional := !contains(shape.Required, key)
-			tag := key
-			if optional {
-				tag += ",omitempty"
-			}
-			g.comment("", of.Description)
-			g.line("%s %s `json:%q`", exported(key), g.goType(of, optional), tag)
+	var required, optional []string
+	for _, key := range sent.Properties.names {
+		of := sent.Properties.of[key]
+		if without[key] {
+			continue
+		}
+		may, tag := !contains(sent.Required, key), key
+		if may {
+			tag += ",omitempty"
+		}
+		g.comment("", of.Description)
+		g.line("%s %s `json:%q`", exported(key), g.goType(of, may), tag)
+		if contains(read.Required, key) {
+			required = append(required, key)
+		} else {
+			optional = append(optional, key)
 		}
 	}
-	g.line("}\n")
+	g.line("}\n\n// UnmarshalJSON reads it.\nfunc (m *%s) UnmarshalJSON(text []byte) error {\ntype plain %s", name, name)
+	g.line("return strictly(text, (*plain)(m), %d%s)\n}\n", len(required), quoted(append(required, optional...)))
+}
+
+// texts writes the types of texts that have a form.
+func (g *generator) texts() {
+	for _, name := range sorted(g.lenient) {
+		if of := g.lenient[name]; of.Type == "object" || g.goText(name) == "string" {
+			continue
+		} else if name != "Address" {
+			g.comment(name, of.Description)
+			g.line("type %s string\n\nvar is%s = regexp.MustCompile(`%s`)\n", name, name, of.pattern())
+			g.line("// UnmarshalJSON reads it.\nfunc (t *%s) UnmarshalJSON(text []byte) error { return matching(text, (*string)(t), is%s) }\n", name, name)
+		}
+	}
+}
+
+// goText is the type of a text of that name.
+func (g *generator) goText(name string) string {
+	if of := g.lenient[name]; of != nil && of.pattern() != "" {
+		return name
+	}
+	return "string"
 }
 
 // name writes the function that says how the state tables call a message.
@@ -315,15 +295,20 @@ func (g *generator) goType(shape *schema, optional bool) string {
 			}
 			return name
 		}
-		return "string"
+		return g.goText(name)
 	}
 	switch {
 	case shape.Ref != "":
 		return g.goType(&schema{AllOf: []*schema{shape}}, optional)
-	case shape.Type == "integer" && optional && shape.Minimum == 0:
-		return "*uint64"
 	case shape.Type == "integer":
-		return "uint64"
+		width := "uint64"
+		if shape.Maximum == math.MaxUint32 {
+			width = "uint32"
+		}
+		if optional && shape.Minimum == 0 {
+			return "*" + width
+		}
+		return width
 	case shape.Type == "boolean":
 		return "bool"
 	case shape.Type == "array":
@@ -410,6 +395,14 @@ func exported(name string) string {
 		text.WriteString(strings.ToUpper(part[:1]) + part[1:])
 	}
 	return initialisms.Replace(text.String())
+}
+
+// quoted is further arguments.
+func quoted(names []string) (text string) {
+	for _, each := range names {
+		text += fmt.Sprintf(", %q", each)
+	}
+	return text
 }
 
 func contains(list []string, wanted string) bool {

@@ -24,8 +24,8 @@ func (s *Session) Hear(line *spec.Line, fds []int) error {
 		}
 		s.heard = line.ID
 	}
-	if fault, ok := line.Fault.(*spec.Fault); ok {
-		return s.answer(line.ID, fault)
+	if line.Fault != nil {
+		return s.answer(line.ID, line.Fault)
 	}
 	claim, names := s.about(line.Message)
 	state, cell := s.look(0, "receive", line.Message, claim)
@@ -58,7 +58,7 @@ func (s *Session) about(message spec.Message) (claim *Claim, names bool) {
 	of := func(re uint64) *Claim { return s.find(func(each *Claim) bool { return each.request.ID == re }) }
 	switch message := message.(type) {
 	case *spec.TakedownMessage:
-		claim, _, _ = s.at(message.Address)
+		claim, _, _ = s.at(string(message.Address))
 		return claim, true
 	case *spec.GrantedMessage:
 		claim = of(message.Re)
@@ -125,7 +125,7 @@ func (s *Session) takedown(message *spec.TakedownMessage, claim *Claim) {
 }
 
 // hello says what is held, in as many lines as that takes, and what is to follow the `welcome`.
-func (s *Session) hello(versions []uint64) error {
+func (s *Session) hello(versions []uint32) error {
 	if !slices.Contains(versions, s.identity.Version) {
 		return spec.Errorf("version_unsupported", "version %d is spoken", s.identity.Version)
 	}
@@ -146,7 +146,7 @@ func (s *Session) hello(versions []uint64) error {
 			handled := s.isSaid(&spec.OnTakedownMessage{Address: claim.Address})
 			lines[last].Holding = append(lines[last].Holding, spec.Holding{Address: claim.Address, Serving: claim.serving, OnTakedown: handled})
 			if claim.Listener != nil {
-				lines[last].FDs = append(lines[last].FDs, claim.Address)
+				lines[last].FDs = append(lines[last].FDs, string(claim.Address))
 				listeners[last] = append(listeners[last], claim.Listener)
 			}
 		}

@@ -28,7 +28,7 @@ const (
 
 // Claim is one address and what became of it.
 type Claim struct {
-	Address string
+	Address spec.Address
 	// Owner is whoever made it, for the driver.
 	Owner any
 	// Listener is nil before the grant, after the release, and for an address that the server binds.
@@ -58,7 +58,7 @@ type Outgoing struct {
 // Session is the server as a whole.
 type Session struct {
 	// Adopt makes a listener of a received descriptor if it is one of that address; the descriptor stays the caller's.
-	Adopt  func(fd int, address string) (io.Closer, error)
+	Adopt  func(fd int, address spec.Address) (io.Closer, error)
 	Events []Event
 
 	identity     spec.HelloMessage
@@ -73,7 +73,7 @@ type Session struct {
 
 // New is a server that has claimed nothing, with an identity for every `hello`.
 func New(client spec.ClientInfo, generation string) *Session {
-	hello := spec.HelloMessage{ID: 1, Version: 1, Client: client, Role: "server", Generation: generation}
+	hello := spec.HelloMessage{ID: 1, Version: 1, Client: client, Role: "server", Generation: spec.Generation(generation)}
 	return &Session{identity: hello, link: "closed", server: "starting", asked: 1}
 }
 
@@ -138,15 +138,15 @@ func (s *Session) find(is func(*Claim) bool) *Claim {
 	return &Claim{state: "none"}
 }
 
-func (s *Session) at(address string) (*Claim, string, error) {
-	address, err := spec.Canonical(address)
+func (s *Session) at(text string) (*Claim, spec.Address, error) {
+	address, err := spec.Canonical(text)
 	return s.find(func(each *Claim) bool { return each.Address == address }), address, err
 }
 
 func (c *Claim) is(states ...string) bool { return slices.Contains(states, c.state) }
 
-func (s *Session) held(address string, states ...string) (*Claim, error) {
-	claim, address, err := s.at(address)
+func (s *Session) held(text string, states ...string) (*Claim, error) {
+	claim, address, err := s.at(text)
 	if err == nil && !claim.is(states...) {
 		err = spec.Errorf("not_held", "%s is %s", address, claim.state)
 	}
@@ -170,8 +170,8 @@ func (s *Session) Grant(claim *Claim, listener io.Closer) {
 }
 
 // ReadyFor claims an address, by `bind` or `inherit`. The claim ends in one event.
-func (s *Session) ReadyFor(owner any, address, socket string, more bool, now time.Time) (*Claim, error) {
-	before, address, err := s.at(address)
+func (s *Session) ReadyFor(owner any, text, socket string, more bool, now time.Time) (*Claim, error) {
+	before, address, err := s.at(text)
 	if err != nil {
 		return nil, err
 	}
@@ -201,8 +201,8 @@ func (s *Session) Serving(address string) error {
 }
 
 // OnTakedown says that the takedown of an address is handled.
-func (s *Session) OnTakedown(address string) error {
-	claim, address, err := s.at(address)
+func (s *Session) OnTakedown(text string) error {
+	claim, address, err := s.at(text)
 	if err != nil {
 		return err
 	}

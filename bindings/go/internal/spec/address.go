@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"encoding/json"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -12,8 +13,21 @@ var (
 	allPorts = regexp.MustCompile(`^[0-9]+$`)
 )
 
+// Address is an address in its canonical text.
+type Address string
+
+// UnmarshalJSON reads any spelling.
+func (a *Address) UnmarshalJSON(text []byte) error {
+	if err := json.Unmarshal(text, (*string)(a)); err != nil {
+		return err
+	}
+	canonical, err := Canonical(string(*a))
+	*a = canonical
+	return err
+}
+
 // Canonical is the canonical text of an address (SS-ADDR-2), or a Fault with invalid_address.
-func Canonical(text string) (string, error) {
+func Canonical(text string) (Address, error) {
 	fault := Errorf("invalid_address", "`%.200s` is no address", text)
 	if !addressPattern.MatchString(text) {
 		return "", fault
@@ -23,7 +37,7 @@ func Canonical(text string) (string, error) {
 		if path == "" || len(path) > 107 || strings.Contains(path, "\x00") || upwards.MatchString(path) {
 			return "", fault
 		}
-		return "unix:" + path, nil
+		return Address("unix:" + path), nil
 	}
 	if before, rest, ok := strings.Cut(text, "["); ok {
 		host, port, _ := strings.Cut(rest, "]")
@@ -31,10 +45,10 @@ func Canonical(text string) (string, error) {
 		if err != nil || !ip.Is6() {
 			return "", fault
 		}
-		return before + "[" + ip.String() + "]" + port, nil
+		return Address(before + "[" + ip.String() + "]" + port), nil
 	}
 	if allPorts.MatchString(text) {
-		return ":" + text, nil
+		return Address(":" + text), nil
 	}
-	return text, nil
+	return Address(text), nil
 }

@@ -50,7 +50,13 @@ type ArbiterInfo struct {
 	// For example `1.2.0`.
 	Version string `json:"version"`
 	// Its process id.
-	PID uint64 `json:"pid"`
+	PID uint32 `json:"pid"`
+}
+
+// UnmarshalJSON reads it.
+func (m *ArbiterInfo) UnmarshalJSON(text []byte) error {
+	type plain ArbiterInfo
+	return strictly(text, (*plain)(m), 3, "name", "version", "pid")
 }
 
 // ClientInfo: The name and version of a client library, for logs.
@@ -61,22 +67,40 @@ type ClientInfo struct {
 	Version string `json:"version"`
 }
 
+// UnmarshalJSON reads it.
+func (m *ClientInfo) UnmarshalJSON(text []byte) error {
+	type plain ClientInfo
+	return strictly(text, (*plain)(m), 2, "name", "version")
+}
+
 // Holding: One address that a client holds when it connects.
 type Holding struct {
 	// The address.
-	Address string `json:"address"`
+	Address Address `json:"address"`
 	// Whether the accept loop runs: only then does it count as serving. From a supervisor: whether its server serves, as far as it knows.
 	Serving bool `json:"serving"`
 	// Whether this server handles takedown of it.
 	OnTakedown bool `json:"onTakedown,omitempty"`
 }
 
+// UnmarshalJSON reads it.
+func (m *Holding) UnmarshalJSON(text []byte) error {
+	type plain Holding
+	return strictly(text, (*plain)(m), 2, "address", "serving", "onTakedown")
+}
+
 // Limits: The limits of a connection.
 type Limits struct {
 	// The longest line, in bytes, the line feed included.
-	LineBytes uint64 `json:"lineBytes"`
+	LineBytes uint32 `json:"lineBytes"`
 	// The most descriptors that one line may carry.
-	FDsPerLine uint64 `json:"fdsPerLine"`
+	FDsPerLine uint32 `json:"fdsPerLine"`
+}
+
+// UnmarshalJSON reads it.
+func (m *Limits) UnmarshalJSON(text []byte) error {
+	type plain Limits
+	return strictly(text, (*plain)(m), 2, "lineBytes", "fdsPerLine")
 }
 
 // Timeouts: The deadlines of a generation, in milliseconds.
@@ -89,24 +113,50 @@ type Timeouts struct {
 	ProbationMS *uint64 `json:"probationMs,omitempty"`
 }
 
+// UnmarshalJSON reads it.
+func (m *Timeouts) UnmarshalJSON(text []byte) error {
+	type plain Timeouts
+	return strictly(text, (*plain)(m), 2, "drainMs", "killMs", "probationMs")
+}
+
 var addressPattern = regexp.MustCompile(`(?s)^(((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|\[[0-9A-Fa-f:.]{2,45}\])?:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])|udp:((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|\[[0-9A-Fa-f:.]{2,45}\])?:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])|([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])|unix:/.*[^/]|[A-Za-z][A-Za-z0-9._-]{0,254})$`)
+
+// DecidedVerdict: What becomes of a server that was not up in time.
+type DecidedVerdict string
+
+var isDecidedVerdict = regexp.MustCompile(`^(end|keep)$`)
+
+// UnmarshalJSON reads it.
+func (t *DecidedVerdict) UnmarshalJSON(text []byte) error {
+	return matching(text, (*string)(t), isDecidedVerdict)
+}
+
+// Generation: One start of a command: the value of `SERVERSWAP_GENERATION`, passed on as it is.
+type Generation string
+
+var isGeneration = regexp.MustCompile(`^(0|[1-9][0-9]{0,15})-[1-9][0-9]{0,9}$`)
+
+// UnmarshalJSON reads it.
+func (t *Generation) UnmarshalJSON(text []byte) error {
+	return matching(text, (*string)(t), isGeneration)
+}
 
 // HelloMessage: The first line of a client, in answer to the `greeting`.
 type HelloMessage struct {
 	// The number that the `welcome` answers.
 	ID uint64 `json:"id"`
 	// The version picked from the greeting's `versions`.
-	Version uint64 `json:"version"`
+	Version uint32 `json:"version"`
 	// The program that speaks.
 	Client ClientInfo `json:"client"`
 	// What the client is.
 	Role string `json:"role"`
 	// The value of `SERVERSWAP_GENERATION`. Absent only for observers.
-	Generation string `json:"generation,omitempty"`
+	Generation Generation `json:"generation,omitempty"`
 	// The addresses that are held already: after a reconnect. For a supervisor: the addresses that its generation owns. Each name in `fds` is the address in this list whose listener is attached.
 	Holding []Holding `json:"holding,omitempty"`
 	// The addresses that were released and whose connections are still being finished.
-	Draining []string `json:"draining,omitempty"`
+	Draining []Address `json:"draining,omitempty"`
 	// Whether `holding` lines follow, before the `welcome`.
 	More bool `json:"more,omitempty"`
 	// Supervisors only: whether it stays with its server.
@@ -115,6 +165,12 @@ type HelloMessage struct {
 	Timeouts *Timeouts `json:"timeouts,omitempty"`
 	// The addresses of `holding` whose listeners are attached, in order.
 	FDs []string `json:"fds,omitempty"`
+}
+
+// UnmarshalJSON reads it.
+func (m *HelloMessage) UnmarshalJSON(text []byte) error {
+	type plain HelloMessage
+	return strictly(text, (*plain)(m), 4, "id", "version", "client", "role", "generation", "holding", "draining", "more", "form", "timeouts", "fds")
 }
 
 // Type is "hello".
@@ -138,6 +194,12 @@ type HoldingMessage struct {
 	FDs []string `json:"fds,omitempty"`
 }
 
+// UnmarshalJSON reads it.
+func (m *HoldingMessage) UnmarshalJSON(text []byte) error {
+	type plain HoldingMessage
+	return strictly(text, (*plain)(m), 1, "holding", "more", "fds")
+}
+
 // Type is "holding".
 func (*HoldingMessage) Type() string { return "holding" }
 
@@ -154,11 +216,17 @@ type ReadyForMessage struct {
 	// The number that `granted` or `error` answers.
 	ID uint64 `json:"id"`
 	// What is claimed.
-	Address string `json:"address"`
+	Address Address `json:"address"`
 	// How it is to be taken.
 	Socket string `json:"socket"`
 	// Whether further claims will follow, so that the server is not up before it sends `serverUp`.
 	More bool `json:"more,omitempty"`
+}
+
+// UnmarshalJSON reads it.
+func (m *ReadyForMessage) UnmarshalJSON(text []byte) error {
+	type plain ReadyForMessage
+	return strictly(text, (*plain)(m), 3, "id", "address", "socket", "more")
 }
 
 // Type is "readyFor".
@@ -172,7 +240,13 @@ func (m *ReadyForMessage) Event() string {
 // ServingMessage: The accept loop of a granted address runs.
 type ServingMessage struct {
 	// The address.
-	Address string `json:"address"`
+	Address Address `json:"address"`
+}
+
+// UnmarshalJSON reads it.
+func (m *ServingMessage) UnmarshalJSON(text []byte) error {
+	type plain ServingMessage
+	return strictly(text, (*plain)(m), 1, "address")
 }
 
 // Type is "serving".
@@ -186,7 +260,13 @@ func (m *ServingMessage) Event() string {
 // OnTakedownMessage: This server wants a `takedown` before it is ended: it handles takedown of the address.
 type OnTakedownMessage struct {
 	// The address.
-	Address string `json:"address"`
+	Address Address `json:"address"`
+}
+
+// UnmarshalJSON reads it.
+func (m *OnTakedownMessage) UnmarshalJSON(text []byte) error {
+	type plain OnTakedownMessage
+	return strictly(text, (*plain)(m), 1, "address")
 }
 
 // Type is "onTakedown".
@@ -202,7 +282,13 @@ type ReleasedMessage struct {
 	// The `id` of the `takedown`.
 	Re uint64 `json:"re,omitempty"`
 	// The address.
-	Address string `json:"address"`
+	Address Address `json:"address"`
+}
+
+// UnmarshalJSON reads it.
+func (m *ReleasedMessage) UnmarshalJSON(text []byte) error {
+	type plain ReleasedMessage
+	return strictly(text, (*plain)(m), 1, "address", "re")
 }
 
 // Type is "released".
@@ -230,6 +316,12 @@ type ProgressMessage struct {
 	ExtendMS *uint64 `json:"extendMs,omitempty"`
 }
 
+// UnmarshalJSON reads it.
+func (m *ProgressMessage) UnmarshalJSON(text []byte) error {
+	type plain ProgressMessage
+	return strictly(text, (*plain)(m), 1, "re", "waitingFor", "connections", "extendMs")
+}
+
 // Type is "progress".
 func (*ProgressMessage) Type() string { return "progress" }
 
@@ -240,6 +332,12 @@ func (m *ProgressMessage) Event() string {
 
 // ServerUpMessage: Every address that this server will ever claim is granted and serving.
 type ServerUpMessage struct {
+}
+
+// UnmarshalJSON reads it.
+func (m *ServerUpMessage) UnmarshalJSON(text []byte) error {
+	type plain ServerUpMessage
+	return strictly(text, (*plain)(m), 0)
 }
 
 // Type is "serverUp".
@@ -256,6 +354,12 @@ type FailMessage struct {
 	Reason string `json:"reason"`
 }
 
+// UnmarshalJSON reads it.
+func (m *FailMessage) UnmarshalJSON(text []byte) error {
+	type plain FailMessage
+	return strictly(text, (*plain)(m), 1, "reason")
+}
+
 // Type is "fail".
 func (*FailMessage) Type() string { return "fail" }
 
@@ -270,6 +374,12 @@ type TimedOutMessage struct {
 	ID uint64 `json:"id"`
 }
 
+// UnmarshalJSON reads it.
+func (m *TimedOutMessage) UnmarshalJSON(text []byte) error {
+	type plain TimedOutMessage
+	return strictly(text, (*plain)(m), 1, "id")
+}
+
 // Type is "timedOut".
 func (*TimedOutMessage) Type() string { return "timedOut" }
 
@@ -281,7 +391,13 @@ func (m *TimedOutMessage) Event() string {
 // ClosedMessage: A supervisor has closed its duplicate of a listener, because of an `event` of kind `close` or `replaced`, or because it does not keep it. Sent once for each duplicate.
 type ClosedMessage struct {
 	// The address.
-	Address string `json:"address"`
+	Address Address `json:"address"`
+}
+
+// UnmarshalJSON reads it.
+func (m *ClosedMessage) UnmarshalJSON(text []byte) error {
+	type plain ClosedMessage
+	return strictly(text, (*plain)(m), 1, "address")
 }
 
 // Type is "closed".
@@ -294,6 +410,12 @@ func (m *ClosedMessage) Event() string {
 
 // StopMessage: A supervisor was asked to stop: its generation is to be taken down.
 type StopMessage struct {
+}
+
+// UnmarshalJSON reads it.
+func (m *StopMessage) UnmarshalJSON(text []byte) error {
+	type plain StopMessage
+	return strictly(text, (*plain)(m), 0)
 }
 
 // Type is "stop".
@@ -310,6 +432,12 @@ type PingMessage struct {
 	ID uint64 `json:"id"`
 }
 
+// UnmarshalJSON reads it.
+func (m *PingMessage) UnmarshalJSON(text []byte) error {
+	type plain PingMessage
+	return strictly(text, (*plain)(m), 1, "id")
+}
+
 // Type is "ping".
 func (*PingMessage) Type() string { return "ping" }
 
@@ -322,6 +450,12 @@ func (m *PingMessage) Event() string {
 type PongMessage struct {
 	// The `id` of the `ping`.
 	Re uint64 `json:"re"`
+}
+
+// UnmarshalJSON reads it.
+func (m *PongMessage) UnmarshalJSON(text []byte) error {
+	type plain PongMessage
+	return strictly(text, (*plain)(m), 1, "re")
 }
 
 // Type is "pong".
@@ -344,6 +478,12 @@ type ErrorMessage struct {
 	Fatal bool `json:"fatal"`
 }
 
+// UnmarshalJSON reads it.
+func (m *ErrorMessage) UnmarshalJSON(text []byte) error {
+	type plain ErrorMessage
+	return strictly(text, (*plain)(m), 2, "code", "message", "re", "fatal")
+}
+
 // Type is "error".
 func (*ErrorMessage) Type() string { return "error" }
 
@@ -361,13 +501,19 @@ func (m *ErrorMessage) Event() string {
 // GreetingMessage: The first line of every connection. Its form is frozen for ever: every later version begins with it.
 type GreetingMessage struct {
 	// The versions that the arbiter speaks.
-	Versions []uint64 `json:"versions"`
+	Versions []uint32 `json:"versions"`
 	// The program that is the arbiter.
 	Arbiter ArbiterInfo `json:"arbiter"`
 	// What it can do beyond the version: an object for each, never a boolean.
 	Capabilities map[string]map[string]any `json:"capabilities"`
 	// The limits of this connection.
 	Limits Limits `json:"limits"`
+}
+
+// UnmarshalJSON reads it.
+func (m *GreetingMessage) UnmarshalJSON(text []byte) error {
+	type plain GreetingMessage
+	return strictly(text, (*plain)(m), 3, "versions", "arbiter", "limits", "capabilities")
 }
 
 // Type is "greeting".
@@ -383,11 +529,17 @@ type WelcomeMessage struct {
 	// The `id` of the `hello`.
 	Re uint64 `json:"re"`
 	// The version that is now spoken.
-	Version uint64 `json:"version"`
+	Version uint32 `json:"version"`
 	// The generation that the client belongs to, as it sent it.
-	Generation string `json:"generation,omitempty"`
+	Generation Generation `json:"generation,omitempty"`
 	// The capabilities that are now on.
 	Capabilities map[string]map[string]any `json:"capabilities"`
+}
+
+// UnmarshalJSON reads it.
+func (m *WelcomeMessage) UnmarshalJSON(text []byte) error {
+	type plain WelcomeMessage
+	return strictly(text, (*plain)(m), 2, "re", "version", "generation", "capabilities")
 }
 
 // Type is "welcome".
@@ -403,9 +555,15 @@ type GrantedMessage struct {
 	// The `id` of the `readyFor`.
 	Re uint64 `json:"re"`
 	// The address.
-	Address string `json:"address"`
+	Address Address `json:"address"`
 	// `["listener"]` for an inherited address, otherwise absent.
 	FDs []string `json:"fds,omitempty"`
+}
+
+// UnmarshalJSON reads it.
+func (m *GrantedMessage) UnmarshalJSON(text []byte) error {
+	type plain GrantedMessage
+	return strictly(text, (*plain)(m), 2, "re", "address", "fds")
 }
 
 // Type is "granted".
@@ -421,11 +579,17 @@ type TakedownMessage struct {
 	// The number that `released` answers.
 	ID uint64 `json:"id"`
 	// The address.
-	Address string `json:"address"`
+	Address Address `json:"address"`
 	// Why the address is taken.
 	Reason string `json:"reason"`
 	// How many milliseconds from now the server may go on finishing what is open, before it gets TERM.
 	DrainMS uint64 `json:"drainMs"`
+}
+
+// UnmarshalJSON reads it.
+func (m *TakedownMessage) UnmarshalJSON(text []byte) error {
+	type plain TakedownMessage
+	return strictly(text, (*plain)(m), 4, "id", "address", "reason", "drainMs")
 }
 
 // Type is "takedown".
@@ -441,11 +605,11 @@ type EventMessage struct {
 	// What happened.
 	What string `json:"what"`
 	// The generation that it is about.
-	Generation string `json:"generation"`
+	Generation Generation `json:"generation"`
 	// The address that it is about; absent when it is about the whole generation.
-	Address string `json:"address,omitempty"`
+	Address Address `json:"address,omitempty"`
 	// The server process that it is about.
-	PID *uint64 `json:"pid,omitempty"`
+	PID *uint32 `json:"pid,omitempty"`
 	// `draining`: how many connections are still open, if the server reports it.
 	Connections *uint64 `json:"connections,omitempty"`
 	// `draining`: milliseconds until the server gets TERM. `probation`: milliseconds until it is over.
@@ -456,6 +620,12 @@ type EventMessage struct {
 	Message string `json:"message,omitempty"`
 	// `["listener"]` when the duplicate for a supervisor that keeps it is attached.
 	FDs []string `json:"fds,omitempty"`
+}
+
+// UnmarshalJSON reads it.
+func (m *EventMessage) UnmarshalJSON(text []byte) error {
+	type plain EventMessage
+	return strictly(text, (*plain)(m), 2, "what", "generation", "address", "pid", "connections", "remainingMs", "code", "message", "fds")
 }
 
 // Type is "event".
@@ -480,7 +650,13 @@ type VerdictMessage struct {
 	// The `id` of the `timedOut`.
 	Re uint64 `json:"re"`
 	// What the supervisor is to do with its server.
-	Verdict string `json:"verdict"`
+	Verdict DecidedVerdict `json:"verdict"`
+}
+
+// UnmarshalJSON reads it.
+func (m *VerdictMessage) UnmarshalJSON(text []byte) error {
+	type plain VerdictMessage
+	return strictly(text, (*plain)(m), 2, "re", "verdict")
 }
 
 // Type is "verdict".
@@ -491,29 +667,29 @@ func (m *VerdictMessage) Event() string {
 	return "verdict"
 }
 
-// known has every type of message.
+// known has every type of message. What a strict sender says and a receiver does without has its value.
 var known = map[string]func() Message{
-	"closed":     func() Message { return new(ClosedMessage) },
-	"error":      func() Message { return new(ErrorMessage) },
-	"event":      func() Message { return new(EventMessage) },
-	"fail":       func() Message { return new(FailMessage) },
-	"granted":    func() Message { return new(GrantedMessage) },
-	"greeting":   func() Message { return new(GreetingMessage) },
-	"hello":      func() Message { return new(HelloMessage) },
-	"holding":    func() Message { return new(HoldingMessage) },
-	"onTakedown": func() Message { return new(OnTakedownMessage) },
-	"ping":       func() Message { return new(PingMessage) },
-	"pong":       func() Message { return new(PongMessage) },
-	"progress":   func() Message { return new(ProgressMessage) },
-	"readyFor":   func() Message { return new(ReadyForMessage) },
-	"released":   func() Message { return new(ReleasedMessage) },
-	"serverUp":   func() Message { return new(ServerUpMessage) },
-	"serving":    func() Message { return new(ServingMessage) },
-	"stop":       func() Message { return new(StopMessage) },
-	"takedown":   func() Message { return new(TakedownMessage) },
-	"timedOut":   func() Message { return new(TimedOutMessage) },
-	"verdict":    func() Message { return new(VerdictMessage) },
-	"welcome":    func() Message { return new(WelcomeMessage) },
+	"closed":     func() Message { return &ClosedMessage{} },
+	"error":      func() Message { return &ErrorMessage{} },
+	"event":      func() Message { return &EventMessage{} },
+	"fail":       func() Message { return &FailMessage{} },
+	"granted":    func() Message { return &GrantedMessage{} },
+	"greeting":   func() Message { return &GreetingMessage{Capabilities: map[string]map[string]any{}} },
+	"hello":      func() Message { return &HelloMessage{} },
+	"holding":    func() Message { return &HoldingMessage{} },
+	"onTakedown": func() Message { return &OnTakedownMessage{} },
+	"ping":       func() Message { return &PingMessage{} },
+	"pong":       func() Message { return &PongMessage{} },
+	"progress":   func() Message { return &ProgressMessage{} },
+	"readyFor":   func() Message { return &ReadyForMessage{} },
+	"released":   func() Message { return &ReleasedMessage{} },
+	"serverUp":   func() Message { return &ServerUpMessage{} },
+	"serving":    func() Message { return &ServingMessage{} },
+	"stop":       func() Message { return &StopMessage{} },
+	"takedown":   func() Message { return &TakedownMessage{} },
+	"timedOut":   func() Message { return &TimedOutMessage{} },
+	"verdict":    func() Message { return &VerdictMessage{} },
+	"welcome":    func() Message { return &WelcomeMessage{Capabilities: map[string]map[string]any{}} },
 }
 
 // requests has the messages of the arbiter, and whether they are requests.
@@ -529,95 +705,6 @@ var requests = map[string]bool{
 	"pong":     false,
 	"error":    false,
 }
-
-// read is the message of a type, from the fields that it may have.
-func read(kind string, o *object) Message {
-	switch kind {
-	case "greeting":
-		return &GreetingMessage{
-			Versions: o.integers("versions", 4294967295),
-			Arbiter: func(o *object) ArbiterInfo {
-				return ArbiterInfo{
-					Name:    o.text("name", true, nil),
-					Version: o.text("version", true, nil),
-					PID:     o.integer("pid", true, 0, 4294967295),
-				}
-			}(o.inner("arbiter")),
-			Capabilities: o.objects("capabilities"),
-			Limits: func(o *object) Limits {
-				return Limits{
-					LineBytes:  o.integer("lineBytes", true, 0, 4294967295),
-					FDsPerLine: o.integer("fdsPerLine", true, 0, 4294967295),
-				}
-			}(o.inner("limits")),
-		}
-	case "welcome":
-		return &WelcomeMessage{
-			Re:           o.integer("re", true, 1, 9007199254740991),
-			Version:      o.integer("version", true, 0, 4294967295),
-			Generation:   o.text("generation", false, isGeneration),
-			Capabilities: o.objects("capabilities"),
-		}
-	case "granted":
-		return &GrantedMessage{
-			Re:      o.integer("re", true, 1, 9007199254740991),
-			Address: o.address("address", true),
-			FDs:     o.texts("fds"),
-		}
-	case "takedown":
-		return &TakedownMessage{
-			ID:      o.integer("id", true, 1, 9007199254740991),
-			Address: o.address("address", true),
-			Reason:  o.text("reason", true, nil),
-			DrainMS: o.integer("drainMs", true, 0, 9007199254740991),
-		}
-	case "progress":
-		return &ProgressMessage{
-			Re:          o.integer("re", true, 1, 9007199254740991),
-			WaitingFor:  o.text("waitingFor", false, nil),
-			Connections: o.optional("connections", 9007199254740991),
-			ExtendMS:    o.optional("extendMs", 9007199254740991),
-		}
-	case "event":
-		return &EventMessage{
-			What:        o.text("what", true, nil),
-			Generation:  o.text("generation", true, isGeneration),
-			Address:     o.address("address", false),
-			PID:         o.optional("pid", 4294967295),
-			Connections: o.optional("connections", 9007199254740991),
-			RemainingMS: o.optional("remainingMs", 9007199254740991),
-			Code:        o.text("code", false, nil),
-			Message:     o.text("message", false, nil),
-			FDs:         o.texts("fds"),
-		}
-	case "verdict":
-		return &VerdictMessage{
-			Re:      o.integer("re", true, 1, 9007199254740991),
-			Verdict: o.text("verdict", true, isDecidedVerdict),
-		}
-	case "ping":
-		return &PingMessage{
-			ID: o.integer("id", true, 1, 9007199254740991),
-		}
-	case "pong":
-		return &PongMessage{
-			Re: o.integer("re", true, 1, 9007199254740991),
-		}
-	case "error":
-		return &ErrorMessage{
-			Re:      o.integer("re", false, 1, 9007199254740991),
-			Code:    o.text("code", true, nil),
-			Message: o.text("message", true, nil),
-			Fatal:   o.boolean("fatal", false),
-		}
-	}
-	return nil
-}
-
-var (
-	isDecidedVerdict = regexp.MustCompile(`^(end|keep)$`)
-	isGeneration     = regexp.MustCompile(`^(0|[1-9][0-9]{0,15})-[1-9][0-9]{0,9}$`)
-)
 
 // Tables has the tables of chapter 22 that a server's client needs: machine, state, "send" or "receive", event.
 var Tables = map[string]map[string]map[string]map[string]Cell{

@@ -6,8 +6,11 @@ package spec
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -48,16 +51,17 @@ type Line struct {
 	// ID is that of a request, otherwise 0.
 	ID  uint64
 	FDs []string
-	// Message is nil if there is a fault. A fault answers a request; otherwise it ends the connection, but for a type
-	// that is unknown.
+	// A fault answers a request; otherwise it ends the connection, but for a type
+	// that is unknown. Then there is no message.
 	Message Message
-	Fault   error
+	Fault   *Fault
 }
 
 var (
 	texts = regexp.MustCompile(`"(?:\\.|[^"\\])*"`)
 	// What is in the group is half of a surrogate pair; everything else is consumed escape by escape.
 	escapes = regexp.MustCompile(`(?i)\\(?:ud[89ab]..\\ud[c-f]..|(ud[89a-f]..)|.)`)
+	numbers = regexp.MustCompile(`-?[0-9][-+.0-9eE]*`)
 	digits  = regexp.MustCompile(`^-?[0-9]+$`)
 )
 
@@ -84,41 +88,82 @@ func Decode(text []byte) (*Line, error) {
 	if len(text) >= LineBytes {
 		return nil, Errorf("line_too_long", "a line of more than %d bytes", LineBytes)
 	}
-	fields, err := parse(text)
-	if err != nil {
-		return nil, Errorf("malformed_line", "%s", err)
+	if why := malformed(text); why != "" {
+		return nil, Errorf("malformed_line", "%s", why)
 	}
-	o := &object{fields, new(string)}
-	line := &Line{Type: o.text("type", true, nil), ID: o.integer("id", false, 1, Integer), FDs: o.texts("fds")}
-	o.integer("re", false, 1, Integer)
-	value[map[string]any](o, "ext", false)
-	if *o.code != "" {
+	var head struct {
+		Type   string
+		ID, Re *uint64
+		FDs    []string
+		Ext    map[string]any
+	}
+	err := strictly(text, &head, 1, "type", "id", "re", "fds", "ext")
+	names := slices.Clone(head.FDs)
+	slices.Sort(names)
+	isDistinct := len(slices.Compact(names)) == len(head.FDs) && len(head.FDs) <= FDsPerLine
+	if err != nil || !isDistinct || head.ID != nil && *head.ID == 0 || head.Re != nil && *head.Re == 0 {
 		return nil, Errorf("malformed_line", "an impossible reserved key")
 	}
+	line := &Line{Type: head.Type, FDs: head.FDs}
 	isRequest, isKnown := requests[line.Type]
+	if head.ID != nil && (isRequest || !isKnown) {
+		line.ID = *head.ID
+	}
 	if !isKnown {
-		line.Fault = Errorf("unknown_type", "`%.100s` is not known", line.Type)
+		line.Fault = &Fault{"unknown_type", fmt.Sprintf("`%.100s` is not known", line.Type)}
 		return line, nil
 	}
-	if !isRequest {
-		line.ID = 0
-	}
-	line.Message = read(line.Type, o)
-	if *o.code != "" {
-		line.Message, line.Fault = nil, Errorf(*o.code, "an impossible `%s`", line.Type)
+	line.Message = New(line.Type)
+	if err := json.Unmarshal(text, line.Message); err != nil && !errors.As(err, &line.Fault) {
+		line.Fault = &Fault{"invalid_message", err.Error()}
 	}
 	return line, nil
 }
 
-// parse reads the object of a line as SS-LINE-1 to SS-LINE-5 have it.
-func parse(text []byte) (fields map[string]any, err error) {
+// strictly reads the keys that are known, as they are spelled. So many of them are required, and none is null.
+func strictly(text []byte, into any, required int, keys ...string) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(text, &all); err != nil {
+		return err
+	}
+	known := map[string]json.RawMessage{}
+	for i, key := range keys {
+		value, ok := all[key]
+		if !ok && i < required || string(value) == "null" {
+			return fmt.Errorf("`%s` is not there", key)
+		}
+		if ok {
+			known[key] = value
+		}
+	}
+	text, err := json.Marshal(known)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}
+
+// matching reads a text that has a form.
+func matching(text []byte, into *string, form *regexp.Regexp) error {
+	if err := json.Unmarshal(text, into); err != nil || form.MatchString(*into) {
+		return err
+	}
+	return fmt.Errorf("%q is not possible", *into)
+}
+
+// malformed is what is wrong with a line by SS-LINE-1 to SS-LINE-5.
+func malformed(text []byte) string {
+	if !json.Valid(text) || !utf8.Valid(text) || bytes.TrimLeft(text, " \t\r")[0] != '{' {
+		return "no JSON object in UTF-8"
+	}
 	for _, each := range escapes.FindAllSubmatchIndex(text, -1) {
 		if each[2] >= 0 {
-			return nil, fmt.Errorf("half of a surrogate pair")
+			return "half of a surrogate pair"
 		}
 	}
 	depth, keys := 0, 0
-	for _, each := range texts.ReplaceAll(text, nil) {
+	bare := texts.ReplaceAll(text, nil)
+	for _, each := range bare {
 		switch each {
 		case '{', '[':
 			depth++
@@ -128,41 +173,32 @@ func parse(text []byte) (fields map[string]any, err error) {
 			keys++
 		}
 		if depth > Depth {
-			return nil, fmt.Errorf("nested too deep")
+			return "nested too deep"
 		}
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	if !json.Valid(text) || !utf8.Valid(text) || decoder.Decode(&fields) != nil || fields == nil {
-		return nil, fmt.Errorf("no JSON object in UTF-8")
+	for _, each := range numbers.FindAll(bare, -1) {
+		number, err := strconv.ParseFloat(string(each), 64)
+		if err != nil || digits.Match(each) && math.Abs(number) > Integer {
+			return "a number that is too large"
+		}
 	}
-	if keys != count(fields, &err) {
-		return nil, fmt.Errorf("a key twice")
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil || keys > count(value) {
+		return "a key twice"
 	}
-	return fields, err
+	return ""
 }
 
-// count is how many keys there are. An error is a number that cannot be.
-func count(value any, fault *error) (keys int) {
+// count is how many keys a value has.
+func count(value any) (keys int) {
 	switch value := value.(type) {
 	case map[string]any:
-		keys = len(value)
 		for _, each := range value {
-			keys += count(each, fault)
+			keys += 1 + count(each)
 		}
 	case []any:
 		for _, each := range value {
-			keys += count(each, fault)
-		}
-	case json.Number:
-		whole, err := value.Int64()
-		if !digits.MatchString(value.String()) {
-			_, err = strconv.ParseFloat(value.String(), 64)
-		} else if whole > Integer || whole < -Integer {
-			err = strconv.ErrRange
-		}
-		if err != nil {
-			*fault = err
+			keys += count(each)
 		}
 	}
 	return keys
