@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"serverswap/internal/session"
@@ -22,6 +23,8 @@ type claim struct {
 	inherits        bool
 	ended           chan outcome
 	serving, closed sync.Once
+	// draining is true before anybody can know that the address is released.
+	draining atomic.Bool
 	// takenDown gets the deadline of the drain, before the listener is closed.
 	takenDown chan time.Time
 }
@@ -84,7 +87,10 @@ func (c *claim) Accept() (net.Conn, error) {
 
 // Close releases the address, which closes the listener.
 func (c *claim) Close() (err error) {
-	c.closed.Do(func() { err = Released(c.address) })
+	c.closed.Do(func() {
+		c.draining.Store(true)
+		err = Released(c.address)
+	})
 	return err
 }
 

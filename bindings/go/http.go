@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"serverswap/internal/spec"
@@ -25,20 +24,18 @@ func Serve(srv *http.Server, address string, options ...Option) error {
 
 // ServeContext is Serve until the context ends: it then withdraws its claim, or gives the address up and drains.
 func ServeContext(ctx context.Context, srv *http.Server, address string, options ...Option) error {
-	if _, ok := srv.Handler.(*drain); ok {
-		return spec.Errorf("invalid_argument", "an http.Server serves one address")
-	}
-	claim, err := listen(ctx, address, options)
+	d, err := newDrain(srv)
 	if err != nil {
 		return err
 	}
+	claim, err := listen(ctx, address, options)
+	if err != nil {
+		srv.Handler = d.handler
+		return err
+	}
+	d.claim = claim
 	defer claim.Close()
 	defer context.AfterFunc(ctx, func() { claim.Close() })()
-	d := &drain{claim: claim, handler: srv.Handler, open: map[*conn]bool{}, changed: make(chan struct{}, 1)}
-	if d.handler == nil {
-		d.handler = http.DefaultServeMux
-	}
-	srv.Handler = d
 	if srv.TLSConfig != nil {
 		err = srv.ServeTLS(d, "", "")
 	} else {
@@ -61,10 +58,26 @@ func ServeContext(ctx context.Context, srv *http.Server, address string, options
 type drain struct {
 	*claim
 	handler http.Handler
-	begun   atomic.Bool
 	mutex   sync.Mutex
 	open    map[*conn]bool
 	changed chan struct{}
+}
+
+// wrapping is held while it is looked at who serves.
+var wrapping sync.Mutex
+
+func newDrain(srv *http.Server) (*drain, error) {
+	wrapping.Lock()
+	defer wrapping.Unlock()
+	if _, ok := srv.Handler.(*drain); ok {
+		return nil, spec.Errorf("invalid_argument", "an http.Server serves one address; make another one with the same handler")
+	}
+	d := &drain{handler: srv.Handler, open: map[*conn]bool{}, changed: make(chan struct{}, 1)}
+	if d.handler == nil {
+		d.handler = http.DefaultServeMux
+	}
+	srv.Handler = d
+	return d, nil
 }
 
 // Accept counts the connection as open.
@@ -83,7 +96,6 @@ func (d *drain) Accept() (net.Conn, error) {
 // finish waits until nothing is open, or cuts what is open at the deadline. It reports how many are: the last ones one
 // by one, and above those each count that is a tenth lower.
 func (d *drain) finish(deadline time.Time) {
-	d.begun.Store(true)
 	late := time.NewTimer(time.Until(deadline))
 	defer late.Stop()
 	for reported := -1; ; {
@@ -126,7 +138,7 @@ func (d *drain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *drain) mark(w http.ResponseWriter) {
-	if d.begun.Load() {
+	if d.draining.Load() {
 		w.Header().Set("Connection", "close")
 	}
 }

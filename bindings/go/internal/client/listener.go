@@ -15,9 +15,9 @@ import (
 
 // adopt makes a net.Listener or a net.PacketConn of a received descriptor, if it is one of that address (SS-FD-10).
 //
-// It never makes the socket blocking, which the servers of other generations share (SS-CLAIM-9). os.NewFile would, for a
-// moment: net.FileListener calls Fd of the file, and that does so with a file that was made of a non-blocking
-// descriptor. So the file is one of something else, over which the descriptor is duplicated.
+// It never makes the socket blocking, which the servers of other generations share (SS-CLAIM-9). With os.NewFile and
+// net.FileListener alone many versions of Go do, for a moment: the latter calls Fd, which does so with a file that was
+// made of a non-blocking descriptor. So the file is one of something else, over which the descriptor is duplicated.
 func adopt(fd int, of spec.Address) (io.Closer, error) {
 	address := string(of)
 	file, err := os.Open(os.DevNull)
