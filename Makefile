@@ -1,7 +1,7 @@
 # One command for each thing that is done with this repository. `make help` lists them.
 #
-# Needed: cargo, node, npm and python3. Everything else comes from their registries. CARGO_TARGET_DIR moves
-# the builds elsewhere, as always with cargo.
+# Needed: cargo, node, npm and python3; go for the client in Go, which is left out without it. Everything else comes
+# from their registries. CARGO_TARGET_DIR moves the builds elsewhere, as always with cargo.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,6 +13,8 @@ RELEASE := $(TARGET)/release
 LOGS := $(TARGET)/test-logs
 NODE := bindings/node
 PYTHON := bindings/python
+GO := bindings/go
+HAS_GO := $(shell command -v go)
 
 # What incremental builds keep is larger than what they build.
 export CARGO_INCREMENTAL ?= 0
@@ -57,7 +59,7 @@ bench: build ## The promised figures, measured
 .PHONY: test
 test: tools ## Everything that CI does
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)
-	@$(MAKE) --no-print-directory lint test-rust test-node test-python conformance
+	@$(MAKE) --no-print-directory lint test-rust test-node test-python test-go conformance
 	@cat $(LOGS)/*.log | awk -f conformance/sum-tests.awk
 
 # The programs are debug builds with the feature `points`, which no shipped program has.
@@ -111,33 +113,55 @@ test-python: tools
 	$(PYTHON)/setup.sh --conformance
 	SERVERSWAP_BIN_DIR=$(abspath $(TARGET))/debug $(PYTHON)/test.sh 2>&1 | tee $(LOGS)/python.log
 
+# Formats and vets all four modules. CI has Go: there nothing is left out.
+.PHONY: test-go
+ifneq ($(HAS_GO),)
+test-go:
+	@mkdir -p $(LOGS)
+	@unformatted=$$(gofmt -l $(GO) examples/go conformance/drivers/go); test -z "$$unformatted" || { echo "error: not formatted: $$unformatted" >&2; echo "hint: gofmt -w $(GO) examples/go conformance/drivers/go" >&2; exit 1; }
+	@for module in $(GO) $(wildcard examples/go/*/) conformance/drivers/go; do (cd $$module && go vet ./...); done
+	cd $(GO) && SERVERSWAP_BIN_DIR=$(abspath $(TARGET))/debug go test -count=1 -race -v ./... 2>&1 | tee $(abspath $(LOGS))/go.log
+else
+test-go:
+	@echo "There is no go on this machine: the client in Go, its examples and its driver are not tested."
+	@test -z "$(CI)" || { echo "error: CI leaves nothing out" >&2; echo "hint: install Go 1.21 or newer" >&2; exit 1; }
+endif
+
 # ---- conformance -------------------------------------------------------------------------------
 # The drivers of this repository, each at its level. Their reports make the table in the README.
 
 SUITE := $(TARGET)/debug/serverswap-conformance
 REPORTS := $(LOGS)/conformance
-DRIVERS := rust node python pure-python plain-node
+DRIVERS := rust node python $(if $(HAS_GO),go) pure-python plain-node
 # Waits that end in a failure last longer than usual: a machine may have other things to do.
 RUN_OPTIONS := --slow 4
 
 driver-rust := $(TARGET)/debug/serverswap-conformance-driver
 driver-node := node conformance/drivers/node/driver.cjs
 driver-python := .venv/bin/python conformance/drivers/python/driver.py
+driver-go := $(TARGET)/debug/serverswap-conformance-driver-go
 driver-pure-python := python3 conformance/drivers/pure-python/driver.py
 driver-plain-node := node conformance/drivers/plain-node/driver.mjs
 level-plain-node := 1
 
 .PHONY: conformance
 conformance: $(DRIVERS:%=conformance-%) ## Every driver at its level, and whether the table in the README is fresh
+ifneq ($(HAS_GO),)
 	@$(SUITE) matrix --check --readme README.md $(DRIVERS:%=$(REPORTS)/%)
+else
+	@echo "There is no go on this machine: its row of the table in the README is not checked."
+	@grep -v '^| serverswap-go ' README.md > $(LOGS)/README.md
+	@$(SUITE) matrix --check --readme $(LOGS)/README.md $(DRIVERS:%=$(REPORTS)/%)
+endif
 
 .PHONY: conformance-full
 conformance-full: conformance-build ## The same five times in other orders, and every pair of drivers under load
 	@$(MAKE) --no-print-directory conformance RUN_OPTIONS="$(RUN_OPTIONS) --repeat 5 --shuffle"
-	@$(TARGET)/debug/serverswap-rigs interop
+	@$(TARGET)/debug/serverswap-rigs interop $(DRIVERS)
 
 .PHONY: matrix
 matrix: $(DRIVERS:%=conformance-%) ## Writes the table of the drivers into the README
+	@test -n "$(HAS_GO)" || { echo "error: the table has a row for Go, and go is not on this machine" >&2; exit 1; }
 	@$(SUITE) matrix --readme README.md $(DRIVERS:%=$(REPORTS)/%)
 
 .PHONY: $(DRIVERS:%=conformance-%)
@@ -150,6 +174,7 @@ $(DRIVERS:%=conformance-%): conformance-%: conformance-build
 conformance-build: tools
 	cargo build --workspace --all-targets --all-features
 	node $(NODE)/build.mjs --debug
+	$(if $(HAS_GO),cd conformance/drivers/go && go build -o $(abspath $(driver-go)) .)
 	.venv/bin/python -c 'from serverswap._native import decode_line' 2>/dev/null || $(PYTHON)/setup.sh --conformance
 
 # ---- proof -------------------------------------------------------------------------------------

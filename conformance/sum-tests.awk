@@ -1,6 +1,6 @@
 # Adds up the closing lines of the test runners: cargo's `test result: ok. 5 passed; 0 failed; …`
-# node's `# pass 12`, `# fail 0` (or `ℹ pass 12` on a terminal), pytest's `12 passed in 3.4s`, and
-# the conformance suite's `conforms at level 3: 61 of 61`.
+# node's `# pass 12`, `# fail 0` (or `ℹ pass 12` on a terminal), pytest's `12 passed in 3.4s`, Go's `--- PASS: TestName`,
+# and the conformance suite's `conforms at level 3: 61 of 61`.
 
 /^test result: / {
     for (field = 1; field < NF; field++) {
@@ -22,6 +22,12 @@
         if ($(field + 1) ~ /^(failed|errors?)/) failed += $field
         if ($(field + 1) ~ /^skipped/) skipped += $field
     }
+}
+
+/^--- (PASS|FAIL|SKIP): / {
+    if ($2 == "PASS:") passed++
+    if ($2 == "FAIL:") failed++
+    if ($2 == "SKIP:") skipped++
 }
 
 /^(conforms|does not conform) at level [0-9]: [0-9]+ of [0-9]+/ {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"serverswap/internal/session"
 	"serverswap/internal/spec"
 )
 
@@ -110,12 +111,20 @@ func (d *drain) finish(deadline time.Time) {
 		select {
 		case <-d.changed:
 		case <-late.C:
-			for _, each := range open {
-				each.Close()
-			}
+			d.cut(d.connections())
 			return
 		}
 	}
+}
+
+// cut closes what is not finished, and reports how much that was.
+func (d *drain) cut(open []*conn) {
+	none, count := uint64(0), uint64(len(open))
+	for _, each := range open {
+		each.Close()
+	}
+	report := spec.ProgressMessage{Connections: &none, Cut: &count}
+	_ = connection().Do(func(s *session.Session) error { return s.Progress(d.address, report) })
 }
 
 func (d *drain) connections() (open []*conn) {

@@ -169,6 +169,8 @@ func TestWhatIsOpenAtTheDeadlineIsClosedAndSoIsWhatWasUpgraded(t *testing.T) {
 	s.takesDown(s.address, 300*time.Millisecond)
 	silent.isClosed()
 	upgraded.isClosed()
+	for report := s.hears("progress"); report["cut"] != 2.0; report = s.hears("progress") {
+	}
 	if err := s.ends(); err != nil {
 		t.Error(err)
 	}

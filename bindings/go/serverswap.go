@@ -115,11 +115,11 @@ func Released(address string) error {
 // Progress reports how many connections a drain still has, and asks for so much time from now on, if that is not 0.
 func Progress(address string, connections int, extend time.Duration) error {
 	open, extendMS := uint64(connections), uint64(extend.Milliseconds())
-	asked := &extendMS
-	if extend == 0 {
-		asked = nil
+	report := spec.ProgressMessage{Connections: &open}
+	if extend != 0 {
+		report.ExtendMS = &extendMS
 	}
-	return connection().Do(func(s *session.Session) error { return s.Progress(address, &open, asked) })
+	return connection().Do(func(s *session.Session) error { return s.Progress(address, report) })
 }
 
 // ServerUp says that every address that was claimed with [More] is served, and that no further claim will follow.

@@ -140,7 +140,7 @@ func (d *driver) use(command *command) error {
 		return say(func(s *session.Session) error { return s.Released(command.Address) })
 	case "progress":
 		return say(func(s *session.Session) error {
-			return s.Progress(command.Address, command.Connections, command.ExtendMs)
+			return s.Progress(command.Address, spec.ProgressMessage{Connections: command.Connections, ExtendMS: command.ExtendMs})
 		})
 	case "serverUp":
 		return say((*session.Session).ServerUp)

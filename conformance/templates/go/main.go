@@ -12,7 +12,8 @@ import (
 	"sync"
 )
 
-// your client: import it. Descriptors are received by net.UnixConn.ReadMsgUnix and syscall.ParseUnixRights.
+// your client: import it. With net.UnixConn.ReadMsgUnix it cannot do `sync`: read by syscall.Recvmsg in a function that you
+// give to Read of the connection's SyscallConn, and in `sync` to Control, both under one mutex.
 
 type fields map[string]any
 

@@ -265,17 +265,17 @@ func (s *Session) unsay(message spec.Message) bool {
 	return len(s.out) < before || slices.Contains([]string{"closed", "connected", "greeted"}, s.link)
 }
 
-// Progress reports how many connections are open, and asks for that much time from now on. It is about a takedown on
-// this link: without one it says nothing.
-func (s *Session) Progress(address string, connections, extendMS *uint64) error {
+// Progress reports how a drain goes. It is about a takedown on this link: without one it says nothing.
+func (s *Session) Progress(address string, report spec.ProgressMessage) error {
 	claim, err := s.held(address, "granted", "serving", "takingDown", "released")
-	if err == nil && extendMS != nil && *extendMS > extendMSMax {
+	if err == nil && report.ExtendMS != nil && *report.ExtendMS > extendMSMax {
 		err = spec.Errorf("invalid_argument", "a drain is extended by a day at most")
 	}
 	if err != nil || claim.takedown == 0 {
 		return err
 	}
-	return s.say(&spec.ProgressMessage{Re: claim.takedown, Connections: connections, ExtendMS: extendMS}, claim, "not_held")
+	report.Re = claim.takedown
+	return s.say(&report, claim, "not_held")
 }
 
 func cut(text string, most int) string {

@@ -177,7 +177,7 @@ func TestATakedownIsToldOnceAndAnsweredUnderItsLastID(t *testing.T) {
 	a.said = nil
 	a.must(a.Released(":1"))
 	three := uint64(3)
-	a.must(a.Progress(":1", &three, nil))
+	a.must(a.Progress(":1", spec.ProgressMessage{Connections: &three}))
 	a.expect(a.said, `{"type":"released","re":4,"address":":1"}`, `{"type":"progress","re":4,"connections":3}`)
 	if !listener.closed {
 		t.Error("the listener is open")
@@ -303,7 +303,7 @@ func TestMistakesOfTheProgramChangeNothing(t *testing.T) {
 		"already_claimed":  again,
 		"invalid_address":  noAddress,
 		"not_held":         a.Serving(":2"),
-		"invalid_argument": a.Progress(":1", nil, &day),
+		"invalid_argument": a.Progress(":1", spec.ProgressMessage{ExtendMS: &day}),
 	} {
 		if !errors.Is(err, spec.Code(code)) {
 			t.Errorf("%v is not %s", err, code)

@@ -312,6 +312,8 @@ type ProgressMessage struct {
 	WaitingFor string `json:"waitingFor,omitempty"`
 	// How many connections are still open.
 	Connections *uint64 `json:"connections,omitempty"`
+	// How many connections the server has closed before they were finished, since the takedown.
+	Cut *uint64 `json:"cut,omitempty"`
 	// Asks that the deadline be no earlier than this many milliseconds from now.
 	ExtendMS *uint64 `json:"extendMs,omitempty"`
 }
@@ -319,7 +321,7 @@ type ProgressMessage struct {
 // UnmarshalJSON reads it.
 func (m *ProgressMessage) UnmarshalJSON(text []byte) error {
 	type plain ProgressMessage
-	return strictly(text, (*plain)(m), 1, "re", "waitingFor", "connections", "extendMs")
+	return strictly(text, (*plain)(m), 1, "re", "waitingFor", "connections", "cut", "extendMs")
 }
 
 // Type is "progress".
@@ -610,9 +612,11 @@ type EventMessage struct {
 	Address Address `json:"address,omitempty"`
 	// The server process that it is about.
 	PID *uint32 `json:"pid,omitempty"`
-	// `draining`: how many connections are still open, if the server reports it.
+	// `draining`: how many connections are still open, if the server reports it. `terminated` and `killed`: how many were open when it got the signal, if that is known.
 	Connections *uint64 `json:"connections,omitempty"`
-	// `draining`: milliseconds until the server gets TERM. `probation`: milliseconds until it is over.
+	// `draining` and `gone`: how many connections the server has closed unfinished, if it reports it.
+	Cut *uint64 `json:"cut,omitempty"`
+	// `draining`: milliseconds until the server gets TERM. `terminated`: until it gets KILL. `probation`: milliseconds until it is over.
 	RemainingMS *uint64 `json:"remainingMs,omitempty"`
 	// `failed`: what went wrong, for programs.
 	Code string `json:"code,omitempty"`
@@ -625,7 +629,7 @@ type EventMessage struct {
 // UnmarshalJSON reads it.
 func (m *EventMessage) UnmarshalJSON(text []byte) error {
 	type plain EventMessage
-	return strictly(text, (*plain)(m), 2, "what", "generation", "address", "pid", "connections", "remainingMs", "code", "message", "fds")
+	return strictly(text, (*plain)(m), 2, "what", "generation", "address", "pid", "connections", "cut", "remainingMs", "code", "message", "fds")
 }
 
 // Type is "event".

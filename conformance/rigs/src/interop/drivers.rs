@@ -12,10 +12,11 @@ pub struct Driver {
 }
 
 /// Name, interpreter (empty: none), file. A file that begins with `built:` is a program of this build.
-const DRIVERS: [(&str, &str, &str); 5] = [
+const DRIVERS: [(&str, &str, &str); 6] = [
     ("rust", "", "built:serverswap-conformance-driver"),
     ("node", "node", "conformance/drivers/node/driver.cjs"),
     ("python", ".venv/bin/python", "conformance/drivers/python/driver.py"),
+    ("go", "", "built:serverswap-conformance-driver-go"),
     ("pure-python", "python3", "conformance/drivers/pure-python/driver.py"),
     ("plain-node", "node", "conformance/drivers/plain-node/driver.mjs"),
 ];
