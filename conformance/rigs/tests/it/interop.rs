@@ -64,6 +64,9 @@ async fn a_driver_that_is_not_built_and_one_that_is_unknown_are_named() -> Outco
     let result = run(relay(), &[missing]).await;
     assert!(matches!(&result, Err(InteropError::Missing { name, .. }) if name == "lost"), "{result:?}");
     let error = selected(known(), &["cobol".to_owned()]).expect_err("there is none").to_string();
-    assert_eq!(error, "no driver is named `cobol`; there are: rust, node, python, go, pure-python, plain-node");
+    assert_eq!(
+        error,
+        "no driver is named `cobol`; there are: rust, node, python, go, pure-python, plain-node"
+    );
     Ok(())
 }
