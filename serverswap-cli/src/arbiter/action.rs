@@ -73,6 +73,13 @@ pub enum ArbiterAction {
         /// The addresses whose open connections are counted before it is sent.
         addresses: Vec<Address>,
     },
+    /// Signal every process of a generation of which no server is known: it may never have connected.
+    SignalGeneration {
+        /// Which generation.
+        generation: Generation,
+        /// Which signal.
+        signal: TerminationSignal,
+    },
 }
 
 /// The two ways to end a server.

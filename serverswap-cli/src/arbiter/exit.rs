@@ -81,6 +81,7 @@ impl Arbiter {
         }
         for generation in self.generations.of_supervisor(process) {
             self.edit_generation(generation, turn, |state| state.supervisor = SupervisorPresence::None);
+            self.abandon(generation, turn.now);
         }
     }
 

@@ -250,6 +250,7 @@ impl Arbiter {
             self.generations.get(generation).is_some_and(|state| state.supervisor.process().is_some());
         let is_over = self.index.tally(generation).is_none()
             && !self.peers.is_connected(generation)
+            && !self.is_abandoned(generation)
             && !is_supervised
             && !self.generations.unborn().take(UNBORN_MAX).any(|unborn| unborn == generation);
         if is_over && self.generations.get(generation).is_some() {

@@ -13,6 +13,7 @@
 #![doc = include_str!("RULES.md")]
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod abandoned;
 mod action;
 mod address;
 mod collections;
@@ -48,6 +49,7 @@ pub use event::{ArbiterEvent, ConnectionId, Fetched, Liveness};
 pub use reconnect::{Attached, ClientHello};
 pub use remains::Remains;
 
+use abandoned::Abandoned;
 use address::AddressState;
 use collections::{Map, Set};
 use generation::Generations;
@@ -65,6 +67,8 @@ pub struct Arbiter {
     peers: Peers,
     generations: Generations,
     signals: SignalSchedule,
+    /// Generations whose supervisor is gone and that were not up then.
+    abandoned: Map<Generation, Abandoned>,
     /// Events for supervisors that were not connected, oldest first.
     pending_events: Arc<Vec<message::Event>>,
     /// Processes of the directory of which no state says what they hold.
@@ -93,7 +97,7 @@ impl Default for ArbiterLimits {
         ArbiterLimits {
             recover_wait: Duration::from_secs(2),
             rejoin_wait: Duration::from_secs(2),
-            timeouts: Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0 },
+            timeouts: Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0, ready_ms: None },
         }
     }
 }
@@ -108,6 +112,7 @@ impl Arbiter {
             peers: Peers::default(),
             generations: Generations::default(),
             signals: SignalSchedule::default(),
+            abandoned: Map::new_sync(),
             pending_events: Arc::default(),
             unrecorded: Map::new_sync(),
             recover_until: None,
@@ -118,7 +123,8 @@ impl Arbiter {
 
     /// When [`ArbiterEvent::Tick`] is due next, as time since boot.
     pub fn deadline(&self) -> Option<Duration> {
-        let others = [self.recover_until, self.signals.next(), self.index.next_deadline()];
-        others.into_iter().flatten().min()
+        let ends = [self.signals.next(), self.next_abandoned()];
+        let others = [self.recover_until, self.index.next_deadline()];
+        others.into_iter().chain(ends).flatten().min()
     }
 }

@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use serverswap::protocol::Generation;
-use serverswap::protocol::message::{DecidedVerdict, FromArbiter, Verdict};
+use serverswap::protocol::message::{Code, DecidedVerdict, FromArbiter, Verdict};
+use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::address::AddressState;
@@ -21,19 +21,26 @@ const TICK_MS: u64 = 10;
 
 impl Arbiter {
     pub(super) fn timed_out(&mut self, link: ConnectionId, generation: Generation, re: u64, turn: &mut Turn) {
-        let addresses = self.index.addresses_of_generation(generation);
-        let mut states = addresses.iter().map(|address| self.address(address));
-        let is_kept = states.any(|state| state.serves(generation) || state.is_released_by(generation));
-        let verdict = if is_kept { DecidedVerdict::Keep } else { DecidedVerdict::End };
+        let verdict = if self.is_kept(generation) { DecidedVerdict::Keep } else { DecidedVerdict::End };
         match verdict {
             DecidedVerdict::Keep => {}
-            DecidedVerdict::End => {
-                let now = turn.now;
-                self.edit_generation(generation, turn, |state| state.late_since = Some(now));
-                turn.touched.extend(addresses);
-            }
+            DecidedVerdict::End => self.condemn(generation, turn),
         }
         turn.send_last(link, FromArbiter::Verdict(Verdict { re, verdict }));
+    }
+
+    /// Whether a generation serves, or finishes what it served.
+    pub(super) fn is_kept(&self, generation: Generation) -> bool {
+        let addresses = self.index.addresses_of_generation(generation);
+        let mut states = addresses.iter().map(|address| self.address(address));
+        states.any(|state| state.serves(generation) || state.is_released_by(generation))
+    }
+
+    /// Its servers get nothing any more.
+    pub(super) fn condemn(&mut self, generation: Generation, turn: &mut Turn) {
+        let now = turn.now;
+        self.edit_generation(generation, turn, |state| state.late_since = Some(now));
+        turn.touched.extend(self.index.addresses_of_generation(generation));
     }
 
     /// Whether this process was started before its generation was found to be late. One that the
@@ -46,6 +53,16 @@ impl Arbiter {
 }
 
 impl AddressState {
+    /// How a claim of a late server is refused: a server is late, too, when its supervisor ends it because it lost.
+    pub(super) fn refusal_of_late(&self, generation: Generation, address: &Address) -> (Code, String) {
+        match self.newest_rival().filter(|rival| *rival > generation) {
+            Some(newer) => {
+                (Code::Superseded, format!("generation {newer} is newer and claims or holds `{address}`"))
+            }
+            None => (Code::Stopping, "the server was not up in time and is being ended".to_owned()),
+        }
+    }
+
     /// Whether a generation serves, or the state file says so of a server that is not back yet (N3); not, if
     /// it does so on probation, beside an older server.
     fn serves(&self, generation: Generation) -> bool {

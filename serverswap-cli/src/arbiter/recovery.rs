@@ -43,6 +43,9 @@ impl Arbiter {
             };
             arbiter.generations.insert(*generation, recorded_generation(record, server, alive));
             arbiter.unsettled.insert_mut(*generation);
+            if record.supervisor.is_some_and(|supervisor| !alive.contains(&supervisor)) {
+                arbiter.abandon(*generation, now);
+            }
         }
         // The file names them until it is written next, so nothing has to be written now.
         let mut unwritten = Turn::new(now);

@@ -195,12 +195,7 @@ impl Arbiter {
             return Some((Code::Stopping, "the supervisor was asked to stop".to_owned()));
         }
         if self.is_late(process, generation) {
-            return Some(match state.newest_serving().filter(|serving| *serving > generation) {
-                Some(newer) => {
-                    (Code::Superseded, format!("generation {newer} is newer and serves `{address}`"))
-                }
-                None => (Code::Stopping, "the server was not up in time and is being ended".to_owned()),
-            });
+            return Some(state.refusal_of_late(generation, address));
         }
         if self.index.count_of(process) >= ADDRESSES_PER_SERVER_MAX {
             let message = format!(
@@ -356,6 +351,7 @@ impl Arbiter {
             ..message::Event::new(EventKind::Failed, generation)
         };
         self.notify_own(generation, &event, turn);
+        self.end_if_abandoned(generation, turn);
         turn.touched.extend(self.index.addresses_of(process));
     }
 

@@ -198,7 +198,7 @@ impl Arbiter {
         Duration::from_millis(self.timeouts(generation).drain_ms)
     }
 
-    fn kill_time(&self, generation: Generation) -> Duration {
+    pub(super) fn kill_time(&self, generation: Generation) -> Duration {
         Duration::from_millis(self.timeouts(generation).kill_ms)
     }
 }

@@ -61,6 +61,7 @@ impl Arbiter {
     }
 
     fn tick(&mut self, turn: &mut Turn) {
+        self.end_abandoned(turn);
         if self.recover_until.is_some_and(|until| until <= turn.now) {
             self.recover_until = None;
             self.nobody_may_return(turn);

@@ -429,6 +429,9 @@ impl ArbiterRuntime {
                 ArbiterAction::Signal { process, generation, signal, addresses } => {
                     signals.entry((generation, signal)).or_default().push((process, addresses));
                 }
+                ArbiterAction::SignalGeneration { generation, signal } => {
+                    signals.entry((generation, signal)).or_default();
+                }
                 ArbiterAction::Open { address } => self.open(address),
                 ArbiterAction::Fetch { process, address } => self.fetch(process, address),
                 ArbiterAction::Poll { process, address } => {

@@ -3,6 +3,7 @@
 //! It needs no arbiter: what the last one wrote is still true of every process that is alive, except
 //! for what has been served or released since. That is seen by which process has the listener.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -17,7 +18,8 @@ use super::{
 };
 use crate::runtime::{error_map, recovery};
 use crate::state::{
-    self, AddressRecord, Directory, DirectoryError, HolderRecord, Snapshot, StateFile, UnrecordedRecord,
+    self, AddressRecord, Directory, DirectoryError, GenerationRecord, HolderRecord, Snapshot, StateFile,
+    UnrecordedRecord,
 };
 use crate::ui::{Report, SetupError};
 
@@ -44,7 +46,7 @@ pub(crate) fn collect(path: &Path, report: impl Fn(Report)) -> Result<StatusRepo
         Err(error) => return Err(error_map::directory(error)),
     };
     match state::read(&directory.state()) {
-        Ok(Some(file)) if is_of_this_boot(&file) => Ok(filled(empty, &file)),
+        Ok(Some(file)) if is_of_this_boot(&file) => Ok(filled(empty, &file, directory.path())),
         Ok(Some(_)) => Ok(empty),
         Ok(None) => from_census(empty, directory.path()),
         Err(error) => {
@@ -63,7 +65,7 @@ fn is_of_this_boot(file: &StateFile) -> bool {
     process::boot_id().is_ok_and(|boot| boot == file.header.boot)
 }
 
-fn filled(empty: StatusReport, file: &StateFile) -> StatusReport {
+fn filled(empty: StatusReport, file: &StateFile, directory: &Path) -> StatusReport {
     let arbiter = is_alive(file.header.arbiter).then_some(file.header.arbiter.pid);
     let addresses = file.snapshot.addresses.iter();
     let addresses = addresses.map(|(address, record)| match arbiter {
@@ -71,7 +73,24 @@ fn filled(empty: StatusReport, file: &StateFile) -> StatusReport {
         None => one(address, &offline::as_it_is(address, record), &file.snapshot),
     });
     let addresses = addresses.filter(has_anything).collect();
-    StatusReport { arbiter, addresses, unrecorded: unrecorded(&file.snapshot), ..empty }
+    let mut unrecorded = unrecorded(&file.snapshot);
+    unrecorded.extend(abandoned(directory, &file.snapshot));
+    StatusReport { arbiter, addresses, unrecorded, ..empty }
+}
+
+/// Of the generations whose supervisor was killed before they were up, what lives and holds nothing.
+fn abandoned(directory: &Path, snapshot: &Snapshot) -> Vec<UnrecordedProcess> {
+    let is_supervised = |record: &GenerationRecord| record.supervisor.is_some_and(is_alive);
+    let generations = snapshot.generations.iter();
+    let abandoned = generations.filter(|(_, record)| !record.up && !is_supervised(record));
+    let abandoned: BTreeSet<Generation> = abandoned.map(|(generation, _)| *generation).collect();
+    if abandoned.is_empty() {
+        return Vec::new();
+    }
+    let named = snapshot.processes();
+    let mut census = recovery::census(directory).unwrap_or_default();
+    census.unrecorded.retain(|one| abandoned.contains(&one.generation) && !named.contains(&one.process));
+    unrecorded(&census)
 }
 
 fn unrecorded(snapshot: &Snapshot) -> Vec<UnrecordedProcess> {

@@ -24,12 +24,12 @@ pub struct StatusReport {
     pub arbiter: Option<u32>,
     /// The addresses that have a server or an owner, or the one that was asked for.
     pub addresses: Vec<AddressReport>,
-    /// The living processes of the directory that are in no state file: it was lost, and they have
-    /// not reconnected since.
+    /// The living processes of the directory of which the state says nothing more: it was lost, and they have
+    /// not reconnected since; or their supervisor was killed before they were up.
     pub unrecorded: Vec<UnrecordedProcess>,
 }
 
-/// A process of the directory that is in no state file.
+/// A process of the directory of which the state does not say what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnrecordedProcess {
     /// Its process id.

@@ -135,10 +135,10 @@ impl AwaitingVerdict {
 
     fn on_exit(self, exit: ServerExit, leftovers: Leftovers, context: &mut Context) -> LifeCycle {
         // The arbiter may have ended it already, with the verdict still under way.
-        let was_late = self.reason == EndReason::NotUp && context.addresses.owned().is_empty();
+        let owns_nothing = context.addresses.owned().is_empty();
         let cause = match self.reason {
             reason @ (EndReason::SaidFail(_) | EndReason::Signal(_)) => Cause::EndedFor(reason),
-            reason @ EndReason::NotUp if was_late => Cause::EndedFor(reason),
+            reason @ (EndReason::NotUp | EndReason::Superseded) if owns_nothing => Cause::EndedFor(reason),
             EndReason::NotUp | EndReason::Superseded => Cause::Itself,
         };
         let end = ServerEnd { server: self.server, exit, cause, up_for: Duration::ZERO };

@@ -17,6 +17,7 @@
 //! | said fail         | any    | owned       | stay  | on-failure  | any | start after delay  |
 //! | said fail         | any    | any         | any   | any         | any | said fail          |
 //! | not up            | any    | any         | any   | any         | any | not up             |
+//! | superseded        | any    | any         | any   | any         | any | superseded         |
 //! | any               | any    | superseded  | any   | any         | any | superseded         |
 //! | any               | 0      | any         | stay  | any         | yes | ended              |
 //! | any               | any    | any         | any   | any         | any | exited             |
@@ -109,7 +110,8 @@ fn next(cause: &Cause, exit: ServerExit, circumstances: Circumstances) -> Next {
         Cause::EndedFor(EndReason::Signal(signal)) => return Next::Done(stopped(*signal, circumstances)),
         Cause::EndedFor(EndReason::SaidFail(reason)) => RunEnding::SaidFail(reason.clone()),
         Cause::EndedFor(EndReason::NotUp) => RunEnding::NotUp,
-        Cause::EndedFor(EndReason::Superseded) | Cause::Itself => exited(exit, circumstances),
+        Cause::EndedFor(EndReason::Superseded) => RunEnding::Superseded,
+        Cause::Itself => exited(exit, circumstances),
     };
     match left {
         Left::Replaced => Next::Done(RunEnding::Replaced),
@@ -287,7 +289,7 @@ mod tests {
             let is_first = |case: &&Case| rows.iter().position(|row| fits(row, case)) == Some(index);
             assert!(cases.iter().any(|case| is_first(&case)), "{row:?} is never reached");
         }
-        assert_eq!(rows.len(), 15);
+        assert_eq!(rows.len(), 16);
     }
 
     #[test]

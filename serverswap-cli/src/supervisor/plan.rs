@@ -44,6 +44,7 @@ impl Plan {
             drain_ms: millis(self.drain_timeout),
             kill_ms: millis(self.kill_timeout),
             probation_ms: millis(self.probation),
+            ready_ms: Some(millis(self.ready_timeout)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{FromArbiter, TakedownReason};
 use serverswap::sys::process::Process;
-use serverswap_cli::arbiter::{self, ArbiterAction, ArbiterEvent, Fetched};
+use serverswap_cli::arbiter::{self, ArbiterAction, ArbiterEvent, Fetched, TerminationSignal};
 use serverswap_cli::supervisor::ServerExit;
 
 use super::arbiter_process::Answer;
@@ -11,6 +11,16 @@ use super::wire::{End, Listener};
 use super::world::{Broken, World};
 
 impl World {
+    fn signal_server(&mut self, pid: u32, signal: TerminationSignal) {
+        self.check_end(pid);
+        self.check_drain(pid);
+        let number = match signal {
+            TerminationSignal::Term => 15,
+            TerminationSignal::Kill => 9,
+        };
+        self.end_server(pid, ServerExit::Signal(number));
+    }
+
     fn open(&mut self, address: Address) -> Answer {
         let kept_here = self
             .arbiter_process
@@ -50,13 +60,15 @@ impl World {
                 }
             }
             ArbiterAction::Signal { process, signal, .. } => {
-                self.check_end(process.pid);
-                self.check_drain(process.pid);
-                let number = match signal {
-                    arbiter::TerminationSignal::Term => 15,
-                    arbiter::TerminationSignal::Kill => 9,
-                };
-                self.end_server(process.pid, ServerExit::Signal(number));
+                self.signal_server(process.pid, signal);
+            }
+            ArbiterAction::SignalGeneration { generation, signal } => {
+                let alive = self.servers.values().filter(|server| server.is_alive());
+                let members = alive.filter(|server| server.generation == generation);
+                let members: Vec<u32> = members.map(|server| server.process.pid).collect();
+                for pid in members {
+                    self.signal_server(pid, signal);
+                }
             }
             ArbiterAction::Open { address } => return Some(self.open(address)),
             ArbiterAction::Fetch { process, address } => return Some(self.fetch(process, address)),

@@ -139,6 +139,10 @@ pub struct Timeouts {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[cfg_attr(feature = "schema", schemars(range(max = INTEGER_MAX)))]
     pub probation_ms: u64,
+    /// From the supervisor's start until its server must be up, where the supervisor is gone by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(max = INTEGER_MAX)))]
+    pub ready_ms: Option<u64>,
 }
 
 fn is_zero(millis: &u64) -> bool {

@@ -58,9 +58,13 @@ fn holding() -> impl Strategy<Value = (Vec<Holding>, Vec<String>)> {
 fn hello() -> impl Strategy<Value = Hello> {
     let role = prop_oneof![Just(Role::Server), Just(Role::Supervisor), Just(Role::Observer)];
     let form = option::of(prop_oneof![Just(Form::Leave), Just(Form::Stay)]);
-    let times = (0..=INTEGER_MAX, 0..=INTEGER_MAX, 0..=INTEGER_MAX);
-    let timeouts =
-        times.prop_map(|(drain_ms, kill_ms, probation_ms)| Timeouts { drain_ms, kill_ms, probation_ms });
+    let times = (0..=INTEGER_MAX, 0..=INTEGER_MAX, 0..=INTEGER_MAX, option::of(0..=INTEGER_MAX));
+    let timeouts = times.prop_map(|(drain_ms, kill_ms, probation_ms, ready_ms)| Timeouts {
+        drain_ms,
+        kill_ms,
+        probation_ms,
+        ready_ms,
+    });
     let timeouts = option::of(timeouts);
     let draining = btree_set(address(), 0..4).prop_map(|set| set.into_iter().collect());
     let who = (id(), any::<u32>(), program(), role, option::of(generation()));

@@ -100,6 +100,38 @@ async fn of_eight_deploys_at_the_same_moment_one_serves_and_every_other_command_
     Ok(())
 }
 
+/// How many rounds of commands that leave: `SERVERSWAP_ROUNDS`, or a few.
+fn rounds() -> u32 {
+    std::env::var("SERVERSWAP_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(3)
+}
+
+#[tokio::test]
+async fn of_eight_commands_that_leave_at_the_same_moment_every_one_is_done_replaced_or_superseded() -> Outcome
+{
+    for probation in ["0", "200ms"] {
+        let (sandbox, address) = (Sandbox::new()?, free_address());
+        let file = sandbox.programs().example("node/http.js");
+        for round in 1..=rounds() {
+            let mut deploys = JoinSet::new();
+            for version in 1..=8 {
+                let words = ["--probation", probation, &file].map(str::to_owned);
+                let mut deploy = configured(sandbox.serverswap(words), &address, version).start()?;
+                deploys.spawn(async move {
+                    deploy.exit().await.map(|exit| (exit.status, deploy.stderr().to_owned()))
+                });
+            }
+            let ended = deploys.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let wrong: Vec<_> =
+                ended.iter().filter(|(status, _)| ![0, SUPERSEDED].contains(status)).collect();
+            assert!(wrong.is_empty(), "round {round}: {wrong:#?}");
+            assert!(ended.iter().any(|(status, _)| *status == 0), "round {round}: {ended:#?}");
+            let target = (&address).try_into()?;
+            serverswap_load::ask(&target, LIMIT).await?;
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn of_ten_deploys_no_descriptor_is_left_in_an_arbiter_that_stays() -> Outcome {
     let (sandbox, other) = (Sandbox::new()?, free_address());

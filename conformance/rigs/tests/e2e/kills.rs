@@ -177,6 +177,30 @@ async fn an_old_server_in_mid_drain() -> Outcome {
     Ok(())
 }
 
+/// A new server that prints its pid and hangs; its supervisor is killed, and another one is the arbiter.
+async fn abandoned(shop: &Shop, ready_timeout: &str) -> Result<u32, Box<dyn std::error::Error>> {
+    let hangs = ["--ready-timeout", ready_timeout, "sh", "-c", "echo hangs as $$; exec sleep 600"];
+    let mut killed = shop.sandbox.serverswap(hangs).start()?;
+    let line = killed.prints("hangs as").await?;
+    killed.signal(Signal::KILL);
+    killed.exit().await?;
+    Ok(line.rsplit(' ').next().unwrap_or_default().parse()?)
+}
+
+#[tokio::test]
+async fn a_new_server_whose_supervisor_is_killed_is_shown_and_ended_at_its_ready_timeout() -> Outcome {
+    let mut shop = Shop::open().await?;
+    shop.serving.says("up after").await?;
+    let pid = abandoned(&shop, "1h").await?;
+    let mut status = shop.sandbox.serverswap(["status"]).start()?;
+    status.exit().await?;
+    assert!(status.stdout().contains(&pid.to_string()), "{}", status.stdout());
+    ended(abandoned(&shop, "1s").await?).await?;
+    assert!(shop.sandbox.remaining().iter().any(|one| one.pid == pid), "it may take an hour");
+    shop.replace(2).await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_new_server_before_it_is_ready() -> Outcome {
     let mut shop = Shop::open().await?;

@@ -117,8 +117,11 @@ impl AddressState {
                     self.take_down(*process, TakedownReason::Stopping, facts);
                 }
                 Ending::Late => {
-                    let message = "the server was not up in time and is being ended".to_owned();
-                    self.refuse(*process, Code::Stopping, message);
+                    let generation = self.participants.get(process).map(|participant| participant.generation);
+                    if let Some(generation) = generation {
+                        let (code, message) = self.refusal_of_late(generation, facts.address);
+                        self.refuse(*process, code, message);
+                    }
                     self.take_down(*process, TakedownReason::Stopping, facts);
                 }
                 Ending::Failed => {
@@ -285,11 +288,9 @@ impl AddressState {
     // --- 6 ------------------------------------------------------------------------------------
 
     fn supersede_claims(&mut self, facts: &Facts<'_>) {
-        let bar = [self.newest_serving(), self.newest_granted(), self.newest_owner(), self.newest_claim()];
-        let Some(bar) = bar.into_iter().flatten().max() else {
-            return;
-        };
-        self.supersede(bar, facts);
+        if let Some(bar) = self.newest_rival() {
+            self.supersede(bar, facts);
+        }
     }
 
     fn supersede_older_than_serving(&mut self, facts: &Facts<'_>) {

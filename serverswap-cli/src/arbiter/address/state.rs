@@ -490,6 +490,14 @@ impl AddressState {
         self.owners.values().copied().max()
     }
 
+    /// The newest generation that serves, was granted, owns or claims the address, also by the state file.
+    pub(crate) fn newest_rival(&self) -> Option<Generation> {
+        let present =
+            [self.newest_serving(), self.newest_granted(), self.newest_owner(), self.newest_claim()];
+        let expected = self.expected.values().map(|expected| expected.generation).max();
+        present.into_iter().flatten().chain(expected).max()
+    }
+
     /// Whether a server older than the generation serves, or the state file says so of one that
     /// is not back yet.
     pub(crate) fn is_served_by_older(&self, generation: Generation) -> bool {

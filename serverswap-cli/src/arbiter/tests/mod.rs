@@ -1,5 +1,6 @@
 //! The arbiter, told events one by one. Each test reads as a list of what happens.
 
+mod abandoned;
 mod bind;
 mod changes;
 mod ending;

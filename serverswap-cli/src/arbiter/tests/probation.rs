@@ -136,6 +136,25 @@ fn a_claim_older_than_one_on_probation_is_superseded() {
 }
 
 #[test]
+fn a_late_claim_is_superseded_too_when_a_newer_one_is_on_probation_or_awaited() {
+    let newer_on_probation = || {
+        let mut world = World::new();
+        world.server_is_up(10, &[A]);
+        world.probation_ms = 10_000;
+        world.supervisor(31, Leave);
+        world.server_is_up(30, &[A]);
+        world
+    };
+    let superseded = [Sent::Refused(serverswap::protocol::message::Code::Superseded)];
+    for mut world in [newer_on_probation(), newer_on_probation().taken_over(&[])] {
+        world.server(20);
+        world.supervisor(21, Leave);
+        world.sends(21, FromClient::TimedOut(TimedOut { id: 2 }));
+        assert_eq!(of(20, &world.claims(20, A, Inherit)), superseded);
+    }
+}
+
+#[test]
 fn it_is_not_forgotten_when_the_connection_of_the_supervisor_ends_before_the_server_is_there() {
     let mut world = World::new();
     world.server_is_up(10, &[A]);
@@ -166,6 +185,8 @@ fn of_generations_that_may_still_have_a_server_the_newest_are_remembered() {
         world.supervisor(number * 10 + 1, Leave);
         world.ends(number * 10 + 1);
     }
+    assert_eq!(world.arbiter.snapshot().generations.len(), 20, "their servers are still to be ended");
+    world.passes(Duration::from_secs(70));
     let remembered: Vec<u64> =
         world.arbiter.snapshot().generations.keys().map(|generation| generation.start).collect();
     assert_eq!(remembered, (5..=20).collect::<Vec<u64>>());

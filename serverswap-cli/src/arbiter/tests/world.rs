@@ -193,7 +193,8 @@ impl World {
             ArbiterAction::Send { .. }
             | ArbiterAction::Disconnect { .. }
             | ArbiterAction::KeepListener { .. }
-            | ArbiterAction::CloseListener { .. } => None,
+            | ArbiterAction::CloseListener { .. }
+            | ArbiterAction::SignalGeneration { .. } => None,
         }
     }
 
@@ -214,6 +215,9 @@ impl World {
             ArbiterAction::Send { link, message, listener } => (link, message, listener),
             ArbiterAction::Signal { process, signal, .. } => {
                 return Some((process.pid, Sent::Signalled(signal)));
+            }
+            ArbiterAction::SignalGeneration { generation, signal } => {
+                return Some((generation.pid - 1, Sent::Signalled(signal)));
             }
             ArbiterAction::Disconnect { .. }
             | ArbiterAction::KeepListener { .. }
@@ -270,7 +274,12 @@ impl World {
             holding,
             draining,
             form: Some(form),
-            timeouts: Some(Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: self.probation_ms }),
+            timeouts: Some(Timeouts {
+                drain_ms: 30_000,
+                kill_ms: 5_000,
+                probation_ms: self.probation_ms,
+                ready_ms: Some(60_000),
+            }),
         })
     }
 

@@ -225,6 +225,19 @@ fn a_server_that_lost_every_claim_is_ended() {
 }
 
 #[test]
+fn a_server_that_lost_every_claim_was_superseded_whatever_becomes_of_a_claim_that_it_repeats() {
+    let failed = message::Event { code: Some(Code::Stopping), ..about(EventKind::Failed, ":8080") };
+    Run::leave()
+        .arbiter(EventKind::Claimed, ":8080")
+        .arbiter(EventKind::Superseded, ":8080")
+        .on(SupervisorInput::FromArbiter(failed, EventAttachment::Nothing))
+        .verdict(DecidedVerdict::End)
+        .killed_by(15)
+        .settled()
+        .did(&["send timedOut", "TERM", "send ping", "send ping", "exit 120 newer_generation_claims"]);
+}
+
+#[test]
 fn a_server_that_lost_one_of_its_claims_goes_on_with_the_others() {
     Run::leave()
         .arbiter(EventKind::Claimed, ":8080")

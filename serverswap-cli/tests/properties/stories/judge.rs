@@ -37,7 +37,7 @@ impl Story<'_> {
                     "a supervisor is ended"
                 );
             }
-            ArbiterAction::KeepListener { .. } => {}
+            ArbiterAction::KeepListener { .. } | ArbiterAction::SignalGeneration { .. } => {}
             ArbiterAction::Open { .. } | ArbiterAction::Fetch { .. } | ArbiterAction::Poll { .. } => {
                 unreachable!("answered")
             }

@@ -132,8 +132,12 @@ impl<'a> Story<'a> {
         // Without a state nobody knows that what it holds is inherited: it is taken down first.
         let is_minimal = self.choices.once_in(8) && self.programs[who].role == Role::Server && !self.lost;
         let probation_ms = if self.choices.once_in(2) { 2_000 } else { 0 };
-        let timeouts =
-            self.choices.once_in(2).then_some(Timeouts { drain_ms: 3_000, kill_ms: 500, probation_ms });
+        let timeouts = self.choices.once_in(2).then_some(Timeouts {
+            drain_ms: 3_000,
+            kill_ms: 500,
+            probation_ms,
+            ready_ms: Some(10_000),
+        });
         let program = &mut self.programs[who];
         program.loses_connection();
         (program.link, program.last_id) = (Some(link), 1);

@@ -113,7 +113,8 @@ impl Story<'_> {
             | ArbiterAction::Disconnect { .. }
             | ArbiterAction::KeepListener { .. }
             | ArbiterAction::CloseListener { .. }
-            | ArbiterAction::Signal { .. } => None,
+            | ArbiterAction::Signal { .. }
+            | ArbiterAction::SignalGeneration { .. } => None,
         }
     }
 }

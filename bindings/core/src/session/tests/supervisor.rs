@@ -20,7 +20,7 @@ impl Watcher {
     }
 
     fn supervisor() -> Self {
-        let timeouts = Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0 };
+        let timeouts = Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0, ready_ms: None };
         Watcher::of(SupervisorRole::new(Form::Stay, timeouts))
     }
 
@@ -102,7 +102,7 @@ fn what_a_supervisor_owns_goes_on_in_holding_lines() {
 #[test]
 fn no_duplicate_is_kept_after_the_hello() {
     let listener = std::sync::Arc::new(7);
-    let timeouts = Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0 };
+    let timeouts = Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0, ready_ms: None };
     let role = SupervisorRole::new(Form::Stay, timeouts);
     let now = Duration::from_secs(100);
     let mut session = Session::of_role(role, identity(), ConnectTimeouts::default(), now);
