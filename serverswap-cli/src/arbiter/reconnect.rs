@@ -239,6 +239,7 @@ impl Arbiter {
 
     fn supervisor_arrives(&mut self, arrival: ClientHello, generation: Generation, turn: &mut Turn) {
         let process = arrival.process;
+        self.abandoned.remove_mut(&generation);
         self.send_pending_events(arrival.link, process, generation, turn);
         let timeouts = arrival.timeouts.unwrap_or(self.limits.timeouts);
         let supervisor = match arrival.form.unwrap_or(Form::Leave) {

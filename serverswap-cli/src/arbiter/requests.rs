@@ -243,13 +243,11 @@ impl Arbiter {
         }
         server.handlers.insert_mut(address.clone());
         let state = self.address(&address);
-        let Some(participant) = state.participants.get(&process) else {
-            return;
-        };
-        if participant.occupies() {
+        let participant = state.participants.get(&process);
+        if participant.is_some_and(Participant::occupies) || state.expected.contains_key(&process) {
             turn.changes.addresses.insert(address.clone());
         }
-        if participant.is_taking_down() {
+        if participant.is_some_and(Participant::is_taking_down) {
             self.resume_drain(&address, process, turn);
             turn.touched.insert(address);
         }

@@ -172,6 +172,10 @@ impl<'a> Story<'a> {
         self.connection_ends(who);
         let Program { process, generation, role, form, .. } = self.programs[who];
         self.read.push(ArbiterEvent::Gone { process, remains: Default::default() });
+        // Where the generation is not up, nobody else will ask whether its server is late.
+        if role == Role::Supervisor {
+            self.stopped.insert(generation);
+        }
         self.programs[who] = self.born(generation, role, form);
     }
 
