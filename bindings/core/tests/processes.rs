@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::poll::{PollFd, PollFlags, poll};
@@ -19,8 +20,9 @@ const GENERATION: &str = "SERVERSWAP_GENERATION";
 
 /// A generation of this test: no other shows it, and its supervisor is long gone.
 fn generation() -> Generation {
+    static FIRST: LazyLock<u64> = LazyLock::new(boottime_micros);
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let start = boottime_micros() + NEXT.fetch_add(1, Ordering::Relaxed);
+    let start = *FIRST + NEXT.fetch_add(1, Ordering::Relaxed);
     Generation { start, pid: u32::MAX }
 }
 
