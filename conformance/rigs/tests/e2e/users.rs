@@ -158,7 +158,7 @@ async fn root_looks_into_the_directory_of_another_user_and_acts_there_as_that_us
         return Ok(());
     }
     let mut first = configured(his_deploy(&sandbox), &address, 1).start()?;
-    first.prints("version 1 serves").await?;
+    first.says("now served by").await?;
     let mut status = sandbox.serverswap(["status", &address.to_string()]).start()?;
     assert_eq!(status.exit().await?.status, 0, "{}", status.stderr());
     let file = sandbox.programs().example("node/http.js");
