@@ -111,12 +111,14 @@ type Timeouts struct {
 	KillMS uint64 `json:"killMs"`
 	// From `serving` an inherited address until older servers are taken down.
 	ProbationMS *uint64 `json:"probationMs,omitempty"`
+	// From the supervisor's start until its server must be up, where the supervisor is gone by then.
+	ReadyMS *uint64 `json:"readyMs,omitempty"`
 }
 
 // UnmarshalJSON reads it.
 func (m *Timeouts) UnmarshalJSON(text []byte) error {
 	type plain Timeouts
-	return strictly(text, (*plain)(m), 2, "drainMs", "killMs", "probationMs")
+	return strictly(text, (*plain)(m), 2, "drainMs", "killMs", "probationMs", "readyMs")
 }
 
 var addressPattern = regexp.MustCompile(`(?s)^(((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|\[[0-9A-Fa-f:.]{2,45}\])?:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])|udp:((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|\[[0-9A-Fa-f:.]{2,45}\])?:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])|([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])|unix:/.*[^/]|[A-Za-z][A-Za-z0-9._-]{0,254})$`)
