@@ -5,19 +5,14 @@
 //! server gets nothing from that moment on: its claims are refused, its grants are taken back, and a
 //! `serving` that comes after that takes nobody down (`address::handover`, step 2).
 
-use std::time::Duration;
-
 use serverswap::protocol::message::{Code, DecidedVerdict, FromArbiter, Verdict};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::address::AddressState;
+use super::address::handover::superseded_by;
 use super::address::state::{Participant, Served};
 use super::{Arbiter, ConnectionId, Turn};
-
-/// `/proc/PID/stat` counts start times in units of 1/100 s, whatever the kernel's own clock
-/// is (proc(5), `USER_HZ`).
-const TICK_MS: u64 = 10;
 
 impl Arbiter {
     pub(super) fn timed_out(&mut self, link: ConnectionId, generation: Generation, re: u64, turn: &mut Turn) {
@@ -47,8 +42,7 @@ impl Arbiter {
     /// supervisor starts afterwards has a new chance.
     pub(super) fn is_late(&self, process: Process, generation: Generation) -> bool {
         let late_since = self.generations.get(generation).and_then(|state| state.late_since);
-        let started_at = Duration::from_millis(process.start.saturating_mul(TICK_MS));
-        late_since.is_some_and(|late_since| started_at <= late_since)
+        late_since.is_some_and(|late_since| process.started_at() <= late_since)
     }
 }
 
@@ -56,9 +50,7 @@ impl AddressState {
     /// How a claim of a late server is refused: a server is late, too, when its supervisor ends it because it lost.
     pub(super) fn refusal_of_late(&self, generation: Generation, address: &Address) -> (Code, String) {
         match self.newest_rival().filter(|rival| *rival > generation) {
-            Some(newer) => {
-                (Code::Superseded, format!("generation {newer} is newer and claims or holds `{address}`"))
-            }
+            Some(newer) => superseded_by(newer, address),
             None => (Code::Stopping, "the server was not up in time and is being ended".to_owned()),
         }
     }
@@ -91,6 +83,8 @@ impl AddressState {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::ArbiterLimits;
     use super::*;
 
@@ -99,7 +93,7 @@ mod tests {
         let mut arbiter = Arbiter::new(ArbiterLimits::default());
         let generation = Generation { start: 1, pid: 1 };
         let started = u64::from(u32::MAX) + 1_000;
-        let mut turn = Turn::new(Duration::from_millis(started * TICK_MS + 1));
+        let mut turn = Turn::new(Duration::from_millis(started * 10 + 1));
         arbiter.timed_out(ConnectionId(1), generation, 1, &mut turn);
         assert!(arbiter.is_late(Process { pid: 1, start: started }, generation));
     }

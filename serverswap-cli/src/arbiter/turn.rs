@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serverswap::protocol::message::{
-    Code, Error, Event as Told, EventKind, FromArbiter, Granted, LISTENER, Progress, Takedown,
+    Code, Error, Event, EventKind, FromArbiter, Granted, LISTENER, Progress, Takedown,
 };
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
@@ -240,7 +240,7 @@ impl Arbiter {
             }
             Effect::AskToClose { keeper, generation } => {
                 if let Some(link) = self.peers.link_of(keeper) {
-                    let event = Told::about(EventKind::Close, generation, &address);
+                    let event = Event::about(EventKind::Close, generation, &address);
                     turn.send(link, FromArbiter::Event(event));
                 }
             }
@@ -361,7 +361,7 @@ impl Arbiter {
     /// To the supervisors of the generations, and to every observer.
     pub(super) fn notify(
         &self,
-        event: &Told,
+        event: &Event,
         generations: impl IntoIterator<Item = Generation>,
         turn: &mut Turn,
     ) {
@@ -371,7 +371,7 @@ impl Arbiter {
     }
 
     /// To the supervisors of one generation, now or when one is connected again, and to every observer.
-    pub(super) fn notify_own(&mut self, generation: Generation, event: &Told, turn: &mut Turn) {
+    pub(super) fn notify_own(&mut self, generation: Generation, event: &Event, turn: &mut Turn) {
         self.remember_end_of_claim(generation, event, turn);
         self.notify(event, [generation], turn);
     }
@@ -390,12 +390,12 @@ impl Arbiter {
         let Some(server) = self.servers.get(process) else {
             return;
         };
-        let event = Told {
+        let event = Event {
             pid: Some(process.pid),
             connections: server.connections,
             cut: server.cut,
             remaining_ms: server.drain_until().map(|until| millis(until.saturating_sub(turn.now))),
-            ..Told::about(EventKind::Draining, server.generation, address)
+            ..Event::about(EventKind::Draining, server.generation, address)
         };
         let state = self.address(address);
         self.notify(&event, state.participants.values().map(|one| one.generation), turn);

@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
+use serverswap::connection;
 
 /// The arbiter's socket. Set for the server.
-pub const SERVERSWAP_SOCKET: &str = "SERVERSWAP_SOCKET";
+pub const SERVERSWAP_SOCKET: &str = connection::SOCKET_VARIABLE;
 
 /// The generation that the server belongs to. Set for the server; read, and set for itself, by a command that was
 /// started inside another generation.
-pub const SERVERSWAP_GENERATION: &str = "SERVERSWAP_GENERATION";
+pub const SERVERSWAP_GENERATION: &str = connection::GENERATION_VARIABLE;
 
 /// The runtime directory. Read (`--dir` goes before it), and set for the server.
 pub const SERVERSWAP_DIR: &str = "SERVERSWAP_DIR";

@@ -13,8 +13,7 @@ use crate::session::ConnectTimeouts;
 /// The socket of the arbiter. Unset or empty: there is no supervisor.
 pub const SOCKET_VARIABLE: &str = "SERVERSWAP_SOCKET";
 
-/// The generation of the server, to be passed on as it is.
-pub const GENERATION_VARIABLE: &str = "SERVERSWAP_GENERATION";
+pub use crate::sys::process::GENERATION_VARIABLE;
 
 /// Where the arbiter is, and who this server is to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

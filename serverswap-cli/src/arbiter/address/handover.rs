@@ -301,8 +301,8 @@ impl AddressState {
 
     fn supersede(&mut self, bar: Generation, facts: &Facts<'_>) {
         for process in self.processes(|participant| participant.generation < bar) {
-            let message = format!("generation {bar} is newer and claims or holds `{}`", facts.address);
-            self.refuse(process, Code::Superseded, message);
+            let (code, message) = superseded_by(bar, facts.address);
+            self.refuse(process, code, message);
         }
     }
 
@@ -459,4 +459,9 @@ impl AddressState {
             ListenerState::Absent | ListenerState::Opening | ListenerState::Awaited { .. } => {}
         }
     }
+}
+
+/// How a claim is refused that has lost.
+pub(crate) fn superseded_by(newer: Generation, address: &Address) -> (Code, String) {
+    (Code::Superseded, format!("generation {newer} is newer and claims or holds `{address}`"))
 }

@@ -29,16 +29,13 @@ use serverswap_protocol::Generation;
 
 use super::environ::{Shown, pids, shown};
 use super::pidfd::may_signal;
-use super::{Process, Stat, is_gone, is_no_process, pidfd_open, pidfd_send_signal};
+use super::{Process, Stat, TICK_MICROS, is_gone, is_no_process, pidfd_open, pidfd_send_signal};
 
 /// The environment variable that names a process's generation.
 pub const GENERATION_VARIABLE: &str = "SERVERSWAP_GENERATION";
 
 /// Most rounds of looking for members that were forked while we signalled.
 const ROUNDS_MAX: usize = 32;
-
-/// A tick of `/proc/PID/stat` in microseconds: USER_HZ is 100 for every program (proc(5)).
-const TICK_MICROS: u64 = 10_000;
 
 /// What a process shows of itself.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ mod pidfd;
 mod procfs;
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,10 @@ pub use nix::sys::signal::Signal;
 pub(in crate::sys) use pidfd::pidfd_getfd;
 pub use pidfd::{is_gone, pidfd_open, pidfd_send_signal};
 pub use procfs::{boot_id, group, name, parent, pid_namespace};
+
+/// A clock tick of `/proc/PID/stat` in microseconds: USER_HZ is 100 for every program, whatever the
+/// kernel's own clock is (proc(5)).
+const TICK_MICROS: u64 = 10_000;
 
 /// One process of this boot: the pid may be used again, the pair is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,6 +53,11 @@ impl Process {
     /// `/proc` is not mounted.
     pub fn current() -> io::Result<Process> {
         Process::of(std::process::id())
+    }
+
+    /// When it started, as time since boot (`CLOCK_BOOTTIME`), to a hundredth of a second.
+    pub fn started_at(self) -> Duration {
+        Duration::from_micros(self.start.saturating_mul(TICK_MICROS))
     }
 
     /// A pidfd of exactly this process: `None` when it is gone without a trace or its pid

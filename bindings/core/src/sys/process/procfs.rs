@@ -39,6 +39,7 @@ pub fn boot_id() -> io::Result<String> {
 pub fn pid_namespace() -> io::Result<u64> {
     Ok(fs::metadata("/proc/self/ns/pid")?.ino())
 }
+
 /// The program's name for people: the file name in its first argument (`node`), else the
 /// kernel's name of its main thread, which runtimes set to things like `MainThread`.
 pub fn name(pid: u32) -> Option<String> {
