@@ -33,14 +33,18 @@ pub(crate) fn find(option: Option<&Path>) -> PathBuf {
 }
 
 fn choose(places: Vec<PathBuf>, look: impl Fn(&Path) -> Place) -> PathBuf {
+    let mut usable = None;
     if places.len() > 1 {
-        let found: Vec<Place> = places.iter().map(|place| look(place)).collect();
-        let first = |wanted: Place| found.iter().position(|place| *place == wanted);
-        if let Some(at) = first(Place::Inhabited).or_else(|| first(Place::Usable)) {
-            return places[at].clone();
+        for place in &places {
+            match look(place) {
+                // The others are not looked at: that takes a connection to whoever lives there.
+                Place::Inhabited => return place.clone(),
+                Place::Usable => usable = usable.or(Some(place)),
+                Place::Unusable => {}
+            }
         }
     }
-    places.into_iter().next().unwrap_or_default()
+    usable.or(places.first()).cloned().unwrap_or_default()
 }
 
 fn look(path: &Path) -> Place {

@@ -2,6 +2,7 @@
 //!
 //! Of a process that no state names, because the state was lost, it is known only what it listens on.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use serverswap::protocol::Address;
@@ -53,11 +54,14 @@ fn listening(records: &[UnrecordedRecord]) -> Vec<ServingServer> {
 pub(super) fn listens(process: Process) -> Option<Vec<Address>> {
     let pidfd = process.pidfd().ok().flatten()?;
     let listens = listener::addresses_of(process, &pidfd).unwrap_or_default();
-    is_alive(process).then(|| listens.into_iter().collect())
+    lives(&pidfd).then(|| listens.into_iter().collect())
 }
 
 /// Whether exactly this process runs now.
 pub(crate) fn is_alive(process: Process) -> bool {
-    let pidfd = process.pidfd().ok().flatten();
-    pidfd.is_some_and(|pidfd| is_gone(&pidfd).is_ok_and(|gone| !gone))
+    process.pidfd().ok().flatten().is_some_and(|pidfd| lives(&pidfd))
+}
+
+fn lives(pidfd: &OwnedFd) -> bool {
+    is_gone(pidfd).is_ok_and(|gone| !gone)
 }
