@@ -58,12 +58,15 @@ async fn another_user_who_reaches_the_socket_receives_not_permitted_and_nothing_
     Ok(())
 }
 
-/// A sandbox that belongs to the other user. The programs and examples are where they are, so
-/// every folder above them has to let him in.
-pub fn his_sandbox() -> Result<Sandbox, Box<dyn std::error::Error>> {
+/// A sandbox that belongs to the other user; none where this test cannot run programs as him. The programs and
+/// examples are where they are, so every folder above them has to let him in.
+pub async fn his_sandbox() -> Result<Option<Sandbox>, Box<dyn std::error::Error>> {
+    if !is_root() {
+        return Ok(None);
+    }
     let sandbox = Sandbox::new()?;
     chown(sandbox.path(), Some(OTHER), Some(OTHER))?;
-    Ok(sandbox)
+    Ok(can_run(&sandbox).await?.then_some(sandbox))
 }
 
 pub fn his_deploy(sandbox: &Sandbox) -> Invocation {
@@ -73,7 +76,7 @@ pub fn his_deploy(sandbox: &Sandbox) -> Invocation {
 }
 
 /// Whether the build can be run by somebody else: a checkout in a home folder cannot.
-pub async fn can_run(sandbox: &Sandbox) -> Result<bool, Box<dyn std::error::Error>> {
+async fn can_run(sandbox: &Sandbox) -> Result<bool, Box<dyn std::error::Error>> {
     let program = sandbox.programs().serverswap.display().to_string();
     let read = format!("test -x '{program}' && test -r '{}'", sandbox.programs().example("node/http.js"));
     let mut test = as_other(sandbox, &["sh".to_owned(), "-c".to_owned(), read]).start()?;
@@ -86,13 +89,10 @@ pub async fn can_run(sandbox: &Sandbox) -> Result<bool, Box<dyn std::error::Erro
 
 #[tokio::test]
 async fn a_user_without_rights_deploys_in_a_directory_of_his_own() -> Outcome {
-    if !is_root() {
+    let Some(sandbox) = his_sandbox().await? else {
         return Ok(());
-    }
-    let (sandbox, address) = (his_sandbox()?, free_address());
-    if !can_run(&sandbox).await? {
-        return Ok(());
-    }
+    };
+    let address = free_address();
     let mut first = configured(his_deploy(&sandbox), &address, 1).start()?;
     first.prints("version 1 serves").await?;
     let mut second = configured(his_deploy(&sandbox), &address, 2).start()?;
@@ -110,13 +110,10 @@ async fn a_privileged_port_without_the_right_is_refused_and_the_old_server_serve
         println!("skipped: port 80 is open to everybody on this machine");
         return Ok(());
     }
-    if !is_root() {
+    let Some(sandbox) = his_sandbox().await? else {
         return Ok(());
-    }
-    let (sandbox, address) = (his_sandbox()?, free_address());
-    if !can_run(&sandbox).await? {
-        return Ok(());
-    }
+    };
+    let address = free_address();
     let mut first = configured(his_deploy(&sandbox), &address, 1).start()?;
     first.prints("version 1 serves").await?;
     let mut refused = his_deploy(&sandbox).env("ADDRESS", "127.0.0.1:80").env("VERSION", "2").start()?;
@@ -133,13 +130,9 @@ async fn a_privileged_port_without_the_right_is_refused_and_the_old_server_serve
 
 #[tokio::test]
 async fn a_runtime_directory_of_another_user_is_refused() -> Outcome {
-    if !is_root() {
+    let Some(sandbox) = his_sandbox().await? else {
         return Ok(());
-    }
-    let sandbox = his_sandbox()?;
-    if !can_run(&sandbox).await? {
-        return Ok(());
-    }
+    };
     std::fs::create_dir(sandbox.runtime_dir())?;
     let mut refused = his_deploy(&sandbox).start()?;
     assert_eq!(refused.exit().await?.status, 125);
@@ -150,13 +143,10 @@ async fn a_runtime_directory_of_another_user_is_refused() -> Outcome {
 
 #[tokio::test]
 async fn root_looks_into_the_directory_of_another_user_and_acts_there_as_that_user() -> Outcome {
-    if !is_root() {
+    let Some(sandbox) = his_sandbox().await? else {
         return Ok(());
-    }
-    let (sandbox, address) = (his_sandbox()?, free_address());
-    if !can_run(&sandbox).await? {
-        return Ok(());
-    }
+    };
+    let address = free_address();
     let mut first = configured(his_deploy(&sandbox), &address, 1).start()?;
     first.says("now served by").await?;
     let mut status = sandbox.serverswap(["status", &address.to_string()]).start()?;
@@ -179,13 +169,10 @@ async fn root_looks_into_the_directory_of_another_user_and_acts_there_as_that_us
 
 #[tokio::test]
 async fn a_user_without_a_session_meets_the_server_that_was_started_in_one() -> Outcome {
-    if !is_root() {
+    let Some(sandbox) = his_sandbox().await? else {
         return Ok(());
-    }
-    let (sandbox, address) = (his_sandbox()?, free_address());
-    if !can_run(&sandbox).await? {
-        return Ok(());
-    }
+    };
+    let address = free_address();
     let session = sandbox.path().join("session");
     std::fs::create_dir(&session)?;
     chown(&session, Some(OTHER), Some(OTHER))?;
