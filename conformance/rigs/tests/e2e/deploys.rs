@@ -123,7 +123,7 @@ async fn of_eight_commands_that_leave_at_the_same_moment_every_one_is_done_repla
             let ended = deploys.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
             let wrong: Vec<_> =
                 ended.iter().filter(|(status, _)| ![0, SUPERSEDED].contains(status)).collect();
-            assert!(wrong.is_empty(), "round {round}: {wrong:#?}");
+            assert!(wrong.is_empty(), "round {round}: {wrong:#?}, of {ended:#?}");
             assert!(ended.iter().any(|(status, _)| *status == 0), "round {round}: {ended:#?}");
             let target = (&address).try_into()?;
             serverswap_load::ask(&target, LIMIT).await?;
