@@ -1,4 +1,4 @@
-//! A generation whose supervisor was killed before it was up: nobody else asks whether its server is late.
+//! A generation whose supervisor was killed before it was up: nobody else asks whether its server is late (R14).
 //!
 //! - Its server may still come up, until the ready timeout is over, counted from the end of the supervisor; after
 //!   that it is late (R9). One that serves is kept, one that was granted an address is taken down.

@@ -1,4 +1,4 @@
-//! What is left of a generation whose servers have ended: its wrapper, its sidecars, its helpers.
+//! What is left of a generation whose servers have ended: its wrapper, its sidecars, its helpers (R13).
 //!
 //! The driver reports with the end of a server which other processes of its generation live; it finds them
 //! by their environment. They count as soon as no server of the generation is known any more:

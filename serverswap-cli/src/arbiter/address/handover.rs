@@ -1,6 +1,6 @@
 //! What is decided about one address: who serves it, who must release it, who is granted it.
 //!
-//! One pure function, [`reconcile`]: from what is known to what is to be. The rules R1 to R12 and the
+//! One pure function, [`reconcile`]: from what is known to what is to be. The rules R1 to R14 and the
 //! counterexamples N1 to N9 are in `RULES.md`. What is sent is no matter of this file: it follows from the
 //! difference (`effects`, `notices`).
 //!
