@@ -178,22 +178,35 @@ impl<L: Clone + Debug> Role<L> for SupervisorRole<L> {
         session.events.push_back(SupervisorEvent::Linked);
     }
 
-    fn received(session: &mut Session<L, Self>, message: FromArbiter, fds: Vec<(String, L)>, _: Duration) {
-        let event = match message {
-            FromArbiter::Event(event) => {
-                SupervisorEvent::Notice(event, fds.into_iter().next().map(|(_, listener)| listener))
+    fn received(session: &mut Session<L, Self>, message: FromArbiter, fds: Vec<(String, L)>, now: Duration) {
+        let listener = fds.into_iter().next().map(|(_, listener)| listener);
+        let event = match (message, session.role.kind) {
+            (FromArbiter::Event(_), Kind::Observer) if listener.is_some() => {
+                return session.out_of_order("an event with a listener to an observer", now);
             }
-            FromArbiter::Verdict(verdict) => SupervisorEvent::Verdict(verdict.verdict),
-            FromArbiter::Pong(pong) if session.role.ping == Some(pong.re) => return,
-            FromArbiter::Pong(_) => SupervisorEvent::BarrierPassed,
-            // Of other roles, and taken by the session before it comes here.
-            FromArbiter::Granted(_)
-            | FromArbiter::Takedown(_)
-            | FromArbiter::Progress(_)
-            | FromArbiter::Ping(_)
-            | FromArbiter::Error(_)
-            | FromArbiter::Greeting(_)
-            | FromArbiter::Welcome(_) => return,
+            (FromArbiter::Event(event), Kind::Supervisor { .. } | Kind::Observer) => {
+                SupervisorEvent::Notice(event, listener)
+            }
+            (FromArbiter::Verdict(verdict), Kind::Supervisor { .. }) => {
+                SupervisorEvent::Verdict(verdict.verdict)
+            }
+            (FromArbiter::Pong(pong), _) if session.role.ping == Some(pong.re) => return,
+            (FromArbiter::Pong(_), _) => SupervisorEvent::BarrierPassed,
+            (FromArbiter::Granted(_), _) => {
+                return session.out_of_order("`granted` to a client that claims nothing", now);
+            }
+            (FromArbiter::Takedown(_), _) => {
+                return session.out_of_order("`takedown` to a client that holds nothing", now);
+            }
+            (FromArbiter::Progress(_), _) | (FromArbiter::Verdict(_), Kind::Observer) => return,
+            // The session has taken these in before they come here.
+            (
+                FromArbiter::Ping(_)
+                | FromArbiter::Error(_)
+                | FromArbiter::Greeting(_)
+                | FromArbiter::Welcome(_),
+                _,
+            ) => return,
         };
         session.events.push_back(event);
     }

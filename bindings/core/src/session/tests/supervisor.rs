@@ -1,6 +1,7 @@
 //! The roles that are sent events: what they send, and whether their arbiter answers.
 
-use serverswap_protocol::message::{Form, Holding, Timeouts};
+use serverswap_protocol::message::{Form, Holding, Role, Timeouts};
+use serverswap_protocol::trace::{Kind, Scope, Side, Table};
 
 use super::super::{SupervisorCall, SupervisorEvent, SupervisorRole};
 use super::*;
@@ -120,9 +121,8 @@ fn an_observer_owns_nothing_and_is_sent_events() {
     let mut watcher = Watcher::of(SupervisorRole::observer());
     watcher.link().actions();
     watcher.events();
-    watcher
-        .receive(r#"{"type":"event","what":"serving","generation":"7-9","address":":1","pid":5}"#, Some(7));
-    assert!(matches!(watcher.events()[..], [SupervisorEvent::Notice(_, Some(7))]));
+    watcher.receive(r#"{"type":"event","what":"serving","generation":"7-9","address":":1","pid":5}"#, None);
+    assert!(matches!(watcher.events()[..], [SupervisorEvent::Notice(_, None)]));
 }
 
 #[test]
@@ -235,4 +235,77 @@ fn an_arbiter_that_sends_anything_is_not_asked() {
     watcher.receive(r#"{"type":"ping","id":1}"#, None).actions();
     watcher.pass(4 * SECOND);
     assert_eq!((watcher.actions(), watcher.events()), (vec![], vec![]));
+}
+
+/// A line of the arbiter by its name in the tables, in answer to request 2 where it answers one.
+fn line(name: &str) -> &'static str {
+    match name {
+        "event" => r#"{"type":"event","what":"up","generation":"7-9"}"#,
+        "event+listener" => {
+            r#"{"type":"event","what":"serving","generation":"7-9","address":":1","fds":[":1"]}"#
+        }
+        "event+close" => r#"{"type":"event","what":"close","generation":"7-9","address":":1"}"#,
+        "event+replaced" => r#"{"type":"event","what":"replaced","generation":"7-9","address":":1"}"#,
+        "verdict" => r#"{"type":"verdict","re":2,"verdict":"keep"}"#,
+        "error+re" => r#"{"type":"error","re":2,"code":"internal","message":"no"}"#,
+        "progress" => r#"{"type":"progress","re":2,"address":":1","waitingFor":"1 connection"}"#,
+        "granted" => r#"{"type":"granted","re":2,"address":":1"}"#,
+        "takedown" => {
+            r#"{"type":"takedown","id":1,"address":":1","reason":"replaced","drainMs":1,"killMs":1}"#
+        }
+        other => panic!("no line for `{other}`"),
+    }
+}
+
+/// In `stopping`, the supervisor has sent `stop`.
+fn in_state(kind: &Role, state: &str) -> Watcher {
+    let mut watcher = match kind {
+        Role::Supervisor => Watcher::supervisor(),
+        Role::Observer => Watcher::of(SupervisorRole::observer()),
+        Role::Server => panic!("a server has tables of its own"),
+    };
+    watcher.link();
+    if state == "stopping" {
+        watcher.call(SupervisorCall::Stop);
+    }
+    watcher.call(SupervisorCall::TimedOut);
+    watcher.actions();
+    watcher.events();
+    watcher
+}
+
+#[test]
+fn supervisors_and_observers_receive_what_the_normative_tables_say() {
+    let mut compared = 0;
+    for role in [Role::Supervisor, Role::Observer] {
+        let machine = Table::v1().machine(Side::Client, Scope::Role, Some(role));
+        for (state, row) in &machine.cells {
+            for (name, cell) in &row.receive {
+                let mut watcher = in_state(&role, state);
+                watcher.receive(line(name), name.ends_with("+listener").then_some(7));
+                let (sent, events) = (watcher.actions(), watcher.events());
+                let found = format!("{role:?} {state} {name}: {sent:?} {events:?}");
+                match &cell.kind {
+                    Kind::Close(code) => {
+                        let error = format!(r#""code":"{code}""#);
+                        assert!(sent.iter().any(|line| line.contains(&error)), "{found}");
+                        assert!(!watcher.session.is_linked(), "{found}");
+                    }
+                    Kind::Ignore => assert!(sent.is_empty() && events.is_empty(), "{found}"),
+                    Kind::Next(next) => {
+                        assert_eq!(next, state, "{found}");
+                        assert!(sent.is_empty() && watcher.session.is_linked(), "{found}");
+                    }
+                    Kind::Delegate(Scope::Address) => {
+                        assert!(matches!(events[..], [SupervisorEvent::Notice(..)]), "{found}");
+                    }
+                    other @ (Kind::Never | Kind::Refuse(_) | Kind::Delegate(_)) => {
+                        panic!("{found}: {other:?}")
+                    }
+                }
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 27);
 }
