@@ -88,9 +88,10 @@ pub(super) struct Greeting {
     pub contact: Contact,
 }
 
-/// Who is at the other end, and since when.
+/// Who is at the other end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Contact {
+    /// Since when it owes the greeting, or the welcome.
     pub since: Duration,
     /// The process id, as the kernel says.
     pub pid: u32,

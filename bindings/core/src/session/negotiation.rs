@@ -6,7 +6,7 @@ use serverswap_protocol::message::{Code, Greeting as GreetingLine, VERSION, Welc
 
 use super::action::SessionAction;
 use super::hello;
-use super::link::{Greeting, Link, Negotiating, Numbers, Ready, WatchState};
+use super::link::{Contact, Greeting, Link, Negotiating, Numbers, Ready, WatchState};
 use super::{Role, Session};
 
 impl<L: Clone, R: Role<L>> Session<L, R> {
@@ -25,6 +25,8 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
         for (line, listeners) in hello::lines(hello, &self.identity, self.role.announcement()) {
             self.actions.push_back(SessionAction::Send(line, listeners));
         }
+        // A client that was held up has only now read the greeting: the arbiter is no later than that.
+        let contact = Contact { since: now, ..contact };
         self.link = Link::Negotiating(Negotiating { reconnect, contact, numbers, hello, queued: Vec::new() });
     }
 

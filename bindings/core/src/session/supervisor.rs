@@ -6,7 +6,7 @@
 //!
 //! Whether the arbiter lives is asked by `ping`, 5 s after something was sent without anything
 //! arriving since, and after a minute in which nothing arrived at all: a supervisor that nobody needs
-//! wakes up once a minute. An arbiter that takes more than 5 s to greet and welcome, or to answer a
+//! wakes up once a minute. An arbiter that takes more than 5 s to greet, to welcome, or to answer a
 //! ping, is reported once, and reported again when it is heard of. Nothing else follows from it: an
 //! arbiter that lives is never replaced.
 
@@ -163,12 +163,9 @@ impl<L: Clone + Debug> Role<L> for SupervisorRole<L> {
         if let ArbiterLiveness::Silent = session.role.liveness {
             session.events.push_back(SupervisorEvent::Responding);
         }
-        session.role.liveness = match (session.is_linked(), session.role.liveness) {
-            (true, _) => ArbiterLiveness::Answering { ask_at: now + PING_INTERVAL },
-            (false, ArbiterLiveness::Owing { since }) => ArbiterLiveness::Owing { since },
-            (false, ArbiterLiveness::Silent | ArbiterLiveness::Answering { .. }) => {
-                ArbiterLiveness::Owing { since: now }
-            }
+        session.role.liveness = match session.is_linked() {
+            true => ArbiterLiveness::Answering { ask_at: now + PING_INTERVAL },
+            false => ArbiterLiveness::Owing { since: now },
         };
     }
 

@@ -96,6 +96,17 @@ fn a_claim_fails_after_five_seconds_without_a_greeting_and_a_late_one_is_still_w
 }
 
 #[test]
+fn a_client_that_was_held_up_gives_its_arbiter_the_time_to_welcome_it() {
+    let mut bench = Bench::new();
+    bench.bind("a").connect();
+    bench.now += 7 * SECOND;
+    bench.greet().pass(4 * SECOND);
+    assert_eq!(bench.events(), [""; 0]);
+    bench.pass(SECOND);
+    assert_eq!(bench.events(), ["refused a arbiter_not_responding"]);
+}
+
+#[test]
 fn the_refusal_names_the_arbiter_that_does_not_answer() {
     let mut bench = Bench::new();
     bench.bind("a").connect().pass(5 * SECOND);

@@ -205,6 +205,17 @@ fn an_arbiter_that_greets_and_does_not_welcome_is_reported() {
 }
 
 #[test]
+fn a_supervisor_that_was_held_up_gives_its_arbiter_the_time_to_welcome_it() {
+    let mut watcher = Watcher::supervisor();
+    watcher.connect();
+    watcher.now += 7 * SECOND;
+    watcher.receive(GREETING, None).pass(4 * SECOND);
+    assert_eq!(watcher.events(), []);
+    watcher.pass(SECOND);
+    assert_eq!(watcher.events(), [NOT_RESPONDING]);
+}
+
+#[test]
 fn an_idle_supervisor_asks_once_a_minute_whether_its_arbiter_lives() {
     let mut watcher = Watcher::linked();
     assert_eq!(watcher.session.deadline(), Some(watcher.now + 60 * SECOND));
