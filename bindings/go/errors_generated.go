@@ -38,6 +38,8 @@ const (
 	ErrSuperseded = Code("superseded")
 	// The claim has failed. The other program keeps the address; `message` names it.
 	ErrAddressInUse = Code("address_in_use")
+	// The claim has failed. The other address is served as before; `message` names it and its server.
+	ErrAddressOverlaps = Code("address_overlaps")
 	// The claim has failed. No socket was opened.
 	ErrAddressNotPermitted = Code("address_not_permitted")
 	// The claim has failed. No socket was opened.

@@ -9,6 +9,7 @@ pub mod generation;
 pub mod limits;
 pub mod line;
 pub mod message;
+mod overlap;
 #[cfg(feature = "schema")]
 pub mod schema;
 #[cfg(feature = "trace")]
@@ -16,3 +17,4 @@ pub mod trace;
 
 pub use address::{Address, AddressError, Endpoint, SocketMode};
 pub use generation::Generation;
+pub use overlap::Reach;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use serverswap::protocol::{Address, Generation};
+use serverswap::protocol::{Address, Generation, Reach};
 use serverswap::sys::process::Process;
 
 use super::address::AddressState;
@@ -22,6 +22,8 @@ pub(super) struct Index {
     /// Where a claim waits.
     claimed: Set<Address>,
     deadlines: Set<(Duration, Address)>,
+    /// The addresses that somebody has or claims, by what they take of the ports.
+    in_use: Map<Reach, Set<Address>>,
 }
 
 /// A generation, over all addresses where it is named.
@@ -100,6 +102,13 @@ impl Index {
         self.deadlines.iter().take_while(move |(at, _)| *at <= now).map(|(_, address)| address)
     }
 
+    /// The addresses in use that overlap this one.
+    pub(super) fn overlapping(&self, address: &Address) -> impl Iterator<Item = &Address> {
+        let ranges = address.reach().map(Reach::neighbours).into_iter().flatten();
+        let neighbours = ranges.flat_map(|range| self.in_use.range(range)).flat_map(|(_, set)| set.iter());
+        neighbours.filter(move |other| other.overlaps(address))
+    }
+
     /// Takes in that one address is `after` and was `before`; returns the generations whose tally changed.
     pub(super) fn replace(
         &mut self,
@@ -116,6 +125,13 @@ impl Index {
         }
         keep(&mut self.recovering, address, !after.expected.is_empty());
         keep(&mut self.claimed, address, after.newest_claim().is_some());
+        if let Some(reach) = address.reach() {
+            match (before.occupant(), after.occupant()) {
+                (None, Some(_)) => insert_into(&mut self.in_use, reach, address.clone()),
+                (Some(_), None) => remove_from(&mut self.in_use, &reach, address),
+                (None, None) | (Some(_), Some(_)) => {}
+            }
+        }
         if before.deadline() != after.deadline() {
             if let Some(at) = before.deadline() {
                 self.deadlines.remove_mut(&(at, address.clone()));

@@ -11,7 +11,7 @@ use serverswap::protocol::message::{
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
-use super::address::state::{Participant, PendingClaim, Stage};
+use super::address::state::{Participant, PendingClaim, Refused, Stage};
 use super::generation::{SupervisorPresence, UpStatus};
 use super::peer::Intent;
 use super::{Arbiter, ConnectionId, Liveness, Turn};
@@ -153,6 +153,10 @@ impl Arbiter {
             let error = Error { re: Some(id), code, message, fatal: false };
             return turn.send(link, FromArbiter::Error(error));
         }
+        if let Some((code, message)) = self.overlap(&address) {
+            let refused = Refused { process, generation, link, id, code, message };
+            return self.send_refusal(refused, &address, turn);
+        }
         if more && self.generation(generation).up == UpStatus::Implied {
             self.edit_generation(generation, turn, |state| state.up = UpStatus::Awaited);
         }
@@ -204,6 +208,16 @@ impl Arbiter {
             return Some((Code::Exhausted, message));
         }
         None
+    }
+
+    /// The kernel would bind no socket for the address. Refused whatever its mode, and within one generation too:
+    /// else no later one could have both.
+    pub(super) fn overlap(&self, address: &Address) -> Option<(Code, String)> {
+        let other = self.index.overlapping(address).next()?;
+        let occupant = self.address(other).occupant()?;
+        let message =
+            format!("`{address}` overlaps `{other}`, which pid {} has in this directory", occupant.pid);
+        Some((Code::AddressOverlaps, message))
     }
 
     /// A `serving` of a process that is dead by now is ignored (N4).

@@ -272,7 +272,7 @@ impl Arbiter {
         }
     }
 
-    fn send_refusal(&mut self, refused: Refused, address: &Address, turn: &mut Turn) {
+    pub(super) fn send_refusal(&mut self, refused: Refused, address: &Address, turn: &mut Turn) {
         let event = notices::refusal(&refused, address);
         let Refused { generation, link, id, code, message, .. } = refused;
         self.send(link, FromArbiter::Error(Error { re: Some(id), code, message, fatal: false }), turn);

@@ -61,6 +61,8 @@ impl Arbiter {
     /// It did not come back in time.
     pub(super) fn give_up_unreturned(&mut self, address: &Address, turn: &mut Turn) {
         let now = turn.now;
+        // It may have come back with the address that is in the way.
+        let overlap = self.overlap(address);
         self.edit(address, turn, |state| {
             if state.listener.awaited_until().is_none_or(|until| until > now) {
                 return;
@@ -68,8 +70,9 @@ impl Arbiter {
             let ListenerState::Awaited { message, .. } = std::mem::take(&mut state.listener) else {
                 return;
             };
+            let (code, message) = overlap.unwrap_or((Code::AddressInUse, message));
             for process in state.processes(|participant| participant.claim().is_some()) {
-                state.refuse(process, Code::AddressInUse, message.clone());
+                state.refuse(process, code.clone(), message.clone());
             }
         });
     }

@@ -97,6 +97,9 @@ fn failed(facts: &RunFacts) -> Option<String> {
         Code::AddressInUse => {
             "stop the program that holds it, or start it with serverswap in the same directory (`--dir`); then run the command again"
         }
+        Code::AddressOverlaps => {
+            "claim the address as the other server has it; or stop that server first, and run the command again: nobody serves in between"
+        }
         Code::AddressNotPermitted => {
             "a port below 1024 needs root, `setcap cap_net_bind_service=+ep` on serverswap, or `sysctl net.ipv4.ip_unprivileged_port_start`; a Unix socket needs a directory that we may write to"
         }

@@ -52,10 +52,15 @@ fn is_untouched(facts: &RunFacts) -> bool {
 
 fn known(facts: &RunFacts, still_serving: &[ServingServer]) -> String {
     let claimed: Vec<&Address> = facts.addresses.iter().map(|swap| &swap.address).collect();
-    let of_interest = |server: &&ServingServer| claimed.is_empty() || claimed.contains(&&server.address);
+    let concerns = |server: &ServingServer, address: &Address| {
+        server.address == *address || server.address.overlaps(address)
+    };
+    let of_interest = |server: &&ServingServer| {
+        claimed.is_empty() || claimed.iter().any(|address| concerns(server, address))
+    };
     let serving: Vec<&ServingServer> = still_serving.iter().filter(of_interest).collect();
     let empty = |address: &&Address| !serving.iter().any(|server| server.address == **address);
-    let ours = facts.addresses.iter().filter(|swap| !is_foreign(swap)).map(|swap| &swap.address);
+    let ours = facts.addresses.iter().filter(|swap| !is_of_others(swap)).map(|swap| &swap.address);
     let unserved: Vec<&Address> = ours.filter(empty).collect();
     let mut parts: Vec<String> = serving.iter().take(NAMED_MAX).map(|server| serves(facts, server)).collect();
     if serving.len() > NAMED_MAX {
@@ -80,10 +85,10 @@ fn known(facts: &RunFacts, still_serving: &[ServingServer]) -> String {
     }
 }
 
-/// A program that serverswap does not manage has it.
-fn is_foreign(swap: &ClaimOutcome) -> bool {
+/// A program that serverswap does not manage has it, or a server of an address that overlaps it.
+fn is_of_others(swap: &ClaimOutcome) -> bool {
     match &swap.standing {
-        ClaimStanding::Failed { code, .. } => *code == Code::AddressInUse,
+        ClaimStanding::Failed { code, .. } => matches!(code, Code::AddressInUse | Code::AddressOverlaps),
         ClaimStanding::Waiting
         | ClaimStanding::Granted
         | ClaimStanding::Probation

@@ -45,6 +45,8 @@ pub enum Code {
     Superseded,
     /// A program that serverswap does not manage holds the address.
     AddressInUse,
+    /// Another address that a server of this directory has keeps the kernel from binding this one.
+    AddressOverlaps,
     /// The address may not be opened: a privileged port, an unwritable folder.
     AddressNotPermitted,
     /// The address cannot be opened on this machine.
@@ -158,7 +160,7 @@ const NOTHING_DECIDED: &str = "The connection is closed. Nothing was decided; a 
 
 impl Code {
     /// Every code of version 1, in the order of the table.
-    pub const ALL: [Code; 26] = [
+    pub const ALL: [Code; 27] = [
         Code::MalformedLine,
         Code::LineTooLong,
         Code::InvalidMessage,
@@ -176,6 +178,7 @@ impl Code {
         Code::AlreadyClaimed,
         Code::Superseded,
         Code::AddressInUse,
+        Code::AddressOverlaps,
         Code::AddressNotPermitted,
         Code::AddressNotAvailable,
         Code::StateNotWritten,
@@ -230,6 +233,12 @@ impl Code {
                 No,
                 Later,
                 "The claim has failed. The other program keeps the address; `message` names it.",
+            ),
+            Code::AddressOverlaps => (
+                Arbiter,
+                No,
+                Later,
+                "The claim has failed. The other address is served as before; `message` names it and its server.",
             ),
             Code::AddressNotPermitted => (Arbiter, No, Never, "The claim has failed. No socket was opened."),
             Code::AddressNotAvailable => (Arbiter, No, Later, "The claim has failed. No socket was opened."),

@@ -34,6 +34,7 @@ var Retries = map[string]string{
 	"already_claimed":       "never",
 	"superseded":            "never",
 	"address_in_use":        "later",
+	"address_overlaps":      "later",
 	"address_not_permitted": "never",
 	"address_not_available": "later",
 	"state_not_written":     "later",

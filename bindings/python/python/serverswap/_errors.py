@@ -98,6 +98,12 @@ class AddressInUseError(ServerSwapError):
     code = "address_in_use"
 
 
+class AddressOverlapsError(ServerSwapError):
+    """Another address of this directory is in the way, as ``:8080`` is of ``127.0.0.1:8080``; the text names it."""
+
+    code = "address_overlaps"
+
+
 class AddressNotPermittedError(ServerSwapError):
     """This user may not open the address."""
 

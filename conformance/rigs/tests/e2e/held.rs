@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serverswap_conformance::sandbox::{Invocation, Sandbox, free_address};
+use serverswap_conformance::sandbox::{Invocation, Sandbox, free_address, free_port};
 use serverswap_protocol::Address;
 
 use crate::Outcome;
@@ -49,6 +49,24 @@ async fn a_server_of_another_runtime_directory_is_named_with_the_option_for_it()
         text.contains("serverswap started in another runtime directory") && text.contains(&expected),
         "{text}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_that_overlaps_a_served_one_is_refused_by_name_and_the_old_server_serves_on() -> Outcome {
+    for (old, new) in [("", "127.0.0.1"), ("127.0.0.1", "0.0.0.0"), ("127.0.0.1", "")] {
+        let port = free_port();
+        let shop = Shop::open_at(Sandbox::new()?, format!("{old}:{port}").parse()?).await?;
+        let text = refused(&shop.sandbox, &format!("{new}:{port}").parse()?).await?;
+        let (pid, _) = shop.ask().await?;
+        for expected in [
+            format!("`{new}:{port}` overlaps `{old}:{port}`, which pid {pid} has in this directory"),
+            format!("pid {pid} still serves {old}:{port}"),
+            "hint: claim the address as the other server has it".to_owned(),
+        ] {
+            assert!(text.contains(&expected), "{expected} is not in {text}");
+        }
+    }
     Ok(())
 }
 

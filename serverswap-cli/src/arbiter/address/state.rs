@@ -498,6 +498,17 @@ impl AddressState {
         present.into_iter().flatten().chain(expected).max()
     }
 
+    /// Who keeps an overlapping address from being bound, or may: the newest server that serves, before others,
+    /// supervisors and what an ended server has left.
+    pub(crate) fn occupant(&self) -> Option<Process> {
+        let is_here = |one: &Participant| one.is_active() || one.is_taking_down();
+        let present = self.participants.iter().filter(|(_, one)| is_here(one));
+        let server =
+            present.max_by_key(|(_, one)| (one.serves(), one.generation)).map(|(process, _)| process);
+        let others = self.expected.keys().chain(self.owners.keys()).chain(self.keepers.keys());
+        server.into_iter().chain(others).chain(self.left.keys()).next().copied()
+    }
+
     /// Whether a server older than the generation serves, or the state file says so of one that
     /// is not back yet.
     pub(crate) fn is_served_by_older(&self, generation: Generation) -> bool {

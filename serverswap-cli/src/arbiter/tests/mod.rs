@@ -7,6 +7,7 @@ mod ending;
 mod faults;
 mod gap;
 mod inherit;
+mod overlap;
 mod probation;
 mod reconnect;
 mod recovery;

@@ -152,6 +152,24 @@ fn a_claim_that_failed_is_the_reason_and_names_the_culprit() {
 }
 
 #[test]
+fn a_claim_that_overlaps_another_address_says_who_serves_that_and_what_to_do() {
+    let message = "`127.0.0.1:8080` overlaps `:8080`, which pid 4100 has in this directory";
+    let early = outcome(
+        RunEnding::Exited(ServerExit::Status(1)),
+        Reached::Nothing,
+        vec![failed("127.0.0.1:8080", Code::AddressOverlaps, message)],
+    );
+    let hint = failure(
+        &early,
+        &serves(4100, ":8080"),
+        &format!(
+            "`node server.js` (pid 4242) exited with status 1 after 28 s; not granted: {message}; pid 4100 still serves :8080"
+        ),
+    );
+    assert!(hint.starts_with("claim the address as the other server has it"), "{hint}");
+}
+
+#[test]
 fn a_privileged_port_says_which_right_is_missing() {
     let late = outcome(
         RunEnding::NotUp,
