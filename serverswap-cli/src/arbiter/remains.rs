@@ -29,11 +29,16 @@ use super::{Arbiter, Turn};
 pub type Remains = BTreeMap<Generation, BTreeSet<Process>>;
 
 impl Arbiter {
-    /// Whether nothing else is known of the generation of a server: then, when it has ended, what
-    /// remains of the generation is to be looked for.
-    pub fn last_of_generation(&self, process: Process) -> Option<Generation> {
+    /// The generation of a server that has ended, if nothing else that is known of it lives: then, what
+    /// remains of it is to be looked for.
+    pub fn last_of_generation(
+        &self,
+        process: Process,
+        lives: impl Fn(Process) -> bool,
+    ) -> Option<Generation> {
         let generation = self.servers.get(process)?.generation;
-        self.servers.of_generation(generation).all(|other| other == process).then_some(generation)
+        let mut others = self.servers.of_generation(generation).filter(|other| *other != process);
+        (!others.any(lives)).then_some(generation)
     }
 
     /// `ended` was the last server that was known of its generation; `stood` is how it stood at its addresses.

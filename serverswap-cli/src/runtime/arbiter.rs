@@ -26,6 +26,7 @@ use tokio::time::{Instant, sleep_until};
 use super::clients::Clients;
 use super::connection::{ReadAhead, ReceivedItem};
 use super::directory_lease::{DirectoryLease, LeaseState};
+use super::look_thread::LookThread;
 use super::owner_lookup::OwnerLookups;
 use super::process_table::ProcessTable;
 use super::remains_lookup::RemainsLookups;
@@ -63,6 +64,8 @@ pub(super) enum ArbiterInput {
     Exited(Process),
     /// The same of the last server of a generation, whose other processes were looked for.
     Ended { process: Process, remains: Vec<(Process, OwnedFd)> },
+    /// Servers were sent a signal, and had so many connections open if that could be found out.
+    Signalled { signal: TerminationSignal, connections: Vec<(Process, Option<u64>)> },
     /// Which process has the address that could not be opened, if that could be found out.
     OwnerFound { address: Address, owner: Option<SocketOwner> },
 }
@@ -83,6 +86,7 @@ pub(super) struct ArbiterRuntime {
     processes: ProcessTable,
     owners: OwnerLookups,
     remains: RemainsLookups,
+    looks: LookThread,
     listeners: BTreeMap<Address, Arc<OwnedFd>>,
     /// Listeners that were opened or fetched for an event that the core has not taken in yet.
     found: Vec<(Address, Arc<OwnedFd>)>,
@@ -121,13 +125,13 @@ impl ArbiterRuntime {
         let (sender, inbox) = mpsc::channel(INBOX_MAX);
         let header = super::recovery::header()?;
         let snapshot = super::recovery::snapshot(&directory, &header, &*report)?;
-        let mut processes = ProcessTable::new(sender.clone());
+        let looks = LookThread::default();
+        let mut processes = ProcessTable::new(looks.clone(), sender.clone());
         let alive = processes.watch_all(snapshot.processes())?;
-        let mut remains = Remains::new();
-        for generation in snapshot.generations_without_servers(&alive) {
-            let members = process::generation_members(generation, &[])?;
-            remains.insert(generation, processes.watch_found(members));
-        }
+        let remains = process::members_of_each(&snapshot.generations_without_servers(&alive))?;
+        let remains =
+            remains.into_iter().map(|(generation, members)| (generation, processes.watch_found(members)));
+        let remains: Remains = remains.collect();
         let core = Arbiter::recover(ArbiterLimits::default(), &snapshot, &alive, &remains, monotonic());
         let lease = DirectoryLease::acquire(directory.clone(), lock, watch, sender.clone())?;
         Ok(ArbiterRuntime {
@@ -138,7 +142,8 @@ impl ArbiterRuntime {
             clients: Clients::new(trace, sender.clone()),
             processes,
             owners: OwnerLookups::new(sender.clone()),
-            remains: RemainsLookups::new(sender),
+            remains: RemainsLookups::new(looks.clone(), sender),
+            looks,
             listeners: BTreeMap::new(),
             found: Vec::new(),
             answers: Vec::new(),
@@ -155,9 +160,11 @@ impl ArbiterRuntime {
     /// next arbiter.
     pub(super) async fn run(mut self, stop: oneshot::Receiver<()>) {
         self.serve(stop).await;
-        let ArbiterRuntime { clients, lease, .. } = self;
+        let ArbiterRuntime { clients, lease, looks, .. } = self;
         drop(lease);
         clients.close_all().await;
+        // Whoever is to be signalled is.
+        looks.finish().await;
     }
 
     async fn serve(&mut self, mut stop: oneshot::Receiver<()>) {
@@ -192,6 +199,13 @@ impl ArbiterRuntime {
                     let remains = self.processes.watch_found(remains);
                     events.push(ArbiterEvent::Gone { process, remains }.into());
                 }
+                ArbiterInput::Signalled { signal, connections } => {
+                    for (process, connections) in connections {
+                        self.processes.was_signalled(process);
+                        events.push(ArbiterEvent::Signalled { process, signal, connections }.into());
+                        self.on_process_exit(process, &mut events);
+                    }
+                }
                 ArbiterInput::OwnerFound { address, owner } => {
                     events.push(self.in_use(address, owner).into())
                 }
@@ -219,12 +233,13 @@ impl ArbiterRuntime {
         }
     }
 
-    /// A process counts as gone when its pidfd has fired and what it had sent was read (R4).
+    /// A process counts as gone when its pidfd has fired and what it had sent was read (R4), and what a signal
+    /// has cut off was counted.
     fn on_process_exit(&mut self, process: Process, events: &mut Vec<Pending>) {
         if self.processes.has_exited(process) && self.clients.read_the_rest_of(process) {
             self.clients.remove_all_of(process);
             let process_group = self.processes.forget(process);
-            match self.core.last_of_generation(process) {
+            match self.core.last_of_generation(process, |other| self.processes.is_watched(other)) {
                 Some(generation) => self.remains.start(process, generation, process_group),
                 None => events.push(ArbiterEvent::Gone { process, remains: BTreeSet::new() }.into()),
             }
@@ -440,26 +455,9 @@ impl ArbiterRuntime {
                 }
             }
         }
+        // The whole generation gets the signal once, also if several of its servers are due.
         for ((generation, signal), servers) in signals {
-            self.signal(generation, signal, &servers);
-        }
-    }
-
-    /// The whole generation gets the signal once, also if several of its servers are due.
-    fn signal(
-        &mut self,
-        generation: Generation,
-        signal: TerminationSignal,
-        servers: &[(Process, Vec<Address>)],
-    ) {
-        let connections = self.processes.open_connections(servers, generation);
-        let number = match signal {
-            TerminationSignal::Term => process::Signal::SIGTERM,
-            TerminationSignal::Kill => process::Signal::SIGKILL,
-        };
-        self.processes.signal_generation(servers, generation, number);
-        for ((process, _), connections) in servers.iter().zip(connections) {
-            self.answers.push(ArbiterEvent::Signalled { process: *process, signal, connections }.into());
+            self.processes.signal_generation(generation, signal, servers);
         }
     }
 

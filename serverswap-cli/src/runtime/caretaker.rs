@@ -21,7 +21,7 @@ use super::arbiter::until;
 use super::arbiter_link::{ArbiterLink, LinkEvent};
 use super::arbiter_role::ArbiterRole;
 use super::recovery;
-use super::server::ServerProcess;
+use super::server::reap_orphans;
 use super::signals::{SignalEvent, Signals};
 use super::supervisor::FIRST_LINK_WAIT;
 use super::trace::TraceWriter;
@@ -86,7 +86,7 @@ impl Caretaker {
                         self.stop(stops, &mut link).await;
                     }
                     SignalEvent::Core(SupervisorSignal::Hangup) => {}
-                    SignalEvent::Child => drop(ServerProcess::None.reap(self.plan.generation)),
+                    SignalEvent::Child => reap_orphans(None),
                 },
                 () = first_end(&others) => {}
                 () = ready(link.as_ref()) => drop(link.as_mut().map(|link| link.step(Vec::new))),

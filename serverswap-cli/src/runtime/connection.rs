@@ -299,6 +299,7 @@ mod tests {
                 | ArbiterInput::Sent { .. }
                 | ArbiterInput::Exited(_)
                 | ArbiterInput::Ended { .. }
+                | ArbiterInput::Signalled { .. }
                 | ArbiterInput::OwnerFound { .. } => {
                     panic!("a connection sends what it has received")
                 }

@@ -17,6 +17,7 @@ mod connection;
 mod control_socket;
 mod directory_lease;
 pub(crate) mod error_map;
+mod look_thread;
 mod negotiation;
 mod owner_lookup;
 mod paused_watch;

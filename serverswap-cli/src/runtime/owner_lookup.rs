@@ -72,7 +72,8 @@ mod tests {
             | ArbiterInput::Received { .. }
             | ArbiterInput::Sent { .. }
             | ArbiterInput::Exited(_)
-            | ArbiterInput::Ended { .. } => {
+            | ArbiterInput::Ended { .. }
+            | ArbiterInput::Signalled { .. } => {
                 panic!("a lookup sends an owner")
             }
         }

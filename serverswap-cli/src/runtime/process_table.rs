@@ -10,10 +10,12 @@ use serverswap::sys::listener::open_connections;
 use serverswap::sys::process::{self, Process, Signal, generation_members, is_gone, signal_generation};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
+use tokio::task::spawn_local;
 
 use super::arbiter::ArbiterInput;
+use super::look_thread::LookThread;
 use super::task::Task;
-use crate::arbiter::Liveness;
+use crate::arbiter::{Liveness, TerminationSignal};
 use crate::sys::async_fd::async_fd;
 
 /// Most ended processes whose group is remembered.
@@ -23,6 +25,9 @@ const ENDED_MAX: usize = 256;
 pub(super) struct ProcessTable {
     running: BTreeMap<Process, Watched>,
     groups: BTreeMap<Process, u32>,
+    /// How many signals to each process are under way.
+    signalling: BTreeMap<Process, usize>,
+    looks: LookThread,
     inbox: mpsc::Sender<ArbiterInput>,
 }
 
@@ -32,8 +37,9 @@ struct Watched {
 }
 
 impl ProcessTable {
-    pub(super) fn new(inbox: mpsc::Sender<ArbiterInput>) -> Self {
-        ProcessTable { running: BTreeMap::new(), groups: BTreeMap::new(), inbox }
+    pub(super) fn new(looks: LookThread, inbox: mpsc::Sender<ArbiterInput>) -> Self {
+        let (running, groups, signalling) = Default::default();
+        ProcessTable { running, groups, signalling, looks, inbox }
     }
 
     /// Watches the processes that live, and returns which they are.
@@ -86,9 +92,24 @@ impl ProcessTable {
         }
     }
 
-    /// Whether a process that is watched has ended.
+    pub(super) fn is_watched(&self, process: Process) -> bool {
+        self.running.contains_key(&process)
+    }
+
+    /// Whether a process that is watched has ended, and no signal to it is under way.
     pub(super) fn has_exited(&self, process: Process) -> bool {
-        self.running.contains_key(&process) && self.liveness(process) == Liveness::Dead
+        let is_signalled = self.signalling.contains_key(&process);
+        self.is_watched(process) && !is_signalled && self.liveness(process) == Liveness::Dead
+    }
+
+    /// After [`ArbiterInput::Signalled`].
+    pub(super) fn was_signalled(&mut self, process: Process) {
+        if let Some(signals) = self.signalling.get_mut(&process) {
+            *signals -= 1;
+            if *signals == 0 {
+                self.signalling.remove(&process);
+            }
+        }
     }
 
     /// Watches processes that were found; one that cannot be watched counts as ended.
@@ -109,43 +130,47 @@ impl ProcessTable {
         group
     }
 
-    /// How many connections to these addresses each of the servers has open, if that can be known; the first
-    /// counts for the other processes of the generation as well.
-    pub(super) fn open_connections(
-        &self,
-        servers: &[(Process, Vec<Address>)],
-        generation: Generation,
-    ) -> Vec<Option<u64>> {
-        let mut others: Vec<u32> = match servers.iter().any(|(_, addresses)| !addresses.is_empty()) {
-            true => generation_members(generation, &self.groups_of(servers)).unwrap_or_default(),
-            false => Vec::new(),
-        }
-        .into_iter()
-        .map(|(member, _)| member.pid)
-        .collect();
-        others.retain(|pid| !servers.iter().any(|(server, _)| server.pid == *pid));
-        let count = |(process, addresses): &(Process, Vec<Address>)| {
-            if addresses.is_empty() || self.liveness(*process) == Liveness::Dead {
-                return None;
-            }
-            open_connections(std::mem::take(&mut others).into_iter().chain([process.pid]), addresses)
-        };
-        servers.iter().map(count).collect()
-    }
-
-    /// Signals servers and every other process of their generation; some of the servers may have ended.
+    /// Counts the connections to these addresses that each of the servers has open, if that can be known, and then
+    /// signals the servers, as far as they live, and every other process of their generation. Sends
+    /// [`ArbiterInput::Signalled`].
     ///
     /// Processes that have ended meanwhile, or that run as another user, cannot be signalled:
     /// the deadline after this one shows whether they still run.
     pub(super) fn signal_generation(
-        &self,
-        servers: &[(Process, Vec<Address>)],
+        &mut self,
         generation: Generation,
-        signal: Signal,
+        signal: TerminationSignal,
+        servers: Vec<(Process, Vec<Address>)>,
     ) {
-        let living = servers.iter().filter(|(process, _)| self.liveness(*process) == Liveness::Alive);
-        let living = living.filter_map(|(process, _)| Some((*process, self.pidfd(*process)?)));
-        let _ = signal_generation(generation, living, &self.groups_of(servers), signal);
+        let groups = self.groups_of(&servers);
+        let watched = |(process, addresses): (Process, Vec<Address>)| SignalledServer {
+            process,
+            pidfd: self.running.get(&process).map(|watched| Arc::clone(&watched.pidfd)),
+            addresses,
+        };
+        let servers: Vec<_> = servers.into_iter().map(watched).collect();
+        let processes: Vec<Process> = servers.iter().map(|server| server.process).collect();
+        for process in &processes {
+            *self.signalling.entry(*process).or_default() += 1;
+        }
+        let signalled = self.looks.run(move || {
+            let connections = open_connections_of(&servers, generation, &groups);
+            let living = servers.iter().filter(|server| server.is_alive());
+            let living = living.filter_map(|server| Some((server.process, server.pidfd.as_ref()?.as_fd())));
+            let number = match signal {
+                TerminationSignal::Term => Signal::SIGTERM,
+                TerminationSignal::Kill => Signal::SIGKILL,
+            };
+            let _ = signal_generation(generation, living, &groups, number);
+            connections
+        });
+        let inbox = self.inbox.clone();
+        spawn_local(async move {
+            let connections = signalled.await.unwrap_or_else(|| vec![None; processes.len()]);
+            let connections = processes.into_iter().zip(connections).collect();
+            // Without an arbiter nobody waits for it.
+            let _ = inbox.send(ArbiterInput::Signalled { signal, connections }).await;
+        });
     }
 
     /// A server may have begun a group of its own by now; of one that has ended the last group is known.
@@ -156,6 +181,41 @@ impl ProcessTable {
         };
         servers.iter().filter_map(|(process, _)| group(*process)).collect()
     }
+}
+
+/// A server that is to be signalled.
+struct SignalledServer {
+    process: Process,
+    /// Absent if it has ended.
+    pidfd: Option<Arc<OwnedFd>>,
+    addresses: Vec<Address>,
+}
+
+impl SignalledServer {
+    fn is_alive(&self) -> bool {
+        self.pidfd.as_ref().is_some_and(|pidfd| is_gone(pidfd).is_ok_and(|gone| !gone))
+    }
+}
+
+/// How many connections each of the servers has open; the first counts for the other processes of the generation
+/// as well.
+fn open_connections_of(
+    servers: &[SignalledServer],
+    generation: Generation,
+    groups: &[u32],
+) -> Vec<Option<u64>> {
+    let is_any_open = servers.iter().any(|server| !server.addresses.is_empty());
+    let members = is_any_open.then(|| generation_members(generation, groups).unwrap_or_default());
+    let mut others: Vec<u32> = members.into_iter().flatten().map(|(member, _)| member.pid).collect();
+    others.retain(|pid| !servers.iter().any(|server| server.process.pid == *pid));
+    let count = |server: &SignalledServer| {
+        if server.addresses.is_empty() || !server.is_alive() {
+            return None;
+        }
+        let pids = std::mem::take(&mut others).into_iter().chain([server.process.pid]);
+        open_connections(pids, &server.addresses)
+    };
+    servers.iter().map(count).collect()
 }
 
 async fn exit(process: Process, pidfd: AsyncFd<Arc<OwnedFd>>, inbox: mpsc::Sender<ArbiterInput>) {

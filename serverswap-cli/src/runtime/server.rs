@@ -4,10 +4,10 @@
 //! handler holds (ptrace(2)) cannot be reaped, and there is no SIGCHLD, until that one detaches:
 //! until then it counts as running, and nothing is polled.
 //!
-//! The child is reaped only after its generation was looked at: until then its number, and so
+//! The child is reaped only after its generation was looked at, on a thread: until then its number, and so
 //! that of its group, cannot be used again.
 
-use std::io;
+use std::future::pending;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
@@ -16,129 +16,211 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::listener::open_connections;
 use serverswap::sys::process::{Process, Signal, generation_members, pidfd_open, signal_generation};
 use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc;
+use tokio::task::spawn_local;
 
-use crate::supervisor::{GenerationSignal, Leftovers, ServerExit};
+use super::look_thread::LookThread;
+use crate::supervisor::{GenerationSignal, Leftovers, ServerExit, SupervisorInput};
 use crate::sys::async_fd::async_fd;
 
 /// The server that was started last.
-pub(super) enum ServerProcess {
+pub(super) struct ServerProcess {
+    generation: Generation,
+    state: State,
+    looks: LookThread,
+    answers: (mpsc::UnboundedSender<Answer>, mpsc::UnboundedReceiver<Answer>),
+}
+
+enum State {
     /// There was none, or nothing is left of it.
     None,
     /// It has not been reaped.
     Running { pid: u32 },
+    /// It has ended, and what else lives of its generation is being looked for.
+    Ended { pid: u32 },
     /// It was reaped; these processes of its generation are alive.
     Leftovers { server: u32, members: Vec<AsyncFd<OwnedFd>> },
+    /// One of those has ended, and what lives is being looked for.
+    LeftoverEnded { server: u32 },
 }
 
-/// What has become of the server.
-pub(super) enum ServerProcessEvent {
-    /// It has exited and was reaped.
-    Exited { pid: u32, exit: ServerExit, leftovers: Leftovers },
-    /// The last process of its generation has ended.
-    LeftoversGone { pid: u32 },
+/// What a look at the processes of the machine has found, in the order of the looks.
+pub(super) enum Answer {
+    /// A server was signalled; it had so many connections open, if that can be known.
+    Signalled { server: u32, signal: GenerationSignal, connections: Option<u64> },
+    /// These processes of its generation are alive.
+    Living { server: u32, members: Vec<OwnedFd> },
 }
 
 impl ServerProcess {
-    /// Waits until the first member of what is left has ended. Nothing is lost when it is cancelled.
-    pub(super) async fn leftover_ended(&self) {
-        match self {
-            ServerProcess::Leftovers { members, .. } if !members.is_empty() => {
-                drop(members[0].readable().await);
+    /// Nothing was started yet.
+    pub(super) fn none(generation: Generation) -> Self {
+        let looks = LookThread::default();
+        ServerProcess { generation, state: State::None, looks, answers: mpsc::unbounded_channel() }
+    }
+
+    /// A child of this process was started.
+    pub(super) fn started(&mut self, pid: u32) {
+        self.state = State::Running { pid };
+    }
+
+    /// Waits for something that [`Self::handle`] is to take in. Nothing is lost when it is cancelled.
+    pub(super) async fn changed(&mut self) -> Option<Answer> {
+        let leftover_ended = async {
+            match &self.state {
+                State::Leftovers { members, .. } if !members.is_empty() => drop(members[0].readable().await),
+                State::None
+                | State::Running { .. }
+                | State::Ended { .. }
+                | State::Leftovers { .. }
+                | State::LeftoverEnded { .. } => pending().await,
             }
-            ServerProcess::None | ServerProcess::Running { .. } | ServerProcess::Leftovers { .. } => {
-                std::future::pending().await
+        };
+        tokio::select! {
+            answer = self.answers.1.recv() => answer,
+            () = leftover_ended => None,
+        }
+    }
+
+    /// Takes in what [`Self::changed`] returned.
+    pub(super) fn handle(&mut self, answer: Option<Answer>) -> Option<SupervisorInput> {
+        match answer {
+            Some(Answer::Signalled { server, signal, connections }) => {
+                let is_known =
+                    matches!(self.state, State::Running { pid } | State::Ended { pid } if pid == server);
+                is_known.then_some(SupervisorInput::Signalled { pid: server, signal, connections })
+            }
+            Some(Answer::Living { server, members }) => {
+                let members: Vec<_> = members.into_iter().filter_map(|pidfd| async_fd(pidfd).ok()).collect();
+                self.living(server, members)
+            }
+            None => {
+                if let State::Leftovers { server, .. } = self.state {
+                    self.state = State::LeftoverEnded { server };
+                    self.look_for_living(server);
+                }
+                None
             }
         }
     }
 
-    /// After [`leftover_ended`](Self::leftover_ended): looks again what is left.
-    pub(super) fn check_leftovers(&mut self, generation: Generation) -> Option<ServerProcessEvent> {
-        match self {
-            ServerProcess::None | ServerProcess::Running { .. } => None,
-            ServerProcess::Leftovers { server, .. } => {
-                let pid = *server;
-                *self = ServerProcess::leftovers(pid, living(pid, generation));
-                matches!(self, ServerProcess::None).then_some(ServerProcessEvent::LeftoversGone { pid })
-            }
+    /// After SIGCHLD: looks what else lives of the generation of a server that has ended, and reaps every
+    /// other child. As PID 1 those are the orphans of a whole container.
+    pub(super) fn child_ended(&mut self) {
+        if let State::Running { pid } = self.state
+            && let Some(child) = child_pid(pid)
+            && has_ended(child)
+        {
+            self.state = State::Ended { pid };
+            self.look_for_living(pid);
         }
-    }
-
-    /// After SIGCHLD: reaps the server if it has ended, and every other child. As PID 1 those are the
-    /// orphans of a whole container.
-    pub(super) fn reap(&mut self, generation: Generation) -> Option<ServerProcessEvent> {
-        let event = self.reap_server(generation);
         reap_orphans(self.child());
-        event
     }
 
-    /// Signals `server`, the child or what was left by it, and every other process of its generation; what
-    /// has just ended needs none.
-    pub(super) fn signal(&self, server: u32, signal: GenerationSignal, generation: Generation) {
-        let signal = match signal {
+    /// Counts the connections to these addresses that the generation has open, and signals `server`, the child or
+    /// what was left by it, and every other process of its generation; what has just ended needs none.
+    pub(super) fn signal(&mut self, server: u32, signal: GenerationSignal, addresses: Vec<Address>) {
+        let child = match self.state {
+            State::Running { pid } | State::Ended { pid } if pid == server => Some(pid),
+            State::Leftovers { server: left, .. } | State::LeftoverEnded { server: left }
+                if left == server =>
+            {
+                None
+            }
+            State::None
+            | State::Running { .. }
+            | State::Ended { .. }
+            | State::Leftovers { .. }
+            | State::LeftoverEnded { .. } => return,
+        };
+        // It was not reaped: its number is still its own.
+        let child = child.and_then(|pid| Some((Process::of(pid).ok()?, pidfd_open(pid).ok()?)));
+        let number = match signal {
             GenerationSignal::Term => Signal::SIGTERM,
             GenerationSignal::Kill => Signal::SIGKILL,
         };
-        let _ = match self {
-            ServerProcess::Running { pid } if *pid == server => signal_child(*pid, generation, signal),
-            ServerProcess::Leftovers { server: left, .. } if *left == server => {
-                signal_generation(generation, [], &[server], signal).map(drop)
+        let generation = self.generation;
+        self.look(move || {
+            let connections = (!addresses.is_empty()).then(|| {
+                let members = generation_members(generation, &[server]).unwrap_or_default();
+                open_connections(members.into_iter().map(|(member, _)| member.pid), &addresses)
+            });
+            let child = child.as_ref().map(|(process, pidfd)| (*process, pidfd.as_fd()));
+            let _ = signal_generation(generation, child, &[server], number);
+            Answer::Signalled { server, signal, connections: connections.flatten() }
+        });
+    }
+
+    /// Waits until everybody was signalled who is to be.
+    pub(super) async fn finish(&self) {
+        self.looks.finish().await;
+    }
+
+    fn look_for_living(&self, server: u32) {
+        let generation = self.generation;
+        self.look(move || {
+            let members = generation_members(generation, &[server]).unwrap_or_default();
+            Answer::Living { server, members: members.into_iter().map(|(_, pidfd)| pidfd).collect() }
+        });
+    }
+
+    fn look(&self, look: impl FnOnce() -> Answer + Send + 'static) {
+        let (answer, answers) = (self.looks.run(look), self.answers.0.clone());
+        spawn_local(async move {
+            if let Some(answer) = answer.await {
+                // It is too late for an answer that nobody takes.
+                let _ = answers.send(answer);
             }
-            ServerProcess::None | ServerProcess::Running { .. } | ServerProcess::Leftovers { .. } => Ok(()),
+        });
+    }
+
+    fn living(&mut self, server: u32, members: Vec<AsyncFd<OwnedFd>>) -> Option<SupervisorInput> {
+        let left = |members: Vec<_>| match members.is_empty() {
+            true => State::None,
+            false => State::Leftovers { server, members },
         };
-    }
-
-    /// Whether this is the server that runs.
-    pub(super) fn runs(&self, server: u32) -> bool {
-        match self {
-            ServerProcess::Running { pid } => *pid == server,
-            ServerProcess::None | ServerProcess::Leftovers { .. } => false,
+        match self.state {
+            State::Ended { pid } if pid == server => {
+                let leftovers = if members.is_empty() { Leftovers::None } else { Leftovers::Alive };
+                let exit = child_pid(pid).map_or(ServerExit::Status(u8::MAX), reap);
+                self.state = left(members);
+                // Those that ended meanwhile.
+                reap_orphans(None);
+                Some(SupervisorInput::ServerExited { pid, exit, leftovers })
+            }
+            State::LeftoverEnded { server: of } if of == server => {
+                self.state = left(members);
+                matches!(self.state, State::None).then_some(SupervisorInput::LeftoversGone { pid: server })
+            }
+            State::None
+            | State::Running { .. }
+            | State::Ended { .. }
+            | State::Leftovers { .. }
+            | State::LeftoverEnded { .. } => None,
         }
-    }
-
-    /// How many connections to these addresses the processes of the generation have open, if that can be known.
-    pub(super) fn open_connections(
-        &self,
-        server: u32,
-        generation: Generation,
-        addresses: &[Address],
-    ) -> Option<u64> {
-        if addresses.is_empty() || !self.runs(server) {
-            return None;
-        }
-        let members = generation_members(generation, &[server]).unwrap_or_default();
-        open_connections(members.into_iter().map(|(member, _)| member.pid), addresses)
-    }
-
-    fn reap_server(&mut self, generation: Generation) -> Option<ServerProcessEvent> {
-        let child = self.child()?;
-        let pid = child.as_raw().unsigned_abs();
-        // Looks without reaping.
-        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        if waitid(Id::Pid(child), look) == Ok(WaitStatus::StillAlive) {
-            return None;
-        }
-        let members = living(pid, generation);
-        let exit = match waitpid(child, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(_, status)) => ServerExit::Status(u8::try_from(status).unwrap_or(u8::MAX)),
-            Ok(WaitStatus::Signaled(_, signal, _)) => ServerExit::Signal(signal as i32),
-            Ok(_) => return None,
-            // Something else has reaped it: only that it has ended is known.
-            Err(_) => ServerExit::Status(u8::MAX),
-        };
-        let leftovers = if members.is_empty() { Leftovers::None } else { Leftovers::Alive };
-        *self = ServerProcess::leftovers(pid, members);
-        Some(ServerProcessEvent::Exited { pid, exit, leftovers })
     }
 
     fn child(&self) -> Option<Pid> {
-        match self {
-            ServerProcess::Running { pid } => child_pid(*pid),
-            ServerProcess::None | ServerProcess::Leftovers { .. } => None,
+        match self.state {
+            State::Running { pid } | State::Ended { pid } => child_pid(pid),
+            State::None | State::Leftovers { .. } | State::LeftoverEnded { .. } => None,
         }
     }
+}
 
-    fn leftovers(server: u32, members: Vec<AsyncFd<OwnedFd>>) -> Self {
-        if members.is_empty() { ServerProcess::None } else { ServerProcess::Leftovers { server, members } }
+/// Looks without reaping. A child that somebody else has reaped has ended, too.
+fn has_ended(child: Pid) -> bool {
+    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    waitid(Id::Pid(child), look) != Ok(WaitStatus::StillAlive)
+}
+
+/// Reaps a child that has ended.
+fn reap(child: Pid) -> ServerExit {
+    match waitpid(child, Some(WaitPidFlag::WNOHANG)) {
+        Ok(WaitStatus::Exited(_, status)) => ServerExit::Status(u8::try_from(status).unwrap_or(u8::MAX)),
+        Ok(WaitStatus::Signaled(_, signal, _)) => ServerExit::Signal(signal as i32),
+        // Something else has reaped it: only that it has ended is known.
+        Ok(_) | Err(_) => ServerExit::Status(u8::MAX),
     }
 }
 
@@ -146,19 +228,8 @@ fn child_pid(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().map(Pid::from_raw)
 }
 
-/// The child was not reaped: its number is still its own.
-fn signal_child(pid: u32, generation: Generation, signal: Signal) -> io::Result<()> {
-    let pidfd = pidfd_open(pid)?;
-    signal_generation(generation, [(Process::of(pid)?, pidfd.as_fd())], &[pid], signal).map(drop)
-}
-
-fn living(child: u32, generation: Generation) -> Vec<AsyncFd<OwnedFd>> {
-    let members = generation_members(generation, &[child]).unwrap_or_default();
-    members.into_iter().filter_map(|(_, pidfd)| async_fd(pidfd).ok()).collect()
-}
-
 /// Reaps every dead child but `server`, which ends with a SIGCHLD of its own.
-fn reap_orphans(server: Option<Pid>) {
+pub(super) fn reap_orphans(server: Option<Pid>) {
     let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     while let Some(pid) = waitid(Id::All, look).ok().and_then(|status| status.pid()) {
         if Some(pid) == server || waitpid(pid, Some(WaitPidFlag::WNOHANG)).is_err() {

@@ -19,7 +19,7 @@ use super::arbiter_link::{ArbiterLink, LinkEvent, owned};
 use super::arbiter_role::ArbiterRole;
 use super::caretaker::{Caretaker, CaretakerEnd};
 use super::error_map;
-use super::server::{ServerProcess, ServerProcessEvent};
+use super::server::{Answer, ServerProcess};
 use super::signals::{SignalEvent, Signals};
 use super::trace::TraceWriter;
 use crate::output::{Copies, OutputTail, ServerOutput};
@@ -27,9 +27,7 @@ use crate::post::Post;
 use crate::spawn::{self, ServerCommand};
 use crate::state::Directory;
 use crate::status::still_serving;
-use crate::supervisor::{
-    EventAttachment, GenerationSignal, Plan, Supervisor, SupervisorAction, SupervisorInput,
-};
+use crate::supervisor::{EventAttachment, Plan, Supervisor, SupervisorAction, SupervisorInput};
 use crate::sys::signals::SignalDescriptor;
 use crate::ui::{Conclusion, Console, Report, RunEnding, RunOutcome, SetupError};
 
@@ -83,6 +81,7 @@ impl SupervisorDriver {
         });
         let driver_trace = trace.clone();
         let role = ArbiterRole::new(plan.form, report, trace.clone());
+        let generation = plan.generation;
         let mut driver = SupervisorDriver {
             core: Supervisor::new(plan.clone(), monotonic()),
             link: ArbiterLink::new(directory.clone(), &plan, role, trace),
@@ -93,7 +92,7 @@ impl SupervisorDriver {
             command,
             directory,
             signals,
-            server: ServerProcess::None,
+            server: ServerProcess::none(generation),
             output,
             kept: BTreeMap::new(),
             actions: Vec::new(),
@@ -130,10 +129,7 @@ impl SupervisorDriver {
         let deadline = self.core.deadline().map(|at| Instant::now() + at.saturating_sub(monotonic()));
         tokio::select! {
             event = self.signals.next() => self.signalled(event),
-            () = self.server.leftover_ended() => {
-                let event = self.server.check_leftovers(self.plan.generation);
-                self.server_changed(event)
-            }
+            answer = self.server.changed() => self.server_changed(answer),
             () = self.link.ready() => self.link_ready(),
             () = until(deadline) => self.handle(SupervisorInput::Tick, None),
         }
@@ -143,21 +139,18 @@ impl SupervisorDriver {
         match event {
             SignalEvent::Core(signal) => self.handle(SupervisorInput::Signal(signal), None),
             SignalEvent::Child => {
-                let event = self.server.reap(self.plan.generation);
-                self.server_changed(event)
+                self.server.child_ended();
+                None
             }
         }
     }
 
-    fn server_changed(&mut self, event: Option<ServerProcessEvent>) -> Option<Box<RunOutcome>> {
-        let event = match event? {
-            ServerProcessEvent::Exited { pid, exit, leftovers } => {
-                SupervisorInput::ServerExited { pid, exit, leftovers }
-            }
-            ServerProcessEvent::LeftoversGone { pid } => SupervisorInput::LeftoversGone { pid },
-        };
-        points::at("after the server is reaped");
-        self.handle(event, None)
+    fn server_changed(&mut self, answer: Option<Answer>) -> Option<Box<RunOutcome>> {
+        let input = self.server.handle(answer)?;
+        if let SupervisorInput::ServerExited { .. } = input {
+            points::at("after the server is reaped");
+        }
+        self.handle(input, None)
     }
 
     fn link_ready(&mut self) -> Option<Box<RunOutcome>> {
@@ -225,7 +218,7 @@ impl SupervisorDriver {
                     }
                     SupervisorAction::Close { address } => drop(self.kept.remove(&address)),
                     SupervisorAction::SignalGeneration { pid, signal, addresses } => {
-                        self.signal(pid, signal, &addresses)
+                        self.server.signal(pid, signal, addresses)
                     }
                     SupervisorAction::Report(report) => {
                         if let Report::Serving { address, .. } = &report {
@@ -247,22 +240,12 @@ impl SupervisorDriver {
         points::at("after the server is started");
         let event = match started {
             Ok(pid) => {
-                self.server = ServerProcess::Running { pid };
+                self.server.started(pid);
                 SupervisorInput::Spawned { pid }
             }
             Err(failure) => SupervisorInput::SpawnFailed(failure),
         };
         self.core.handle(event, monotonic(), &mut self.actions);
-    }
-
-    fn signal(&mut self, pid: u32, signal: GenerationSignal, addresses: &[Address]) {
-        let generation = self.plan.generation;
-        let connections = self.server.open_connections(pid, generation, addresses);
-        self.server.signal(pid, signal, generation);
-        if self.server.runs(pid) {
-            let signalled = SupervisorInput::Signalled { pid, signal, connections };
-            self.core.handle(signalled, monotonic(), &mut self.actions);
-        }
     }
 
     fn report(&self, report: &Report) -> Option<Box<RunOutcome>> {
@@ -286,6 +269,7 @@ impl SupervisorDriver {
             | RunEnding::NotStarted(_) => OutputTail::default(),
         };
         let conclusion = self.console.conclude(outcome, &still_serving(&self.directory), &output);
+        self.server.finish().await;
         points::at("before the exit");
         self.link.give_up_role().await;
         points::at("after the lock is released");

@@ -20,7 +20,7 @@
 //! A process that was started and has not come to exec(2) yet shows its parent's environment: the
 //! supervisor that has just started a generation signals its leader by its own pidfd.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -36,6 +36,9 @@ pub const GENERATION_VARIABLE: &str = "SERVERSWAP_GENERATION";
 
 /// Most rounds of looking for members that were forked while we signalled.
 const ROUNDS_MAX: usize = 32;
+
+/// Processes of generations, each with a pidfd.
+pub type Members = BTreeMap<Generation, Vec<(Process, OwnedFd)>>;
 
 /// What a process shows of itself.
 #[derive(Debug)]
@@ -63,6 +66,27 @@ pub fn generation_members(
     let look = Look::now(generation)?;
     let members = members(&look.candidates, generation, process_groups);
     Ok(look.only(&members))
+}
+
+/// The living processes of each of these generations, as [`generation_members`] finds them without their groups,
+/// for one look at every process of the machine.
+///
+/// # Errors
+/// As [`generation_members`].
+pub fn members_of_each(generations: &BTreeSet<Generation>) -> io::Result<Members> {
+    let mut found: Members = generations.iter().map(|generation| (*generation, Vec::new())).collect();
+    let Some(oldest) = generations.first() else { return Ok(found) };
+    let look = Look::now(*oldest)?;
+    let mut owner = BTreeMap::new();
+    for generation in generations {
+        owner.extend(members(&look.candidates, *generation, &[]).into_iter().map(|one| (one, *generation)));
+    }
+    for (candidate, pidfd) in look.candidates.into_iter().zip(look.pidfds) {
+        if let Some(generation) = owner.get(&candidate.process) {
+            found.entry(*generation).or_default().push((candidate.process, pidfd));
+        }
+    }
+    Ok(found)
 }
 
 /// Sends `signal` to the servers of a generation, by their pidfds, and then to every other process of it, those

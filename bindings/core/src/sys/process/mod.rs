@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 
 pub(in crate::sys) use environ::pids;
 pub use environ::{environment, started_with};
-pub use generation::{GENERATION_VARIABLE, generation_members, is_supervisor_of, signal_generation};
+pub use generation::{
+    GENERATION_VARIABLE, Members, generation_members, is_supervisor_of, members_of_each, signal_generation,
+};
 pub use nix::sys::signal::Signal;
 pub(in crate::sys) use pidfd::pidfd_getfd;
 pub use pidfd::{is_gone, pidfd_open, pidfd_send_signal};
