@@ -10,6 +10,7 @@ use crate::{logs, runtime, status};
 pub fn main(program: Program) -> ExitCode {
     let status = match cli::parse(std::env::args_os(), program) {
         Ok(Invocation::Run(run)) => runtime::run(&run),
+        Ok(Invocation::Arbiter(directory)) => runtime::temporary_arbiter::serve(&directory),
         Ok(Invocation::Status(status)) => status::show(&status),
         Ok(Invocation::Logs(logs)) => logs::show(&logs),
         Ok(Invocation::Completions(shell, of)) => print(&cli::completions(shell, of)),

@@ -32,6 +32,9 @@ pub struct ServerCommand {
     pub directory: PathBuf,
     /// The generation that the server belongs to: `SERVERSWAP_GENERATION`.
     pub generation: Generation,
+    /// The program that becomes the arbiter where there is none: `SERVERSWAP_ARBITER`. `None` if this process
+    /// cannot tell its own.
+    pub arbiter: Option<PathBuf>,
 }
 
 /// What a server gets as stdout and stderr; by default ours.
@@ -123,6 +126,11 @@ fn command(server: &ServerCommand, streams: ServerStreams) -> Command {
         .env(environment::SERVERSWAP_SOCKET, &server.socket)
         .env(environment::SERVERSWAP_DIR, &server.directory)
         .env(environment::SERVERSWAP_GENERATION, server.generation.to_string());
+    match &server.arbiter {
+        Some(program) => command.env(environment::SERVERSWAP_ARBITER, program),
+        // That of another supervisor, if this one was started inside a server.
+        None => command.env_remove(environment::SERVERSWAP_ARBITER),
+    };
     for name in environment::SCRUBBED {
         command.env_remove(name);
     }

@@ -33,6 +33,7 @@ impl Probe {
             socket: "/d/serverswap.sock".into(),
             directory: "/d".into(),
             generation: Generation { start: 2_000, pid: 77 },
+            arbiter: Some("/bin/serverswap".into()),
         }
     }
 
@@ -78,9 +79,10 @@ fn the_server_leads_a_session_and_a_group_of_its_own() {
 }
 
 #[test]
-fn its_environment_names_the_socket_the_directory_and_the_generation() {
-    let text = Probe::new().output("echo $SERVERSWAP_SOCKET $SERVERSWAP_DIR $SERVERSWAP_GENERATION");
-    assert_eq!(text, "/d/serverswap.sock /d 2000-77\n");
+fn its_environment_names_the_socket_the_directory_the_generation_and_the_program() {
+    let text = Probe::new()
+        .output("echo $SERVERSWAP_SOCKET $SERVERSWAP_DIR $SERVERSWAP_GENERATION $SERVERSWAP_ARBITER");
+    assert_eq!(text, "/d/serverswap.sock /d 2000-77 /bin/serverswap\n");
 }
 
 #[test]

@@ -94,6 +94,10 @@ impl Index {
         self.claimed.iter()
     }
 
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.claimed.is_empty() && self.tallies.values().all(|tally| tally.pending == 0 && tally.older == 0)
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         self.deadlines.first().map(|(at, _)| *at)
     }

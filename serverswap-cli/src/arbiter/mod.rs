@@ -121,6 +121,12 @@ impl Arbiter {
         }
     }
 
+    /// Whether nothing is under way: no claim waits, everything that was granted is served, no server that was
+    /// replaced still runs, and nothing has a deadline. Then nobody misses an arbiter that ends.
+    pub fn is_at_rest(&self) -> bool {
+        self.deadline().is_none() && self.index.is_at_rest()
+    }
+
     /// When [`ArbiterEvent::Tick`] is due next, as time since boot.
     pub fn deadline(&self) -> Option<Duration> {
         let ends = [self.signals.next(), self.next_abandoned()];

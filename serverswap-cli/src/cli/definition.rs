@@ -178,6 +178,12 @@ pub(super) struct RunArguments {
     /// Print the outcome as a JSON object on stdout
     #[arg(long)]
     pub(super) json: bool,
+
+    /// Become the arbiter of this directory in the background, if there is none, for as long as it is needed
+    ///
+    /// Clients run this; it starts no server.
+    #[arg(long, value_name = "DIRECTORY", hide = true, exclusive = true)]
+    pub(super) arbiter: Option<PathBuf>,
 }
 
 /// `--restart`.

@@ -13,6 +13,9 @@ pub const SERVERSWAP_SOCKET: &str = connection::SOCKET_VARIABLE;
 /// started inside another generation.
 pub const SERVERSWAP_GENERATION: &str = connection::GENERATION_VARIABLE;
 
+/// This program, for clients that find no arbiter. Set for the server.
+pub const SERVERSWAP_ARBITER: &str = connection::ARBITER_VARIABLE;
+
 /// The runtime directory. Read (`--dir` goes before it), and set for the server.
 pub const SERVERSWAP_DIR: &str = "SERVERSWAP_DIR";
 

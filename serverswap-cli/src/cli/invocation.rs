@@ -17,6 +17,8 @@ use serverswap::protocol::Generation;
 pub enum Invocation {
     /// Start a server and supervise it.
     Run(Run),
+    /// Be the arbiter of this directory for as long as one is needed.
+    Arbiter(PathBuf),
     /// Show which server holds which address.
     Status(Status),
     /// Show what a server printed.

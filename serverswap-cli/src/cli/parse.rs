@@ -81,6 +81,9 @@ pub fn parse(
         Program::Serverswap => serverswap(arguments),
         Program::ServerswapDeploy => {
             let arguments = DeployArguments::try_parse_from(arguments)?;
+            if let Some(directory) = arguments.run.arbiter {
+                return Ok(Invocation::Arbiter(directory));
+            }
             let run = run(arguments.run, Form::Stay);
             no_mistaken_word(&run, program)?;
             Ok(Invocation::Run(run))
@@ -95,6 +98,9 @@ fn serverswap(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocatio
     let form = if arguments.stay { Form::Stay } else { Form::Leave };
     match arguments.tool {
         None => {
+            if let Some(directory) = arguments.run.arbiter {
+                return Ok(Invocation::Arbiter(directory));
+            }
             let run = run(arguments.run, form);
             no_mistaken_word(&run, Program::Serverswap)?;
             restart_needs_stay(&run)?;

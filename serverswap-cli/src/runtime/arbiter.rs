@@ -52,6 +52,19 @@ const INPUTS_PER_TURN: usize = 256;
 /// until it can be, or until what waits is refused.
 const DEFERRED_MAX: usize = 16_384;
 
+/// How long nothing is under way before an arbiter ends that serves only while it is needed. The workers of a
+/// server come one after the other.
+const REST: Duration = Duration::from_secs(2);
+
+/// For how long an arbiter serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tenure {
+    /// For as long as its process has something else to do.
+    UntilStopped,
+    /// Until nothing has been under way for a while.
+    WhileNeeded,
+}
+
 /// What the tasks around the arbiter send it.
 pub(super) enum ArbiterInput {
     /// A client has connected.
@@ -97,6 +110,9 @@ pub(super) struct ArbiterRuntime {
     deferred: Vec<Pending>,
     lease: DirectoryLease,
     lease_state: LeaseState,
+    tenure: Tenure,
+    /// When something was under way the last time.
+    last_busy: Instant,
     report: Rc<dyn Fn(Report)>,
 }
 
@@ -119,6 +135,7 @@ impl ArbiterRuntime {
         directory: Directory,
         lock: Lock,
         watch: Option<DirectoryWatch>,
+        tenure: Tenure,
         report: Rc<dyn Fn(Report)>,
         trace: TraceWriter,
     ) -> io::Result<Self> {
@@ -151,6 +168,8 @@ impl ArbiterRuntime {
             deferred: Vec::new(),
             lease,
             lease_state: LeaseState::Held,
+            tenure,
+            last_busy: Instant::now(),
             report,
         })
     }
@@ -171,6 +190,7 @@ impl ArbiterRuntime {
         let mut inputs = Vec::new();
         while self.lease_state != LeaseState::Lost {
             let deadline = self.deadline();
+            let ends_at = self.ends_at();
             let has_room = self.deferred.len() < DEFERRED_MAX;
             tokio::select! {
                 _ = self.inbox.recv_many(&mut inputs, INPUTS_PER_TURN), if has_room => {
@@ -178,6 +198,7 @@ impl ArbiterRuntime {
                 }
                 () = self.lease.deletion() => self.after_deletion(),
                 () = until(deadline) => self.turn(vec![ArbiterEvent::Tick.into()]),
+                () = until(ends_at) => return,
                 _ = &mut stop => return,
             }
             // What has become readable meanwhile is in the next turn, however fast one client sends.
@@ -469,6 +490,20 @@ impl ArbiterRuntime {
                 let _ = listener::remove_stale(path);
             }
             Address::Tcp(_) | Address::Udp(_) | Address::Name(_) => {}
+        }
+    }
+
+    /// When it ends if nothing happens.
+    fn ends_at(&mut self) -> Option<Instant> {
+        match self.tenure {
+            Tenure::UntilStopped => None,
+            Tenure::WhileNeeded if self.core.is_at_rest() && self.deferred.is_empty() => {
+                Some(self.last_busy + REST)
+            }
+            Tenure::WhileNeeded => {
+                self.last_busy = Instant::now();
+                None
+            }
         }
     }
 

@@ -233,7 +233,9 @@ impl ArbiterLink {
                 }
                 None
             }
-            SessionAction::Open(_) => unreachable!("only a server without a supervisor opens a listener"),
+            SessionAction::Open(_) | SessionAction::StartArbiter => {
+                unreachable!("only a server opens a listener or has an arbiter started")
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use serverswap::sys::watch::DirectoryWatch;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::arbiter::ArbiterRuntime;
+use super::arbiter::{ArbiterRuntime, Tenure};
 use super::trace::TraceWriter;
 use crate::state::{Directory, Lock, LockError};
 use crate::ui::Report;
@@ -18,6 +18,7 @@ use crate::ui::Report;
 pub(super) struct ArbiterRole {
     held: Option<Held>,
     form: Form,
+    tenure: Tenure,
     report: Rc<dyn Fn(Report)>,
     trace: TraceWriter,
 }
@@ -30,7 +31,13 @@ struct Held {
 
 impl ArbiterRole {
     pub(super) fn new(form: Form, report: Rc<dyn Fn(Report)>, trace: TraceWriter) -> Self {
-        ArbiterRole { held: None, form, report, trace }
+        ArbiterRole { held: None, form, tenure: Tenure::UntilStopped, report, trace }
+    }
+
+    /// Of an arbiter that ends by itself when nothing is under way.
+    pub(super) fn temporary(report: Rc<dyn Fn(Report)>) -> Self {
+        let trace = TraceWriter::default();
+        ArbiterRole { held: None, form: Form::Leave, tenure: Tenure::WhileNeeded, report, trace }
     }
 
     /// Becomes the arbiter if there is none; does nothing if this process is it already.
@@ -46,8 +53,14 @@ impl ArbiterRole {
             Ok(lock) => {
                 points::at("after the lock is taken");
                 let report = Rc::clone(&self.report);
-                let arbiter =
-                    ArbiterRuntime::start(directory.clone(), lock, watch, report, self.trace.clone())?;
+                let arbiter = ArbiterRuntime::start(
+                    directory.clone(),
+                    lock,
+                    watch,
+                    self.tenure,
+                    report,
+                    self.trace.clone(),
+                )?;
                 let (stop, stopped) = oneshot::channel();
                 self.held = Some(Held { arbiter: spawn_local(arbiter.run(stopped)), stop });
                 Ok(())
@@ -83,6 +96,14 @@ impl ArbiterRole {
                 Lock::try_take(&directory.lock())
             }
             result @ (Ok(_) | Err(LockError::Held | LockError::Io(_))) => result,
+        }
+    }
+
+    /// Waits until the arbiter has ended by itself; returns at once if this process is none.
+    pub(super) async fn ended(&mut self) {
+        if let Some(held) = &mut self.held {
+            // How it ended makes no difference: the lock is free.
+            let _ = (&mut held.arbiter).await;
         }
     }
 

@@ -28,12 +28,14 @@ mod server;
 mod signals;
 mod supervisor;
 mod task;
+pub(crate) mod temporary_arbiter;
 mod trace;
 
 use std::io;
 
 use serverswap::protocol::Generation;
 use serverswap::protocol::message::Form;
+use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 
 use crate::cli::{Run, UsageError};
@@ -64,6 +66,10 @@ pub fn run(run: &Run) -> u8 {
     console.finish_run(conclusion, &copies)
 }
 
+fn single_threaded() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()
+}
+
 fn try_run(
     run: &Run,
     generation: Generation,
@@ -83,6 +89,7 @@ fn try_run(
         socket: directory.socket(),
         directory: directory.path().to_owned(),
         generation,
+        arbiter: std::env::current_exe().ok(),
     };
     let output = OutputOf {
         generation,
@@ -92,11 +99,7 @@ fn try_run(
     };
     let output = ServerOutput::decide(&run.output, run.result, output);
     descriptors::room_for_a_runtime().map_err(|error| error_map::system("open", &error))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()
-        .map_err(|error| error_map::system("epoll_create1", &error))?;
+    let runtime = single_threaded().map_err(|error| error_map::system("epoll_create1", &error))?;
     LocalSet::new().block_on(&runtime, async {
         let trace = TraceWriter::open(run.trace.as_deref(), console);
         let plan = run.plan(generation);

@@ -31,6 +31,12 @@ pub(crate) fn begin() -> io::Result<()> {
     if unsafe { libc::setsid() } == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Whether this process leads a session.
+pub(crate) fn is_own() -> bool {
+    // SAFETY: both take or return numbers only.
+    unsafe { libc::getsid(0) == libc::getpid() }
+}
+
 fn prepare() -> io::Result<()> {
     begin()?;
     default_signals()?;

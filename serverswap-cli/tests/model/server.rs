@@ -329,6 +329,7 @@ impl World {
                     self.close_below(id);
                 }
             }
+            SessionAction::StartArbiter => {}
             SessionAction::Open(_) => {
                 self.broken.push(Broken::Protocol("a supervised session opens nothing".to_owned()))
             }

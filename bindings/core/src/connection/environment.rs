@@ -15,6 +15,9 @@ pub const SOCKET_VARIABLE: &str = "SERVERSWAP_SOCKET";
 
 pub use crate::sys::process::GENERATION_VARIABLE;
 
+/// The program that a client with a claim starts where there is no arbiter. Unset or empty: none is started.
+pub const ARBITER_VARIABLE: &str = "SERVERSWAP_ARBITER";
+
 /// Where the arbiter is, and who this server is to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
@@ -35,6 +38,8 @@ pub enum Supervision {
         socket: PathBuf,
         /// The generation that this server belongs to.
         generation: Generation,
+        /// The absolute path of the program that becomes the arbiter where there is none.
+        arbiter: Option<PathBuf>,
     },
 }
 
@@ -74,7 +79,7 @@ impl Environment {
     /// A value that no supervisor sets.
     pub fn from_env() -> Result<Self, ConnectError> {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty());
-        Environment::new(set(SOCKET_VARIABLE), set(GENERATION_VARIABLE))
+        Environment::new(set(SOCKET_VARIABLE), set(GENERATION_VARIABLE), set(ARBITER_VARIABLE))
     }
 
     /// The environment of a server that was started without a supervisor.
@@ -82,7 +87,11 @@ impl Environment {
         Environment { supervision: Supervision::Alone, timeouts: ConnectTimeouts::default() }
     }
 
-    fn new(socket: Option<OsString>, generation: Option<OsString>) -> Result<Self, ConnectError> {
+    fn new(
+        socket: Option<OsString>,
+        generation: Option<OsString>,
+        arbiter: Option<OsString>,
+    ) -> Result<Self, ConnectError> {
         let Some(socket) = socket.map(PathBuf::from) else {
             return Ok(Environment::alone());
         };
@@ -91,7 +100,9 @@ impl Environment {
         }
         let generation = generation.ok_or(ConnectError::GenerationMissing)?;
         let generation = generation.to_string_lossy().parse()?;
-        let supervision = Supervision::Supervised { socket, generation };
+        // A relative path would be another program in every working directory.
+        let arbiter = arbiter.map(PathBuf::from).filter(|path| path.is_absolute());
+        let supervision = Supervision::Supervised { socket, generation, arbiter };
         Ok(Environment { supervision, timeouts: ConnectTimeouts::default() })
     }
 }
@@ -101,7 +112,7 @@ mod tests {
     use super::*;
 
     fn environment(socket: Option<&str>, generation: Option<&str>) -> Result<Environment, String> {
-        Environment::new(socket.map(OsString::from), generation.map(OsString::from))
+        Environment::new(socket.map(OsString::from), generation.map(OsString::from), None)
             .map_err(|error| error.to_string())
     }
 

@@ -6,6 +6,7 @@
 //! the blocking client made of it, `crate::aio` the one for tokio; the Node and Python
 //! packages put it into their own event loops.
 
+mod arbiter_program;
 mod environment;
 mod poll;
 pub mod transport;
@@ -21,11 +22,14 @@ use std::time::{Duration, Instant};
 use serverswap_protocol::message::{ClientInfo, Code};
 use serverswap_protocol::{Address, Generation};
 
-pub use environment::{ConnectError, Environment, GENERATION_VARIABLE, SOCKET_VARIABLE, Supervision};
+pub use environment::{
+    ARBITER_VARIABLE, ConnectError, Environment, GENERATION_VARIABLE, SOCKET_VARIABLE, Supervision,
+};
 
 use crate::session::{self, Call, CallError, Identity, Refusal, Session, SessionAction, SessionInput};
 use crate::sys::wait::wait_readable;
 use crate::sys::{clock, listener};
+use arbiter_program::ArbiterProgram;
 use transport::SharedListener;
 use wire::Wire;
 
@@ -46,6 +50,7 @@ pub struct Connection {
     session: Session<SharedListener>,
     wire: Wire,
     generation: Option<Generation>,
+    arbiter: Option<ArbiterProgram>,
     sent: Sent,
     /// The process that it belongs to.
     pid: u32,
@@ -75,18 +80,21 @@ impl Connection {
     /// No descriptor to be had.
     pub fn open(environment: Environment, client: ClientInfo) -> Result<Self, ConnectError> {
         let Environment { supervision, timeouts } = environment;
-        let (session, socket, generation) = match supervision {
+        let (session, socket, generation, arbiter) = match supervision {
             Supervision::Alone => {
-                (Session::alone(Identity { client, generation: None }), PathBuf::new(), None)
+                (Session::alone(Identity { client, generation: None }), PathBuf::new(), None, None)
             }
-            Supervision::Supervised { socket, generation } => {
+            Supervision::Supervised { socket, generation, arbiter } => {
                 let identity = Identity { client, generation: Some(generation) };
-                (Session::supervised(identity, timeouts, clock::monotonic()), socket, Some(generation))
+                let session = Session::supervised(identity, timeouts, clock::monotonic());
+                let arbiter = arbiter.and_then(|program| ArbiterProgram::new(program, &socket));
+                let session = if arbiter.is_some() { session.with_arbiter_program() } else { session };
+                (session, socket, Some(generation), arbiter)
             }
         };
         let wire = Wire::new(socket)?;
         let mut connection =
-            Connection { session, wire, generation, sent: Sent::Everything, pid: process::id() };
+            Connection { session, wire, generation, arbiter, sent: Sent::Everything, pid: process::id() };
         connection.settle(clock::monotonic())?;
         Ok(connection)
     }
@@ -243,6 +251,12 @@ impl Connection {
             }
             SessionAction::Close => {
                 self.wire.close();
+                None
+            }
+            SessionAction::StartArbiter => {
+                if let Some(program) = &self.arbiter {
+                    program.start();
+                }
                 None
             }
             SessionAction::Open(address) => {

@@ -18,6 +18,9 @@ pub enum SessionAction<L> {
     Send(FromClient, Vec<L>),
     /// Close the link, after what was sent. Nothing more is read from it.
     Close,
+    /// Start an arbiter; there is no answer. One that begins changes the directory. Only of a session
+    /// [with a program](super::Session::with_arbiter_program) for that.
+    StartArbiter,
     /// Open the listener of an address in this process; answered by
     /// [`super::SessionInput::Opened`]. Only of a session that is alone.
     Open(Address),

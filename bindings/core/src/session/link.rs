@@ -14,6 +14,13 @@ const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// arbiter's role passes on, one or two are to be expected.
 const FAILED_ATTEMPTS_MAX: u32 = 3;
 
+/// For how long a claim finds no arbiter before one is started: longer than the role takes to pass
+/// from one supervisor to another.
+pub(super) const ARBITER_ABSENT_MIN: Duration = Duration::from_millis(300);
+
+/// How long an arbiter that was started may take to be there, before another one is started.
+pub(super) const ARBITER_START_TIME: Duration = Duration::from_secs(3);
+
 /// The link to the arbiter.
 #[derive(Debug, Clone)]
 pub(super) enum Link {
@@ -40,6 +47,8 @@ pub(super) struct Reconnect {
     pub failed_attempts: u32,
     /// Whether a change of the directory will be noticed.
     pub watch: WatchState,
+    /// When an arbiter may be started, if there is none until then.
+    pub start_arbiter_at: Duration,
 }
 
 /// Whether the directory is watched.
@@ -53,6 +62,13 @@ pub(super) enum WatchState {
     Unavailable,
 }
 
+/// Whether the last attempt found an arbiter, whatever became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ArbiterPresence {
+    Present,
+    Absent,
+}
+
 /// No attempt is under way.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
@@ -60,6 +76,7 @@ pub(super) struct Waiting {
     pub since: Duration,
     pub reconnect: Reconnect,
     pub until: Until,
+    pub arbiter: ArbiterPresence,
     /// Why the last attempt failed, for people.
     pub reason: String,
 }
@@ -145,7 +162,12 @@ impl Numbers {
 
 impl Reconnect {
     pub fn new(now: Duration) -> Self {
-        Reconnect { since: now, failed_attempts: 0, watch: WatchState::Off }
+        Reconnect {
+            since: now,
+            failed_attempts: 0,
+            watch: WatchState::Off,
+            start_arbiter_at: now + ARBITER_ABSENT_MIN,
+        }
     }
 
     /// How long to wait before the next attempt.
@@ -163,7 +185,7 @@ impl Ready {
     pub fn reconnect(&self, now: Duration) -> Reconnect {
         let fruitful = now.saturating_sub(self.since) >= PAUSE_MAX;
         let failed_attempts = if fruitful { 0 } else { self.failed_attempts + 1 };
-        Reconnect { since: now, failed_attempts, watch: WatchState::Off }
+        Reconnect { failed_attempts, ..Reconnect::new(now) }
     }
 }
 

@@ -24,6 +24,7 @@
 //!   100 ms as well.
 //! * C6. A waiting claim bounds every wait for the arbiter ([`ConnectTimeouts`]); without one, a server
 //!   that holds an address waits for as long as it lives, and serves.
+//!   Nobody else would bring one where every supervisor has left, so a claim that finds none has one started.
 //! * C7. A fault of the arbiter ends the claims that wait for it, never a holding.
 //!
 //! The states of the link, for every role; `.` changes nothing, and `Waiting` counts and paces the
@@ -96,6 +97,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod action;
+mod arbiter_start;
 mod call_error;
 mod calls;
 mod claims;

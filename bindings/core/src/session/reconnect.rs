@@ -6,7 +6,9 @@ use serverswap_protocol::message::{Code, Error, FromClient, Retry};
 
 use super::action::SessionAction;
 use super::event::Refusal;
-use super::link::{Connecting, Contact, Greeting, Link, PAUSE_MAX, Reconnect, Until, Waiting, WatchState};
+use super::link::{
+    ArbiterPresence, Connecting, Contact, Greeting, Link, PAUSE_MAX, Reconnect, Until, Waiting, WatchState,
+};
 use super::{Role, Session};
 
 /// The shortest pause between two attempts of a role that tries to become the arbiter: its own look at
@@ -111,7 +113,8 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
                 self.connect(reconnect);
             }
             WatchState::On | WatchState::Unavailable => {
-                self.wait(reconnect, self.change(reconnect, now, now), reason, now);
+                let until = self.change(reconnect, now, now);
+                self.wait(reconnect, until, ArbiterPresence::Absent, reason, now);
             }
         }
     }
@@ -173,7 +176,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
             Retry::Never => self.change(reconnect, later, now),
             Retry::Later | Retry::Reconnect => Until::Time(later),
         };
-        self.wait(reconnect, until, message, now);
+        self.wait(reconnect, until, ArbiterPresence::Present, message, now);
     }
 
     fn lost(&mut self, reconnect: Reconnect, reason: String, now: Duration) {
@@ -188,7 +191,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
             self.connect(reconnect);
         } else {
             let reconnect = self.watching(reconnect);
-            self.wait(reconnect, Until::ChangeOr(now + pause), reason, now);
+            self.wait(reconnect, Until::ChangeOr(now + pause), ArbiterPresence::Present, reason, now);
         }
     }
 
@@ -206,8 +209,15 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
         Reconnect { watch: WatchState::On, ..reconnect }
     }
 
-    fn wait(&mut self, reconnect: Reconnect, until: Until, reason: String, now: Duration) {
-        self.link = Link::Waiting(Waiting { since: now, reconnect, until, reason });
+    fn wait(
+        &mut self,
+        reconnect: Reconnect,
+        until: Until,
+        arbiter: ArbiterPresence,
+        reason: String,
+        now: Duration,
+    ) {
+        self.link = Link::Waiting(Waiting { since: now, reconnect, until, arbiter, reason });
     }
 
     /// Waiting for a change of the directory; by the clock if it cannot be seen, and by the clock

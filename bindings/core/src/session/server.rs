@@ -11,6 +11,7 @@ use serverswap_protocol::message::{
 
 use super::Session;
 use super::action::SessionAction;
+use super::arbiter_start::ArbiterStart;
 use super::call_error::CallError;
 use super::calls::Call;
 use super::event::{Refusal, ServerEvent};
@@ -28,6 +29,7 @@ pub struct ServerRole<L> {
     pub(super) outcome: Outcome,
     /// The claims that were sent on this link and not answered, withdrawn ones included.
     pub(super) asked: BTreeMap<u64, Address>,
+    pub(super) arbiter_start: ArbiterStart,
 }
 
 /// How the start of the server as a whole has ended.
@@ -48,6 +50,7 @@ impl<L> Default for ServerRole<L> {
             handled: BTreeSet::new(),
             outcome: Outcome::Open,
             asked: BTreeMap::new(),
+            arbiter_start: ArbiterStart::Impossible,
         }
     }
 }
@@ -136,11 +139,12 @@ impl<L: Clone + Debug> Role<L> for ServerRole<L> {
     }
 
     fn deadline(session: &Session<L>) -> Option<Duration> {
-        session.claim_expires()
+        [session.claim_expires(), session.arbiter_start_due()].into_iter().flatten().min()
     }
 
     fn tick(session: &mut Session<L>, now: Duration) {
         session.expire(now);
+        session.start_arbiter(now);
     }
 }
 

@@ -47,7 +47,7 @@ impl Directory {
     pub fn environment(&self) -> Environment {
         let generation = "7-9".parse().expect("valid");
         Environment {
-            supervision: Supervision::Supervised { socket: self.socket(), generation },
+            supervision: Supervision::Supervised { socket: self.socket(), generation, arbiter: None },
             timeouts: ConnectTimeouts::default(),
         }
     }

@@ -41,6 +41,7 @@ mod terminal;
 mod traced;
 mod users;
 mod versions;
+mod workers;
 mod wrapped;
 
 /// What a test returns: the first thing that went wrong, in words.

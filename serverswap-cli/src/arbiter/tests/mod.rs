@@ -12,6 +12,7 @@ mod probation;
 mod reconnect;
 mod recovery;
 mod remains;
+mod rest;
 mod supervisors;
 mod table;
 mod unrecorded;

@@ -204,3 +204,13 @@ fn a_file_to_record_into_goes_before_the_command() {
     assert_eq!(run(&["--trace", "here", "./app"]).trace, Some("here".into()));
     assert_eq!(run(&["./app", "--trace", "here"]).trace, None);
 }
+
+#[test]
+fn an_arbiter_of_a_directory_starts_no_server() {
+    for program in [Program::Serverswap, Program::ServerswapDeploy] {
+        let arguments = ["--arbiter", "/run/x"];
+        assert_eq!(parsed(program, &arguments), Ok(Invocation::Arbiter("/run/x".into())));
+    }
+    refused(&["--arbiter", "/run/x", "./app"], "cannot be used with");
+    refused(&["--arbiter", "/run/x", "--dir", "/run/y"], "cannot be used with");
+}

@@ -43,6 +43,12 @@ impl Bench {
         Bench { session: Session::supervised(identity(), ConnectTimeouts::default(), now), now }
     }
 
+    /// As [`Bench::new`], where an arbiter can be started.
+    pub fn with_arbiter_program() -> Self {
+        let bench = Bench::new();
+        Bench { session: bench.session.with_arbiter_program(), ..bench }
+    }
+
     /// Without a supervisor.
     pub fn alone() -> Self {
         Bench { session: Session::alone(identity()), now: Duration::from_secs(100) }
@@ -145,6 +151,7 @@ fn action_text(action: &SessionAction<u32>) -> String {
         SessionAction::Unwatch => "unwatch".into(),
         SessionAction::Connect => "connect".into(),
         SessionAction::Close => "close".into(),
+        SessionAction::StartArbiter => "start an arbiter".into(),
         SessionAction::Open(address) => format!("open {address}"),
         SessionAction::Send(line, listeners) => {
             let text = String::from_utf8(encode(line)).expect("JSON is UTF-8");

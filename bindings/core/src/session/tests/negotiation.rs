@@ -73,6 +73,7 @@ fn more_than_128_addresses_go_on_in_holding_lines() {
             | SessionAction::Unwatch
             | SessionAction::Connect
             | SessionAction::Close
+            | SessionAction::StartArbiter
             | SessionAction::Open(_) => None,
         })
         .collect();

@@ -302,7 +302,7 @@ impl Pair {
     fn carry_out(&mut self) {
         while let Some(action) = self.bench.session.next_action() {
             match action {
-                SessionAction::Watch | SessionAction::Unwatch => {}
+                SessionAction::Watch | SessionAction::Unwatch | SessionAction::StartArbiter => {}
                 SessionAction::Connect => self.greet(),
                 SessionAction::Send(line, listeners) => {
                     self.observe(Side::Client, &line);

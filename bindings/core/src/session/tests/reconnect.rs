@@ -1,5 +1,6 @@
 //! Links that are made, lost and looked for.
 
+use super::super::link::{ARBITER_ABSENT_MIN, ARBITER_START_TIME};
 use super::*;
 
 #[test]
@@ -82,6 +83,35 @@ fn a_claim_that_waits_when_the_link_is_lost_has_ten_seconds_from_then() {
     bench.bind("a").pass(100 * SECOND);
     bench.handle(SessionInput::Ended).absent().absent();
     assert_eq!(bench.session.deadline(), Some(bench.now + 10 * SECOND));
+}
+
+#[test]
+fn a_claim_that_finds_no_arbiter_has_one_started_and_another_one_if_none_comes() {
+    let mut bench = Bench::with_arbiter_program();
+    bench.link();
+    bench.inherit(":1").handle(SessionInput::Ended).absent().absent();
+    bench.actions();
+    bench.pass(ARBITER_ABSENT_MIN - Duration::from_millis(1));
+    assert_eq!(bench.actions(), [""; 0]);
+    assert_eq!(bench.session.deadline(), Some(bench.now + Duration::from_millis(1)));
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bench.actions(), ["start an arbiter"]);
+    assert_eq!(bench.session.deadline(), Some(bench.now + ARBITER_START_TIME));
+    bench.pass(ARBITER_START_TIME);
+    assert_eq!(bench.actions(), ["start an arbiter"]);
+    bench.handle(SessionInput::Changed).link();
+    assert!(bench.actions().iter().any(|line| line.contains("readyFor")));
+    assert_eq!(bench.session.deadline(), None);
+}
+
+#[test]
+fn no_arbiter_is_started_for_a_server_that_claims_nothing_or_has_a_busy_one() {
+    let mut bench = Bench::with_arbiter_program();
+    bench.absent().absent().pass(60 * SECOND);
+    assert!(!bench.actions().contains(&"start an arbiter".to_owned()));
+    bench.bind("a").handle(SessionInput::Busy).handle(SessionInput::Busy).handle(SessionInput::Busy);
+    bench.pass(ARBITER_ABSENT_MIN);
+    assert!(!bench.actions().contains(&"start an arbiter".to_owned()));
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! Servers of several processes, each of which claims, that were left alone: workers that are started when
+//! no supervisor is there any more get their listener, too.
+
+use rustix::process::Signal;
+use serde_json::Value;
+use serverswap_conformance::sandbox::{Invocation, LIMIT, Sandbox, free_address};
+use serverswap_load::Target;
+use serverswap_protocol::Address;
+use tokio::time::timeout;
+
+use crate::Outcome;
+use crate::processes::{ended, signal};
+use crate::shop::{configured, load_on, nothing_failed};
+
+/// Command lines of a server that forks workers.
+fn preforking(sandbox: &Sandbox) -> [[String; 2]; 2] {
+    let programs = sandbox.programs();
+    [
+        ["node".to_owned(), programs.fixture("cluster.js")],
+        [programs.python().display().to_string(), programs.fixture("prefork.py")],
+    ]
+}
+
+fn leaving(sandbox: &Sandbox, address: &Address, command: &[String; 2], version: u32) -> Invocation {
+    configured(sandbox.serverswap(command), address, version)
+}
+
+/// Who serves, by `status`, which asks nobody to be the arbiter.
+async fn serving(sandbox: &Sandbox) -> Result<Vec<u32>, Box<dyn std::error::Error>> {
+    let mut status = sandbox.serverswap(["status", "--json"]).start()?;
+    status.exit().await?;
+    let status: Value = serde_json::from_str(status.stdout())?;
+    let holders = status["addresses"].as_array().into_iter().flatten();
+    let holders = holders.flat_map(|address| address["holders"].as_array().into_iter().flatten());
+    let serving = holders.filter(|holder| holder["state"] == "serving");
+    Ok(serving.filter_map(|holder| holder["pid"].as_u64()?.try_into().ok()).collect())
+}
+
+async fn are_serving(sandbox: &Sandbox, count: usize) -> Result<Vec<u32>, Box<dyn std::error::Error>> {
+    let reached = timeout(LIMIT, async {
+        loop {
+            let serving = serving(sandbox).await?;
+            if serving.len() == count {
+                return Ok(serving);
+            }
+        }
+    });
+    reached.await.map_err(|_| format!("{count} workers did not come to serve"))?
+}
+
+fn temporary_arbiters(sandbox: &Sandbox) -> Vec<u32> {
+    let remaining = sandbox.remaining().into_iter();
+    remaining.filter(|one| one.command.starts_with("serverswap --arbiter")).map(|one| one.pid).collect()
+}
+
+/// The process that forks: it is the only one of its version that leads its group.
+fn primary(sandbox: &Sandbox) -> Option<u32> {
+    let remaining = sandbox.remaining().into_iter();
+    let mut leaders =
+        remaining.filter(|one| one.variable("VERSION").is_some() && one.group() == Some(one.pid));
+    leaders.next().map(|one| one.pid)
+}
+
+#[tokio::test]
+async fn workers_that_are_forked_when_no_supervisor_is_left_get_their_listener() -> Outcome {
+    let sandbox = Sandbox::new()?;
+    for command in preforking(&sandbox) {
+        let (sandbox, address) = (Sandbox::new()?, free_address());
+        let mut first = leaving(&sandbox, &address, &command, 1).start()?;
+        assert_eq!(first.exit().await?.status, 0, "{}", first.stderr());
+        are_serving(&sandbox, 2).await?;
+        let load = load_on(Target::try_from(&address)?).await?;
+        for arbiter in temporary_arbiters(&sandbox) {
+            ended(arbiter).await?;
+        }
+        let primary = primary(&sandbox).ok_or("no process forks")?;
+        for count in 3..=5 {
+            signal(primary, Signal::USR2)?;
+            are_serving(&sandbox, count).await?;
+        }
+        let mut second = leaving(&sandbox, &address, &command, 2).start()?;
+        assert_eq!(second.exit().await?.status, 0, "{}", second.stderr());
+        nothing_failed(load).await?;
+        let old =
+            sandbox.remaining().into_iter().filter(|one| one.variable("VERSION").as_deref() == Some("1"));
+        assert_eq!(old.map(|one| one.command).collect::<Vec<_>>(), [""; 0]);
+        are_serving(&sandbox, 2).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_arbiter_that_a_worker_started_is_no_part_of_its_generation_and_ends_by_itself() -> Outcome {
+    let (sandbox, address) = (Sandbox::new()?, free_address());
+    let [cluster, _] = preforking(&sandbox);
+    let mut first = leaving(&sandbox, &address, &cluster, 1).start()?;
+    assert_eq!(first.exit().await?.status, 0, "{}", first.stderr());
+    are_serving(&sandbox, 2).await?;
+    for arbiter in temporary_arbiters(&sandbox) {
+        ended(arbiter).await?;
+    }
+    signal(primary(&sandbox).ok_or("no process forks")?, Signal::USR2)?;
+    are_serving(&sandbox, 3).await?;
+    let arbiter = *temporary_arbiters(&sandbox).first().ok_or("nobody is the arbiter")?;
+    let stderr = std::fs::read_link(format!("/proc/{arbiter}/fd/2"))?;
+    assert_eq!(stderr.to_str(), Some("/dev/null"));
+    let shown = sandbox.remaining().into_iter().find(|one| one.pid == arbiter);
+    let shown =
+        shown.and_then(|one| one.variable("SERVERSWAP_GENERATION")).ok_or("it shows no generation")?;
+    assert!(shown.ends_with(&format!("-{arbiter}")), "{shown}");
+    ended(arbiter).await?;
+    assert_eq!(serving(&sandbox).await?.len(), 3);
+    Ok(())
+}
