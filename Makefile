@@ -1,7 +1,10 @@
 # One command for each thing that is done with this repository. `make help` lists them.
 #
-# Needed: cargo, node, npm and python3; go for the client in Go, which is left out without it. Everything else comes
-# from their registries. CARGO_TARGET_DIR moves the builds elsewhere, as always with cargo.
+# conformance/rigs/requirements.sh says what is needed. Everything else comes from the registries of Rust, Node, Python
+# and Go. CARGO_TARGET_DIR moves the builds elsewhere, as always with cargo.
+
+# Asked before there is bash to ask.
+HAS_GO := $(shell command -v go)
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,7 +17,6 @@ LOGS := $(TARGET)/test-logs
 NODE := bindings/node
 PYTHON := bindings/python
 GO := bindings/go
-HAS_GO := $(shell command -v go)
 
 # What incremental builds keep is larger than what they build.
 export CARGO_INCREMENTAL ?= 0
@@ -23,14 +25,17 @@ export CARGO_INCREMENTAL ?= 0
 help: ## This list
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: tools
-tools:
-	@for tool in cargo node npm python3; do command -v $$tool >/dev/null || { echo "error: $$tool is not on this machine" >&2; echo "hint: serverswap is built and tested with Rust (https://rustup.rs), Node (https://nodejs.org) and Python 3" >&2; exit 1; }; done
+# Before anything is built, one message names everything that is missing.
+.PHONY: tools-demo tools-build tools-test
+tools-demo tools-build tools-test: SHELL := /bin/sh
+tools-demo tools-build tools-test: .SHELLFLAGS := -c
+tools-demo tools-build tools-test: tools-%:
+	@conformance/rigs/requirements.sh $*
 
 # ---- build -------------------------------------------------------------------------------------
 
 .PHONY: build
-build: tools ## Release programs in target/release, the Node addon, the Python package in .venv
+build: tools-build ## Release programs in target/release, the Node addon, the Python package in .venv
 	cargo build --release -p serverswap-cli -p serverswap-conformance
 	node $(NODE)/build.mjs
 	$(PYTHON)/setup.sh
@@ -42,7 +47,7 @@ build: tools ## Release programs in target/release, the Node addon, the Python p
 RIGS := SERVERSWAP_BIN_DIR=$(abspath $(RELEASE)) $(TARGET)/rigs/serverswap-rigs
 
 .PHONY: demo
-demo: tools ## Five deploys of a Node server under load, one of them broken on purpose
+demo: tools-demo ## Five deploys of a Node server under load, one of them broken on purpose
 	cargo build --release -p serverswap-cli
 	node $(NODE)/build.mjs
 	cargo build --profile rigs -p serverswap-rigs
@@ -57,14 +62,14 @@ bench: build ## The promised figures, measured
 # Each step writes a log; the last one adds up what the test runners said.
 
 .PHONY: test
-test: tools ## Everything that CI does
+test: tools-test ## Everything that CI does
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)
 	@$(MAKE) --no-print-directory lint test-rust test-node test-python test-go conformance
 	@cat $(LOGS)/*.log | awk -f conformance/sum-tests.awk
 
 # The programs are debug builds with the feature `points`, which no shipped program has.
 .PHONY: faults
-faults: tools ## Kills and stops everybody at every point of a handover, under load; many deploys
+faults: tools-test ## Kills and stops everybody at every point of a handover, under load; many deploys
 	cargo build --workspace --bins --examples --all-features
 	@$(TARGET)/debug/serverswap-rigs faults --full
 
@@ -72,7 +77,7 @@ faults: tools ## Kills and stops everybody at every point of a handover, under l
 UPGRADE := $(abspath $(TARGET))/upgrade
 
 .PHONY: upgrade
-upgrade: tools ## Deploys with the build of FROM=REVISION and with this one in turn, under load
+upgrade: tools-test ## Deploys with the build of FROM=REVISION and with this one in turn, under load
 	@git rev-parse --quiet --verify '$(FROM)^{commit}' >/dev/null || { echo "error: FROM names no revision: '$(FROM)'" >&2; echo "hint: make upgrade FROM=HEAD~1" >&2; exit 1; }
 	cargo build --workspace --bins --examples --all-features
 	@tree=$$(mktemp -d); trap 'git worktree remove --force "$$tree"' EXIT; \
@@ -81,7 +86,7 @@ upgrade: tools ## Deploys with the build of FROM=REVISION and with this one in t
 	@$(TARGET)/debug/serverswap-rigs upgrade --from $(UPGRADE)/debug
 
 .PHONY: lint
-lint: tools ## Format check and clippy
+lint: tools-test ## Format check and clippy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	cargo clippy -p serverswap-cli -- -D warnings
@@ -92,7 +97,7 @@ THREADS := 4
 # The addon and the programs are built first: the end-to-end tests start them. The addon is a
 # debug build here, which shares everything with the other tests; `make build` makes the other one.
 .PHONY: test-rust
-test-rust: tools
+test-rust: tools-test
 	@mkdir -p $(LOGS)
 	cargo build --workspace --all-targets --all-features
 	node $(NODE)/build.mjs --debug
@@ -100,7 +105,7 @@ test-rust: tools
 
 # One test packs the package with the release programs, installs it and gives the demo with it.
 .PHONY: test-node
-test-node: tools
+test-node: tools-test
 	@mkdir -p $(LOGS)
 	cargo build --release -p serverswap-cli
 	cd $(NODE) && npm ci --no-audit --no-fund
@@ -108,7 +113,7 @@ test-node: tools
 
 # The wheel carries the release programs, so they are built here too; the tests drive the debug ones.
 .PHONY: test-python
-test-python: tools
+test-python: tools-test
 	@mkdir -p $(LOGS)
 	$(PYTHON)/setup.sh --conformance
 	SERVERSWAP_BIN_DIR=$(abspath $(TARGET))/debug $(PYTHON)/test.sh 2>&1 | tee $(LOGS)/python.log
@@ -171,7 +176,7 @@ $(DRIVERS:%=conformance-%): conformance-%: conformance-build
 
 # What `make test` has built before is not built again.
 .PHONY: conformance-build
-conformance-build: tools
+conformance-build: tools-test
 	cargo build --workspace --all-targets --all-features
 	node $(NODE)/build.mjs --debug
 	$(if $(HAS_GO),cd conformance/drivers/go && go build -o $(abspath $(driver-go)) .)
@@ -189,7 +194,7 @@ $(TOOLS)/bin/cargo-%:
 	CARGO_TARGET_DIR=$(TOOLS)/build cargo install --root $(TOOLS) --locked cargo-$*
 
 .PHONY: fuzz
-fuzz: tools $(TOOLS)/bin/cargo-fuzz ## Framing, messages, addresses, state file and arbiter, SECONDS=60 each
+fuzz: tools-test $(TOOLS)/bin/cargo-fuzz ## Framing, messages, addresses, state file and arbiter, SECONDS=60 each
 	@python3 $(FUZZ)/seeds.py spec $(FUZZED)/seeds
 	@$(MAKE) --no-print-directory $(patsubst $(FUZZ)/targets/%.rs,fuzz-%,$(wildcard $(FUZZ)/targets/*.rs))
 
@@ -201,7 +206,7 @@ fuzz-%: $(TOOLS)/bin/cargo-fuzz
 		-max_total_time=$(SECONDS) -max_len=4096 -len_control=0 -artifact_prefix=$(FUZZED)/found/$*- -print_final_stats=1
 
 .PHONY: audit
-audit: tools $(TOOLS)/bin/cargo-deny ## Licences, sources and known faults of what is depended on
+audit: tools-test $(TOOLS)/bin/cargo-deny ## Licences, sources and known faults of what is depended on
 	$(TOOLS)/bin/cargo-deny --all-features check --allow duplicate licenses bans sources
 	@if $(TOOLS)/bin/cargo-deny --log-level off fetch db; then $(TOOLS)/bin/cargo-deny --all-features check --disable-fetch advisories; \
 		else echo "advisories not checked: their database (https://github.com/RustSec/advisory-db) cannot be reached from here"; fi
@@ -209,7 +214,7 @@ audit: tools $(TOOLS)/bin/cargo-deny ## Licences, sources and known faults of wh
 # ---- the rest ----------------------------------------------------------------------------------
 
 .PHONY: fmt
-fmt: tools ## Formats the Rust code
+fmt: tools-test ## Formats the Rust code
 	cargo fmt --all
 
 .PHONY: clean

@@ -11,13 +11,12 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const cargo = process.env.CARGO ?? 'cargo';
-const { values } = parseArgs({ options: { debug: { type: 'boolean', default: false } } });
+const debug = process.argv.includes('--debug');
 
-const library = build(values.debug ? ['--features', 'conformance'] : ['--release']);
+const library = build(debug ? ['--features', 'conformance'] : ['--release']);
 const addon = path.join(here, `serverswap.${platform()}.node`);
 put(library, addon);
 console.log(addon);

@@ -14,15 +14,11 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 
 const require = createRequire(import.meta.url);
 const here = path.dirname(fileURLToPath(import.meta.url));
-const { values, positionals } = parseArgs({
-  options: { debug: { type: 'boolean', default: false } },
-  allowPositionals: true,
-});
-const [binaries, destination = here] = positionals;
+const debug = process.argv.includes('--debug');
+const [binaries, destination = here] = process.argv.slice(2).filter((word) => word !== '--debug');
 if (binaries === undefined) {
   console.error('usage: node bindings/node/pack.mjs [--debug] BINARIES [DESTINATION]');
   process.exit(2);
@@ -43,7 +39,7 @@ function platformOfAddon() {
     console.error('error: there is no addon to pack\nhint: node bindings/node/build.mjs');
     process.exit(1);
   }
-  if (!values.debug && require(path.join(here, addon)).decodeLine !== undefined) {
+  if (!debug && require(path.join(here, addon)).decodeLine !== undefined) {
     console.error(`error: ${addon} has what only tests may call\nhint: node bindings/node/build.mjs, without --debug`);
     process.exit(1);
   }

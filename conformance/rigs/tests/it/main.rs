@@ -1,8 +1,11 @@
 //! The rigs and what the documents promise: the fault matrix in part, languages and builds swapped, the README.
 
 mod documents;
+#[path = "../../../../serverswap-cli/tests/executable/mod.rs"]
+mod executable;
 mod faults;
 mod interop;
 mod readme;
+mod requirements;
 mod upgrade;
 mod wall_clock;

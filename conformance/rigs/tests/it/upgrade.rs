@@ -1,14 +1,12 @@
 //! `upgrade`: two builds in turn. Here both are this one, or requests fail with one.
 
-#[path = "../../../../serverswap-cli/tests/executable/mod.rs"]
-mod executable;
-
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use executable::executable;
 use serverswap_conformance::sandbox::{Programs, SandboxError};
 use serverswap_rigs::upgrade::{Build, DEPLOYS_MIN, Upgrade, UpgradeError, run};
+
+use crate::executable::executable;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
