@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 import urllib.request
 from pathlib import Path
@@ -50,6 +51,21 @@ def test_every_command_of_our_readme_deploys_what_the_readme_shows(world, port, 
         urllib.request.urlopen(f"http://127.0.0.1:{port}/").close()
         assert old is None or old.exit() == 0, old.output
         old = new
+
+
+def test_what_the_readme_of_the_examples_shows(world, port):
+    [block] = blocks(EXAMPLES / "python/README.md", "sh")
+    enter, go, first, second, ask = block.replace("8080", str(port)).splitlines()
+    deploys = []
+    for line in (first, second):
+        shell = f"cd {REPOSITORY} && {enter} && {go} && {line}"
+        deploys.append(world.start(["bash", "-c", shell], ADDRESS=f":{port}"))
+        deploys[-1].prints("up after")
+    assert deploys[0].exit() == 0, deploys[0].output
+    command, promise = re.split(r" +# ", ask)
+    printed = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=30).stdout
+    assert promise == "Version: 2"
+    assert promise in printed
 
 
 def test_the_versions_that_our_readme_names_are_the_ones_that_are_tested():

@@ -4,6 +4,9 @@
 //! answer and turns it into an exit status.
 
 mod cases;
+#[cfg(test)]
+#[path = "../../../serverswap-cli/tests/documented/mod.rs"]
+mod documented;
 mod driver;
 mod explain;
 mod init;
@@ -88,12 +91,29 @@ pub(crate) fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     use super::Arguments;
+    use super::documented::command_lines;
 
     #[test]
     fn the_command_line_contradicts_itself_nowhere() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_line_of_the_documents_is_understood() {
+        let shown = command_lines("serverswap-conformance");
+        assert!(shown.len() >= 10, "{shown:?}");
+        for (place, words) in shown {
+            let words = words.iter().map(|word| word.replace("LANGUAGE", "go"));
+            let words: Vec<String> = words.collect();
+            // One that ends with its subcommand may be the beginning of one.
+            let understood = [&[][..], &["--", "word"][..]].iter().any(|rest| {
+                Arguments::try_parse_from(words.iter().map(String::as_str).chain(rest.iter().copied()))
+                    .is_ok()
+            });
+            assert!(understood, "{place}");
+        }
     }
 }

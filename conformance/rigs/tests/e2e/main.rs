@@ -39,6 +39,7 @@ mod status;
 mod stopped;
 mod terminal;
 mod traced;
+mod typed;
 mod users;
 mod versions;
 mod workers;

@@ -104,6 +104,55 @@ fn every_path_on_the_maps_exists() {
     }
 }
 
+/// Every code span of the documents that begins with this word: the document and what follows.
+fn spans(first: &str) -> Vec<(PathBuf, String)> {
+    let of = |document: Document| -> Vec<(PathBuf, String)> {
+        let spans = document.prose().flat_map(|line| between(line, '`'));
+        spans
+            .filter_map(|code| code.strip_prefix(first)?.strip_prefix(' '))
+            .map(|rest| (document.path.clone(), rest.to_owned()))
+            .collect()
+    };
+    files_under(&Programs::find().repository, "md").into_iter().map(Document::read).flat_map(of).collect()
+}
+
+#[test]
+fn every_goal_of_make_in_a_document_is_one() {
+    let makefile = Document::read(Programs::find().repository.join("Makefile")).text;
+    let shown = spans("make");
+    assert!(shown.len() > 20, "{shown:?}");
+    for (document, goal) in shown {
+        let goal = goal.split_whitespace().next().unwrap_or_default();
+        let is_one =
+            makefile.lines().any(|line| line.strip_prefix(goal).is_some_and(|rest| rest.starts_with(':')));
+        assert!(is_one, "{}: `make {goal}`", document.display());
+    }
+}
+
+#[test]
+fn every_script_of_ours_that_a_document_starts_exists() {
+    let repository = Programs::find().repository;
+    let shown: Vec<(PathBuf, String)> =
+        ["node", "sh", "npm run"].iter().flat_map(|first| spans(first)).collect();
+    let package = Document::read(repository.join("bindings/node/package.json")).text;
+    let ours = |(document, rest): &&(PathBuf, String)| {
+        // A reader's own are called `server` or as an example is, without a folder.
+        document
+            .parent()
+            .is_some_and(|folder| folder.starts_with(repository.join("bindings")) || rest.contains('/'))
+            && !rest.starts_with("server.")
+    };
+    let shown: Vec<&(PathBuf, String)> = shown.iter().filter(ours).collect();
+    assert!(shown.len() > 5, "{shown:?}");
+    for (document, rest) in shown {
+        let script = rest.split_whitespace().next().unwrap_or_default();
+        let exists = repository.join(script).exists()
+            || document.with_file_name(script).exists()
+            || package.contains(&format!("\"{script}\": \""));
+        assert!(exists, "{}: `{rest}`", document.display());
+    }
+}
+
 #[test]
 fn every_function_on_the_maps_is_in_the_file_beside_it() {
     let repository = Programs::find().repository;

@@ -62,6 +62,18 @@ fn the_example_of_a_scenario_is_one() {
 }
 
 #[test]
+fn the_example_of_a_conformance_toml_is_one() {
+    let text = text("README.md");
+    let blocks = blocks(&text, "toml");
+    let [example] = blocks.as_slice() else { panic!("one example: {blocks:?}") };
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("conformance.toml");
+    fs::write(&file, example).expect("written");
+    let config = serverswap_conformance::config::Config::read(&file).expect("no mistake");
+    assert_eq!((config.level, config.command.map(|command| command.len())), (Some(2), Some(1)));
+}
+
+#[test]
 fn every_step_is_in_the_text_of_the_language() {
     let text = text("scenarios/README.md");
     let schema = serverswap_conformance::scenario::document();
