@@ -59,13 +59,30 @@ bench: build ## The promised figures, measured
 	@$(RIGS) bench
 
 # ---- test --------------------------------------------------------------------------------------
-# Each step writes a log; the last one adds up what the test runners said.
+# Each step writes a log; the last one adds up what the test runners said. Many tests of Rust wait for processes: what
+# those of Node and Python install is built meanwhile.
 
 .PHONY: test
 test: tools-test ## Everything that CI does
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)
-	@$(MAKE) --no-print-directory lint test-rust test-node test-python test-go conformance
+	@$(MAKE) --no-print-directory lint
+	@nice $(MAKE) --no-print-directory packages > $(LOGS)/packages.txt 2>&1 & packages=$$!; trap 'kill $$packages 2>/dev/null || true' EXIT; \
+		$(MAKE) --no-print-directory test-rust; \
+		wait $$packages || { cat $(LOGS)/packages.txt; exit 1; }
+	@$(MAKE) --no-print-directory PACKAGES=built test-node test-python test-go conformance
 	@cat $(LOGS)/*.log | awk -f conformance/sum-tests.awk
+
+.PHONY: packages package-node package-python
+packages: package-node package-python
+
+# One test packs the package with the release programs, installs it and gives the demo with it; others run other runtimes.
+package-node: tools-test
+	cargo build --release -p serverswap-cli
+	cd $(NODE) && npm ci --no-audit --no-fund && node test/outside/install.mjs
+
+# The wheel carries the release programs, so they are built here too; the tests drive the debug ones.
+package-python: tools-test
+	$(PYTHON)/setup.sh --conformance
 
 # The programs are debug builds with the feature `points`, which no shipped program has.
 .PHONY: faults
@@ -86,10 +103,10 @@ upgrade: tools-test ## Deploys with the build of FROM=REVISION and with this one
 	@$(TARGET)/debug/serverswap-rigs upgrade --from $(UPGRADE)/debug
 
 .PHONY: lint
-lint: tools-test ## Format check and clippy
+lint: tools-test ## Format check and clippy, with every feature and with none, as what is shipped
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
-	cargo clippy -p serverswap-cli -- -D warnings
+	cargo clippy --workspace --all-targets -- -D warnings
 
 # Most of them wait for processes, so more run at once than there are cores.
 THREADS := 4
@@ -100,22 +117,17 @@ THREADS := 4
 test-rust: tools-test
 	@mkdir -p $(LOGS)
 	cargo build --workspace --all-targets --all-features
-	node $(NODE)/build.mjs --debug
+	node $(NODE)/build.mjs $(TARGET)/debug/libserverswap_node.so
 	RUST_TEST_THREADS=$(THREADS) cargo test --workspace --all-features 2>&1 | tee $(LOGS)/rust.log
 
-# One test packs the package with the release programs, installs it and gives the demo with it.
 .PHONY: test-node
-test-node: tools-test
+test-node: $(if $(PACKAGES),,package-node)
 	@mkdir -p $(LOGS)
-	cargo build --release -p serverswap-cli
-	cd $(NODE) && npm ci --no-audit --no-fund
 	cd $(NODE) && { npm run check && SERVERSWAP_BIN_DIR=$(abspath $(TARGET))/debug npm test; } 2>&1 | tee $(abspath $(LOGS))/node.log
 
-# The wheel carries the release programs, so they are built here too; the tests drive the debug ones.
 .PHONY: test-python
-test-python: tools-test
+test-python: $(if $(PACKAGES),,package-python)
 	@mkdir -p $(LOGS)
-	$(PYTHON)/setup.sh --conformance
 	SERVERSWAP_BIN_DIR=$(abspath $(TARGET))/debug $(PYTHON)/test.sh 2>&1 | tee $(LOGS)/python.log
 
 # Formats and vets all four modules. CI has Go: there nothing is left out.
@@ -178,7 +190,7 @@ $(DRIVERS:%=conformance-%): conformance-%: conformance-build
 .PHONY: conformance-build
 conformance-build: tools-test
 	cargo build --workspace --all-targets --all-features
-	node $(NODE)/build.mjs --debug
+	node $(NODE)/build.mjs $(TARGET)/debug/libserverswap_node.so
 	$(if $(HAS_GO),cd conformance/drivers/go && go build -o $(abspath $(driver-go)) .)
 	.venv/bin/python -c 'from serverswap._native import decode_line' 2>/dev/null || $(PYTHON)/setup.sh --conformance
 

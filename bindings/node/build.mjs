@@ -2,10 +2,10 @@
 /**
  * Builds the addon and puts it beside the package, so that `require('<clone>/bindings/node')` works.
  *
- * usage: node bindings/node/build.mjs [--debug]
+ * usage: node bindings/node/build.mjs [--debug | LIBRARY]
  *
  * `--debug` builds without optimisation, and with what the driver of the conformance suite calls: for tests
- * only. CARGO and CARGO_TARGET_DIR are honoured.
+ * only. LIBRARY is one that was built before, with the whole workspace. CARGO and CARGO_TARGET_DIR are honoured.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, renameSync } from 'node:fs';
@@ -14,12 +14,22 @@ import { fileURLToPath } from 'node:url';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const cargo = process.env.CARGO ?? 'cargo';
-const debug = process.argv.includes('--debug');
 
-const library = build(debug ? ['--features', 'conformance'] : ['--release']);
 const addon = path.join(here, `serverswap.${platform()}.node`);
-put(library, addon);
+put(library(process.argv[2]), addon);
 console.log(addon);
+
+/** Returns the path of the library that an argument asks for, after it was built. */
+function library(argument) {
+  switch (argument) {
+    case undefined:
+      return build(['--release']);
+    case '--debug':
+      return build(['--features', 'conformance']);
+    default:
+      return argument;
+  }
+}
 
 /** Returns the path of the library, as cargo reports it. */
 function build(options) {

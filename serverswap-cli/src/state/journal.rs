@@ -130,7 +130,8 @@ mod tests {
     use serverswap::sys::process::Process;
 
     use super::*;
-    use crate::state::{AddressRecord, GenerationRecord, SupervisorRecord, parse, read};
+    use crate::state::format::parse;
+    use crate::state::{AddressRecord, GenerationRecord, SupervisorRecord, read};
 
     fn header() -> Header {
         Header::new("boot".to_owned(), 7, Process { pid: 1, start: 2 })
