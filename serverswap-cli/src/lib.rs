@@ -19,6 +19,7 @@ mod logs;
 mod output;
 mod own_generation;
 mod post;
+mod program;
 mod runtime;
 mod runtime_directory;
 #[cfg(not(feature = "cores"))]

@@ -17,8 +17,10 @@ mod connection;
 mod control_socket;
 mod directory_lease;
 pub(crate) mod error_map;
+mod look;
 mod look_thread;
 mod negotiation;
+mod other_program;
 mod owner_lookup;
 mod paused_watch;
 mod process_table;
@@ -30,6 +32,7 @@ mod supervisor;
 mod task;
 pub(crate) mod temporary_arbiter;
 mod trace;
+mod waiting_lookup;
 
 use std::io;
 

@@ -19,17 +19,21 @@ use super::arbiter_link::{ArbiterLink, LinkEvent, owned};
 use super::arbiter_role::ArbiterRole;
 use super::caretaker::{Caretaker, CaretakerEnd};
 use super::error_map;
+use super::other_program::OtherProgram;
 use super::server::{Answer, ServerProcess};
 use super::signals::{SignalEvent, Signals};
 use super::trace::TraceWriter;
+use super::waiting_lookup::{Found, WaitingLookup};
 use crate::output::{Copies, OutputTail, ServerOutput};
 use crate::post::Post;
 use crate::spawn::{self, ServerCommand};
 use crate::state::Directory;
 use crate::status::still_serving;
-use crate::supervisor::{EventAttachment, Plan, Supervisor, SupervisorAction, SupervisorInput};
+use crate::supervisor::{
+    Due, EventAttachment, Plan, Reminder, Supervisor, SupervisorAction, SupervisorInput,
+};
 use crate::sys::signals::SignalDescriptor;
-use crate::ui::{Conclusion, Console, Report, RunEnding, RunOutcome, SetupError};
+use crate::ui::{Conclusion, Console, Report, RunEnding, RunOutcome, SetupError, WaitingFor};
 
 /// How long the first connection to an arbiter may take.
 pub(super) const FIRST_LINK_WAIT: Duration = Duration::from_secs(10);
@@ -56,6 +60,9 @@ pub(super) struct SupervisorDriver {
     signals: Signals,
     server: ServerProcess,
     output: ServerOutput,
+    reminder: Reminder,
+    waiting_lookup: WaitingLookup,
+    other_program: OtherProgram,
     /// Duplicates that the core wants kept.
     kept: BTreeMap<Address, SharedListener>,
     /// What the core wants done, in order.
@@ -85,6 +92,9 @@ impl SupervisorDriver {
         let mut driver = SupervisorDriver {
             core: Supervisor::new(plan.clone(), monotonic()),
             link: ArbiterLink::new(directory.clone(), &plan, role, trace),
+            reminder: Reminder::new(monotonic()),
+            waiting_lookup: WaitingLookup::new(),
+            other_program: OtherProgram::new(directory.clone(), plan.generation),
             plan,
             post,
             trace: driver_trace,
@@ -110,6 +120,7 @@ impl SupervisorDriver {
     async fn connect(&mut self) -> Result<Option<Box<RunOutcome>>, SetupError> {
         let deadline = Some(Instant::now() + FIRST_LINK_WAIT);
         loop {
+            let reminder = self.reminder.deadline().map(instant);
             tokio::select! {
                 events = self.link.connect_first(until(deadline)) => {
                     let events = events?;
@@ -120,18 +131,59 @@ impl SupervisorDriver {
                         return Ok(Some(outcome));
                     }
                 }
+                () = until(reminder) => self.remind(),
             }
         }
     }
 
     /// Waits for one thing to happen and lets the core take it in.
     async fn next(&mut self) -> Option<Box<RunOutcome>> {
-        let deadline = self.core.deadline().map(|at| Instant::now() + at.saturating_sub(monotonic()));
+        let deadline = self.core.deadline().map(instant);
+        let reminder = self.reminder.deadline().map(instant);
         tokio::select! {
             event = self.signals.next() => self.signalled(event),
             answer = self.server.changed() => self.server_changed(answer),
             () = self.link.ready() => self.link_ready(),
             () = until(deadline) => self.handle(SupervisorInput::Tick, None),
+            () = until(reminder) => {
+                self.remind();
+                None
+            }
+            found = self.waiting_lookup.found() => {
+                self.tell(&found);
+                None
+            }
+            reports = self.other_program.found() => {
+                reports.iter().for_each(|report| self.console.report(report));
+                None
+            }
+        }
+    }
+
+    /// Looks first, where there is something to be seen.
+    fn remind(&mut self) {
+        let now = monotonic();
+        let what = self.core.waits_for(now);
+        let Some((due, what)) = self.reminder.due(what.as_ref(), now).zip(what) else { return };
+        let addresses_of = |pid| self.core.addresses_of(pid);
+        let looks = self.waiting_lookup.start(due, &what, self.plan.generation, addresses_of);
+        if due == Due::Remind && !looks {
+            self.console.report(&Report::StillWaiting(what));
+        }
+    }
+
+    /// Of what was seen, what is still waited for.
+    fn tell(&mut self, found: &Found) {
+        let Some(mut what) = self.core.waits_for(monotonic()) else { return };
+        found.complete(&mut what);
+        if let WaitingFor::Claim { .. } = what {
+            for address in self.reminder.untold(found.listens.keys().cloned()) {
+                let pid = found.listens[&address];
+                self.console.report(&Report::UnclaimedListener { pid, address });
+            }
+        }
+        if found.due == Due::Remind {
+            self.console.report(&Report::StillWaiting(what));
         }
     }
 
@@ -199,7 +251,9 @@ impl SupervisorDriver {
         event: SupervisorInput,
         listener: Option<SharedListener>,
     ) -> Option<Box<RunOutcome>> {
-        self.core.handle(event, monotonic(), &mut self.actions);
+        let now = monotonic();
+        self.core.handle(event, now, &mut self.actions);
+        self.reminder.turned(now);
         self.perform(listener)
     }
 
@@ -221,9 +275,7 @@ impl SupervisorDriver {
                         self.server.signal(pid, signal, addresses)
                     }
                     SupervisorAction::Report(report) => {
-                        if let Report::Serving { address, .. } = &report {
-                            self.output.served(address);
-                        }
+                        self.observe(&report);
                         self.console.report(&report);
                     }
                     SupervisorAction::Exit(outcome) => return Some(outcome),
@@ -231,6 +283,15 @@ impl SupervisorDriver {
             }
         }
         None
+    }
+
+    fn observe(&mut self, report: &Report) {
+        if let Report::Serving { address, .. } = report {
+            self.output.served(address);
+        }
+        if let Report::Claimed { address } | Report::Granted { address, .. } = report {
+            self.other_program.takes(address);
+        }
     }
 
     fn spawn(&mut self) {
@@ -282,4 +343,9 @@ impl SupervisorDriver {
         };
         (end.concluded(conclusion), output.into_copies())
     }
+}
+
+/// When the clock of the cores says `at`.
+fn instant(at: Duration) -> Instant {
+    Instant::now() + at.saturating_sub(monotonic())
 }

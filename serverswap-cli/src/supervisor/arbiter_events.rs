@@ -11,7 +11,7 @@ use serverswap::protocol::message::{self, Code, EventKind, Form};
 
 use super::context::Context;
 use super::owned_address::{AddressNotice, ClaimError, Duplicate, OwnedAddress};
-use super::predecessors::Seen;
+use super::predecessors::{DrainDeadlines, Draining, Seen};
 use super::{EventAttachment, GenerationSignal, Request, SupervisorAction};
 use crate::ui::{DrainStatus, Reached, Report};
 
@@ -84,7 +84,13 @@ impl Context {
         };
         match event.what {
             EventKind::Draining => {
-                let seen = self.predecessors.drains(pid, event.address.clone());
+                let reported = Draining {
+                    generation: event.generation,
+                    addresses: [event.address.clone()].into(),
+                    connections: event.connections,
+                    deadlines: DrainDeadlines { term_at: self.ends(&event), kill_at: None },
+                };
+                let seen = self.predecessors.drains(pid, reported);
                 self.note_cut(pid, event.cut);
                 let status = drain_status(pid, event);
                 self.report(match seen {
@@ -122,6 +128,13 @@ impl Context {
     fn on_signalled(&mut self, event: &message::Event, signal: GenerationSignal) {
         if let Some(pid) = event.pid {
             let kill_after = Duration::from_millis(event.remaining_ms.unwrap_or_default());
+            match signal {
+                GenerationSignal::Term if self.is_current(pid) => {
+                    self.own_deadlines.kill_at = Some(self.now + kill_after);
+                }
+                GenerationSignal::Term => self.predecessors.is_killed_at(pid, self.now + kill_after),
+                GenerationSignal::Kill => {}
+            }
             self.note_signal(pid, signal, event.connections, kill_after);
         }
     }
@@ -131,10 +144,13 @@ impl Context {
             self.note_cut(pid, event.cut);
         }
         self.own_connections = event.connections;
-        match event.remaining_ms {
-            Some(millis) => ArbiterNotice::DrainsUntil(self.now + Duration::from_millis(millis)),
-            None => ArbiterNotice::Changed,
-        }
+        self.own_deadlines.term_at = self.ends(event);
+        self.own_deadlines.term_at.map_or(ArbiterNotice::Changed, ArbiterNotice::DrainsUntil)
+    }
+
+    /// When the time that an event reports as remaining is over.
+    fn ends(&self, event: &message::Event) -> Option<Duration> {
+        event.remaining_ms.map(|millis| self.now + Duration::from_millis(millis))
     }
 
     fn report_gap(&mut self, event: message::Event) {

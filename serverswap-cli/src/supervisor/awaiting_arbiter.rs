@@ -22,7 +22,7 @@ use super::context::Context;
 use super::exit_policy;
 use super::life_cycle::{Cause, EndReason, LifeCycle, Phase, PhaseInput, ServerEnd};
 use super::plan::SETTLE_MAX;
-use crate::ui::{Reached, Report};
+use crate::ui::{Reached, Report, WaitingFor};
 
 #[derive(Debug, Clone)]
 pub(super) struct AwaitingArbiter {
@@ -117,6 +117,10 @@ impl Phase for AwaitingArbiter {
 
     fn deadline(&self) -> Option<Duration> {
         Some(self.until)
+    }
+
+    fn waits_for(&self, context: &Context) -> Option<WaitingFor> {
+        Some(context.waits_for_arbiter())
     }
 }
 

@@ -19,7 +19,7 @@ use super::reaping_group::ReapingGroup;
 use super::stopping::Stopping;
 use super::up::{Degraded, Up};
 use super::{Leftovers, Request};
-use crate::ui::{Reached, Report};
+use crate::ui::{Reached, Report, WaitingFor};
 
 /// `timedOut` was sent, or will be as soon as there is a connection.
 #[derive(Debug, Clone)]
@@ -169,5 +169,9 @@ impl Phase for AwaitingVerdict {
             Patience::Endless => None,
             Patience::Until(until) => Some(until),
         }
+    }
+
+    fn waits_for(&self, context: &Context) -> Option<WaitingFor> {
+        Some(context.waits_for_arbiter())
     }
 }

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::exit_policy;
 use super::life_cycle::{LifeCycle, Phase, PhaseInput};
 use super::starting::Starting;
-use crate::ui::{Report, RunEnding};
+use crate::ui::{Report, RunEnding, SomeAddresses, WaitingFor};
 
 /// The server is started again after a delay. Connections wait in the backlog: the supervisor keeps
 /// the listener meanwhile.
@@ -60,6 +60,10 @@ impl Phase for Backoff {
     fn deadline(&self) -> Option<Duration> {
         Some(self.until)
     }
+
+    fn waits_for(&self, context: &Context) -> Option<WaitingFor> {
+        Some(WaitingFor::Restart { remaining: context.until(self.until) })
+    }
 }
 
 impl AwaitingSuccessor {
@@ -92,6 +96,10 @@ impl Phase for AwaitingSuccessor {
 
     fn deadline(&self) -> Option<Duration> {
         None
+    }
+
+    fn waits_for(&self, context: &Context) -> Option<WaitingFor> {
+        Some(WaitingFor::Successor { addresses: SomeAddresses::of(&context.addresses.owned()) })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::cut_servers::{CutServers, Known};
 use super::life_cycle::ChildServer;
 use super::owned_addresses::OwnedAddresses;
-use super::predecessors::Predecessors;
+use super::predecessors::{DrainDeadlines, Predecessors};
 use super::restart_delay::RestartDelay;
 use super::{GenerationSignal, Plan, Request, SupervisorAction};
 use crate::ui::{CutShort, Reached, Report, RunEnding, RunFacts, RunOutcome};
@@ -21,6 +21,8 @@ pub(super) struct Context {
     pub(super) cut: CutServers,
     /// How many connections the present server has open, as it reported while it drains.
     pub(super) own_connections: Option<u64>,
+    /// When the present server gets its signals from the arbiter, while it drains.
+    pub(super) own_deadlines: DrainDeadlines,
     pub(super) restart_delay: RestartDelay,
     /// How far the generation came.
     pub(super) reached: Reached,
@@ -64,6 +66,7 @@ impl Context {
             predecessors: Predecessors::default(),
             cut: CutServers::default(),
             own_connections: None,
+            own_deadlines: DrainDeadlines::default(),
             restart_delay: RestartDelay::default(),
             reached: Reached::Nothing,
             pid: None,
@@ -101,6 +104,14 @@ impl Context {
         if let ArbiterState::Silent { pid } = self.arbiter {
             self.arbiter = ArbiterState::Responding;
             self.report(Report::ArbiterAnswers { pid });
+        }
+    }
+
+    /// The arbiter that was reported as silent.
+    pub(super) fn silent_arbiter(&self) -> Option<u32> {
+        match self.arbiter {
+            ArbiterState::Responding => None,
+            ArbiterState::Silent { pid } => Some(pid),
         }
     }
 

@@ -43,6 +43,11 @@ impl CutServers {
         Known::Newly
     }
 
+    /// The last signal that a server was sent.
+    pub(super) fn signal(&self, pid: u32) -> Option<GenerationSignal> {
+        self.all.get(&pid).and_then(|known| known.signal)
+    }
+
     pub(super) fn list(&self) -> Vec<CutShort> {
         let worth_telling = |one: &&CutShort| one.cut.is_some() || one.signal.is_some();
         self.all.values().filter(worth_telling).cloned().collect()

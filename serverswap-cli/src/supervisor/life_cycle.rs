@@ -27,6 +27,7 @@ use super::starting::{AwaitingLink, Cancelled, Starting};
 use super::stopping::Stopping;
 use super::up::Up;
 use crate::spawn::SpawnFailure;
+use crate::ui::WaitingFor;
 
 /// What a state does. Each is a struct with exactly the data that is valid in it.
 pub(super) trait Phase: Sized {
@@ -34,6 +35,9 @@ pub(super) trait Phase: Sized {
 
     /// When [`PhaseInput::Due`] comes, if nothing happens before.
     fn deadline(&self) -> Option<Duration>;
+
+    /// What the operator may wonder about; `None` where nothing is waited for.
+    fn waits_for(&self, context: &Context) -> Option<WaitingFor>;
 }
 
 /// The enum of all states, which hands everything to the state that it is in.
@@ -55,6 +59,12 @@ macro_rules! states {
             fn deadline(&self) -> Option<Duration> {
                 match self {
                     $(LifeCycle::$name(state) => state.deadline(),)+
+                }
+            }
+
+            fn waits_for(&self, context: &Context) -> Option<WaitingFor> {
+                match self {
+                    $(LifeCycle::$name(state) => state.waits_for(context),)+
                 }
             }
         }
@@ -104,6 +114,10 @@ impl Phase for Done {
     }
 
     fn deadline(&self) -> Option<Duration> {
+        None
+    }
+
+    fn waits_for(&self, _: &Context) -> Option<WaitingFor> {
         None
     }
 }

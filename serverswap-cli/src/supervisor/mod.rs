@@ -45,18 +45,20 @@ mod starting;
 mod stop_requests;
 mod stopping;
 mod up;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
+use serverswap::protocol::Address;
 use serverswap::protocol::message::Holding;
 
 use self::context::Context;
 use self::life_cycle::{ChildServer, Done, LifeCycle, Phase, PhaseInput};
 use self::starting::AwaitingLink;
-use crate::ui::Report;
+use crate::ui::{Report, WaitingFor};
 
 pub use self::action::{GenerationSignal, Request, SupervisorAction};
 pub use self::input::{
@@ -64,6 +66,7 @@ pub use self::input::{
 };
 pub use self::plan::{Plan, Restart};
 pub use self::stop_requests::{StopPath, StopRequests};
+pub use self::waiting::{Due, Reminder};
 
 /// The supervisor of one generation.
 #[derive(Debug, Clone)]
@@ -94,6 +97,17 @@ impl Supervisor {
     /// When [`SupervisorInput::Tick`] is to be sent, if nothing happens before.
     pub fn deadline(&self) -> Option<Duration> {
         self.state.deadline()
+    }
+
+    /// What the generation waits for at this moment.
+    pub fn waits_for(&mut self, now: Duration) -> Option<WaitingFor> {
+        self.context.now = now;
+        self.state.waits_for(&self.context)
+    }
+
+    /// The addresses of a server that [`waits_for`](Self::waits_for) names as one that is to exit.
+    pub fn addresses_of(&self, pid: u32) -> Vec<Address> {
+        self.context.addresses_of(pid)
     }
 
     /// What the generation owns: `holding` of the supervisor's `hello`. The listeners that are

@@ -89,7 +89,7 @@ impl OwnedAddresses {
 
     /// What the present server serves.
     pub(super) fn serving(&self) -> Vec<Address> {
-        self.that(|known| known.state.server_standing() == ServerStanding::Serves)
+        self.with_standing(ServerStanding::Serves).cloned().collect()
     }
 
     /// What is left to the generation when its server has ended.
@@ -154,6 +154,18 @@ impl OwnedAddresses {
     /// Whether the present server serves something beside an older one.
     pub(super) fn is_on_probation(&self) -> bool {
         self.is_any(ServerStanding::OnProbation)
+    }
+
+    /// When the server, after its start, last began to serve an address beside an older one.
+    pub(super) fn last_on_probation(&self) -> Option<Duration> {
+        let on_probation = |known: &&Known| known.state.server_standing() == ServerStanding::OnProbation;
+        self.known.values().filter(on_probation).filter_map(|known| known.serving_after).max()
+    }
+
+    /// Those with which the present server has this to do.
+    pub(super) fn with_standing(&self, standing: ServerStanding) -> impl Iterator<Item = &Address> {
+        let found = self.known.iter().filter(move |(_, known)| known.state.server_standing() == standing);
+        found.map(|(address, _)| address)
     }
 
     /// Whether the present server lost a claim, and has, claims and drains nothing else.

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::input::StopSignal;
 use super::life_cycle::{Cause, EndReason, LifeCycle, Phase, PhaseInput, ServerEnd};
 use super::{GenerationSignal, Leftovers};
-use crate::ui::Report;
+use crate::ui::{Report, WaitingFor};
 
 /// Something of the generation is still alive.
 #[derive(Debug, Clone)]
@@ -79,5 +79,13 @@ impl Phase for ReapingGroup {
             ReapStage::Terminating { kill_at } => Some(kill_at),
             ReapStage::Killed => None,
         }
+    }
+
+    fn waits_for(&self, context: &Context) -> Option<WaitingFor> {
+        let remaining = match self.stage {
+            ReapStage::Terminating { kill_at } => Some(context.until(kill_at)),
+            ReapStage::Killed => None,
+        };
+        Some(WaitingFor::Leftovers { pid: self.end.server.pid, remaining })
     }
 }

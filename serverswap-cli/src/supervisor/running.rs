@@ -12,7 +12,7 @@ use super::life_cycle::{Cause, ChildServer, EndReason, LifeCycle, Phase, PhaseIn
 use super::reaping_group::ReapingGroup;
 use super::stopping::Stopping;
 use super::up::Up;
-use crate::ui::Report;
+use crate::ui::{Report, WaitingFor};
 
 /// The shortest wait before a server on probation is looked at again: the arbiter may report a
 /// probation that this generation has not requested.
@@ -96,5 +96,9 @@ impl Phase for Running {
 
     fn deadline(&self) -> Option<Duration> {
         Some(self.ready_by)
+    }
+
+    fn waits_for(&self, context: &Context) -> Option<WaitingFor> {
+        Some(context.waits_for_own(self.server, self.ready_by))
     }
 }

@@ -7,9 +7,10 @@ use super::context::Context;
 use super::exit_policy;
 use super::input::StopSignal;
 use super::life_cycle::{ChildServer, EndReason, LifeCycle, Phase, PhaseInput};
+use super::predecessors::DrainDeadlines;
 use super::running::Running;
 use super::stopping::Stopping;
-use crate::ui::{Report, RunEnding};
+use crate::ui::{Report, RunEnding, WaitingFor};
 
 /// The first connection to an arbiter is awaited: without one, nothing is started.
 #[derive(Debug, Clone)]
@@ -45,6 +46,10 @@ impl Phase for AwaitingLink {
     fn deadline(&self) -> Option<Duration> {
         None
     }
+
+    fn waits_for(&self, context: &Context) -> Option<WaitingFor> {
+        Some(context.waits_for_arbiter())
+    }
 }
 
 impl Starting {
@@ -77,6 +82,10 @@ impl Phase for Starting {
     fn deadline(&self) -> Option<Duration> {
         None
     }
+
+    fn waits_for(&self, _: &Context) -> Option<WaitingFor> {
+        None
+    }
 }
 
 impl Phase for Cancelled {
@@ -102,6 +111,10 @@ impl Phase for Cancelled {
     fn deadline(&self) -> Option<Duration> {
         None
     }
+
+    fn waits_for(&self, _: &Context) -> Option<WaitingFor> {
+        None
+    }
 }
 
 fn started(server: ChildServer, context: &mut Context) {
@@ -109,6 +122,7 @@ fn started(server: ChildServer, context: &mut Context) {
     context.pid = Some(server.pid);
     context.spawned_at = context.now;
     context.starts += 1;
+    (context.own_connections, context.own_deadlines) = (None, DrainDeadlines::default());
     context.addresses.server_started();
     context.report(Report::Started { command: context.plan.command.clone(), pid: server.pid, restarts });
 }

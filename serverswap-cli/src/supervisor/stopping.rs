@@ -18,7 +18,7 @@ use super::life_cycle::{Cause, ChildServer, EndReason, LifeCycle, Phase, PhaseIn
 use super::plan::{INTERRUPT_PATIENCE, SETTLE_MAX};
 use super::reaping_group::ReapingGroup;
 use super::{GenerationSignal, Request};
-use crate::ui::{Reached, Report};
+use crate::ui::{EndingServer, Reached, Report, WaitingFor};
 
 /// The server is to end.
 #[derive(Debug, Clone)]
@@ -205,5 +205,20 @@ impl Phase for Stopping {
             StopStage::Terminating { kill_at } => Some(kill_at),
             StopStage::Killed => None,
         }
+    }
+
+    fn waits_for(&self, context: &Context) -> Option<WaitingFor> {
+        let (signal, until) = match self.stage {
+            StopStage::AwaitingBarrier { .. } => return Some(context.waits_for_arbiter()),
+            StopStage::Draining { term_at } | StopStage::TakenDown { term_at } => (None, Some(term_at)),
+            StopStage::Terminating { kill_at } => (Some(GenerationSignal::Term), Some(kill_at)),
+            StopStage::Killed => (Some(GenerationSignal::Kill), None),
+        };
+        let server = EndingServer {
+            signal,
+            remaining: until.map(|at| context.until(at)),
+            ..context.own_end(self.server)
+        };
+        Some(WaitingFor::Exit { servers: vec![server] })
     }
 }

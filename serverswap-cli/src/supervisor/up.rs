@@ -12,7 +12,7 @@ use super::input::StopSignal;
 use super::life_cycle::{Cause, ChildServer, EndReason, LifeCycle, Phase, PhaseInput, ServerEnd};
 use super::reaping_group::ReapingGroup;
 use super::stopping::Stopping;
-use crate::ui::{Reached, Report, RunEnding};
+use crate::ui::{Reached, Report, RunEnding, WaitingFor};
 
 /// The server goes on; nothing here has a deadline.
 #[derive(Debug, Clone)]
@@ -149,5 +149,14 @@ impl Phase for Up {
 
     fn deadline(&self) -> Option<Duration> {
         None
+    }
+
+    fn waits_for(&self, context: &Context) -> Option<WaitingFor> {
+        match (context.waits_for_exits(self.server), context.plan.form) {
+            (_, Form::Leave) if !context.is_arbiter_reachable() => Some(context.waits_for_arbiter()),
+            (Some(exits), Form::Leave | Form::Stay) => Some(exits),
+            (None, Form::Leave) => Some(WaitingFor::OlderGenerations),
+            (None, Form::Stay) => None,
+        }
     }
 }

@@ -19,6 +19,7 @@ mod still_serving;
 mod style;
 mod summary;
 mod text;
+mod waiting_for;
 
 #[cfg(test)]
 mod tests;
@@ -31,3 +32,4 @@ pub use self::setup_error::{SetupError, StillTrue};
 pub use self::still_serving::{ServingServer, StillServing};
 pub use self::style::{LogFormat, Verbosity};
 pub use self::summary::Summary;
+pub use self::waiting_for::{EndingServer, SomeAddresses, WaitingFor};

@@ -11,6 +11,7 @@ use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
 
 use super::duration::{serialize_millis, serialize_some_millis};
+use super::waiting_for::WaitingFor;
 use crate::spawn::SpawnFailure;
 use crate::supervisor::{ServerExit, StopSignal};
 
@@ -118,6 +119,26 @@ pub enum Report {
     Replaced {
         /// The address.
         address: Address,
+    },
+    /// The command has said nothing for a while, and waits.
+    StillWaiting(WaitingFor),
+    /// The server has no claim, and a process of its generation listens.
+    UnclaimedListener {
+        /// The process.
+        pid: u32,
+        /// Where it listens.
+        address: Address,
+    },
+    /// An address that the server claims is held by an older one that runs another program.
+    OtherProgram {
+        /// The addresses.
+        addresses: Vec<Address>,
+        /// The older server.
+        pid: u32,
+        /// What it runs, for people.
+        program: String,
+        /// What the new one runs, for people.
+        replacement: String,
     },
     /// The server gives up.
     SaidFail {
@@ -365,6 +386,8 @@ impl Report {
         match self {
             Report::ClaimFailed { .. }
             | Report::Superseded { .. }
+            | Report::UnclaimedListener { .. }
+            | Report::OtherProgram { .. }
             | Report::SaidFail { .. }
             | Report::Gap { .. }
             | Report::NotUp { .. }
@@ -402,6 +425,7 @@ impl Report {
             | Report::ServerExited { .. }
             | Report::RestartIn { .. }
             | Report::Waiting { .. }
+            | Report::StillWaiting(_)
             | Report::Resuming { .. }
             | Report::Stopping { .. }
             | Report::Terminated { .. }

@@ -39,6 +39,16 @@ impl Report {
             }
             Report::Busy { address } => format!("{address} is claimed by a newer generation"),
             Report::Replaced { address } => format!("{address} is now served by a newer generation"),
+            Report::StillWaiting(what) => what.text(),
+            Report::UnclaimedListener { pid, address } => format!(
+                "pid {pid} listens on {address} and has not called `readyFor('{address}')`, so no other version can \
+                 take over from it: let it take the address with the library of its language, in Node for example \
+                 with `serverswap.listen(server, '{address}')`"
+            ),
+            Report::OtherProgram { addresses, pid, program, replacement } => format!(
+                "{} is taken over from another program: `{program}` (pid {pid}) is replaced by `{replacement}`",
+                grammar::list(addresses)
+            ),
             Report::SaidFail { pid, reason } => format!("pid {pid} sent `fail`: {reason}"),
             Report::Draining(draining) | Report::DrainProgress(draining) => draining.text(),
             Report::Gone { pid } => format!("pid {pid} has exited"),

@@ -42,6 +42,7 @@ mod traced;
 mod typed;
 mod users;
 mod versions;
+mod waiting;
 mod workers;
 mod wrapped;
 

@@ -8,6 +8,7 @@ mod link;
 mod restart;
 mod signals;
 mod swap;
+mod waiting;
 
 use std::time::Duration;
 

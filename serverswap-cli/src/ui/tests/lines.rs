@@ -120,6 +120,36 @@ fn a_json_line_has_the_fields_and_the_text() {
 }
 
 #[test]
+fn what_is_waited_for_is_in_the_json_line_too() {
+    let server = EndingServer {
+        pid: 4100,
+        generation: Generation { start: 1_000, pid: 66 },
+        connections: Some(3),
+        signal: None,
+        remaining: Some(Duration::from_secs(24)),
+    };
+    let addresses = SomeAddresses::of(&["a", "b", "c", "d"].map(address));
+    let (releasing, remaining) = (vec![server], Duration::from_secs(40));
+    let text =
+        line(JSON, &Report::StillWaiting(WaitingFor::Grant { pid: 4242, addresses, releasing, remaining }));
+    let object: serde_json::Value = serde_json::from_str(&text.expect("it is shown")).expect("one object");
+    let expected = serde_json::json!({
+        "time": "2023-11-14T22:13:20.331Z",
+        "level": "notice",
+        "elapsedMs": 331,
+        "event": "still_waiting",
+        "for": "grant",
+        "pid": 4242,
+        "addresses": ["a", "b", "c"],
+        "releasing": [{ "pid": 4100, "generation": "1000-66", "connections": 3, "remainingMs": 24_000 }],
+        "remainingMs": 40_000,
+        "message": "still waiting for a, b, c and 1 more to be granted to pid 4242 once pid 4100 has released it \
+                    (3 connections left, 24 s of the drain timeout left); 40 s of the ready timeout left",
+    });
+    assert_eq!(object, expected);
+}
+
+#[test]
 fn every_report_has_a_json_line() {
     let draining = DrainStatus { pid: 4100, address: None, connections: None, remaining: None };
     let failure = crate::spawn::SpawnFailure::NotFound { program: "nodee".to_owned() };
