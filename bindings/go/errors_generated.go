@@ -40,6 +40,8 @@ const (
 	ErrAddressInUse = Code("address_in_use")
 	// The claim has failed. The other address is served as before; `message` names it and its server.
 	ErrAddressOverlaps = Code("address_overlaps")
+	// Only in `event`. The server was granted the address and counts as serving once it listens there.
+	ErrNotListening = Code("not_listening")
 	// The claim has failed. No socket was opened.
 	ErrAddressNotPermitted = Code("address_not_permitted")
 	// The claim has failed. No socket was opened.

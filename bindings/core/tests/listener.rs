@@ -19,7 +19,7 @@ use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 use scripted::{address, open_free, wait_readable};
 use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
-use serverswap::sys::listener::{OpenError, SocketOwner, is_listener_of, open, remove_stale};
+use serverswap::sys::listener::{OpenError, SocketOwner, is_in_use, is_listener_of, open, remove_stale};
 
 fn unix_address(path: &Path) -> Address {
     Address::Unix(path.to_owned())
@@ -120,6 +120,19 @@ fn an_address_in_use_names_the_process_that_has_it() {
         let (_held, address, _) = open_free(template);
         let owner = owner(open(&address).expect_err("it is held"));
         assert_eq!((owner.pid, owner.started_by), (std::process::id(), None), "{template}");
+    }
+}
+
+#[test]
+fn an_address_is_in_use_while_somebody_listens_at_it_or_at_one_that_overlaps_it() {
+    for (template, other) in
+        [(":PORT", "127.0.0.1:PORT"), ("[::1]:PORT", ":PORT"), ("udp::PORT", "udp:[::1]:PORT")]
+    {
+        let (held, address, port) = open_free(template);
+        let other = other.replace("PORT", &port.to_string()).parse().expect("an address");
+        assert!(is_in_use(&address) && is_in_use(&other), "{template}");
+        drop(held);
+        assert!(!is_in_use(&address) && !is_in_use(&other), "{template}");
     }
 }
 

@@ -16,6 +16,7 @@
 mod abandoned;
 mod action;
 mod address;
+mod bound;
 mod collections;
 mod event;
 mod exit;

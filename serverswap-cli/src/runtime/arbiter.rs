@@ -12,8 +12,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serverswap::protocol::message::{Code, Error, Event, EventKind, FromArbiter, FromClient, ReadyFor};
-use serverswap::protocol::{Address, Generation};
+use serverswap::protocol::message::{
+    Code, Error, Event, EventKind, FromArbiter, FromClient, ReadyFor, Released, Serving,
+};
+use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::clock::monotonic;
 use serverswap::sys::listener::{self, OpenError, SocketOwner};
 use serverswap::sys::process::{self, Process};
@@ -23,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
+use super::bound_addresses::BoundAddresses;
 use super::clients::Clients;
 use super::connection::{ReadAhead, ReceivedItem};
 use super::directory_lease::{DirectoryLease, LeaseState};
@@ -81,6 +84,12 @@ pub(super) enum ArbiterInput {
     Signalled { signal: TerminationSignal, connections: Vec<(Process, Option<u64>)> },
     /// Which process has the address that could not be opened, if that could be found out.
     OwnerFound { address: Address, owner: Option<SocketOwner> },
+    /// The same of an address that a server claims, to bind it.
+    BindOwnerFound { link: ConnectionId, address: Address, owner: Option<SocketOwner> },
+    /// A server that said `serving` for an address that it bound itself listens there.
+    Listens { link: ConnectionId, address: Address },
+    /// It does not, and has had the time; who has the address.
+    DoesNotListen { link: ConnectionId, address: Address, owner: Option<SocketOwner> },
 }
 
 /// An event of the core's, and the read that it came with.
@@ -98,6 +107,7 @@ pub(super) struct ArbiterRuntime {
     clients: Clients,
     processes: ProcessTable,
     owners: OwnerLookups,
+    bound: BoundAddresses,
     remains: RemainsLookups,
     looks: LookThread,
     listeners: BTreeMap<Address, Arc<OwnedFd>>,
@@ -151,6 +161,7 @@ impl ArbiterRuntime {
         let remains: Remains = remains.collect();
         let core = Arbiter::recover(ArbiterLimits::default(), &snapshot, &alive, &remains, monotonic());
         let lease = DirectoryLease::acquire(directory.clone(), lock, watch, sender.clone())?;
+        let owners = OwnerLookups::new(sender.clone());
         Ok(ArbiterRuntime {
             core,
             journal: Journal::new(directory.state(), header),
@@ -158,7 +169,8 @@ impl ArbiterRuntime {
             inbox,
             clients: Clients::new(trace, sender.clone()),
             processes,
-            owners: OwnerLookups::new(sender.clone()),
+            bound: BoundAddresses::new(owners.threads(), sender.clone()),
+            owners,
             remains: RemainsLookups::new(looks.clone(), sender),
             looks,
             listeners: BTreeMap::new(),
@@ -230,6 +242,15 @@ impl ArbiterRuntime {
                 ArbiterInput::OwnerFound { address, owner } => {
                     events.push(self.in_use(address, owner).into())
                 }
+                ArbiterInput::BindOwnerFound { link, address, owner } => {
+                    events.extend(self.claim_looked_into(link, &address, owner).map(Pending::from));
+                }
+                ArbiterInput::Listens { link, address } => {
+                    events.extend(self.serves(link, address).map(Pending::from))
+                }
+                ArbiterInput::DoesNotListen { link, address, owner } => {
+                    self.report_not_listening(link, &address, owner)
+                }
             }
         }
         self.turn(events);
@@ -245,6 +266,7 @@ impl ArbiterRuntime {
         let process = self.clients.process_of(link);
         for one in received {
             let event = self.clients.event(link, one, &self.processes);
+            let event = event.and_then(|event| self.checked(event));
             events.extend(event.map(|event| Pending { event, _read_ahead: read_ahead.cloned() }));
         }
         if let Some(process) = process
@@ -254,11 +276,81 @@ impl ArbiterRuntime {
         }
     }
 
+    /// What is to be known about an address that a server binds itself, before the core takes the message in:
+    /// `None` where it waits for that, or is answered.
+    fn checked(&mut self, event: ArbiterEvent) -> Option<ArbiterEvent> {
+        let ArbiterEvent::Received { link, message, .. } = &event else {
+            return Some(event);
+        };
+        let (link, process) = (*link, self.clients.process_of(*link)?);
+        if let FromClient::ReadyFor(claim) = message
+            && claim.socket == SocketMode::Bind
+            && self.core.is_free(&claim.address)
+            && process::shares_network(process.pid)
+            && listener::is_in_use(&claim.address)
+        {
+            self.bound.look_for_owner(link, claim.clone());
+            return None;
+        }
+        if let FromClient::Serving(Serving { address }) = message
+            && self.core.is_to_bind(process, address)
+            && let Some(generation) = self.core.supervisors_of_client(link).map(|(generation, _)| generation)
+        {
+            self.bound.wait_until_listening(link, process, generation, address.clone());
+            return None;
+        }
+        if let FromClient::Released(Released { re, address }) = message {
+            self.bound.forget(link, address);
+            if re.is_none()
+                && let Some(claim) = self.bound.take_claim(link, address)
+            {
+                let message = format!("the server withdrew its claim on `{address}`");
+                self.refuse_claim(link, &claim, Code::Withdrawn, message);
+                return None;
+            }
+        }
+        Some(event)
+    }
+
+    /// The claim goes on where the process belongs to this directory: the core knows what to do.
+    fn claim_looked_into(
+        &mut self,
+        link: ConnectionId,
+        address: &Address,
+        owner: Option<SocketOwner>,
+    ) -> Option<ArbiterEvent> {
+        let claim = self.bound.take_claim(link, address)?;
+        let process = self.clients.process_of(link)?;
+        if owner.as_ref().is_some_and(|owner| self.is_of_this_directory(owner)) {
+            let (message, liveness) = (FromClient::ReadyFor(claim), self.processes.liveness(process));
+            return Some(ArbiterEvent::Received { link, message, liveness });
+        }
+        let error = OpenError::InUse { address: address.clone(), owner };
+        self.refuse_claim(link, &claim, error.code(), error.to_string());
+        None
+    }
+
+    fn serves(&mut self, link: ConnectionId, address: Address) -> Option<ArbiterEvent> {
+        self.bound.forget(link, &address);
+        let liveness = self.processes.liveness(self.clients.process_of(link)?);
+        Some(ArbiterEvent::Received { link, message: FromClient::Serving(Serving { address }), liveness })
+    }
+
+    fn report_not_listening(&mut self, link: ConnectionId, address: &Address, owner: Option<SocketOwner>) {
+        if let Some(process) = self.clients.process_of(link) {
+            let held = owner.map(|owner| format!(": {owner} does")).unwrap_or_default();
+            let message =
+                format!("pid {} sent `serving` for `{address}` and does not listen there{held}", process.pid);
+            self.notify_supervisors(link, address, Code::NotListening, message);
+        }
+    }
+
     /// A process counts as gone when its pidfd has fired and what it had sent was read (R4), and what a signal
     /// has cut off was counted.
     fn on_process_exit(&mut self, process: Process, events: &mut Vec<Pending>) {
         if self.processes.has_exited(process) && self.clients.read_the_rest_of(process) {
             self.clients.remove_all_of(process);
+            self.bound.retain(|link| self.clients.process_of(link).is_some());
             let process_group = self.processes.forget(process);
             match self.core.last_of_generation(process, |other| self.processes.is_watched(other)) {
                 Some(generation) => self.remains.start(process, generation, process_group),
@@ -353,13 +445,17 @@ impl ArbiterRuntime {
     fn in_use(&self, address: Address, owner: Option<SocketOwner>) -> ArbiterEvent {
         if let Some(owner) = &owner
             && let Some(started_by) = &owner.started_by
-            && started_by.directory == self.directory.path()
+            && self.is_of_this_directory(owner)
         {
             let generation = started_by.generation;
             return ArbiterEvent::HeldByAbsent { address, generation, holder: owner.to_string() };
         }
         let error = OpenError::InUse { address: address.clone(), owner };
         ArbiterEvent::Opened { address, result: Err((error.code(), error.to_string())) }
+    }
+
+    fn is_of_this_directory(&self, owner: &SocketOwner) -> bool {
+        owner.started_by.as_ref().is_some_and(|started_by| started_by.directory == self.directory.path())
     }
 
     /// Writes nothing where another arbiter's state is by now.
@@ -400,10 +496,10 @@ impl ArbiterRuntime {
         for pending in pending {
             match &pending.event {
                 ArbiterEvent::Received { link, message: FromClient::ReadyFor(claim), .. } => {
-                    self.refuse_claim(*link, claim, error);
+                    self.refuse_claim(*link, claim, Code::StateNotWritten, not_written(error));
                 }
                 ArbiterEvent::Hello(arrival) if arrival.is_of_a_new_deploy() => {
-                    self.refuse(arrival.link, None, error);
+                    self.refuse(arrival.link, None, Code::StateNotWritten, not_written(error));
                     self.clients.close_after_sending(arrival.link);
                 }
                 ArbiterEvent::Tick => {}
@@ -421,13 +517,17 @@ impl ArbiterRuntime {
     }
 
     /// A claim is refused, and its supervisor told why.
-    fn refuse_claim(&mut self, link: ConnectionId, claim: &ReadyFor, error: &io::Error) {
-        self.refuse(link, Some(claim.id), error);
+    fn refuse_claim(&mut self, link: ConnectionId, claim: &ReadyFor, code: Code, message: String) {
+        self.refuse(link, Some(claim.id), code.clone(), message.clone());
+        self.notify_supervisors(link, &claim.address, code, message);
+    }
+
+    fn notify_supervisors(&mut self, link: ConnectionId, address: &Address, code: Code, message: String) {
         if let Some((generation, supervisors)) = self.core.supervisors_of_client(link) {
             let event = Event {
-                code: Some(Code::StateNotWritten),
-                message: Some(not_written(error)),
-                ..Event::about(EventKind::Failed, generation, &claim.address)
+                code: Some(code),
+                message: Some(message),
+                ..Event::about(EventKind::Failed, generation, address)
             };
             for supervisor in supervisors {
                 self.clients.send(supervisor, &FromArbiter::Event(event.clone()), None);
@@ -435,9 +535,8 @@ impl ArbiterRuntime {
         }
     }
 
-    fn refuse(&mut self, link: ConnectionId, re: Option<u64>, error: &io::Error) {
-        let message = not_written(error);
-        let refusal = Error { re, code: Code::StateNotWritten, message, fatal: re.is_none() };
+    fn refuse(&mut self, link: ConnectionId, re: Option<u64>, code: Code, message: String) {
+        let refusal = Error { re, code, message, fatal: re.is_none() };
         self.clients.send(link, &FromArbiter::Error(refusal), None);
     }
 

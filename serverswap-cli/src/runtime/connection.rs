@@ -300,7 +300,10 @@ mod tests {
                 | ArbiterInput::Exited(_)
                 | ArbiterInput::Ended { .. }
                 | ArbiterInput::Signalled { .. }
-                | ArbiterInput::OwnerFound { .. } => {
+                | ArbiterInput::OwnerFound { .. }
+                | ArbiterInput::BindOwnerFound { .. }
+                | ArbiterInput::Listens { .. }
+                | ArbiterInput::DoesNotListen { .. } => {
                     panic!("a connection sends what it has received")
                 }
             }

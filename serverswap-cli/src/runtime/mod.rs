@@ -11,6 +11,7 @@
 mod arbiter;
 mod arbiter_link;
 mod arbiter_role;
+mod bound_addresses;
 mod caretaker;
 mod clients;
 mod connection;

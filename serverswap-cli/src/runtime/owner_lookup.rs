@@ -32,28 +32,41 @@ impl OwnerLookups {
         OwnerLookups { threads: Arc::new(Semaphore::new(LOOKUPS_MAX)), inbox }
     }
 
+    /// For others who look at the sockets of processes.
+    pub(super) fn threads(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.threads)
+    }
+
     /// Sends [`ArbiterInput::OwnerFound`], with no owner if none was found in time.
     pub(super) fn start(&self, address: Address) {
         let (threads, inbox) = (Arc::clone(&self.threads), self.inbox.clone());
         spawn_local(async move {
-            let owner = timeout(LOOKUP_WAIT, find(address.clone(), threads)).await.unwrap_or_default();
+            let owner = owner(address.clone(), threads).await;
             // Without an arbiter nobody waits for it.
             let _ = inbox.send(ArbiterInput::OwnerFound { address, owner }).await;
         });
     }
 }
 
-/// Where there is no thread to be had, nothing is found.
-async fn find(address: Address, threads: Arc<Semaphore>) -> Option<SocketOwner> {
+/// `None` if none was found in time.
+pub(super) async fn owner(address: Address, threads: Arc<Semaphore>) -> Option<SocketOwner> {
+    timeout(LOOKUP_WAIT, on_thread(threads, move || owner_of(&address))).await.ok().flatten().flatten()
+}
+
+/// `None` where there is no thread to be had.
+pub(super) async fn on_thread<T: Send + 'static>(
+    threads: Arc<Semaphore>,
+    look: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
     let running = threads.acquire_owned().await.ok()?;
-    let (answer, owner) = oneshot::channel();
+    let (answer, found) = oneshot::channel();
     let look = move || {
         let _running = running;
         // It is too late for an answer that nobody takes.
-        let _ = answer.send(owner_of(&address));
+        let _ = answer.send(look());
     };
-    thread::Builder::new().name("owner-lookup".to_owned()).spawn(look).ok()?;
-    owner.await.ok().flatten()
+    thread::Builder::new().name("socket-lookup".to_owned()).spawn(look).ok()?;
+    found.await.ok()
 }
 
 #[cfg(test)]
@@ -73,7 +86,10 @@ mod tests {
             | ArbiterInput::Sent { .. }
             | ArbiterInput::Exited(_)
             | ArbiterInput::Ended { .. }
-            | ArbiterInput::Signalled { .. } => {
+            | ArbiterInput::Signalled { .. }
+            | ArbiterInput::BindOwnerFound { .. }
+            | ArbiterInput::Listens { .. }
+            | ArbiterInput::DoesNotListen { .. } => {
                 panic!("a lookup sends an owner")
             }
         }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use serverswap::protocol::Address;
+use serverswap::protocol::message::Code;
 
 use crate::supervisor::ServerExit;
 
@@ -19,8 +20,10 @@ pub(crate) fn list<T: Display>(items: &[T]) -> String {
 }
 
 /// Why a claim failed. Most messages name the address, which is not repeated then.
-pub(crate) fn not_granted(address: &Address, message: &str) -> String {
-    if message.contains(&address.to_string()) {
+pub(crate) fn claim_failed(address: &Address, code: &Code, message: &str) -> String {
+    if *code == Code::NotListening {
+        format!("not served: {message}")
+    } else if message.contains(&address.to_string()) {
         format!("not granted: {message}")
     } else {
         format!("`{address}` was not granted: {message}")

@@ -100,6 +100,9 @@ fn failed(facts: &RunFacts) -> Option<String> {
         Code::AddressOverlaps => {
             "claim the address as the other server has it; or stop that server first, and run the command again: nobody serves in between"
         }
+        Code::NotListening => {
+            "the server has to listen on the address before it says `serving`, and with `bind` on a socket of its own"
+        }
         Code::AddressNotPermitted => {
             "a port below 1024 needs root, `setcap cap_net_bind_service=+ep` on serverswap, or `sysctl net.ipv4.ip_unprivileged_port_start`; a Unix socket needs a directory that we may write to"
         }

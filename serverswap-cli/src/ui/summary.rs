@@ -171,7 +171,9 @@ fn not_started(failure: &SpawnFailure) -> String {
 /// What became of the first claim that failed.
 fn failed(facts: &RunFacts) -> Option<String> {
     let failed = |swap: &ClaimOutcome| match &swap.standing {
-        ClaimStanding::Failed { message, .. } => Some(grammar::not_granted(&swap.address, message)),
+        ClaimStanding::Failed { code, message, .. } => {
+            Some(grammar::claim_failed(&swap.address, code, message))
+        }
         ClaimStanding::Waiting
         | ClaimStanding::Granted
         | ClaimStanding::Probation

@@ -33,7 +33,7 @@ impl Report {
             }
             Report::Serving { address, pid, .. } => format!("{address} now served by pid {pid}"),
             Report::Up { after } => format!("up after {}", text(*after)),
-            Report::ClaimFailed { address, message, .. } => grammar::not_granted(address, message),
+            Report::ClaimFailed { address, code, message } => grammar::claim_failed(address, code, message),
             Report::Superseded { address } => {
                 format!("{address}: this claim is superseded by a newer generation")
             }

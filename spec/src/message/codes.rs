@@ -47,6 +47,8 @@ pub enum Code {
     AddressInUse,
     /// Another address that a server of this directory has keeps the kernel from binding this one.
     AddressOverlaps,
+    /// In `event`: a server said `serving` for an address that it bound itself, and does not listen there.
+    NotListening,
     /// The address may not be opened: a privileged port, an unwritable folder.
     AddressNotPermitted,
     /// The address cannot be opened on this machine.
@@ -160,7 +162,7 @@ const NOTHING_DECIDED: &str = "The connection is closed. Nothing was decided; a 
 
 impl Code {
     /// Every code of version 1, in the order of the table.
-    pub const ALL: [Code; 27] = [
+    pub const ALL: [Code; 28] = [
         Code::MalformedLine,
         Code::LineTooLong,
         Code::InvalidMessage,
@@ -179,6 +181,7 @@ impl Code {
         Code::Superseded,
         Code::AddressInUse,
         Code::AddressOverlaps,
+        Code::NotListening,
         Code::AddressNotPermitted,
         Code::AddressNotAvailable,
         Code::StateNotWritten,
@@ -239,6 +242,12 @@ impl Code {
                 No,
                 Later,
                 "The claim has failed. The other address is served as before; `message` names it and its server.",
+            ),
+            Code::NotListening => (
+                Arbiter,
+                No,
+                Later,
+                "Only in `event`. The server was granted the address and counts as serving once it listens there.",
             ),
             Code::AddressNotPermitted => (Arbiter, No, Never, "The claim has failed. No socket was opened."),
             Code::AddressNotAvailable => (Arbiter, No, Later, "The claim has failed. No socket was opened."),

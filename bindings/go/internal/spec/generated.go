@@ -35,6 +35,7 @@ var Retries = map[string]string{
 	"superseded":            "never",
 	"address_in_use":        "later",
 	"address_overlaps":      "later",
+	"not_listening":         "later",
 	"address_not_permitted": "never",
 	"address_not_available": "later",
 	"state_not_written":     "later",

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serverswap_conformance::sandbox::{Invocation, Sandbox, free_address, free_port};
 use serverswap_protocol::Address;
 
@@ -67,6 +68,51 @@ async fn an_address_that_overlaps_a_served_one_is_refused_by_name_and_the_old_se
             assert!(text.contains(&expected), "{expected} is not in {text}");
         }
     }
+    Ok(())
+}
+
+/// Claims `ADDRESS`, to bind it, and says that it serves; listens there once it gets USR2.
+const BINDS: &str = "
+    const serverswap = require(process.env.PACKAGE);
+    serverswap.onTakedown(process.env.ADDRESS, () => process.exit());
+    process.on('SIGUSR2', () => require('net').createServer().listen(process.env.PORT));
+    serverswap.readyFor(process.env.ADDRESS, () => console.log('granted to', process.pid));
+    setInterval(() => {}, 1000);
+";
+
+fn binds(sandbox: &Sandbox, address: &Address) -> Invocation {
+    let package = sandbox.programs().repository.join("bindings/node").display().to_string();
+    let port = address.to_string().rsplit(':').next().unwrap_or_default().to_owned();
+    let command = sandbox.serverswap(["--ready-timeout", "3s", "node", "-e", BINDS]);
+    command.env("PACKAGE", package).env("ADDRESS", address.to_string()).env("PORT", port)
+}
+
+#[tokio::test]
+async fn a_server_that_would_bind_the_port_of_another_program_is_refused_by_name() -> Outcome {
+    let (sandbox, address) = (Sandbox::new()?, free_address());
+    let mut other = other_program(&sandbox, &address).start()?;
+    other.prints("listens").await?;
+    let mut command = binds(&sandbox, &address).start()?;
+    assert_ne!(command.exit().await?.status, 0, "{}", command.stderr());
+    let text = command.stderr().to_owned();
+    let expected =
+        format!("`{address}` is held by pid {} (`node`), which serverswap does not manage", other.pid());
+    assert!(text.contains(&expected) && !text.contains("granted;"), "{text}");
+    Ok(())
+}
+
+/// The first one never listens; the second one does when it is told to.
+#[tokio::test]
+async fn a_bound_address_is_served_when_the_server_listens_there_and_not_when_it_says_so() -> Outcome {
+    let (sandbox, address) = (Sandbox::new()?, free_address());
+    let mut silent = binds(&sandbox, &address).start()?;
+    silent.says("does not listen there").await?;
+    assert_eq!(silent.exit().await?.status, 124, "{}", silent.stderr());
+    let mut late = binds(&sandbox, &address).start()?;
+    let pid = late.prints("granted to").await?.rsplit(' ').next().unwrap_or_default().parse()?;
+    late.says("does not listen there").await?;
+    kill_process(Pid::from_raw(pid).ok_or("no pid")?, Signal::USR2)?;
+    assert_eq!(late.exit().await?.status, 0, "{}", late.stderr());
     Ok(())
 }
 

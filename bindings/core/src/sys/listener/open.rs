@@ -15,6 +15,7 @@ use serverswap_protocol::{Address, Endpoint};
 
 use super::error::OpenError;
 use super::owner::owner_of;
+use super::socket_table::UnixSocket;
 use super::unix_path::remove_stale;
 
 /// Connections that wait to be accepted; the kernel lowers it to `net.core.somaxconn`.
@@ -54,13 +55,32 @@ pub fn try_open(address: &Address) -> Result<OwnedFd, OpenError> {
     opened.map_err(|source| explain(address.clone(), source))
 }
 
+/// Whether somebody's socket is in the way of one that a server would bind for itself. Nothing listens and nothing
+/// is removed meanwhile.
+pub fn is_in_use(address: &Address) -> bool {
+    match address {
+        Address::Tcp(endpoint) => bound_inet(*endpoint, SockType::Stream).err() == Some(Errno::EADDRINUSE),
+        Address::Udp(endpoint) => bound_inet(*endpoint, SockType::Datagram).err() == Some(Errno::EADDRINUSE),
+        Address::Unix(path) => UnixSocket::bound_at(path).is_some(),
+        Address::Name(_) => false,
+    }
+}
+
 fn open_inet(endpoint: Endpoint, kind: SockType) -> nix::Result<OwnedFd> {
-    let opened = bind_inet(endpoint.socket_address(), endpoint, kind);
-    match (endpoint, opened) {
+    let socket = bound_inet(endpoint, kind)?;
+    if kind == SockType::Stream {
+        listen_on(&socket)?;
+    }
+    Ok(socket)
+}
+
+fn bound_inet(endpoint: Endpoint, kind: SockType) -> nix::Result<OwnedFd> {
+    let bound = bind_inet(endpoint.socket_address(), endpoint, kind);
+    match (endpoint, bound) {
         (Endpoint::Any { port }, Err(Errno::EAFNOSUPPORT)) => {
             bind_inet(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)), endpoint, kind)
         }
-        (Endpoint::Any { .. } | Endpoint::Ip(_), opened) => opened,
+        (Endpoint::Any { .. } | Endpoint::Ip(_), bound) => bound,
     }
 }
 
@@ -76,9 +96,6 @@ fn bind_inet(at: SocketAddr, endpoint: Endpoint, kind: SockType) -> nix::Result<
         setsockopt(&socket, sockopt::ReuseAddr, &true)?;
     }
     bind(socket.as_raw_fd(), &SockaddrStorage::from(at))?;
-    if kind == SockType::Stream {
-        listen_on(&socket)?;
-    }
     Ok(socket)
 }
 

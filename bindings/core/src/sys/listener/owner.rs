@@ -33,7 +33,7 @@ fn inet_inode(endpoint: Endpoint, [v4, v6]: [&str; 2]) -> Option<u64> {
     found.map(|socket| socket.inode)
 }
 
-fn is_in_the_way(socket: &InetSocket, endpoint: Endpoint) -> bool {
+pub(super) fn is_in_the_way(socket: &InetSocket, endpoint: Endpoint) -> bool {
     let taken = socket.at.ip().to_canonical();
     socket.at.port() == endpoint.port()
         && match endpoint {

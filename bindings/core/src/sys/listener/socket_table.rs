@@ -74,6 +74,23 @@ impl InetSocket {
     }
 }
 
+/// The TCP sockets that listen in the network namespace of a process.
+pub(super) fn listening_inet(pid: u32) -> impl Iterator<Item = InetSocket> {
+    // They come first.
+    let listening = move |table| inet_rows(pid, table).take_while(|one| one.state == InetState::Listening);
+    ["tcp", "tcp6"].into_iter().flat_map(listening)
+}
+
+/// The UDP sockets that are bound in the network namespace of a process, and not connected.
+pub(super) fn bound_datagram(pid: u32) -> impl Iterator<Item = InetSocket> {
+    let rows = ["udp", "udp6"].into_iter().flat_map(move |table| inet_rows(pid, table));
+    rows.filter(|socket| socket.state == InetState::Other)
+}
+
+fn inet_rows(pid: u32, table: &str) -> impl Iterator<Item = InetSocket> + use<> {
+    lines(&format!("/proc/{pid}/net/{table}")).filter_map(|row| InetSocket::parse(&row))
+}
+
 /// The inode numbers of the open connections to a TCP port of this machine.
 pub(super) fn inet_connections(port: u16) -> impl Iterator<Item = u64> {
     let rows = ["tcp", "tcp6"].into_iter().flat_map(|table| lines(&format!("/proc/net/{table}")));

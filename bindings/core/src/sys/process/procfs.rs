@@ -40,6 +40,13 @@ pub fn pid_namespace() -> io::Result<u64> {
     Ok(fs::metadata("/proc/self/ns/pid")?.ino())
 }
 
+/// Whether a process has our network: its ports are ours. `false` where we may not look.
+pub fn shares_network(pid: u32) -> bool {
+    let network = |process: &str| fs::metadata(format!("/proc/{process}/ns/net")).map(|file| file.ino()).ok();
+    let own = network("self");
+    own.is_some() && network(&pid.to_string()) == own
+}
+
 /// The program's name for people: the file name in its first argument (`node`), else the
 /// kernel's name of its main thread, which runtimes set to things like `MainThread`.
 pub fn name(pid: u32) -> Option<String> {

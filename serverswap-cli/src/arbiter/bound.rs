@@ -1,0 +1,24 @@
+//! What the driver has to know of an address with a socket that servers bind for themselves, so that it can ask
+//! the kernel about it. Queries only.
+
+use serverswap::protocol::{Address, SocketMode};
+use serverswap::sys::process::Process;
+
+use super::Arbiter;
+use super::address::state::{Expected, Participant, Stage};
+
+impl Arbiter {
+    /// Whether nobody of this directory claims, holds or owns the address, or may come back with it.
+    pub fn is_free(&self, address: &Address) -> bool {
+        self.address(address).occupant().is_none()
+    }
+
+    /// Whether the server was granted the address to bind it, and its `serving` would count.
+    pub fn is_to_bind(&self, process: Process, address: &Address) -> bool {
+        let state = self.address(address);
+        let present =
+            state.participants.get(&process).map(|participant: &Participant| participant.stage.clone());
+        let stage = present.or_else(|| state.expected.get(&process).and_then(Expected::recorded_stage));
+        address.has_socket() && matches!(stage, Some(Stage::Granted { socket: SocketMode::Bind, .. }))
+    }
+}
