@@ -36,6 +36,24 @@ fn blocks(repository: &Path, document: &str, language: &str) -> Vec<String> {
     after_opening.filter_map(|rest| rest.split_once("```")).map(|(block, _)| block.to_owned()).collect()
 }
 
+/// A text without the styles of a terminal.
+fn plain(text: &str) -> String {
+    let mut pieces = text.split("\x1b[");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |text, piece| text + piece.split_once('m').map_or("", |(_, rest)| rest))
+}
+
+/// The lines of serverswap in a text, but for numbers, units of time and paths, which are others each time.
+fn gist(text: &str) -> Vec<String> {
+    let word = |word: &str| match word.trim_end_matches([',', ')']) {
+        "ms" => "s".to_owned(),
+        path if path.starts_with('/') => "/".to_owned(),
+        other => other.replace(|c: char| c.is_ascii_digit() || c == '.', ""),
+    };
+    let lines = text.lines().filter(|line| line.starts_with("serverswap: "));
+    lines.map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" ")).collect()
+}
+
 /// A clone of this repository after `make build`, and somebody who reads in it.
 struct Reader {
     sandbox: Sandbox,
@@ -46,6 +64,8 @@ struct Reader {
     lines: u32,
     /// The command that stays.
     staying: Option<Started>,
+    /// What the one before it printed.
+    replaced: String,
 }
 
 impl Reader {
@@ -56,6 +76,7 @@ impl Reader {
             state: String::new(),
             lines: 0,
             staying: None,
+            replaced: String::new(),
         };
         let (repository, clone) = (reader.repository(), reader.clone());
         fs::create_dir_all(clone.join("target"))?;
@@ -116,6 +137,7 @@ impl Reader {
             typed.prints("up after").await?;
             if let Some(mut replaced) = self.staying.replace(typed) {
                 assert_eq!(replaced.exit().await?.status, 0, "{line}: {}", replaced.stdout());
+                self.replaced = replaced.stdout().to_owned();
             }
         } else if command.contains("logs -f") {
             typed.prints("it starts").await?;
@@ -123,8 +145,7 @@ impl Reader {
             let exit = typed.exit().await?;
             assert_eq!(exit.status, 0, "{line}: {}", typed.stdout());
             for promise in PROMISES.iter().filter(|promise| line.contains(*promise)) {
-                // curl prints the names of headers bold.
-                let printed = typed.stdout().replace("\x1b[1m", "").replace("\x1b[0m", "");
+                let printed = plain(typed.stdout());
                 assert!(printed.contains(promise), "{line}: {printed}");
             }
         }
@@ -172,6 +193,15 @@ async fn what_the_readme_shows() -> Outcome {
     let mut reader = Reader::new()?;
     let shown = blocks(&reader.repository(), "README.md", "sh");
     reader.types(&shown[0]).await?;
+    let text = fs::read_to_string(reader.repository().join("README.md"))?;
+    let (_, first_terminal) = text.split_once("the first terminal shows:\n\n```\n").ok_or("it is shown")?;
+    let (first_terminal, _) = first_terminal.split_once("```").ok_or("it ends")?;
+    let printed = plain(&reader.replaced);
+    assert_eq!(gist(&printed), gist(first_terminal));
+    assert!(
+        printed.contains("version 1 serves :") && first_terminal.contains("version 1 serves :"),
+        "{printed}"
+    );
     reader.sandbox.end();
     reader.staying = None;
     reader.has_a_server()?;
