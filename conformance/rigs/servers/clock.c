@@ -1,6 +1,7 @@
-/* A wall clock that jumps: loaded with LD_PRELOAD, it is ahead by as many seconds as the file says that
- * CLOCK_AHEAD names, and no other clock is. The file is read every time, so that the clock jumps when it is
- * written. Without a file it is right. */
+/* A wall clock that jumps, and a machine that was suspended: loaded with LD_PRELOAD, it reads two numbers of seconds
+ * from the file that CLOCK_AHEAD names. The wall clock is ahead by both; CLOCK_BOOTTIME, which counts while the machine
+ * is suspended, by the second one, which may be missing; no other clock is. The file is read every time, so that the
+ * clocks jump when it is written. Without a file they are right. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
-static time_t ahead(void) {
-  char text[32] = "";
+struct jump {
+  time_t ahead, suspended;
+};
+
+static struct jump jump(void) {
+  char text[64] = "", *second;
+  struct jump read_now;
   const char *path = getenv("CLOCK_AHEAD");
   const int before = errno;
   const int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
@@ -20,12 +26,19 @@ static time_t ahead(void) {
     close(file);
   }
   errno = before;
-  return atoll(text);
+  read_now.ahead = strtoll(text, &second, 10);
+  read_now.suspended = atoll(second);
+  return read_now;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
   const int result = syscall(SYS_clock_gettime, clock, now);
-  if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += ahead();
+  if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
+    const struct jump both = jump();
+    now->tv_sec += both.ahead + both.suspended;
+  } else if (result == 0 && clock == CLOCK_BOOTTIME) {
+    now->tv_sec += jump().suspended;
+  }
   return result;
 }
 

@@ -50,3 +50,42 @@ pub(crate) fn census(directory: &Path) -> io::Result<Snapshot> {
     };
     Ok(Snapshot { unrecorded: found.into_iter().filter_map(record).collect(), ..Snapshot::default() })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::state::{AddressRecord, Journal};
+
+    /// What a new arbiter takes from the file that one with `header` wrote, and whether it reports anything.
+    fn found_after(header: Header) -> (Snapshot, Vec<Report>) {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o700)).expect("ours");
+        let directory = Directory::prepare(folder.path()).expect("ours alone");
+        let addresses = [("a".parse().expect("a name"), AddressRecord::default())].into();
+        let left = Snapshot { addresses, ..Snapshot::default() };
+        Journal::new(directory.state(), header).rewrite(left).expect("written");
+        let reports = RefCell::new(Vec::new());
+        let report = |report| reports.borrow_mut().push(report);
+        let found = snapshot(&directory, &self::header().expect("readable"), &report).expect("readable");
+        (found, reports.into_inner())
+    }
+
+    #[test]
+    fn the_state_of_an_arbiter_that_saw_the_same_processes_counts() {
+        let (found, reports) = found_after(header().expect("readable"));
+        assert_eq!((found.addresses.len(), reports), (1, vec![]));
+    }
+
+    #[test]
+    fn a_state_of_another_boot_or_pid_namespace_is_passed_over_without_a_warning() {
+        let here = header().expect("readable");
+        let another_boot = Header { boot: "another".to_owned(), ..here.clone() };
+        let another_namespace = Header { pid_namespace: here.pid_namespace + 1, ..here };
+        for there in [another_boot, another_namespace] {
+            assert_eq!(found_after(there), (Snapshot::default(), vec![]));
+        }
+    }
+}

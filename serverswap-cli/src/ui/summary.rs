@@ -51,8 +51,9 @@ impl Summary {
 fn cut_short(facts: &RunFacts) -> String {
     let texts: Vec<String> = facts.cut_short.iter().take(NAMED_MAX).map(CutShort::text).collect();
     let more = facts.cut_short.len() - texts.len();
-    let more = (more > 0).then(|| format!("{} more", grammar::count_was(more as u64, "server")));
-    let parts = texts.into_iter().chain(more.map(|more| format!("{more} cut short")));
+    let more =
+        (more > 0).then(|| format!("{more} more {} cut short", if more == 1 { "was" } else { "were" }));
+    let parts = texts.into_iter().chain(more);
     parts.map(|part| format!("; {part}")).collect()
 }
 

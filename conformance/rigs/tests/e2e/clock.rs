@@ -1,4 +1,5 @@
-//! A wall clock that jumps, under everything that is started here (`servers/clock.c`): it is in no decision.
+//! A wall clock that jumps, and a machine that was suspended, under everything that is started here (`servers/clock.c`):
+//! neither is in a decision.
 //!
 //! `conformance/tests/wall_clock.rs` has where it may be read at all.
 
@@ -45,6 +46,10 @@ impl Clock {
 
     fn jump_to(&self, seconds_ahead: i64) -> std::io::Result<()> {
         std::fs::write(&self.file, seconds_ahead.to_string())
+    }
+
+    fn was_suspended_for(&self, seconds: i64) -> std::io::Result<()> {
+        std::fs::write(&self.file, format!("0 {seconds}"))
     }
 }
 
@@ -107,17 +112,20 @@ async fn an_arbiter_of_another_year_takes_over_from_one_that_was_killed() -> Out
     Ok(())
 }
 
-/// The clock jumps while the old server drains, which is stopped, so that only the arbiter ends it: at its
-/// deadline, neither before nor in a year.
-async fn a_drain_ends_in_time_when_the_clock_jumps_to(ahead: i64) -> Outcome {
+/// It jumps while the old server drains, which is stopped, so that only the arbiter ends it: at its deadline,
+/// neither before nor in a year.
+async fn a_drain_ends_in_time_when(jumps: impl FnOnce(&Clock) -> std::io::Result<()>) -> Outcome {
     let (mut shop, clock) = open(DRAIN).await?;
     let (old, _) = shop.ask().await?;
     let _silent = silent(&shop).await?;
     signal(old, Signal::STOP)?;
     let began = Instant::now();
-    let mut new = clock.under(shop.deploy(2)).start()?;
+    let file = shop.sandbox.programs().example("node/http.js");
+    // A probation would be a part of what is measured.
+    let words = ["--probation", "0", "node", &file].map(str::to_owned);
+    let mut new = configured(clock.under(shop.sandbox.deploy(words)), &shop.address, 2).start()?;
     new.says("is draining").await?;
-    clock.jump_to(ahead)?;
+    jumps(&clock)?;
     let load = shop.load().await?;
     ended(old).await?;
     assert!(began.elapsed() >= DRAIN, "it was ended after {:?}", began.elapsed());
@@ -129,10 +137,15 @@ async fn a_drain_ends_in_time_when_the_clock_jumps_to(ahead: i64) -> Outcome {
 
 #[tokio::test]
 async fn a_drain_is_not_cut_short_by_a_clock_that_jumps_ahead() -> Outcome {
-    a_drain_ends_in_time_when_the_clock_jumps_to(JUMP).await
+    a_drain_ends_in_time_when(|clock| clock.jump_to(JUMP)).await
 }
 
 #[tokio::test]
 async fn a_drain_has_an_end_when_the_clock_jumps_back() -> Outcome {
-    a_drain_ends_in_time_when_the_clock_jumps_to(-JUMP).await
+    a_drain_ends_in_time_when(|clock| clock.jump_to(-JUMP)).await
+}
+
+#[tokio::test]
+async fn a_drain_is_not_over_when_the_machine_was_suspended() -> Outcome {
+    a_drain_ends_in_time_when(|clock| clock.was_suspended_for(60 * 60)).await
 }

@@ -68,3 +68,17 @@ async fn the_server_gets_no_input_and_a_session_of_its_own() -> Outcome {
     assert_eq!((stdin.to_str(), fields[3]), (Some("/dev/null"), pid.to_string().as_str()));
     Ok(())
 }
+
+#[tokio::test]
+async fn the_channel_of_a_parent_that_is_a_node_process_does_not_reach_the_server() -> Outcome {
+    let (sandbox, address) = (Sandbox::new()?, free_address());
+    // Node opens the descriptor of the first one when it starts, and with the last one it is a worker of a cluster.
+    let variables = ["NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"];
+    let command = configured(leave(&sandbox, 1), &address, 1);
+    let mut command = variables.into_iter().fold(command, |command, name| command.env(name, "9")).start()?;
+    assert_eq!(command.exit().await?.status, 0, "{}", command.stderr());
+    let server = sandbox.remaining().pop().ok_or("no server")?;
+    let reached = variables.into_iter().filter(|name| server.variable(name).is_some());
+    assert_eq!(reached.collect::<Vec<_>>(), [""; 0]);
+    Ok(())
+}

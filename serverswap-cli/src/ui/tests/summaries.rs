@@ -52,6 +52,18 @@ fn what_was_cut_short_is_said_with_numbers() {
 }
 
 #[test]
+fn of_many_that_were_cut_short_the_first_are_named_and_the_others_counted() {
+    let mut done = outcome(RunEnding::Done, Reached::Up, vec![swap(":8080", ClaimStanding::Serving)]);
+    let term = |pid| CutShort { pid, cut: None, signal: Some(GenerationSignal::Term), connections: Some(0) };
+    let named: String =
+        (4100..4104).map(|pid| format!("; pid {pid} got TERM with no connection open")).collect();
+    for (last, others) in [(4104, "1 more was"), (4105, "2 more were")] {
+        done.facts.cut_short = (4100..=last).map(term).collect();
+        success(&done, &format!("done: :8080 served after 331 ms{named}; {others} cut short"));
+    }
+}
+
+#[test]
 fn many_addresses_are_counted() {
     let addresses = (8080..9080).map(|port| swap(&format!(":{port}"), ClaimStanding::Serving)).collect();
     success(&outcome(RunEnding::Done, Reached::Up, addresses), "done: 1000 addresses served after 331 ms");
