@@ -9,7 +9,7 @@ use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
@@ -18,8 +18,10 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 use scripted::{address, open_free, wait_readable};
 use serverswap::protocol::Address;
-use serverswap::protocol::message::Code;
-use serverswap::sys::listener::{OpenError, SocketOwner, is_in_use, is_listener_of, open, remove_stale};
+use serverswap::protocol::message::{Code, UnixSockets};
+use serverswap::sys::listener::{
+    OpenError, SocketOwner, is_in_use, is_listener_of, open, remove_stale, try_open,
+};
 
 fn unix_address(path: &Path) -> Address {
     Address::Unix(path.to_owned())
@@ -121,6 +123,32 @@ fn an_address_in_use_names_the_process_that_has_it() {
         let owner = owner(open(&address).expect_err("it is held"));
         assert_eq!((owner.pid, owner.started_by), (std::process::id(), None), "{template}");
     }
+}
+
+#[test]
+fn a_unix_socket_has_the_mode_and_the_group_that_are_asked_for_whatever_the_umask_is() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let group = nix::unistd::getegid().as_raw();
+    for mode in [0o666, 0o777, 0o600, 0] {
+        let path = directory.path().join(format!("{mode}.sock"));
+        let rights = UnixSockets { mode: Some(mode), gid: Some(group) };
+        let _listener = try_open(&unix_address(&path), rights).expect("a free path");
+        let file = fs::metadata(&path).expect("made");
+        assert_eq!((file.permissions().mode() & 0o7777, file.gid()), (mode, group));
+    }
+}
+
+#[test]
+fn a_unix_socket_that_cannot_be_given_its_group_is_not_left_behind() {
+    if Uid::effective().is_root() {
+        return; // root may give a file to every group
+    }
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("app.sock");
+    let rights = UnixSockets { mode: None, gid: Some(0) };
+    let error = try_open(&unix_address(&path), rights).expect_err("we are not in that group");
+    assert_eq!(error.code(), Code::AddressNotPermitted);
+    assert!(!path.exists());
 }
 
 #[test]

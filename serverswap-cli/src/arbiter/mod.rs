@@ -16,7 +16,6 @@
 mod abandoned;
 mod action;
 mod address;
-mod bound;
 mod collections;
 mod event;
 mod exit;
@@ -32,6 +31,7 @@ mod remains;
 mod requests;
 mod server;
 mod snapshot;
+mod socket_queries;
 mod termination;
 #[cfg(test)]
 mod tests;

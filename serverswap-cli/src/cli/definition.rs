@@ -10,6 +10,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, Value
 use super::duration::duration;
 use super::help;
 use super::output::output;
+use super::unix_sockets::{unix_group, unix_mode};
 use crate::output::OutputOption;
 
 /// The two programs.
@@ -126,6 +127,17 @@ pub(super) struct RunArguments {
     /// How long it may take to exit after TERM, before KILL
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub(super) kill_timeout: Duration,
+
+    /// The mode of a Unix socket that is made for the server, such as 660
+    ///
+    /// The default is 666 less the umask of the server. A socket keeps what it was made with: later
+    /// versions are passed the same one.
+    #[arg(long, value_name = "MODE", value_parser = unix_mode)]
+    pub(super) unix_mode: Option<u32>,
+
+    /// The group of a Unix socket that is made for the server: a name or a number
+    #[arg(long, value_name = "GROUP", value_parser = unix_group)]
+    pub(super) unix_group: Option<u32>,
 
     /// When to restart a server that was up and exited on its own
     ///

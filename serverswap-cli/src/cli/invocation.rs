@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serverswap::protocol::Address;
-use serverswap::protocol::message::Form;
+use serverswap::protocol::message::{Form, UnixSockets};
 use std::time::Duration;
 
 use super::{CommandLine, Program, Shell};
@@ -44,6 +44,8 @@ pub struct Run {
     pub drain_timeout: Duration,
     /// From TERM to KILL.
     pub kill_timeout: Duration,
+    /// Who may connect to the Unix sockets that are made for it.
+    pub unix_sockets: UnixSockets,
     /// When to start it again.
     pub restart: Restart,
     /// Where its output goes.
@@ -115,6 +117,7 @@ impl Run {
             ready_timeout: self.ready_timeout,
             drain_timeout: self.drain_timeout,
             kill_timeout: self.kill_timeout,
+            unix_sockets: self.unix_sockets,
             generation,
         }
     }

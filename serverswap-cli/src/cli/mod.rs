@@ -13,6 +13,7 @@ mod invocation;
 mod mistaken_word;
 mod output;
 mod parse;
+mod unix_sockets;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
-use serverswap::protocol::message::Form;
+use serverswap::protocol::message::{Form, UnixSockets};
 use serverswap::protocol::{Address, AddressError};
 
 use super::definition::{
@@ -153,6 +153,7 @@ fn run(arguments: RunArguments, form: Form) -> Run {
         ready_timeout: arguments.ready_timeout,
         drain_timeout: arguments.drain_timeout,
         kill_timeout: arguments.kill_timeout,
+        unix_sockets: UnixSockets { mode: arguments.unix_mode, gid: arguments.unix_group },
         restart: match arguments.restart {
             RestartOption::Never => Restart::Never,
             RestartOption::OnFailure => Restart::OnFailure,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serverswap::protocol::message::{
-    Code, Error, Event, EventKind, FromArbiter, FromClient, ReadyFor, Released, Serving,
+    Code, Error, Event, EventKind, FromArbiter, FromClient, ReadyFor, Released, Serving, UnixSockets,
 };
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::clock::monotonic;
@@ -413,7 +413,7 @@ impl ArbiterRuntime {
 
     /// Opens a listener. Where another process has the address, the answer comes when it is known which.
     fn open(&mut self, address: Address) {
-        let result = match listener::try_open(&address) {
+        let result = match listener::try_open(&address, self.unix_sockets(&address)) {
             Ok(fd) if descriptors::is_reserved(&fd) => {
                 let message = "the arbiter has no descriptor left for another listener".to_owned();
                 Err((Code::Exhausted, message))
@@ -426,6 +426,17 @@ impl ArbiterRuntime {
             Err(error) => Err((error.code(), error.to_string())),
         };
         self.answers.push(ArbiterEvent::Opened { address, result }.into());
+    }
+
+    /// As the command of the server that claims the address says, or else its umask.
+    fn unix_sockets(&self, address: &Address) -> UnixSockets {
+        let Some((process, supervisors)) = self.core.claimant(address) else {
+            return UnixSockets::default();
+        };
+        let said = supervisors.into_iter().find_map(|link| self.clients.unix_sockets_of(link));
+        let said = said.unwrap_or_default();
+        let by_umask = || process::umask(process.pid).ok().map(|umask| 0o666 & !umask);
+        UnixSockets { mode: said.mode.or_else(by_umask), ..said }
     }
 
     fn fetch(&mut self, process: Process, address: Address) {

@@ -58,7 +58,7 @@ impl ArbiterLink {
         let client =
             ClientInfo { name: "serverswap".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
         let identity = Identity { client, generation: Some(plan.generation) };
-        let supervisor = SupervisorRole::new(plan.form, plan.timeouts());
+        let supervisor = SupervisorRole::new(plan.form, plan.timeouts(), plan.unix_sockets);
         let epoch = Instant::now();
         let session = Session::of_role(supervisor, identity, ConnectTimeouts::default(), epoch.elapsed());
         let (watch, events) = (PausedWatch::default(), Vec::new());
@@ -322,7 +322,9 @@ mod tests {
     use std::time::Duration;
 
     use serverswap::protocol::Generation;
-    use serverswap::protocol::message::{ArbiterInfo, Form, FromArbiter, Greeting, Limits, VERSION};
+    use serverswap::protocol::message::{
+        ArbiterInfo, Form, FromArbiter, Greeting, Limits, UnixSockets, VERSION,
+    };
 
     use tokio::task::spawn_blocking;
 
@@ -348,6 +350,7 @@ mod tests {
             drain_timeout: Duration::from_secs(1),
             kill_timeout: Duration::from_secs(1),
             probation: Duration::ZERO,
+            unix_sockets: UnixSockets::default(),
             generation: Generation { start: 1, pid: 1 },
         };
         let role = ArbiterRole::new(plan.form, Rc::new(|_| {}), TraceWriter::default());

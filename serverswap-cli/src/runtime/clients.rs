@@ -13,7 +13,7 @@ use nix::unistd::geteuid;
 use serverswap::protocol::Address;
 use serverswap::protocol::limits::CONNECTIONS_MAX;
 use serverswap::protocol::message::{
-    ArbiterInfo, Code, Error, FromArbiter, FromClient, Greeting, Limits, VERSION,
+    ArbiterInfo, Code, Error, FromArbiter, FromClient, Greeting, Limits, UnixSockets, VERSION,
 };
 use serverswap::sys::channel::Channel;
 use serverswap::sys::peer::{credentials, peer_pidfd};
@@ -47,6 +47,8 @@ pub(super) struct Clients {
 struct ConnectedClient {
     connection: Rc<ClientConnection>,
     process: Process,
+    /// What its `hello` says.
+    unix_sockets: Option<UnixSockets>,
     state: ConnectionStatus,
     task: Task,
 }
@@ -90,8 +92,8 @@ impl Clients {
         let link = ConnectionId(self.next);
         let connection = Rc::new(ClientConnection::new(stream, observer));
         let task = Task::spawn(Rc::clone(&connection).run(link, self.inbox.clone()));
-        self.clients
-            .insert(link, ConnectedClient { connection, process, state: ConnectionStatus::Open, task });
+        let state = ConnectionStatus::Open;
+        self.clients.insert(link, ConnectedClient { connection, process, unix_sockets: None, state, task });
         self.send(link, &FromArbiter::Greeting(greeting()), None);
     }
 
@@ -128,6 +130,11 @@ impl Clients {
             .map(|client| client.process)
     }
 
+    /// The rights that a supervisor wants Unix sockets to have.
+    pub(super) fn unix_sockets_of(&self, link: ConnectionId) -> Option<UnixSockets> {
+        self.clients.get(&link)?.unix_sockets
+    }
+
     /// Whether nothing more can come from the process; what it has sent is read first.
     pub(super) fn read_the_rest_of(&self, process: Process) -> bool {
         let open = self.clients.values().filter(|client| client.process == process);
@@ -154,6 +161,9 @@ impl Clients {
         let liveness = processes.liveness(process);
         match received {
             ReceivedItem::Hello(hello) => {
+                if let Some(client) = self.clients.get_mut(&link) {
+                    client.unix_sockets = hello.unix_sockets();
+                }
                 Some(ArbiterEvent::Hello(hello.arrival(link, process, liveness, &mut self.offered)))
             }
             ReceivedItem::Message(message) => {

@@ -328,6 +328,7 @@ mod tests {
             more: false,
             form: None,
             timeouts: None,
+            unix_sockets: None,
             fds: Vec::new(),
         }))
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serverswap::protocol::Address;
 use serverswap::protocol::limits::HOLDING_PER_LINE_MAX;
-use serverswap::protocol::message::{Code, FromClient, Hello, Role, VERSION};
+use serverswap::protocol::message::{Code, FromClient, Hello, Role, UnixSockets, VERSION};
 use serverswap::sys::listener::is_listener_of;
 use serverswap::sys::process::Process;
 
@@ -122,6 +122,10 @@ impl CompleteHello {
             self.listeners.push((address, Arc::new(fd)));
         }
         Ok(())
+    }
+
+    pub(super) fn unix_sockets(&self) -> Option<UnixSockets> {
+        self.hello.unix_sockets
     }
 
     pub(super) fn arrival(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serverswap::protocol::Generation;
-use serverswap::protocol::message::{Form, Timeouts};
+use serverswap::protocol::message::{Form, Timeouts, UnixSockets};
 
 /// How long a supervisor waits, after its server has exited, for the arbiter's last reports about
 /// it, before it goes by what it knows.
@@ -32,6 +32,8 @@ pub struct Plan {
     /// How long a new server serves an inherited address beside the old one, which is only
     /// then taken down; zero: not at all.
     pub probation: Duration,
+    /// Who may connect to the Unix sockets that are made for its servers.
+    pub unix_sockets: UnixSockets,
     /// The identity of this generation.
     pub generation: Generation,
 }

@@ -74,6 +74,7 @@ impl Supervision {
         let generation = Generation { start: u64::from(number) + 1, pid };
         let plan = Plan {
             probation: planned.probation,
+            unix_sockets: Default::default(),
             command: "model".to_owned(),
             form: planned.form,
             restart: Restart::Always,
@@ -129,6 +130,7 @@ impl Supervision {
             more: false,
             form: Some(self.plan.form),
             timeouts: Some(self.plan.timeouts()),
+            unix_sockets: None,
             fds: attached.iter().map(|(address, _)| address.to_string()).collect(),
         });
         (hello, attached)

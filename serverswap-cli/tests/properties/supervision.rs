@@ -84,6 +84,7 @@ impl Watched {
             kill_timeout: seconds(5),
             probation: *choices.one_of(&[Duration::ZERO, seconds(10)]),
             generation: OURS,
+            unix_sockets: Default::default(),
         };
         Watched {
             supervisor: Supervisor::new(plan, Duration::ZERO),

@@ -84,6 +84,10 @@ pub struct Hello {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "Timeouts"))]
     pub timeouts: Option<Timeouts>,
+    /// Supervisors only: who may connect to the Unix sockets that are made for its generation.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "UnixSockets"))]
+    pub unix_sockets: Option<UnixSockets>,
     /// The addresses of `holding` whose listeners are attached, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", schemars(length(max = 128)))]
@@ -143,6 +147,29 @@ pub struct Timeouts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(max = INTEGER_MAX)))]
     pub ready_ms: Option<u64>,
+}
+
+/// The rights of a Unix socket's path.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct UnixSockets {
+    /// The permission bits, such as 432 (0660). Absent: 0666 less the umask of the server that claims.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "permission_bits")]
+    #[cfg_attr(feature = "schema", schemars(with = "u32", range(max = 511)))]
+    pub mode: Option<u32>,
+    /// The id of the group. Absent: the group that the kernel gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "u32"))]
+    pub gid: Option<u32>,
+}
+
+fn permission_bits<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let mode = u32::deserialize(deserializer)?;
+    if mode > 0o777 {
+        return Err(serde::de::Error::custom("`mode` has bits beside 0777"));
+    }
+    Ok(Some(mode))
 }
 
 fn is_zero(millis: &u64) -> bool {

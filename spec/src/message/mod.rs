@@ -15,7 +15,7 @@ pub use from_arbiter::{
 };
 pub use from_client::{
     ClientInfo, Closed, Fail, Form, FromClient, Hello, Holding, HoldingMore, OnTakedown, ReadyFor, Released,
-    Role, ServerUp, Serving, Stop, TimedOut, Timeouts,
+    Role, ServerUp, Serving, Stop, TimedOut, Timeouts, UnixSockets,
 };
 pub use shared::{Error, Ping, Pong, Progress};
 

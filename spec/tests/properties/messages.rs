@@ -66,10 +66,20 @@ fn hello() -> impl Strategy<Value = Hello> {
         ready_ms,
     });
     let timeouts = option::of(timeouts);
+    let rights = (option::of(0u32..=0o777), option::of(any::<u32>()));
+    let unix_sockets = option::of(rights.prop_map(|(mode, gid)| UnixSockets { mode, gid }));
     let draining = btree_set(address(), 0..4).prop_map(|set| set.into_iter().collect());
     let who = (id(), any::<u32>(), program(), role, option::of(generation()));
-    (who, holding(), draining, any::<bool>(), form, timeouts).prop_map(
-        |((id, version, client, role, generation), (holding, fds), draining, more, form, timeouts)| Hello {
+    (who, holding(), draining, any::<bool>(), form, timeouts, unix_sockets).prop_map(
+        |(
+            (id, version, client, role, generation),
+            (holding, fds),
+            draining,
+            more,
+            form,
+            timeouts,
+            unix_sockets,
+        )| Hello {
             id,
             version,
             client,
@@ -80,6 +90,7 @@ fn hello() -> impl Strategy<Value = Hello> {
             more,
             form,
             timeouts,
+            unix_sockets,
             fds,
         },
     )

@@ -24,7 +24,7 @@ pub(super) fn lines<L>(
     identity: &Identity,
     announcement: Announcement<L>,
 ) -> Vec<(FromClient, Vec<L>)> {
-    let Announcement { role, form, timeouts, holding, draining } = announcement;
+    let Announcement { role, form, timeouts, unix_sockets, holding, draining } = announcement;
     let mut parts = parts(holding);
     let first = parts.remove(0);
     let hello = Hello {
@@ -38,6 +38,7 @@ pub(super) fn lines<L>(
         more: !parts.is_empty(),
         form,
         timeouts,
+        unix_sockets,
         fds: first.fds,
     };
     let mut lines = vec![(FromClient::Hello(hello), first.listeners)];

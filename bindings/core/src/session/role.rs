@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use serverswap_protocol::Address;
-use serverswap_protocol::message::{self, Form, FromArbiter, Holding, Timeouts};
+use serverswap_protocol::message::{self, Form, FromArbiter, Holding, Timeouts, UnixSockets};
 
 use super::Session;
 use super::call_error::CallError;
@@ -68,6 +68,7 @@ pub struct Announcement<L> {
     pub(super) role: message::Role,
     pub(super) form: Option<Form>,
     pub(super) timeouts: Option<Timeouts>,
+    pub(super) unix_sockets: Option<UnixSockets>,
     /// What is held, or owned, each with its listener if there is one.
     pub(super) holding: Vec<(Holding, Option<L>)>,
     /// The addresses whose connections are being finished.

@@ -79,7 +79,14 @@ impl<L: Clone + Debug> Role<L> for ServerRole<L> {
             let on_takedown = self.handled.contains(address);
             holding.push((Holding { address: address.clone(), serving, on_takedown }, listener.clone()));
         }
-        Announcement { role: message::Role::Server, form: None, timeouts: None, holding, draining }
+        Announcement {
+            role: message::Role::Server,
+            form: None,
+            timeouts: None,
+            unix_sockets: None,
+            holding,
+            draining,
+        }
     }
 
     fn call(session: &mut Session<L>, call: Call, now: Duration) -> Result<(), CallError> {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use serverswap_protocol::Address;
 use serverswap_protocol::message::{
     self, Closed, Code, DecidedVerdict, Form, FromArbiter, FromClient, Holding, Ping, Stop, TimedOut,
-    Timeouts,
+    Timeouts, UnixSockets,
 };
 
 use super::Session;
@@ -48,7 +48,7 @@ pub struct SupervisorRole<L> {
 /// Which of the two.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
-    Supervisor { form: Form, timeouts: Timeouts },
+    Supervisor { form: Form, timeouts: Timeouts, unix_sockets: Option<UnixSockets> },
     Observer,
 }
 
@@ -104,8 +104,9 @@ pub enum SupervisorEvent<L> {
 
 impl<L> SupervisorRole<L> {
     /// A supervisor that owns nothing yet.
-    pub fn new(form: Form, timeouts: Timeouts) -> Self {
-        SupervisorRole::of(Kind::Supervisor { form, timeouts })
+    pub fn new(form: Form, timeouts: Timeouts, unix_sockets: UnixSockets) -> Self {
+        let unix_sockets = Some(unix_sockets).filter(|rights| *rights != UnixSockets::default());
+        SupervisorRole::of(Kind::Supervisor { form, timeouts, unix_sockets })
     }
 
     /// An observer, which is sent events and calls nothing.
@@ -133,11 +134,18 @@ impl<L: Clone + Debug> Role<L> for SupervisorRole<L> {
 
     /// Nothing is kept of what is owned: a duplicate that its owner closes is to be closed.
     fn announcement(&mut self) -> Announcement<L> {
-        let (role, form, timeouts) = match self.kind {
-            Kind::Supervisor { form, timeouts } => (message::Role::Supervisor, Some(form), Some(timeouts)),
-            Kind::Observer => (message::Role::Observer, None, None),
-        };
-        Announcement { role, form, timeouts, holding: mem::take(&mut self.owned), draining: Vec::new() }
+        let holding = mem::take(&mut self.owned);
+        let draining = Vec::new();
+        match self.kind {
+            Kind::Supervisor { form, timeouts, unix_sockets } => {
+                let (role, form, timeouts) = (message::Role::Supervisor, Some(form), Some(timeouts));
+                Announcement { role, form, timeouts, unix_sockets, holding, draining }
+            }
+            Kind::Observer => {
+                let role = message::Role::Observer;
+                Announcement { role, form: None, timeouts: None, unix_sockets: None, holding, draining }
+            }
+        }
     }
 
     fn call(session: &mut Session<L, Self>, call: SupervisorCall, now: Duration) -> Result<(), CallError> {

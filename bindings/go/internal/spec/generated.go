@@ -123,6 +123,20 @@ func (m *Timeouts) UnmarshalJSON(text []byte) error {
 	return strictly(text, (*plain)(m), 2, "drainMs", "killMs", "probationMs", "readyMs")
 }
 
+// UnixSockets: The rights of a Unix socket's path.
+type UnixSockets struct {
+	// The permission bits, such as 432 (0660). Absent: 0666 less the umask of the server that claims.
+	Mode *uint64 `json:"mode,omitempty"`
+	// The id of the group. Absent: the group that the kernel gives it.
+	Gid *uint32 `json:"gid,omitempty"`
+}
+
+// UnmarshalJSON reads it.
+func (m *UnixSockets) UnmarshalJSON(text []byte) error {
+	type plain UnixSockets
+	return strictly(text, (*plain)(m), 0, "mode", "gid")
+}
+
 var addressPattern = regexp.MustCompile(`(?s)^(((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|\[[0-9A-Fa-f:.]{2,45}\])?:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])|udp:((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|\[[0-9A-Fa-f:.]{2,45}\])?:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])|([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])|unix:/.*[^/]|[A-Za-z][A-Za-z0-9._-]{0,254})$`)
 
 // DecidedVerdict: What becomes of a server that was not up in time.
@@ -167,6 +181,8 @@ type HelloMessage struct {
 	Form string `json:"form,omitempty"`
 	// Supervisors only: the deadlines of its generation.
 	Timeouts *Timeouts `json:"timeouts,omitempty"`
+	// Supervisors only: who may connect to the Unix sockets that are made for its generation.
+	UnixSockets *UnixSockets `json:"unixSockets,omitempty"`
 	// The addresses of `holding` whose listeners are attached, in order.
 	FDs []string `json:"fds,omitempty"`
 }
@@ -174,7 +190,7 @@ type HelloMessage struct {
 // UnmarshalJSON reads it.
 func (m *HelloMessage) UnmarshalJSON(text []byte) error {
 	type plain HelloMessage
-	return strictly(text, (*plain)(m), 4, "id", "version", "client", "role", "generation", "holding", "draining", "more", "form", "timeouts", "fds")
+	return strictly(text, (*plain)(m), 4, "id", "version", "client", "role", "generation", "holding", "draining", "more", "form", "timeouts", "unixSockets", "fds")
 }
 
 // Type is "hello".

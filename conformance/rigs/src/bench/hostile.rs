@@ -209,6 +209,7 @@ fn welcomed(socket: &Path) -> Result<Wire, WireError> {
         more: false,
         form: None,
         timeouts: None,
+        unix_sockets: None,
         fds: Vec::new(),
     };
     wire.send(&FromClient::Hello(hello), &[])?;

@@ -131,6 +131,7 @@ impl BenchServer {
             more: lines.peek().is_some(),
             form: None,
             timeouts: None,
+            unix_sockets: None,
             fds: names,
         };
         self.wire.send(&FromClient::Hello(hello), &fds)?;

@@ -1,6 +1,8 @@
 //! Every kind of address is swapped: Unix sockets, UDP, plain names.
 
+use std::fs;
 use std::net::UdpSocket;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -23,6 +25,27 @@ async fn a_unix_socket_is_swapped_without_losing_a_request_and_removed_at_the_en
     shop.serving.signal(Signal::TERM);
     shop.serving.exit().await?;
     assert!(!Path::new(&path).exists(), "the arbiter removes the socket");
+    Ok(())
+}
+
+/// Of two commands with one arbiter each socket has what its own server and command say.
+#[tokio::test]
+async fn a_unix_socket_has_the_umask_of_its_server_or_the_mode_of_its_command() -> Outcome {
+    let sandbox = Sandbox::new()?;
+    let rights = |name: &str| fs::metadata(sandbox.path().join(name)).map(|file| file.mode() & 0o777);
+    let serves = |name: &str, options: &[&str], umask: &str| {
+        let address = format!("unix:{}", sandbox.path().join(name).display()).parse()?;
+        let server = format!("umask {umask}; exec node {}", sandbox.programs().example("node/http.js"));
+        let command = options.iter().copied().chain(["sh", "-c", &server]).map(str::to_owned);
+        configured(sandbox.deploy(command), &address, 1).start().map_err(Box::<dyn std::error::Error>::from)
+    };
+    let mut first = serves("first.sock", &[], "077")?;
+    first.prints("version 1 serves").await?;
+    let mut second = serves("second.sock", &[], "002")?;
+    second.prints("version 1 serves").await?;
+    let mut third = serves("third.sock", &["--unix-mode", "640", "--unix-group", "0"], "077")?;
+    third.prints("version 1 serves").await?;
+    assert_eq!([rights("first.sock")?, rights("second.sock")?, rights("third.sock")?], [0o600, 0o664, 0o640]);
     Ok(())
 }
 

@@ -12,7 +12,7 @@ mod waiting;
 
 use std::time::Duration;
 
-use serverswap::protocol::message::{self, Code, DecidedVerdict, EventKind, Form};
+use serverswap::protocol::message::{self, Code, DecidedVerdict, EventKind, Form, UnixSockets};
 use serverswap::protocol::{Address, Generation};
 
 use super::*;
@@ -86,6 +86,7 @@ impl Run {
             drain_timeout: Duration::from_secs(30),
             kill_timeout: Duration::from_secs(5),
             generation: OURS,
+            unix_sockets: UnixSockets::default(),
         };
         let supervisor = Supervisor::new(plan, Duration::ZERO);
         Run {

@@ -1,6 +1,6 @@
 //! The roles that are sent events: what they send, and whether their arbiter answers.
 
-use serverswap_protocol::message::{Form, Holding, Role, Timeouts};
+use serverswap_protocol::message::{Form, Holding, Role, Timeouts, UnixSockets};
 use serverswap_protocol::trace::{Kind, Scope, Side, Table};
 
 use super::super::{SupervisorCall, SupervisorEvent, SupervisorRole};
@@ -22,7 +22,8 @@ impl Watcher {
 
     fn supervisor() -> Self {
         let timeouts = Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0, ready_ms: None };
-        Watcher::of(SupervisorRole::new(Form::Stay, timeouts))
+        let unix_sockets = UnixSockets { mode: Some(0o660), gid: Some(33) };
+        Watcher::of(SupervisorRole::new(Form::Stay, timeouts, unix_sockets))
     }
 
     /// A supervisor that was welcomed, and has sent nothing since.
@@ -83,7 +84,7 @@ fn a_supervisor_sends_its_form_its_timeouts_and_what_it_owns() {
     let holding = Holding { address: address(":1"), serving: true, on_takedown: false };
     watcher.session.role_mut().set_owned(vec![(holding, Some(7))]);
     watcher.link();
-    let hello = r#"{"type":"hello","id":1,"version":1,"client":{"name":"test","version":"1"},"role":"supervisor","generation":"7-9","holding":[{"address":":1","serving":true}],"form":"stay","timeouts":{"drainMs":30000,"killMs":5000},"fds":[":1"]} +7"#;
+    let hello = r#"{"type":"hello","id":1,"version":1,"client":{"name":"test","version":"1"},"role":"supervisor","generation":"7-9","holding":[{"address":":1","serving":true}],"form":"stay","timeouts":{"drainMs":30000,"killMs":5000},"unixSockets":{"mode":432,"gid":33},"fds":[":1"]} +7"#;
     assert_eq!(watcher.actions(), ["connect", hello]);
     assert_eq!(watcher.events(), [SupervisorEvent::Linked]);
 }
@@ -104,7 +105,7 @@ fn what_a_supervisor_owns_goes_on_in_holding_lines() {
 fn no_duplicate_is_kept_after_the_hello() {
     let listener = std::sync::Arc::new(7);
     let timeouts = Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0, ready_ms: None };
-    let role = SupervisorRole::new(Form::Stay, timeouts);
+    let role = SupervisorRole::new(Form::Stay, timeouts, UnixSockets::default());
     let now = Duration::from_secs(100);
     let mut session = Session::of_role(role, identity(), ConnectTimeouts::default(), now);
     let holding = Holding { address: address(":1"), serving: true, on_takedown: false };

@@ -1,16 +1,20 @@
 //! Makes the socket of an address, bound and listening.
 #![allow(unsafe_code)]
 
+use std::fs::Permissions;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::{fs, io};
 
 use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, UnixAddr};
 use nix::sys::socket::{bind, setsockopt, socket, sockopt};
 use nix::sys::stat::{Mode, fchmod};
+use nix::unistd::{Gid, fchownat};
+use serverswap_protocol::message::UnixSockets;
 use serverswap_protocol::{Address, Endpoint};
 
 use super::error::OpenError;
@@ -29,7 +33,7 @@ const BACKLOG: i32 = 4096;
 /// # Errors
 /// See [`OpenError`]. Nothing is left behind.
 pub fn open(address: &Address) -> Result<OwnedFd, OpenError> {
-    try_open(address).map_err(|error| match error {
+    try_open(address, UnixSockets::default()).map_err(|error| match error {
         OpenError::InUse { address, .. } => OpenError::InUse { owner: owner_of(&address), address },
         error @ (OpenError::OtherFile(_)
         | OpenError::NotPermitted { .. }
@@ -41,15 +45,16 @@ pub fn open(address: &Address) -> Result<OwnedFd, OpenError> {
 }
 
 /// As [`open`], but an address that is in use has no owner in the error: to find it
-/// ([`owner_of`]) can take a second on a machine with many processes.
+/// ([`owner_of`]) can take a second on a machine with many processes. The path of a Unix socket has
+/// the rights that are given before anybody can connect to it.
 ///
 /// # Errors
 /// As [`open`].
-pub fn try_open(address: &Address) -> Result<OwnedFd, OpenError> {
+pub fn try_open(address: &Address, unix_sockets: UnixSockets) -> Result<OwnedFd, OpenError> {
     let opened = match address {
         Address::Tcp(endpoint) => open_inet(*endpoint, SockType::Stream),
         Address::Udp(endpoint) => open_inet(*endpoint, SockType::Datagram),
-        Address::Unix(path) => open_unix(path),
+        Address::Unix(path) => open_unix(path, unix_sockets),
         Address::Name(_) => return Err(OpenError::NoSocket(address.clone())),
     };
     opened.map_err(|source| explain(address.clone(), source))
@@ -99,17 +104,33 @@ fn bind_inet(at: SocketAddr, endpoint: Endpoint, kind: SockType) -> nix::Result<
     Ok(socket)
 }
 
-fn open_unix(path: &Path) -> nix::Result<OwnedFd> {
+fn open_unix(path: &Path, rights: UnixSockets) -> nix::Result<OwnedFd> {
     remove_stale(path).map_err(errno)?;
     let socket = new_socket(AddressFamily::Unix, SockType::Stream)?;
     // bind(2) gives the path the mode of the socket, less the umask.
-    fchmod(&socket, Mode::from_bits_truncate(0o666))?;
+    fchmod(&socket, Mode::from_bits_truncate(rights.mode.unwrap_or(0o666)))?;
     bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
-    if let Err(error) = listen_on(&socket) {
+    // Until it listens, connect(2) is refused.
+    if let Err(error) = set_rights(path, rights).and_then(|()| listen_on(&socket)) {
         let _ = fs::remove_file(path); // ours: bind has just made it
         return Err(error);
     }
     Ok(socket)
+}
+
+/// The group first: the kernel may clear mode bits when it changes.
+fn set_rights(path: &Path, rights: UnixSockets) -> nix::Result<()> {
+    if let Some(gid) = rights.gid {
+        fchownat(AT_FDCWD, path, None, Some(Gid::from_raw(gid)), AtFlags::AT_SYMLINK_NOFOLLOW)?;
+    }
+    if let Some(mode) = rights.mode {
+        // fchmodat(2) follows a symbolic link before Linux 6.6; this descriptor cannot be exchanged.
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let file = nix::fcntl::open(path, flags, Mode::empty())?;
+        let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+        fs::set_permissions(link, Permissions::from_mode(mode)).map_err(errno)?;
+    }
+    Ok(())
 }
 
 fn new_socket(family: AddressFamily, kind: SockType) -> nix::Result<OwnedFd> {

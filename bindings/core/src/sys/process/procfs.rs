@@ -47,6 +47,17 @@ pub fn shares_network(pid: u32) -> bool {
     own.is_some() && network(&pid.to_string()) == own
 }
 
+/// What a process takes from the mode of every file that it makes.
+///
+/// # Errors
+/// `NotFound` if there is no such process.
+pub fn umask(pid: u32) -> io::Result<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let text = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    let umask = text.and_then(|text| u32::from_str_radix(text.trim(), 8).ok());
+    umask.ok_or_else(|| io::Error::other("it has no umask"))
+}
+
 /// The program's name for people: the file name in its first argument (`node`), else the
 /// kernel's name of its main thread, which runtimes set to things like `MainThread`.
 pub fn name(pid: u32) -> Option<String> {

@@ -87,6 +87,7 @@ fn hello(wire: &mut Wire, role: Role) -> Hello {
         more: false,
         form: None,
         timeouts: None,
+        unix_sockets: None,
         fds: Vec::new(),
     }
 }
