@@ -69,7 +69,7 @@ test: tools-test ## Everything that CI does
 	@nice $(MAKE) --no-print-directory packages > $(LOGS)/packages.txt 2>&1 & packages=$$!; trap 'kill $$packages 2>/dev/null || true' EXIT; \
 		$(MAKE) --no-print-directory test-rust; \
 		wait $$packages || { cat $(LOGS)/packages.txt; exit 1; }
-	@$(MAKE) --no-print-directory PACKAGES=built test-node test-python test-go conformance
+	@$(MAKE) --no-print-directory PACKAGES=built test-workers test-node test-python test-go conformance
 	@cat $(LOGS)/*.log | awk -f conformance/sum-tests.awk
 
 .PHONY: packages package-node package-python
@@ -118,7 +118,15 @@ test-rust: tools-test
 	@mkdir -p $(LOGS)
 	cargo build --workspace --all-targets --all-features
 	node $(NODE)/build.mjs $(TARGET)/debug/libserverswap_node.so
-	RUST_TEST_THREADS=$(THREADS) cargo test --workspace --all-features 2>&1 | tee $(LOGS)/rust.log
+	RUST_TEST_THREADS=$(THREADS) cargo test --workspace --all-features -- --skip $(WITH_PYTHON) 2>&1 | tee $(LOGS)/rust.log
+
+# The tests of Rust that start servers with the Python package.
+WITH_PYTHON := workers::
+
+.PHONY: test-workers
+test-workers: $(if $(PACKAGES),,package-python)
+	@mkdir -p $(LOGS)
+	RUST_TEST_THREADS=$(THREADS) cargo test --workspace --all-features $(WITH_PYTHON) 2>&1 | tee $(LOGS)/workers.log
 
 .PHONY: test-node
 test-node: $(if $(PACKAGES),,package-node)
