@@ -68,11 +68,13 @@ impl CaretakerEnd {
 }
 
 impl Caretaker {
-    pub(super) async fn run(self) -> CaretakerEnd {
+    /// How the command ended is written before it waits.
+    pub(super) async fn run(self, conclusion: &mut Conclusion) -> CaretakerEnd {
         let (mut stops, mut link) = (0, None);
         if self.others(stops).is_empty() {
             return CaretakerEnd::NotNeeded;
         }
+        self.console.announce(conclusion);
         self.console.report(&Report::KeepsPost { pid: std::process::id() });
         loop {
             let others = self.others(stops);

@@ -329,7 +329,7 @@ impl SupervisorDriver {
             | RunEnding::NotUpKept
             | RunEnding::NotStarted(_) => OutputTail::default(),
         };
-        let conclusion = self.console.conclude(outcome, &still_serving(&self.directory), &output);
+        let mut conclusion = self.console.conclude(outcome, &still_serving(&self.directory), &output);
         self.server.finish().await;
         points::at("before the exit");
         self.link.give_up_role().await;
@@ -338,7 +338,10 @@ impl SupervisorDriver {
             self;
         drop((link, kept));
         let end = match post {
-            Some(post) => Caretaker { post, plan, directory, console, trace, signals }.run().await,
+            Some(post) => {
+                let caretaker = Caretaker { post, plan, directory, console, trace, signals };
+                caretaker.run(&mut conclusion).await
+            }
             None => CaretakerEnd::NotNeeded,
         };
         (end.concluded(conclusion), output.into_copies())

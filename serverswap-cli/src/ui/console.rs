@@ -111,6 +111,11 @@ impl Console {
         self.finish(conclusion)
     }
 
+    /// Writes how the run ended, where the process goes on for a while; [`Self::finish`] then writes the result alone.
+    pub fn announce(&self, conclusion: &mut Conclusion) {
+        self.stderr.push(std::mem::take(&mut conclusion.message));
+    }
+
     /// The end of the process: writes how it ended and the result, waits for stderr, and returns the exit status,
     /// which is no success if the result cannot be written.
     ///

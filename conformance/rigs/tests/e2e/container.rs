@@ -76,6 +76,8 @@ async fn a_container_lives_on_with_what_was_deployed_in_it_and_stops_it_when_it_
     let load = container.shop.load().await?;
     let mut second = container.deployed(2).await?;
     container.shop.serving.says("goes on").await?;
+    let so_far = container.shop.serving.stderr();
+    assert!(so_far.contains("replaced: a newer generation serves"), "{so_far}");
     let leaving = container.shop.sandbox.programs().serverswap.clone();
     let mut third = container.exec(&leaving, 3).start()?;
     assert_eq!(third.exit().await?.status, 0, "{}", third.stderr());
