@@ -32,6 +32,9 @@ pub struct ServerCommand {
     pub directory: PathBuf,
     /// The generation that the server belongs to: `SERVERSWAP_GENERATION`.
     pub generation: Generation,
+    /// The name of the arbiter's second socket, for a server that may become another user:
+    /// `SERVERSWAP_ABSTRACT_SOCKET`.
+    pub abstract_socket: Option<String>,
     /// The program that becomes the arbiter where there is none: `SERVERSWAP_ARBITER`. `None` if this process
     /// cannot tell its own.
     pub arbiter: Option<PathBuf>,
@@ -126,11 +129,18 @@ fn command(server: &ServerCommand, streams: ServerStreams) -> Command {
         .env(environment::SERVERSWAP_SOCKET, &server.socket)
         .env(environment::SERVERSWAP_DIR, &server.directory)
         .env(environment::SERVERSWAP_GENERATION, server.generation.to_string());
-    match &server.arbiter {
-        Some(program) => command.env(environment::SERVERSWAP_ARBITER, program),
-        // That of another supervisor, if this one was started inside a server.
-        None => command.env_remove(environment::SERVERSWAP_ARBITER),
-    };
+    let abstract_socket = server.abstract_socket.as_ref().map(OsString::from);
+    let optional = [
+        (environment::SERVERSWAP_ARBITER, server.arbiter.clone().map(OsString::from)),
+        (environment::SERVERSWAP_ABSTRACT_SOCKET, abstract_socket),
+    ];
+    for (name, value) in optional {
+        match value {
+            Some(value) => command.env(name, value),
+            // That of another supervisor, if this one was started inside a server.
+            None => command.env_remove(name),
+        };
+    }
     for name in environment::SCRUBBED {
         command.env_remove(name);
     }

@@ -33,6 +33,7 @@ impl Probe {
             socket: "/d/serverswap.sock".into(),
             directory: "/d".into(),
             generation: Generation { start: 2_000, pid: 77 },
+            abstract_socket: None,
             arbiter: Some("/bin/serverswap".into()),
         }
     }

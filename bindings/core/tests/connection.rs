@@ -133,6 +133,7 @@ fn a_directory_that_is_made_later_is_found_by_the_clock() {
     environment.supervision = serverswap::Supervision::Supervised {
         socket: socket.clone(),
         generation: "7-9".parse().expect("valid"),
+        abstract_socket: None,
         arbiter: None,
     };
     let mut connection = Connection::open(environment, client()).expect("there are descriptors");

@@ -21,6 +21,7 @@ mod event;
 mod exit;
 mod generation;
 mod index;
+mod known;
 mod peer;
 mod pending_events;
 mod probation;

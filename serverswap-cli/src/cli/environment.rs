@@ -16,6 +16,9 @@ pub const SERVERSWAP_GENERATION: &str = connection::GENERATION_VARIABLE;
 /// This program, for clients that find no arbiter. Set for the server.
 pub const SERVERSWAP_ARBITER: &str = connection::ARBITER_VARIABLE;
 
+/// The name, in the abstract namespace, of the second socket of an arbiter of root. Set for a server that root starts.
+pub const SERVERSWAP_ABSTRACT_SOCKET: &str = connection::ABSTRACT_SOCKET_VARIABLE;
+
 /// The runtime directory. Read (`--dir` goes before it), and set for the server.
 pub const SERVERSWAP_DIR: &str = "SERVERSWAP_DIR";
 

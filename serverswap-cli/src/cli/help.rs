@@ -44,9 +44,10 @@ const ENVIRONMENT: &str = "Environment:
   XDG_STATE_HOME      the parent of the directory of logs, which is else /var/log/serverswap for
                       root, ~/.local/state/serverswap for others
   NO_COLOR            no colour; so it is with TERM=dumb
-  The server gets SERVERSWAP_SOCKET, SERVERSWAP_GENERATION, SERVERSWAP_DIR and SERVERSWAP_ARBITER,
-  and none of the variables that a service manager sets for us (NOTIFY_SOCKET, WATCHDOG_*,
-  LISTEN_*, FDSTORE) or a parent that is a Node process (NODE_CHANNEL_*, NODE_UNIQUE_ID).";
+  The server gets SERVERSWAP_SOCKET, SERVERSWAP_GENERATION, SERVERSWAP_DIR, SERVERSWAP_ARBITER and
+  SERVERSWAP_ABSTRACT_SOCKET (if root starts it), and none of the variables that a service manager
+  sets for us (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*, FDSTORE) or a parent that is a Node process
+  (NODE_CHANNEL_*, NODE_UNIQUE_ID).";
 
 /// After the options of `serverswap --help`.
 pub(super) fn long() -> String {

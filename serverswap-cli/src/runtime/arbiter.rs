@@ -222,7 +222,9 @@ impl ArbiterRuntime {
         let mut events = Vec::new();
         for input in inputs {
             match input {
-                ArbiterInput::Connected(stream) => self.clients.greet(stream, &mut self.processes),
+                ArbiterInput::Connected(stream) => {
+                    self.clients.greet(stream, &mut self.processes, &self.core)
+                }
                 ArbiterInput::Received { link, received, read_ahead } => {
                     self.receive(link, received, read_ahead.as_ref(), &mut events);
                 }
@@ -265,7 +267,7 @@ impl ArbiterRuntime {
     ) {
         let process = self.clients.process_of(link);
         for one in received {
-            let event = self.clients.event(link, one, &self.processes);
+            let event = self.clients.event(link, one, &self.processes, &self.core);
             let event = event.and_then(|event| self.checked(event));
             events.extend(event.map(|event| Pending { event, _read_ahead: read_ahead.cloned() }));
         }

@@ -1,7 +1,7 @@
 //! The arbiter's connections: who is admitted, what is sent, and when one is closed.
 //!
 //! The peer is the process that the kernel names (SO_PEERPIDFD, SO_PEERCRED), never one that a
-//! message names. Nothing is honoured before its user id was checked.
+//! message names. Nothing is honoured before its user id was checked; what another user may is in [`admission`](super::admission).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -21,12 +21,13 @@ use serverswap::sys::process::{Process, is_gone, pidfd_open};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
+use super::admission::Rights;
 use super::arbiter::ArbiterInput;
 use super::connection::{ClientConnection, ReceivedItem};
 use super::process_table::ProcessTable;
 use super::task::Task;
 use super::trace::{Side, TraceWriter};
-use crate::arbiter::{ArbiterEvent, ConnectionId};
+use crate::arbiter::{Arbiter, ArbiterEvent, ConnectionId};
 use crate::sys::descriptors;
 
 /// Most bytes that may wait for a client that does not read.
@@ -49,6 +50,7 @@ struct ConnectedClient {
     process: Process,
     /// What its `hello` says.
     unix_sockets: Option<UnixSockets>,
+    rights: Rights,
     state: ConnectionStatus,
     task: Task,
 }
@@ -76,10 +78,10 @@ impl Clients {
     }
 
     /// Greets a new client, or sends it the reason why it is refused.
-    pub(super) fn greet(&mut self, stream: UnixStream, processes: &mut ProcessTable) {
+    pub(super) fn greet(&mut self, stream: UnixStream, processes: &mut ProcessTable, core: &Arbiter) {
         let observer = self.trace.observer(Side::Arbiter);
-        let process = match self.admit(&stream, processes) {
-            Ok(process) => process,
+        let (process, rights) = match self.admit(&stream, processes, core) {
+            Ok(admitted) => admitted,
             Err(AdmissionRefusal { code, message }) => {
                 let mut channel = Channel::<FromClient, FromArbiter, _>::new(stream).observed(observer);
                 channel.send(&FromArbiter::Error(Error { re: None, code, message, fatal: true }), Vec::new());
@@ -93,16 +95,22 @@ impl Clients {
         let connection = Rc::new(ClientConnection::new(stream, observer));
         let task = Task::spawn(Rc::clone(&connection).run(link, self.inbox.clone()));
         let state = ConnectionStatus::Open;
-        self.clients.insert(link, ConnectedClient { connection, process, unix_sockets: None, state, task });
+        let client = ConnectedClient { connection, process, rights, unix_sockets: None, state, task };
+        self.clients.insert(link, client);
         self.send(link, &FromArbiter::Greeting(greeting()), None);
     }
 
-    fn admit(&self, stream: &UnixStream, processes: &mut ProcessTable) -> Result<Process, AdmissionRefusal> {
+    fn admit(
+        &self,
+        stream: &UnixStream,
+        processes: &mut ProcessTable,
+        core: &Arbiter,
+    ) -> Result<(Process, Rights), AdmissionRefusal> {
         let peer = credentials(stream).map_err(|error| AdmissionRefusal::internal(&error))?;
         let user = geteuid().as_raw();
-        if peer.uid != user && peer.uid != 0 {
-            let message = format!("user {} may not speak to the servers of user {user}", peer.uid);
-            return Err(AdmissionRefusal { code: Code::NotPermitted, message });
+        let is_other_user = peer.uid != user && peer.uid != 0;
+        if is_other_user && user != 0 {
+            return Err(AdmissionRefusal::stranger(peer.uid, user));
         }
         if peer.pid == 0 {
             let message = "this process runs in a pid namespace that the arbiter cannot see".to_owned();
@@ -118,8 +126,14 @@ impl Clients {
         }
         let identified = identify(stream, peer.pid);
         let (process, pidfd) = identified.map_err(|error| AdmissionRefusal::internal(&error))?;
+        let rights = if is_other_user {
+            let rights = Rights::of_other_user(process, core);
+            rights.ok_or_else(|| AdmissionRefusal::stranger(peer.uid, user))?
+        } else {
+            Rights::Everything
+        };
         processes.watch(process, pidfd).map_err(|error| AdmissionRefusal::internal(&error))?;
-        Ok(process)
+        Ok((process, rights))
     }
 
     /// The process of a connection that is still open.
@@ -156,10 +170,11 @@ impl Clients {
         link: ConnectionId,
         received: ReceivedItem,
         processes: &ProcessTable,
+        core: &Arbiter,
     ) -> Option<ArbiterEvent> {
         let process = self.process_of(link)?;
         let liveness = processes.liveness(process);
-        match received {
+        match self.permitted(link, process, received, core)? {
             ReceivedItem::Hello(hello) => {
                 if let Some(client) = self.clients.get_mut(&link) {
                     client.unix_sockets = hello.unix_sockets();
@@ -183,6 +198,31 @@ impl Clients {
                 Some(ArbiterEvent::Disconnected { link })
             }
         }
+    }
+
+    /// What the client has no right to is refused, and becomes what it would be without.
+    fn permitted(
+        &mut self,
+        link: ConnectionId,
+        process: Process,
+        received: ReceivedItem,
+        core: &Arbiter,
+    ) -> Option<ReceivedItem> {
+        let rights = self.clients.get(&link)?.rights;
+        let code = Code::NotPermitted;
+        Some(match received {
+            ReceivedItem::Hello(hello) => {
+                match rights.objection_to_hello(hello.hello(), &core.addresses_of(process)) {
+                    Some(message) => ReceivedItem::Fault { code, message },
+                    None => ReceivedItem::Hello(hello),
+                }
+            }
+            ReceivedItem::Message(message) => match rights.objection_to_claim(&message) {
+                Some((re, message)) => ReceivedItem::BadRequest { re, code, message },
+                None => ReceivedItem::Message(message),
+            },
+            ReceivedItem::BadRequest { .. } | ReceivedItem::Fault { .. } | ReceivedItem::End => received,
+        })
     }
 
     fn send_error(&mut self, link: ConnectionId, re: Option<u64>, code: Code, message: String) {
@@ -272,6 +312,11 @@ struct AdmissionRefusal {
 }
 
 impl AdmissionRefusal {
+    fn stranger(peer: u32, user: u32) -> Self {
+        let message = format!("user {peer} may not speak to the servers of user {user}");
+        AdmissionRefusal { code: Code::NotPermitted, message }
+    }
+
     fn internal(error: &io::Error) -> Self {
         AdmissionRefusal { code: Code::Exhausted, message: format!("cannot look at the process: {error}") }
     }

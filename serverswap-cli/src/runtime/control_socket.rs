@@ -10,6 +10,7 @@ use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use super::abstract_socket::AbstractSocket;
 use super::arbiter::ArbiterInput;
 use super::task::Task;
 use crate::state::Directory;
@@ -24,6 +25,7 @@ pub(super) struct ControlSocket {
     /// Device and inode of the name, which the socket itself does not know.
     inode: (u64, u64),
     _accepting: Task,
+    _for_other_users: Option<AbstractSocket>,
 }
 
 impl ControlSocket {
@@ -43,8 +45,15 @@ impl ControlSocket {
         points::at("before the socket is renamed");
         fs::rename(&unfinished, directory.socket())?;
         points::at("after the socket is renamed");
+        let for_other_users =
+            directory.abstract_socket().map(|name| AbstractSocket::bind(name, inbox.clone()));
         let accepting = Task::spawn(accept(listener, inbox));
-        Ok(ControlSocket { path: directory.socket(), inode, _accepting: accepting })
+        Ok(ControlSocket {
+            path: directory.socket(),
+            inode,
+            _accepting: accepting,
+            _for_other_users: for_other_users,
+        })
     }
 
     /// Whether clients that connect to the path come here.
@@ -63,7 +72,7 @@ impl Drop for ControlSocket {
     }
 }
 
-async fn accept(listener: UnixListener, inbox: mpsc::Sender<ArbiterInput>) {
+pub(super) async fn accept(listener: UnixListener, inbox: mpsc::Sender<ArbiterInput>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {

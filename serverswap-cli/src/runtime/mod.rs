@@ -8,6 +8,8 @@
 //! [`supervisor`]: crate::supervisor
 //! [`arbiter`]: crate::arbiter
 
+mod abstract_socket;
+mod admission;
 mod arbiter;
 mod arbiter_link;
 mod arbiter_role;
@@ -93,6 +95,7 @@ fn try_run(
         socket: directory.socket(),
         directory: directory.path().to_owned(),
         generation,
+        abstract_socket: directory.abstract_socket(),
         arbiter: std::env::current_exe().ok(),
     };
     let output = OutputOf {

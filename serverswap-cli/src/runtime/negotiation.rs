@@ -128,6 +128,10 @@ impl CompleteHello {
         self.hello.unix_sockets
     }
 
+    pub(super) fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
     pub(super) fn arrival(
         self: Box<Self>,
         link: ConnectionId,

@@ -5,10 +5,12 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, geteuid};
+use serverswap::sys::process;
 
 /// Longest path that fits a socket's address, without the closing NUL (unix(7)).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -128,6 +130,14 @@ impl Directory {
         self.path.join("serverswap.sock")
     }
 
+    /// The name, in the abstract namespace, of the socket for servers that have become another user. Only root can
+    /// start such a server. The same for every arbiter of the directory, and of no other directory that processes of
+    /// this network namespace may have at the same path.
+    pub fn abstract_socket(&self) -> Option<String> {
+        let namespace = geteuid().is_root().then(process::pid_namespace)?.ok()?;
+        Some(format!("serverswap-{:016x}-{namespace}", fnv1a(self.path.as_os_str().as_bytes())))
+    }
+
     /// The name under which the socket is bound before it is renamed.
     pub fn unfinished_socket(&self) -> PathBuf {
         self.path.join(format!("serverswap.sock{UNFINISHED_SUFFIX}"))
@@ -166,6 +176,13 @@ fn trustworthy(path: &Path, found: &fs::Metadata, user: Uid) -> Result<(), Direc
 
 fn io_error(path: &Path, source: io::Error) -> DirectoryError {
     DirectoryError::Io { path: path.to_owned(), source }
+}
+
+/// FNV-1a, 64 bits: the same in every build. A path may be longer than the name of a socket.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -18,6 +18,10 @@ pub use crate::sys::process::GENERATION_VARIABLE;
 /// The program that a client with a claim starts where there is no arbiter. Unset or empty: none is started.
 pub const ARBITER_VARIABLE: &str = "SERVERSWAP_ARBITER";
 
+/// The second socket of an arbiter of root, in the abstract namespace: for a server that has become another user.
+/// Unset or empty: there is none.
+pub const ABSTRACT_SOCKET_VARIABLE: &str = "SERVERSWAP_ABSTRACT_SOCKET";
+
 /// Where the arbiter is, and who this server is to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
@@ -38,6 +42,8 @@ pub enum Supervision {
         socket: PathBuf,
         /// The generation that this server belongs to.
         generation: Generation,
+        /// The name, in the abstract namespace, of the socket for a server that may not use the path any more.
+        abstract_socket: Option<OsString>,
         /// The absolute path of the program that becomes the arbiter where there is none.
         arbiter: Option<PathBuf>,
     },
@@ -79,7 +85,12 @@ impl Environment {
     /// A value that no supervisor sets.
     pub fn from_env() -> Result<Self, ConnectError> {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty());
-        Environment::new(set(SOCKET_VARIABLE), set(GENERATION_VARIABLE), set(ARBITER_VARIABLE))
+        Environment::new(
+            set(SOCKET_VARIABLE),
+            set(GENERATION_VARIABLE),
+            set(ABSTRACT_SOCKET_VARIABLE),
+            set(ARBITER_VARIABLE),
+        )
     }
 
     /// The environment of a server that was started without a supervisor.
@@ -90,6 +101,7 @@ impl Environment {
     fn new(
         socket: Option<OsString>,
         generation: Option<OsString>,
+        abstract_socket: Option<OsString>,
         arbiter: Option<OsString>,
     ) -> Result<Self, ConnectError> {
         let Some(socket) = socket.map(PathBuf::from) else {
@@ -102,7 +114,7 @@ impl Environment {
         let generation = generation.to_string_lossy().parse()?;
         // A relative path would be another program in every working directory.
         let arbiter = arbiter.map(PathBuf::from).filter(|path| path.is_absolute());
-        let supervision = Supervision::Supervised { socket, generation, arbiter };
+        let supervision = Supervision::Supervised { socket, generation, abstract_socket, arbiter };
         Ok(Environment { supervision, timeouts: ConnectTimeouts::default() })
     }
 }
@@ -112,7 +124,7 @@ mod tests {
     use super::*;
 
     fn environment(socket: Option<&str>, generation: Option<&str>) -> Result<Environment, String> {
-        Environment::new(socket.map(OsString::from), generation.map(OsString::from), None)
+        Environment::new(socket.map(OsString::from), generation.map(OsString::from), None, None)
             .map_err(|error| error.to_string())
     }
 

@@ -14,7 +14,6 @@ mod wire;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +22,8 @@ use serverswap_protocol::message::{ClientInfo, Code};
 use serverswap_protocol::{Address, Generation};
 
 pub use environment::{
-    ARBITER_VARIABLE, ConnectError, Environment, GENERATION_VARIABLE, SOCKET_VARIABLE, Supervision,
+    ABSTRACT_SOCKET_VARIABLE, ARBITER_VARIABLE, ConnectError, Environment, GENERATION_VARIABLE,
+    SOCKET_VARIABLE, Supervision,
 };
 
 use crate::session::{self, Call, CallError, Identity, Refusal, Session, SessionAction, SessionInput};
@@ -31,7 +31,7 @@ use crate::sys::wait::wait_readable;
 use crate::sys::{clock, listener};
 use arbiter_program::ArbiterProgram;
 use transport::SharedListener;
-use wire::Wire;
+use wire::{ArbiterSocket, Wire};
 
 /// Something that the server is to act on; a listener is a descriptor of its own.
 pub type Event = session::ServerEvent<OwnedFd>;
@@ -82,13 +82,14 @@ impl Connection {
         let Environment { supervision, timeouts } = environment;
         let (session, socket, generation, arbiter) = match supervision {
             Supervision::Alone => {
-                (Session::alone(Identity { client, generation: None }), PathBuf::new(), None, None)
+                (Session::alone(Identity { client, generation: None }), ArbiterSocket::default(), None, None)
             }
-            Supervision::Supervised { socket, generation, arbiter } => {
+            Supervision::Supervised { socket, generation, abstract_socket, arbiter } => {
                 let identity = Identity { client, generation: Some(generation) };
                 let session = Session::supervised(identity, timeouts, clock::monotonic());
                 let arbiter = arbiter.and_then(|program| ArbiterProgram::new(program, &socket));
                 let session = if arbiter.is_some() { session.with_arbiter_program() } else { session };
+                let socket = ArbiterSocket { path: socket, abstract_name: abstract_socket };
                 (session, socket, Some(generation), arbiter)
             }
         };

@@ -1,6 +1,7 @@
 //! What every driver of a session does with its socket, whichever event loop it waits in: connect,
 //! send, receive. A failure becomes a [`SessionInput`], and the session decides what follows.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -47,6 +48,23 @@ pub fn connect(path: &Path) -> io::Result<Attempt> {
             peer.uid
         );
         return Ok(Attempt::Failed(SessionInput::Broken { code: Code::NotPermitted, message }));
+    }
+    Ok(Attempt::Connected(Channel::new(socket), peer.pid))
+}
+
+/// As [`connect`], to the second socket of an arbiter of root. Everybody can take such a name, so
+/// nobody else is believed.
+///
+/// # Errors
+/// As [`connect`].
+pub fn connect_to_root(abstract_name: &OsStr) -> io::Result<Attempt> {
+    let socket = channel::connect_to_abstract(abstract_name)?;
+    let peer = peer::credentials(&socket)?;
+    if peer.uid != 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("process {} of the user with id {} has the name of its other socket", peer.pid, peer.uid),
+        ));
     }
     Ok(Attempt::Connected(Channel::new(socket), peer.pid))
 }

@@ -3,6 +3,7 @@
 //! Deliberately without any decision: a failure becomes a [`SessionInput`], and the session decides
 //! what follows.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
@@ -19,8 +20,7 @@ use crate::sys::watch::{Change, DirectoryWatch};
 #[derive(Debug)]
 pub(super) struct Wire {
     poll: Poll,
-    /// The path of the arbiter's socket.
-    socket: PathBuf,
+    socket: ArbiterSocket,
     channel: Option<ClientChannel>,
     /// What `poll` waits for on the channel.
     interest: Interest,
@@ -28,8 +28,16 @@ pub(super) struct Wire {
     watch: Option<DirectoryWatch>,
 }
 
+/// Where an arbiter is connected to.
+#[derive(Debug, Default)]
+pub(super) struct ArbiterSocket {
+    pub path: PathBuf,
+    /// Of an arbiter of root, for a server that has become another user.
+    pub abstract_name: Option<OsString>,
+}
+
 impl Wire {
-    pub fn new(socket: PathBuf) -> io::Result<Self> {
+    pub fn new(socket: ArbiterSocket) -> io::Result<Self> {
         Ok(Wire { poll: Poll::new()?, socket, channel: None, interest: Interest::Read, watch: None })
     }
 
@@ -39,7 +47,7 @@ impl Wire {
     }
 
     fn try_watch(&mut self) -> io::Result<()> {
-        let directory = self.socket.parent().unwrap_or(Path::new("/"));
+        let directory = self.socket.path.parent().unwrap_or(Path::new("/"));
         match &mut self.watch {
             Some(watch) => watch.restart(directory),
             None => {
@@ -61,12 +69,18 @@ impl Wire {
     /// One attempt to connect.
     pub fn connect(&mut self) -> SessionInput<SharedListener> {
         self.close();
-        let path = self.socket.clone();
+        let path = self.socket.path.clone();
         self.try_connect(&path).unwrap_or_else(|error| transport::not_connected(&path, &error))
     }
 
     fn try_connect(&mut self, path: &Path) -> io::Result<SessionInput<SharedListener>> {
-        match transport::connect(path)? {
+        let attempt = match (transport::connect(path), &self.socket.abstract_name) {
+            (Err(error), Some(name)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                transport::connect_to_root(name)
+            }
+            (attempt, _) => attempt,
+        };
+        match attempt? {
             Attempt::Failed(input) => Ok(input),
             Attempt::Connected(channel, pid) => {
                 self.poll.add(&channel)?;
@@ -119,7 +133,7 @@ impl Wire {
     /// What happened in the directory.
     pub fn changes(&mut self) -> Option<SessionInput<SharedListener>> {
         let watch = self.watch.as_mut()?;
-        let name = self.socket.file_name();
+        let name = self.socket.path.file_name();
         let mut input = None;
         for change in watch.drain().unwrap_or_else(|_| vec![Change::DirectoryGone]) {
             match change {

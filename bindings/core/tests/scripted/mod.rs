@@ -47,7 +47,12 @@ impl Directory {
     pub fn environment(&self) -> Environment {
         let generation = "7-9".parse().expect("valid");
         Environment {
-            supervision: Supervision::Supervised { socket: self.socket(), generation, arbiter: None },
+            supervision: Supervision::Supervised {
+                socket: self.socket(),
+                generation,
+                abstract_socket: None,
+                arbiter: None,
+            },
             timeouts: ConnectTimeouts::default(),
         }
     }

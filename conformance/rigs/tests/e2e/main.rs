@@ -15,6 +15,7 @@ mod cut;
 mod deleted;
 mod deploys;
 mod disk;
+mod drops;
 mod forms;
 mod held;
 mod hostile;

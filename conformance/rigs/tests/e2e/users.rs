@@ -11,7 +11,7 @@ use crate::Outcome;
 use crate::shop::{Shop, configured};
 
 /// Nobody in particular.
-const OTHER: u32 = 12_345;
+pub const OTHER: u32 = 12_345;
 
 /// Prints what the socket says first, and that it is over.
 const PROBE: &str = "require('net').connect(process.argv[1])
@@ -76,7 +76,7 @@ pub fn his_deploy(sandbox: &Sandbox) -> Invocation {
 }
 
 /// Whether the build can be run by somebody else: a checkout in a home folder cannot.
-async fn can_run(sandbox: &Sandbox) -> Result<bool, Box<dyn std::error::Error>> {
+pub async fn can_run(sandbox: &Sandbox) -> Result<bool, Box<dyn std::error::Error>> {
     let program = sandbox.programs().serverswap.display().to_string();
     let read = format!("test -x '{program}' && test -r '{}'", sandbox.programs().example("node/http.js"));
     let mut test = as_other(sandbox, &["sh".to_owned(), "-c".to_owned(), read]).start()?;

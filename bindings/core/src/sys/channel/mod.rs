@@ -22,7 +22,7 @@ use serverswap_protocol::line::{Decoded, LineReader, decode, encode};
 use serverswap_protocol::message::Message;
 
 use crate::sys::points::Lines;
-pub use connect::connect;
+pub use connect::{connect, connect_to_abstract};
 pub use error::ReceiveError;
 pub use line_observer::LineObserver;
 use receive::ReceiveOutcome;

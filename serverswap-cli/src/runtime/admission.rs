@@ -1,0 +1,150 @@
+//! Who may speak to the arbiter, and what for.
+//!
+//! The arbiter's own user and root may do everything. Another user is a stranger, with two exceptions that only an
+//! arbiter of root makes, because only root can start a server that becomes another user:
+//! - a server that was granted something and has changed its user since, known by its pid and start time, comes
+//!   back with what it holds, and claims nothing;
+//! - a server whose supervisor lives, and is its ancestor by the kernel's word, is a server like any other.
+//!
+//! What a process shows or says of itself counts for nothing: both could be copied.
+
+use std::io;
+
+use serverswap::protocol::message::{FromClient, Hello, Role};
+use serverswap::protocol::{Address, Generation};
+use serverswap::sys::process::{self, Process};
+
+use crate::arbiter::Arbiter;
+
+/// Most ancestors that are looked at.
+const ANCESTORS_MAX: usize = 64;
+
+/// What a client may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rights {
+    /// Of the arbiter's own user, or root.
+    Everything,
+    /// To be a server of this generation.
+    Server(Generation),
+    /// To be a server of this generation with what it has.
+    Holder(Generation),
+}
+
+impl Rights {
+    /// Those of a process of another user; `None` for a stranger.
+    pub(super) fn of_other_user(process: Process, arbiter: &Arbiter) -> Option<Rights> {
+        let started_by = ancestors(process).find_map(|ancestor| {
+            let generations = arbiter.generations_of_supervisor(ancestor);
+            generations.into_iter().next()
+        });
+        let returned = || arbiter.generation_of_server(process).map(Rights::Holder);
+        started_by.map(Rights::Server).or_else(returned)
+    }
+
+    /// Why a `hello` is refused; `had` is what the arbiter knows that it had.
+    pub(super) fn objection_to_hello(self, hello: &Hello, had: &[Address]) -> Option<String> {
+        match self {
+            Rights::Everything => None,
+            Rights::Server(generation) => is_other(hello, generation),
+            Rights::Holder(generation) => is_other(hello, generation).or_else(|| {
+                let held = hello.holding.iter().map(|holding| &holding.address);
+                let unknown = held.chain(&hello.draining).find(|address| !had.contains(address))?;
+                Some(format!("a server that has become another user does not hold `{unknown}`"))
+            }),
+        }
+    }
+
+    /// The `id` of a claim that is refused, and why.
+    pub(super) fn objection_to_claim(self, message: &FromClient) -> Option<(u64, String)> {
+        match self {
+            Rights::Everything | Rights::Server(_) => None,
+            Rights::Holder(_) => {
+                let FromClient::ReadyFor(claim) = message else { return None };
+                let address = &claim.address;
+                let message =
+                    format!("a server that has become another user cannot claim `{address}` any more");
+                Some((claim.id, message))
+            }
+        }
+    }
+}
+
+fn is_other(hello: &Hello, generation: Generation) -> Option<String> {
+    let is_its_server = hello.role == Role::Server && hello.generation == Some(generation);
+    (!is_its_server).then(|| format!("this process may only be a server of generation {generation}"))
+}
+
+/// From the parent upwards. Whoever has a parent that lives is adopted when that ends: a parent that is the same
+/// before and after its start time was read was no other process.
+fn ancestors(process: Process) -> impl Iterator<Item = Process> {
+    std::iter::successors(parent(process), |ancestor| parent(*ancestor)).take(ANCESTORS_MAX)
+}
+
+fn parent(process: Process) -> Option<Process> {
+    let look = || -> io::Result<Option<Process>> {
+        let parent = process::parent(process.pid)?;
+        let found = Process::of(parent)?;
+        let is_same = process::parent(process.pid)? == parent && Process::of(process.pid)? == process;
+        Ok(is_same.then_some(found))
+    };
+    look().ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GENERATION: Generation = Generation { start: 7, pid: 9 };
+
+    fn hello(role: &str, generation: &str, holding: &str, draining: &str) -> Hello {
+        let text = format!(
+            r#"{{"id":1,"version":1,"client":{{"name":"x","version":"1"}},"role":"{role}","generation":"{generation}",
+                "holding":[{holding}],"draining":[{draining}]}}"#
+        );
+        serde_json::from_str(&text).expect("a hello")
+    }
+
+    fn objection(rights: Rights, hello: &Hello) -> Option<String> {
+        rights.objection_to_hello(hello, &[":1".parse().expect("an address")])
+    }
+
+    #[test]
+    fn a_server_that_has_become_another_user_comes_back_with_what_it_had_and_nothing_else() {
+        let held = |address: &str| format!(r#"{{"address":"{address}","serving":true,"onTakedown":true}}"#);
+        let rights = Rights::Holder(GENERATION);
+        assert_eq!(objection(rights, &hello("server", "7-9", &held(":1"), "")), None);
+        assert_eq!(objection(rights, &hello("server", "7-9", "", r#"":1""#)), None);
+        for other in [hello("server", "7-9", &held(":2"), ""), hello("server", "7-9", "", r#"":2""#)] {
+            let refused = "a server that has become another user does not hold `:2`";
+            assert_eq!(objection(rights, &other).as_deref(), Some(refused));
+        }
+    }
+
+    #[test]
+    fn another_user_is_a_server_of_its_own_generation_and_nothing_else() {
+        for rights in [Rights::Server(GENERATION), Rights::Holder(GENERATION)] {
+            for other in [hello("server", "7-10", "", ""), hello("supervisor", "7-9", "", "")] {
+                let refused = "this process may only be a server of generation 7-9";
+                assert_eq!(objection(rights, &other).as_deref(), Some(refused));
+            }
+        }
+        assert_eq!(objection(Rights::Everything, &hello("supervisor", "7-10", "", "")), None);
+    }
+
+    #[test]
+    fn only_a_server_whose_supervisor_is_its_ancestor_claims() {
+        let claim = r#"{"type":"readyFor","id":2,"address":":1","socket":"inherit"}"#;
+        let claim: FromClient = serde_json::from_str(claim).expect("a claim");
+        assert!(Rights::Server(GENERATION).objection_to_claim(&claim).is_none());
+        assert_eq!(Rights::Holder(GENERATION).objection_to_claim(&claim).map(|(re, _)| re), Some(2));
+    }
+
+    #[test]
+    fn the_ancestors_of_a_process_begin_with_its_parent() {
+        let own = Process::current().expect("this process");
+        let parent = Process::of(std::os::unix::process::parent_id()).expect("it lives");
+        assert_eq!(ancestors(own).next(), Some(parent));
+        // A number that was used again names nobody's child.
+        assert_eq!(ancestors(Process { start: own.start + 1, ..own }).next(), None);
+    }
+}
