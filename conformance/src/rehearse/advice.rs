@@ -3,8 +3,8 @@
 use super::findings::Finding;
 use serverswap_load::Failure;
 
-const CLOSES_IDLE: &str = "the old server closes idle keep-alive connections at once: use serverswap.listen, or answer once more \
-     with `Connection: close` while draining";
+const CLOSES_IDLE: &str = "the old server closes idle keep-alive connections at once: use listen or Serve of the serverswap package, or answer \
+     once more with `Connection: close` while draining";
 
 /// What to fix, in one or two sentences.
 pub(super) fn advice(finding: &Finding) -> &'static str {
@@ -23,8 +23,8 @@ pub(super) fn advice(finding: &Finding) -> &'static str {
              call process.exit or its like when the last connection has ended, or set a longer --drain-timeout"
         }
         Finding::LeftBehind { .. } => {
-            "the server left a process of an older generation behind: start children in its own process group, \
-             and end them before it exits"
+            "a process of an older generation still runs: a server has to end its children before it exits, and a \
+             wrapper (`npm start`, `sh -c`) is left out where the server is started directly or by `exec`"
         }
     }
 }
@@ -32,7 +32,7 @@ pub(super) fn advice(finding: &Finding) -> &'static str {
 fn lost(failure: Failure) -> &'static str {
     match failure {
         Failure::Refused | Failure::ResetOnConnect => {
-            "nobody listened for a moment: claim the address with `inherit` (serverswap.listen does), \
+            "nobody listened for a moment: claim the address with `inherit` (listen of the serverswap package does), \
              so that the listening socket is passed on and never closed"
         }
         Failure::TimeoutOnConnect => {
@@ -40,8 +40,8 @@ fn lost(failure: Failure) -> &'static str {
              everything slow before `readyFor`"
         }
         Failure::ClosedBeforeAnswer | Failure::ResetAfterSent => {
-            "the old server closed connections that it had accepted and not answered: use serverswap.listen \
-             (or the drain of your language's package), which answers freshly accepted silent connections too"
+            "the old server closed connections that it had accepted and not answered: use the drain of \
+             the serverswap package (listen, Serve), which answers freshly accepted silent connections too"
         }
         Failure::ReusedClosed | Failure::ReusedReset => CLOSES_IDLE,
         Failure::CutShort => {
@@ -53,8 +53,9 @@ fn lost(failure: Failure) -> &'static str {
              as it is told, and the new one must not accept before it can answer"
         }
         Failure::BadStatus => {
-            "the server answered, and not with 2xx: give a path that answers 200 with --path; if only a swap has such \
-             answers, the new server said that it is ready too early"
+            "the server answered, and not with 2xx: give a path that answers 200 with --path. If only a swap has such \
+             answers (a 503): the old server refuses what it accepted while it drains, as shut-down middleware does, and \
+             has to answer it as always; or the new one said that it is ready too early"
         }
         Failure::Malformed => "the address does not speak HTTP/1.1, and the rehearsal speaks nothing else",
         Failure::Local => "this machine ran out of ports or descriptors: no fault of the server",

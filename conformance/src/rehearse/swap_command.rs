@@ -8,12 +8,16 @@ use super::RehearseError;
 use crate::sandbox::Programs;
 
 /// Options of `serverswap` that are followed by a value.
-const VALUED: [&str; 8] = [
+const VALUED: [&str; 12] = [
+    "--probation",
     "--ready-timeout",
     "--drain-timeout",
     "--kill-timeout",
     "--restart",
     "--cwd",
+    "--output",
+    "--unix-mode",
+    "--unix-group",
     "--dir",
     "--log-format",
     "--trace",
@@ -98,6 +102,7 @@ mod tests {
         assert_eq!(form("serverswap node server.js"), Ok(Form::Leave));
         assert_eq!(form("serverswap --stay node server.js"), Ok(Form::Stay));
         assert_eq!(form("serverswap --ready-timeout 5s --stay -- ./app"), Ok(Form::Stay));
+        assert_eq!(form("serverswap --probation 5s --output null --stay ./app"), Ok(Form::Stay));
         assert_eq!(form("serverswap ./app --stay"), Ok(Form::Leave));
         assert_eq!(form("/usr/bin/serverswap-deploy node server.js"), Ok(Form::Stay));
         assert_eq!(form("npx serverswap-deploy node server.js"), Ok(Form::Stay));

@@ -23,8 +23,9 @@ const BETWEEN_MAX: Duration = Duration::from_secs(5);
 /// How long a process of an older generation may take to end after the swap.
 const LEAVING: Duration = Duration::from_secs(2);
 
-/// The last lines on the standard error of a command that are shown.
-const LINES_SHOWN: usize = 6;
+/// The last lines on the standard error of a command that are shown: the error of a runtime with its stack, and
+/// what serverswap says after it.
+const LINES_SHOWN: usize = 40;
 
 /// One rehearsal under way.
 pub(super) struct RehearsalRun<'a> {

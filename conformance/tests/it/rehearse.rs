@@ -88,6 +88,18 @@ async fn a_server_that_ends_well_without_a_claim_fails_its_first_start() -> Outc
 }
 
 #[tokio::test]
+async fn the_error_of_a_server_that_ends_is_shown_whole() -> Outcome {
+    let server =
+        ["node", "-e", "function connect() { throw new Error('no database') }\nconnect()"].map(str::to_owned);
+    for program in ["serverswap", "serverswap-deploy"] {
+        let finding = only_finding(rehearsal(program, &server, 1)).await?;
+        let Finding::DeployFailed { said, .. } = finding else { return Err(format!("{finding:?}").into()) };
+        assert!(said.iter().any(|line| line.contains("Error: no database")), "{said:#?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_server_that_is_never_ready_fails_its_first_start() -> Outcome {
     let options = "serverswap-deploy --ready-timeout 300ms";
     let finding = only_finding(rehearsal(options, &shell("sleep 600"), 2)).await?;
