@@ -4,10 +4,11 @@ use std::path::Path;
 
 use rustix::process::Signal;
 use serverswap_conformance::sandbox::{Invocation, Sandbox, Started, free_address};
+use serverswap_load::Target;
 
 use crate::Outcome;
 use crate::processes::{ended, signal};
-use crate::shop::{Shop, configured, nothing_failed};
+use crate::shop::{Shop, configured, load_on, nothing_failed};
 use crate::users::is_root;
 
 /// A shop whose first supervisor is PID 1, and the pid of that one outside.
@@ -111,6 +112,29 @@ async fn a_container_that_is_stopped_lets_the_supervisor_in_it_take_its_server_d
     assert_eq!(second.exit().await?.status, 0, "{}", second.stderr());
     let (received, at_once) = (second.stderr().matches("received TERM").count(), "sent TERM");
     assert!(received == 1 && !second.stderr().contains(at_once), "{}", second.stderr());
+    Ok(())
+}
+
+/// As in a sandbox: the arbiter outside sees them, by other numbers than they do.
+#[tokio::test]
+async fn servers_in_pid_namespaces_of_their_own_are_swapped_by_an_arbiter_outside() -> Outcome {
+    if !is_root() {
+        return Ok(());
+    }
+    let (sandbox, address) = (Sandbox::new()?, free_address());
+    let server = sandbox.programs().example("node/http.js");
+    let deploy = |version| {
+        let words = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "node", &server];
+        configured(sandbox.deploy(words.map(str::to_owned)), &address, version)
+    };
+    let mut first = deploy(1).start()?;
+    first.prints("version 1 serves").await?;
+    let load = load_on(Target::try_from(&address)?).await?;
+    let mut second = deploy(2).start()?;
+    second.prints("version 2 serves").await?;
+    assert_eq!(first.exit().await?.status, 0, "{}", first.stderr());
+    assert!(!first.stderr().contains("sent TERM"), "{}", first.stderr());
+    nothing_failed(load).await?;
     Ok(())
 }
 
