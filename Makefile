@@ -118,15 +118,15 @@ test-rust: tools-test
 	@mkdir -p $(LOGS)
 	cargo build --workspace --all-targets --all-features
 	node $(NODE)/build.mjs $(TARGET)/debug/libserverswap_node.so
-	RUST_TEST_THREADS=$(THREADS) cargo test --workspace --all-features -- --skip $(WITH_PYTHON) 2>&1 | tee $(LOGS)/rust.log
+	RUST_TEST_THREADS=$(THREADS) cargo test --workspace --all-features -- $(WITH_PYTHON:%=--skip %) 2>&1 | tee $(LOGS)/rust.log
 
 # The tests of Rust that start servers with the Python package.
-WITH_PYTHON := workers::
+WITH_PYTHON := workers:: drops::
 
 .PHONY: test-workers
 test-workers: $(if $(PACKAGES),,package-python)
 	@mkdir -p $(LOGS)
-	RUST_TEST_THREADS=$(THREADS) cargo test --workspace --all-features $(WITH_PYTHON) 2>&1 | tee $(LOGS)/workers.log
+	RUST_TEST_THREADS=$(THREADS) cargo test --workspace --all-features -- $(WITH_PYTHON) 2>&1 | tee $(LOGS)/workers.log
 
 .PHONY: test-node
 test-node: $(if $(PACKAGES),,package-node)
