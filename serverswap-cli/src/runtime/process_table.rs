@@ -130,9 +130,9 @@ impl ProcessTable {
         group
     }
 
-    /// Counts the connections to these addresses that each of the servers has open, if that can be known, and then
-    /// signals the servers, as far as they live, and every other process of their generation. Sends
-    /// [`ArbiterInput::Signalled`].
+    /// Counts the connections to these addresses that each of the servers has open, if that can be known, and sends
+    /// [`ArbiterInput::Signalled`]; then signals the servers, as far as they live, and every other process of their
+    /// generation: who is told of the signal has the time to hear of it before he hears of the end.
     ///
     /// Processes that have ended meanwhile, or that run as another user, cannot be signalled:
     /// the deadline after this one shows whether they still run.
@@ -148,25 +148,21 @@ impl ProcessTable {
             pidfd: self.running.get(&process).map(|watched| Arc::clone(&watched.pidfd)),
             addresses,
         };
-        let servers: Vec<_> = servers.into_iter().map(watched).collect();
-        let processes: Vec<Process> = servers.iter().map(|server| server.process).collect();
+        let servers = servers.into_iter().map(watched).collect();
+        let signalled = Arc::new(SignalledGeneration { generation, servers, groups });
+        let processes: Vec<Process> = signalled.servers.iter().map(|server| server.process).collect();
         for process in &processes {
             *self.signalling.entry(*process).or_default() += 1;
         }
-        let signalled = self.looks.run(move || {
-            let connections = open_connections_of(&servers, generation, &groups);
-            let living = servers.iter().filter(|server| server.is_alive());
-            let living = living.filter_map(|server| Some((server.process, server.pidfd.as_ref()?.as_fd())));
-            let number = match signal {
-                TerminationSignal::Term => Signal::SIGTERM,
-                TerminationSignal::Kill => Signal::SIGKILL,
-            };
-            let _ = signal_generation(generation, living, &groups, number);
-            connections
+        let counted = self.looks.run({
+            let signalled = Arc::clone(&signalled);
+            move || signalled.open_connections()
         });
+        // It is done whether or not somebody waits for it.
+        drop(self.looks.run(move || signalled.send(signal)));
         let inbox = self.inbox.clone();
         spawn_local(async move {
-            let connections = signalled.await.unwrap_or_else(|| vec![None; processes.len()]);
+            let connections = counted.await.unwrap_or_else(|| vec![None; processes.len()]);
             let connections = processes.into_iter().zip(connections).collect();
             // Without an arbiter nobody waits for it.
             let _ = inbox.send(ArbiterInput::Signalled { signal, connections }).await;
@@ -197,25 +193,42 @@ impl SignalledServer {
     }
 }
 
-/// How many connections each of the servers has open; the first counts for the other processes of the generation
-/// as well.
-fn open_connections_of(
-    servers: &[SignalledServer],
+/// A generation that is to be signalled.
+struct SignalledGeneration {
     generation: Generation,
-    groups: &[u32],
-) -> Vec<Option<u64>> {
-    let is_any_open = servers.iter().any(|server| !server.addresses.is_empty());
-    let members = is_any_open.then(|| generation_members(generation, groups).unwrap_or_default());
-    let mut others: Vec<u32> = members.into_iter().flatten().map(|(member, _)| member.pid).collect();
-    others.retain(|pid| !servers.iter().any(|server| server.process.pid == *pid));
-    let count = |server: &SignalledServer| {
-        if server.addresses.is_empty() || !server.is_alive() {
-            return None;
-        }
-        let pids = std::mem::take(&mut others).into_iter().chain([server.process.pid]);
-        open_connections(pids, &server.addresses)
-    };
-    servers.iter().map(count).collect()
+    servers: Vec<SignalledServer>,
+    groups: Vec<u32>,
+}
+
+impl SignalledGeneration {
+    /// How many connections each of the servers has open; the first counts for the other processes of the
+    /// generation as well.
+    fn open_connections(&self) -> Vec<Option<u64>> {
+        let is_any_open = self.servers.iter().any(|server| !server.addresses.is_empty());
+        let members =
+            is_any_open.then(|| generation_members(self.generation, &self.groups).unwrap_or_default());
+        let mut others: Vec<u32> = members.into_iter().flatten().map(|(member, _)| member.pid).collect();
+        others.retain(|pid| !self.servers.iter().any(|server| server.process.pid == *pid));
+        let count = |server: &SignalledServer| {
+            if server.addresses.is_empty() || !server.is_alive() {
+                return None;
+            }
+            let pids = std::mem::take(&mut others).into_iter().chain([server.process.pid]);
+            open_connections(pids, &server.addresses)
+        };
+        self.servers.iter().map(count).collect()
+    }
+
+    fn send(&self, signal: TerminationSignal) {
+        let living = self.servers.iter().filter(|server| server.is_alive());
+        let living = living.filter_map(|server| Some((server.process, server.pidfd.as_ref()?.as_fd())));
+        let number = match signal {
+            TerminationSignal::Term => Signal::SIGTERM,
+            TerminationSignal::Kill => Signal::SIGKILL,
+        };
+        // Whoever could not be signalled is seen at the next deadline.
+        let _ = signal_generation(self.generation, living, &self.groups, number);
+    }
 }
 
 async fn exit(process: Process, pidfd: AsyncFd<Arc<OwnedFd>>, inbox: mpsc::Sender<ArbiterInput>) {

@@ -11,9 +11,9 @@ use std::{fs, io};
 use super::{Process, Stat, is_gone, is_no_process, pidfd_open};
 use crate::sys::clock::monotonic;
 
-/// How long a process in the middle of exec(2) is looked at; others run in between. An exec takes
+/// How long processes in the middle of exec(2) are looked at; others run in between. An exec takes
 /// less, but where many processes want to run, each look can take some milliseconds.
-const LOOK_MAX: Duration = Duration::from_millis(50);
+pub(super) const LOOK_MAX: Duration = Duration::from_millis(50);
 
 /// What a process shows of one variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,26 +59,32 @@ pub fn started_with(variable: &str, value: &OsStr) -> io::Result<Vec<Process>> {
 fn look(pid: u32, variable: &str) -> io::Result<(Process, Shown)> {
     let pidfd = pidfd_open(pid)?;
     let stat = Stat::read(pid)?;
-    let shown = if stat.is_of_the_kernel { Shown::Nothing } else { shown(pid, &pidfd, variable)? };
-    Ok((Process { pid, start: stat.start }, shown))
+    let process = Process { pid, start: stat.start };
+    if stat.is_of_the_kernel {
+        return Ok((process, Shown::Nothing));
+    }
+    let shown = shown(pid, &pidfd, variable, monotonic() + LOOK_MAX)?;
+    Ok((process, shown.unwrap_or(Shown::Nothing)))
 }
 
-/// What a process shows of a variable. A process that shows no environment has none if the kernel
+/// What a process shows of a variable; it is looked at once, and again until then (of [`monotonic`]) for as long as
+/// it is in the middle of exec(2): `None` if it still is. A process that shows no environment has none if the kernel
 /// says where it begins and that it ends there; in the middle of exec(2) the kernel says neither.
-pub(super) fn shown(pid: u32, pidfd: &OwnedFd, variable: &str) -> io::Result<Shown> {
-    let until = monotonic() + LOOK_MAX;
-    while monotonic() < until {
+pub(super) fn shown(pid: u32, pidfd: &OwnedFd, variable: &str, until: Duration) -> io::Result<Option<Shown>> {
+    loop {
         match fs::read(format!("/proc/{pid}/environ")) {
-            Ok(environment) if !environment.is_empty() => return Ok(Shown::of(&environment, variable)),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            Ok(environment) if !environment.is_empty() => return Ok(Some(Shown::of(&environment, variable))),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Some(Shown::Nothing)),
             Ok(_) | Err(_) => {}
         }
         if Stat::read(pid).is_ok_and(|stat| stat.has_empty_environment) || is_gone(pidfd)? {
-            break;
+            return Ok(Some(Shown::Nothing));
+        }
+        if monotonic() >= until {
+            return Ok(None);
         }
         std::thread::yield_now();
     }
-    Ok(Shown::Nothing)
 }
 
 /// The pid of every process now.

@@ -23,13 +23,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serverswap_protocol::Generation;
 
-use super::environ::{Shown, pids, shown};
+use super::environ::{LOOK_MAX, Shown, pids, shown};
 use super::pidfd::may_signal;
 use super::{Process, Stat, TICK_MICROS, is_gone, is_no_process, pidfd_open, pidfd_send_signal};
+use crate::sys::clock::monotonic;
 
 /// The environment variable that names a process's generation.
 pub const GENERATION_VARIABLE: &str = "SERVERSWAP_GENERATION";
@@ -125,6 +127,13 @@ pub fn signal_generation<'a>(
     failed.map(|()| signalled.len())
 }
 
+/// Whether a process has anything to show, or need not be asked.
+enum Shows {
+    Something,
+    /// It is in the middle of exec(2).
+    NothingYet,
+}
+
 /// Every process that may belong to a generation, at one moment.
 struct Look {
     candidates: Vec<Candidate>,
@@ -132,35 +141,55 @@ struct Look {
 }
 
 impl Look {
+    /// Those in the middle of exec(2) are looked at again after the others, for [`LOOK_MAX`] all together.
     fn now(generation: Generation) -> io::Result<Look> {
         let mut look = Look { candidates: Vec::new(), pidfds: Vec::new() };
+        let mut in_exec = Vec::new();
         for pid in pids()? {
-            match look.add(pid, generation) {
+            match look.add(pid, generation, Duration::ZERO, None) {
+                Ok(Shows::Something) => {}
+                Ok(Shows::NothingYet) => in_exec.push(pid),
+                Err(error) if is_no_process(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let until = monotonic() + LOOK_MAX;
+        for pid in in_exec {
+            match look.add(pid, generation, until, Some(Shown::Nothing)) {
                 Err(error) if !is_no_process(&error) => return Err(error),
-                Ok(()) | Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
         }
         Ok(look)
     }
 
-    /// Most processes are older than the generation: one look is enough for them.
-    fn add(&mut self, pid: u32, generation: Generation) -> io::Result<()> {
+    /// Most processes are older than the generation: one look is enough for them. One that is in the middle of
+    /// exec(2) until then is added as if it showed `otherwise`, or not at all.
+    fn add(
+        &mut self,
+        pid: u32,
+        generation: Generation,
+        until: Duration,
+        otherwise: Option<Shown>,
+    ) -> io::Result<Shows> {
         let is_younger = |stat: &Stat| stat.start >= generation.start / TICK_MICROS;
         let first = Stat::read(pid)?;
         if first.is_of_the_kernel || !is_younger(&first) {
-            return Ok(());
+            return Ok(Shows::Something);
         }
         let pidfd = pidfd_open(pid)?;
         if !may_signal(&pidfd)? {
-            return Ok(());
+            return Ok(Shows::Something);
         }
-        let shown = shown(pid, &pidfd, GENERATION_VARIABLE)?;
+        let Some(shown) = shown(pid, &pidfd, GENERATION_VARIABLE, until)?.or(otherwise) else {
+            return Ok(Shows::NothingYet);
+        };
         let Stat { start, parent, process_group, .. } = Stat::read(pid)?;
         if start == first.start && !is_gone(&pidfd)? {
             self.candidates.push(Candidate { process: Process { pid, start }, parent, process_group, shown });
             self.pidfds.push(pidfd);
         }
-        Ok(())
+        Ok(Shows::Something)
     }
 
     fn only(self, members: &BTreeSet<Process>) -> Vec<(Process, OwnedFd)> {
