@@ -25,14 +25,15 @@ fn leaving(sandbox: &Sandbox, address: &Address, command: &[String; 2], version:
     configured(sandbox.serverswap(command), address, version)
 }
 
-/// Who serves, by `status`, which asks nobody to be the arbiter.
+/// Who has the listener, by `status`, which asks nobody to be the arbiter. A worker that says `serving` when its
+/// supervisor has just left is shown as granted until there is an arbiter again.
 async fn serving(sandbox: &Sandbox) -> Result<Vec<u32>, Box<dyn std::error::Error>> {
     let mut status = sandbox.serverswap(["status", "--json"]).start()?;
     status.exit().await?;
     let status: Value = serde_json::from_str(status.stdout())?;
     let holders = status["addresses"].as_array().into_iter().flatten();
     let holders = holders.flat_map(|address| address["holders"].as_array().into_iter().flatten());
-    let serving = holders.filter(|holder| holder["state"] == "serving");
+    let serving = holders.filter(|holder| holder["state"] == "serving" || holder["state"] == "granted");
     Ok(serving.filter_map(|holder| holder["pid"].as_u64()?.try_into().ok()).collect())
 }
 
