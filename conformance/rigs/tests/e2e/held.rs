@@ -80,10 +80,10 @@ const BINDS: &str = "
     setInterval(() => {}, 1000);
 ";
 
-fn binds(sandbox: &Sandbox, address: &Address) -> Invocation {
+fn binds(sandbox: &Sandbox, address: &Address, ready_timeout: &str) -> Invocation {
     let package = sandbox.programs().repository.join("bindings/node").display().to_string();
     let port = address.to_string().rsplit(':').next().unwrap_or_default().to_owned();
-    let command = sandbox.serverswap(["--ready-timeout", "3s", "node", "-e", BINDS]);
+    let command = sandbox.serverswap(["--ready-timeout", ready_timeout, "node", "-e", BINDS]);
     command.env("PACKAGE", package).env("ADDRESS", address.to_string()).env("PORT", port)
 }
 
@@ -92,7 +92,7 @@ async fn a_server_that_would_bind_the_port_of_another_program_is_refused_by_name
     let (sandbox, address) = (Sandbox::new()?, free_address());
     let mut other = other_program(&sandbox, &address).start()?;
     other.prints("listens").await?;
-    let mut command = binds(&sandbox, &address).start()?;
+    let mut command = binds(&sandbox, &address, "60s").start()?;
     assert_ne!(command.exit().await?.status, 0, "{}", command.stderr());
     let text = command.stderr().to_owned();
     let expected =
@@ -105,10 +105,10 @@ async fn a_server_that_would_bind_the_port_of_another_program_is_refused_by_name
 #[tokio::test]
 async fn a_bound_address_is_served_when_the_server_listens_there_and_not_when_it_says_so() -> Outcome {
     let (sandbox, address) = (Sandbox::new()?, free_address());
-    let mut silent = binds(&sandbox, &address).start()?;
+    let mut silent = binds(&sandbox, &address, "15s").start()?;
     silent.says("does not listen there").await?;
     assert_eq!(silent.exit().await?.status, 124, "{}", silent.stderr());
-    let mut late = binds(&sandbox, &address).start()?;
+    let mut late = binds(&sandbox, &address, "60s").start()?;
     let pid = late.prints("granted to").await?.rsplit(' ').next().unwrap_or_default().parse()?;
     late.says("does not listen there").await?;
     kill_process(Pid::from_raw(pid).ok_or("no pid")?, Signal::USR2)?;
