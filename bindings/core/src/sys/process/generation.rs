@@ -127,69 +127,54 @@ pub fn signal_generation<'a>(
     failed.map(|()| signalled.len())
 }
 
-/// Whether a process has anything to show, or need not be asked.
-enum Shows {
-    Something,
-    /// It is in the middle of exec(2).
-    NothingYet,
-}
-
 /// Every process that may belong to a generation, at one moment.
 struct Look {
     candidates: Vec<Candidate>,
+    /// Of the candidates, in their order.
     pidfds: Vec<OwnedFd>,
+    /// Which of the candidates are in the middle of exec(2): what they show is not known yet.
+    in_exec: Vec<usize>,
 }
 
 impl Look {
     /// Those in the middle of exec(2) are looked at again after the others, for [`LOOK_MAX`] all together.
     fn now(generation: Generation) -> io::Result<Look> {
-        let mut look = Look { candidates: Vec::new(), pidfds: Vec::new() };
-        let mut in_exec = Vec::new();
+        let mut look = Look { candidates: Vec::new(), pidfds: Vec::new(), in_exec: Vec::new() };
         for pid in pids()? {
-            match look.add(pid, generation, Duration::ZERO, None) {
-                Ok(Shows::Something) => {}
-                Ok(Shows::NothingYet) => in_exec.push(pid),
-                Err(error) if is_no_process(&error) => {}
-                Err(error) => return Err(error),
-            }
+            look.add(pid, generation).or_else(unless_gone)?;
         }
         let until = monotonic() + LOOK_MAX;
-        for pid in in_exec {
-            match look.add(pid, generation, until, Some(Shown::Nothing)) {
-                Err(error) if !is_no_process(&error) => return Err(error),
-                Ok(_) | Err(_) => {}
+        for index in std::mem::take(&mut look.in_exec) {
+            let (candidate, pidfd) = (&mut look.candidates[index], &look.pidfds[index]);
+            if let Some(shown) = shown(candidate.process.pid, pidfd, GENERATION_VARIABLE, until)? {
+                candidate.shown = shown;
             }
         }
         Ok(look)
     }
 
-    /// Most processes are older than the generation: one look is enough for them. One that is in the middle of
-    /// exec(2) until then is added as if it showed `otherwise`, or not at all.
-    fn add(
-        &mut self,
-        pid: u32,
-        generation: Generation,
-        until: Duration,
-        otherwise: Option<Shown>,
-    ) -> io::Result<Shows> {
+    /// Most processes are older than the generation: one look is enough for them.
+    fn add(&mut self, pid: u32, generation: Generation) -> io::Result<()> {
         let is_younger = |stat: &Stat| stat.start >= generation.start / TICK_MICROS;
         let first = Stat::read(pid)?;
         if first.is_of_the_kernel || !is_younger(&first) {
-            return Ok(Shows::Something);
+            return Ok(());
         }
         let pidfd = pidfd_open(pid)?;
         if !may_signal(&pidfd)? {
-            return Ok(Shows::Something);
+            return Ok(());
         }
-        let Some(shown) = shown(pid, &pidfd, GENERATION_VARIABLE, until)?.or(otherwise) else {
-            return Ok(Shows::NothingYet);
-        };
+        let shown = shown(pid, &pidfd, GENERATION_VARIABLE, Duration::ZERO)?;
         let Stat { start, parent, process_group, .. } = Stat::read(pid)?;
         if start == first.start && !is_gone(&pidfd)? {
-            self.candidates.push(Candidate { process: Process { pid, start }, parent, process_group, shown });
+            if shown.is_none() {
+                self.in_exec.push(self.candidates.len());
+            }
+            let (process, shown) = (Process { pid, start }, shown.unwrap_or(Shown::Nothing));
+            self.candidates.push(Candidate { process, parent, process_group, shown });
             self.pidfds.push(pidfd);
         }
-        Ok(Shows::Something)
+        Ok(())
     }
 
     fn only(self, members: &BTreeSet<Process>) -> Vec<(Process, OwnedFd)> {
