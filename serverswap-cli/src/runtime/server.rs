@@ -141,13 +141,11 @@ impl ServerProcess {
         };
         let generation = self.generation;
         self.look(move || {
-            let connections = (!addresses.is_empty()).then(|| {
-                let members = generation_members(generation, &[server]).unwrap_or_default();
-                open_connections(members.into_iter().map(|(member, _)| member.pid), &addresses)
-            });
+            let is_any = !addresses.is_empty();
+            let connections = is_any.then(|| connections_of(generation, server, &addresses)).flatten();
             let child = child.as_ref().map(|(process, pidfd)| (*process, pidfd.as_fd()));
             let _ = signal_generation(generation, child, &[server], number);
-            Answer::Signalled { server, signal, connections: connections.flatten() }
+            Answer::Signalled { server, signal, connections }
         });
     }
 
@@ -206,6 +204,13 @@ impl ServerProcess {
             State::None | State::Leftovers { .. } | State::LeftoverEnded { .. } => None,
         }
     }
+}
+
+/// How many connections to these addresses the processes of a generation have open, if that can be known; `server` is
+/// its server. Costs a look at every process of the machine.
+pub(super) fn connections_of(generation: Generation, server: u32, addresses: &[Address]) -> Option<u64> {
+    let members = generation_members(generation, &[server]).unwrap_or_default();
+    open_connections(members.into_iter().map(|(member, _)| member.pid), addresses)
 }
 
 /// Looks without reaping. A child that somebody else has reaped has ended, too.

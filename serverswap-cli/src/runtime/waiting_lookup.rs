@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use serverswap::protocol::{Address, Generation};
-use serverswap::sys::listener::{addresses_of, open_connections};
+use serverswap::sys::listener::addresses_of;
 use serverswap::sys::process::generation_members;
 
 use super::look::Look;
+use super::server::connections_of;
 use crate::supervisor::Due;
 use crate::ui::{EndingServer, WaitingFor};
 
@@ -137,9 +138,7 @@ impl Unreported {
     }
 
     fn connections(&self) -> Option<(u32, u64)> {
-        let members = generation_members(self.generation, &[self.pid]).unwrap_or_default();
-        let open = open_connections(members.into_iter().map(|(member, _)| member.pid), &self.addresses)?;
-        Some((self.pid, open))
+        Some((self.pid, connections_of(self.generation, self.pid, &self.addresses)?))
     }
 }
 
