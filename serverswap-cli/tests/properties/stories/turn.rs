@@ -1,4 +1,4 @@
-//! One turn, as `src/runtime/arbiter.rs` does it: what is read together is handled together, the
+//! One turn, as `src/runtime/arbiter/mod.rs` does it: what is read together is handled together, the
 //! state is written before anything is said, and the kernel's answers come in a later turn.
 
 use std::collections::BTreeSet;

@@ -5,6 +5,11 @@
 //! it becomes one turn: the core handles it, the state is written, and only then is anything
 //! sent (R1). An idle arbiter never wakes up.
 
+mod bound;
+mod listeners;
+mod refusals;
+mod storage;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,14 +17,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serverswap::protocol::message::{
-    Code, Error, Event, EventKind, FromArbiter, FromClient, ReadyFor, Released, Serving, UnixSockets,
-};
-use serverswap::protocol::{Address, Generation, SocketMode};
+use serverswap::protocol::{Address, Generation};
 use serverswap::sys::clock::monotonic;
-use serverswap::sys::listener::{self, OpenError, SocketOwner};
+use serverswap::sys::listener::SocketOwner;
 use serverswap::sys::process::{self, Process};
 use serverswap::sys::watch::DirectoryWatch;
+use storage::Storage;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
@@ -35,11 +38,10 @@ use super::process_table::ProcessTable;
 use super::remains_lookup::RemainsLookups;
 use super::trace::TraceWriter;
 use crate::arbiter::{
-    Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Changed, Changes, ConnectionId, Fetched, Remains,
-    TerminationSignal, Turn,
+    Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Changed, ConnectionId, Remains, TerminationSignal,
+    Turn,
 };
-use crate::state::{Directory, Journal, Lock, Update};
-use crate::sys::descriptors;
+use crate::state::{Directory, Journal, Lock};
 use crate::ui::Report;
 
 /// How long after a state file that could not be written it is tried again.
@@ -80,7 +82,7 @@ pub(super) enum ArbiterInput {
     Exited(Process),
     /// The same of the last server of a generation, whose other processes were looked for.
     Ended { process: Process, remains: Vec<(Process, OwnedFd)> },
-    /// Servers were sent a signal, and had so many connections open if that could be found out.
+    /// Servers are sent a signal, and have so many connections open if that could be found out.
     Signalled { signal: TerminationSignal, connections: Vec<(Process, Option<u64>)> },
     /// Which process has the address that could not be opened, if that could be found out.
     OwnerFound { address: Address, owner: Option<SocketOwner> },
@@ -128,13 +130,6 @@ pub(super) struct ArbiterRuntime {
 
 /// The servers of each generation that a turn signals, with their addresses.
 type Signals = BTreeMap<(Generation, TerminationSignal), Vec<(Process, Vec<Address>)>>;
-
-/// Whether the state file could be written the last time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Storage {
-    Writable,
-    Failing,
-}
 
 impl ArbiterRuntime {
     /// Reads the state and opens the control socket.
@@ -278,75 +273,6 @@ impl ArbiterRuntime {
         }
     }
 
-    /// What is to be known about an address that a server binds itself, before the core takes the message in:
-    /// `None` where it waits for that, or is answered.
-    fn checked(&mut self, event: ArbiterEvent) -> Option<ArbiterEvent> {
-        let ArbiterEvent::Received { link, message, .. } = &event else {
-            return Some(event);
-        };
-        let (link, process) = (*link, self.clients.process_of(*link)?);
-        if let FromClient::ReadyFor(claim) = message
-            && claim.socket == SocketMode::Bind
-            && self.core.is_free(&claim.address)
-            && process::shares_network(process.pid)
-            && listener::is_in_use(&claim.address)
-        {
-            self.bound.look_for_owner(link, claim.clone());
-            return None;
-        }
-        if let FromClient::Serving(Serving { address }) = message
-            && self.core.is_to_bind(process, address)
-            && let Some(generation) = self.core.supervisors_of_client(link).map(|(generation, _)| generation)
-        {
-            self.bound.wait_until_listening(link, process, generation, address.clone());
-            return None;
-        }
-        if let FromClient::Released(Released { re, address }) = message {
-            self.bound.forget(link, address);
-            if re.is_none()
-                && let Some(claim) = self.bound.take_claim(link, address)
-            {
-                let message = format!("the server withdrew its claim on `{address}`");
-                self.refuse_claim(link, &claim, Code::Withdrawn, message);
-                return None;
-            }
-        }
-        Some(event)
-    }
-
-    /// The claim goes on where the process belongs to this directory: the core knows what to do.
-    fn claim_looked_into(
-        &mut self,
-        link: ConnectionId,
-        address: &Address,
-        owner: Option<SocketOwner>,
-    ) -> Option<ArbiterEvent> {
-        let claim = self.bound.take_claim(link, address)?;
-        let process = self.clients.process_of(link)?;
-        if owner.as_ref().is_some_and(|owner| self.is_of_this_directory(owner)) {
-            let (message, liveness) = (FromClient::ReadyFor(claim), self.processes.liveness(process));
-            return Some(ArbiterEvent::Received { link, message, liveness });
-        }
-        let error = OpenError::InUse { address: address.clone(), owner };
-        self.refuse_claim(link, &claim, error.code(), error.to_string());
-        None
-    }
-
-    fn serves(&mut self, link: ConnectionId, address: Address) -> Option<ArbiterEvent> {
-        self.bound.forget(link, &address);
-        let liveness = self.processes.liveness(self.clients.process_of(link)?);
-        Some(ArbiterEvent::Received { link, message: FromClient::Serving(Serving { address }), liveness })
-    }
-
-    fn report_not_listening(&mut self, link: ConnectionId, address: &Address, owner: Option<SocketOwner>) {
-        if let Some(process) = self.clients.process_of(link) {
-            let held = owner.map(|owner| format!(": {owner} does")).unwrap_or_default();
-            let message =
-                format!("pid {} sent `serving` for `{address}` and does not listen there{held}", process.pid);
-            self.notify_supervisors(link, address, Code::NotListening, message);
-        }
-    }
-
     /// A process counts as gone when its pidfd has fired and what it had sent was read (R4), and what a signal
     /// has cut off was counted.
     fn on_process_exit(&mut self, process: Process, events: &mut Vec<Pending>) {
@@ -413,146 +339,6 @@ impl ArbiterRuntime {
         }
     }
 
-    /// Opens a listener. Where another process has the address, the answer comes when it is known which.
-    fn open(&mut self, address: Address) {
-        let result = match listener::try_open(&address, self.unix_sockets(&address)) {
-            Ok(fd) if descriptors::is_reserved(&fd) => {
-                let message = "the arbiter has no descriptor left for another listener".to_owned();
-                Err((Code::Exhausted, message))
-            }
-            Ok(fd) => {
-                self.found.push((address.clone(), Arc::new(fd)));
-                Ok(())
-            }
-            Err(OpenError::InUse { .. }) => return self.owners.start(address),
-            Err(error) => Err((error.code(), error.to_string())),
-        };
-        self.answers.push(ArbiterEvent::Opened { address, result }.into());
-    }
-
-    /// As the command of the server that claims the address says, or else its umask.
-    fn unix_sockets(&self, address: &Address) -> UnixSockets {
-        let Some((process, supervisors)) = self.core.claimant(address) else {
-            return UnixSockets::default();
-        };
-        let said = supervisors.into_iter().find_map(|link| self.clients.unix_sockets_of(link));
-        let said = said.unwrap_or_default();
-        let by_umask = || process::umask(process.pid).ok().map(|umask| 0o666 & !umask);
-        UnixSockets { mode: said.mode.or_else(by_umask), ..said }
-    }
-
-    fn fetch(&mut self, process: Process, address: Address) {
-        let pidfd = self.processes.pidfd(process);
-        let fetched = match pidfd.map(|pidfd| listener::duplicate(process, pidfd, &address)) {
-            Some(Ok(Some(fd))) => {
-                self.found.push((address.clone(), Arc::new(fd)));
-                Fetched::Found
-            }
-            Some(Ok(None)) | None => Fetched::Absent,
-            Some(Err(_)) => Fetched::Refused,
-        };
-        self.answers.push(ArbiterEvent::Fetched { process, address, found: fetched }.into());
-    }
-
-    /// The late answer to [`ArbiterAction::Open`], where another process has the address.
-    fn in_use(&self, address: Address, owner: Option<SocketOwner>) -> ArbiterEvent {
-        if let Some(owner) = &owner
-            && let Some(started_by) = &owner.started_by
-            && self.is_of_this_directory(owner)
-        {
-            let generation = started_by.generation;
-            return ArbiterEvent::HeldByAbsent { address, generation, holder: owner.to_string() };
-        }
-        let error = OpenError::InUse { address: address.clone(), owner };
-        ArbiterEvent::Opened { address, result: Err((error.code(), error.to_string())) }
-    }
-
-    fn is_of_this_directory(&self, owner: &SocketOwner) -> bool {
-        owner.started_by.as_ref().is_some_and(|started_by| started_by.directory == self.directory.path())
-    }
-
-    /// Writes nothing where another arbiter's state is by now.
-    fn write(&mut self, next: &Arbiter, changes: &Changes) -> io::Result<()> {
-        self.renew_lease()?;
-        match self.lease_state {
-            LeaseState::Held | LeaseState::Reacquired => {
-                self.journal.write(&update(next, changes), || next.snapshot())?;
-                self.storage = Storage::Writable;
-            }
-            LeaseState::Lost => {}
-        }
-        Ok(())
-    }
-
-    fn renew_lease(&mut self) -> io::Result<()> {
-        self.lease_state = self.lease.renew()?;
-        let directory = self.directory.path().to_owned();
-        match self.lease_state {
-            LeaseState::Held => {}
-            LeaseState::Reacquired => (self.report)(Report::DirectoryRemade { directory }),
-            LeaseState::Lost => (self.report)(Report::DirectoryLost { directory }),
-        }
-        Ok(())
-    }
-
-    fn report_not_written(&self, error: &io::Error) {
-        (self.report)(Report::StateNotWritten { path: self.directory.state(), problem: error.to_string() });
-    }
-
-    /// Nothing was decided: claims and new deploys are refused, everything else waits until it can
-    /// be written.
-    fn defer(&mut self, pending: Vec<Pending>, error: &io::Error) {
-        if self.storage == Storage::Writable {
-            self.report_not_written(error);
-        }
-        self.storage = Storage::Failing;
-        for pending in pending {
-            match &pending.event {
-                ArbiterEvent::Received { link, message: FromClient::ReadyFor(claim), .. } => {
-                    self.refuse_claim(*link, claim, Code::StateNotWritten, not_written(error));
-                }
-                ArbiterEvent::Hello(arrival) if arrival.is_of_a_new_deploy() => {
-                    self.refuse(arrival.link, None, Code::StateNotWritten, not_written(error));
-                    self.clients.close_after_sending(arrival.link);
-                }
-                ArbiterEvent::Tick => {}
-                ArbiterEvent::Hello(_)
-                | ArbiterEvent::Received { .. }
-                | ArbiterEvent::Disconnected { .. }
-                | ArbiterEvent::Gone { .. }
-                | ArbiterEvent::Opened { .. }
-                | ArbiterEvent::HeldByAbsent { .. }
-                | ArbiterEvent::Fetched { .. }
-                | ArbiterEvent::Polled { .. }
-                | ArbiterEvent::Signalled { .. } => self.deferred.push(pending),
-            }
-        }
-    }
-
-    /// A claim is refused, and its supervisor told why.
-    fn refuse_claim(&mut self, link: ConnectionId, claim: &ReadyFor, code: Code, message: String) {
-        self.refuse(link, Some(claim.id), code.clone(), message.clone());
-        self.notify_supervisors(link, &claim.address, code, message);
-    }
-
-    fn notify_supervisors(&mut self, link: ConnectionId, address: &Address, code: Code, message: String) {
-        if let Some((generation, supervisors)) = self.core.supervisors_of_client(link) {
-            let event = Event {
-                code: Some(code),
-                message: Some(message),
-                ..Event::about(EventKind::Failed, generation, address)
-            };
-            for supervisor in supervisors {
-                self.clients.send(supervisor, &FromArbiter::Event(event.clone()), None);
-            }
-        }
-    }
-
-    fn refuse(&mut self, link: ConnectionId, re: Option<u64>, code: Code, message: String) {
-        let refusal = Error { re, code, message, fatal: re.is_none() };
-        self.clients.send(link, &FromArbiter::Error(refusal), None);
-    }
-
     /// In order: a listener is kept before it is sent. Those that came with the events of the turn and are
     /// not kept are closed.
     fn perform(&mut self, actions: Vec<ArbiterAction>) {
@@ -594,17 +380,6 @@ impl ArbiterRuntime {
         }
     }
 
-    fn close_listener(&mut self, address: &Address) {
-        self.listeners.remove(address);
-        match address {
-            Address::Unix(path) => {
-                // Somebody else may serve the path by now: then it is not stale and stays.
-                let _ = listener::remove_stale(path);
-            }
-            Address::Tcp(_) | Address::Udp(_) | Address::Name(_) => {}
-        }
-    }
-
     /// When it ends if nothing happens.
     fn ends_at(&mut self) -> Option<Instant> {
         match self.tenure {
@@ -637,21 +412,6 @@ impl From<ArbiterEvent> for Pending {
     fn from(event: ArbiterEvent) -> Self {
         Pending { event, _read_ahead: None }
     }
-}
-
-/// The records that a turn has changed, as they are now.
-fn update(core: &Arbiter, changes: &Changes) -> Update {
-    let address = |address: &Address| (address.clone(), core.address_record(address));
-    Update {
-        generations: changes.generations.iter().map(|one| (*one, core.generation_record(*one))).collect(),
-        addresses: changes.addresses.iter().map(address).collect(),
-        pending_events: (changes.pending_events == Changed::State).then(|| core.pending_events().to_vec()),
-        unrecorded: (changes.unrecorded == Changed::State).then(|| core.unrecorded_processes()),
-    }
-}
-
-fn not_written(error: &io::Error) -> String {
-    format!("the arbiter cannot write its state: {error}")
 }
 
 /// Waits until a moment; for ever if there is none.

@@ -1,0 +1,83 @@
+//! The listeners that the core has opened, fetched and closed.
+
+use std::sync::Arc;
+
+use serverswap::protocol::message::{Code, UnixSockets};
+use serverswap::protocol::{Address, Generation};
+use serverswap::sys::listener::{self, OpenError, SocketOwner};
+use serverswap::sys::process::{self, Process};
+
+use super::ArbiterRuntime;
+use crate::arbiter::{ArbiterEvent, Fetched};
+use crate::sys::descriptors;
+
+impl ArbiterRuntime {
+    /// Opens a listener. Where another process has the address, the answer comes when it is known which.
+    pub(super) fn open(&mut self, address: Address) {
+        let result = match listener::try_open(&address, self.unix_sockets(&address)) {
+            Ok(fd) if descriptors::is_reserved(&fd) => {
+                let message = "the arbiter has no descriptor left for another listener".to_owned();
+                Err((Code::Exhausted, message))
+            }
+            Ok(fd) => {
+                self.found.push((address.clone(), Arc::new(fd)));
+                Ok(())
+            }
+            Err(OpenError::InUse { .. }) => return self.owners.start(address),
+            Err(error) => Err((error.code(), error.to_string())),
+        };
+        self.answers.push(ArbiterEvent::Opened { address, result }.into());
+    }
+
+    /// As the command of the server that claims the address says, or else its umask.
+    fn unix_sockets(&self, address: &Address) -> UnixSockets {
+        let Some((process, supervisors)) = self.core.claimant(address) else {
+            return UnixSockets::default();
+        };
+        let said = supervisors.into_iter().find_map(|link| self.clients.unix_sockets_of(link));
+        let said = said.unwrap_or_default();
+        let by_umask = || process::umask(process.pid).ok().map(|umask| 0o666 & !umask);
+        UnixSockets { mode: said.mode.or_else(by_umask), ..said }
+    }
+
+    pub(super) fn fetch(&mut self, process: Process, address: Address) {
+        let pidfd = self.processes.pidfd(process);
+        let fetched = match pidfd.map(|pidfd| listener::duplicate(process, pidfd, &address)) {
+            Some(Ok(Some(fd))) => {
+                self.found.push((address.clone(), Arc::new(fd)));
+                Fetched::Found
+            }
+            Some(Ok(None)) | None => Fetched::Absent,
+            Some(Err(_)) => Fetched::Refused,
+        };
+        self.answers.push(ArbiterEvent::Fetched { process, address, found: fetched }.into());
+    }
+
+    /// The late answer to [`ArbiterAction::Open`], where another process has the address.
+    pub(super) fn in_use(&self, address: Address, owner: Option<SocketOwner>) -> ArbiterEvent {
+        if let Some(owner) = &owner
+            && let Some(generation) = self.started_here(owner)
+        {
+            return ArbiterEvent::HeldByAbsent { address, generation, holder: owner.to_string() };
+        }
+        let error = OpenError::InUse { address: address.clone(), owner };
+        ArbiterEvent::Opened { address, result: Err((error.code(), error.to_string())) }
+    }
+
+    /// The generation of a process that was started in this directory.
+    pub(super) fn started_here(&self, owner: &SocketOwner) -> Option<Generation> {
+        let started_by = owner.started_by.as_ref()?;
+        (started_by.directory == self.directory.path()).then_some(started_by.generation)
+    }
+
+    pub(super) fn close_listener(&mut self, address: &Address) {
+        self.listeners.remove(address);
+        match address {
+            Address::Unix(path) => {
+                // Somebody else may serve the path by now: then it is not stale and stays.
+                let _ = listener::remove_stale(path);
+            }
+            Address::Tcp(_) | Address::Udp(_) | Address::Name(_) => {}
+        }
+    }
+}

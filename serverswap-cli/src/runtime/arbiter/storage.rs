@@ -1,0 +1,95 @@
+//! State before act (R1): what a turn has changed is written before anything is sent, and what becomes of the
+//! turn where it cannot be.
+
+use std::io;
+
+use serverswap::protocol::Address;
+use serverswap::protocol::message::{Code, FromClient};
+
+use super::{ArbiterRuntime, Pending};
+use crate::arbiter::{Arbiter, ArbiterEvent, Changed, Changes};
+use crate::runtime::directory_lease::LeaseState;
+use crate::state::Update;
+use crate::ui::Report;
+
+/// Whether the state file could be written the last time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Storage {
+    Writable,
+    Failing,
+}
+
+impl ArbiterRuntime {
+    /// Writes nothing where another arbiter's state is by now.
+    pub(super) fn write(&mut self, next: &Arbiter, changes: &Changes) -> io::Result<()> {
+        self.renew_lease()?;
+        match self.lease_state {
+            LeaseState::Held | LeaseState::Reacquired => {
+                self.journal.write(&update(next, changes), || next.snapshot())?;
+                self.storage = Storage::Writable;
+            }
+            LeaseState::Lost => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn renew_lease(&mut self) -> io::Result<()> {
+        self.lease_state = self.lease.renew()?;
+        let directory = self.directory.path().to_owned();
+        match self.lease_state {
+            LeaseState::Held => {}
+            LeaseState::Reacquired => (self.report)(Report::DirectoryRemade { directory }),
+            LeaseState::Lost => (self.report)(Report::DirectoryLost { directory }),
+        }
+        Ok(())
+    }
+
+    pub(super) fn report_not_written(&self, error: &io::Error) {
+        (self.report)(Report::StateNotWritten { path: self.directory.state(), problem: error.to_string() });
+    }
+
+    /// Nothing was decided: claims and new deploys are refused, everything else waits until it can
+    /// be written.
+    pub(super) fn defer(&mut self, pending: Vec<Pending>, error: &io::Error) {
+        if self.storage == Storage::Writable {
+            self.report_not_written(error);
+        }
+        self.storage = Storage::Failing;
+        for pending in pending {
+            match &pending.event {
+                ArbiterEvent::Received { link, message: FromClient::ReadyFor(claim), .. } => {
+                    self.refuse_claim(*link, claim, Code::StateNotWritten, not_written(error));
+                }
+                ArbiterEvent::Hello(arrival) if arrival.is_of_a_new_deploy() => {
+                    self.refuse(arrival.link, None, Code::StateNotWritten, not_written(error));
+                    self.clients.close_after_sending(arrival.link);
+                }
+                ArbiterEvent::Tick => {}
+                ArbiterEvent::Hello(_)
+                | ArbiterEvent::Received { .. }
+                | ArbiterEvent::Disconnected { .. }
+                | ArbiterEvent::Gone { .. }
+                | ArbiterEvent::Opened { .. }
+                | ArbiterEvent::HeldByAbsent { .. }
+                | ArbiterEvent::Fetched { .. }
+                | ArbiterEvent::Polled { .. }
+                | ArbiterEvent::Signalled { .. } => self.deferred.push(pending),
+            }
+        }
+    }
+}
+
+/// The records that a turn has changed, as they are now.
+fn update(core: &Arbiter, changes: &Changes) -> Update {
+    let address = |address: &Address| (address.clone(), core.address_record(address));
+    Update {
+        generations: changes.generations.iter().map(|one| (*one, core.generation_record(*one))).collect(),
+        addresses: changes.addresses.iter().map(address).collect(),
+        pending_events: (changes.pending_events == Changed::State).then(|| core.pending_events().to_vec()),
+        unrecorded: (changes.unrecorded == Changed::State).then(|| core.unrecorded_processes()),
+    }
+}
+
+fn not_written(error: &io::Error) -> String {
+    format!("the arbiter cannot write its state: {error}")
+}
