@@ -16,9 +16,6 @@ use serverswap::sys::process::{self, Process};
 use crate::cli::environment::SERVERSWAP_GENERATION;
 use crate::sys::session;
 
-/// Most ancestors that are looked at.
-const ANCESTORS_MAX: usize = 64;
-
 /// The generation that this process starts. Called first of all: a command that was started inside
 /// another generation executes itself once more, and whatever it had begun would be lost.
 ///
@@ -46,9 +43,9 @@ fn is_own(shown: Generation) -> bool {
 fn is_inside_a_generation() -> bool {
     let shows = |pid: u32| process::environment(pid, SERVERSWAP_GENERATION).is_some();
     let leader = process::group(std::process::id()).ok();
-    let parent = |pid: &u32| process::parent(*pid).ok().filter(|parent| *parent > 1);
-    let ancestors = std::iter::successors(parent(&std::process::id()), parent).take(ANCESTORS_MAX);
-    ancestors.chain(leader).any(shows)
+    let ancestors = Process::current().map(process::ancestors).into_iter().flatten();
+    let started_by = ancestors.map(|ancestor| ancestor.pid).take_while(|pid| *pid > 1);
+    started_by.chain(leader).any(shows)
 }
 
 /// Returns only if it fails.

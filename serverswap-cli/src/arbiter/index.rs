@@ -57,6 +57,11 @@ impl fmt::Debug for Index {
 }
 
 impl Index {
+    /// Whether a process is named at an address.
+    pub(super) fn has(&self, process: Process, address: &Address) -> bool {
+        self.addresses_of.get(&process).is_some_and(|addresses| addresses.contains(address))
+    }
+
     /// The addresses at which a process is named.
     pub(super) fn addresses_of(&self, process: Process) -> Vec<Address> {
         let addresses = self.addresses_of.get(&process);

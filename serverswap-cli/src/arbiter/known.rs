@@ -17,8 +17,8 @@ impl Arbiter {
         self.generations.of_supervisor(process)
     }
 
-    /// The addresses that it claims, holds or drains.
-    pub fn addresses_of(&self, process: Process) -> Vec<Address> {
-        self.index.addresses_of(process)
+    /// Whether it claims, holds or drains the address.
+    pub fn has(&self, process: Process, address: &Address) -> bool {
+        self.index.has(process, address)
     }
 }

@@ -8,16 +8,11 @@
 //!
 //! What a process shows or says of itself counts for nothing: both could be copied.
 
-use std::io;
-
 use serverswap::protocol::message::{FromClient, Hello, Role};
 use serverswap::protocol::{Address, Generation};
-use serverswap::sys::process::{self, Process};
+use serverswap::sys::process::{Process, ancestors};
 
 use crate::arbiter::Arbiter;
-
-/// Most ancestors that are looked at.
-const ANCESTORS_MAX: usize = 64;
 
 /// What a client may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,14 +36,14 @@ impl Rights {
         started_by.map(Rights::Server).or_else(returned)
     }
 
-    /// Why a `hello` is refused; `had` is what the arbiter knows that it had.
-    pub(super) fn objection_to_hello(self, hello: &Hello, had: &[Address]) -> Option<String> {
+    /// Why a `hello` is refused; `had` says whether the arbiter knows that it had an address.
+    pub(super) fn objection_to_hello(self, hello: &Hello, had: impl Fn(&Address) -> bool) -> Option<String> {
         match self {
             Rights::Everything => None,
             Rights::Server(generation) => is_other(hello, generation),
             Rights::Holder(generation) => is_other(hello, generation).or_else(|| {
                 let held = hello.holding.iter().map(|holding| &holding.address);
-                let unknown = held.chain(&hello.draining).find(|address| !had.contains(address))?;
+                let unknown = held.chain(&hello.draining).find(|address| !had(address))?;
                 Some(format!("a server that has become another user does not hold `{unknown}`"))
             }),
         }
@@ -74,22 +69,6 @@ fn is_other(hello: &Hello, generation: Generation) -> Option<String> {
     (!is_its_server).then(|| format!("this process may only be a server of generation {generation}"))
 }
 
-/// From the parent upwards. Whoever has a parent that lives is adopted when that ends: a parent that is the same
-/// before and after its start time was read was no other process.
-fn ancestors(process: Process) -> impl Iterator<Item = Process> {
-    std::iter::successors(parent(process), |ancestor| parent(*ancestor)).take(ANCESTORS_MAX)
-}
-
-fn parent(process: Process) -> Option<Process> {
-    let look = || -> io::Result<Option<Process>> {
-        let parent = process::parent(process.pid)?;
-        let found = Process::of(parent)?;
-        let is_same = process::parent(process.pid)? == parent && Process::of(process.pid)? == process;
-        Ok(is_same.then_some(found))
-    };
-    look().ok().flatten()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,7 +84,7 @@ mod tests {
     }
 
     fn objection(rights: Rights, hello: &Hello) -> Option<String> {
-        rights.objection_to_hello(hello, &[":1".parse().expect("an address")])
+        rights.objection_to_hello(hello, |address| address.to_string() == ":1")
     }
 
     #[test]
@@ -137,14 +116,5 @@ mod tests {
         let claim: FromClient = serde_json::from_str(claim).expect("a claim");
         assert!(Rights::Server(GENERATION).objection_to_claim(&claim).is_none());
         assert_eq!(Rights::Holder(GENERATION).objection_to_claim(&claim).map(|(re, _)| re), Some(2));
-    }
-
-    #[test]
-    fn the_ancestors_of_a_process_begin_with_its_parent() {
-        let own = Process::current().expect("this process");
-        let parent = Process::of(std::os::unix::process::parent_id()).expect("it lives");
-        assert_eq!(ancestors(own).next(), Some(parent));
-        // A number that was used again names nobody's child.
-        assert_eq!(ancestors(Process { start: own.start + 1, ..own }).next(), None);
     }
 }

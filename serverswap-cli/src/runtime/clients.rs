@@ -212,7 +212,7 @@ impl Clients {
         let code = Code::NotPermitted;
         Some(match received {
             ReceivedItem::Hello(hello) => {
-                match rights.objection_to_hello(hello.hello(), &core.addresses_of(process)) {
+                match rights.objection_to_hello(hello.hello(), |address| core.has(process, address)) {
                     Some(message) => ReceivedItem::Fault { code, message },
                     None => ReceivedItem::Hello(hello),
                 }

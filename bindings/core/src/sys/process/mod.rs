@@ -5,6 +5,7 @@
 //! Rules: a pidfd is opened first and the start time compared afterwards; gone is what the
 //! pidfd says ([`is_gone`]), a zombie is gone.
 
+mod ancestors;
 mod environ;
 mod generation;
 mod pidfd;
@@ -16,6 +17,7 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
+pub use ancestors::ancestors;
 pub(in crate::sys) use environ::pids;
 pub use environ::{environment, started_with};
 pub use generation::{
