@@ -3,7 +3,7 @@
 use clap::Args;
 use serverswap_conformance::client;
 use serverswap_conformance::config::{Lists, nearest};
-use serverswap_conformance::report::{Outcome, Role, Scope, Verdict, checks, terminal};
+use serverswap_conformance::report::{self, Outcome, Role, Scope};
 use serverswap_conformance::scenario::{Catalogue, Instance, Selection};
 
 use super::output::Output;
@@ -35,21 +35,17 @@ enum NoInstance {
     Several { id: String, count: usize, first: String },
 }
 
-pub(super) fn smoke(smoke: Try) -> Ended {
-    let config = smoke.subject.config()?;
-    let report = client::smoke(&smoke.subject.command(&config)?, &smoke.subject.settings(&config))?;
+pub(super) fn smoke(Try { output, subject }: Try) -> Ended {
+    let config = subject.config()?;
+    let report = client::smoke(&subject.command(&config)?, &subject.settings(&config))?;
     let judgement = Lists::default().judge(&report, Scope::Part);
-    let text = match judgement.verdict() {
-        Verdict::Conforms => format!("{}the driver keeps the contract\n", checks(&report)),
-        Verdict::AsListed | Verdict::DoesNotConform | Verdict::SuiteFailed => terminal(&report, &judgement),
-    };
-    smoke.output.put_as(&text, &report, &judgement)
+    output.put_as(&report::smoke(&report, &judgement), &report, &judgement)
 }
 
 pub(super) fn vectors(vectors: Try) -> Ended {
     let config = vectors.subject.config()?;
     let report = client::vectors(&vectors.subject.command(&config)?, &vectors.subject.settings(&config))?;
-    vectors.output.put(&report, &Lists::default().judge(&report, Scope::Whole))
+    vectors.output.put(&report, &Lists::default().judge(&report, Scope::Part))
 }
 
 pub(super) fn serve(serve: Serve) -> Ended {

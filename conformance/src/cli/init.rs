@@ -1,6 +1,6 @@
 //! `init`: the beginning of a driver.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serverswap_conformance::init::{Language, init as begin};
@@ -22,6 +22,34 @@ pub(super) fn init(init: Init) -> Ended {
     for path in begin(init.lang, &init.folder)? {
         println!("{}", path.display());
     }
-    anstream::eprintln!("next: cd {} && serverswap-conformance smoke", init.folder.display());
+    anstream::eprintln!("next: {}", next_command(init.lang, &init.folder));
     Ok(Found::Good)
+}
+
+/// A line for the shell that builds the driver, where it has to be built, and tries it.
+fn next_command(language: Language, folder: &Path) -> String {
+    let folder = format!("cd {}", quoted(&folder.display().to_string()));
+    let smoke = format!("{} smoke", quoted(&this_program()));
+    let steps = [Some(folder), language.build_step().map(str::to_owned), Some(smoke)];
+    steps.into_iter().flatten().collect::<Vec<_>>().join(" && ")
+}
+
+/// This program as the shell finds it from any folder: a path is one from the root.
+fn this_program() -> String {
+    let typed = std::env::args_os().next().unwrap_or_default();
+    let is_path = Path::new(&typed).components().count() > 1;
+    match std::env::current_exe() {
+        Ok(program) if is_path => program.display().to_string(),
+        Ok(_) | Err(_) => env!("CARGO_PKG_NAME").to_owned(),
+    }
+}
+
+/// A word of a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@%,".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }

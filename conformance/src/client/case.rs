@@ -66,7 +66,7 @@ pub(super) fn play(
     let played = run
         .open(instance)
         .and_then(|()| run.start(command, &environment(&run, &scenario.environment)))
-        .and_then(|()| run.play(&scenario.steps))
+        .and_then(|()| run.play(scenario))
         .and_then(|()| run.leave());
     run.finish(played).of(instance)
 }

@@ -180,7 +180,7 @@ impl Driver {
         for object in fault.driver_line(object) {
             match contract::read(Value::Object(object.clone()).to_string().as_bytes())? {
                 Said::Reply(reply) => self.take_reply(reply)?,
-                Said::Event(_) => self.events.push_back(object),
+                Said::Event(_) => self.events.push_back(without_nothings(object)),
             }
         }
         Ok(())
@@ -272,6 +272,13 @@ impl Drop for Driver {
         let _ = kill_process_group(pid(&self.child), Signal::KILL);
         let _ = self.child.wait();
     }
+}
+
+/// An event without the fields that say nothing: some languages write `null` or an empty text for what is not there.
+fn without_nothings(mut event: Map<String, Value>) -> Map<String, Value> {
+    let says_nothing = |key: &str, value: &Value| value.is_null() || (key == "waitingFor" && value == "");
+    event.retain(|key, value| !says_nothing(key, value));
+    event
 }
 
 fn pid(child: &Child) -> Pid {

@@ -8,7 +8,7 @@ use super::settings::DriverCommand;
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
     /// The driver cannot be started: the command line's fault.
-    #[error("cannot run the driver `{command}`: {}", why(source))]
+    #[error("cannot run the driver `{command}`: {}", why(command, source))]
     Start {
         /// The command line.
         command: DriverCommand,
@@ -49,10 +49,14 @@ impl SuiteError {
     }
 }
 
-fn why(error: &io::Error) -> &'static str {
+fn why(command: &DriverCommand, error: &io::Error) -> &'static str {
     use rustix::io::Errno;
+    let is_path = command.program.as_encoded_bytes().contains(&b'/');
     match Errno::from_io_error(error) {
-        Some(Errno::NOENT) => "there is no such program",
+        Some(Errno::NOENT) if is_path => {
+            "there is no such program; does it have to be built first (`go build`, `cargo build`, `make`)?"
+        }
+        Some(Errno::NOENT) => "there is no such program on the PATH",
         Some(Errno::ACCESS) => "it is not executable; `chmod +x` makes it so",
         Some(Errno::NOEXEC) => "it is not a program; a script begins with `#!`",
         Some(_) | None => "the system refuses",

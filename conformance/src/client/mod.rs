@@ -30,7 +30,7 @@ pub use error::SuiteError;
 pub use run::{introduce, run};
 pub use serve::{Served, serve};
 pub use settings::{ClientSettings, DriverCommand, Faults};
-pub use smoke::smoke;
-pub use vectors::{known as known_vectors, vectors};
+pub use smoke::{SMOKE, SMOKE_CHECKS, SMOKE_TITLE, smoke};
+pub use vectors::{VectorGroup, known as known_vectors, vectors};
 
 use steps::ClientRun;

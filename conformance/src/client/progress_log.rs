@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::ClientRun;
 use crate::report::Party;
-use crate::scenario::{Located, Step};
+use crate::scenario::Step;
 
 /// Where it is printed, and how much of the trace was.
 pub(super) struct ProgressLog {
@@ -32,19 +32,19 @@ impl ProgressLog {
 
 impl ClientRun {
     /// Prints what has happened, and what the next step is.
-    pub fn log_step(&mut self, step: &Located<Step>) {
+    pub fn log_step(&mut self, number: usize, step: &Step) {
         self.log_trace();
         let Some(log) = &mut self.subject.progress_log else { return };
-        let turn = if matches!(step.value, Step::Driver(_)) {
+        let turn = if matches!(step, Step::Driver(_)) {
             "your turn: "
-        } else if matches!(step.value, Step::Event(_)) {
+        } else if matches!(step, Step::Event(_)) {
             "your client now tells "
-        } else if step.value.waits() {
+        } else if step.waits() {
             "awaiting "
         } else {
             ""
         };
-        log.print(&format!("line {:3}: {turn}{}", step.line, step.value));
+        log.print(&format!("step {number:3}: {turn}{step}"));
     }
 
     /// Prints what was sent since it was printed last.

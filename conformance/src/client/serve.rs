@@ -35,7 +35,7 @@ pub fn serve(instance: &Instance, out: Box<dyn Write + Send>) -> Result<Served, 
     run.subject.progress_log = Some(ProgressLog::new(out));
     let played = run.open(instance).and_then(|()| {
         run.introduce_to_person(instance);
-        run.play(&instance.scenario.steps)
+        run.play(&instance.scenario)
     });
     run.log_trace();
     let failure = played.as_ref().err().map(Failure::to_string);

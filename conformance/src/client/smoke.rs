@@ -8,10 +8,31 @@ use super::driver::Driver;
 use super::error::SuiteError;
 use super::run::{introduce, report};
 use super::settings::{ClientSettings, DriverCommand};
-use super::{ClientRun, case};
+use super::{CLEAN_EXIT, ClientRun, case};
 use crate::contract::{Answer, Reply};
 use crate::report::Report;
 use crate::runner::Failure;
+
+/// The id of the one case.
+pub const SMOKE: &str = "smoke";
+
+/// What it is about.
+pub const SMOKE_TITLE: &str = "The driver keeps the contract";
+
+/// Its checks, in their order, each with what it asks for.
+pub const SMOKE_CHECKS: [(&str, &str); 8] = [
+    (
+        "hello",
+        "`hello`, the first command, is answered with `contract`, `client`, `protocol`, `level` and `supports`",
+    ),
+    ("unknown-command", "a command that is in no contract is answered `unsupported`"),
+    ("sync-before-connect", "`sync` is `ok`, although there is no client yet: nothing is to be processed"),
+    ("unknown-keys", "a `sync` with a key that is in no contract is `ok` all the same"),
+    ("in-order", "three commands that come at once are answered once each, in their order"),
+    ("alone", "`connect` without `SERVERSWAP_SOCKET` is `ok` with `supervised: false`"),
+    ("close", "`close` is `ok`, and once more when there is no client any more"),
+    (CLEAN_EXIT, "at the end of standard input the driver exits with status 0, within 2 seconds"),
+];
 
 /// Checks the contract of a driver.
 ///
@@ -19,7 +40,7 @@ use crate::runner::Failure;
 /// The driver cannot be started, or does not introduce itself.
 pub fn smoke(command: &DriverCommand, settings: &ClientSettings) -> Result<Report, SuiteError> {
     let introduction = introduce(command, settings)?;
-    let (_directory, mut run) = case::bare(settings, "smoke")?;
+    let (_directory, mut run) = case::bare(settings, SMOKE)?;
     let driver = Driver::start(command, &BTreeMap::from([("SERVERSWAP_SOCKET".to_owned(), None)]));
     run.subject.driver =
         Some(driver.map_err(|source| SuiteError::Start { command: command.clone(), source })?);
@@ -28,7 +49,7 @@ pub fn smoke(command: &DriverCommand, settings: &ClientSettings) -> Result<Repor
         run.note("contract", Vec::new(), Err(message.clone()));
     }
     let result = run.finish(played).without_wire();
-    let case = result.named("smoke", "The driver keeps the contract", 0, Vec::new());
+    let case = result.named(SMOKE, SMOKE_TITLE, 0, Vec::new());
     Ok(report(&introduction, 0, vec![case]))
 }
 
@@ -39,8 +60,8 @@ impl ClientRun {
         let reply = self.ask("unknown-command", json!({"cmd": "noSuchCommand"}))?;
         let unsupported = matches!(reply.answer, Answer::Unsupported { .. });
         self.note("unknown-command", Vec::new(), expected(unsupported, "`unsupported`", &reply));
-        let reply = self.ask("unknown-keys", json!({"cmd": "sync", "noSuchKey": {"deep": [1]}}))?;
-        self.note("unknown-keys", Vec::new(), expected(reply.answer == Answer::Ok, "`ok`", &reply));
+        self.is_ok("sync-before-connect", json!({"cmd": "sync"}))?;
+        self.is_ok("unknown-keys", json!({"cmd": "sync", "noSuchKey": {"deep": [1]}}))?;
         self.smoke_in_order()?;
         let reply = self.ask("alone", json!({"cmd": "connect"}))?;
         let alone = reply.answer == Answer::Ok && !reply.connect()?.supervised;
@@ -49,6 +70,21 @@ impl ClientRun {
             Vec::new(),
             expected(alone, "`ok` and `supervised: false`, for there is no supervisor", &reply),
         );
+        self.is_ok("close", json!({"cmd": "close"}))?;
+        self.is_ok("close", json!({"cmd": "close"}))
+    }
+
+    /// A command is `ok`. A check that has failed already stays as it is.
+    fn is_ok(&mut self, check: &str, command: Value) -> Result<(), Failure> {
+        let reply = self.ask(check, command)?;
+        let result = expected(reply.answer == Answer::Ok, "`ok`", &reply);
+        match self.checks.last_mut().filter(|last| last.name == check) {
+            Some(last) => {
+                last.passed &= result.is_ok();
+                last.message = last.message.take().or(result.err());
+            }
+            None => self.note(check, Vec::new(), result),
+        }
         Ok(())
     }
 

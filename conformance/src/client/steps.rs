@@ -120,8 +120,8 @@ impl SubjectUnderTest for Client {
         run.look_at_event(event, pending)
     }
 
-    fn begins(run: &mut ClientRun, step: &Located<Step>) {
-        run.log_step(step);
+    fn begins(run: &mut ClientRun, number: usize, step: &Step) {
+        run.log_step(number, step);
     }
 
     /// Each piece is read by itself; a process that stands still or is gone reads nothing.

@@ -41,6 +41,38 @@ pub fn known() -> Vec<(String, Vec<String>)> {
     Group::ALL.into_iter().map(|group| (group.id().to_owned(), names(group))).collect()
 }
 
+/// A case of the vectors, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VectorGroup {
+    /// Its title.
+    pub title: &'static str,
+    /// For each vector: its name, what the driver is given, and what has to come back.
+    pub vectors: Vec<[String; 3]>,
+}
+
+impl VectorGroup {
+    /// The case of an id.
+    #[must_use]
+    pub fn find(id: &str) -> Option<VectorGroup> {
+        let group = Group::ALL.into_iter().find(|group| group.id() == id)?;
+        let shown = |vector: Vector| {
+            let line = String::from_utf8_lossy(&vector.bytes).trim_end().to_owned();
+            match group {
+                Group::Encode => [vector.name, vector.decoded.to_string(), "the same as a line".to_owned()],
+                Group::DecodeValid | Group::DecodeInvalid | Group::DecodeFuture => {
+                    let back =
+                        if vector.decoded.is_null() { vector.outcome } else { vector.decoded.to_string() };
+                    [vector.name, line, back]
+                }
+            }
+        };
+        Some(VectorGroup {
+            title: group.title(),
+            vectors: file::vectors(group).into_iter().map(shown).collect(),
+        })
+    }
+}
+
 /// The selected cases of the vectors, one for each group.
 pub(super) fn cases(
     selection: &Selection,

@@ -6,8 +6,9 @@
 mod json_text;
 mod steps;
 
+use crate::client::{SMOKE, SMOKE_CHECKS, SMOKE_TITLE, VectorGroup, known_vectors};
 use crate::config::nearest;
-use crate::report::{Case, Check, Outcome, Published, Requirement, excerpt};
+use crate::report::{Case, Check, Outcome, Published, Requirement, excerpt, one_line};
 use crate::scenario::{Catalogue, Scenario};
 use crate::style::{BAD, BOLD, DIM, GOOD, paint};
 
@@ -38,10 +39,12 @@ fn hint(nearest: Option<&str>) -> String {
 pub fn explain(catalogue: &Catalogue, id: &str, last: Option<&Published>) -> Result<String, ExplainError> {
     let run = last.and_then(|published| last_run(published, id));
     let case = run.as_ref().map(|run| run.case);
-    let mut text = match (catalogue.scenario(id), case) {
-        (Some(scenario), case) => of_scenario(scenario, case),
-        (None, Some(case)) => headline(&case.id, &case.title) + &requirements(case.spec.iter()),
-        (None, None) => return Err(unknown(catalogue, id)),
+    let mut text = match (catalogue.scenario(id), VectorGroup::find(id), case) {
+        (Some(scenario), _, case) => of_scenario(scenario, case),
+        (None, Some(group), case) => of_vectors(id, &group, case),
+        (None, None, _) if id == SMOKE => return Ok(of_smoke()),
+        (None, None, Some(case)) => headline(&case.id, &case.title) + &requirements(case.spec.iter()),
+        (None, None, None) => return Err(unknown(catalogue, id)),
     };
     text.push_str(&match run {
         Some(run) => run.shown(),
@@ -53,7 +56,9 @@ pub fn explain(catalogue: &Catalogue, id: &str, last: Option<&Published>) -> Res
 }
 
 fn unknown(catalogue: &Catalogue, id: &str) -> ExplainError {
-    let ids = catalogue.scenarios().iter().map(|scenario| scenario.id.as_str());
+    let vectors = known_vectors();
+    let scenarios = catalogue.scenarios().iter().map(|scenario| scenario.id.as_str());
+    let ids = scenarios.chain(vectors.iter().map(|(id, _)| id.as_str())).chain([SMOKE]);
     ExplainError::Unknown { id: id.to_owned(), nearest: nearest(id, ids) }
 }
 
@@ -65,12 +70,30 @@ fn of_scenario(scenario: &Scenario, case: Option<&Case>) -> String {
     let each = if names.is_empty() { names } else { paint(DIM, format!(" (for each value of {names})")) };
     text.push_str(&format!("\n{}{each}\n", title("What is expected")));
     for (sentence, number) in steps::sentences(scenario).iter().zip(1..) {
-        let check = sentence.check.as_ref().map_or(String::new(), |name| {
-            let found = case.and_then(|case| case.checks.iter().rfind(|check| check.name == *name));
-            format!("  {}", mark(name, found))
-        });
+        let check = sentence.check.as_ref().map_or(String::new(), |name| format!("  {}", marked(name, case)));
         let indent = "  ".repeat(sentence.indent);
         text.push_str(&format!("  {number:>2}  {indent}{}{check}\n", sentence.text));
+    }
+    text
+}
+
+/// No report of it is kept: it is run in a moment.
+fn of_smoke() -> String {
+    let expected = format!(
+        "\n{} {}\n",
+        title("What is expected of the driver"),
+        paint(DIM, "(conformance/contract/v1/README.md)")
+    );
+    let checks = SMOKE_CHECKS.iter().map(|(name, what)| format!("  {name}: {what}\n"));
+    headline(SMOKE, SMOKE_TITLE) + &expected + &checks.collect::<String>()
+}
+
+fn of_vectors(id: &str, group: &VectorGroup, case: Option<&Case>) -> String {
+    let mut text =
+        headline(id, group.title) + &format!("\n{}\n", title("What is given, and what has to come back"));
+    for [name, given, back] in &group.vectors {
+        let [given, back] = [given, back].map(|line| one_line(line));
+        text.push_str(&format!("  {}\n    {given}\n    {back}\n", marked(name, case)));
     }
     text
 }
@@ -83,7 +106,11 @@ fn title(title: &str) -> String {
     paint(BOLD, title)
 }
 
-/// The name of a check, and how it went.
+/// The name of a check, and how it went in a case that was run.
+fn marked(name: &str, case: Option<&Case>) -> String {
+    mark(name, case.and_then(|case| case.checks.iter().rfind(|check| check.name == *name)))
+}
+
 fn mark(name: &str, found: Option<&Check>) -> String {
     match found {
         Some(Check { passed: true, .. }) => format!("[{} {name}]", paint(GOOD, "✓")),

@@ -32,11 +32,17 @@ fn add(steps: &[Located<Step>], role: Role, indent: usize, sentences: &mut Vec<S
     for step in steps {
         let step = &step.value;
         let check = step.checked().and_then(|checked| checked.check.clone());
-        sentences.push(Sentence { indent, text: text(step, role), check });
+        let text = format!("{}{}", text(step, role), repetition(step));
+        sentences.push(Sentence { indent, text, check });
         if let Step::AnyOrder(steps) = step {
             add(steps, role, indent + 1, sentences);
         }
     }
+}
+
+/// How often a step happens, if more than once.
+fn repetition(step: &Step) -> String {
+    step.times().map(|times| format!(", {times} times ($i from 1 to {times})")).unwrap_or_default()
 }
 
 fn text(step: &Step, role: Role) -> String {

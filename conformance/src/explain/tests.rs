@@ -16,6 +16,7 @@ steps:
   - greet: a
   - expect: {on: a, message: {type: readyFor, id: {$bind: q}, fds: {$absent: true}}, check: claim-sent, spec: [SS-REQ-1]}
   - send: {on: a, message: {type: granted, re: {$ref: q}, address: mailer}, split: [1, 7]}
+  - expect: {on: a, message: {type: progress, connections: "$i"}, times: 300}
   - any_order:
     - event: {event: granted, op: o1, check: grant-delivered}
     - closed: {on: a, how: [eof]}
@@ -78,9 +79,10 @@ What is expected
    3  a: greeting, hello, welcome
    4  a: the client says {type: "readyFor", id: $q, fds: absent}  [✓ claim-sent]
    5  a: the arbiter says {type: "granted", re: $q, address: "mailer"}, cut before byte 1, 7
-   6  in any order:
-   7    the driver reports `granted` {op: "o1"}  [✗ grant-delivered]
-   8    a: the client closes the connection, in order
+   6  a: the client says {type: "progress", connections: "$i"}, 300 times ($i from 1 to 300)
+   7  in any order:
+   8    the driver reports `granted` {op: "o1"}  [✗ grant-delivered]
+   9    a: the client closes the connection, in order
 
 Last run (serverswap-go 0.3.0)
        0.9 ms  client   a  {"type":"readyFor","id":2}

@@ -42,6 +42,16 @@ impl Language {
             Language::Rust => "rust",
         }
     }
+
+    /// What makes a program of its template; `None`: the template is one.
+    #[must_use]
+    pub fn build_step(self) -> Option<&'static str> {
+        match self {
+            Language::Go => Some("go build"),
+            Language::Rust => Some("cargo build"),
+            Language::Ruby | Language::Php | Language::Python | Language::Node => None,
+        }
+    }
 }
 
 impl FromStr for Language {

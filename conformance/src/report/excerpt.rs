@@ -16,7 +16,7 @@ pub fn excerpt(trace: &[TraceLine]) -> impl Iterator<Item = String> {
 fn text(line: &TraceLine, on_width: usize) -> String {
     let millis = milliseconds(line.at_micros);
     let on = line.on.as_deref().unwrap_or("");
-    let said = shortened(&escaped(&line.line));
+    let said = one_line(&line.line);
     let text = format!("{millis:>8} ms  {:<7}  {on:<on_width$}  {said}{}", name(line.from), with(&line.fds));
     text.trim_end().to_owned()
 }
@@ -36,6 +36,11 @@ fn name(party: Party) -> &'static str {
 
 fn with(fds: &[String]) -> String {
     if fds.is_empty() { String::new() } else { format!("  + {}", fds.join(", ")) }
+}
+
+/// What anybody may have written, as one line for people.
+pub fn one_line(text: &str) -> String {
+    shortened(&escaped(text))
 }
 
 /// The text with control characters as `\u{7}`.

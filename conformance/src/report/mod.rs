@@ -24,7 +24,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use badge::badge;
-pub use excerpt::excerpt;
+pub use excerpt::{excerpt, one_line};
 pub use folder::{Folder, FolderError, read_json};
 pub use judgement::{Counts, Judgement, Scope, Standing, Verdict};
 pub use junit::junit;
@@ -33,7 +33,7 @@ pub use markdown::markdown;
 pub use published::{Published, Summary, schema};
 pub use repeated::repeated;
 pub use requirement::Requirement;
-pub use terminal::{checks, closing_line, terminal};
+pub use terminal::{closing_line, smoke, terminal};
 pub use trace::{Party, TraceLine};
 
 /// Everything that one run has found out about one subject.

@@ -13,7 +13,7 @@ const STDERR_LINES_MAX: usize = 10;
 /// The whole report, with colours that `anstream` takes away where there is no terminal.
 #[must_use]
 pub fn terminal(report: &Report, judgement: &Judgement) -> String {
-    let mut text = format!("{}\n\n", paint(BOLD, subject(report)));
+    let mut text = format!("{}\n\n", paint(BOLD, subject(report, judgement.scope)));
     for (case, standing, others) in dedupe(report, judgement) {
         text.push_str(&about_all(case, standing, others));
     }
@@ -23,15 +23,31 @@ pub fn terminal(report: &Report, judgement: &Judgement) -> String {
     text
 }
 
-fn subject(report: &Report) -> String {
+/// What there is to say of the driver contract alone, which has no level.
+#[must_use]
+pub fn smoke(report: &Report, judgement: &Judgement) -> String {
+    let about: String =
+        dedupe(report, judgement).iter().map(|(case, standing, _)| about(case, standing)).collect();
+    match judgement.verdict() {
+        Verdict::Conforms => format!("{}the driver keeps the contract\n", checks(report)),
+        Verdict::AsListed | Verdict::DoesNotConform => {
+            format!("{about}the driver does not keep the contract\n")
+        }
+        Verdict::SuiteFailed => format!("{about}undecided\n"),
+    }
+}
+
+/// Of a selection no level is said, since none was shown.
+fn subject(report: &Report, scope: Scope) -> String {
     let subject = &report.subject;
     let words = [subject.language.as_deref(), subject.language_version.as_deref()];
     let language = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let language = if language.is_empty() { language } else { format!(" ({language})") };
-    format!(
-        "{} {}{language}, protocol {}, level {}",
-        subject.name, subject.version, report.protocol, report.level
-    )
+    let level = match scope {
+        Scope::Whole => format!(", level {}", report.level),
+        Scope::Part => String::new(),
+    };
+    format!("{} {}{language}, protocol {}{level}", subject.name, subject.version, report.protocol)
 }
 
 /// What is said about a case, and of how many of its permutations it is true as well.
@@ -181,8 +197,7 @@ pub fn closing_line(report: &Report, judgement: &Judgement) -> String {
 }
 
 /// Every check of every case with a mark, for a run that is short.
-#[must_use]
-pub fn checks(report: &Report) -> String {
+fn checks(report: &Report) -> String {
     let checks = report.cases.iter().flat_map(|case| &case.checks);
     let line = |check: &Check| {
         let mark = if check.passed { paint(GOOD, "✓") } else { paint(BAD, "✗") };

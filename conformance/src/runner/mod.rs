@@ -104,7 +104,7 @@ pub(crate) trait SubjectUnderTest: Sized {
     }
 
     /// A step is about to be played.
-    fn begins(_run: &mut CaseRun<Self>, _step: &Located<Step>) {}
+    fn begins(_run: &mut CaseRun<Self>, _number: usize, _step: &Step) {}
 
     /// A piece of a line was sent, and another one follows.
     fn between_pieces(_run: &mut CaseRun<Self>) -> Result<(), Failure> {

@@ -2,18 +2,18 @@
 
 use super::{CaseRun, Failure, SubjectUnderTest};
 use crate::report::Check;
-use crate::scenario::{DescriptorStep, ListenerStep, Located, Step};
+use crate::scenario::{DescriptorStep, ListenerStep, Located, Scenario, Step};
 
 /// The check of expectations that have no name of their own.
 const UNNAMED: &str = "steps";
 
 impl<S: SubjectUnderTest> CaseRun<S> {
     /// Plays the steps up to the first that fails.
-    pub fn play(&mut self, steps: &[Located<Step>]) -> Result<(), Failure> {
-        for step in steps {
-            S::begins(self, step);
+    pub fn play(&mut self, scenario: &Scenario) -> Result<(), Failure> {
+        for (number, step) in scenario.numbered() {
+            S::begins(self, number, &step.value);
             if let Err(failure) = self.play_times(step) {
-                let place = format!("line {}, `{}`", step.line, step.value.word());
+                let place = self.place(scenario, number, step);
                 return Err(match failure {
                     Failure::Subject(message) => {
                         self.failed(&step.value, format!("{place}: {message}"));
@@ -25,6 +25,16 @@ impl<S: SubjectUnderTest> CaseRun<S> {
             }
         }
         Ok(())
+    }
+
+    /// Where a step stands: its number is the one of `explain`; only a file of the user's has lines to look at.
+    fn place(&self, scenario: &Scenario, number: usize, step: &Located<Step>) -> String {
+        let file = scenario.file.as_ref().map(|file| format!("{file}:{}: ", step.line)).unwrap_or_default();
+        let time = match (step.value.times(), self.variables.value("i")) {
+            (Some(times), Ok(count)) => format!(", time {count} of {times}"),
+            (Some(_) | None, Ok(_) | Err(_)) => String::new(),
+        };
+        format!("{file}step {number}, `{}`{time}", step.value.word())
     }
 
     /// Plays a step as often as it says.

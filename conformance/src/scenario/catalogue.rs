@@ -95,7 +95,8 @@ impl Catalogue {
         let text = std::fs::read_to_string(path)
             .map_err(|source| CatalogueError::Read { file: file.clone(), source })?;
         let id = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Catalogue { scenarios: vec![parse(&file, &id, &text)?] })
+        let scenario = parse(&file, &id, &text)?;
+        Ok(Catalogue { scenarios: vec![Scenario { file: Some(file), ..scenario }] })
     }
 
     /// The scenarios.

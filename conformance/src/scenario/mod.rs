@@ -52,6 +52,9 @@ pub use variables::{Unbound, Variables};
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
+    /// The file that it was read from, if that is one of the user's.
+    #[serde(skip)]
+    pub file: Option<String>,
     /// The path below `conformance/scenarios/`, without `.yaml`.
     pub id: String,
     /// A sentence.
@@ -84,6 +87,17 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// The steps of the case with their numbers, counted from 1. Steps inside `any_order` have numbers of their own, which
+    /// follow that of the `any_order`.
+    pub fn numbered(&self) -> impl Iterator<Item = (usize, &Located<Step>)> {
+        let mut next = 1;
+        self.steps.iter().map(move |step| {
+            let number = next;
+            step.value.visit(&mut |_| next += 1);
+            (number, step)
+        })
+    }
+
     /// Every named check and the requirements of its step, those inside `any_order` included.
     #[must_use]
     pub fn checks(&self) -> Vec<(String, Vec<String>)> {

@@ -42,6 +42,6 @@ pub fn play(
     run.variables.set("address", free_address().to_string());
     run.variables.set("other_address", free_address().to_string());
     run.prepare(instance);
-    let played = run.play(&instance.scenario.steps);
+    let played = run.play(&instance.scenario);
     run.finish(played).of(instance)
 }

@@ -12,8 +12,15 @@ import (
 	"sync"
 )
 
-// your client: import it. With net.UnixConn.ReadMsgUnix it cannot do `sync`: read by syscall.Recvmsg in a function that you
-// give to Read of the connection's SyscallConn, and in `sync` to Control, both under one mutex.
+// your client: import it. What Go makes hard:
+//   - `sync` cannot be done with net.UnixConn.ReadMsgUnix, which waits, or with a deadline in the past reads nothing. Write one
+//     function that calls syscall.Recvmsg until EAGAIN and handles what came, under a mutex; the reading goroutine gives it to
+//     Read of the connection's SyscallConn, `sync` to Control.
+//   - os.NewFile with net.FileListener makes the socket block for a moment, for every process that has it (SS-CLAIM-9), and
+//     Fd of a File makes it block for good. Open /dev/null as a File, and in Control of the File's SyscallConn duplicate the
+//     received descriptor over it (syscall.Dup3 with O_CLOEXEC); give that File to net.FileListener.
+//   - http.Server.Shutdown closes idle keep-alive connections without a word, and their next request is lost. Count
+//     connections by ConnState, answer what is open with `Connection: close`, and end when the last one is closed.
 
 type fields map[string]any
 
@@ -46,6 +53,10 @@ var commands = map[string]func(fields) (fields, error){
 	},
 	"sync": func(fields) (fields, error) {
 		// your client: process everything that is readable now, and write every event that follows, before this returns.
+		return fields{}, nil
+	},
+	"close": func(fields) (fields, error) {
+		// your client: drop it, so that its connection closes; if there is none, there is nothing to do.
 		return fields{}, nil
 	},
 	// your client: a function for each further command.

@@ -38,6 +38,10 @@ const commands = {
     await new Promise(setImmediate);
   },
 
+  close() {
+    // your client: drop it, so that its connection closes; if there is none, there is nothing to do.
+  },
+
   // your client: a function for each further command. An error whose `code` is a code of the protocol, or one of
   // already_claimed, not_held, not_inheritable, invalid_address, failed and forked, is reported with it.
   //

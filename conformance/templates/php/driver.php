@@ -40,9 +40,15 @@ $commands = [
         // your client: process everything that is readable now, and write every event that follows, before this returns.
         return [];
     },
+    'close' => function (array $command): array {
+        // your client: drop it, so that its connection closes; if there is none, there is nothing to do.
+        return [];
+    },
     // your client: a function for each further command. A SwapException has a code of the protocol, or one of
     // already_claimed, not_held, not_inheritable, invalid_address, failed and forked. Descriptors are received by
-    // socket_recvmsg with SCM_RIGHTS; wait for commands and the socket together with socket_select or stream_select.
+    // socket_recvmsg of the extension `sockets`, whose `controllen` is socket_cmsg_space(SOL_SOCKET, SCM_RIGHTS, 253) and whose
+    // `control` then has a Socket for each; socket_export_stream makes a stream of one. Wait for standard input and the socket
+    // together: socket_export_stream and stream_select.
     //
     // 'readyFor' => function (array $command): array {
     //     claim($command['address'], $command['socket'] === 'inherit', $command['more'] ?? false);

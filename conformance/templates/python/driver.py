@@ -36,6 +36,11 @@ def sync(command):
     return {}
 
 
+def close(command):
+    # your client: drop it, so that its connection closes; if there is none, there is nothing to do.
+    return {}
+
+
 # your client: a function for each further command. An exception whose `code` is a code of the protocol, or one of
 # already_claimed, not_held, not_inheritable, invalid_address, failed and forked, is reported with it.
 #
@@ -43,7 +48,7 @@ def sync(command):
 #     claim(command["address"], inherit=command["socket"] == "inherit", more=command.get("more", False))
 #     return {}
 
-COMMANDS = {"hello": hello, "connect": connect, "sync": sync}
+COMMANDS = {"hello": hello, "connect": connect, "sync": sync, "close": close}
 
 
 def answer(command):

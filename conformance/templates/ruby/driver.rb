@@ -36,11 +36,17 @@ COMMANDS = {
   "sync" => lambda do |_command|
     # your client: process everything that is readable now, and write every event that follows, before this returns.
     {}
+  end,
+
+  "close" => lambda do |_command|
+    # your client: drop it, so that its connection closes; if there is none, there is nothing to do.
+    {}
   end
 
   # your client: a function for each further command. An error with a method `code`, which is a code of the protocol or
   # one of already_claimed, not_held, not_inheritable, invalid_address, failed and forked, is reported with it.
-  # Descriptors are received by UNIXSocket#recvmsg with `scm_rights: true`.
+  # Lines with their descriptors are received by UNIXSocket#recvmsg_nonblock(65_536, 0, 4096, scm_rights: true), whose last value has
+  # them as `unix_rights` (recv_io takes one without its line). TCPServer.for_fd and UNIXServer.for_fd make listeners of them.
   #
   # "readyFor" => lambda do |command|
   #   claim(command["address"], inherit: command["socket"] == "inherit", more: command["more"] || false)

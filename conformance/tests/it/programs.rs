@@ -2,12 +2,20 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::process::Command;
 
 use serverswap_conformance::client::DriverCommand;
 use tempfile::TempDir;
 
 pub(crate) fn command<S: Into<OsString>>(words: impl IntoIterator<Item = S>) -> DriverCommand {
     DriverCommand::new(words).expect("a program")
+}
+
+/// Whether a program can be found and run.
+pub(crate) fn is_here(program: &str) -> bool {
+    let tried =
+        |option: &str| Command::new(program).arg(option).output().is_ok_and(|ended| ended.status.success());
+    tried("--version") || tried("version")
 }
 
 /// A driver that is a shell script; it goes with the directory.

@@ -2,12 +2,13 @@
 //! are; Go and Rust have to be built first, which is left to those who change their templates.
 
 use std::path::Path;
-use std::process::Command;
 
 use serverswap_conformance::client::{ClientSettings, DriverCommand, smoke};
 use serverswap_conformance::config::{Config, FILE_NAME};
 use serverswap_conformance::init::{Language, init};
 use serverswap_conformance::report::{Outcome, Report};
+
+use crate::programs::is_here;
 
 /// Runs `smoke` against what `init` writes, as its own `conformance.toml` says.
 fn smoked(language: Language) -> Report {
@@ -24,10 +25,6 @@ fn passes(language: Language) {
     for case in &report.cases {
         assert_eq!(case.outcome, Outcome::Passed, "{}: {:?}", language.name(), case.checks);
     }
-}
-
-fn is_here(program: &str) -> bool {
-    Command::new(program).arg("--version").output().is_ok()
 }
 
 #[test]
@@ -50,13 +47,13 @@ fn the_drivers_in_ruby_and_php_keep_the_contract_where_these_are_installed() {
 }
 
 #[test]
-fn a_driver_has_about_sixty_lines() {
+fn a_template_is_read_in_a_minute() {
     for language in Language::ALL {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates").join(language.name());
         let driver = ["driver.py", "driver.mjs", "driver.rb", "driver.php", "main.go", "src/main.rs"];
         let text =
             driver.iter().find_map(|name| std::fs::read_to_string(folder.join(name)).ok()).expect("a driver");
         let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
-        assert!((40..=80).contains(&lines), "{}: {lines}", language.name());
+        assert!((40..=95).contains(&lines), "{}: {lines}", language.name());
     }
 }

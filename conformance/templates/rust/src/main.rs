@@ -39,6 +39,8 @@ fn run(command: &Value) -> Result<Option<Value>, Failure> {
         }
         // your client: process everything that is readable now, and write every event that follows, before this returns.
         "sync" => json!({}),
+        // your client: drop it, so that its connection closes; if there is none, there is nothing to do.
+        "close" => json!({}),
         // your client: an arm for each further command.
         //
         // "readyFor" => {

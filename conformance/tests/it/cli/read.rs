@@ -1,6 +1,9 @@
 //! `list`, `explain`, and a command line with a mistake: nothing is run.
 
+use std::process::Command;
+
 use super::suite::Suite;
+use crate::programs::is_here;
 
 #[test]
 fn every_case_that_is_listed_is_explained() {
@@ -29,6 +32,35 @@ fn what_init_has_written_keeps_the_contract_and_is_not_overwritten() {
     assert_eq!(again.status, 2);
     assert!(again.stderr.contains("exists already; nothing was written"), "{}", again.stderr);
     assert_eq!(suite.run(["init", "--lang", "cobol", "other"]).status, 2);
+}
+
+#[test]
+fn what_init_says_to_type_next_builds_the_driver_and_passes_when_typed_as_it_stands() {
+    let suite = Suite::new();
+    for (language, program) in
+        [("python", "python3"), ("node", "node"), ("go", "go"), ("ruby", "ruby"), ("php", "php")]
+    {
+        let begun = suite.run(["init", "--lang", language, &format!("my {language}")]);
+        let next = begun.stderr.strip_prefix("next: ").expect("it says what is next");
+        if is_here(program) {
+            let typed = Command::new("sh").args(["-c", next]).current_dir(suite.path(".")).output();
+            let typed = typed.expect("there is a shell");
+            assert!(typed.status.success(), "{next}: {typed:?}");
+        }
+    }
+    let unbuilt = suite.run(["init", "--lang", "rust", "mine"]);
+    assert!(unbuilt.stderr.starts_with("next: cd mine && cargo build && "), "{}", unbuilt.stderr);
+    let smoke = suite.run(["smoke", "--config", "mine/conformance.toml"]);
+    assert!(smoke.stderr.contains("does it have to be built first"), "{}", smoke.stderr);
+}
+
+#[test]
+fn what_is_no_scenario_is_explained_as_well() {
+    let suite = Suite::new();
+    let smoke = suite.run(["explain", "smoke"]);
+    assert!(smoke.stdout.contains("sync-before-connect: `sync` is `ok`"), "{smoke:#?}");
+    let vectors = suite.run(["explain", "vectors/encode"]);
+    assert!(vectors.stdout.contains("[takedown/") || vectors.stdout.contains("[released"), "{vectors:#?}");
 }
 
 #[test]
