@@ -11,6 +11,7 @@ use serverswap::protocol::message::{self, Code, EventKind, Form};
 
 use super::context::Context;
 use super::owned_address::{AddressNotice, ClaimError, Duplicate, OwnedAddress};
+use super::owned_addresses::AddressChange;
 use super::predecessors::{DrainDeadlines, Draining, Seen};
 use super::{EventAttachment, GenerationSignal, Request, SupervisorAction};
 use crate::ui::{DrainStatus, Reached, Report};
@@ -169,8 +170,7 @@ impl Context {
             | (EventAttachment::Nothing, Form::Stay | Form::Leave) => Duplicate::None,
         };
         self.on_address_notice(event, AddressNotice::Serving(offered));
-        let is_kept =
-            offered == Duplicate::Kept && self.addresses.at(&address).state.duplicate() == Duplicate::Kept;
+        let is_kept = offered == Duplicate::Kept && self.addresses.duplicate(&address) == Duplicate::Kept;
         match attached {
             EventAttachment::Listener if is_kept => self.out.push(SupervisorAction::Keep { address }),
             EventAttachment::Listener => self.send(Request::Closed { address }),
@@ -183,10 +183,7 @@ impl Context {
             return;
         };
         let is_replaced = notice == AddressNotice::Replaced;
-        let known = self.addresses.at(&address);
-        let before = std::mem::take(&mut known.state);
-        let after = before.clone().next(notice);
-        known.state = after.clone();
+        let AddressChange { before, after } = self.addresses.on_notice(&address, notice);
         let pid = event.pid.or(self.pid).unwrap_or_default();
         let remaining = Duration::from_millis(event.remaining_ms.unwrap_or_default());
         if is_replaced && after.is_another_than(&before) {
@@ -216,23 +213,23 @@ impl Context {
             return;
         }
         let since_spawn = self.since_spawn();
-        let known = self.addresses.at(&address);
+        let milestones = self.addresses.milestones(&address);
         match after {
             OwnedAddress::Claimed | OwnedAddress::Reclaimed { .. } => {
                 self.report(Report::Claimed { address })
             }
             OwnedAddress::Granted | OwnedAddress::Regranted { .. } => {
-                known.ready_after = Some(since_spawn);
+                milestones.ready_after = Some(since_spawn);
                 self.report(Report::Granted { address, after: since_spawn });
             }
             OwnedAddress::Probation => {
-                known.ready_after.get_or_insert(since_spawn);
-                known.serving_after = Some(since_spawn);
+                milestones.ready_after.get_or_insert(since_spawn);
+                milestones.serving_after = Some(since_spawn);
                 self.report(Report::Probation { address, pid, remaining });
             }
             OwnedAddress::Serving { .. } => {
-                known.ready_after.get_or_insert(since_spawn);
-                known.serving_after.get_or_insert(since_spawn);
+                milestones.ready_after.get_or_insert(since_spawn);
+                milestones.serving_after.get_or_insert(since_spawn);
                 self.reach(Reached::Serving);
                 self.report(Report::Serving { address, pid, after: since_spawn });
             }

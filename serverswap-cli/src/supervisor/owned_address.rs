@@ -178,7 +178,7 @@ pub(super) enum Ownership {
 }
 
 /// What the present server has to do with an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ServerStanding {
     None,
     Claims,

@@ -2,29 +2,46 @@
 //!
 //! Deliberately no transition in here; see [`OwnedAddress`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, btree_map, btree_set};
 use std::time::Duration;
 
 use serverswap::protocol::Address;
 use serverswap::protocol::message::Holding;
 
-use super::owned_address::{AddressNotice, OwnedAddress, Ownership, ServerStanding};
+use super::owned_address::{AddressNotice, Duplicate, OwnedAddress, Ownership, ServerStanding};
 use crate::ui::ClaimOutcome;
 
 /// Every address that the arbiter has reported anything about.
+///
+/// Which addresses have a standing is known without a look at the others: a generation may have ten
+/// thousand, and the life cycle asks at every event.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct OwnedAddresses {
     known: BTreeMap<Address, Known>,
+    by_standing: BTreeMap<ServerStanding, BTreeSet<Address>>,
 }
 
 /// One address.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Known {
-    pub(super) state: OwnedAddress,
+struct Known {
+    state: OwnedAddress,
+    milestones: Milestones,
+}
+
+/// When an address reached what the outcome tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Milestones {
     /// From the server's start to the last grant.
     pub(super) ready_after: Option<Duration>,
     /// From the server's start until it last began to serve.
     pub(super) serving_after: Option<Duration>,
+}
+
+/// What a notice made of an address.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct AddressChange {
+    pub(super) before: OwnedAddress,
+    pub(super) after: OwnedAddress,
 }
 
 /// What is left to a generation whose server has ended.
@@ -45,8 +62,37 @@ pub(super) enum Left {
 }
 
 impl OwnedAddresses {
-    pub(super) fn at(&mut self, address: &Address) -> &mut Known {
-        self.known.entry(address.clone()).or_default()
+    pub(super) fn on_notice(&mut self, address: &Address, notice: AddressNotice) -> AddressChange {
+        let known = self.known.entry(address.clone()).or_default();
+        let before = std::mem::take(&mut known.state);
+        let after = before.clone().next(notice);
+        known.state = after.clone();
+        self.has_standing(address, before.server_standing(), after.server_standing());
+        AddressChange { before, after }
+    }
+
+    fn has_standing(&mut self, address: &Address, before: ServerStanding, after: ServerStanding) {
+        if before == after {
+            return;
+        }
+        if let btree_map::Entry::Occupied(mut addresses) = self.by_standing.entry(before) {
+            addresses.get_mut().remove(address);
+            if addresses.get().is_empty() {
+                addresses.remove();
+            }
+        }
+        if after != ServerStanding::None {
+            self.by_standing.entry(after).or_default().insert(address.clone());
+        }
+    }
+
+    pub(super) fn milestones(&mut self, address: &Address) -> &mut Milestones {
+        &mut self.known.entry(address.clone()).or_default().milestones
+    }
+
+    /// Whether this supervisor keeps a duplicate of its listener.
+    pub(super) fn duplicate(&self, address: &Address) -> Duplicate {
+        self.known.get(address).map_or(Duplicate::None, |known| known.state.duplicate())
     }
 
     /// Every address that the generation has claimed.
@@ -56,14 +102,13 @@ impl OwnedAddresses {
 
     /// Whether a server of the generation was ever granted an address.
     pub(super) fn is_any_granted(&self) -> bool {
-        self.known.values().any(|known| known.ready_after.is_some())
+        self.known.values().any(|known| known.milestones.ready_after.is_some())
     }
 
     /// A server was started: it has claimed nothing yet.
     pub(super) fn server_started(&mut self) {
-        for known in self.known.values_mut() {
-            let state = std::mem::take(&mut known.state);
-            known.state = state.next(AddressNotice::ServerStarted);
+        for address in self.all() {
+            self.on_notice(&address, AddressNotice::ServerStarted);
         }
     }
 
@@ -124,31 +169,12 @@ impl OwnedAddresses {
 
     /// Whether the present server has, or still finishes, anything that a takedown is for.
     pub(super) fn is_anything_to_drain(&self) -> bool {
-        self.known.values().any(|known| match known.state.server_standing() {
-            ServerStanding::Granted
-            | ServerStanding::OnProbation
-            | ServerStanding::Serves
-            | ServerStanding::Drains => true,
-            ServerStanding::None
-            | ServerStanding::Claims
-            | ServerStanding::Outbid
-            | ServerStanding::Failed => false,
-        })
+        self.has_any() || self.is_any(ServerStanding::Drains)
     }
 
     /// Whether the present server finishes what it had, and neither has nor claims more.
     pub(super) fn is_only_draining(&self) -> bool {
-        self.is_any(ServerStanding::Drains)
-            && self.known.values().all(|known| match known.state.server_standing() {
-                ServerStanding::None
-                | ServerStanding::Drains
-                | ServerStanding::Outbid
-                | ServerStanding::Failed => true,
-                ServerStanding::Claims
-                | ServerStanding::Granted
-                | ServerStanding::OnProbation
-                | ServerStanding::Serves => false,
-            })
+        self.is_any(ServerStanding::Drains) && !self.has_any() && !self.is_any(ServerStanding::Claims)
     }
 
     /// Whether the present server serves something beside an older one.
@@ -158,27 +184,21 @@ impl OwnedAddresses {
 
     /// When the server, after its start, last began to serve an address beside an older one.
     pub(super) fn last_on_probation(&self) -> Option<Duration> {
-        let on_probation = |known: &&Known| known.state.server_standing() == ServerStanding::OnProbation;
-        self.known.values().filter(on_probation).filter_map(|known| known.serving_after).max()
+        let on_probation = self.with_standing(ServerStanding::OnProbation);
+        on_probation.filter_map(|address| self.known[address].milestones.serving_after).max()
     }
 
-    /// Those with which the present server has this to do.
-    pub(super) fn with_standing(&self, standing: ServerStanding) -> impl Iterator<Item = &Address> {
-        let found = self.known.iter().filter(move |(_, known)| known.state.server_standing() == standing);
-        found.map(|(address, _)| address)
+    /// Those with which the present server has this to do; not for [`ServerStanding::None`].
+    pub(super) fn with_standing(&self, standing: ServerStanding) -> btree_set::Iter<'_, Address> {
+        static NO_ADDRESSES: BTreeSet<Address> = BTreeSet::new();
+        self.by_standing.get(&standing).unwrap_or(&NO_ADDRESSES).iter()
     }
 
     /// Whether the present server lost a claim, and has, claims and drains nothing else.
     pub(super) fn is_superseded(&self) -> bool {
         self.is_any(ServerStanding::Outbid)
-            && self.known.values().all(|known| match known.state.server_standing() {
-                ServerStanding::None | ServerStanding::Outbid | ServerStanding::Failed => true,
-                ServerStanding::Claims
-                | ServerStanding::Granted
-                | ServerStanding::OnProbation
-                | ServerStanding::Serves
-                | ServerStanding::Drains => false,
-            })
+            && !self.is_anything_to_drain()
+            && !self.is_any(ServerStanding::Claims)
     }
 
     /// Whether a claim of the present server failed, other than by losing.
@@ -199,14 +219,21 @@ impl OwnedAddresses {
         let outcome = |(address, known): (&Address, &Known)| ClaimOutcome {
             address: address.clone(),
             standing: known.state.standing(),
-            ready_after: known.ready_after,
-            serving_after: known.serving_after,
+            ready_after: known.milestones.ready_after,
+            serving_after: known.milestones.serving_after,
         };
         self.known.iter().map(outcome).collect()
     }
 
-    fn is_any(&self, role: ServerStanding) -> bool {
-        self.known.values().any(|known| known.state.server_standing() == role)
+    pub(super) fn is_any(&self, standing: ServerStanding) -> bool {
+        self.with_standing(standing).len() > 0
+    }
+
+    /// Whether the present server has an address, whether it serves it or not.
+    fn has_any(&self) -> bool {
+        [ServerStanding::Granted, ServerStanding::OnProbation, ServerStanding::Serves]
+            .into_iter()
+            .any(|standing| self.is_any(standing))
     }
 
     fn with_ownership(&self, condition: impl Fn(Ownership) -> bool) -> Vec<Address> {

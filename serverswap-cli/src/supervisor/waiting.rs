@@ -119,7 +119,7 @@ impl Context {
     pub(super) fn waits_for_own(&self, server: ChildServer, ready_by: Duration) -> WaitingFor {
         let (pid, remaining) = (server.pid, self.until(ready_by));
         let that = |standing| SomeAddresses::of(self.addresses.with_standing(standing));
-        let is_any = |standing| self.addresses.with_standing(standing).next().is_some();
+        let is_any = |standing| self.addresses.is_any(standing);
         if !self.is_arbiter_reachable() {
             self.waits_for_arbiter()
         } else if is_any(ServerStanding::Claims) {

@@ -203,16 +203,12 @@ impl WaitingFor {
 
 impl SomeAddresses {
     /// Of all of them.
-    pub fn of<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> SomeAddresses {
-        let mut some = SomeAddresses::default();
-        for address in addresses {
-            if some.named.len() < NAMED_MAX {
-                some.named.push(address.clone());
-            } else {
-                some.others += 1;
-            }
-        }
-        some
+    pub fn of<'a>(
+        addresses: impl IntoIterator<Item = &'a Address, IntoIter: ExactSizeIterator>,
+    ) -> SomeAddresses {
+        let addresses = addresses.into_iter();
+        let others = addresses.len().saturating_sub(NAMED_MAX) as u64;
+        SomeAddresses { named: addresses.take(NAMED_MAX).cloned().collect(), others }
     }
 
     /// Whether there is none.
