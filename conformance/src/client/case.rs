@@ -15,7 +15,7 @@ use crate::runner::{CaseResult, Exited, Failure};
 use crate::scenario::Instance;
 
 /// What [`crate::runner::WIRE_VALID`] proves in every case.
-pub const WIRE_VALID_SPEC: [&str; 17] = [
+pub const WIRE_VALID_SPEC: [&str; 19] = [
     "SS-LINE-1",
     "SS-LINE-2",
     "SS-LINE-3",
@@ -24,15 +24,17 @@ pub const WIRE_VALID_SPEC: [&str; 17] = [
     "SS-LINE-6",
     "SS-LINE-7",
     "SS-LINE-8",
+    "SS-LINE-9",
+    "SS-LINE-15/1",
     "SS-FD-1",
     "SS-FD-6",
     "SS-FD-8",
     "SS-REQ-1",
-    "SS-REQ-2",
+    "SS-REQ-2/1",
     "SS-REQ-3",
-    "SS-REQ-4",
     "SS-ERR-2",
     "SS-SUP-9",
+    "SS-STATE-1",
 ];
 
 /// The check that the driver ends with status 0 after the end of its standard input.

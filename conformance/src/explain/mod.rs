@@ -123,11 +123,10 @@ fn mark(name: &str, found: Option<&Check>) -> String {
 fn requirements<'a>(ids: impl Iterator<Item = &'a String>) -> String {
     let mut seen: Vec<&str> = Vec::new();
     let mut text = format!("\n{} {}\n", title("What the text says"), paint(DIM, "(spec/README.md)"));
-    for id in ids.filter(|id| !id.is_empty()) {
-        if !seen.contains(&id.as_str()) {
-            seen.push(id);
-            let sentence = Requirement::find(id).map_or("", |found| found.sentence.as_str());
-            text.push_str(&format!("  {id}: {sentence}\n"));
+    for found in ids.filter_map(|citation| Requirement::find(citation)) {
+        if !seen.contains(&found.id.as_str()) {
+            seen.push(&found.id);
+            text.push_str(&format!("  {}: {}\n", found.id, found.sentence));
         }
     }
     if seen.is_empty() { String::new() } else { text }

@@ -72,10 +72,11 @@ fn about(case: &Case, standing: &Standing) -> String {
 }
 
 fn requirements(case: &Case) -> String {
-    let mut ids: Vec<&String> = case.failed_checks().flat_map(|check| case.spec_of(check)).collect();
-    ids.dedup();
-    let found = ids.into_iter().filter_map(|id| Requirement::find(id));
-    let lines: String = found.map(|found| format!("- {}: {}\n", found.id, found.sentence)).collect();
+    let cited = case.failed_checks().flat_map(|check| case.spec_of(check));
+    let mut found: Vec<&Requirement> = cited.filter_map(|citation| Requirement::find(citation)).collect();
+    found.dedup();
+    let line = |found: &Requirement| format!("- {}: {}\n", found.id, found.sentence);
+    let lines: String = found.into_iter().map(line).collect();
     if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 

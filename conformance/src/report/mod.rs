@@ -32,7 +32,7 @@ pub use level::Level;
 pub use markdown::markdown;
 pub use published::{Published, Summary, schema};
 pub use repeated::repeated;
-pub use requirement::Requirement;
+pub use requirement::{Requirement, check_citation};
 pub use terminal::{closing_line, smoke, terminal};
 pub use trace::{Party, TraceLine};
 

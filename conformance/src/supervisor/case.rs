@@ -8,7 +8,7 @@ use crate::sandbox::{Sandbox, free_address};
 use crate::scenario::Instance;
 
 /// What [`crate::runner::WIRE_VALID`] proves in every case.
-pub const WIRE_VALID_SPEC: [&str; 13] = [
+pub const WIRE_VALID_SPEC: [&str; 20] = [
     "SS-LINE-1",
     "SS-LINE-2",
     "SS-LINE-3",
@@ -17,11 +17,18 @@ pub const WIRE_VALID_SPEC: [&str; 13] = [
     "SS-LINE-6",
     "SS-LINE-7",
     "SS-LINE-8",
+    "SS-LINE-9",
+    "SS-LINE-15/1",
     "SS-FD-1",
-    "SS-FD-7",
-    "SS-REQ-2",
+    "SS-FD-7/1",
+    "SS-FD-7/2",
+    "SS-FD-6",
+    "SS-REQ-2/1",
     "SS-REQ-3",
     "SS-REQ-4",
+    "SS-REQ-1",
+    "SS-ERR-2",
+    "SS-STATE-1",
 ];
 
 /// Plays one case against a command, with the fault of a mutant or none, and reports it.

@@ -5,15 +5,12 @@ mod places;
 mod uses;
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
-
-use serde_json::Value;
 
 use self::places::Places;
 use self::uses::Uses;
 use super::step::Step;
 use super::{Located, Scenario, matrix};
-use crate::report::Role;
+use crate::report::{Role, check_citation};
 
 /// A mistake and where it is.
 pub(super) enum Mistake {
@@ -31,14 +28,6 @@ fn given(role: Role) -> &'static [&'static str] {
     }
 }
 
-/// Names of the whole list of requirements.
-static REQUIREMENTS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-    let document: Value = serde_json::from_str(include_str!("../../../../spec/v1/requirements.json"))
-        .expect("a list of requirements");
-    let requirements = document["requirements"].as_array().into_iter().flatten();
-    requirements.filter_map(|requirement| requirement["id"].as_str()).map(str::to_owned).collect()
-});
-
 /// Finds the first mistake.
 pub(super) fn review(scenario: &Scenario, id: &str) -> Result<(), Mistake> {
     let head = |key, message| Err(Mistake::Head { key, message });
@@ -48,8 +37,8 @@ pub(super) fn review(scenario: &Scenario, id: &str) -> Result<(), Mistake> {
     if !(1..=3).contains(&scenario.level) {
         return head("level", format!("a level is 1, 2 or 3, not {}", scenario.level));
     }
-    if let Some(unknown) = unknown(&scenario.spec) {
-        return head("spec", format!("`{unknown}` is no requirement of spec/README.md"));
+    if let Err(message) = check_citations(&scenario.spec, scenario.role) {
+        return head("spec", message);
     }
     if let Err(message) = matrix::review(scenario) {
         return head("matrix", message);
@@ -96,9 +85,7 @@ impl Review {
             {
                 return Err(format!("another step has the check `{name}`, too"));
             }
-            if let Some(unknown) = unknown(checked.spec) {
-                return Err(format!("`{unknown}` is no requirement of spec/README.md"));
-            }
+            check_citations(checked.spec, self.role)?;
         }
         self.places.of_step(step)?;
         let mut uses = Uses::default();
@@ -113,6 +100,6 @@ impl Review {
     }
 }
 
-fn unknown(spec: &[String]) -> Option<&String> {
-    spec.iter().find(|id| !REQUIREMENTS.contains(*id))
+fn check_citations(spec: &[String], role: Role) -> Result<(), String> {
+    spec.iter().try_for_each(|citation| check_citation(citation, role))
 }

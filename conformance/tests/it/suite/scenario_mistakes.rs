@@ -36,6 +36,8 @@ fn every_mistake_is_named_with_file_and_line() {
         ("expect: {on: a, message: {re: {$an: q}}}", "`$an` means nothing"),
         ("send: {on: a, raw: x, message: {}}", "exactly one of `message`, `lines`, `raw`"),
         ("closed: {on: a, spec: [SS-NO-1]}", "`SS-NO-1` is no requirement"),
+        ("closed: {on: a, spec: [SS-ERR-1]}", "`SS-ERR-1` is no clause: cite SS-ERR-1/1 or SS-ERR-1/2"),
+        ("closed: {on: a, spec: [SS-ARB-5]}", "`SS-ARB-5` binds another side: arbiter"),
         ("closed: {on: a, check: x}", "another step has the check `x`"),
         ("any_order: [{accept: b}]", "`accept` cannot be in `any_order`"),
     ];

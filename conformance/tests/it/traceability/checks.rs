@@ -1,34 +1,39 @@
-//! Which requirements have a check.
+//! Which clauses have a check.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use serverswap_conformance::report::Role;
 use serverswap_conformance::scenario::Catalogue;
+use serverswap_conformance::{client, supervisor};
 
-/// The ids that a scenario with a named check, or a vector, says that it proves.
-pub fn requirements_with_a_check() -> BTreeSet<String> {
-    let mut ids = of_scenarios();
-    for file in vectors() {
-        let text = fs::read_to_string(&file).expect("a vector can be read");
-        let vector = serde_json::from_str(&text).expect("a vector is JSON");
-        of_vector(&vector, &mut ids);
+/// What the cases of a role cite: scenarios with a named check, the check of every case, and, for a client,
+/// the vectors that each is run with.
+pub fn cited_by(role: Role) -> BTreeSet<String> {
+    let mut cited = of_scenarios(role);
+    match role {
+        Role::Client => {
+            cited.extend(client::WIRE_VALID_SPEC.map(str::to_owned));
+            cited.extend(vectors().iter().flat_map(|file| of_vector(file)));
+        }
+        Role::Supervisor => cited.extend(supervisor::WIRE_VALID_SPEC.map(str::to_owned)),
     }
-    ids
+    cited
 }
 
-fn of_scenarios() -> BTreeSet<String> {
+fn of_scenarios(role: Role) -> BTreeSet<String> {
     let catalogue = Catalogue::embedded().expect("every scenario can be read");
-    let mut ids = BTreeSet::new();
-    for scenario in catalogue.scenarios() {
+    let mut cited = BTreeSet::new();
+    for scenario in catalogue.scenarios().iter().filter(|scenario| scenario.role == role) {
         let checks = scenario.checks();
         if !checks.is_empty() {
-            ids.extend(scenario.spec.iter().cloned());
+            cited.extend(scenario.spec.iter().cloned());
         }
-        ids.extend(checks.into_iter().flat_map(|(_, spec)| spec));
+        cited.extend(checks.into_iter().flat_map(|(_, spec)| spec));
     }
-    ids
+    cited
 }
 
 /// The files of the folders whose vectors each client is run with, and the addresses.
@@ -52,12 +57,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-fn of_vector(value: &Value, ids: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(object) => {
-            let spec = object.get("spec").and_then(Value::as_array).into_iter().flatten();
-            ids.extend(spec.filter_map(Value::as_str).map(str::to_owned));
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {}
-    }
+fn of_vector(file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).expect("a vector can be read");
+    let vector: Value = serde_json::from_str(&text).expect("a vector is JSON");
+    let spec = vector["spec"].as_array().into_iter().flatten();
+    spec.filter_map(Value::as_str).map(str::to_owned).collect()
 }

@@ -1,21 +1,40 @@
-//! The requirements that have no check, each with its reason.
+//! The clauses that have no check, each with its reason.
 
 use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
+use serverswap_conformance::report::{Requirement, Role};
 
 /// One entry of `conformance/scenarios/exclusions.yaml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exclusion {
-    /// The requirement.
+    /// The requirement, or a clause of it.
     pub id: String,
+    /// Which cases have no check of a sentence that binds every side; without it, those of either role.
+    pub role: Option<Role>,
     /// Why it has no check.
     pub reason: String,
     /// Tests of serverswap that show it, each `path from the root::name`.
     #[serde(default)]
     pub shown_by: Vec<String>,
+}
+
+impl Exclusion {
+    /// The clauses that it is about.
+    pub fn citations(&self) -> Vec<String> {
+        if self.id.contains('/') {
+            return vec![self.id.clone()];
+        }
+        Requirement::find(&self.id).into_iter().flat_map(Requirement::citations).collect()
+    }
+
+    /// Whether it is about cases of this role.
+    pub fn is_about(&self, role: Role) -> bool {
+        self.role.is_none_or(|only| only == role)
+            && Requirement::find(&self.id).is_some_and(|requirement| requirement.binds(role))
+    }
 }
 
 /// Every entry, in the order of the file.
