@@ -33,8 +33,10 @@ fn excluded(role: Role) -> BTreeSet<String> {
 fn every_must_has_a_check_or_a_reason() {
     for role in ROLES {
         let (checked, excluded) = (cited_by(role), excluded(role));
-        let open: Vec<String> =
-            musts(role).into_iter().filter(|must| !checked.contains(must) && !excluded.contains(must)).collect();
+        let open: Vec<String> = musts(role)
+            .into_iter()
+            .filter(|must| !checked.contains(must) && !excluded.contains(must))
+            .collect();
         assert!(
             open.is_empty(),
             "{role:?}: neither a check nor a line in exclusions.yaml: {}",
