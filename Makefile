@@ -192,7 +192,9 @@ matrix: $(DRIVERS:%=conformance-%) ## Writes the table of the drivers into the R
 .PHONY: $(DRIVERS:%=conformance-%)
 $(DRIVERS:%=conformance-%): conformance-%: conformance-build
 	@mkdir -p $(REPORTS)
+	@rm -rf $(REPORTS)/$*
 	@$(SUITE) run --level $(or $(level-$*),3) --report $(REPORTS)/$* $(RUN_OPTIONS) -- $(driver-$*) | tee $(LOGS)/conformance-$*.log
+	@$(SUITE) check-trace $(REPORTS)/$*
 
 # What `make test` has built before is not built again.
 .PHONY: conformance-build

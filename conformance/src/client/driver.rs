@@ -120,7 +120,7 @@ impl Driver {
             return self.seq;
         };
         let mut bytes = Value::Object(line).to_string().into_bytes();
-        trace.add(Party::Suite, None, &bytes, Vec::new());
+        trace.add(Party::Suite, None, &bytes);
         bytes.push(b'\n');
         if let Some(stdin) = &mut self.stdin {
             // It has closed its standard input or is gone: its reply will be missed.
@@ -174,7 +174,7 @@ impl Driver {
     }
 
     fn take_in(&mut self, line: &[u8], fault: &mut dyn Fault, trace: &mut Trace) -> Result<(), Failure> {
-        trace.add(Party::Driver, None, line, Vec::new());
+        trace.add(Party::Driver, None, line);
         contract::read(line)?;
         let object: Map<String, Value> = serde_json::from_slice(line).unwrap_or_default();
         for object in fault.driver_line(object) {

@@ -165,7 +165,7 @@ impl ClientRun {
     fn reset(&mut self, name: &str) -> Result<(), Failure> {
         let connection = self.connection(name)?;
         connection.stall(true);
-        let asks = connection.is_open() && !connection.mid_line;
+        let asks = connection.is_open() && !connection.is_mid_line();
         if asks {
             let id = connection.next_id();
             self.send_line(name, &serde_json::json!({"type": "ping", "id": id}), Validation::Waived)?;

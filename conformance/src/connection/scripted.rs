@@ -12,9 +12,8 @@ use serverswap_protocol::trace::Side;
 
 use super::poll::writable;
 use super::socket::{self, Chunk};
-use super::trace::Trace;
+use super::trace::{Trace, WireEntry};
 use super::validator::{Validation, Validator};
-use crate::report::Party;
 
 /// One end of a connection that a script plays.
 #[derive(Debug)]
@@ -31,9 +30,16 @@ pub struct ScriptedConnection {
     aside: VecDeque<Received>,
     /// Whether it is not read at the moment.
     stalled: bool,
-    /// Whether what was sent last ended in the middle of a line.
-    pub mid_line: bool,
+    /// The beginning of a line of ours whose end was not sent yet.
+    unfinished: UnfinishedLine,
     last_id: u64,
+}
+
+/// What was sent of a line, and the descriptors that were sent and belong to no line yet.
+#[derive(Debug, Default)]
+struct UnfinishedLine {
+    bytes: Vec<u8>,
+    fds: VecDeque<String>,
 }
 
 /// How the other side has ended a connection.
@@ -88,7 +94,7 @@ impl ScriptedConnection {
             aside: VecDeque::new(),
             ended: None,
             stalled: false,
-            mid_line: false,
+            unfinished: UnfinishedLine::default(),
             last_id: 0,
         }
     }
@@ -146,10 +152,8 @@ impl ScriptedConnection {
         while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
             let mut bytes: Vec<u8> = self.buffer.drain(..=end).collect();
             bytes.pop();
-            let named = serde_json::from_slice::<Value>(&bytes).ok();
-            let named = named.and_then(|line| Some(line.get("fds")?.as_array()?.len())).unwrap_or(0);
             // What no line names is the last line's, so that its judge sees too many.
-            let take = if self.buffer.is_empty() { self.fds.len() } else { named.min(self.fds.len()) };
+            let take = if self.buffer.is_empty() { self.fds.len() } else { named(&bytes).min(self.fds.len()) };
             lines.push(RawLine { bytes, fds: self.fds.drain(..take).collect() });
         }
         lines
@@ -162,7 +166,9 @@ impl ScriptedConnection {
     pub fn receive(&mut self, line: RawLine, trace: &mut Trace) -> Result<(), String> {
         let RawLine { bytes, fds } = line;
         let object: Option<Value> = serde_json::from_slice(&bytes).ok().filter(Value::is_object);
-        trace.add(party(self.ours.other()), Some(&self.name), &bytes, names(object.as_ref(), fds.len()));
+        let fds_named = names(object.as_ref(), fds.len());
+        let entry = WireEntry { from: self.ours.other(), bytes: &bytes, fds: fds_named, deliberate: false };
+        trace.add_wire(self.ours, &self.name, entry);
         let verdict = self.validator.received(&bytes, fds.len());
         let text = String::from_utf8_lossy(&bytes).into_owned();
         self.inbox.push_back(Received { text, object, fds });
@@ -284,14 +290,38 @@ impl ScriptedConnection {
         Ok(())
     }
 
-    /// Traces what is sent.
-    pub fn trace_sent(&self, bytes: &[u8], fds: Vec<String>, trace: &mut Trace) {
-        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-        let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-        let mut fds = Some(fds);
-        for line in lines {
-            trace.add(party(self.ours), Some(&self.name), line, fds.take().unwrap_or_default());
+    /// Whether what was sent last ended in the middle of a line.
+    #[must_use]
+    pub fn is_mid_line(&self) -> bool {
+        !self.unfinished.bytes.is_empty()
+    }
+
+    /// Traces what is sent. A line is traced when it is whole; a part of it is a remark.
+    pub fn trace_sent(&mut self, bytes: &[u8], fds: &[String], validation: Validation, trace: &mut Trace) {
+        self.unfinished.fds.extend(fds.iter().cloned());
+        let mut pieces = bytes.split_inclusive(|byte| *byte == b'\n').peekable();
+        while let Some(piece) = pieces.next() {
+            if self.is_mid_line() || !piece.ends_with(b"\n") {
+                let text = String::from_utf8_lossy(piece);
+                trace.remark(Some(&self.name), &format!("sends a part of a line: {}", text.trim_end()));
+            }
+            self.unfinished.bytes.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                self.trace_line(pieces.peek().is_none(), validation, trace);
+            }
         }
+    }
+
+    /// What no line names is the last line's.
+    fn trace_line(&mut self, is_last: bool, validation: Validation, trace: &mut Trace) {
+        let UnfinishedLine { bytes, fds } = &mut self.unfinished;
+        let mut bytes = std::mem::take(bytes);
+        bytes.pop();
+        let take = if is_last { fds.len() } else { named(&bytes).min(fds.len()) };
+        let fds = fds.drain(..take).collect();
+        let deliberate = validation == Validation::Waived;
+        let entry = WireEntry { from: self.ours, bytes: &bytes, fds, deliberate };
+        trace.add_wire(self.ours, &self.name, entry);
     }
 
     /// Ends the suite's direction.
@@ -301,17 +331,16 @@ impl ScriptedConnection {
     }
 }
 
-fn party(side: Side) -> Party {
-    match side {
-        Side::Client => Party::Client,
-        Side::Arbiter => Party::Arbiter,
-    }
-}
-
 impl AsFd for ScriptedConnection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// How many descriptors a line names.
+fn named(line: &[u8]) -> usize {
+    let line = serde_json::from_slice::<Value>(line).ok();
+    line.and_then(|line| Some(line.get("fds")?.as_array()?.len())).unwrap_or(0)
 }
 
 /// What the descriptors of a line are called, as the line says it.

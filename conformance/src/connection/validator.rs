@@ -46,22 +46,47 @@ impl Validator {
     /// # Errors
     /// What is wrong with it; the fault of the program under test.
     pub fn received(&mut self, bytes: &[u8], fds: usize) -> Result<Map<String, Value>, String> {
-        let object = match well_formed(bytes, fds) {
+        self.validate(self.ours.other(), bytes, fds)
+    }
+
+    /// Validates a line of `ours` that was recorded, in the same way. One that was waived is taken
+    /// into account only as far as it is right.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn recorded(&mut self, bytes: &[u8], fds: usize, validation: Validation) -> Result<(), String> {
+        match validation {
+            Validation::Required => self.validate(self.ours, bytes, fds).map(drop),
+            Validation::Waived => {
+                let order = match serde_json::from_slice(bytes) {
+                    Ok(Value::Object(object)) => self.try_observe(&object),
+                    Ok(_) | Err(_) => Ok(()),
+                };
+                self.form(self.ours, bytes, fds)?;
+                order
+            }
+        }
+    }
+
+    fn validate(&mut self, by: Side, bytes: &[u8], fds: usize) -> Result<Map<String, Value>, String> {
+        let object = match self.form(by, bytes, fds) {
             Ok(object) => object,
-            Err(error) => {
-                self.go_on_after(serde_json::from_slice(bytes).ok().as_ref());
-                return Err(error.to_string());
+            Err(fault) => {
+                self.go_on_after(by, serde_json::from_slice(bytes).ok().as_ref());
+                return Err(fault);
             }
         };
-        if let Some(fault) = strict_schema::fault(self.ours.other(), &object) {
-            self.go_on_after(Some(&object));
-            return Err(fault);
+        let re = object.get("re").and_then(Value::as_u64);
+        if by == self.ours || re.is_none_or(|re| !self.excused.contains(&re)) {
+            self.observe(by, &object)?;
         }
-        if object.get("re").and_then(Value::as_u64).is_some_and(|re| self.excused.contains(&re)) {
-            return Ok(object);
-        }
-        self.observe(self.ours.other(), &object)?;
         Ok(object)
+    }
+
+    /// The object of a line that is right by itself.
+    fn form(&self, by: Side, bytes: &[u8], fds: usize) -> Result<Map<String, Value>, String> {
+        let object = well_formed(bytes, fds).map_err(|error| error.to_string())?;
+        strict_schema::fault(by, &object).map_or(Ok(object), Err)
     }
 
     /// Validates a line of the suite.
@@ -77,7 +102,8 @@ impl Validator {
                 self.observe(self.ours, line)
             }
             Validation::Waived => {
-                self.try_observe(line);
+                // It may be wrong.
+                let _ = self.try_observe(line);
                 Ok(())
             }
         }
@@ -89,7 +115,8 @@ impl Validator {
         while let Some(end) = self.unfinished.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.unfinished.drain(..=end).collect();
             if let Ok(Value::Object(object)) = serde_json::from_slice(&line) {
-                self.try_observe(&object);
+                // It may be wrong.
+                let _ = self.try_observe(&object);
             }
         }
     }
@@ -111,11 +138,9 @@ impl Validator {
         }
     }
 
-    /// Takes a line of the other side into account whose form is wrong: what it means may still be
-    /// plain, and a scenario that goes on with it is right. If it means nothing, nothing after it can
-    /// be validated.
-    fn go_on_after(&mut self, line: Option<&Map<String, Value>>) {
-        let by = self.ours.other();
+    /// Takes a line into account whose form is wrong: what it means may still be plain, and who goes on with it is
+    /// right. If it means nothing, nothing after it can be validated.
+    fn go_on_after(&mut self, by: Side, line: Option<&Map<String, Value>>) {
         self.session = self.session.take().and_then(|mut session| {
             let taken = session.observe(by, line?);
             taken.ok().map(|_| session)
@@ -123,18 +148,17 @@ impl Validator {
     }
 
     /// Takes a line into account if it is right, and excuses it if it is not.
-    fn try_observe(&mut self, line: &Map<String, Value>) {
-        let right = self.session.as_mut().is_some_and(|session| {
-            let mut tried = session.clone();
-            let right = tried.observe(self.ours, line).is_ok();
-            if right {
-                *session = tried;
+    fn try_observe(&mut self, line: &Map<String, Value>) -> Result<(), String> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let mut tried = session.clone();
+        match tried.observe(self.ours, line) {
+            Ok(_) => *session = tried,
+            Err(violation) => {
+                self.excused.extend(line.get("id").and_then(Value::as_u64));
+                return Err(violation.to_string());
             }
-            right
-        });
-        if let (false, Some(id)) = (right, line.get("id").and_then(Value::as_u64)) {
-            self.excused.insert(id);
         }
+        Ok(())
     }
 }
 

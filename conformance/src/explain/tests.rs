@@ -55,6 +55,8 @@ fn published() -> Published {
             on: Some("a".to_owned()),
             line,
             fds: vec![],
+            by: None,
+            deliberate: false,
         }],
         stderr: String::new(),
     };

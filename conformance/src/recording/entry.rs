@@ -18,6 +18,9 @@ pub(super) struct RecordingEntry {
     /// How many descriptors came with it.
     #[serde(default)]
     pub(super) fds: usize,
+    /// Whether the recording side knew that it may break a rule.
+    #[serde(default)]
+    pub(super) deliberate: bool,
 }
 
 impl Party {

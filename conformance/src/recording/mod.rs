@@ -7,7 +7,11 @@
 //! - A conversation is validated from the side that recorded it: what it received may have crossed
 //!   what it sent.
 //! - Each connection is validated on its own. After a line that breaks the order nothing more of its
-//!   order is validated, since no state is known any more; its form is.
+//!   order is validated, since no state is known any more; its form is. A line of which only the form is
+//!   wrong means what it says, so that the answer to it is right.
+//! - What the recording side sent deliberately is no fault of the recording, and validated as the suite
+//!   validates its own lines: it counts as far as it is right, and any answer to it is. It is named if
+//!   the other side cannot take it for a line that crossed one of its own.
 
 mod entry;
 
@@ -17,7 +21,6 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use serverswap_protocol::line::LineReader;
 use serverswap_protocol::trace::Side;
 
 use crate::connection::{Validation, Validator};
@@ -33,6 +36,8 @@ pub struct Checked {
     pub lines: usize,
     /// What is wrong, in the order of the file.
     pub faults: Vec<RecordedFault>,
+    /// What is wrong because the recording side, a test, wanted it so.
+    pub deliberate: Vec<RecordedFault>,
 }
 
 /// A recorded line that should not have been said.
@@ -72,8 +77,8 @@ pub enum RecordingError {
         /// What is wrong with it.
         problem: String,
     },
-    /// There is no line of the protocol in it.
-    #[error("`{}` has no line of a conversation in it", path.display())]
+    /// There is nothing in it.
+    #[error("`{}` is empty: nothing was recorded", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
@@ -88,8 +93,9 @@ pub fn check(path: &Path) -> Result<Checked, RecordingError> {
     let unreadable = |source| RecordingError::Unreadable { path: path.to_owned(), source };
     let reader = BufReader::new(File::open(path).map_err(unreadable)?);
     let mut conversations = Conversations::default();
-    for (index, line) in reader.split(b'\n').enumerate() {
-        let number = index + 1;
+    let mut number = 0;
+    for line in reader.split(b'\n') {
+        number += 1;
         let line = line.map_err(unreadable)?;
         conversations.take(number, &line).map_err(|problem| RecordingError::Line {
             path: path.to_owned(),
@@ -97,16 +103,24 @@ pub fn check(path: &Path) -> Result<Checked, RecordingError> {
             problem,
         })?;
     }
-    match conversations.checked() {
-        Checked { lines: 0, .. } => Err(RecordingError::Empty { path: path.to_owned() }),
-        checked => Ok(checked),
+    match number {
+        0 => Err(RecordingError::Empty { path: path.to_owned() }),
+        _ => Ok(conversations.checked()),
     }
 }
 
 #[derive(Default)]
 struct Conversations {
-    validators: BTreeMap<String, (Side, Validator)>,
+    conversations: BTreeMap<String, Conversation>,
     checked: Checked,
+}
+
+/// One connection.
+struct Conversation {
+    view: Side,
+    validator: Validator,
+    /// As the other side sees it, if everything had reached it in the order of the recording.
+    other: Validator,
 }
 
 impl Conversations {
@@ -116,38 +130,57 @@ impl Conversations {
             return Ok(());
         };
         let view = entry.by.unwrap_or(Side::Arbiter);
-        let on = entry.on.unwrap_or_default();
-        let (viewed, validator) =
-            self.validators.entry(on.clone()).or_insert_with(|| (view, Validator::new(view)));
-        if *viewed != view {
+        let on = entry.on.clone().unwrap_or_default();
+        let conversation =
+            self.conversations.entry(on.clone()).or_insert_with(|| Conversation::seen_by(view));
+        if conversation.view != view {
             return Err(format!("connection `{on}` was recorded by the other side before"));
         }
         self.checked.lines += 1;
-        let verdict = if by == view {
-            validate_own(validator, &entry.line, entry.fds)
-        } else {
-            validator.received(entry.line.as_bytes(), entry.fds).map(drop)
-        };
-        if let Err(rule) = verdict {
-            self.checked.faults.push(RecordedFault { number, on, by, rule, line: entry.line });
+        let verdict = conversation.take(by, &entry);
+        let fault = |rule| RecordedFault { number, on, by, rule, line: entry.line };
+        match verdict {
+            Verdict::Right => {}
+            Verdict::Wrong(rule) => self.checked.faults.push(fault(rule)),
+            Verdict::WrongDeliberately(rule) => self.checked.deliberate.push(fault(rule)),
         }
         Ok(())
     }
 
     fn checked(self) -> Checked {
-        Checked { connections: self.validators.len(), ..self.checked }
+        Checked { connections: self.conversations.len(), ..self.checked }
     }
 }
 
-/// Validates a line of the side that recorded.
-fn validate_own(validator: &mut Validator, line: &str, fds: usize) -> Result<(), String> {
-    let mut reader = LineReader::default();
-    reader.push(line.as_bytes(), 0..fds);
-    reader.push(b"\n", []);
-    match reader.next_line().and_then(|whole| reader.next_line().map(|_| whole)) {
-        Ok(Some(whole)) => validator.sent(&whole.object, Validation::Required),
-        Ok(None) => Err("it is no whole line".to_owned()),
-        Err(error) => Err(error.to_string()),
+enum Verdict {
+    Right,
+    Wrong(String),
+    WrongDeliberately(String),
+}
+
+impl Conversation {
+    fn seen_by(view: Side) -> Conversation {
+        Conversation { view, validator: Validator::new(view), other: Validator::new(view.other()) }
+    }
+
+    fn take(&mut self, by: Side, entry: &RecordingEntry) -> Verdict {
+        let RecordingEntry { line, fds, deliberate, .. } = entry;
+        let (line, fds) = (line.as_bytes(), *fds);
+        if by != self.view {
+            // It crosses what the recording side had sent: of that this order says nothing.
+            let _ = self.other.recorded(line, fds, Validation::Waived);
+            return self.validator.received(line, fds).map_or_else(Verdict::Wrong, |_| Verdict::Right);
+        }
+        let is_known = self.other.connection().is_some();
+        let seen = self.other.received(line, fds);
+        if !deliberate {
+            let verdict = self.validator.recorded(line, fds, Validation::Required);
+            return verdict.map_or_else(Verdict::Wrong, |()| Verdict::Right);
+        }
+        match self.validator.recorded(line, fds, Validation::Waived) {
+            Err(rule) if !is_known || seen.is_err() => Verdict::WrongDeliberately(rule),
+            Ok(()) | Err(_) => Verdict::Right,
+        }
     }
 }
 

@@ -20,6 +20,10 @@ pub struct TraceLine {
     pub line: String,
     /// The names of the descriptors that came with it.
     pub fds: Vec<String>,
+    /// Which side of the connection recorded it: the suite's. `None` is the arbiter's.
+    pub by: Option<Party>,
+    /// Whether it breaks a rule or crosses another line, or may do so, because a scenario says so.
+    pub deliberate: bool,
 }
 
 /// Who said a line.
@@ -46,6 +50,9 @@ struct Recorded {
     /// The connection on the wire; absent between the suite and the driver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     on: Option<String>,
+    /// Which side of the connection recorded it; absent: the arbiter's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<Party>,
     /// Who said it.
     from: Party,
     /// Without its line feed. Bytes that are not UTF-8 are replaced by U+FFFD.
@@ -56,22 +63,26 @@ struct Recorded {
     /// The suite's names of them, where it gave them any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     descriptors: Vec<String>,
+    /// Whether the suite sent it although it breaks a rule or crosses another line, or may do so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    deliberate: bool,
 }
 
 impl From<Recorded> for TraceLine {
     fn from(recorded: Recorded) -> TraceLine {
-        let Recorded { at, on, from, line, fds, mut descriptors } = recorded;
+        let Recorded { at, on, by, from, line, fds, mut descriptors, deliberate } = recorded;
         descriptors.resize(fds, UNNAMED.to_owned());
-        TraceLine { at_micros: at, from, on, line, fds: descriptors }
+        TraceLine { at_micros: at, from, on, line, fds: descriptors, by, deliberate }
     }
 }
 
 impl From<TraceLine> for Recorded {
     fn from(line: TraceLine) -> Recorded {
-        let TraceLine { at_micros: at, from, on, line, fds: descriptors } = line;
+        let TraceLine { at_micros: at, from, on, line, fds: descriptors, by, deliberate } = line;
         let named = descriptors.iter().any(|name| name != UNNAMED);
         let fds = descriptors.len();
-        Recorded { at, on, from, line, fds, descriptors: if named { descriptors } else { Vec::new() } }
+        let descriptors = if named { descriptors } else { Vec::new() };
+        Recorded { at, on, by, from, line, fds, descriptors, deliberate }
     }
 }
 

@@ -34,7 +34,7 @@ impl<S: SubjectUnderTest> CaseRun<S> {
     pub fn ping(&mut self, name: &str) -> Result<(), Failure> {
         self.nothing_came(name)?;
         let connection = self.connection(name)?;
-        if !connection.is_open() || connection.mid_line {
+        if !connection.is_open() || connection.is_mid_line() {
             return Ok(());
         }
         let id = connection.next_id();

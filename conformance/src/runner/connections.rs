@@ -110,7 +110,7 @@ impl<S: SubjectUnderTest> CaseRun<S> {
         let mut bytes = line.to_string().into_bytes();
         bytes.push(b'\n');
         self.validate_sent(name, line, validation)?;
-        self.send_bytes(name, &bytes, &[])?;
+        self.send_bytes(name, &bytes, &[], validation)?;
         self.show_sent(name, &bytes)
     }
 
@@ -134,13 +134,18 @@ impl<S: SubjectUnderTest> CaseRun<S> {
     }
 
     /// Sends bytes with descriptors of the fixtures, and traces them.
-    pub(super) fn send_bytes(&mut self, name: &str, bytes: &[u8], fds: &[String]) -> Result<(), Failure> {
+    pub(super) fn send_bytes(
+        &mut self,
+        name: &str,
+        bytes: &[u8],
+        fds: &[String],
+        validation: Validation,
+    ) -> Result<(), Failure> {
         let CaseRun { connections, fixtures, trace, budget, .. } = self;
         let connection = connections.get_mut(name).ok_or_else(|| Failure::unknown("connection", name))?;
         let attached: Vec<BorrowedFd<'_>> =
             fds.iter().map(|fd| fixtures.descriptor(fd)).collect::<Result<_, _>>()?;
-        connection.trace_sent(bytes, fds.to_vec(), trace);
-        connection.mid_line = !bytes.ends_with(b"\n");
+        connection.trace_sent(bytes, fds, validation, trace);
         connection.send(bytes, &attached, budget.deadline(None)).map_err(|error| {
             if error.kind() == std::io::ErrorKind::TimedOut {
                 return Failure::Subject(format!("the {} does not read `{name}`", S::NAME));

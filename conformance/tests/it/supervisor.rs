@@ -6,6 +6,9 @@ use serverswap_conformance::report::{Case, Outcome as CaseOutcome, Report, Role}
 use serverswap_conformance::sandbox::Programs;
 use serverswap_conformance::scenario::{Catalogue, Selection};
 use serverswap_conformance::supervisor::{SupervisorCommand, SupervisorError, SupervisorSettings, run};
+use serverswap_protocol::trace::Side;
+
+use crate::recordings::reports::accuse_nobody;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -35,13 +38,14 @@ fn account(case: &Case) -> String {
 }
 
 #[test]
-fn serverswap_deploy_conforms() -> Outcome {
+fn serverswap_deploy_conforms_and_the_recordings_accuse_nobody() -> Outcome {
     let report = selected("supervisor", &command(&[&deploy()]))?;
     let bad: Vec<String> =
         report.cases.iter().filter(|case| case.outcome != CaseOutcome::Passed).map(account).collect();
     assert!(bad.is_empty(), "{}", bad.join("\n\n"));
     assert_eq!((report.subject.role, report.subject.name.as_str()), (Role::Supervisor, "serverswap"));
     assert!(report.cases.len() > 80, "{}", report.cases.len());
+    accuse_nobody(&report, Side::Arbiter);
     Ok(())
 }
 

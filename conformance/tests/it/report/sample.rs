@@ -94,7 +94,8 @@ fn failed(name: &str, message: &str) -> Check {
 
 fn line(at_micros: u64, from: Party, on: Option<&str>, line: &str, fds: &[&str]) -> TraceLine {
     let fds = fds.iter().map(|&name| name.to_owned()).collect();
-    TraceLine { at_micros, from, on: on.map(str::to_owned), line: line.to_owned(), fds }
+    let (on, line) = (on.map(str::to_owned), line.to_owned());
+    TraceLine { at_micros, from, on, line, fds, by: None, deliberate: false }
 }
 
 trait Traced {

@@ -3,7 +3,9 @@
 use serverswap_conformance::client::{ClientSettings, run, smoke, vectors};
 use serverswap_conformance::report::{Outcome, Report};
 use serverswap_conformance::scenario::{Catalogue, Selection};
+use serverswap_protocol::trace::Side;
 
+use crate::recordings::reports::accuse_nobody;
 use crate::reference_driver::reference;
 
 /// Every case that did not pass, with its failed checks.
@@ -39,9 +41,10 @@ fn the_reference_client_reads_and_writes_every_vector() {
 }
 
 #[test]
-fn the_reference_client_conforms_at_every_level() {
+fn the_reference_client_conforms_at_every_level_and_its_recordings_accuse_nobody() {
     let catalogue = Catalogue::embedded().expect("the catalogue is right");
     let report =
         run(&catalogue, &Selection::default(), &reference(), &ClientSettings::default()).expect("it runs");
     all_passed(&report);
+    accuse_nobody(&report, Side::Client);
 }

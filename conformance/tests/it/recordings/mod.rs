@@ -1,5 +1,8 @@
 //! What `serverswap --trace` records is clean under `check-trace`, and faults in it are found.
 
+mod faults;
+pub(crate) mod reports;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -183,7 +186,7 @@ fn a_file_that_is_no_recording_is_refused_with_its_line() -> Outcome {
         error_of(&format!("{good}\n{{}}\n"))?
             .contains("FILE:2: this is no line of a recording: missing field")
     );
-    assert_eq!(error_of(good)?, "`FILE` has no line of a conversation in it");
+    assert_eq!(error_of("")?, "`FILE` is empty: nothing was recorded");
     assert!(matches!(check(Path::new("/nowhere")), Err(RecordingError::Unreadable { .. })));
     Ok(())
 }
