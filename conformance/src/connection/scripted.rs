@@ -153,7 +153,8 @@ impl ScriptedConnection {
             let mut bytes: Vec<u8> = self.buffer.drain(..=end).collect();
             bytes.pop();
             // What no line names is the last line's, so that its judge sees too many.
-            let take = if self.buffer.is_empty() { self.fds.len() } else { named(&bytes).min(self.fds.len()) };
+            let take =
+                if self.buffer.is_empty() { self.fds.len() } else { named(&bytes).min(self.fds.len()) };
             lines.push(RawLine { bytes, fds: self.fds.drain(..take).collect() });
         }
         lines
