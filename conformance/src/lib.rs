@@ -17,4 +17,5 @@ pub mod runner;
 pub mod sandbox;
 pub mod scenario;
 pub mod style;
+pub mod suite;
 pub mod supervisor;

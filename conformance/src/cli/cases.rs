@@ -1,5 +1,6 @@
 //! Which cases are run, how often, and which of them are known to fail.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use clap::Args;
 use serverswap_conformance::config::{Config, ConfigError, Known, Lists, read_list};
 use serverswap_conformance::report::{Report, Role, Scope, repeated};
 use serverswap_conformance::scenario::{Catalogue, Selection};
+use serverswap_conformance::suite::{SUITE, SuiteVersion};
 
 use super::select::Select;
 
@@ -28,6 +30,10 @@ pub(super) struct Cases {
     /// A list of cases that are known to fail, one per line, each with its reason after a `#`.
     #[arg(long, value_name = "FILE")]
     known_failing: Option<PathBuf>,
+    /// Judge as this older version of the suite: a case that came later may fail [default: `suite` of
+    /// conformance.toml, or this version].
+    #[arg(long, value_name = "VERSION")]
+    suite: Option<SuiteVersion>,
     /// Run this scenario instead of the built-in ones.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "skip"])]
     scenario: Option<PathBuf>,
@@ -38,6 +44,8 @@ pub(super) struct Chosen {
     pub(super) selection: Selection,
     pub(super) lists: Lists,
     pub(super) scope: Scope,
+    /// The suite that is pinned, if it is an older one.
+    pub(super) pinned: Option<SuiteVersion>,
 }
 
 impl Cases {
@@ -54,17 +62,24 @@ impl Cases {
     }
 
     /// Chooses among the cases that there are.
-    pub(super) fn choose(&self, config: &Config, known: &[Known]) -> Result<Chosen, Box<dyn Error>> {
-        let lists = self.lists(config, known)?;
+    pub(super) fn choose(
+        &self,
+        catalogue: &Catalogue,
+        config: &Config,
+        known: &[Known],
+    ) -> Result<Chosen, Box<dyn Error>> {
+        let pinned = self.suite.or(config.suite).map(SuiteVersion::pinned).transpose()?;
+        let pinned = pinned.filter(|pinned| *pinned != SUITE);
+        let lists = Lists { newer: newer(catalogue, pinned), ..self.lists(config, known)? };
         let ids: Vec<&str> = known.iter().map(|known| known.id.as_str()).collect();
         self.select.check(&ids)?;
         let level = self.level.or(config.level);
         if self.scenario.is_none() && self.select.is_everything() {
             let selection = Selection { level, only: Vec::new() };
-            return Ok(Chosen { selection, lists, scope: Scope::Whole });
+            return Ok(Chosen { selection, lists, scope: Scope::Whole, pinned });
         }
         let only = ids.into_iter().filter(|id| self.select.includes(id)).map(str::to_owned).collect();
-        Ok(Chosen { selection: Selection { level, only }, lists, scope: Scope::Part })
+        Ok(Chosen { selection: Selection { level, only }, lists, scope: Scope::Part, pinned })
     }
 
     fn lists(&self, config: &Config, known: &[Known]) -> Result<Lists, ConfigError> {
@@ -77,10 +92,23 @@ impl Cases {
     }
 
     /// Runs everything as often as was asked for; a run is told its number, from 0.
-    pub(super) fn repeat<E>(&self, run: impl FnMut(u32) -> Result<Report, E>) -> Result<Report, E> {
+    pub(super) fn repeat<E>(
+        &self,
+        pinned: Option<SuiteVersion>,
+        run: impl FnMut(u32) -> Result<Report, E>,
+    ) -> Result<Report, E> {
         let runs = (0..self.repeat.get()).map(run).collect::<Result<Vec<Report>, E>>()?;
-        Ok(repeated(runs).expect("a run is repeated at least once"))
+        let mut report = repeated(runs).expect("a run is repeated at least once");
+        report.suite.pinned = pinned.map(|pinned| pinned.to_string());
+        Ok(report)
     }
+}
+
+/// The scenarios that a pinned suite does not have.
+fn newer(catalogue: &Catalogue, pinned: Option<SuiteVersion>) -> BTreeMap<String, SuiteVersion> {
+    let Some(pinned) = pinned else { return BTreeMap::new() };
+    let newer = catalogue.scenarios().iter().filter(|scenario| scenario.since > pinned);
+    newer.map(|scenario| (scenario.id.clone(), scenario.since)).collect()
 }
 
 /// The cases of a role with the names of their checks, which a list may name.

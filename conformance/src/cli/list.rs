@@ -64,6 +64,7 @@ fn object(scenario: &Scenario) -> serde_json::Value {
         "title": scenario.title,
         "role": role,
         "level": scenario.level,
+        "since": scenario.since.to_string(),
         "permutations": permutations(scenario),
         "spec": scenario.spec,
         "checks": checks,

@@ -25,10 +25,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use serverswap_conformance::exit::code;
 use serverswap_conformance::interrupt::until_interrupted;
+use serverswap_conformance::suite::VERSIONS;
 
 /// Proves that a client or a supervisor speaks the serverswap protocol.
 #[derive(Debug, Parser)]
-#[command(version, after_help = AFTER)]
+#[command(version = VERSIONS, after_help = AFTER)]
 struct Arguments {
     #[command(subcommand)]
     command: SuiteCommand,

@@ -42,11 +42,12 @@ struct AboveLevel;
 pub(super) fn run(run: Run) -> Ended {
     let config = run.subject.config()?;
     let catalogue = run.cases.catalogue()?;
-    let Chosen { selection, lists, scope } = run.cases.choose(&config, &run.known(&catalogue))?;
+    let Chosen { selection, lists, scope, pinned } =
+        run.cases.choose(&catalogue, &config, &run.known(&catalogue))?;
     let command = run.subject.command(&config)?;
     let settings = run.subject.settings(&config);
     let seed = run.seed();
-    let report = run.cases.repeat(|number| {
+    let report = run.cases.repeat(pinned, |number| {
         let seed = seed.map(|seed| seed.wrapping_add(u64::from(number)));
         client::run(&catalogue, &selection, &command, &ClientSettings { seed, ..settings.clone() })
     });

@@ -38,10 +38,11 @@ pub(super) struct FakeServerArgs {
 pub(super) fn supervisor(run: SupervisorArgs) -> Ended {
     let catalogue = run.cases.catalogue()?;
     let known = known(&catalogue, Role::Supervisor, &[runner::WIRE_VALID]);
-    let Chosen { selection, lists, scope } = run.cases.choose(&Config::default(), &known)?;
+    let Chosen { selection, lists, scope, pinned } =
+        run.cases.choose(&catalogue, &Config::default(), &known)?;
     let command = SupervisorCommand { words: run.command, fake_server: std::env::current_exe()? };
     let settings = SupervisorSettings { budget: run.slow.map_or_else(Budget::default, Budget::Times) };
-    let report = run.cases.repeat(|_| supervisor::run(&catalogue, &selection, &command, settings))?;
+    let report = run.cases.repeat(pinned, |_| supervisor::run(&catalogue, &selection, &command, settings))?;
     let judgement = lists.judge(&report, scope);
     remember(&report, &judgement);
     run.output.put(&report, &judgement)

@@ -13,6 +13,7 @@ use crate::contract::{Answer, CONTRACT, EXIT_MILLIS_MAX, HelloReply};
 use crate::report::{Case, Outcome};
 use crate::runner::{CaseResult, Exited, Failure};
 use crate::scenario::Instance;
+use crate::suite::SUITE;
 
 /// What [`crate::runner::WIRE_VALID`] proves in every case.
 pub const WIRE_VALID_SPEC: [&str; 19] = [
@@ -121,7 +122,7 @@ impl ClientRun {
 
     /// Who the driver is.
     pub fn hello(&mut self) -> Result<HelloReply, Failure> {
-        let hello = json!({"cmd": "hello", "contract": [CONTRACT], "suite": env!("CARGO_PKG_VERSION")});
+        let hello = json!({"cmd": "hello", "contract": [CONTRACT], "suite": SUITE.to_string()});
         let hello = hello.as_object().cloned().unwrap_or_else(Map::new);
         let seq = self.tell(hello)?;
         let reply = self.await_reply("hello", seq, None).map_err(|failure| match failure {

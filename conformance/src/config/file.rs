@@ -1,5 +1,6 @@
 //! `conformance.toml`, and the shorter form of a list: a text file with one entry a line.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use toml::Spanned;
 
 use super::{ConfigError, ListEntry, Lists, Place};
 use crate::report::Level;
+use crate::suite::SuiteVersion;
 
 /// What `conformance.toml` says.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -21,6 +23,8 @@ pub struct Config {
     pub level: Option<u8>,
     /// Every limit of a wait is multiplied by it.
     pub slow: Option<f64>,
+    /// The suite that the verdict is to be that of.
+    pub suite: Option<SuiteVersion>,
     /// What is known to fail.
     pub lists: Lists,
 }
@@ -31,6 +35,7 @@ struct File {
     command: Option<Spanned<Vec<String>>>,
     level: Option<Spanned<u8>>,
     slow: Option<Spanned<f64>>,
+    suite: Option<SuiteVersion>,
     #[serde(default)]
     known_failing: Vec<FileEntry>,
     #[serde(default)]
@@ -78,7 +83,12 @@ impl Config {
             folder,
             level: file.level.map(Spanned::into_inner),
             slow: file.slow.map(Spanned::into_inner),
-            lists: Lists { failing: entries(file.known_failing), flaky: entries(file.known_flaky) },
+            suite: file.suite,
+            lists: Lists {
+                failing: entries(file.known_failing),
+                flaky: entries(file.known_flaky),
+                newer: BTreeMap::new(),
+            },
         })
     }
 }

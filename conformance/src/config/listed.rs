@@ -3,8 +3,11 @@
 //! A case that is listed as failing has to fail, at the check that is listed if one is; a flaky
 //! one may. What fails beside the listed checks is a failure like any other.
 
+use std::collections::BTreeMap;
+
 use super::{ConfigError, Known, ListEntry};
 use crate::report::{Case, Judgement, Outcome, Report, Scope, Standing};
+use crate::suite::SuiteVersion;
 
 /// What is known to fail.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,6 +16,8 @@ pub struct Lists {
     pub failing: Vec<ListEntry>,
     /// These may fail.
     pub flaky: Vec<ListEntry>,
+    /// These came after the suite that is pinned and may fail: the id of each scenario, and the suite that has it first.
+    pub newer: BTreeMap<String, SuiteVersion>,
 }
 
 impl Lists {
@@ -38,7 +43,10 @@ impl Lists {
             Outcome::Skipped { .. } => Standing::Skipped,
             Outcome::Suite { .. } => Standing::Suite,
             Outcome::Passed => self.stale(case).unwrap_or(Standing::Passed),
-            Outcome::Failed => self.failure(case),
+            Outcome::Failed => match (self.failure(case), self.newer.get(scenario(&case.id))) {
+                (Standing::Failed, Some(since)) => Standing::Newer { since: since.to_string() },
+                (standing, _) => standing,
+            },
         }
     }
 
@@ -75,6 +83,11 @@ impl Lists {
     }
 }
 
+/// The id without the brackets of a permutation.
+fn scenario(id: &str) -> &str {
+    id.split('[').next().unwrap_or(id)
+}
+
 fn about<'a>(entries: &'a [ListEntry], case: &Case) -> impl Iterator<Item = &'a ListEntry> {
     entries.iter().filter(|entry| entry.is_about(&case.id))
 }
@@ -90,11 +103,11 @@ mod tests {
     }
 
     fn failing(texts: &[&str]) -> Lists {
-        Lists { failing: texts.iter().map(|text| entry(text)).collect(), flaky: Vec::new() }
+        Lists { failing: texts.iter().map(|text| entry(text)).collect(), ..Lists::default() }
     }
 
     fn flaky(text: &str) -> Lists {
-        Lists { failing: Vec::new(), flaky: vec![entry(text)] }
+        Lists { flaky: vec![entry(text)], ..Lists::default() }
     }
 
     /// A case `core/a` with these checks; it passes when all of them do.

@@ -16,12 +16,17 @@ use std::path::{Component, Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
+use crate::suite::SUITE;
+
 pub use language::{Language, LanguageError};
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 /// Where the folder stands in a template.
 const FOLDER: &str = "DIRECTORY";
+
+/// Where the version of the suite stands in a template.
+const VERSION: &str = "SUITE";
 
 /// Why nothing was begun.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +73,7 @@ fn files(language: Language, folder: &Path) -> Vec<(PathBuf, String)> {
         } else {
             inside.to_owned()
         };
-        (folder.join(inside), text.replace(FOLDER, &named(folder)))
+        (folder.join(inside), text.replace(FOLDER, &named(folder)).replace(VERSION, &SUITE.to_string()))
     };
     files.into_iter().map(placed).collect()
 }
@@ -122,6 +127,7 @@ mod tests {
             let config =
                 crate::config::Config::read(&folder.path().join("conformance.toml")).expect("in form");
             assert!(config.command.is_some(), "{}", language.name());
+            assert_eq!(config.suite, Some(SUITE), "{}", language.name());
         }
     }
 

@@ -29,6 +29,11 @@ pub enum Standing {
         /// Why, in the words of the list.
         reason: String,
     },
+    /// It failed, and the suite that is pinned does not have it.
+    Newer {
+        /// The suite that has it first.
+        since: String,
+    },
     /// It is listed as failing and passed: the entry has to go.
     Stale {
         /// The entry, as it is written.
@@ -56,7 +61,7 @@ pub enum Scope {
 pub enum Verdict {
     /// Every case that could be run passed.
     Conforms,
-    /// Nothing failed that was not listed as failing.
+    /// Nothing failed but what was listed as failing or is newer than the suite that is pinned.
     AsListed,
     /// Something failed, or a listed failure is none any more.
     DoesNotConform,
@@ -82,6 +87,8 @@ pub struct Counts {
     pub failed: usize,
     /// Failed as listed, flaky ones among them.
     pub listed: usize,
+    /// Failed, and newer than the suite that is pinned.
+    pub newer: usize,
     /// Passed although listed as failing.
     pub stale: usize,
     /// Not run.
@@ -99,7 +106,7 @@ impl Judgement {
             Verdict::SuiteFailed
         } else if counts.failed + counts.stale > 0 {
             Verdict::DoesNotConform
-        } else if counts.listed > 0 {
+        } else if counts.listed + counts.newer > 0 {
             Verdict::AsListed
         } else {
             Verdict::Conforms
@@ -128,6 +135,7 @@ impl Counts {
                 Standing::Passed => counts.passed += 1,
                 Standing::Failed => counts.failed += 1,
                 Standing::KnownFailing { .. } | Standing::KnownFlaky { .. } => counts.listed += 1,
+                Standing::Newer { .. } => counts.newer += 1,
                 Standing::Stale { .. } => {
                     counts.passed += 1;
                     counts.stale += 1;
@@ -142,6 +150,6 @@ impl Counts {
     /// The cases that were run.
     #[must_use]
     pub fn run(&self) -> usize {
-        self.passed + self.failed + self.listed + self.suite
+        self.passed + self.failed + self.listed + self.newer + self.suite
     }
 }

@@ -66,6 +66,9 @@ fn status(case: &Case, standing: &Standing) -> TestCaseStatus {
         Standing::Failed => bad(NonSuccessKind::Failure, "failed", case.why()),
         Standing::KnownFailing { reason } => skipped(format!("known to fail ({reason}): {}", case.why())),
         Standing::KnownFlaky { reason } => skipped(format!("known to be flaky ({reason}): {}", case.why())),
+        Standing::Newer { since } => {
+            skipped(format!("newer than the pinned suite, of {since}: {}", case.why()))
+        }
         Standing::Stale { entry } => {
             bad(NonSuccessKind::Failure, "stale", format!("listed as failing (`{entry}`), and passed"))
         }

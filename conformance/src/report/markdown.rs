@@ -18,6 +18,7 @@ pub fn markdown(report: &Report, judgement: &Judgement) -> String {
     let closing = closing_line(report, judgement);
     let closing = anstream::adapter::strip_str(&closing);
     let mut text = format!("## {name} {}: {closing}\n\n", subject.version);
+    text.push_str(&format!("Suite {}, protocol {}.\n\n", report.suite.shown(), report.protocol));
     text.push_str(&levels(report, judgement));
     for (case, standing, others) in dedupe(report, judgement) {
         text.push_str(&about(case, standing));
@@ -37,7 +38,11 @@ fn levels(report: &Report, judgement: &Judgement) -> String {
             let (number, name) = (level.0, level.name());
             text.push_str(&format!(
                 "| {number} {name} | {} | {} | {} | {} | {} |\n",
-                counts.passed, counts.failed, counts.listed, counts.skipped, counts.suite
+                counts.passed,
+                counts.failed,
+                counts.listed + counts.newer,
+                counts.skipped,
+                counts.suite
             ));
         }
     }
@@ -51,6 +56,7 @@ fn about(case: &Case, standing: &Standing) -> String {
         Standing::Suite => "not decided".to_owned(),
         Standing::KnownFailing { reason } => format!("known to fail: {reason}"),
         Standing::KnownFlaky { reason } => format!("known to be flaky: {reason}"),
+        Standing::Newer { since } => format!("failed, and is newer than the pinned suite: of {since}"),
         Standing::Stale { entry } => format!("passed, but `{entry}` is listed as failing"),
     };
     let mut text = format!("\n### `{}` {what}\n\n{}.\n", case.id, case.title);
@@ -58,7 +64,7 @@ fn about(case: &Case, standing: &Standing) -> String {
     if !why.is_empty() {
         text.push_str(&format!("\n{}", fenced(why.lines().map(str::to_owned))));
     }
-    if matches!(standing, Standing::Failed) {
+    if matches!(standing, Standing::Failed | Standing::Newer { .. }) {
         text.push_str(&requirements(case));
     }
     if !case.trace.is_empty() && !matches!(standing, Standing::Stale { .. }) {

@@ -23,6 +23,8 @@ mod trace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::suite::SUITE;
+
 pub use badge::badge;
 pub use excerpt::{excerpt, one_line};
 pub use folder::{Folder, FolderError, read_json};
@@ -58,15 +60,24 @@ pub struct Report {
 pub struct Suite {
     /// `serverswap-conformance`.
     pub name: String,
-    /// Of the suite.
+    /// Of the suite, as in `1.0`: the version of the protocol, and which cases there are. Not that of the package.
     pub version: String,
+    /// The version that is pinned, if it is an older one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<String>,
 }
 
 impl Suite {
+    /// Its version, and the pinned one beside it.
+    pub(crate) fn shown(&self) -> String {
+        let pinned = self.pinned.as_ref().map(|pinned| format!(" (pinned: {pinned})"));
+        format!("{}{}", self.version, pinned.unwrap_or_default())
+    }
+
     /// This program.
     #[must_use]
     pub fn this() -> Suite {
-        Suite { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+        Suite { name: env!("CARGO_PKG_NAME").to_owned(), version: SUITE.to_string(), pinned: None }
     }
 }
 

@@ -47,7 +47,11 @@ fn subject(report: &Report, scope: Scope) -> String {
         Scope::Whole => format!(", level {}", report.level),
         Scope::Part => String::new(),
     };
-    format!("{} {}{language}, protocol {}{level}", subject.name, subject.version, report.protocol)
+    let suite = report.suite.shown();
+    format!(
+        "{} {}{language}, protocol {}{level}, suite {suite}",
+        subject.name, subject.version, report.protocol
+    )
 }
 
 /// What is said about a case, and of how many of its permutations it is true as well.
@@ -66,6 +70,7 @@ fn about(case: &Case, standing: &Standing) -> String {
         Standing::Suite => suite_failure(case),
         Standing::KnownFailing { reason } => listed(case, "known to fail", reason),
         Standing::KnownFlaky { reason } => listed(case, "known to be flaky", reason),
+        Standing::Newer { since } => newer(case, since),
         Standing::Stale { entry } => {
             let why = format!("it is listed as failing (`{entry}`) and passed: take the entry out");
             format!("{} {}\n    {why}\n\n", paint(BAD, "✗"), paint(BOLD, &case.id))
@@ -76,6 +81,15 @@ fn about(case: &Case, standing: &Standing) -> String {
 fn listed(case: &Case, how: &str, reason: &str) -> String {
     let checks: Vec<&str> = case.failed_checks().map(|check| check.name.as_str()).collect();
     format!("~ {} failed at {}; {how}: {reason}\n\n", case.id, checks.join(", "))
+}
+
+fn newer(case: &Case, since: &str) -> String {
+    let checks: Vec<&str> = case.failed_checks().map(|check| check.name.as_str()).collect();
+    format!(
+        "~ {} failed at {}; it came with suite {since}, which is newer than the pinned one\n\n",
+        case.id,
+        checks.join(", ")
+    )
 }
 
 fn failure(case: &Case) -> String {
@@ -147,7 +161,7 @@ fn levels(report: &Report, judgement: &Judgement) -> String {
 }
 
 fn row(name: String, counts: Counts) -> Vec<String> {
-    let numbers = [counts.passed, counts.failed, counts.listed, counts.skipped, counts.suite];
+    let numbers = [counts.passed, counts.failed, counts.listed + counts.newer, counts.skipped, counts.suite];
     let shown = numbers.iter().map(|&number| if number == 0 { "-".to_owned() } else { number.to_string() });
     std::iter::once(name).chain(shown).collect()
 }
@@ -182,7 +196,13 @@ pub fn closing_line(report: &Report, judgement: &Judgement) -> String {
             format!("{}{about}: {of}", paint(GOOD, "conforms"))
         }
         Verdict::Conforms => format!("{}{about}: {of}", paint(GOOD, "passed")),
-        Verdict::AsListed => format!("as listed{about}: {of} passed, {} known to fail", counts.listed),
+        Verdict::AsListed => {
+            let newer = match counts.newer {
+                0 => String::new(),
+                newer => format!(", {newer} newer than the pinned suite"),
+            };
+            format!("as listed{about}: {of} passed, {} known to fail{newer}", counts.listed)
+        }
         Verdict::DoesNotConform => {
             let stale = match counts.stale {
                 0 => String::new(),

@@ -30,6 +30,7 @@ use serde_json::Value;
 
 use crate::contract::Support;
 use crate::report::Role;
+use crate::suite::SuiteVersion;
 
 pub use catalogue::{Catalogue, CatalogueError, Instance, LEVEL_MAX, Selection};
 pub use located::Located;
@@ -68,7 +69,7 @@ pub struct Scenario {
     #[serde(default)]
     pub needs: Vec<Support>,
     /// The version of the suite that has it first.
-    pub since: String,
+    pub since: SuiteVersion,
     /// The requirements that the case as a whole proves.
     #[serde(default)]
     pub spec: Vec<String>,

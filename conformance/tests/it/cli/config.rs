@@ -61,6 +61,32 @@ fn a_case_that_is_listed_as_failing_and_passes_fails_the_run() {
 }
 
 #[test]
+fn a_case_that_came_after_the_pinned_suite_may_fail_and_is_shown() {
+    let ended = idle("suite = \"0.9\"\n");
+    assert_eq!(ended.status, 2, "{ended:#?}");
+    assert!(ended.stderr.contains("suite 0.9 is pinned, which proves protocol 0"), "{}", ended.stderr);
+    let ended = idle("suite = \"1.999\"\n");
+    assert!(ended.stderr.contains("lacks what was added since"), "{}", ended.stderr);
+    let ended = idle("suite = \"1.0\"\n");
+    assert_eq!(ended.status, 1, "an older case counts: {ended:#?}");
+    assert!(ended.stdout.contains(", suite 1.1 (pinned: 1.0)\n"), "{}", ended.stdout);
+    let suite = Suite::new();
+    let case = "id: new\ntitle: It connects\nrole: client\nlevel: 1\nsince: \"1.1\"\nsteps:\n  - driver: {cmd: connect}\n";
+    suite.file("driver.py", IDLE).file("new.yaml", case);
+    let ended = suite.run(["run", "--suite", "1.0", "--scenario", "new.yaml", "--", "python3", "driver.py"]);
+    assert_eq!(ended.status, 0, "{ended:#?}");
+    assert!(ended.stdout.contains("~ new failed at steps; it came with suite 1.1"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.ends_with("0 of 1 passed, 0 known to fail, 1 newer than the pinned suite\n"),
+        "{}",
+        ended.stdout
+    );
+    let ended = suite.run(["run", "--scenario", "new.yaml", "--", "python3", "driver.py"]);
+    assert_eq!(ended.status, 1, "{ended:#?}");
+    assert!(ended.stdout.contains("steps: new.yaml:7: step 1, `driver`: "), "{}", ended.stdout);
+}
+
+#[test]
 fn an_entry_that_names_nothing_is_an_error_with_file_and_line() {
     let ended = idle(&listed("known-failing", "core/claim/grantd"));
     assert_eq!(ended.status, 2);

@@ -5,7 +5,7 @@ use serverswap_conformance::report::{
 };
 
 pub fn report() -> Report {
-    let suite = Suite { name: "serverswap-conformance".to_owned(), version: "0.1.0".to_owned() };
+    let suite = Suite { name: "serverswap-conformance".to_owned(), version: "1.0".to_owned(), pinned: None };
     let subject = Subject {
         role: Role::Client,
         name: "serverswap-go".to_owned(),
