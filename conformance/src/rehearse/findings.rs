@@ -7,6 +7,8 @@ use serverswap_protocol::Address;
 
 use serverswap_load::{Failure, Tally};
 
+use super::server::Language;
+
 /// A rehearsal that was carried through, well or not.
 #[derive(Debug)]
 pub struct Rehearsed {
@@ -18,6 +20,8 @@ pub struct Rehearsed {
     pub swaps: Vec<Duration>,
     /// Everything about the requests.
     pub tally: Tally,
+    /// What the server is written in, as far as that can be told.
+    pub language: Language,
     /// What is wrong, in the order in which it should be looked at.
     pub findings: Vec<Finding>,
 }
@@ -56,6 +60,8 @@ pub enum Finding {
         swap: u32,
         /// The old server.
         pid: u32,
+        /// What of its generation still ran when the server itself had ended; nothing: the server ran.
+        beside: Vec<Beside>,
     },
     /// A process of an older generation lives on.
     LeftBehind {
@@ -63,6 +69,8 @@ pub enum Finding {
         pid: u32,
         /// Its command line.
         command: String,
+        /// Whether it has served.
+        served: bool,
     },
     /// Kept connections were closed while they were idle, without `Connection: close` before. Here
     /// the clients saw it before they used them again; over a network requests would be lost.
@@ -79,6 +87,15 @@ pub enum Finding {
         /// How many otherwise.
         between: u64,
     },
+}
+
+/// A process that was started by a server, or that has started it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// The process.
+    pub pid: u32,
+    /// Its command line.
+    pub command: String,
 }
 
 impl Rehearsed {

@@ -2,7 +2,7 @@
 
 use super::Rehearsed;
 use super::advice::advice;
-use super::findings::Finding;
+use super::findings::{Beside, Finding};
 use crate::style::{BAD, BOLD, DIM, GOOD, duration, number, paint, table};
 use serverswap_load::Figures;
 
@@ -57,7 +57,7 @@ fn findings(rehearsed: &Rehearsed) {
         for line in said(finding) {
             anstream::println!("    {}", paint(DIM, format!("│ {line}")));
         }
-        anstream::println!("    {}", advice(finding));
+        anstream::println!("    {}", advice(finding, rehearsed.language));
     }
 }
 
@@ -70,10 +70,18 @@ fn what(finding: &Finding) -> String {
         Finding::CommandFailed { swap, status, .. } => {
             format!("the command of {} ended with exit status {status}", name(*swap))
         }
-        Finding::Overran { swap, pid } => {
+        Finding::Overran { swap, pid, beside } if beside.is_empty() => {
             format!("{}: the old server (pid {pid}) still ran when its drain timeout was over", name(*swap))
         }
-        Finding::LeftBehind { pid, command } => format!("left behind: pid {pid}, `{command}`"),
+        Finding::Overran { swap, pid, beside } => {
+            let beside = beside.iter().map(|Beside { pid, command }| format!("pid {pid}, `{command}`"));
+            let beside = beside.collect::<Vec<_>>().join("; ");
+            format!(
+                "{}: the old server (pid {pid}) had ended, and its drain timeout was awaited for {beside}",
+                name(*swap)
+            )
+        }
+        Finding::LeftBehind { pid, command, .. } => format!("left behind: pid {pid}, `{command}`"),
         Finding::IdleClosed { count } => format!(
             "{} kept connections were closed without a word while they were idle; the clients saw it just in time",
             number(*count)

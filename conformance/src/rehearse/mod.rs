@@ -13,6 +13,8 @@
 mod advice;
 mod findings;
 mod findings_text;
+mod said;
+mod server;
 mod status_poll;
 mod swap_command;
 mod swaps;
@@ -25,8 +27,9 @@ use serverswap_protocol::Address;
 use crate::sandbox::{Sandbox, SandboxError};
 use serverswap_load::{LoadError, TargetError};
 
-pub use findings::{Finding, Rehearsed};
+pub use findings::{Beside, Finding, Rehearsed};
 pub use findings_text::print;
+pub use server::Language;
 
 use swap_command::SwapCommand;
 use swaps::RehearsalRun;

@@ -10,6 +10,19 @@ use tokio::process::Command;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::RehearseError;
+use super::findings::Beside;
+use crate::sandbox::{Remaining, Sandbox};
+
+/// What was seen while one swap was under way.
+#[derive(Debug, Default)]
+pub(super) struct SwapLog {
+    /// Until when each replaced server may drain.
+    pub deadlines: BTreeMap<u32, Instant>,
+    /// The processes of each replaced server's generation at the last look, but the server itself; only when that had ended.
+    pub beside: BTreeMap<u32, Vec<Beside>>,
+    /// The generation of each replaced server.
+    generations: BTreeMap<u32, String>,
+}
 
 /// From one look to the next.
 const PACE: Duration = Duration::from_millis(100);
@@ -40,6 +53,7 @@ struct OneAddress {
 /// A server that was granted the address.
 #[derive(Debug, PartialEq, Deserialize)]
 struct Holder {
+    pid: u32,
     generation: String,
 }
 
@@ -47,6 +61,7 @@ struct Holder {
 #[serde(rename_all = "camelCase")]
 struct Draining {
     pid: u32,
+    generation: String,
     #[serde(default)]
     remaining_ms: Option<u64>,
 }
@@ -82,16 +97,16 @@ impl StatusPoll {
         })
     }
 
-    /// Looks again and again and remembers until when each replaced server may drain. Ends only
-    /// with an error.
-    pub(super) async fn follow(&mut self, deadlines: &mut BTreeMap<u32, Instant>) -> RehearseError {
+    /// Looks again and again and remembers what became of each replaced server. Ends only with an error.
+    pub(super) async fn follow(&mut self, sandbox: &Sandbox, log: &mut SwapLog) -> RehearseError {
         loop {
             self.pace.tick().await;
             let asked = Instant::now();
             match self.ask().await {
-                Ok(status) => status.note_deadlines(asked, deadlines),
+                Ok(status) => status.note(asked, log),
                 Err(error) => return error,
             }
+            log.look_beside(&sandbox.remaining());
         }
     }
 }
@@ -103,6 +118,11 @@ impl Status {
         all.then(|| self.addresses.iter().map(|one| one.address.clone()).collect())
     }
 
+    /// The servers that hold anything.
+    pub(super) fn serving_pids(&self) -> impl Iterator<Item = u32> {
+        self.addresses.iter().flat_map(|one| &one.holders).map(|holder| holder.pid)
+    }
+
     /// The generations that hold anything.
     pub(super) fn serving_generations(&self) -> BTreeSet<&str> {
         let holders = self.addresses.iter().flat_map(|one| &one.holders);
@@ -111,11 +131,32 @@ impl Status {
 
     /// A deadline is no sooner than what remained counts from the question, and the quickest answer comes
     /// closest to it.
-    fn note_deadlines(&self, asked: Instant, deadlines: &mut BTreeMap<u32, Instant>) {
+    fn note(&self, asked: Instant, log: &mut SwapLog) {
         for draining in self.addresses.iter().flat_map(|one| &one.draining) {
+            log.generations.insert(draining.pid, draining.generation.clone());
             if let Some(remaining) = draining.remaining_ms.filter(|remaining| *remaining > 0) {
                 let least = asked + Duration::from_millis(remaining);
-                deadlines.entry(draining.pid).and_modify(|known| *known = least.max(*known)).or_insert(least);
+                log.deadlines
+                    .entry(draining.pid)
+                    .and_modify(|known| *known = least.max(*known))
+                    .or_insert(least);
+            }
+        }
+    }
+}
+
+impl SwapLog {
+    fn look_beside(&mut self, remaining: &[Remaining]) {
+        for (pid, generation) in &self.generations {
+            let is_alive = remaining.iter().any(|process| process.pid == *pid);
+            let is_beside =
+                |process: &&Remaining| process.variable("SERVERSWAP_GENERATION").as_ref() == Some(generation);
+            let beside = remaining.iter().filter(is_beside);
+            let beside = beside.map(|process| Beside { pid: process.pid, command: process.command.clone() });
+            let beside: Vec<Beside> = if is_alive { Vec::new() } else { beside.collect() };
+            // When all have ended, what is known is what ran last.
+            if is_alive || !beside.is_empty() {
+                self.beside.insert(*pid, beside);
             }
         }
     }

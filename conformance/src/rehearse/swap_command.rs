@@ -28,6 +28,8 @@ const VALUED: [&str; 12] = [
 pub(super) struct SwapCommand {
     /// The words, with the program's path where it is known.
     pub(super) words: Vec<String>,
+    /// The words of the server's own command.
+    pub(super) server: Vec<String>,
     /// What it does when its server is up.
     pub(super) form: Form,
     /// The `serverswap` that says who serves.
@@ -51,13 +53,14 @@ impl SwapCommand {
             return Err(RehearseError::OwnDirectory);
         }
         let stays = name_of(&words[place]) == "serverswap-deploy" || options.contains(&"--stay");
+        let server = words[place + 1 + options.len()..].to_vec();
         let mut words = words.to_vec();
         words[place] = located(&words[place], programs);
         let status_program = match Path::new(&words[place]).parent() {
             Some(folder) if folder != Path::new("") => folder.join("serverswap").display().to_string(),
             Some(_) | None => "serverswap".to_owned(),
         };
-        Ok(SwapCommand { words, form: if stays { Form::Stay } else { Form::Leave }, status_program })
+        Ok(SwapCommand { words, server, form: if stays { Form::Stay } else { Form::Leave }, status_program })
     }
 }
 

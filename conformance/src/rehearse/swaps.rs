@@ -1,6 +1,6 @@
 //! The rehearsal itself: the first start, the load, the swaps, the end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,9 @@ use serverswap_protocol::message::Form;
 use tokio::time::sleep_until;
 
 use super::findings::{Finding, Rehearsed, of_load};
-use super::status_poll::StatusPoll;
+use super::said::said;
+use super::server::Language;
+use super::status_poll::{Status, StatusPoll, SwapLog};
 use super::swap_command::SwapCommand;
 use super::{Rehearsal, RehearseError};
 use crate::sandbox::{Exit, Remaining, Sandbox, SandboxError, Started};
@@ -23,10 +25,6 @@ const BETWEEN_MAX: Duration = Duration::from_secs(5);
 /// How long a process of an older generation may take to end after the swap.
 const LEAVING: Duration = Duration::from_secs(2);
 
-/// The last lines on the standard error of a command that are shown: the error of a runtime with its stack, and
-/// what serverswap says after it.
-const LINES_SHOWN: usize = 40;
-
 /// One rehearsal under way.
 pub(super) struct RehearsalRun<'a> {
     sandbox: &'a Sandbox,
@@ -34,6 +32,8 @@ pub(super) struct RehearsalRun<'a> {
     rehearsal: &'a Rehearsal,
     status: StatusPoll,
     loads: Vec<Load>,
+    /// Every process that was seen to hold an address.
+    served: BTreeSet<u32>,
     rehearsed: Rehearsed,
 }
 
@@ -59,9 +59,18 @@ impl<'a> RehearsalRun<'a> {
             asked: rehearsal.swaps,
             swaps: Vec::new(),
             tally: Tally::default(),
+            language: Language::of_command(&command.server),
             findings: Vec::new(),
         };
-        RehearsalRun { sandbox, command, rehearsal, status, loads: Vec::new(), rehearsed }
+        RehearsalRun {
+            sandbox,
+            command,
+            rehearsal,
+            status,
+            loads: Vec::new(),
+            served: BTreeSet::new(),
+            rehearsed,
+        }
     }
 
     pub(super) async fn play(mut self) -> Result<Rehearsed, RehearseError> {
@@ -111,10 +120,20 @@ impl<'a> RehearsalRun<'a> {
     async fn settled(&mut self) -> Result<Vec<Address>, RehearseError> {
         let mut before = None;
         loop {
-            let served = self.status.look().await?.served();
-            match served {
+            let status = self.status.look().await?;
+            self.note_serving(&status);
+            match status.served() {
                 Some(addresses) if before.as_ref() == Some(&addresses) => return Ok(addresses),
                 other => before = other,
+            }
+        }
+    }
+
+    fn note_serving(&mut self, status: &Status) {
+        for pid in status.serving_pids().filter(|pid| self.served.insert(*pid)).collect::<Vec<_>>() {
+            let language = Language::of_process(pid);
+            if language != Language::Unknown {
+                self.rehearsed.language = language;
             }
         }
     }
@@ -143,16 +162,18 @@ impl<'a> RehearsalRun<'a> {
         for number in 1..=self.rehearsal.swaps {
             self.loads.iter().for_each(|load| load.enter(Phase::Swap));
             let mut new = self.start()?;
-            let mut deadlines = BTreeMap::new();
-            let ended = self.swapped(&mut new, &mut serving, &mut deadlines).await?;
+            let mut log = SwapLog::default();
+            let ended = self.swapped(&mut new, &mut serving, &mut log).await?;
             self.loads.iter().for_each(|load| load.enter(Phase::Between));
-            self.overran(number, &deadlines);
+            self.overran(number, log);
             if !ended.is_done(self.command.form) {
                 self.swap_failed(number, ended, &mut new, &mut serving);
                 return Ok((number - 1, serving));
             }
             self.rehearsed.swaps.push(new.began().elapsed());
             serving = new;
+            let status = self.status.look().await?;
+            self.note_serving(&status);
             self.run_undisturbed().await?;
         }
         Ok((self.rehearsal.swaps, serving))
@@ -162,7 +183,7 @@ impl<'a> RehearsalRun<'a> {
         &mut self,
         new: &mut Started,
         old: &mut Started,
-        deadlines: &mut BTreeMap<u32, Instant>,
+        log: &mut SwapLog,
     ) -> Result<WaitEnd, RehearseError> {
         let limit = self.rehearsal.limit;
         let old_exit = async {
@@ -174,29 +195,38 @@ impl<'a> RehearsalRun<'a> {
         tokio::select! {
             exit = new.exit_within(limit) => WaitEnd::of(exit, WaitEnd::New),
             exit = old_exit => WaitEnd::of(exit, WaitEnd::Old),
-            error = self.status.follow(deadlines) => Err(error),
+            error = self.status.follow(self.sandbox, log) => Err(error),
         }
     }
 
-    fn overran(&mut self, swap: u32, deadlines: &BTreeMap<u32, Instant>) {
+    fn overran(&mut self, swap: u32, log: SwapLog) {
         let now = Instant::now();
-        let late = deadlines.iter().filter(|(_, deadline)| **deadline <= now);
-        self.rehearsed.findings.extend(late.map(|(pid, _)| Finding::Overran { swap, pid: *pid }));
+        let SwapLog { deadlines, mut beside, .. } = log;
+        let late = deadlines.into_iter().filter(|(_, deadline)| *deadline <= now);
+        let found = late.map(|(pid, _)| Finding::Overran {
+            swap,
+            pid,
+            beside: beside.remove(&pid).unwrap_or_default(),
+        });
+        self.rehearsed.findings.extend(found);
     }
 
     fn swap_failed(&mut self, number: u32, ended: WaitEnd, new: &mut Started, old: &mut Started) {
         match ended {
             WaitEnd::New(_) | WaitEnd::TooLate => self.failed(number, ended, new),
             WaitEnd::Old(exit) => {
-                let finding =
-                    Finding::CommandFailed { swap: number - 1, status: exit.status, said: last_lines(old) };
+                let finding = Finding::CommandFailed {
+                    swap: number - 1,
+                    status: exit.status,
+                    said: said(old.stderr()),
+                };
                 self.rehearsed.findings.push(finding);
             }
         }
     }
 
     fn failed(&mut self, swap: u32, ended: WaitEnd, new: &mut Started) {
-        let said = last_lines(new);
+        let said = said(new.stderr());
         self.rehearsed.findings.push(match ended {
             WaitEnd::New(exit) | WaitEnd::Old(exit) => {
                 Finding::DeployFailed { swap, status: exit.status, said }
@@ -222,7 +252,8 @@ impl<'a> RehearsalRun<'a> {
         let deadline = Instant::now() + LEAVING;
         loop {
             let status = self.status.look().await?;
-            let left = left_behind(self.sandbox.remaining(), &status.serving_generations(), command);
+            let serving = status.serving_generations();
+            let left = left_behind(self.sandbox.remaining(), &serving, command, &self.served);
             if left.is_empty() || Instant::now() >= deadline {
                 self.rehearsed.findings.extend(left);
                 return Ok(());
@@ -239,7 +270,7 @@ impl<'a> RehearsalRun<'a> {
         match WaitEnd::of(serving.exit_within(self.rehearsal.limit).await, WaitEnd::Old)? {
             WaitEnd::Old(Exit { status: 0, .. }) => {}
             WaitEnd::Old(exit) | WaitEnd::New(exit) => {
-                let said = last_lines(&mut serving);
+                let said = said(serving.stderr());
                 let finding = Finding::CommandFailed { swap: number, status: exit.status, said };
                 self.rehearsed.findings.push(finding);
             }
@@ -282,16 +313,21 @@ fn clients() -> Vec<Slot> {
 }
 
 /// What belongs neither to a generation that serves nor to the command that stays.
-fn left_behind(remaining: Vec<Remaining>, serving: &BTreeSet<&str>, command: u32) -> Vec<Finding> {
+fn left_behind(
+    remaining: Vec<Remaining>,
+    serving: &BTreeSet<&str>,
+    command: u32,
+    served: &BTreeSet<u32>,
+) -> Vec<Finding> {
     let belongs = |process: &Remaining| match process.variable("SERVERSWAP_GENERATION") {
         Some(generation) => serving.contains(generation.as_str()),
         None => process.group() == Some(command),
     };
     let left = remaining.into_iter().filter(|process| !belongs(process));
-    left.map(|process| Finding::LeftBehind { pid: process.pid, command: process.command }).collect()
-}
-
-fn last_lines(started: &mut Started) -> Vec<String> {
-    let lines: Vec<String> = started.stderr().lines().map(str::to_owned).collect();
-    lines[lines.len().saturating_sub(LINES_SHOWN)..].to_vec()
+    let found = |process: Remaining| Finding::LeftBehind {
+        pid: process.pid,
+        served: served.contains(&process.pid),
+        command: process.command,
+    };
+    left.map(found).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serverswap_conformance::rehearse::{Finding, Rehearsal, RehearseError, Rehearsed, run};
+use serverswap_conformance::rehearse::{Finding, Language, Rehearsal, RehearseError, Rehearsed, run};
 use serverswap_conformance::sandbox::{Programs, free_address};
 use serverswap_load::Failure;
 
@@ -123,6 +123,29 @@ async fn a_server_that_never_finishes_its_drain_is_reported_as_overrun() -> Outc
         run(&rehearsal("serverswap-deploy --drain-timeout 3s", &fixture("never-done.js"), 1)).await?;
     let overran = |finding: &Finding| matches!(finding, Finding::Overran { swap: 1, .. });
     assert!(rehearsed.findings.iter().any(overran), "{:#?}", rehearsed.findings);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_that_a_start_script_waits_for_is_named_and_not_the_server() -> Outcome {
+    let server = Programs::find().example("node/http.js");
+    let script = shell(&format!("sleep 600 & node {server}; wait"));
+    let rehearsed = run(&rehearsal("serverswap-deploy --drain-timeout 3s", &script, 1)).await?;
+    let named = |finding: &Finding| {
+        let Finding::Overran { swap: 1, beside, .. } = finding else { return false };
+        beside.iter().any(|process| process.command == "sleep 600")
+    };
+    assert!(rehearsed.findings.iter().any(named), "{:#?}", rehearsed.findings);
+    assert_eq!(rehearsed.language, Language::Node);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_what_it_accepted_while_it_drains_does_so_in_swaps_only() -> Outcome {
+    let server = fixture("refuses-while-draining.js");
+    let rehearsed = run(&rehearsal("serverswap-deploy", &server, 5)).await?;
+    let refused = |finding: &Finding| matches!(finding, Finding::Lost { failure: Failure::BadStatus, in_swaps, between } if in_swaps > between);
+    assert!(rehearsed.findings.iter().all(refused) && !rehearsed.is_good(), "{:#?}", rehearsed.findings);
     Ok(())
 }
 
