@@ -53,10 +53,11 @@ demo: tools-demo ## Five deploys of a Node server under load, one of them broken
 	cargo build --profile rigs -p serverswap-rigs
 	@$(RIGS) demo
 
+# A runtime directory is below /run, in memory, and so is that of what is measured.
 .PHONY: bench
 bench: build ## The promised figures, measured
 	cargo build --profile rigs -p serverswap-rigs
-	@$(RIGS) bench
+	@TMPDIR=$${TMPDIR:-/dev/shm} $(RIGS) bench
 
 # ---- test --------------------------------------------------------------------------------------
 # Each step writes a log; the last one adds up what the test runners said. Many tests of Rust wait for processes: what

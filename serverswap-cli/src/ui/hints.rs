@@ -106,7 +106,9 @@ fn failed(facts: &RunFacts) -> Option<String> {
         Code::AddressNotPermitted => {
             "a port below 1024 needs root, `setcap cap_net_bind_service=+ep` on serverswap, or `sysctl net.ipv4.ip_unprivileged_port_start`; a Unix socket needs a directory that we may write to"
         }
-        Code::AddressNotAvailable => "check which addresses this machine has: `ip address`",
+        Code::AddressNotAvailable => {
+            "check which addresses this machine has: `ip address`; the directory of a Unix socket has to exist"
+        }
         Code::InvalidAddress => {
             "write it like `:8080`, `127.0.0.1:8080`, `[::1]:443`, `unix:/run/app.sock`, `udp::53` or `mailer`"
         }
