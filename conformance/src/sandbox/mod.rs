@@ -145,9 +145,18 @@ impl Sandbox {
             .env("XDG_STATE_HOME", self.state_home())
     }
 
-    /// Every process of this sandbox that lives.
+    /// Every process of this sandbox that lives, but no temporary arbiter: that ends by itself.
     pub fn remaining(&self) -> Vec<Remaining> {
-        remaining::of(&self.runtime_dir())
+        let mut remaining = remaining::of(&self.runtime_dir());
+        remaining.retain(|process| !process.is_temporary_arbiter());
+        remaining
+    }
+
+    /// Those that servers have started where there was no arbiter, and that have not ended yet.
+    pub fn temporary_arbiters(&self) -> Vec<Remaining> {
+        let mut remaining = remaining::of(&self.runtime_dir());
+        remaining.retain(Remaining::is_temporary_arbiter);
+        remaining
     }
 
     /// Ends every process of this sandbox and waits until all are gone.

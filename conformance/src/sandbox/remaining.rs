@@ -38,6 +38,11 @@ impl Remaining {
         values.next().map(|value| String::from_utf8_lossy(value).into_owned())
     }
 
+    /// Whether it is an arbiter that a server started where there was none.
+    pub(super) fn is_temporary_arbiter(&self) -> bool {
+        self.command.starts_with("serverswap --arbiter ")
+    }
+
     /// Its process group.
     pub fn group(&self) -> Option<u32> {
         let pid = Pid::from_raw(i32::try_from(self.pid).ok()?)?;

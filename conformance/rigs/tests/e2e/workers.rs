@@ -49,11 +49,6 @@ async fn are_serving(sandbox: &Sandbox, count: usize) -> Result<Vec<u32>, Box<dy
     reached.await.map_err(|_| format!("{count} workers did not come to serve"))?
 }
 
-fn temporary_arbiters(sandbox: &Sandbox) -> Vec<u32> {
-    let remaining = sandbox.remaining().into_iter();
-    remaining.filter(|one| one.command.starts_with("serverswap --arbiter")).map(|one| one.pid).collect()
-}
-
 /// The process that forks: it is the only one of its version that leads its group.
 fn primary(sandbox: &Sandbox) -> Option<u32> {
     let remaining = sandbox.remaining().into_iter();
@@ -71,8 +66,8 @@ async fn workers_that_are_forked_when_no_supervisor_is_left_get_their_listener()
         assert_eq!(first.exit().await?.status, 0, "{}", first.stderr());
         are_serving(&sandbox, 2).await?;
         let load = load_on(Target::try_from(&address)?).await?;
-        for arbiter in temporary_arbiters(&sandbox) {
-            ended(arbiter).await?;
+        for arbiter in sandbox.temporary_arbiters() {
+            ended(arbiter.pid).await?;
         }
         let primary = primary(&sandbox).ok_or("no process forks")?;
         for count in 3..=5 {
@@ -97,19 +92,17 @@ async fn the_arbiter_that_a_worker_started_is_no_part_of_its_generation_and_ends
     let mut first = leaving(&sandbox, &address, &cluster, 1).start()?;
     assert_eq!(first.exit().await?.status, 0, "{}", first.stderr());
     are_serving(&sandbox, 2).await?;
-    for arbiter in temporary_arbiters(&sandbox) {
-        ended(arbiter).await?;
+    for arbiter in sandbox.temporary_arbiters() {
+        ended(arbiter.pid).await?;
     }
     signal(primary(&sandbox).ok_or("no process forks")?, Signal::USR2)?;
     are_serving(&sandbox, 3).await?;
-    let arbiter = *temporary_arbiters(&sandbox).first().ok_or("nobody is the arbiter")?;
-    let stderr = std::fs::read_link(format!("/proc/{arbiter}/fd/2"))?;
+    let arbiter = sandbox.temporary_arbiters().pop().ok_or("nobody is the arbiter")?;
+    let stderr = std::fs::read_link(format!("/proc/{}/fd/2", arbiter.pid))?;
     assert_eq!(stderr.to_str(), Some("/dev/null"));
-    let shown = sandbox.remaining().into_iter().find(|one| one.pid == arbiter);
-    let shown =
-        shown.and_then(|one| one.variable("SERVERSWAP_GENERATION")).ok_or("it shows no generation")?;
-    assert!(shown.ends_with(&format!("-{arbiter}")), "{shown}");
-    ended(arbiter).await?;
+    let shown = arbiter.variable("SERVERSWAP_GENERATION").ok_or("it shows no generation")?;
+    assert!(shown.ends_with(&format!("-{}", arbiter.pid)), "{shown}");
+    ended(arbiter.pid).await?;
     assert_eq!(serving(&sandbox).await?.len(), 3);
     Ok(())
 }

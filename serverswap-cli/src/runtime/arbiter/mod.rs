@@ -150,7 +150,9 @@ impl ArbiterRuntime {
         let looks = LookThread::default();
         let mut processes = ProcessTable::new(looks.clone(), sender.clone());
         let alive = processes.watch_all(snapshot.processes())?;
-        let remains = process::members_of_each(&snapshot.generations_without_servers(&alive))?;
+        let without_servers = snapshot.generations_without_servers(&alive).into_iter();
+        let without_servers = without_servers.map(|generation| (generation, Vec::new())).collect();
+        let remains = process::members_of_each(&without_servers)?;
         let remains =
             remains.into_iter().map(|(generation, members)| (generation, processes.watch_found(members)));
         let remains: Remains = remains.collect();
@@ -186,11 +188,17 @@ impl ArbiterRuntime {
     /// next arbiter.
     pub(super) async fn run(mut self, stop: oneshot::Receiver<()>) {
         self.serve(stop).await;
-        let ArbiterRuntime { clients, lease, looks, .. } = self;
-        drop(lease);
-        clients.close_all().await;
+        let looks = self.looks.clone();
+        self.close().await;
         // Whoever is to be signalled is.
         looks.finish().await;
+    }
+
+    /// Connections that were not greeted yet wait in the inbox: they are closed with the others, when this returns.
+    async fn close(self) {
+        let ArbiterRuntime { clients, lease, .. } = self;
+        drop(lease);
+        clients.close_all().await;
     }
 
     async fn serve(&mut self, mut stop: oneshot::Receiver<()>) {
@@ -419,5 +427,49 @@ pub(super) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::task::LocalSet;
+
+    use super::*;
+
+    async fn an_arbiter(directory: &tempfile::TempDir) -> ArbiterRuntime {
+        let private = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(directory.path(), private).expect("it is ours");
+        let directory = Directory::prepare(directory.path()).expect("it is ours");
+        let lock = Lock::try_take(&directory.lock()).expect("nobody has it");
+        let report = Rc::new(|_| {});
+        let trace = TraceWriter::default();
+        ArbiterRuntime::start(directory, lock, None, Tenure::UntilStopped, report, trace).expect("an arbiter")
+    }
+
+    #[tokio::test]
+    async fn an_arbiter_that_ends_closes_what_it_has_not_greeted_before_it_has_finished_its_looks() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let test = async {
+            let arbiter = an_arbiter(&directory).await;
+            let socket = arbiter.directory.socket();
+            let mut client = UnixStream::connect(&socket).await.expect("it listens");
+            while arbiter.inbox.is_empty() {
+                yield_now().await;
+            }
+            let (go, wait) = std::sync::mpsc::channel::<()>();
+            drop(arbiter.looks.run(move || wait.recv()));
+            let (stop, stopped) = oneshot::channel();
+            stop.send(()).expect("it is there");
+            // Whether it greets what waits is left to chance.
+            let ends = tokio::task::spawn_local(arbiter.run(stopped));
+            client.read_to_end(&mut Vec::new()).await.expect("it is closed");
+            assert!(!ends.is_finished());
+            go.send(()).expect("a look waits");
+            ends.await.expect("it ends");
+        };
+        LocalSet::new().run_until(test).await;
     }
 }

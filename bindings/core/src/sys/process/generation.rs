@@ -70,18 +70,19 @@ pub fn generation_members(
     Ok(look.only(&members))
 }
 
-/// The living processes of each of these generations, as [`generation_members`] finds them without their groups,
-/// for one look at every process of the machine.
+/// The living processes of each of these generations, as [`generation_members`] finds them, for one look at every
+/// process of the machine. With each generation come the process groups of its servers.
 ///
 /// # Errors
 /// As [`generation_members`].
-pub fn members_of_each(generations: &BTreeSet<Generation>) -> io::Result<Members> {
-    let mut found: Members = generations.iter().map(|generation| (*generation, Vec::new())).collect();
-    let Some(oldest) = generations.first() else { return Ok(found) };
+pub fn members_of_each(generations: &BTreeMap<Generation, Vec<u32>>) -> io::Result<Members> {
+    let mut found: Members = generations.keys().map(|generation| (*generation, Vec::new())).collect();
+    let Some((oldest, _)) = generations.first_key_value() else { return Ok(found) };
     let look = Look::now(*oldest)?;
     let mut owner = BTreeMap::new();
-    for generation in generations {
-        owner.extend(members(&look.candidates, *generation, &[]).into_iter().map(|one| (one, *generation)));
+    for (generation, process_groups) in generations {
+        let members = members(&look.candidates, *generation, process_groups);
+        owner.extend(members.into_iter().map(|one| (one, *generation)));
     }
     for (candidate, pidfd) in look.candidates.into_iter().zip(look.pidfds) {
         if let Some(generation) = owner.get(&candidate.process) {
