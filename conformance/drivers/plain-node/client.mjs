@@ -8,16 +8,15 @@
  * `lost` and `warning` with a code.
  */
 import { EventEmitter } from 'node:events';
-import fs from 'node:fs';
 import net from 'node:net';
 
 import { canonical } from './address.mjs';
 import { Fault, expect } from './fault.mjs';
-import { CODES, FINAL, LINE_BYTES, encode, isKnown, isRequest, known, parse } from './lines.mjs';
+import { CODES, LINE_BYTES, encode, isKnown, isRequest, known, parse } from './lines.mjs';
 
 const HOLDING_PER_LINE = 128;
 const QUEUE_BYTES = 2 ** 20;
-const [LOST_MS, PATIENCE_MS, RETRY_MS, DAY_MS] = [10_000, 5_000, 100, 86_400_000];
+const [LOST_MS, PATIENCE_MS, RETRY_MS, REST_MS, DAY_MS] = [10_000, 5_000, 100, 1_000, 86_400_000];
 /** Claims outlive a connection that ends like this. */
 const WAITED_OUT = [undefined, 'too_many_connections', 'exhausted'];
 
@@ -44,7 +43,6 @@ export class Client extends EventEmitter {
   #over = '';
   #phase = 'none';
   #timer;
-  #avoided;
 
   constructor(info) {
     super();
@@ -66,9 +64,6 @@ export class Client extends EventEmitter {
     if (!this.supervised) {
       claim.state = 'held';
       setImmediate(() => this.emit('granted', claim));
-    } else if (this.#phase === 'none') {
-      this.#avoided = undefined;
-      this.#wait(0);
     }
     this.#ask(claim);
     return claim;
@@ -171,11 +166,9 @@ export class Client extends EventEmitter {
     this.emit('refused', claim, code, message);
   }
 
-  /** Says something on an open connection; before its `welcome` it waits, and without one `hello` says it. */
+  /** Says something on a connection whose `hello` was said; without one the next `hello` says it. */
   #say(message, claim) {
-    if (this.#phase === 'welcome') {
-      this.later.push([message, claim]);
-    } else if (this.#phase === 'open') {
+    if (this.#phase === 'welcome' || this.#phase === 'open') {
       const { type, ...rest } = message;
       if (claim !== undefined) {
         this.lastId += 1;
@@ -200,12 +193,8 @@ export class Client extends EventEmitter {
   }
 
   #connect() {
-    if (this.#avoided !== undefined && this.#avoided === found(this.#path)) {
-      this.#wait(RETRY_MS);
-      return;
-    }
     Object.assign(this, { buffer: Buffer.alloc(0), failure: undefined });
-    Object.assign(this, { later: [], asked: new Map(), lastId: 1, heard: 0 });
+    Object.assign(this, { asked: new Map(), lastId: 1, heard: 0 });
     this.#phase = 'greeting';
     const socket = net.connect(this.#path).unref();
     this.socket = socket;
@@ -249,8 +238,8 @@ export class Client extends EventEmitter {
     const wasOpen = this.#phase === 'open';
     const asked = new Set([...this.asked.values(), ...this.#claims.values()]);
     this.#disconnect();
-    this.#avoided = FINAL.has(code) ? found(this.#path) : undefined;
-    this.#wait(wasOpen && code === undefined ? 0 : RETRY_MS);
+    const pause = wasOpen ? 0 : RETRY_MS;
+    this.#wait(code === undefined ? pause : REST_MS);
     if (code !== undefined) {
       this.emit('lost', code);
     }
@@ -326,7 +315,6 @@ export class Client extends EventEmitter {
       expect(message.re === 1, 'out_of_order', '`welcome` answers another `id`');
       this.#phase = 'open';
       clearTimeout(this.timer);
-      this.later.forEach(([said, claim]) => this.#say(said, claim));
     } else if (type === 'ping') {
       this.#say({ type: 'pong', re: message.id });
     } else if (type === 'takedown') {
@@ -336,7 +324,7 @@ export class Client extends EventEmitter {
     }
   }
 
-  /** Says what is held, in as many lines as that takes, and what is to follow the `welcome`. */
+  /** Says what is held, in as many lines as that takes, and what is under way. */
   #hello(versions) {
     expect(versions.includes(1), 'version_unsupported', `${versions.slice(0, 9)} is offered, 1 is spoken`);
     const held = [...this.#claims.values()].filter(({ state }) => state === 'held' || state === 'takingDown');
@@ -407,10 +395,4 @@ export class Client extends EventEmitter {
       this.emit('granted', claim);
     }
   }
-}
-
-/** Which socket there is. One whose arbiter will not have this client is not tried again. */
-function found(path) {
-  const status = fs.statSync(path, { throwIfNoEntry: false });
-  return status && `${status.ino} ${status.ctimeMs}`;
 }

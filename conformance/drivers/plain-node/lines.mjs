@@ -6,17 +6,12 @@ import * as json from './json.mjs';
 export const LINE_BYTES = 65536;
 const FDS_PER_LINE = 128;
 
-/** The codes of fatal errors whose retry is `never`, and all codes. */
-export const FINAL = new Set(
+export const CODES = new Set(
   ('malformed_line line_too_long invalid_message not_negotiated version_unsupported not_permitted ' +
-    'other_pid_namespace invalid_address').split(' '),
+    'other_pid_namespace invalid_address unknown_type descriptor_mismatch out_of_order id_reused too_many_connections ' +
+    'not_inheritable already_claimed superseded address_in_use address_not_permitted address_not_available ' +
+    'state_not_written exhausted stopping withdrawn internal').split(' '),
 );
-export const CODES = new Set([
-  ...FINAL,
-  ...('unknown_type descriptor_mismatch out_of_order id_reused too_many_connections not_inheritable already_claimed ' +
-    'superseded address_in_use address_not_permitted address_not_available state_not_written exhausted stopping ' +
-    'withdrawn internal').split(' '),
-]);
 
 const whole = (most) => (value) => check(Number.isInteger(value) && value >= 0 && value <= most, value);
 const [number, small] = [whole(Number.MAX_SAFE_INTEGER), whole(2 ** 32 - 1)];

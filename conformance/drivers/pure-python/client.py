@@ -10,9 +10,9 @@ from typing import Any
 from addresses import adopted, canonical
 from lines import HEARD, Fault, Message, encode, expect, fits
 from link import Link
-from tables import RETRY, look, with_known_values
+from tables import CODES, look, with_known_values
 
-LOST_S, PATIENCE_S = 10, 5
+LOST_S, PATIENCE_S, REST_S = 10, 5, 1
 
 class Claim:
     """A claim and what became of it. `takedown`: the `id` of the last one, 0 if it was on an earlier link."""
@@ -26,7 +26,7 @@ class Claim:
 
 class Client:
     """The server as a whole: what it says, and what it hears on one connection after another."""
-    table, state, over, seen, found, avoided = "client-server", "starting", "", 0.0, (0, 0), (0, 0)
+    table, state, over, seen, rests_until = "client-server", "starting", "", 0.0, 0.0
 
     def __init__(self, name: str, version: str) -> None:
         self.info, self.path = {"name": name, "version": version}, os.environ.get("SERVERSWAP_SOCKET", "")
@@ -61,23 +61,21 @@ class Client:
             self.events.append(({"type": "warning", "code": "arbiter_not_responding"}, None))
 
     def connect(self) -> None:
+        expect(time.monotonic() >= self.rests_until, "supervisor_lost", "a fatal error has just ended a link")
         self.close("")
-        self.link, status = Link(), os.stat(self.path)
-        self.found = status.st_ino, status.st_ctime_ns
-        expect(self.found != self.avoided, "supervisor_lost", "its arbiter will not have this client")
+        self.link = Link()
         self.link.socket.connect(self.path)
         self.link.state, self.link.since = "connected", time.monotonic()
 
     def lost(self, code: str, why: str) -> None:
         """There is no link. `code`: of the fatal error of either side that ended it; or `supervisor_lost`."""
-        if code in RETRY:
-            self.link.out = []
+        if code in CODES:
+            self.link.out, self.rests_until = [], time.monotonic() + REST_S
             self.link.send({"type": "error", "code": code, "message": why[:500], "fatal": True})
-            self.avoided = self.found if RETRY[code] == "never" else self.avoided
             self.events.append(({"type": "error", "code": code, "message": why}, None))
         self.close("")
         for claim in self.claims:
-            late = code in RETRY or time.monotonic() - max(claim.since, self.seen) >= LOST_S
+            late = code in CODES or time.monotonic() - max(claim.since, self.seen) >= LOST_S
             if claim.state == "takingDown":  # the next arbiter begins it again
                 claim.state = "serving" if claim.serving else "granted"
             elif claim.state == "withdrawing" or claim.state == "claimed" and self.state == "failed":
@@ -111,7 +109,7 @@ class Client:
         never = "never" in cell or kind == "serving" and claim.serving
         expect(not never, "never", f"`{kind}` when {machine.state}")
         if kind == "readyFor":
-            message["id"], self.avoided = next(self.ids), (0, 0)
+            message["id"] = next(self.ids)
             self.claims = [each for each in self.claims if each is not claim or each.state == "withdrawing"]
             claim = machine = Claim(message)
             self.claims.append(claim)
@@ -176,7 +174,7 @@ class Client:
             claim.listener = adopted(self.link.fds[0], claim.address)
 
     def hello(self, versions: list[int]) -> None:
-        """Says what is held, in as many lines as that takes, and what is to follow the `welcome`."""
+        """Says what is held, in as many lines as that takes, and what is under way."""
         expect(1 in versions, "version_unsupported", f"{versions[:9]} is offered, 1 is spoken")
         held = [claim for claim in self.claims if claim.state in ("granted", "serving")]
         handled = [message["address"] for message in self.said if message["type"] == "onTakedown"]

@@ -6,7 +6,7 @@ from lines import SHAPES, V1, Message
 
 TABLES = {each["id"]: each["cells"] for each in json.loads((V1 / "states.json").read_bytes())["machines"]}
 ERRORS = json.loads((V1 / "meta.json").read_bytes())["errors"]
-RETRY = {each["code"]: each["retry"] for each in ERRORS if each["sender"] != "library"}
+CODES = {each["code"] for each in ERRORS if each["sender"] != "library"}
 FALLBACK = {"code": "internal", "reason": "replaced"}  # for an unknown value of an open enum
 KNOWN = {each.get("const") for name in ("Code", "TakedownReason") for each in SHAPES[name]["anyOf"]}
 

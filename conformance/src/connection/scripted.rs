@@ -33,6 +33,8 @@ pub struct ScriptedConnection {
     /// The beginning of a line of ours whose end was not sent yet.
     unfinished: UnfinishedLine,
     last_id: u64,
+    /// Whether a complete `hello` came and no `welcome` was sent.
+    is_unwelcomed: bool,
 }
 
 /// What was sent of a line, and the descriptors that were sent and belong to no line yet.
@@ -69,6 +71,8 @@ pub struct Received {
     pub object: Option<Value>,
     /// Its descriptors.
     pub fds: Vec<OwnedFd>,
+    /// Whether it came after a complete `hello` and, as far as the suite has sent one, before the `welcome`.
+    pub is_unwelcomed: bool,
 }
 
 impl Received {
@@ -96,6 +100,7 @@ impl ScriptedConnection {
             stalled: false,
             unfinished: UnfinishedLine::default(),
             last_id: 0,
+            is_unwelcomed: false,
         }
     }
 
@@ -170,9 +175,11 @@ impl ScriptedConnection {
         let fds_named = names(object.as_ref(), fds.len());
         let entry = WireEntry { from: self.ours.other(), bytes: &bytes, fds: fds_named, deliberate: false };
         trace.add_wire(self.ours, &self.name, entry);
+        let is_unwelcomed = self.is_unwelcomed;
         let verdict = self.validator.received(&bytes, fds.len());
+        self.is_unwelcomed |= self.validator.connection() == Some("negotiating");
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        self.inbox.push_back(Received { text, object, fds });
+        self.inbox.push_back(Received { text, object, fds, is_unwelcomed });
         verdict.map(|_| ())
     }
 
@@ -215,11 +222,9 @@ impl ScriptedConnection {
         self.ended.take()
     }
 
-    /// Sets the next lines of this type aside: they may come at any time.
-    pub fn set_aside(&mut self, kind: &str) {
-        let may_come =
-            |received: &Received| received.object.as_ref().is_some_and(|line| line["type"] == kind);
-        while self.inbox.front().is_some_and(may_come) {
+    /// Sets the next lines aside that may come at any time.
+    pub fn set_aside(&mut self, may_come: impl Fn(&Received) -> bool) {
+        while self.inbox.front().is_some_and(&may_come) {
             self.aside.extend(self.inbox.pop_front());
         }
     }
@@ -255,6 +260,7 @@ impl ScriptedConnection {
         if let Some(id) = line.get("id").and_then(Value::as_u64) {
             self.last_id = self.last_id.max(id);
         }
+        self.is_unwelcomed &= line.get("type").is_none_or(|kind| kind != "welcome");
         self.validator.sent(line, validation)
     }
 

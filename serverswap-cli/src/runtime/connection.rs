@@ -239,7 +239,7 @@ impl ClientConnection {
     }
 }
 
-/// Before the `welcome` only one type is legal, and this is not it.
+/// Before the `hello` is complete no other type is legal.
 fn unknown(negotiation: &Negotiation, id: u64, kind: &str) -> ReceivedItem {
     let message = format!("version {VERSION} has no message `{kind}`");
     if negotiation.is_done() {

@@ -1,7 +1,7 @@
 //! From the first line of a client to a complete `hello`.
 //!
-//! Nothing but `hello`, and the `holding` lines that it announces, is legal before the
-//! `welcome`.
+//! Nothing but `hello`, and the `holding` lines that it announces, is legal first. What follows
+//! is handled in order, after the `welcome`.
 
 use std::collections::BTreeSet;
 use std::mem;

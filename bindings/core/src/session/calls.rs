@@ -152,11 +152,7 @@ impl<L: Clone + Debug> Session<L> {
             return;
         }
         let line = FromClient::OnTakedown(OnTakedown { address: address.clone() });
-        match (&self.role.outcome, self.role.addresses.of(address).is_held()) {
-            (Outcome::Failed(_), _) => {}
-            (Outcome::Open | Outcome::Up, true) => self.send_or_queue(line),
-            (Outcome::Open | Outcome::Up, false) => self.send_if_linked(line),
-        }
+        self.send_unless_failed(line);
     }
 
     /// The session's own duplicate of the listener is dropped.
@@ -178,7 +174,7 @@ impl<L: Clone + Debug> Session<L> {
     fn release(&mut self, address: &Address, takedown: Option<u64>) {
         match takedown {
             Some(id) => self.answer_takedown(id, address),
-            None => self.send_or_queue(FromClient::Released(Released { re: None, address: address.clone() })),
+            None => self.send_after_hello(FromClient::Released(Released { re: None, address: address.clone() })),
         }
         self.role.addresses.set(address, ServerAddress::Draining(Draining { takedown }));
         self.drop_events(address);
@@ -219,7 +215,7 @@ impl<L: Clone + Debug> Session<L> {
             let connections = connections.map(|connections| connections.min(INTEGER_MAX));
             let cut = cut.map(|cut| cut.min(INTEGER_MAX));
             let progress = Progress { re, waiting_for: None, connections, cut, extend_ms };
-            self.send_if_linked(FromClient::Progress(progress));
+            self.send_after_hello(FromClient::Progress(progress));
         }
         Ok(())
     }
@@ -228,7 +224,7 @@ impl<L: Clone + Debug> Session<L> {
         match self.role.outcome {
             Outcome::Open => {
                 self.role.outcome = Outcome::Up;
-                self.send_if_linked(FromClient::ServerUp(ServerUp {}));
+                self.send_after_hello(FromClient::ServerUp(ServerUp {}));
             }
             Outcome::Up | Outcome::Failed(_) => {}
         }
@@ -239,7 +235,7 @@ impl<L: Clone + Debug> Session<L> {
             Outcome::Open | Outcome::Up => {
                 let reason = truncated(reason).to_owned();
                 self.role.outcome = Outcome::Failed(reason.clone());
-                self.send_if_linked(FromClient::Fail(Fail { reason }));
+                self.send_after_hello(FromClient::Fail(Fail { reason }));
                 for address in self.role.addresses.claimed() {
                     if let ServerAddress::Claiming(claiming) = self.role.addresses.take(&address) {
                         self.withdraw(&address, &claiming, "the server has said `fail`");

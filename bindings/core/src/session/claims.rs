@@ -13,11 +13,11 @@ use super::link::Link;
 use super::server_addresses::{Claiming, Granted, ServerAddress};
 
 impl<L: Clone + Debug> Session<L> {
-    /// Sends a claim, if there is a link. Without one, it is sent after the next welcome.
+    /// Sends a claim, if there is a link. Without one, it is sent after the next `hello`.
     pub(super) fn ask(&mut self, address: &Address) {
-        let Link::Ready(ready) = &mut self.link else { return };
+        let Some(numbers) = self.link.numbers() else { return };
         let ServerAddress::Claiming(claiming) = self.role.addresses.of(address) else { return };
-        let id = ready.numbers.next();
+        let id = numbers.next();
         let claim = ReadyFor { id, address: address.clone(), socket: claiming.socket, more: claiming.more };
         self.role.asked.insert(id, address.clone());
         self.role.addresses.asked(address, id);
@@ -109,7 +109,7 @@ impl<L: Clone + Debug> Session<L> {
     /// The server does not want the address any more.
     pub(super) fn withdraw(&mut self, address: &Address, claiming: &Claiming, why: &str) {
         if claiming.id.is_some() {
-            self.send_if_linked(FromClient::Released(Released { re: None, address: address.clone() }));
+            self.send_after_hello(FromClient::Released(Released { re: None, address: address.clone() }));
         }
         self.refuse(address, Refusal { code: Code::Withdrawn, message: format!("`{address}`: {why}") });
     }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use serverswap_protocol::message::FromClient;
-
-/// Longest pause between two attempts, and the shortest after a fatal error.
+/// Longest pause between two attempts, and the pause after a fatal error.
 pub(super) const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// The first pause; each further one is twice as long.
@@ -32,7 +30,7 @@ pub(super) enum Link {
     Connecting(Connecting),
     /// Connected; the greeting has not come.
     Greeting(Greeting),
-    /// `hello` was sent; the welcome has not come.
+    /// `hello` was sent, and what follows it; the welcome has not come.
     Negotiating(Negotiating),
     /// Welcomed.
     Ready(Ready),
@@ -84,8 +82,8 @@ pub(super) struct Waiting {
 /// What ends a wait.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Until {
-    /// A change of the directory, or a new claim; but not before this.
-    Change(Duration),
+    /// A change of the directory, or a new claim.
+    Change,
     /// A change of the directory, a new claim, or this time: whichever is first.
     ChangeOr(Duration),
     /// This time alone.
@@ -122,8 +120,6 @@ pub(super) struct Negotiating {
     pub numbers: Numbers,
     /// The `id` of the `hello`.
     pub hello: u64,
-    /// What became true after the `hello`, to be sent after the welcome.
-    pub queued: Vec<FromClient>,
 }
 
 /// Welcomed.
@@ -190,6 +186,15 @@ impl Ready {
 }
 
 impl Link {
+    /// The ids of a link on which this client may speak: from its `hello` on.
+    pub fn numbers(&mut self) -> Option<&mut Numbers> {
+        match self {
+            Link::Alone | Link::Waiting(_) | Link::Connecting(_) | Link::Greeting(_) => None,
+            Link::Negotiating(negotiating) => Some(&mut negotiating.numbers),
+            Link::Ready(ready) => Some(&mut ready.numbers),
+        }
+    }
+
     /// The attempts that go on, or begin when this link ends. `None` without a supervisor.
     pub fn reconnect(&self, now: Duration) -> Option<Reconnect> {
         match self {

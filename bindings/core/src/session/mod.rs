@@ -11,7 +11,7 @@
 //! * C1. What is held is true whether there is a link or not. A call that is made without one is not
 //!   queued: the next `hello` says what is then true.
 //! * C2. Every claim ends in exactly one event, [`ServerEvent::Granted`] or [`ServerEvent::Refused`], however
-//!   many links it takes. After each `welcome` the claims that still wait are sent again, in
+//!   many links it takes. After each `hello` the claims that still wait are sent again, in
 //!   the order in which they were made, with new ids.
 //! * C3. A takedown is reported to the server once a holding, and every `takedown` line is answered
 //!   by one `released`: at once if the address was released already.
@@ -19,9 +19,8 @@
 //!   withdrew its claim gives it back.
 //! * C5. Watch, then look, then wait: an arbiter that is not there is waited for only when it was
 //!   looked for after the directory was being watched. Another link is looked for at once
-//!   when one ends, ever more slowly when links end soon; after a fatal error by the clock,
-//!   or, if its retry is `never`, only when the directory has changed. A supervisor looks every
-//!   100 ms as well.
+//!   when one ends, ever more slowly when links end soon; after a fatal error a second later.
+//!   A supervisor looks every 100 ms as well.
 //! * C6. A waiting claim bounds every wait for the arbiter ([`ConnectTimeouts`]); without one, a server
 //!   that holds an address waits for as long as it lives, and serves.
 //!   Nobody else would bring one where every supervisor has left, so a claim that finds none has one started.
@@ -257,9 +256,10 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
         }
     }
 
-    /// Sends what is sent again after every `welcome`, or what is dropped without a link.
-    fn send_if_linked(&mut self, message: FromClient) {
-        if self.is_linked() {
+    /// Sends a line on a link on which `hello` was sent. Without one it is dropped, because the next
+    /// `hello`, or what follows it, says it (C1).
+    fn send_after_hello(&mut self, message: FromClient) {
+        if self.link.numbers().is_some() {
             self.actions.push_back(SessionAction::Send(message, Vec::new()));
         }
     }

@@ -10,7 +10,8 @@ use super::link::{Contact, Greeting, Link, Negotiating, Numbers, Ready, WatchSta
 use super::{Role, Session};
 
 impl<L: Clone, R: Role<L>> Session<L, R> {
-    /// The greeting: the version is picked and everything that is held is sent.
+    /// The greeting: the version is picked, everything that is held is sent, and what was under way is
+    /// sent again.
     pub(super) fn greeted(&mut self, greeting: &GreetingLine, now: Duration) {
         let Link::Greeting(Greeting { reconnect, contact }) = self.link else { return };
         if !greeting.versions.contains(&VERSION) {
@@ -27,18 +28,17 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
         }
         // A client that was held up has only now read the greeting: the arbiter is no later than that.
         let contact = Contact { since: now, ..contact };
-        self.link = Link::Negotiating(Negotiating { reconnect, contact, numbers, hello, queued: Vec::new() });
+        self.link = Link::Negotiating(Negotiating { reconnect, contact, numbers, hello });
+        R::announced(self);
     }
 
-    /// The welcome: what became true in the meantime is sent, and what was under way is sent
-    /// again.
+    /// The welcome: from now on the arbiter may say more.
     pub(super) fn welcomed(&mut self, welcome: &Welcome, now: Duration) {
-        let Link::Negotiating(negotiating) = &mut self.link else { return };
+        let Link::Negotiating(negotiating) = &self.link else { return };
         if welcome.re != negotiating.hello || welcome.version != VERSION {
             let message = "the `welcome` does not answer the `hello`".to_owned();
             return self.break_off(Code::InvalidMessage, message, now);
         }
-        let queued = std::mem::take(&mut negotiating.queued);
         let watch = negotiating.reconnect.watch;
         let ready = Ready {
             since: now,
@@ -51,7 +51,6 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
             WatchState::On => self.actions.push_back(SessionAction::Unwatch),
             WatchState::Off | WatchState::Unavailable => {}
         }
-        self.actions.extend(queued.into_iter().map(|line| SessionAction::Send(line, Vec::new())));
         R::welcomed(self, now);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serverswap_protocol::message::{Code, Error, FromClient, Retry};
+use serverswap_protocol::message::{Code, Error, FromClient};
 
 use super::action::SessionAction;
 use super::event::Refusal;
@@ -20,7 +20,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
     pub fn deadline(&self) -> Option<Duration> {
         let retry = match &self.link {
             Link::Waiting(waiting) => match waiting.until {
-                Until::Change(_) => None,
+                Until::Change => None,
                 Until::ChangeOr(at) | Until::Time(at) => Some(at),
             },
             Link::Alone | Link::Connecting(_) | Link::Greeting(_) | Link::Negotiating(_) | Link::Ready(_) => {
@@ -35,7 +35,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
         R::tick(self, now);
         let due = match &self.link {
             Link::Waiting(waiting) => match waiting.until {
-                Until::Change(_) => None,
+                Until::Change => None,
                 Until::ChangeOr(at) | Until::Time(at) => (at <= now).then_some(waiting.reconnect),
             },
             Link::Alone | Link::Connecting(_) | Link::Greeting(_) | Link::Negotiating(_) | Link::Ready(_) => {
@@ -53,11 +53,10 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
     pub(super) fn look_again(&mut self, now: Duration) {
         match &mut self.link {
             Link::Waiting(waiting) => match waiting.until {
-                Until::Change(not_before) if now < not_before => waiting.until = Until::Time(not_before),
                 Until::ChangeOr(_) if R::RETRY_INTERVAL.is_some() && now < waiting.since + LOOK_PAUSE_MIN => {
                     waiting.until = Until::Time(waiting.since + LOOK_PAUSE_MIN);
                 }
-                Until::Change(_) | Until::ChangeOr(_) => {
+                Until::Change | Until::ChangeOr(_) => {
                     let reconnect = waiting.reconnect;
                     self.connect(reconnect);
                 }
@@ -73,9 +72,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
     pub(super) fn removed(&mut self, now: Duration) {
         let Link::Waiting(waiting) = &mut self.link else { return };
         match waiting.until {
-            Until::Change(not_before) => {
-                waiting.until = Until::ChangeOr(not_before.max(now + PAUSE_MAX));
-            }
+            Until::Change => waiting.until = Until::ChangeOr(now + PAUSE_MAX),
             Until::ChangeOr(_) | Until::Time(_) => {}
         }
     }
@@ -87,7 +84,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
             Link::Waiting(waiting) => {
                 waiting.reconnect.watch = WatchState::Unavailable;
                 waiting.until = match waiting.until {
-                    Until::Change(not_before) => Until::Time(not_before.max(now + PAUSE_MAX)),
+                    Until::Change => Until::Time(now + PAUSE_MAX),
                     Until::ChangeOr(at) | Until::Time(at) => Until::Time(at),
                 };
             }
@@ -113,7 +110,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
                 self.connect(reconnect);
             }
             WatchState::On | WatchState::Unavailable => {
-                let until = self.change(reconnect, now, now);
+                let until = self.change(reconnect, now);
                 self.wait(reconnect, until, ArbiterPresence::Absent, reason, now);
             }
         }
@@ -162,20 +159,15 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
         self.fatal(code, message, now);
     }
 
-    /// A fatal error, the arbiter's or ours, ends the link, and the claims with it (C7). What the
-    /// next link may set right is tried again by the clock; what fails again with this arbiter, when
-    /// the directory has changed.
+    /// A fatal error, the arbiter's or ours, ends the link, and the claims with it (C7). Another link
+    /// is tried a second later.
     pub(super) fn fatal(&mut self, code: Code, message: String, now: Duration) {
         let Some(reconnect) = self.link.reconnect(now) else { return };
         self.actions.push_back(SessionAction::Close);
-        R::refused(self, Refusal { code: code.clone(), message: message.clone() });
+        R::refused(self, Refusal { code, message: message.clone() });
         R::link_lost(self);
         let reconnect = self.watching(reconnect);
-        let later = now + R::RETRY_INTERVAL.unwrap_or(PAUSE_MAX);
-        let until = match code.info().retry {
-            Retry::Never => self.change(reconnect, later, now),
-            Retry::Later | Retry::Reconnect => Until::Time(later),
-        };
+        let until = Until::Time(now + R::RETRY_INTERVAL.unwrap_or(PAUSE_MAX));
         self.wait(reconnect, until, ArbiterPresence::Present, message, now);
     }
 
@@ -222,9 +214,9 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
 
     /// Waiting for a change of the directory; by the clock if it cannot be seen, and by the clock
     /// as well if the role looks again without a reason.
-    fn change(&self, reconnect: Reconnect, not_before: Duration, now: Duration) -> Until {
+    fn change(&self, reconnect: Reconnect, now: Duration) -> Until {
         match (reconnect.watch, R::RETRY_INTERVAL) {
-            (WatchState::On, None) => Until::Change(not_before),
+            (WatchState::On, None) => Until::Change,
             (WatchState::On, Some(interval)) => Until::ChangeOr(now + interval),
             (WatchState::Off | WatchState::Unavailable, interval) => {
                 Until::Time(now + interval.unwrap_or(PAUSE_MAX))

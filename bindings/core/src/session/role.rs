@@ -40,7 +40,10 @@ pub trait Role<L: Clone>: Clone + Debug + Sized {
     /// Something arrived on the link, whatever it is.
     fn arrived(session: &mut Session<L, Self>, now: Duration);
 
-    /// The welcome came: what is to be sent again on each link.
+    /// The `hello` was sent: what is to be sent again on each link.
+    fn announced(session: &mut Session<L, Self>);
+
+    /// The welcome came.
     fn welcomed(session: &mut Session<L, Self>, now: Duration);
 
     /// A line of a welcomed link that no other part of the session has taken.

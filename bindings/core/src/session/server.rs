@@ -10,12 +10,10 @@ use serverswap_protocol::message::{
 };
 
 use super::Session;
-use super::action::SessionAction;
 use super::arbiter_start::ArbiterStart;
 use super::call_error::CallError;
 use super::calls::Call;
 use super::event::{Refusal, ServerEvent};
-use super::link::Link;
 use super::role::{Announcement, Role};
 use super::server_addresses::{Draining, ServerAddress, ServerAddresses, TakingDown};
 
@@ -101,9 +99,11 @@ impl<L: Clone + Debug> Role<L> for ServerRole<L> {
 
     fn arrived(_: &mut Session<L>, _: Duration) {}
 
-    fn welcomed(session: &mut Session<L>, _: Duration) {
+    fn announced(session: &mut Session<L>) {
         session.send_again();
     }
+
+    fn welcomed(_: &mut Session<L>, _: Duration) {}
 
     fn received(session: &mut Session<L>, message: FromArbiter, fds: Vec<(String, L)>, now: Duration) {
         match message {
@@ -156,23 +156,23 @@ impl<L: Clone + Debug> Role<L> for ServerRole<L> {
 }
 
 impl<L: Clone + Debug> Session<L> {
-    /// What is sent after every `welcome`.
+    /// What is sent after every `hello`.
     fn send_again(&mut self) {
         if let Outcome::Failed(reason) = &self.role.outcome {
             let reason = reason.clone();
-            return self.send_if_linked(FromClient::Fail(Fail { reason }));
+            return self.send_after_hello(FromClient::Fail(Fail { reason }));
         }
         let role = &self.role;
         let is_unheld = |address: &&Address| !role.addresses.of(address).is_held();
         let unheld: Vec<_> = role.handled.iter().filter(is_unheld).cloned().collect();
         for address in unheld {
-            self.send_if_linked(FromClient::OnTakedown(OnTakedown { address }));
+            self.send_after_hello(FromClient::OnTakedown(OnTakedown { address }));
         }
         for address in self.role.addresses.claimed() {
             self.ask(&address);
         }
         match self.role.outcome {
-            Outcome::Up => self.send_if_linked(FromClient::ServerUp(ServerUp {})),
+            Outcome::Up => self.send_after_hello(FromClient::ServerUp(ServerUp {})),
             Outcome::Open | Outcome::Failed(_) => {}
         }
     }
@@ -222,23 +222,13 @@ impl<L: Clone + Debug> Session<L> {
     }
 
     pub(super) fn answer_takedown(&mut self, id: u64, address: &Address) {
-        self.send_if_linked(FromClient::Released(Released { re: Some(id), address: address.clone() }));
+        self.send_after_hello(FromClient::Released(Released { re: Some(id), address: address.clone() }));
     }
 
-    /// Sends what has become true of something held: on the link, or after the `welcome` that is
-    /// under way. Without a link it is dropped, because the next `hello` says it (C1).
-    pub(super) fn send_or_queue(&mut self, message: FromClient) {
-        match &mut self.link {
-            Link::Ready(_) => self.actions.push_back(SessionAction::Send(message, Vec::new())),
-            Link::Negotiating(negotiating) => negotiating.queued.push(message),
-            Link::Alone | Link::Waiting(_) | Link::Connecting(_) | Link::Greeting(_) => {}
-        }
-    }
-
-    /// As [`Self::send_or_queue`], for what a server that has failed does not send any more.
+    /// As [`Self::send_after_hello`], for what a server that has failed does not send any more.
     pub(super) fn send_unless_failed(&mut self, message: FromClient) {
         match self.role.outcome {
-            Outcome::Open | Outcome::Up => self.send_or_queue(message),
+            Outcome::Open | Outcome::Up => self.send_after_hello(message),
             Outcome::Failed(_) => {}
         }
     }

@@ -156,7 +156,7 @@ impl<L: Clone + Debug> Role<L> for SupervisorRole<L> {
             SupervisorCall::Stop => FromClient::Stop(Stop {}),
             SupervisorCall::Barrier => FromClient::Ping(Ping { id: ready.numbers.next() }),
         };
-        session.send_if_linked(line);
+        session.actions.push_back(SessionAction::Send(line, Vec::new()));
         session.role.ask_soon(now);
         Ok(())
     }
@@ -176,6 +176,8 @@ impl<L: Clone + Debug> Role<L> for SupervisorRole<L> {
             false => ArbiterLiveness::Owing { since: now },
         };
     }
+
+    fn announced(_: &mut Session<L, Self>) {}
 
     fn welcomed(session: &mut Session<L, Self>, now: Duration) {
         session.role.refusal = None;
