@@ -174,7 +174,9 @@ impl<L: Clone + Debug> Session<L> {
     fn release(&mut self, address: &Address, takedown: Option<u64>) {
         match takedown {
             Some(id) => self.answer_takedown(id, address),
-            None => self.send_after_hello(FromClient::Released(Released { re: None, address: address.clone() })),
+            None => {
+                self.send_after_hello(FromClient::Released(Released { re: None, address: address.clone() }))
+            }
         }
         self.role.addresses.set(address, ServerAddress::Draining(Draining { takedown }));
         self.drop_events(address);
