@@ -12,7 +12,7 @@ use super::properties::{
 use super::setup::{Faults, Setup};
 
 /// Most transitions until the fault is to be noticed.
-const TRANSITIONS_MAX: usize = 60_000;
+const TRANSITIONS_MAX: usize = 100_000;
 
 fn is_noticed(property: &'static str, setup: Setup) {
     let found = check_one(property, setup, TRANSITIONS_MAX);
