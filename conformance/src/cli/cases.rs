@@ -70,7 +70,12 @@ impl Cases {
     ) -> Result<Chosen, Box<dyn Error>> {
         let pinned = self.suite.or(config.suite).map(SuiteVersion::pinned).transpose()?;
         let pinned = pinned.filter(|pinned| *pinned != SUITE);
-        let lists = Lists { newer: newer(catalogue, pinned), ..self.lists(config, known)? };
+        let recommended = catalogue.scenarios().iter().filter(|scenario| scenario.should);
+        let lists = Lists {
+            newer: newer(catalogue, pinned),
+            recommended: recommended.map(|scenario| scenario.id.clone()).collect(),
+            ..self.lists(config, known)?
+        };
         let ids: Vec<&str> = known.iter().map(|known| known.id.as_str()).collect();
         self.select.check(&ids)?;
         let level = self.level.or(config.level);

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::ClientRun;
 use crate::contract::{Answer, Reply};
 use crate::runner::Failure;
-use crate::scenario::{DriverStep, Template};
+use crate::scenario::{DriverStep, Recipient, Signal, SignalName, Template};
 
 impl ClientRun {
     pub(super) fn command(&mut self, step: &DriverStep) -> Result<(), Failure> {
@@ -19,7 +19,16 @@ impl ClientRun {
         {
             driver.ends = true;
         }
-        let seq = self.tell(command)?;
+        let seq = match &step.sends {
+            None => self.tell(command)?,
+            Some(send) => {
+                self.signal(&Signal { to: Recipient::default(), name: SignalName::Stop })?;
+                let seq = self.tell(command)?;
+                self.send(send)?;
+                self.signal(&Signal { to: Recipient::default(), name: SignalName::Cont })?;
+                seq
+            }
+        };
         let reply = self.await_reply(&step.cmd, seq, step.within_ms)?;
         if step.cmd == "connect" && reply.answer == Answer::Ok {
             reply.connect()?;

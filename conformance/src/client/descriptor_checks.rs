@@ -16,7 +16,9 @@ impl ClientRun {
         if self.subject.driver.is_none() {
             return Ok(());
         }
-        self.sync()?;
+        if !step.at_once {
+            self.sync()?;
+        }
         match (&step.of, step.sockets) {
             (Some(of), _) => self.descriptors_of(of, step),
             (None, Some(Sockets::CloseOnExec)) => self.every_socket_is_close_on_exec(),
@@ -65,7 +67,7 @@ impl ClientRun {
             let count = run.numbers_of(of)?.len() as u64;
             Ok(run.fault.descriptor_count(count))
         };
-        let count = self.count_until(count, fits)?;
+        let count = if step.at_once { count(self)? } else { self.count_until(count, fits)? };
         if fits(count) {
             return Ok(());
         }

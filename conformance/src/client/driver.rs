@@ -36,6 +36,8 @@ pub struct Driver {
     buffer: Vec<u8>,
     replies: VecDeque<Reply>,
     events: VecDeque<Map<String, Value>>,
+    /// How many of the events, from the first on, were told before the last reply.
+    events_before_reply: usize,
     seq: u64,
     exited: Option<Exited>,
     /// Whether a fault does not let its end be seen.
@@ -86,6 +88,7 @@ impl Driver {
             buffer: Vec::new(),
             replies: VecDeque::new(),
             events: VecDeque::new(),
+            events_before_reply: 0,
             seq: 0,
             exited: None,
             hides_its_end: false,
@@ -194,6 +197,7 @@ impl Driver {
             return wrong(format!("there was no command with the `seq` {}", reply.seq));
         }
         self.replies.push_back(reply);
+        self.events_before_reply = self.events.len();
         Ok(())
     }
 
@@ -237,6 +241,14 @@ impl Driver {
     /// The events that have come and were not looked at.
     pub fn events(&mut self) -> &mut VecDeque<Map<String, Value>> {
         &mut self.events
+    }
+
+    /// The next event was looked at. Whether it was told before the last reply.
+    pub fn pop_event(&mut self) -> bool {
+        self.events.pop_front();
+        let before = self.events_before_reply > 0;
+        self.events_before_reply = self.events_before_reply.saturating_sub(1);
+        before
     }
 
     /// How many descriptors its process has open.

@@ -1,6 +1,6 @@
 //! `event`: what the driver tells.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::ClientRun;
 use crate::runner::{Failure, MatchResult};
@@ -19,15 +19,19 @@ impl ClientRun {
         let wanted = |event: &str| {
             pending
                 .iter()
-                .any(|step| matches!(step, Step::Event(EventStep { event: name, .. }) if name == event))
+                .any(|step| matches!(step, Step::Event(EventStep { event: name, or, .. }) if name == event || or.iter().any(|other| other == event)))
         };
         let Some(driver) = &mut self.subject.driver else { return Ok(MatchResult::Met) };
-        let events = driver.events();
-        while events.front().is_some_and(|event| is_passing(event) && !wanted(name(event))) {
-            events.pop_front();
+        while driver.events().front().is_some_and(|event| is_passing(event) && !wanted(name(event))) {
+            driver.pop_event();
         }
-        let Some(head) = events.front() else { return Ok(MatchResult::Nothing) };
-        let mut fields = Map::from_iter([("event".to_owned(), Value::from(step.event.as_str()))]);
+        let Some(head) = driver.events().front() else {
+            return Ok(if step.before_reply { not_told(step) } else { MatchResult::Nothing });
+        };
+        let names: Vec<&String> = std::iter::once(&step.event).chain(&step.or).collect();
+        let named =
+            if step.or.is_empty() { Value::from(step.event.as_str()) } else { json!({"$one_of": names}) };
+        let mut fields = Map::from_iter([("event".to_owned(), named)]);
         fields.extend(step.fields.clone());
         let pattern =
             Pattern::new(Value::Object(fields)).map_err(|error| Failure::Suite(error.to_string()))?;
@@ -36,10 +40,14 @@ impl ClientRun {
         if let Err(mismatch) = pattern.check(Some(&head), &mut bound) {
             return Ok(MatchResult::Else(format!("the driver told {head}: {mismatch}")));
         }
-        events.pop_front();
+        let told_before = driver.pop_event();
         self.variables = bound;
-        Ok(MatchResult::Met)
+        Ok(if step.before_reply && !told_before { not_told(step) } else { MatchResult::Met })
     }
+}
+
+fn not_told(step: &EventStep) -> MatchResult {
+    MatchResult::Else(format!("the event `{}` was not told before the driver's last reply", step.event))
 }
 
 /// Whether an event tells of no outcome.

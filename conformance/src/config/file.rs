@@ -1,6 +1,5 @@
 //! `conformance.toml`, and the shorter form of a list: a text file with one entry a line.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -87,7 +86,7 @@ impl Config {
             lists: Lists {
                 failing: entries(file.known_failing),
                 flaky: entries(file.known_flaky),
-                newer: BTreeMap::new(),
+                ..Lists::default()
             },
         })
     }

@@ -3,7 +3,7 @@
 //! A case that is listed as failing has to fail, at the check that is listed if one is; a flaky
 //! one may. What fails beside the listed checks is a failure like any other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ConfigError, Known, ListEntry};
 use crate::report::{Case, Judgement, Outcome, Report, Scope, Standing};
@@ -18,6 +18,8 @@ pub struct Lists {
     pub flaky: Vec<ListEntry>,
     /// These came after the suite that is pinned and may fail: the id of each scenario, and the suite that has it first.
     pub newer: BTreeMap<String, SuiteVersion>,
+    /// These prove what the text only recommends, and may fail: the id of each scenario.
+    pub recommended: BTreeSet<String>,
 }
 
 impl Lists {
@@ -43,11 +45,18 @@ impl Lists {
             Outcome::Skipped { .. } => Standing::Skipped,
             Outcome::Suite { .. } => Standing::Suite,
             Outcome::Passed => self.stale(case).unwrap_or(Standing::Passed),
-            Outcome::Failed => match (self.failure(case), self.newer.get(scenario(&case.id))) {
-                (Standing::Failed, Some(since)) => Standing::Newer { since: since.to_string() },
-                (standing, _) => standing,
-            },
+            Outcome::Failed => self.uncounted(case).unwrap_or_else(|| self.failure(case)),
         }
+    }
+
+    /// What a failure is that nobody has listed and that does not count all the same.
+    fn uncounted(&self, case: &Case) -> Option<Standing> {
+        let id = scenario(&case.id);
+        if self.failure(case) != Standing::Failed {
+            return None;
+        }
+        let newer = self.newer.get(id).map(|since| Standing::Newer { since: since.to_string() });
+        self.recommended.contains(id).then_some(Standing::NotFollowed).or(newer)
     }
 
     fn failure(&self, case: &Case) -> Standing {

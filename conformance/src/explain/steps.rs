@@ -87,7 +87,10 @@ fn command(step: &DriverStep) -> String {
         .reply
         .as_ref()
         .map_or(String::new(), |reply| format!(", and answers {}", json_text::pattern(reply)));
-    format!("the driver is told `{}`{}{reply}", step.cmd, json_text::fields(&step.fields))
+    let sends = step.sends.as_ref();
+    let sends = sends
+        .map_or(String::new(), |sends| format!(", and in the same moment {}", send(sends, "the arbiter")));
+    format!("the driver is told `{}`{}{sends}{reply}", step.cmd, json_text::fields(&step.fields))
 }
 
 fn send(step: &Send, peer: &str) -> String {
@@ -139,7 +142,9 @@ fn expect(step: &Expect, subject: &str) -> String {
 }
 
 fn event(step: &EventStep) -> String {
-    format!("the driver reports `{}`{}", step.event, json_text::fields(&step.fields))
+    let before = if step.before_reply { ", before its last reply" } else { "" };
+    let or: String = step.or.iter().map(|other| format!(" or `{other}`")).collect();
+    format!("the driver reports `{}`{or}{}{before}", step.event, json_text::fields(&step.fields))
 }
 
 fn connect_to(step: &ConnectTo) -> String {
@@ -182,6 +187,9 @@ fn descriptors(step: &Descriptors) -> String {
 /// What is expected of the driver's descriptors of one file.
 fn shared(step: &Descriptors, file: &str) -> String {
     match (step.count, step.at_least) {
+        (Some(count), _) if step.at_once => {
+            format!("the driver has {count} descriptors of `{file}` at this moment")
+        }
         (Some(count), _) => format!("the driver has {count} descriptors of `{file}`"),
         (None, Some(count)) => format!("the driver has at least {count} descriptors of `{file}`"),
         (None, None) if step.non_blocking => format!("`{file}` does not block"),

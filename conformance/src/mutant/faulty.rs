@@ -11,6 +11,8 @@ use crate::runner::{Exited, Fault, WireLine};
 pub struct Faulty {
     filters: Filters,
     switch: Switch,
+    /// Events that are told after the next reply.
+    late: Vec<Map<String, Value>>,
 }
 
 impl Faulty {
@@ -18,7 +20,7 @@ impl Faulty {
     /// beginning.
     #[must_use]
     pub fn new(mutant: &Mutant, check: Option<&str>) -> Faulty {
-        Faulty { filters: mutant.fault.clone(), switch: Switch::at(check) }
+        Faulty { filters: mutant.fault.clone(), switch: Switch::at(check), late: Vec::new() }
     }
 
     fn tells(&mut self) -> Option<Map<String, Value>> {
@@ -62,8 +64,11 @@ impl Fault for Faulty {
             Some(change) => change.apply(line),
             None => vec![line],
         };
-        if !is_event {
-            lines.splice(0..0, self.tells());
+        match (is_event, self.filters.late_events) {
+            (true, true) => self.late.append(&mut lines),
+            (false, true) => lines.append(&mut self.late),
+            (false, false) => drop(lines.splice(0..0, self.tells())),
+            (true, false) => {}
         }
         lines
     }

@@ -62,6 +62,9 @@ pub struct Filters {
     /// Replies of the driver.
     #[serde(default)]
     pub reply: Option<Change>,
+    /// The driver tells its events after its next reply only.
+    #[serde(default)]
+    pub late_events: bool,
     /// An event that the driver tells before its next reply.
     #[serde(default)]
     pub tells: Option<Map<String, Value>>,

@@ -29,6 +29,8 @@ pub enum Standing {
         /// Why, in the words of the list.
         reason: String,
     },
+    /// It failed, and the text only recommends what it proves.
+    NotFollowed,
     /// It failed, and the suite that is pinned does not have it.
     Newer {
         /// The suite that has it first.
@@ -87,6 +89,8 @@ pub struct Counts {
     pub failed: usize,
     /// Failed as listed, flaky ones among them.
     pub listed: usize,
+    /// Failed, and only recommended. They are not among those that were run.
+    pub not_followed: usize,
     /// Failed, and newer than the suite that is pinned.
     pub newer: usize,
     /// Passed although listed as failing.
@@ -135,6 +139,7 @@ impl Counts {
                 Standing::Passed => counts.passed += 1,
                 Standing::Failed => counts.failed += 1,
                 Standing::KnownFailing { .. } | Standing::KnownFlaky { .. } => counts.listed += 1,
+                Standing::NotFollowed => counts.not_followed += 1,
                 Standing::Newer { .. } => counts.newer += 1,
                 Standing::Stale { .. } => {
                     counts.passed += 1;
@@ -147,7 +152,7 @@ impl Counts {
         counts
     }
 
-    /// The cases that were run.
+    /// The cases that were run and count.
     #[must_use]
     pub fn run(&self) -> usize {
         self.passed + self.failed + self.listed + self.newer + self.suite

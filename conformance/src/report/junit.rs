@@ -66,6 +66,7 @@ fn status(case: &Case, standing: &Standing) -> TestCaseStatus {
         Standing::Failed => bad(NonSuccessKind::Failure, "failed", case.why()),
         Standing::KnownFailing { reason } => skipped(format!("known to fail ({reason}): {}", case.why())),
         Standing::KnownFlaky { reason } => skipped(format!("known to be flaky ({reason}): {}", case.why())),
+        Standing::NotFollowed => skipped(format!("recommended: {}", case.why())),
         Standing::Newer { since } => {
             skipped(format!("newer than the pinned suite, of {since}: {}", case.why()))
         }

@@ -56,6 +56,7 @@ fn about(case: &Case, standing: &Standing) -> String {
         Standing::Suite => "not decided".to_owned(),
         Standing::KnownFailing { reason } => format!("known to fail: {reason}"),
         Standing::KnownFlaky { reason } => format!("known to be flaky: {reason}"),
+        Standing::NotFollowed => "is recommended, and not followed".to_owned(),
         Standing::Newer { since } => format!("failed, and is newer than the pinned suite: of {since}"),
         Standing::Stale { entry } => format!("passed, but `{entry}` is listed as failing"),
     };
@@ -64,7 +65,7 @@ fn about(case: &Case, standing: &Standing) -> String {
     if !why.is_empty() {
         text.push_str(&format!("\n{}", fenced(why.lines().map(str::to_owned))));
     }
-    if matches!(standing, Standing::Failed | Standing::Newer { .. }) {
+    if matches!(standing, Standing::Failed | Standing::NotFollowed | Standing::Newer { .. }) {
         text.push_str(&requirements(case));
     }
     if !case.trace.is_empty() && !matches!(standing, Standing::Stale { .. }) {

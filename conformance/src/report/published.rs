@@ -41,6 +41,9 @@ pub struct Summary {
     pub known_failing: Vec<String>,
     /// The ids of those that are listed as flaky and failed this time.
     pub known_flaky: Vec<String>,
+    /// The ids of those that failed and are only recommended.
+    #[serde(default)]
+    pub not_followed: Vec<String>,
     /// The ids of those that failed and are newer than the suite that is pinned.
     #[serde(default)]
     pub newer: Vec<String>,
@@ -95,6 +98,7 @@ impl Summary {
             failed: ids(|standing| matches!(standing, Standing::Failed)),
             known_failing: ids(|standing| matches!(standing, Standing::KnownFailing { .. })),
             known_flaky: ids(|standing| matches!(standing, Standing::KnownFlaky { .. })),
+            not_followed: ids(|standing| matches!(standing, Standing::NotFollowed)),
             newer: ids(|standing| matches!(standing, Standing::Newer { .. })),
             stale: ids(|standing| matches!(standing, Standing::Stale { .. })),
             suite_failed: ids(|standing| matches!(standing, Standing::Suite)),

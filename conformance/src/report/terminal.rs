@@ -70,7 +70,10 @@ fn about(case: &Case, standing: &Standing) -> String {
         Standing::Suite => suite_failure(case),
         Standing::KnownFailing { reason } => listed(case, "known to fail", reason),
         Standing::KnownFlaky { reason } => listed(case, "known to be flaky", reason),
-        Standing::Newer { since } => newer(case, since),
+        Standing::NotFollowed => uncounted(case, "the text only recommends it"),
+        Standing::Newer { since } => {
+            uncounted(case, &format!("it came with suite {since}, which is newer than the pinned one"))
+        }
         Standing::Stale { entry } => {
             let why = format!("it is listed as failing (`{entry}`) and passed: take the entry out");
             format!("{} {}\n    {why}\n\n", paint(BAD, "✗"), paint(BOLD, &case.id))
@@ -83,13 +86,10 @@ fn listed(case: &Case, how: &str, reason: &str) -> String {
     format!("~ {} failed at {}; {how}: {reason}\n\n", case.id, checks.join(", "))
 }
 
-fn newer(case: &Case, since: &str) -> String {
+/// A failure that does not count, and why.
+fn uncounted(case: &Case, why: &str) -> String {
     let checks: Vec<&str> = case.failed_checks().map(|check| check.name.as_str()).collect();
-    format!(
-        "~ {} failed at {}; it came with suite {since}, which is newer than the pinned one\n\n",
-        case.id,
-        checks.join(", ")
-    )
+    format!("~ {} failed at {}; {why}\n\n", case.id, checks.join(", "))
 }
 
 fn failure(case: &Case) -> String {
@@ -191,6 +191,12 @@ pub fn closing_line(report: &Report, judgement: &Judgement) -> String {
         Scope::Whole => format!(" at level {}", report.level),
         Scope::Part => ", of a selection".to_owned(),
     };
+    let not_followed = match counts.not_followed {
+        0 => String::new(),
+        1 => " (and 1 recommendation is not followed)".to_owned(),
+        several => format!(" (and {several} recommendations are not followed)"),
+    };
+    let of = format!("{of}{not_followed}");
     match judgement.verdict() {
         Verdict::Conforms if judgement.scope == Scope::Whole => {
             format!("{}{about}: {of}", paint(GOOD, "conforms"))

@@ -65,6 +65,9 @@ pub struct Scenario {
     /// 1 core, 2 descriptors, 3 robustness.
     #[schemars(range(min = 1, max = 3))]
     pub level: u8,
+    /// Whether it proves what the text only recommends: a failure is shown and does not count.
+    #[serde(default)]
+    pub should: bool,
     /// What the driver has to support; otherwise the case is skipped.
     #[serde(default)]
     pub needs: Vec<Support>,

@@ -193,6 +193,12 @@ impl Code {
         Code::Internal,
     ];
 
+    /// As a program is told it: a code from the future is `internal` (SS-LINE-14).
+    #[must_use]
+    pub fn or_internal(self) -> Code {
+        if matches!(self, Code::Other(_)) { Code::Internal } else { self }
+    }
+
     /// What follows from this code; an unknown one is treated as `internal`.
     pub fn info(&self) -> CodeInfo {
         use Fatal::{No, WithoutRe, Yes};

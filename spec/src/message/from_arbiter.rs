@@ -155,6 +155,14 @@ pub enum TakedownReason {
     Other(String),
 }
 
+impl TakedownReason {
+    /// As a program is told it: a reason from the future is `replaced` (SS-LINE-16).
+    #[must_use]
+    pub fn or_replaced(self) -> TakedownReason {
+        if matches!(self, TakedownReason::Other(_)) { TakedownReason::Replaced } else { self }
+    }
+}
+
 /// What became of a generation or of an address. Sent to supervisors and observers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

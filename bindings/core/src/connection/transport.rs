@@ -8,11 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nix::unistd::geteuid;
+use serverswap_protocol::Address;
 use serverswap_protocol::line::{Decoded, LineError};
-use serverswap_protocol::message::{Code, FromArbiter, FromClient};
+use serverswap_protocol::message::{Code, FromArbiter, FromClient, LISTENER};
 
 use crate::session::SessionInput;
 use crate::sys::channel::{self, Channel, Fill, ReceiveError};
+use crate::sys::listener::is_listener_of;
 use crate::sys::peer;
 
 /// A listener as a session holds it.
@@ -103,14 +105,36 @@ pub fn receive(channel: &mut ClientChannel) -> Option<SessionInput<SharedListene
     }
 }
 
+/// A line with what came with it. What is granted has to be a listener of the address (SS-FD-10).
+fn received(message: FromArbiter, fds: Vec<(String, OwnedFd)>) -> SessionInput<SharedListener> {
+    let is_right = |address: &Address| {
+        fds.iter().filter(|(name, _)| name == LISTENER).all(|(_, fd)| is_listener_of(fd, address))
+    };
+    match &message {
+        FromArbiter::Granted(granted) if !is_right(&granted.address) => {
+            let message = format!("what came with `granted` is no listener of `{}`", granted.address);
+            return SessionInput::Broken { code: Code::InvalidMessage, message };
+        }
+        FromArbiter::Granted(_)
+        | FromArbiter::Greeting(_)
+        | FromArbiter::Welcome(_)
+        | FromArbiter::Takedown(_)
+        | FromArbiter::Progress(_)
+        | FromArbiter::Event(_)
+        | FromArbiter::Verdict(_)
+        | FromArbiter::Ping(_)
+        | FromArbiter::Pong(_)
+        | FromArbiter::Error(_) => {}
+    }
+    let fds = fds.into_iter().map(|(name, fd)| (name, Arc::new(fd))).collect();
+    SessionInput::Received { message, fds }
+}
+
 /// The next line that has arrived whole, as the session wants it.
 fn next(channel: &mut ClientChannel) -> Option<SessionInput<SharedListener>> {
     loop {
         return match channel.next() {
-            Ok(Some(Decoded::Message { message, fds })) => {
-                let fds = fds.into_iter().map(|(name, fd)| (name, Arc::new(fd))).collect();
-                Some(SessionInput::Received { message, fds })
-            }
+            Ok(Some(Decoded::Message { message, fds })) => Some(received(message, fds)),
             Ok(Some(Decoded::Unknown { id, kind })) => Some(SessionInput::Unknown { id, kind }),
             Ok(Some(Decoded::Ignored)) => continue,
             Ok(None) => None,

@@ -75,6 +75,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
 
     fn failed(&mut self, error: Error, now: Duration) {
         let Error { re, code, message, fatal } = error;
+        let code = code.or_internal();
         if fatal {
             self.fatal(code, message, now);
         } else {
@@ -85,7 +86,7 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
     /// An error instead of the greeting or the welcome can only be a fatal one.
     fn link_refused(&mut self, error: Error, now: Duration) {
         if error.fatal {
-            self.fatal(error.code, error.message, now);
+            self.fatal(error.code.or_internal(), error.message, now);
         } else {
             self.out_of_order(&format!("`{}`, which ends nothing: {}", error.code, error.message), now);
         }

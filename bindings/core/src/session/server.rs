@@ -216,7 +216,7 @@ impl<L: Clone + Debug> Session<L> {
     fn report_takedown(&mut self, takedown: &Takedown) {
         self.events.push_back(ServerEvent::Takedown {
             address: takedown.address.clone(),
-            reason: takedown.reason.clone(),
+            reason: takedown.reason.clone().or_replaced(),
             drain: Duration::from_millis(takedown.drain_ms),
         });
     }

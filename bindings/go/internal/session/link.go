@@ -117,6 +117,9 @@ func (s *Session) takedown(message *spec.TakedownMessage, claim *Claim) {
 		s.queue(&spec.ReleasedMessage{Re: message.ID, Address: message.Address})
 	} else if !claim.told {
 		claim.told = true
+		if message.Reason != "stopping" {
+			message.Reason = "replaced" // what is not known is read so (SS-LINE-16)
+		}
 		s.tell(claim, message)
 	}
 	if claim.is("takingDown", "released") {

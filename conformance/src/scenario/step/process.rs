@@ -108,6 +108,9 @@ pub struct Descriptors {
     /// There must be at least this many.
     #[serde(default)]
     pub at_least: Option<u64>,
+    /// `count` must be true at once, with no `sync` before: of what was to be done before the line that came last.
+    #[serde(default)]
+    pub at_once: bool,
     /// Each of them is closed when another program is executed.
     #[serde(default)]
     pub close_on_exec: bool,
