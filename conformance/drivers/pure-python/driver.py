@@ -230,7 +230,8 @@ class Driver:
         self.go_on()
 
     def close(self, **_: Any) -> None:
-        self.using().close()
+        if self.client:
+            self.client.close()
 
     def exit(self, code: int, **_: Any) -> None:
         self.status = code

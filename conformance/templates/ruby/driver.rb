@@ -46,7 +46,8 @@ COMMANDS = {
   # your client: a function for each further command. An error with a method `code`, which is a code of the protocol or
   # one of already_claimed, not_held, not_inheritable, invalid_address, failed and forked, is reported with it.
   # Lines with their descriptors are received by UNIXSocket#recvmsg_nonblock(65_536, 0, 4096, scm_rights: true), whose last value has
-  # them as `unix_rights` (recv_io takes one without its line). TCPServer.for_fd and UNIXServer.for_fd make listeners of them.
+  # them as `unix_rights` (recv_io takes one without its line). TCPServer.for_fd(io.fileno) and UNIXServer.for_fd make listeners of
+  # them; `io.autoclose = false` keeps the collector from closing the descriptor under those.
   #
   # "readyFor" => lambda do |command|
   #   claim(command["address"], inherit: command["socket"] == "inherit", more: command["more"] || false)

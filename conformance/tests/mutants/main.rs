@@ -3,6 +3,7 @@
 //! time they wait.
 
 mod client;
+mod faults;
 mod parallel;
 #[path = "../reference_driver/mod.rs"]
 mod reference_driver;
