@@ -30,7 +30,7 @@ fn drain(language: Language) -> &'static str {
         }
         Language::Go => "`serverswap.Serve`",
         Language::Ruby | Language::Php | Language::Java | Language::Unknown => {
-            "the drain of its client library, if that has one"
+            "the drain of the server's client library, if that has one"
         }
     }
 }
@@ -42,7 +42,7 @@ fn inherits(language: Language) -> &'static str {
         Language::Python => "`listen` of the package serverswap, or its module for the framework",
         Language::Go => "`serverswap.Serve` or `serverswap.Listen`",
         Language::Ruby | Language::Php | Language::Java | Language::Unknown => {
-            "a claim of its client library with `socket` `inherit`"
+            "its client library with `socket` `inherit`"
         }
     }
 }

@@ -25,11 +25,11 @@ pub enum Language {
     Unknown,
 }
 
-/// How much of a program is looked at for the mark of the Go linker, which stands at the beginning of the code.
-const GO_MARK_WITHIN_BYTES: u64 = 64 * 1024;
+/// How much of a program is looked at for the note of the Go linker, which stands near its beginning.
+const GO_NOTE_WITHIN_BYTES: u64 = 64 * 1024;
 
-/// What the Go linker writes.
-const GO_MARK: &[u8] = b"Go build ID: \"";
+/// The type and the name of that note, as they are in an ELF file.
+const GO_NOTE: &[u8] = b"\x04\0\0\0Go\0\0";
 
 /// Beginnings of programs' names. Longer ones first.
 const PROGRAMS: [(&str, Language); 11] = [
@@ -115,8 +115,8 @@ fn name(word: &str) -> &str {
 fn is_made_by_go(program: &Path) -> bool {
     let mut beginning = Vec::new();
     let read =
-        File::open(program).and_then(|file| file.take(GO_MARK_WITHIN_BYTES).read_to_end(&mut beginning));
-    read.is_ok() && beginning.windows(GO_MARK.len()).any(|bytes| bytes == GO_MARK)
+        File::open(program).and_then(|file| file.take(GO_NOTE_WITHIN_BYTES).read_to_end(&mut beginning));
+    read.is_ok() && beginning.windows(GO_NOTE.len()).any(|bytes| bytes == GO_NOTE)
 }
 
 #[cfg(test)]

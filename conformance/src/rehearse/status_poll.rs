@@ -16,12 +16,10 @@ use crate::sandbox::{Remaining, Sandbox};
 /// What was seen while one swap was under way.
 #[derive(Debug, Default)]
 pub(super) struct SwapLog {
-    /// Until when each replaced server may drain.
-    pub deadlines: BTreeMap<u32, Instant>,
-    /// The processes of each replaced server's generation at the last look, but the server itself; only when that had ended.
-    pub beside: BTreeMap<u32, Vec<Beside>>,
-    /// The generation of each replaced server.
-    generations: BTreeMap<u32, String>,
+    /// Until when each replaced generation may drain.
+    pub deadlines: BTreeMap<String, Instant>,
+    /// What of it ran at the last look at which anything did.
+    pub running: BTreeMap<String, Vec<Beside>>,
 }
 
 /// From one look to the next.
@@ -60,7 +58,6 @@ struct Holder {
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Draining {
-    pid: u32,
     generation: String,
     #[serde(default)]
     remaining_ms: Option<u64>,
@@ -106,7 +103,7 @@ impl StatusPoll {
                 Ok(status) => status.note(asked, log),
                 Err(error) => return error,
             }
-            log.look_beside(&sandbox.remaining());
+            log.look(&sandbox.remaining());
         }
     }
 }
@@ -118,9 +115,10 @@ impl Status {
         all.then(|| self.addresses.iter().map(|one| one.address.clone()).collect())
     }
 
-    /// The servers that hold anything.
-    pub(super) fn serving_pids(&self) -> impl Iterator<Item = u32> {
-        self.addresses.iter().flat_map(|one| &one.holders).map(|holder| holder.pid)
+    /// The servers that hold anything, each with its generation.
+    pub(super) fn serving(&self) -> impl Iterator<Item = (u32, &str)> {
+        let holders = self.addresses.iter().flat_map(|one| &one.holders);
+        holders.map(|holder| (holder.pid, holder.generation.as_str()))
     }
 
     /// The generations that hold anything.
@@ -133,11 +131,10 @@ impl Status {
     /// closest to it.
     fn note(&self, asked: Instant, log: &mut SwapLog) {
         for draining in self.addresses.iter().flat_map(|one| &one.draining) {
-            log.generations.insert(draining.pid, draining.generation.clone());
             if let Some(remaining) = draining.remaining_ms.filter(|remaining| *remaining > 0) {
                 let least = asked + Duration::from_millis(remaining);
                 log.deadlines
-                    .entry(draining.pid)
+                    .entry(draining.generation.clone())
                     .and_modify(|known| *known = least.max(*known))
                     .or_insert(least);
             }
@@ -146,17 +143,16 @@ impl Status {
 }
 
 impl SwapLog {
-    fn look_beside(&mut self, remaining: &[Remaining]) {
-        for (pid, generation) in &self.generations {
-            let is_alive = remaining.iter().any(|process| process.pid == *pid);
-            let is_beside =
+    fn look(&mut self, remaining: &[Remaining]) {
+        for generation in self.deadlines.keys() {
+            let is_of_it =
                 |process: &&Remaining| process.variable("SERVERSWAP_GENERATION").as_ref() == Some(generation);
-            let beside = remaining.iter().filter(is_beside);
-            let beside = beside.map(|process| Beside { pid: process.pid, command: process.command.clone() });
-            let beside: Vec<Beside> = if is_alive { Vec::new() } else { beside.collect() };
-            // When all have ended, what is known is what ran last.
-            if is_alive || !beside.is_empty() {
-                self.beside.insert(*pid, beside);
+            let running = remaining.iter().filter(is_of_it);
+            let running =
+                running.map(|process| Beside { pid: process.pid, command: process.command.clone() });
+            let running: Vec<Beside> = running.collect();
+            if !running.is_empty() {
+                self.running.insert(generation.clone(), running);
             }
         }
     }

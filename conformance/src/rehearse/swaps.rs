@@ -1,6 +1,6 @@
 //! The rehearsal itself: the first start, the load, the swaps, the end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use serverswap_protocol::Address;
 use serverswap_protocol::message::Form;
 use tokio::time::sleep_until;
 
-use super::findings::{Finding, Rehearsed, of_load};
+use super::findings::{Beside, Finding, Rehearsed, of_load};
 use super::said::said;
 use super::server::Language;
 use super::status_poll::{Status, StatusPoll, SwapLog};
@@ -32,8 +32,8 @@ pub(super) struct RehearsalRun<'a> {
     rehearsal: &'a Rehearsal,
     status: StatusPoll,
     loads: Vec<Load>,
-    /// Every process that was seen to hold an address.
-    served: BTreeSet<u32>,
+    /// Every process that was seen to hold an address, with its generation.
+    served: BTreeMap<u32, String>,
     rehearsed: Rehearsed,
 }
 
@@ -68,7 +68,7 @@ impl<'a> RehearsalRun<'a> {
             rehearsal,
             status,
             loads: Vec::new(),
-            served: BTreeSet::new(),
+            served: BTreeMap::new(),
             rehearsed,
         }
     }
@@ -130,8 +130,9 @@ impl<'a> RehearsalRun<'a> {
     }
 
     fn note_serving(&mut self, status: &Status) {
-        for pid in status.serving_pids().filter(|pid| self.served.insert(*pid)).collect::<Vec<_>>() {
-            let language = Language::of_process(pid);
+        for (pid, generation) in status.serving() {
+            let is_new = self.served.insert(pid, generation.to_owned()).is_none();
+            let language = if is_new { Language::of_process(pid) } else { Language::Unknown };
             if language != Language::Unknown {
                 self.rehearsed.language = language;
             }
@@ -201,14 +202,15 @@ impl<'a> RehearsalRun<'a> {
 
     fn overran(&mut self, swap: u32, log: SwapLog) {
         let now = Instant::now();
-        let SwapLog { deadlines, mut beside, .. } = log;
-        let late = deadlines.into_iter().filter(|(_, deadline)| *deadline <= now);
-        let found = late.map(|(pid, _)| Finding::Overran {
-            swap,
-            pid,
-            beside: beside.remove(&pid).unwrap_or_default(),
-        });
-        self.rehearsed.findings.extend(found);
+        let SwapLog { deadlines, mut running, .. } = log;
+        for (generation, _) in deadlines.into_iter().filter(|(_, deadline)| *deadline <= now) {
+            let running = running.remove(&generation).unwrap_or_default();
+            let served = self.served.iter().find(|(_, of)| **of == generation).map(|(pid, _)| *pid);
+            let is_server = |process: &Beside| served.is_none_or(|server| process.pid == server);
+            let pid = served.or(running.first().map(|process| process.pid)).unwrap_or_default();
+            let beside = if running.iter().any(is_server) { Vec::new() } else { running };
+            self.rehearsed.findings.push(Finding::Overran { swap, pid, beside });
+        }
     }
 
     fn swap_failed(&mut self, number: u32, ended: WaitEnd, new: &mut Started, old: &mut Started) {
@@ -317,7 +319,7 @@ fn left_behind(
     remaining: Vec<Remaining>,
     serving: &BTreeSet<&str>,
     command: u32,
-    served: &BTreeSet<u32>,
+    served: &BTreeMap<u32, String>,
 ) -> Vec<Finding> {
     let belongs = |process: &Remaining| match process.variable("SERVERSWAP_GENERATION") {
         Some(generation) => serving.contains(generation.as_str()),
@@ -326,7 +328,7 @@ fn left_behind(
     let left = remaining.into_iter().filter(|process| !belongs(process));
     let found = |process: Remaining| Finding::LeftBehind {
         pid: process.pid,
-        served: served.contains(&process.pid),
+        served: served.contains_key(&process.pid),
         command: process.command,
     };
     left.map(found).collect()

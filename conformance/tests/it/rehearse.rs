@@ -131,11 +131,10 @@ async fn a_worker_that_a_start_script_waits_for_is_named_and_not_the_server() ->
     let server = Programs::find().example("node/http.js");
     let script = shell(&format!("sleep 600 & node {server}; wait"));
     let rehearsed = run(&rehearsal("serverswap-deploy --drain-timeout 3s", &script, 1)).await?;
-    let named = |finding: &Finding| {
-        let Finding::Overran { swap: 1, beside, .. } = finding else { return false };
-        beside.iter().any(|process| process.command == "sleep 600")
+    let [Finding::Overran { swap: 1, beside, .. }] = rehearsed.findings.as_slice() else {
+        return Err(format!("{:#?}", rehearsed.findings).into());
     };
-    assert!(rehearsed.findings.iter().any(named), "{:#?}", rehearsed.findings);
+    assert!(beside.iter().any(|process| process.command == "sleep 600"), "{beside:?}");
     assert_eq!(rehearsed.language, Language::Node);
     Ok(())
 }
