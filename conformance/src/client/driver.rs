@@ -259,12 +259,17 @@ impl Driver {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).map(|entries| entries.count() as u64)
     }
 
-    /// Sends it a signal.
+    /// Sends it a signal, and waits until one that stops it has stopped the last of its threads.
     ///
     /// # Errors
     /// It is gone.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        Ok(pidfd_send_signal(&self.pidfd, signal)?)
+        pidfd_send_signal(&self.pidfd, signal)?;
+        if signal == Signal::STOP {
+            let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            waitid(WaitId::PidFd(self.pidfd.as_fd()), options)?;
+        }
+        Ok(())
     }
 
     /// The end of what it wrote to standard error.
