@@ -91,7 +91,7 @@ func (d *driver) do(command *command) (fields, error) {
 	switch command.Cmd {
 	case "hello":
 		about := fields{"name": name, "version": version, "language": "go", "languageVersion": runtime.Version()}
-		supports := []string{"codec", "inherit", "serve", "reconnect", "more"}
+		supports := []string{"codec", "inherit", "serve", "reconnect", "more", "many"}
 		return fields{"contract": 1, "client": about, "protocol": []int{1}, "level": 3, "supports": supports}, nil
 	case "decode":
 		return decode(command.Line, command.FDs)

@@ -19,7 +19,7 @@ const { version } = require('../../../bindings/node/package.json');
 const { Echo, Http } = require('./serving.cjs');
 
 const NAME = 'serverswap-node';
-const SUPPORTS = ['codec', 'inherit', 'serve', 'reconnect', 'more'];
+const SUPPORTS = ['codec', 'inherit', 'serve', 'reconnect', 'more', 'many'];
 /** Mistakes of the program, which are thrown where the claim is made. */
 const MISTAKES = ['already_claimed', 'failed', 'forked', 'invalid_address', 'invalid_argument', 'not_inheritable'];
 

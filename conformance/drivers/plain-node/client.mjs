@@ -10,17 +10,20 @@
 import { EventEmitter } from 'node:events';
 import net from 'node:net';
 
-import { canonical } from './address.mjs';
 import { Fault, expect } from './fault.mjs';
 import { CODES, LINE_BYTES, encode, isKnown, isRequest, known, parse } from './lines.mjs';
 
-const HOLDING_PER_LINE = 128;
+const ADDRESSES = 128;
 const QUEUE_BYTES = 2 ** 20;
 const [LOST_MS, PATIENCE_MS, RETRY_MS, REST_MS, DAY_MS] = [10_000, 5_000, 100, 1_000, 86_400_000];
 /** Claims outlive a connection that ends like this. */
+const ENDED = ['withdrawn', 'released', 'refused'];
 const WAITED_OUT = [undefined, 'too_many_connections', 'exhausted'];
 
-/** One claim. `state`: waiting, withdrawn, held, takingDown, released or refused. */
+/**
+ * One claim. `state`: waiting, withdrawn, held, takingDown, released or refused. `text` is the program's for the
+ * address; `address` that of the grant, from then on.
+ */
 class Claim {
   state = 'waiting';
   serving = false;
@@ -28,6 +31,7 @@ class Claim {
   since = performance.now();
 
   constructor(address, more) {
+    this.text = address;
     this.address = address;
     this.more = more;
   }
@@ -56,11 +60,14 @@ export class Client extends EventEmitter {
 
   /** Claims an address. The claim is what the events are about. */
   readyFor(address, { more = false } = {}) {
-    const text = this.#mine(address);
-    const before = this.#claims.get(text)?.state ?? 'released';
-    expect(['withdrawn', 'released', 'refused'].includes(before), 'already_claimed', text);
-    const claim = new Claim(text, more);
-    this.#claims.set(text, claim);
+    this.#mine();
+    const before = this.#find(address);
+    expect(ENDED.includes(before?.state ?? 'released'), 'already_claimed', address);
+    const open = [...this.#claims.values()].filter(({ state }) => !ENDED.includes(state));
+    expect(open.length < ADDRESSES, 'exhausted', `${ADDRESSES} addresses are the most`);
+    const claim = new Claim(address, more);
+    this.#claims.delete(before?.text);
+    this.#claims.set(address, claim);
     if (!this.supervised) {
       claim.state = 'held';
       setImmediate(() => this.emit('granted', claim));
@@ -71,7 +78,8 @@ export class Client extends EventEmitter {
 
   /** The accept loop of a granted address runs. */
   serving(address) {
-    const claim = this.#of(this.#mine(address), 'held', 'takingDown');
+    this.#mine();
+    const claim = this.#of(address, 'held', 'takingDown');
     if (!claim.serving) {
       claim.serving = true;
       this.#say({ type: 'serving', address: claim.address });
@@ -80,10 +88,10 @@ export class Client extends EventEmitter {
 
   /** The program handles the takedown of an address. */
   onTakedown(address) {
-    const text = this.#mine(address);
-    if (!this.#handled.has(text)) {
-      this.#handled.add(text);
-      this.#say({ type: 'onTakedown', address: text });
+    this.#mine();
+    if (!this.#handled.has(address)) {
+      this.#handled.add(address);
+      this.#say({ type: 'onTakedown', address: this.#find(address)?.address ?? address });
     }
   }
 
@@ -136,14 +144,18 @@ export class Client extends EventEmitter {
     return this.#said.some((said) => said.type === 'fail');
   }
 
-  #mine(address) {
+  #mine() {
     expect(this.#over === '' && !this.#failed(), this.#over || 'failed');
-    return canonical(address);
+  }
+
+  /** The claim that a program means, or an arbiter by the text of its grant. */
+  #find(address) {
+    return this.#claims.get(address) ?? [...this.#claims.values()].find((claim) => claim.address === address);
   }
 
   #of(address, ...states) {
     expect(this.#over === '', this.#over);
-    const claim = this.#claims.get(canonical(address));
+    const claim = this.#find(address);
     expect(claim !== undefined && states.includes(claim.state), 'not_held', address);
     return claim;
   }
@@ -312,7 +324,7 @@ export class Client extends EventEmitter {
     if (type === 'greeting') {
       this.#hello(message.versions);
     } else if (type === 'welcome') {
-      expect(message.re === 1, 'out_of_order', '`welcome` answers another `id`');
+      expect(message.re === 1 && message.version === 1, 'out_of_order', '`welcome` answers another `hello`');
       this.#phase = 'open';
       clearTimeout(this.timer);
     } else if (type === 'ping') {
@@ -324,24 +336,22 @@ export class Client extends EventEmitter {
     }
   }
 
-  /** Says what is held, in as many lines as that takes, and what is under way. */
+  /** Says what is held, and then what is under way. */
   #hello(versions) {
     expect(versions.includes(1), 'version_unsupported', `${versions.slice(0, 9)} is offered, 1 is spoken`);
     const held = [...this.#claims.values()].filter(({ state }) => state === 'held' || state === 'takingDown');
     const generation = process.env.SERVERSWAP_GENERATION ?? '';
-    let line = { type: 'hello', id: 1, version: 1, client: this.#info, role: 'server', generation };
-    line.draining = this.#drained.size > 0 ? [...this.#drained].slice(0, HOLDING_PER_LINE) : undefined;
-    for (let rest = held; line !== undefined; line = rest.length > 0 ? { type: 'holding' } : undefined) {
-      let count = Math.min(rest.length, HOLDING_PER_LINE);
-      while (encode(this.#holding(line, rest, count)).length > LINE_BYTES) {
-        count = Math.floor(count / 2);
-      }
-      this.#send(this.#holding(line, rest, count));
-      rest = rest.slice(count);
-    }
+    const draining = this.#drained.size > 0 ? [...this.#drained].slice(0, ADDRESSES) : undefined;
+    const holding = held.map((claim) => ({
+      address: claim.address,
+      serving: claim.serving,
+      onTakedown: this.#handled.has(claim.text) || this.#handled.has(claim.address),
+    }));
+    const who = { version: 1, client: this.#info, role: 'server', generation };
+    this.#send({ type: 'hello', id: 1, ...who, draining, holding });
     this.#phase = 'welcome';
     for (const address of this.#handled) {
-      if (!held.some((claim) => claim.address === address)) {
+      if (!held.includes(this.#find(address))) {
         this.#say({ type: 'onTakedown', address });
       }
     }
@@ -349,15 +359,8 @@ export class Client extends EventEmitter {
     this.#said.forEach((said) => this.#say(said));
   }
 
-  #holding(line, held, count) {
-    const holding = held.slice(0, count).map(({ address, serving }) => {
-      return { address, serving, onTakedown: this.#handled.has(address) };
-    });
-    return { ...line, holding, more: count < held.length || undefined };
-  }
-
   #takeDown({ id, address, reason, drainMs }) {
-    const claim = this.#claims.get(address);
+    const claim = this.#find(address);
     if (claim?.state === 'released') {
       claim.takedown = id;
     }
@@ -376,7 +379,6 @@ export class Client extends EventEmitter {
   #answered(type, { re, address, waitingFor, code, message, fds = [] }) {
     const claim = this.asked.get(re);
     expect(claim !== undefined, 'out_of_order', `\`${type}\` answers ${re}, which is not asked`);
-    expect((address ?? claim.address) === claim.address, 'out_of_order', 'a reply about another address');
     if (type === 'progress') {
       if (claim.state === 'waiting') {
         this.emit('waiting', claim, waitingFor);
@@ -390,8 +392,8 @@ export class Client extends EventEmitter {
     } else if (claim.state === 'withdrawn') {
       this.#refuse(claim, 'withdrawn');
     } else {
-      claim.state = 'held';
-      this.#drained.delete(claim.address);
+      Object.assign(claim, { state: 'held', address });
+      this.#drained.delete(address);
       this.emit('granted', claim);
     }
   }

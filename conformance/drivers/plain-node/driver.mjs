@@ -8,7 +8,7 @@ import net from 'node:net';
 import fs from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 
-import { canonical, toListen } from './address.mjs';
+import { toListen } from './address.mjs';
 import { Client } from './client.mjs';
 import { Fault, expect } from './fault.mjs';
 import { encode, isKnown, known, parse } from './lines.mjs';
@@ -24,7 +24,7 @@ let client;
 let events = 0;
 /** Claim -> the `op` of its command. */
 const ops = new Map();
-/** Canonical address -> the server that `accept` or `serve` opened. */
+/** Address -> the server that `accept` or `serve` opened. */
 const servers = new Map();
 
 function tell(kind, claim, fields) {
@@ -50,9 +50,9 @@ function using() {
 }
 
 function open(address, server) {
-  const where = toListen(canonical(address));
+  const where = toListen(address);
   expect(where !== undefined, 'no_socket', `${address} has no stream socket`);
-  servers.set(canonical(address), server);
+  servers.set(address, server);
   return new Promise((resolve, reject) => server.once('error', reject).listen(where, resolve));
 }
 
@@ -76,15 +76,15 @@ async function serve({ address }) {
 }
 
 function stop({ address, op }) {
-  const server = servers.get(canonical(address));
+  const server = servers.get(address);
   expect(server !== undefined, 'not_held', `${address} is not served`);
-  servers.delete(canonical(address));
+  servers.delete(address);
   server.close(() => event('stopped', { op }));
 }
 
 function released({ address }) {
-  servers.get(canonical(address))?.close();
-  servers.delete(canonical(address));
+  servers.get(address)?.close();
+  servers.delete(address);
   using().released(address);
 }
 

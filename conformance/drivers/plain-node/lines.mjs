@@ -1,7 +1,5 @@
 /** Lines: from bytes to the messages of an arbiter, and from messages to bytes. No socket, no order of messages. */
-import { canonical } from './address.mjs';
 import { Fault, expect } from './fault.mjs';
-import * as json from './json.mjs';
 
 export const LINE_BYTES = 65536;
 const FDS_PER_LINE = 128;
@@ -33,13 +31,13 @@ const FIELDS = {
     limits: object({ lineBytes: small, fdsPerLine: small }),
   },
   welcome: { re: number, version: small, 'generation?': text, 'capabilities?': capabilities },
-  granted: { re: number, address: canonical, 'fds?': list(text) },
-  takedown: { id: number, address: canonical, reason: text, drainMs: number },
+  granted: { re: number, address: text, 'fds?': list(text) },
+  takedown: { id: number, address: text, reason: text, drainMs: number },
   progress: { re: number, 'waitingFor?': text, 'connections?': number, 'extendMs?': number },
   event: {
     what: text,
     generation: text,
-    'address?': canonical,
+    'address?': text,
     'pid?': small,
     'connections?': number,
     'remainingMs?': number,
@@ -62,7 +60,7 @@ function check(truth, value) {
 }
 
 function isObject(value) {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof json.Fraction);
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function read(fields, value) {
@@ -88,7 +86,7 @@ export function parse(line) {
   expect(line.length < LINE_BYTES, 'line_too_long');
   let message;
   try {
-    message = json.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(line));
+    message = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(line));
   } catch (error) {
     throw new Fault('malformed_line', error.message);
   }

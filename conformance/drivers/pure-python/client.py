@@ -7,22 +7,23 @@ import itertools, math, os, time
 from socket import socket
 from typing import Any
 
-from addresses import adopted, canonical
+from listeners import adopted
 from lines import HEARD, Fault, Message, encode, expect, fits
 from link import Link
 from tables import CODES, look, with_known_values
 
 LOST_S, PATIENCE_S, REST_S = 10, 5, 1
+OPEN = ("claimed", "granted", "serving", "takingDown")
 
 class Claim:
-    """A claim and what became of it. `takedown`: the `id` of the last one, 0 if it was on an earlier link."""
+    """A claim and what became of it. `address`: as the program says it, and from the grant on as that does. `takedown`: the `id` of the last one, 0 if it was on an earlier link."""
     table, state, serving = "client-address", "none", False
     takedown: int | None = None
     listener: socket | None = None
 
     def __init__(self, message: Message) -> None:
         self.message, self.since = message, time.monotonic()
-        self.address, self.id = message.get("address", ""), message.get("id", 0)
+        self.text, self.address, self.id = message.get("address", ""), message.get("address", ""), message.get("id", 0)
 
 class Client:
     """The server as a whole: what it says, and what it hears on one connection after another."""
@@ -89,14 +90,19 @@ class Client:
         self.events.append(({"type": "error", "code": code, "message": why}, claim))
 
     def find(self, key: str, value: object) -> Claim:
-        """The newest claim of an address, or that whose request has an `id`."""
+        """The newest claim of an address or of a program's text for it, or that whose request has an `id`."""
         return next((claim for claim in reversed(self.claims) if getattr(claim, key) == value), Claim({}))
 
+    def of(self, address: str) -> Claim:
+        """The claim that a program means by an address."""
+        claim = self.find("text", address)
+        return claim if claim.text else self.find("address", address)
+
     def say(self, kind: str, address: str = "", **fields: Any) -> Claim:
-        """Says it as soon as it may leave. Fault: `never` by the tables, invalid_address, closed, forked."""
+        """Says it as soon as it may leave. Fault: `never` by the tables, closed, forked."""
         expect(not self.over, self.over, "the client is not used any more")
-        about = {} if kind in ("serverUp", "fail") else {"address": canonical(address)}
-        claim = self.find("address", about.get("address"))
+        claim = self.of(address)
+        about = {} if kind in ("serverUp", "fail") else {"address": claim.address or address}
         if kind == "progress" and claim.takedown == 0:
             return claim  # on this link there is no takedown to refer to
         if kind == "progress" or kind == "released" and claim.state == "takingDown":
@@ -109,6 +115,7 @@ class Client:
         never = "never" in cell or kind == "serving" and claim.serving
         expect(not never, "never", f"`{kind}` when {machine.state}")
         if kind == "readyFor":
+            expect(sum(each.state in OPEN for each in self.claims) < 128, "exhausted", "128 addresses are the most")
             message["id"] = next(self.ids)
             self.claims = [each for each in self.claims if each is not claim or each.state == "withdrawing"]
             claim = machine = Claim(message)
@@ -135,19 +142,19 @@ class Client:
         try:
             expect(kind in HEARD, "unknown_type", f"`{kind[:100]}` is not known")
             expect(fits(HEARD[kind], message), "invalid_message", f"an impossible `{kind}`")
-            address = canonical(message["address"]) if "address" in message else None
         except Fault as fault:
             expect(asked, *fault.args)
             expect(link.state == "open", "out_of_order", f"`{kind[:100]}` before the `welcome`")
             code, why = fault.args
             return self.link.send({"type": "error", "re": asked, "code": code, "message": why, "fatal": False})
         message = with_known_values(message)
-        claim = self.find("address", address) if kind == "takedown" else self.find("id", message.get("re"))
+        claim = self.find("address", message["address"]) if kind == "takedown" else self.find("id", message.get("re"))
         machine, cell = look("receive", message, link, self, claim)
         legal = "close" not in cell and not (machine is claim and "ignore" in cell)  # a reply to nothing
-        matches = {"granted": address == claim.address, "welcome": message.get("re") == 1}.get(kind, True)
+        matches = kind != "welcome" or (message["re"], message["version"]) == (1, 1)
         expect(legal and matches, "out_of_order", f"`{kind}` when {machine.state}")
         if kind == "granted":
+            claim.address = message["address"]
             self.adopt(claim, message.get("fds", []))
         machine.state = cell.get("next", machine.state)
         told = kind == "takedown" and claim.takedown is not None  # on an earlier link
@@ -158,7 +165,7 @@ class Client:
         elif kind == "welcome":
             link.since = math.inf
         elif kind in ("ping", "takedown") and "reply" in cell:
-            self.link.send({"type": cell["reply"].partition("+")[0], "re": asked, "address": address})
+            self.link.send({"type": cell["reply"].partition("+")[0], "re": asked, "address": message.get("address")})
         elif link.state == "closed":
             raise Fault(message["code"], message["message"])
         elif machine is claim and claim.state == "none":
@@ -174,24 +181,20 @@ class Client:
             claim.listener = adopted(self.link.fds[0], claim.address)
 
     def hello(self, versions: list[int]) -> None:
-        """Says what is held, in as many lines as that takes, and what is under way."""
+        """Says what is held, and then what is under way."""
         expect(1 in versions, "version_unsupported", f"{versions[:9]} is offered, 1 is spoken")
         held = [claim for claim in self.claims if claim.state in ("granted", "serving")]
+        listed = {text for claim in held for text in (claim.text, claim.address)}
         handled = [message["address"] for message in self.said if message["type"] == "onTakedown"]
-        listed = {claim.address: claim.address in handled for claim in held}
-        size = min(128, 20_000 // max([30 + len(encode({"": address})) for address in listed], default=128))
         line: Message = {"type": "hello", "id": 1, "version": 1, "client": self.info, "role": "server"}
         line["generation"] = os.environ.get("SERVERSWAP_GENERATION")
         line["draining"] = [claim.address for claim in self.claims if claim.state == "released"][:32]
+        line["holding"] = [{"address": each.address, "serving": each.serving} for each in held]
+        for each, entry in zip(held, line["holding"]):
+            entry["onTakedown"] = bool({each.text, each.address} & set(handled))
+        line["fds"] = [each.address for each in held if each.listener]
         self.link.out = []
-        while line:
-            part, held = held[:size], held[size:]
-            line["holding"] = [{"address": each.address, "serving": each.serving} for each in part]
-            for entry in line["holding"]:
-                entry["onTakedown"] = listed[entry["address"]]
-            line["fds"], line["more"] = [each.address for each in part if each.listener], bool(held)
-            self.link.send(line, [each.listener for each in part if each.listener])
-            line = {"type": "holding"} if held else {}
+        self.link.send(line, [each.listener for each in held if each.listener])
         for message in [claim.message for claim in self.claims if claim.state == "claimed"] + self.said:
             if message.get("address") not in listed:
                 self.link.send(message)

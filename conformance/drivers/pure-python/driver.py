@@ -15,7 +15,6 @@ from typing import Any, Callable
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from addresses import canonical
 from client import Claim, Client
 from lines import HEARD, SHAPES, Fault, encode, expect, fits, parse
 from serving import Serving, grant_alone, open_listener
@@ -121,7 +120,7 @@ class Driver:
             raise Fault(words.get(kind, "not_held") if code == "never" else code, why) from None
 
     def claim(self, address: str, *states: str) -> Claim:
-        claim = self.using().find("address", canonical(address))
+        claim = self.using().of(address)
         expect(claim.state in states, "not_held", f"{address} is {claim.state}")
         return claim
 
@@ -149,8 +148,6 @@ class Driver:
                 unknown = {"type": message["type"], "id": message.get("id")}
                 return {"unknown": unknown} if "id" in message else {"ignored": True}
             expect(fits(shape, message), "invalid_message", "impossible")
-            if "address" in message:
-                message["address"] = canonical(message["address"])
             found = LEFT_OUT.get(message["type"], {}) | known(shape, message)
             return {"message": {key: value for key, value in found.items() if key not in reserved(shape)}}
         except Fault as fault:

@@ -13,7 +13,7 @@ KNOWN = {each.get("const") for name in ("Code", "TakedownReason") for each in SH
 def look(way: str, message: Message, *machines: Any) -> tuple[Any, Message]:
     """The cell of the tables for a message, and the machine whose it is: a link, the client or a claim."""
     kind = message["type"]
-    names = [f"{kind}+{key}" for key in ("more", "fatal", "re") if message.get(key)] + [kind]
+    names = [f"{kind}+{key}" for key in ("fatal", "re") if message.get(key)] + [kind]
     for machine in machines:
         cells = TABLES[machine.table][machine.state][way]
         cell = next(cells[key] for name in names for key in cells if name in key.split())

@@ -25,7 +25,7 @@ from serverswap._connection import CONNECTION
 from serving import Serving
 
 NAME = "serverswap-python"
-SUPPORTS = ["codec", "inherit", "serve", "fork", "reconnect", "more"]
+SUPPORTS = ["codec", "inherit", "serve", "fork", "reconnect", "more", "many"]
 #: Mistakes of the program, which are raised where the claim is made.
 MISTAKES = (
     serverswap.AlreadyClaimedError,

@@ -31,7 +31,7 @@ pub const WIRE_VALID_SPEC: [&str; 19] = [
     "SS-FD-6",
     "SS-FD-8",
     "SS-REQ-1",
-    "SS-REQ-2/1",
+    "SS-REQ-2",
     "SS-REQ-3",
     "SS-ERR-2",
     "SS-SUP-9",

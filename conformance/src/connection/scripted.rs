@@ -8,6 +8,7 @@ use std::time::Instant;
 use rustix::io::Errno;
 use rustix::net::Shutdown;
 use serde_json::{Map, Value};
+use serverswap_protocol::message::VERSION;
 use serverswap_protocol::trace::Side;
 
 use super::poll::writable;
@@ -260,8 +261,12 @@ impl ScriptedConnection {
         if let Some(id) = line.get("id").and_then(Value::as_u64) {
             self.last_id = self.last_id.max(id);
         }
-        self.is_unwelcomed &= line.get("type").is_none_or(|kind| kind != "welcome");
-        self.validator.sent(line, validation)
+        let verdict = self.validator.sent(line, validation);
+        // What it does not answer welcomes nobody.
+        let is_answered = self.validator.connection() == Some("open");
+        let is_of_version = line.get("version").is_none_or(|version| version == VERSION);
+        self.is_unwelcomed &= !(is_answered && is_of_version);
+        verdict
     }
 
     /// As [`ScriptedConnection::validate_sent`], for bytes that are wrong on purpose, or may be.

@@ -93,6 +93,8 @@ pub enum Support {
     Reconnect,
     /// Claims with `more`, and `serverUp`.
     More,
+    /// More than 128 addresses.
+    Many,
 }
 
 /// The reply to `decode`: exactly one of its fields.

@@ -23,7 +23,7 @@ pub const WIRE_VALID_SPEC: [&str; 20] = [
     "SS-FD-7/1",
     "SS-FD-7/2",
     "SS-FD-6",
-    "SS-REQ-2/1",
+    "SS-REQ-2",
     "SS-REQ-3",
     "SS-REQ-4",
     "SS-REQ-1",

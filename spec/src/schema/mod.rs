@@ -20,6 +20,9 @@ use serde_json::{Value, json};
 
 use crate::message::{FromArbiter, FromClient, Message};
 
+const CLIENT: &str = "client-to-arbiter";
+const ARBITER: &str = "arbiter-to-client";
+
 /// One generated file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
@@ -44,13 +47,11 @@ pub enum Strictness {
 /// When the message types and the state tables do not fit each other: a fault of this crate.
 pub fn documents() -> Vec<Document> {
     use Strictness::{Lenient, Strict};
-    let client = "client-to-arbiter";
-    let arbiter = "arbiter-to-client";
     let documents = [
-        ("v1/schema/client-to-arbiter.json", direction::<FromClient>(client, Lenient)),
-        ("v1/schema/client-to-arbiter.strict.json", direction::<FromClient>(client, Strict)),
-        ("v1/schema/arbiter-to-client.json", direction::<FromArbiter>(arbiter, Lenient)),
-        ("v1/schema/arbiter-to-client.strict.json", direction::<FromArbiter>(arbiter, Strict)),
+        ("v1/schema/client-to-arbiter.json", direction::<FromClient>(CLIENT, Lenient)),
+        ("v1/schema/client-to-arbiter.strict.json", direction::<FromClient>(CLIENT, Strict)),
+        ("v1/schema/arbiter-to-client.json", direction::<FromArbiter>(ARBITER, Lenient)),
+        ("v1/schema/arbiter-to-client.strict.json", direction::<FromArbiter>(ARBITER, Strict)),
     ];
     let meta = meta::meta(&documents[1].1, &documents[3].1);
     documents
@@ -72,6 +73,9 @@ fn direction<M: Message + JsonSchema>(name: &str, strictness: Strictness) -> Val
     match strictness {
         Strictness::Lenient => lenient::relax(&mut schema, M::TYPES),
         Strictness::Strict => strict::close(&mut schema),
+    }
+    if strictness == Strictness::Strict && name == ARBITER {
+        strict::only_canonical_addresses(&mut schema);
     }
     head(name, strictness, schema)
 }

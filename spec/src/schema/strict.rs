@@ -1,5 +1,5 @@
 //! What a sender of version 1 may send: no unknown key (`ext` is declared and open), no
-//! unknown value of an open enum, addresses in canonical form.
+//! unknown value of an open enum, and from the arbiter addresses in canonical form.
 //!
 //! `additionalProperties` suffices for closing, because every definition is self-contained;
 //! it is understood by more tools than `unevaluatedProperties`.
@@ -18,13 +18,17 @@ pub(super) fn close(schema: &mut Value) {
             definition["additionalProperties"] = json!(false);
         }
     }
-    if let Some(address) = definitions.get_mut("Address") {
-        address["pattern"] = json!(text::canonical_address());
-    }
     walk(schema, &mut |object| {
         close_enum(object);
         name_descriptors(object);
     });
+}
+
+/// Leaves the canonical texts of addresses: an arbiter sends no other.
+pub(super) fn only_canonical_addresses(schema: &mut Value) {
+    if let Some(address) = schema["$defs"].get_mut("Address") {
+        address["pattern"] = json!(text::canonical_address());
+    }
 }
 
 /// Takes the value from the future out of an open enum.

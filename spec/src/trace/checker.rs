@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::requests::{Requests, number, text, violation};
+use super::requests::{Requests, address, canonical, number, violation};
 use super::table::{Cell, Kind, Machine, Name, Scope, Table};
 use super::{Side, Violation};
 use crate::message::{Code, Role};
@@ -128,12 +128,12 @@ impl Checker {
         name: &Name,
     ) -> Result<Outcome, Violation> {
         let about = self.requests.about(by, line);
-        let of_request = about.and_then(|(_, request)| request.address.as_deref());
-        let Some(address) = text(line, "address").or(of_request) else {
+        let of_request = about.and_then(|(_, request)| request.address.clone());
+        let Some(address) = address(line).or(of_request) else {
             return Ok(Outcome::Ignored);
         };
         let machine = Table::v1().machine(self.view, Scope::Address, Some(role));
-        let (re, address) = (about.map(|(id, _)| id), address.to_owned());
+        let re = about.map(|(id, _)| id);
         let track = self.addresses.entry(address).or_insert_with(|| Track::new(&machine.initial));
         let newest = track.asked.get(&by.other()).copied();
         if re.is_some() && re != newest {
@@ -158,8 +158,8 @@ impl Checker {
     /// Records which role the client has, and which addresses it lists.
     fn enter(&mut self, line: &Map<String, Value>) -> Result<(), Violation> {
         let holding = objects(line, "holding");
-        let attached: Vec<&str> = strings(line, "fds").collect();
-        let held: Vec<&str> = holding.clone().filter_map(|entry| text(entry, "address")).collect();
+        let attached: Vec<String> = strings(line, "fds").map(canonical).collect();
+        let held: Vec<String> = holding.clone().filter_map(address).collect();
         if let Some(stranger) = attached.iter().find(|name| !held.contains(name)) {
             let message = format!("`fds` names `{stranger}`, which is not in `holding`");
             return Err(violation(Side::Client, &Code::InvalidMessage, message));
@@ -173,11 +173,14 @@ impl Checker {
             Role::Server => {
                 for entry in holding {
                     let how = if serving(entry) { "serving" } else { "notServing" };
-                    self.place(role, text(entry, "address"), how);
+                    self.place(role, address(entry), how);
                 }
-                strings(line, "draining").for_each(|address| self.place(role, Some(address), "draining"));
+                strings(line, "draining")
+                    .for_each(|text| self.place(role, Some(canonical(text)), "draining"));
             }
-            Role::Supervisor => attached.iter().for_each(|name| self.place(role, Some(name), "attached")),
+            Role::Supervisor => {
+                attached.into_iter().for_each(|name| self.place(role, Some(name), "attached"))
+            }
             Role::Observer => {}
         }
         Ok(())
@@ -200,10 +203,10 @@ impl Checker {
         Ok(())
     }
 
-    fn place(&mut self, role: Role, address: Option<&str>, how: &str) {
+    fn place(&mut self, role: Role, address: Option<String>, how: &str) {
         let machine = Table::v1().machine(self.view, Scope::Address, Some(role));
         if let (Some(address), Some(state)) = (address, machine.enter.get(how)) {
-            self.addresses.insert(address.to_owned(), Track::new(state));
+            self.addresses.insert(address, Track::new(state));
         }
     }
 }

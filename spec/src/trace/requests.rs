@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{Side, Table, Violation};
+use crate::Address;
 use crate::message::{Code, LISTENER};
 
 /// The requests of both sides, and which of them are still open.
@@ -64,7 +65,7 @@ impl Requests {
         }
         let request = Request {
             kind: text(line, "type").unwrap_or_default().to_owned(),
-            address: text(line, "address").map(str::to_owned),
+            address: address(line),
             inherits: text(line, "socket") == Some("inherit"),
             stage: Stage::Open,
         };
@@ -101,7 +102,7 @@ impl Requests {
         if kind != "error" && expected.is_some_and(|expected| expected != kind) {
             return wrong(format!("`{kind}` answers `{}` {re}", request.kind));
         }
-        if kind != "error" && text(line, "address").map(str::to_owned) != request.address {
+        if kind != "error" && address(line) != request.address {
             return wrong(format!("`{kind}` answers {re} for another address"));
         }
         request.stage = Stage::Answered;
@@ -128,6 +129,16 @@ pub(super) fn violation(by: Side, code: &Code, message: String) -> Violation {
 
 pub(super) fn number(line: &Map<String, Value>, key: &str) -> Option<u64> {
     line.get(key)?.as_u64()
+}
+
+/// The canonical text of the address that a line, or an entry of it, is about.
+pub(super) fn address(object: &Map<String, Value>) -> Option<String> {
+    text(object, "address").map(canonical)
+}
+
+/// The canonical text of an address, or the text itself if it is none.
+pub(super) fn canonical(text: &str) -> String {
+    text.parse::<Address>().map_or_else(|_| text.to_owned(), |address| address.to_string())
 }
 
 pub(super) fn text<'a>(line: &'a Map<String, Value>, key: &str) -> Option<&'a str> {

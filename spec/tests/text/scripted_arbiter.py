@@ -35,14 +35,21 @@ class Arbiter:
         socket.send_fds(self.peer, [data], fds) if fds else self.peer.sendall(data)
 
     def hear(self, kind):
+        """The next line; `onTakedown` may come at any time."""
+        line = self.next_line()
+        while line["type"] == "onTakedown":
+            line = self.next_line()
+        assert line["type"] == kind, f"{kind} was expected: {line}"
+        return line
+
+    def next_line(self):
         while b"\n" not in self.buffer:
             data, fds, _, _ = socket.recv_fds(self.peer, 65536, 253)
-            assert data, f"the client left before `{kind}`"
+            assert data, "the client left"
             self.buffer, self.fds = self.buffer + data, self.fds + fds
         text, _, self.buffer = self.buffer.partition(b"\n")
-        line = text_client.parse(text)
+        line = json.loads(text)
         self.said.append(["client", line])
-        assert line["type"] == kind, f"{kind} was expected: {line}"
         return line
 
     def leave(self):
@@ -70,7 +77,6 @@ hello = first.hear("hello")
 assert hello["holding"] == [] and not first.fds
 first.say({"type": "welcome", "re": hello["id"], "version": 1, "generation": hello["generation"], "capabilities": {}})
 claim = first.hear("readyFor")
-first.hear("onTakedown")
 first.say({"type": "progress", "re": claim["id"], "waitingFor": "the test"}, {"type": "steered", "percent": [10]})
 first.say({"type": "granted", "re": claim["id"], "address": address, "fds": ["listener"]}, fds=[listener.fileno()])
 first.hear("serving")

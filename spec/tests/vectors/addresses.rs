@@ -18,7 +18,7 @@ fn problem(problem: AddressProblem) -> &'static str {
 
 #[test]
 fn every_address_has_its_canonical_text_or_its_problem_and_the_patterns_say_what_they_can() {
-    let schemas = Schemas::of("client-to-arbiter");
+    let (client, arbiter) = (Schemas::of("client-to-arbiter"), Schemas::of("arbiter-to-client"));
     let vectors = file("v1/vectors/addresses.json");
     for case in vectors["cases"].as_array().expect("cases") {
         let text = case["text"].as_str().expect("a text");
@@ -33,9 +33,15 @@ fn every_address_has_its_canonical_text_or_its_problem_and_the_patterns_say_what
                 assert_eq!(case["problem"], problem(error.problem), "{text:?}");
             }
         }
-        let line = json!({"type": "serving", "address": text});
-        let accepted = case["canonical"].is_string();
-        assert_eq!(schemas.lenient.is_valid(&line) == accepted, case["pattern"] == true, "{text:?}: lenient");
-        assert_eq!(schemas.strict.is_valid(&line), case["strict"] == true, "{text:?}: strict");
+        let serving = json!({"type": "serving", "address": text});
+        let granted = json!({"type": "granted", "re": 2, "address": text});
+        let (accepted, pattern) = (case["canonical"].is_string(), case["pattern"] == true);
+        assert_eq!(client.lenient.is_valid(&serving) == accepted, pattern, "{text:?}: lenient");
+        assert_eq!(client.strict.is_valid(&serving) == accepted, pattern, "{text:?}: strict for a client");
+        assert_eq!(
+            arbiter.strict.is_valid(&granted),
+            case["strict"] == true,
+            "{text:?}: strict for the arbiter"
+        );
     }
 }

@@ -68,7 +68,7 @@ func (s *Session) about(message spec.Message) (claim *Claim, names bool) {
 	case *spec.ErrorMessage:
 		return of(message.Re), true
 	case *spec.WelcomeMessage:
-		return new(Claim), message.Re == s.identity.ID
+		return new(Claim), message.Re == s.identity.ID && message.Version == s.identity.Version
 	}
 	return new(Claim), true
 }

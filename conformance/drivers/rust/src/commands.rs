@@ -128,7 +128,7 @@ fn introduction() -> Value {
         },
         "protocol": [1],
         "level": 3,
-        "supports": ["codec", "inherit", "serve", "fork", "reconnect", "more"],
+        "supports": ["codec", "inherit", "serve", "fork", "reconnect", "more", "many"],
     })
 }
 

@@ -7,3 +7,4 @@ mod generated;
 mod reference;
 mod scenario_mistakes;
 mod serving;
+mod text_client;

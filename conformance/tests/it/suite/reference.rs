@@ -9,7 +9,7 @@ use crate::recordings::reports::accuse_nobody;
 use crate::reference_driver::reference;
 
 /// Every case that did not pass, with its failed checks.
-fn troubles(report: &Report) -> Vec<String> {
+pub(super) fn troubles(report: &Report) -> Vec<String> {
     let troubled = report.cases.iter().filter(|case| case.outcome != Outcome::Passed);
     let told = troubled.map(|case| {
         let failed: Vec<String> = case
