@@ -12,8 +12,8 @@
 //! - A terminal reply reaches an address only if it answers the newest request about it.
 
 mod checker;
+pub mod guarantees;
 mod requests;
-
 mod table;
 
 use serde_json::{Map, Value};

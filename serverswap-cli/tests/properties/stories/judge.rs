@@ -1,12 +1,13 @@
-//! The promises of the arbiter, held against everything that it says.
+//! The promises of the arbiter, held against everything that it says. Three of the guarantees have judges of their own
+//! (`serverswap_protocol::trace::guarantees`), which `check-trace --guarantees` uses for recordings too.
 
+use serverswap::protocol::SocketMode;
 use serverswap::protocol::limits::LINE_BYTES_MAX;
 use serverswap::protocol::line::encode;
-use serverswap::protocol::message::{
-    Error, Form, FromArbiter, Granted, Message, Role, Takedown, TakedownReason,
-};
-use serverswap::protocol::{Address, SocketMode};
+use serverswap::protocol::message::{Error, Form, FromArbiter, Granted, Message, Role, Takedown};
 use serverswap_cli::arbiter::{ArbiterAction, ConnectionId};
+
+use serverswap_protocol::trace::guarantees::Breach;
 
 use super::program::{Held, Program};
 use super::story::{Asked, Story};
@@ -53,7 +54,12 @@ impl Story<'_> {
             FromArbiter::Pong(pong) => self.is_answered(link, pong.re, &[Asked::Pong]),
             FromArbiter::Error(Error { re: Some(re), fatal: false, .. }) => {
                 let asked = self.asked.remove(&(link, re));
-                assert!(matches!(asked, Some(Asked::Claim(..))), "{re} was not asked, or is answered twice");
+                let Some(Asked::Claim(address, _)) = asked else {
+                    panic!("{re} was not asked, or is answered twice")
+                };
+                if let Some(pid) = self.at(link).map(|program| program.process.pid) {
+                    self.judge.claim_ends(&pid, &address);
+                }
             }
             FromArbiter::Error(error) => assert!(error.fatal && error.re.is_none(), "{error:?}"),
             FromArbiter::Progress(progress) => assert!(self.asked.contains_key(&(link, progress.re))),
@@ -63,7 +69,9 @@ impl Story<'_> {
                 };
                 if let Some(program) = self.at(link).filter(|one| one.is_alive()) {
                     assert_eq!((program.role, program.form), (Role::Supervisor, Form::Stay));
-                    assert!(program.duplicates.insert(address), "a second duplicate");
+                    assert!(program.duplicates.insert(address.clone()), "a second duplicate");
+                    let pid = program.process.pid;
+                    self.judge.keeps(&pid, &address);
                 }
             }
             FromArbiter::Ping(_) | FromArbiter::Greeting(_) => panic!("{message:?}"),
@@ -82,34 +90,18 @@ impl Story<'_> {
         let Granted { re, address, fds } = granted;
         let socket = if fds.is_empty() { SocketMode::Bind } else { SocketMode::Inherit };
         self.is_answered(link, re, &[Asked::Claim(address.clone(), socket)]);
-        let Some(program) = self.at(link).cloned() else {
+        let Some(program) = self.at(link) else {
             return;
         };
-        let others = self.programs.iter().filter(|one| one.is_alive() && one.process != program.process);
-        for other in others {
-            let exclusive = |held: &Held| socket == SocketMode::Bind || held.socket == SocketMode::Bind;
-            assert!(
-                !other.held.get(&address).is_some_and(exclusive),
-                "{address} has two holders: {} and {}",
-                program.process.pid,
-                other.process.pid
-            );
-            let kept = socket == SocketMode::Bind && other.duplicates.contains(&address);
-            assert!(
-                !kept || self.refused || self.lost,
-                "{address} is granted while a duplicate of it is kept"
-            );
-            let serves = other.held.get(&address).is_some_and(|held| held.serving)
-                && !self.stopped.contains(&other.generation);
-            assert!(
-                !serves || other.generation <= program.generation,
-                "{address} is granted to an older generation than the one that serves it"
-            );
+        let (pid, is_alive) = (program.process.pid, program.is_alive());
+        kept(self.judge.granted(&pid, &address, socket));
+        if !is_alive {
+            self.judge.releases(&pid, &address);
         }
         let program = self.at(link).filter(|one| one.is_alive());
         if let Some(program) = program {
             program.draining.remove(&address);
-            program.held.insert(address, Held { socket, serving: false, may_be_taken: false });
+            program.held.insert(address, Held { socket, serving: false });
         }
     }
 
@@ -117,40 +109,26 @@ impl Story<'_> {
         let Takedown { id, address, reason, .. } = takedown;
         let before = self.takedown_ids.insert(link, id);
         assert!(before.is_none_or(|before| before < id), "`id` does not rise");
-        let refused = self.refused;
         let Some(program) = self.at(link).filter(|one| one.is_alive()) else {
             return;
         };
         assert!(program.handles.contains(&address), "{address}: it never said `onTakedown`");
-        let Some(held) = program.held.get(&address).copied() else {
+        if !program.held.contains_key(&address) {
             return;
-        };
+        }
         let second = program.takedowns.insert(address.clone(), id);
         assert_eq!(second, None, "{address}: a second takedown before the first was answered");
-        let is_early = reason == TakedownReason::Replaced && held.socket == SocketMode::Inherit;
-        assert!(!is_early || held.may_be_taken || refused, "{address} is taken before a newer one serves it");
-    }
-
-    /// An inherited address may be taken when a newer one serves it, or wants it exclusively.
-    pub(super) fn note_who_may_be_taken(&mut self) {
-        let programs = self.programs.clone();
-        let claims = |program: &Program, address: &Address| {
-            let bind = Asked::Claim(address.clone(), SocketMode::Bind);
-            self.asked.iter().any(|((link, _), asked)| Some(*link) == program.link && *asked == bind)
-        };
-        let wants = |program: &Program, address: &Address| {
-            program.held.get(address).is_some_and(|held| held.serving || held.socket == SocketMode::Bind)
-                || claims(program, address)
-        };
-        for program in &mut self.programs {
-            for (address, held) in &mut program.held {
-                let newer = programs.iter().filter(|other| other.generation > program.generation);
-                held.may_be_taken |= newer.clone().any(|other| wants(other, address));
-            }
-        }
+        let pid = program.process.pid;
+        kept(self.judge.taken_down(&pid, &address, &reason));
     }
 
     fn at(&mut self, link: ConnectionId) -> Option<&mut Program> {
         self.programs.iter_mut().find(|one| one.link == Some(link))
+    }
+}
+
+fn kept(judged: Result<(), Breach>) {
+    if let Err(breach) = judged {
+        panic!("{breach}");
     }
 }

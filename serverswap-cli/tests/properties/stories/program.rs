@@ -38,8 +38,6 @@ pub enum Life {
 pub struct Held {
     pub socket: SocketMode,
     pub serving: bool,
-    /// Whether there was a moment at which it could be taken down.
-    pub may_be_taken: bool,
 }
 
 impl Program {

@@ -11,6 +11,7 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 use serverswap_cli::arbiter::{Arbiter, ArbiterEvent, ArbiterLimits, ClientHello, ConnectionId};
 use serverswap_cli::state::{Snapshot, UnrecordedRecord};
+use serverswap_protocol::trace::guarantees::Judge;
 
 use super::choices::Choices;
 use super::program::{Life, Program};
@@ -46,10 +47,7 @@ pub struct Story<'a> {
     /// Connections that ended before this turn.
     pub(super) closed: BTreeSet<ConnectionId>,
     pub(super) takedown_ids: BTreeMap<ConnectionId, u64>,
-    /// Generations that may be taken down although nobody replaces them.
-    pub(super) stopped: BTreeSet<Generation>,
-    /// Whether the kernel ever refused to show a process's descriptors.
-    pub(super) refused: bool,
+    pub(super) judge: Judge<u32>,
     /// Whether the state file was ever lost: who had which duplicate was forgotten then.
     pub(super) lost: bool,
     pub(super) next_link: u64,
@@ -80,8 +78,7 @@ impl<'a> Story<'a> {
             asked: BTreeMap::new(),
             closed: BTreeSet::new(),
             takedown_ids: BTreeMap::new(),
-            stopped: BTreeSet::new(),
-            refused: false,
+            judge: Judge::default(),
             lost: false,
             next_link: 0,
             next_pid: 100,
@@ -100,6 +97,7 @@ impl<'a> Story<'a> {
     fn born(&mut self, generation: Generation, role: Role, form: Form) -> Program {
         self.next_pid += 1;
         let start = u64::try_from(self.now.as_millis() / 10).expect("a short story");
+        self.judge.appears(self.next_pid, generation);
         Program::new(Process { pid: self.next_pid, start }, generation, role, form)
     }
 
@@ -108,7 +106,7 @@ impl<'a> Story<'a> {
         match self.choices.below(24) {
             0 => self.arrives(who),
             1 => self.connection_ends(who),
-            2 => self.programs[who].dies(),
+            2 => self.dies(who),
             3 => self.is_buried(who),
             4 => self.time_passes(),
             5 => self.follower_takes_over(),
@@ -164,6 +162,12 @@ impl<'a> Story<'a> {
         }
     }
 
+    /// What it had is nobody's; what it has sent is still read.
+    fn dies(&mut self, who: usize) {
+        self.programs[who].dies();
+        self.judge.holds_only(&self.programs[who].process.pid, &BTreeSet::new());
+    }
+
     /// The end of a dead one is noticed, and another one takes its place.
     fn is_buried(&mut self, who: usize) {
         if self.programs[who].life != Life::Dead {
@@ -171,10 +175,11 @@ impl<'a> Story<'a> {
         }
         self.connection_ends(who);
         let Program { process, generation, role, form, .. } = self.programs[who];
+        self.judge.ends(&process.pid);
         self.read.push(ArbiterEvent::Gone { process, remains: Default::default() });
         // Where the generation is not up, nobody else will ask whether its server is late.
         if role == Role::Supervisor {
-            self.stopped.insert(generation);
+            self.judge.may_stop(generation);
         }
         self.programs[who] = self.born(generation, role, form);
     }
@@ -196,6 +201,7 @@ impl<'a> Story<'a> {
         let record = |one: &Program| UnrecordedRecord { process: one.process, generation: one.generation };
         self.file = Snapshot { unrecorded: servers.map(record).collect(), ..Snapshot::default() };
         self.lost = true;
+        self.judge.state_is_lost();
     }
 
     /// The arbiter ends, perhaps between the write of its state and what it was to say then.

@@ -34,7 +34,6 @@ impl Story<'_> {
     }
 
     fn decide_and_act(&mut self) {
-        self.note_who_may_be_taken();
         let (next, turn) = self.decide();
         self.write(&next, &turn);
         self.arbiter = next;
@@ -45,7 +44,6 @@ impl Story<'_> {
                 None => self.judge(action),
             }
         }
-        self.note_who_may_be_taken();
         let open: BTreeSet<ConnectionId> = self.programs.iter().filter_map(|one| one.link).collect();
         self.closed.extend((0..=self.next_link).map(ConnectionId).filter(|link| !open.contains(link)));
         self.asked.retain(|(link, _), _| open.contains(link));
@@ -96,7 +94,9 @@ impl Story<'_> {
                 let mut holders = self.programs.iter().filter(|one| one.process == process);
                 let has = holders.any(|one| one.has_listener_of(&address));
                 let refuses = self.choices.once_in(8);
-                self.refused |= refuses;
+                if refuses {
+                    self.judge.descriptors_are_hidden();
+                }
                 let found = match (refuses, has) {
                     (true, _) => Fetched::Refused,
                     (false, true) => Fetched::Found,

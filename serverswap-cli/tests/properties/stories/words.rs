@@ -46,15 +46,16 @@ impl Story<'_> {
                 }
             },
             13 => {
-                self.stopped.insert(self.programs[who].generation);
+                self.judge.may_stop(self.programs[who].generation);
                 FromClient::TimedOut(TimedOut { id: self.ask(who, Asked::Verdict) })
             }
             14 => {
                 self.programs[who].duplicates.remove(&address);
+                self.judge.closes(&self.programs[who].process.pid, &address);
                 FromClient::Closed(Closed { address })
             }
             _ => {
-                self.stopped.insert(self.programs[who].generation);
+                self.judge.may_stop(self.programs[who].generation);
                 FromClient::Stop(Stop {})
             }
         };
@@ -71,6 +72,10 @@ impl Story<'_> {
         }
         program.last_id += 1;
         let (id, link) = (program.last_id, program.link.expect("it is connected"));
+        let pid = program.process.pid;
+        if let Asked::Claim(address, socket) = &asked {
+            self.judge.claims(&pid, address, *socket);
+        }
         self.asked.insert((link, id), asked);
         id
     }
@@ -86,6 +91,7 @@ impl Story<'_> {
         // The messages of a server that is dead by now, or has released, change nothing.
         if let Some(held) = program.held.get_mut(&address) {
             held.serving = true;
+            self.judge.serves(&program.process.pid, &address);
         }
         FromClient::Serving(Serving { address })
     }
@@ -97,6 +103,7 @@ impl Story<'_> {
             return FromClient::Released(Released { re: Some(1_000_000), address });
         }
         let re = program.takedowns.remove(&address).filter(|_| is_answer);
+        self.judge.releases(&program.process.pid, &address);
         if program.held.remove(&address).is_some() && program.is_alive() {
             program.draining.insert(address.clone());
         }
