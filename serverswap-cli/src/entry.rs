@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use crate::cli::{self, Invocation, Program};
 use crate::ui::{Conclusion, Console, ResultFormat};
-use crate::{logs, runtime, status};
+use crate::{logs, replay, runtime, status};
 
 /// Runs `program` with this process's arguments.
 pub fn main(program: Program) -> ExitCode {
     let status = match cli::parse(std::env::args_os(), program) {
         Ok(Invocation::Run(run)) => runtime::run(&run),
         Ok(Invocation::Arbiter(directory)) => runtime::temporary_arbiter::serve(&directory),
+        Ok(Invocation::Replay(file)) => replay::show(&file),
         Ok(Invocation::Status(status)) => status::show(&status),
         Ok(Invocation::Logs(logs)) => logs::show(&logs),
         Ok(Invocation::Completions(shell, of)) => print(&cli::completions(shell, of)),

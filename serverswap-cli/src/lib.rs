@@ -20,6 +20,7 @@ mod output;
 mod own_generation;
 mod post;
 mod program;
+mod replay;
 mod runtime;
 mod runtime_directory;
 #[cfg(not(feature = "cores"))]

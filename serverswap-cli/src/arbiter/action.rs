@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serverswap::protocol::message::FromArbiter;
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
@@ -12,7 +13,8 @@ use super::ConnectionId;
 use super::address::AddressState;
 
 /// What is to be done.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum ArbiterAction {
     /// Open the listener; answered by [`ArbiterEvent::Opened`](super::ArbiterEvent::Opened) or
     /// [`ArbiterEvent::HeldByAbsent`](super::ArbiterEvent::HeldByAbsent) in a later turn, whenever that is.
@@ -83,7 +85,8 @@ pub enum ArbiterAction {
 }
 
 /// The two ways to end a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum TerminationSignal {
     /// Ask it.
     Term,

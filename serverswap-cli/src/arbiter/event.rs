@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use serverswap::protocol::message::{Code, FromClient};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
@@ -9,11 +10,12 @@ use serverswap::sys::process::Process;
 use super::{ClientHello, TerminationSignal};
 
 /// One connection to the arbiter, numbered by the driver and never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConnectionId(pub u64);
 
 /// Whether a process was alive when its message was read: its pidfd was polled then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Liveness {
     /// It runs, or has stopped.
     Alive,
@@ -22,7 +24,8 @@ pub enum Liveness {
 }
 
 /// What happened.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum ArbiterEvent {
     /// A client has sent `hello` and all of its `holding` lines.
     Hello(ClientHello),
@@ -97,7 +100,8 @@ pub enum ArbiterEvent {
 }
 
 /// What became of the search for a listener among another process's descriptors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Fetched {
     /// The driver has a duplicate of it.
     Found,

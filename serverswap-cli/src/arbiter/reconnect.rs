@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serverswap::protocol::message::{Form, FromArbiter, Holding, Role, Timeouts, VERSION, Welcome};
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
@@ -21,7 +22,8 @@ use super::server::{ServerConnection, ServerKind, ServerRecord};
 use super::{Arbiter, ConnectionId, Liveness, Turn};
 
 /// A complete `hello`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ClientHello {
     /// The new connection.
     pub link: ConnectionId,
@@ -53,7 +55,8 @@ impl ClientHello {
 }
 
 /// Whether a holder's listener came with its `hello`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Attached {
     /// No descriptor.
     Nothing,

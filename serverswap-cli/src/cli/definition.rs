@@ -171,7 +171,9 @@ pub(super) struct RunArguments {
     /// Append every protocol message to FILE, one JSON object per line
     ///
     /// Both what this command sends and receives as the arbiter and what it sends and receives as
-    /// the arbiter's client. A file that cannot be written is reported once and has no other effect.
+    /// the arbiter's client, and what the arbiter decides. Attach FILE to a bug report. It has process
+    /// ids, addresses and paths in it. A file that cannot be written is reported once and has no other
+    /// effect.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) trace: Option<PathBuf>,
 
@@ -196,6 +198,12 @@ pub(super) struct RunArguments {
     /// Clients run this; it starts no server.
     #[arg(long, value_name = "DIRECTORY", hide = true, exclusive = true)]
     pub(super) arbiter: Option<PathBuf>,
+
+    /// Let this build's arbiter decide again what `--trace` recorded into FILE, and print what differs
+    ///
+    /// `serverswap-conformance replay` runs this; it starts no server.
+    #[arg(long, value_name = "FILE", hide = true, exclusive = true)]
+    pub(super) replay: Option<PathBuf>,
 }
 
 /// `--restart`.

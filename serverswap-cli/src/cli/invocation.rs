@@ -19,6 +19,8 @@ pub enum Invocation {
     Run(Run),
     /// Be the arbiter of this directory for as long as one is needed.
     Arbiter(PathBuf),
+    /// Let this build's arbiter decide again what was recorded into this file.
+    Replay(PathBuf),
     /// Show which server holds which address.
     Status(Status),
     /// Show what a server printed.

@@ -81,14 +81,20 @@ pub fn parse(
         Program::Serverswap => serverswap(arguments),
         Program::ServerswapDeploy => {
             let arguments = DeployArguments::try_parse_from(arguments)?;
-            if let Some(directory) = arguments.run.arbiter {
-                return Ok(Invocation::Arbiter(directory));
+            if let Some(invocation) = without_server(&arguments.run) {
+                return Ok(invocation);
             }
             let run = run(arguments.run, Form::Stay);
             no_mistaken_word(&run, program)?;
             Ok(Invocation::Run(run))
         }
     }
+}
+
+/// What starts no server, and goes with nothing else.
+fn without_server(arguments: &RunArguments) -> Option<Invocation> {
+    let arbiter = arguments.arbiter.clone().map(Invocation::Arbiter);
+    arbiter.or_else(|| arguments.replay.clone().map(Invocation::Replay))
 }
 
 fn serverswap(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, UsageError> {
@@ -98,8 +104,8 @@ fn serverswap(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocatio
     let form = if arguments.stay { Form::Stay } else { Form::Leave };
     match arguments.tool {
         None => {
-            if let Some(directory) = arguments.run.arbiter {
-                return Ok(Invocation::Arbiter(directory));
+            if let Some(invocation) = without_server(&arguments.run) {
+                return Ok(invocation);
             }
             let run = run(arguments.run, form);
             no_mistaken_word(&run, Program::Serverswap)?;

@@ -258,7 +258,7 @@ impl ArbiterLink {
         match transport::connect(&self.directory.socket())? {
             Attempt::Failed(input) => Ok(input),
             Attempt::Connected(channel, pid) => {
-                self.channel = Some(async_fd(channel.observed(self.trace.observer(Side::Client)))?);
+                self.channel = Some(async_fd(channel.observed(self.trace.observer(Side::Client, None)))?);
                 Ok(SessionInput::Connected { pid })
             }
         }

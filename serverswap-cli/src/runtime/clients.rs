@@ -79,8 +79,10 @@ impl Clients {
 
     /// Greets a new client, or sends it the reason why it is refused.
     pub(super) fn greet(&mut self, stream: UnixStream, processes: &mut ProcessTable, core: &Arbiter) {
-        let observer = self.trace.observer(Side::Arbiter);
-        let (process, rights) = match self.admit(&stream, processes, core) {
+        let admitted = self.admit(&stream, processes, core);
+        let peer = admitted.as_ref().ok().map(|(process, _)| *process);
+        let observer = self.trace.observer(Side::Arbiter, peer);
+        let (process, rights) = match admitted {
             Ok(admitted) => admitted,
             Err(AdmissionRefusal { code, message }) => {
                 let mut channel = Channel::<FromClient, FromArbiter, _>::new(stream).observed(observer);

@@ -1,4 +1,5 @@
-//! `--trace FILE`: every line of every connection, as this process sends and receives it.
+//! `--trace FILE`: every line of every connection, as this process sends and receives it, and, where it is the arbiter,
+//! which process is at the other end, which has exited, and each turn of the core.
 //!
 //! What it writes is described in `spec/README.md`, "Recordings". Of a line it deliberately
 //! understands nothing but how many descriptors it names. A file that cannot be written is reported
@@ -9,12 +10,16 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serverswap::protocol::limits::LINE_BYTES_MAX;
 use serverswap::sys::channel::LineObserver;
 use serverswap::sys::clock::boottime_micros;
+use serverswap::sys::process::Process;
 
+use crate::arbiter::{ArbiterAction, ArbiterEvent, Fetched};
+use crate::replay::{StartRecord, TurnTaken, nanos};
 use crate::ui::{Console, Report};
 
 /// Records connections, if there is a file to record to.
@@ -50,6 +55,33 @@ struct Entry<'a> {
     fds: usize,
 }
 
+/// What the arbiter learns from the kernel, and what its core does.
+#[derive(Serialize)]
+struct ArbiterEntry<'a> {
+    at: u64,
+    from: Source,
+    arbiter: u32,
+    #[serde(flatten)]
+    what: Entered<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Source {
+    Kernel,
+    Core,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", untagged)]
+enum Entered<'a> {
+    Peer { on: &'a str, peer: Process },
+    Gone { gone: Process },
+    Hidden { hidden: Process },
+    Start { start: &'a StartRecord },
+    Turn { turn: TurnTaken<'a> },
+}
+
 #[derive(Debug)]
 struct ConnectionTrace {
     recording: Arc<Mutex<Recording>>,
@@ -79,8 +111,8 @@ impl TraceWriter {
         TraceWriter(Some(Arc::new(Mutex::new(recording))))
     }
 
-    /// Records a new connection, of which this process is `side`.
-    pub(super) fn observer(&self, side: Side) -> Option<Box<dyn LineObserver>> {
+    /// Records a new connection, of which this process is `side`; the arbiter knows the process at the other end.
+    pub(super) fn observer(&self, side: Side, peer: Option<Process>) -> Option<Box<dyn LineObserver>> {
         let recording = self.0.as_ref()?;
         let on = {
             let mut locked = recording.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,8 +121,60 @@ impl TraceWriter {
             // Several commands may append to one file.
             format!("{}-{}", std::process::id(), locked.connections)
         };
+        if let Some(peer) = peer {
+            self.enter(Source::Kernel, Entered::Peer { on: &on, peer });
+        }
         let recording = Arc::clone(recording);
         Some(Box::new(ConnectionTrace { recording, on, side, partial: Vec::new(), waiting_fds: 0 }))
+    }
+}
+
+impl TraceWriter {
+    /// Records that this process becomes the arbiter.
+    pub(super) fn start(&self, start: impl FnOnce() -> StartRecord) {
+        if self.0.is_some() {
+            self.enter(Source::Core, Entered::Start { start: &start() });
+        }
+    }
+
+    /// Records a turn that was taken, before anything is sent.
+    pub(super) fn turn<'a>(
+        &self,
+        now: Duration,
+        events: impl Iterator<Item = &'a ArbiterEvent>,
+        actions: &[ArbiterAction],
+    ) {
+        if self.0.is_none() {
+            return;
+        }
+        let events: Vec<&ArbiterEvent> = events.collect();
+        for event in &events {
+            match event {
+                ArbiterEvent::Gone { process, .. } => {
+                    self.enter(Source::Kernel, Entered::Gone { gone: *process });
+                }
+                ArbiterEvent::Fetched { process, found: Fetched::Refused, .. } => {
+                    self.enter(Source::Kernel, Entered::Hidden { hidden: *process });
+                }
+                ArbiterEvent::Hello(_)
+                | ArbiterEvent::Received { .. }
+                | ArbiterEvent::Disconnected { .. }
+                | ArbiterEvent::Opened { .. }
+                | ArbiterEvent::HeldByAbsent { .. }
+                | ArbiterEvent::Fetched { .. }
+                | ArbiterEvent::Polled { .. }
+                | ArbiterEvent::Signalled { .. }
+                | ArbiterEvent::Tick => {}
+            }
+        }
+        let turn = TurnTaken { now_nanos: nanos(now), events, actions };
+        self.enter(Source::Core, Entered::Turn { turn });
+    }
+
+    fn enter(&self, from: Source, what: Entered<'_>) {
+        let Some(recording) = &self.0 else { return };
+        let entry = ArbiterEntry { at: boottime_micros(), from, arbiter: std::process::id(), what };
+        recording.lock().unwrap_or_else(PoisonError::into_inner).append(&entry);
     }
 }
 
@@ -124,7 +208,7 @@ impl ConnectionTrace {
 }
 
 impl Recording {
-    fn append(&mut self, entry: &Entry<'_>) {
+    fn append(&mut self, entry: &impl Serialize) {
         let Some(file) = &mut self.file else {
             return;
         };

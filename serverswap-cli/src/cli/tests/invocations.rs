@@ -214,3 +214,11 @@ fn an_arbiter_of_a_directory_starts_no_server() {
     refused(&["--arbiter", "/run/x", "./app"], "cannot be used with");
     refused(&["--arbiter", "/run/x", "--dir", "/run/y"], "cannot be used with");
 }
+
+#[test]
+fn a_recording_is_replayed_without_a_server() {
+    for program in [Program::Serverswap, Program::ServerswapDeploy] {
+        assert_eq!(parsed(program, &["--replay", "trace"]), Ok(Invocation::Replay("trace".into())));
+    }
+    refused(&["--replay", "trace", "./app"], "cannot be used with");
+}

@@ -41,6 +41,7 @@ use crate::arbiter::{
     Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Changed, ConnectionId, Remains, TerminationSignal,
     Turn,
 };
+use crate::replay::{FORMAT, StartRecord, nanos};
 use crate::state::{Directory, Journal, Lock};
 use crate::ui::Report;
 
@@ -125,6 +126,7 @@ pub(super) struct ArbiterRuntime {
     tenure: Tenure,
     /// When something was under way the last time.
     last_busy: Instant,
+    trace: TraceWriter,
     report: Rc<dyn Fn(Report)>,
 }
 
@@ -156,7 +158,16 @@ impl ArbiterRuntime {
         let remains =
             remains.into_iter().map(|(generation, members)| (generation, processes.watch_found(members)));
         let remains: Remains = remains.collect();
-        let core = Arbiter::recover(ArbiterLimits::default(), &snapshot, &alive, &remains, monotonic());
+        let now = monotonic();
+        let core = Arbiter::recover(ArbiterLimits::default(), &snapshot, &alive, &remains, now);
+        trace.start(|| StartRecord {
+            format: FORMAT,
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            now_nanos: nanos(now),
+            state: snapshot.clone(),
+            alive: alive.clone(),
+            remains: remains.clone(),
+        });
         let lease = DirectoryLease::acquire(directory.clone(), lock, watch, sender.clone())?;
         let owners = OwnerLookups::new(sender.clone());
         Ok(ArbiterRuntime {
@@ -164,7 +175,7 @@ impl ArbiterRuntime {
             journal: Journal::new(directory.state(), header),
             directory,
             inbox,
-            clients: Clients::new(trace, sender.clone()),
+            clients: Clients::new(trace.clone(), sender.clone()),
             processes,
             bound: BoundAddresses::new(owners.threads(), sender.clone()),
             owners,
@@ -179,6 +190,7 @@ impl ArbiterRuntime {
             lease_state: LeaseState::Held,
             tenure,
             last_busy: Instant::now(),
+            trace,
             report,
         })
     }
@@ -321,7 +333,8 @@ impl ArbiterRuntime {
         let mut pending = std::mem::take(&mut self.deferred);
         pending.extend(events);
         let mut next = self.core.clone();
-        let mut turn = Turn::new(monotonic());
+        let now = monotonic();
+        let mut turn = Turn::new(now);
         next.handle(pending.iter().map(|pending| pending.event.clone()), &mut turn);
         // The first turn is written in any case: the file names the arbiter.
         let is_to_write = turn.state_changed() == Changed::State || !self.journal.is_begun();
@@ -335,6 +348,7 @@ impl ArbiterRuntime {
             return;
         }
         self.core = next;
+        self.trace.turn(now, pending.iter().map(|pending| &pending.event), &turn.actions);
         self.perform(turn.actions);
     }
 
