@@ -15,6 +15,7 @@ mod matrix;
 mod output;
 mod recording;
 mod rehearse;
+mod replay;
 mod run;
 mod select;
 mod subject;
@@ -59,8 +60,10 @@ enum SuiteCommand {
     Explain(explain::Explain),
     /// Play the suite's side of a case on a socket while your client is in a debugger.
     Serve(driver::Serve),
-    /// Check recorded conversations against the schema and the state tables.
+    /// Check recorded conversations against the schema, the state tables and the guarantees.
     CheckTrace(recording::CheckTrace),
+    /// Let the installed serverswap decide again what was recorded, and show where it decides otherwise.
+    Replay(replay::Replay),
     /// Run the cases for supervisors against a command that supervises a server.
     Supervisor(supervisor::SupervisorArgs),
     /// Merge reports into a table in a README.
@@ -83,6 +86,7 @@ pub(crate) fn main() -> ExitCode {
         SuiteCommand::Explain(explain) => code(explain::explain(explain)),
         SuiteCommand::Serve(serve) => code(driver::serve(serve)),
         SuiteCommand::CheckTrace(recordings) => code(recording::check_trace(recordings)),
+        SuiteCommand::Replay(replay) => code(replay::replay(replay)),
         SuiteCommand::Supervisor(run) => code(supervisor::supervisor(run)),
         SuiteCommand::Matrix(matrix) => code(matrix::matrix(matrix)),
         SuiteCommand::Rehearse(rehearse) => until_interrupted(rehearse::rehearse(rehearse)),

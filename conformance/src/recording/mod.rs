@@ -1,4 +1,5 @@
-//! `check-trace FILE`: a recorded conversation against the schema and the state tables.
+//! `check-trace FILE`: a recorded conversation against the schema and the state tables, and what an arbiter did
+//! against the guarantees.
 //!
 //! It deliberately knows nothing of who recorded: `serverswap --trace`, a report of this suite or
 //! somebody else's program. The format is in `spec/README.md`, "Recordings".
@@ -14,6 +15,7 @@
 //!   the other side cannot take it for a line that crossed one of its own.
 
 mod entry;
+mod guarantees;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,10 +24,12 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use serverswap_protocol::trace::Side;
+use serverswap_protocol::trace::guarantees::Breach;
 
 use crate::connection::{Validation, Validator};
 
 use entry::RecordingEntry;
+use guarantees::Arbiters;
 
 /// What a recording holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub struct Checked {
     pub faults: Vec<RecordedFault>,
     /// What is wrong because the recording side, a test, wanted it so.
     pub deliberate: Vec<RecordedFault>,
+    /// The guarantees that an arbiter breaks, each with the line at which it does, counted from 1.
+    pub breaches: Vec<(usize, Breach)>,
 }
 
 /// A recorded line that should not have been said.
@@ -109,9 +115,22 @@ pub fn check(path: &Path) -> Result<Checked, RecordingError> {
     }
 }
 
+/// What is wrong in a recording of `serverswap --trace`, by either side or by the arbiter's decisions, for people;
+/// also that it is no recording.
+pub fn complaints(path: &Path) -> Vec<String> {
+    match check(path) {
+        Ok(Checked { faults, breaches, .. }) => {
+            let breaches = breaches.iter().map(|(number, breach)| format!("line {number}: {breach}"));
+            faults.iter().map(ToString::to_string).chain(breaches).collect()
+        }
+        Err(error) => vec![error.to_string()],
+    }
+}
+
 #[derive(Default)]
 struct Conversations {
     conversations: BTreeMap<String, Conversation>,
+    arbiters: Arbiters,
     checked: Checked,
 }
 
@@ -126,7 +145,10 @@ struct Conversation {
 impl Conversations {
     fn take(&mut self, number: usize, bytes: &[u8]) -> Result<(), String> {
         let entry: RecordingEntry = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        let Some(by) = entry.from.side() else {
+        if let Err(breach) = self.arbiters.take(&entry) {
+            self.checked.breaches.push((number, breach));
+        }
+        let Some(by) = entry.side() else {
             return Ok(());
         };
         let view = entry.by.unwrap_or(Side::Arbiter);

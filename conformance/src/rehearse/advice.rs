@@ -17,6 +17,10 @@ pub(super) fn advice(finding: &Finding, language: Language) -> String {
             "set --ready-timeout and --drain-timeout to what the server needs, or --limit of the rehearsal to more".to_owned()
         }
         Finding::Overran { beside, .. } => overran(beside, language),
+        Finding::Recorded { recording, .. } => format!(
+            "no server can do that by itself: a fault of serverswap, or of the client library; report it with `{}`",
+            recording.display()
+        ),
         Finding::LeftBehind { command, served, .. } => left_behind(command, *served),
     }
 }

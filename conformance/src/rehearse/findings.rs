@@ -1,6 +1,7 @@
 //! What a rehearsal has found.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serverswap_protocol::Address;
@@ -71,6 +72,13 @@ pub enum Finding {
         command: String,
         /// Whether it has served.
         served: bool,
+    },
+    /// The recording shows that somebody broke the protocol, or the arbiter a guarantee.
+    Recorded {
+        /// What, each with its line.
+        said: Vec<String>,
+        /// Where the recording is kept.
+        recording: PathBuf,
     },
     /// Kept connections were closed while they were idle, without `Connection: close` before. Here
     /// the clients saw it before they used them again; over a network requests would be lost.

@@ -82,6 +82,7 @@ fn what(finding: &Finding) -> String {
             )
         }
         Finding::LeftBehind { pid, command, .. } => format!("left behind: pid {pid}, `{command}`"),
+        Finding::Recorded { .. } => "the recording of the rehearsal has faults".to_owned(),
         Finding::IdleClosed { count } => format!(
             "{} kept connections were closed without a word while they were idle; the clients saw it just in time",
             number(*count)
@@ -96,7 +97,8 @@ fn said(finding: &Finding) -> &[String] {
     match finding {
         Finding::DeployFailed { said, .. }
         | Finding::NotInTime { said, .. }
-        | Finding::CommandFailed { said, .. } => said,
+        | Finding::CommandFailed { said, .. }
+        | Finding::Recorded { said, .. } => said,
         Finding::Overran { .. }
         | Finding::LeftBehind { .. }
         | Finding::IdleClosed { .. }

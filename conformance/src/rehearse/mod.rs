@@ -106,6 +106,7 @@ pub enum RehearseError {
 /// [`RehearseError`] if the rehearsal itself failed; a bad server is no error.
 pub async fn run(rehearsal: &Rehearsal) -> Result<Rehearsed, RehearseError> {
     let sandbox = Sandbox::new()?;
-    let command = SwapCommand::from_words(&rehearsal.command, sandbox.programs())?;
+    let recording = sandbox.recording();
+    let command = SwapCommand::from_words(&rehearsal.command, sandbox.programs(), &recording)?;
     RehearsalRun::new(&sandbox, command, rehearsal).play().await
 }

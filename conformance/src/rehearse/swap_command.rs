@@ -41,7 +41,11 @@ impl SwapCommand {
     ///
     /// # Errors
     /// It does not run `serverswap`, starts nothing, or names a runtime directory of its own.
-    pub(super) fn from_words(words: &[String], programs: &Programs) -> Result<SwapCommand, RehearseError> {
+    pub(super) fn from_words(
+        words: &[String],
+        programs: &Programs,
+        recording: &Path,
+    ) -> Result<SwapCommand, RehearseError> {
         let place =
             words.iter().position(|word| ["serverswap", "serverswap-deploy"].contains(&name_of(word)));
         let place = place.ok_or_else(|| RehearseError::NotServerswap { command: words.join(" ") })?;
@@ -54,12 +58,17 @@ impl SwapCommand {
         }
         let stays = name_of(&words[place]) == "serverswap-deploy" || options.contains(&"--stay");
         let server = words[place + 1 + options.len()..].to_vec();
+        let is_recorded = options.iter().any(|option| *option == "--trace" || option.starts_with("--trace="));
         let mut words = words.to_vec();
         words[place] = located(&words[place], programs);
         let status_program = match Path::new(&words[place]).parent() {
             Some(folder) if folder != Path::new("") => folder.join("serverswap").display().to_string(),
             Some(_) | None => "serverswap".to_owned(),
         };
+        if !is_recorded {
+            let trace = ["--trace".to_owned(), recording.display().to_string()];
+            words.splice(place + 1..place + 1, trace);
+        }
         Ok(SwapCommand { words, server, form: if stays { Form::Stay } else { Form::Leave }, status_program })
     }
 }
@@ -96,7 +105,7 @@ mod tests {
 
     fn form(line: &str) -> Result<Form, String> {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        let command = SwapCommand::from_words(&words, &Programs::find());
+        let command = SwapCommand::from_words(&words, &Programs::find(), Path::new("recording"));
         command.map(|command| command.form).map_err(|error| error.to_string())
     }
 

@@ -15,6 +15,7 @@ use super::server::Language;
 use super::status_poll::{Status, StatusPoll, SwapLog};
 use super::swap_command::SwapCommand;
 use super::{Rehearsal, RehearseError};
+use crate::recording::complaints;
 use crate::sandbox::{Exit, Remaining, Sandbox, SandboxError, Started};
 use serverswap_load::{Load, LoadError, Phase, Plan, Slot, Tally, Target};
 
@@ -85,6 +86,7 @@ impl<'a> RehearsalRun<'a> {
             let (number, serving) = swapped?;
             self.look_for_remains(serving.pid()).await?;
             self.finish(number, serving).await?;
+            self.look_at_recording()?;
         }
         let mut findings = of_load(&self.rehearsed.tally);
         self.rehearsed.findings.append(&mut findings);
@@ -277,6 +279,19 @@ impl<'a> RehearsalRun<'a> {
                 self.rehearsed.findings.push(finding);
             }
             WaitEnd::TooLate => self.failed(number, WaitEnd::TooLate, &mut serving),
+        }
+        Ok(())
+    }
+
+    /// Unless the command records elsewhere. What has faults is kept.
+    fn look_at_recording(&mut self) -> Result<(), RehearseError> {
+        let recording = self.sandbox.recording();
+        let said = if recording.is_file() { complaints(&recording) } else { Vec::new() };
+        if !said.is_empty() {
+            let kept = std::env::temp_dir().join(format!("serverswap-trace-{}.ndjson", std::process::id()));
+            let io = |source| SandboxError::Io { what: "the recording cannot be kept".to_owned(), source };
+            std::fs::copy(&recording, &kept).map_err(io)?;
+            self.rehearsed.findings.push(Finding::Recorded { said, recording: kept });
         }
         Ok(())
     }

@@ -93,6 +93,11 @@ fn without_probation<S: Into<String>>(arguments: impl IntoIterator<Item = S>) ->
 }
 
 impl Sandbox {
+    /// Where commands that are started here record, if they do.
+    pub fn recording(&self) -> PathBuf {
+        self.directory.path().join("trace.ndjson")
+    }
+
     /// An empty sandbox.
     ///
     /// # Errors

@@ -72,7 +72,8 @@ async fn for_a_server_that_closes_idle_connections_at_once_its_keep_alive_client
         | Finding::NotInTime { .. }
         | Finding::CommandFailed { .. }
         | Finding::Overran { .. }
-        | Finding::LeftBehind { .. } => false,
+        | Finding::LeftBehind { .. }
+        | Finding::Recorded { .. } => false,
     };
     assert!(!rehearsed.is_good() && rehearsed.findings.iter().all(of_a_close), "{:#?}", rehearsed.findings);
     Ok(())

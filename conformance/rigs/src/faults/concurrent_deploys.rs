@@ -145,6 +145,7 @@ impl ManyDeploys {
         if remaining.len() != 2 {
             self.wrong.push(format!("one server and one supervisor are to be left: {remaining:?}"));
         }
+        self.wrong.extend(deployment.complaints());
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use serverswap_protocol::message::Form;
 use super::FaultsError;
 use super::points::{Points, VARIABLE};
 use super::roles::{Mode, Role, Scene};
+use serverswap_conformance::recording::complaints;
 use serverswap_conformance::sandbox::{Invocation, Sandbox, Started, free_address};
 use serverswap_load::{Answer, Failure, Target, ask};
 
@@ -107,6 +108,11 @@ impl Deployment {
         deploy(&self.sandbox, &self.address, &version.to_string(), &mode, form, points, self.timeouts)
     }
 
+    /// What the recording of every command has against an arbiter or a client.
+    pub(super) fn complaints(&self) -> Vec<String> {
+        complaints(&self.sandbox.recording())
+    }
+
     pub(super) fn target(&self) -> Target {
         Target::try_from(&self.address).expect("a free address is on the loopback")
     }
@@ -158,7 +164,10 @@ fn deploy(
     let shop = sandbox.programs().built(SHOP);
     let address = address.to_string();
     let command = ["env", &its, &shop, &address, version, mode];
-    let arguments = timeouts.iter().chain(restart).chain(&command).map(|text| (*text).to_owned());
+    let recorded = sandbox.recording().display().to_string();
+    let trace = ["--trace", recorded.as_str()];
+    let arguments = timeouts.iter().chain(&trace).chain(restart).chain(&command);
+    let arguments = arguments.map(|text| (*text).to_owned());
     let command = match form {
         Form::Stay => sandbox.deploy(arguments),
         Form::Leave => sandbox.serverswap(arguments),

@@ -138,6 +138,7 @@ pub async fn play(cell: &FaultCase, usual: &UsualDescriptors) -> Result<Played, 
     allowed.check(&tally, &mut wrong);
     only_the_usual_is_open(&deployment, &third, cell.killed(), usual, &mut wrong).await;
     nothing_stays(&deployment, third, &mut wrong).await?;
+    wrong.extend(deployment.complaints());
     let outcome = match (is_reached, wrong.is_empty()) {
         (false, true) => CellOutcome::NotReached,
         (true, true) => CellOutcome::Green,

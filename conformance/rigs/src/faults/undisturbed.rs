@@ -37,6 +37,7 @@ pub(super) async fn undisturbed(scene: Scene, mode: Mode) -> Result<Undisturbed,
     only_it_stays(None, &mut deployment, &mut new, &third, &mut wrong).await?;
     let usual = UsualDescriptors::measure(&mut deployment, &third).await?;
     nothing_stays(&deployment, third, &mut wrong).await?;
+    wrong.extend(deployment.complaints());
     if wrong.is_empty() {
         Ok(Undisturbed { points: passed, usual })
     } else {

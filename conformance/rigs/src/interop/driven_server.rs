@@ -1,6 +1,6 @@
 //! A driver under a supervisor, used as a server: it claims, serves, and releases when it is taken down.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serverswap_protocol::Address;
 use tokio::net::UnixListener;
@@ -20,11 +20,6 @@ pub(super) struct DrivenServer {
     started: Started,
     driver: DriverControl,
     socket: Socket,
-}
-
-/// Where the commands of a cell record their conversations.
-pub(super) fn recorded(sandbox: &Sandbox) -> PathBuf {
-    sandbox.path().join("trace")
 }
 
 /// Whether a driver can be a whole server.
@@ -48,7 +43,7 @@ impl DrivenServer {
         let control = sandbox.path().join(format!("{who}.sock"));
         let listener = UnixListener::bind(&control).map_err(SwapError::Control)?;
         let relay = [relay.display().to_string(), "relay".to_owned(), control.display().to_string()];
-        let trace = ["--trace".to_owned(), recorded(sandbox).display().to_string()];
+        let trace = ["--trace".to_owned(), sandbox.recording().display().to_string()];
         let words =
             trace.into_iter().chain(relay).chain(["--".to_owned()]).chain(driver.command.iter().cloned());
         let started = sandbox.deploy(words).env(CONFORMANCE_VARIABLE, "1").start()?;

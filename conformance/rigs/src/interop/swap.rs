@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serverswap_protocol::Address;
 
-use super::driven_server::{Able, DrivenServer, recorded};
+use super::driven_server::{Able, DrivenServer};
 use super::drivers::Driver;
 use serverswap_conformance::contract::Socket;
-use serverswap_conformance::recording::{self, RecordedFault, RecordingError};
+use serverswap_conformance::recording;
 use serverswap_conformance::sandbox::{LIMIT, Sandbox, SandboxError, free_address};
 use serverswap_load::{Failure, Load, LoadError, Phase, Plan, Slot, Target};
 
@@ -48,8 +48,8 @@ pub enum SwapOutcome {
         old_status: i32,
         /// The exit status of the one that replaced it; its server ended by itself at last.
         new_status: i32,
-        /// What the recording of the swap has that breaks the protocol.
-        faults: Vec<RecordedFault>,
+        /// What the recording of the swap has against a side, or against the arbiter's decisions.
+        complaints: Vec<String>,
     },
     /// One of the two cannot be a server.
     Unable,
@@ -104,8 +104,6 @@ pub(super) enum SwapError {
     Sandbox(#[from] SandboxError),
     #[error(transparent)]
     Load(#[from] LoadError),
-    #[error("the supervisor has not recorded the swap: {0}")]
-    Recording(#[from] RecordingError),
 }
 
 impl Swap {
@@ -113,11 +111,11 @@ impl Swap {
     /// what the drivers declare is no fault.
     pub fn is_good(&self) -> bool {
         match &self.outcome {
-            SwapOutcome::Swapped { requests, failed, old_status, new_status, faults, .. } => {
+            SwapOutcome::Swapped { requests, failed, old_status, new_status, complaints, .. } => {
                 *requests > 0
                     && failed.is_empty()
                     && (*old_status, *new_status) == (0, 0)
-                    && faults.is_empty()
+                    && complaints.is_empty()
             }
             SwapOutcome::Unable => true,
             SwapOutcome::Failed { .. } => false,
@@ -158,7 +156,7 @@ async fn play(sandbox: &Sandbox, relay: &Path, old: &Driver, new: &Driver) -> Re
         longest_gap: tally.swap.longest_gap.max(tally.between.longest_gap),
         old_status,
         new_status,
-        faults: recording::check(&recorded(sandbox))?.faults,
+        complaints: recording::complaints(&sandbox.recording()),
     })
 }
 

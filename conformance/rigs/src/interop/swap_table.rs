@@ -69,11 +69,13 @@ fn fault(cell: &Swap) -> String {
     match &cell.outcome {
         SwapOutcome::Failed { why } => why.clone(),
         SwapOutcome::Unable => String::new(),
-        SwapOutcome::Swapped { requests, failed, longest_gap, old_status, new_status, faults, .. } => {
+        SwapOutcome::Swapped {
+            requests, failed, longest_gap, old_status, new_status, complaints, ..
+        } => {
             let kinds: Vec<String> =
                 failed.iter().map(|(failure, count)| format!("{} {failure}", number(*count))).collect();
             let lost = if kinds.is_empty() { "nothing lost".to_owned() } else { kinds.join(", ") };
-            let rules: String = faults.iter().map(|fault| format!("\n  {fault}")).collect();
+            let rules: String = complaints.iter().map(|complaint| format!("\n  {complaint}")).collect();
             format!(
                 "{} answered, {lost}; longest gap {}; exit status {old_status} of the old command, {new_status} of the new one{rules}",
                 number(*requests),

@@ -9,6 +9,7 @@ use tokio::time::{Instant, interval};
 
 use super::builds::{Build, Builds};
 use super::{UpgradeError, Upgraded};
+use serverswap_conformance::recording::complaints;
 use serverswap_conformance::sandbox::{LIMIT, Sandbox, SandboxError, Started, free_address};
 use serverswap_load::{Load, Phase, Plan, Slot, Tally, Target};
 
@@ -74,6 +75,7 @@ impl<'a> Play<'a> {
             }
         }
         self.nothing_else_is_left().await;
+        self.upgraded.wrong.extend(complaints(&self.sandbox.recording()));
         self.upgraded.tally = self.load.stop();
         Ok(self.upgraded)
     }

@@ -49,7 +49,12 @@ impl Builds {
             Form::Stay => &programs.serverswap_deploy,
             Form::Leave => &programs.serverswap,
         };
-        let words = ["--probation".to_owned(), "0s".to_owned(), self.server(build), address.to_string()];
+        let mut words = vec!["--probation".to_owned(), "0s".to_owned()];
+        // An earlier build may record less than can be judged.
+        if build == Build::This {
+            words.extend(["--trace".to_owned(), sandbox.recording().display().to_string()]);
+        }
+        words.extend([self.server(build), address.to_string()]);
         sandbox.command(program, words)
     }
 

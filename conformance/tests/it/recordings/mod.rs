@@ -1,6 +1,7 @@
 //! What `serverswap --trace` records is clean under `check-trace`, and faults in it are found.
 
 mod faults;
+mod guarantees;
 pub(crate) mod reports;
 
 use std::path::{Path, PathBuf};
@@ -47,6 +48,7 @@ async fn recorded(program: &str) -> Result<Recorded, Box<dyn std::error::Error>>
 
 fn assert_clean(checked: &Checked) {
     assert!(checked.faults.is_empty(), "{}", checked.faults[0]);
+    assert!(checked.breaches.is_empty(), "{}", checked.breaches[0].1);
     assert!(checked.connections >= 6 && checked.lines > 30, "{checked:?}");
 }
 
@@ -165,6 +167,37 @@ async fn a_trace_file_that_cannot_be_written_is_reported_and_the_deploy_goes_on(
     assert_eq!(command.exit().await?.status, 0, "{}", command.stderr());
     let stderr = command.stderr();
     assert_eq!(stderr.matches("the trace ends here").count(), 1, "{stderr}");
+    Ok(())
+}
+
+/// The suite's `replay` of a recording: its status and what it prints.
+fn replayed(file: &Path) -> Result<(Option<i32>, String), Box<dyn std::error::Error>> {
+    let suite = env!("CARGO_BIN_EXE_serverswap-conformance");
+    let output = std::process::Command::new(suite).arg("replay").arg(file).output()?;
+    Ok((output.status.code(), String::from_utf8(output.stdout)?))
+}
+
+#[tokio::test]
+async fn a_recorded_deploy_is_replayed_without_a_difference_and_one_altered_action_is_found_at_its_line()
+-> Outcome {
+    let recorded = recorded("serverswap").await?;
+    let (status, printed) = replayed(&recorded.file)?;
+    assert_eq!(status, Some(0), "{printed}");
+    assert!(printed.contains("turns of 3 arbiters, 0 differences"), "{printed}");
+    let text = std::fs::read_to_string(&recorded.file)?;
+    let is_takedown = |line: &str| line.contains("\"turn\"") && line.contains("\"reason\":\"replaced\"");
+    let number = 1 + text.lines().position(is_takedown).ok_or("no takedown")?;
+    let altered = recorded.sandbox.path().join("altered");
+    let alter = |line: &str| {
+        if is_takedown(line) { line.replace("\"replaced\"", "\"stopping\"") } else { line.to_owned() }
+    };
+    std::fs::write(&altered, text.lines().map(|line| alter(line) + "\n").collect::<String>())?;
+    let (status, printed) = replayed(&altered)?;
+    assert_eq!(status, Some(1), "{printed}");
+    assert!(
+        printed.starts_with(&format!("{}:{number}: this build decides otherwise", altered.display())),
+        "{printed}"
+    );
     Ok(())
 }
 
