@@ -29,6 +29,8 @@ pub(super) struct RecordingEntry {
     pub(super) gone: Option<ProcessEntry>,
     /// A process whose descriptors the kernel refused to show.
     pub(super) hidden: Option<ProcessEntry>,
+    /// A process that the arbiter ends by a signal.
+    pub(super) signalled: Option<ProcessEntry>,
     /// What the arbiter begins with.
     pub(super) start: Option<Value>,
 }

@@ -71,6 +71,9 @@ impl Arbiters {
             if let Some(process) = entry.gone {
                 judged.is_gone(&name(process));
             }
+            if let Some(process) = entry.signalled {
+                judged.judge.is_ended(&name(process));
+            }
             if entry.hidden.is_some() {
                 judged.judge.descriptors_are_hidden();
             }

@@ -78,6 +78,7 @@ enum Entered<'a> {
     Peer { on: &'a str, peer: Process },
     Gone { gone: Process },
     Hidden { hidden: Process },
+    Signalled { signalled: Process },
     Start { start: &'a StartRecord },
     Turn { turn: TurnTaken<'a> },
 }
@@ -165,6 +166,11 @@ impl TraceWriter {
                 | ArbiterEvent::Polled { .. }
                 | ArbiterEvent::Signalled { .. }
                 | ArbiterEvent::Tick => {}
+            }
+        }
+        for action in actions {
+            if let ArbiterAction::Signal { process, .. } = action {
+                self.enter(Source::Kernel, Entered::Signalled { signalled: *process });
             }
         }
         let turn = TurnTaken { now_nanos: nanos(now), events, actions };

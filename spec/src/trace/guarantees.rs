@@ -9,6 +9,8 @@
 //! - What is not known accuses nobody: an address whose mode is unknown counts as inherited.
 //! - A generation that was asked to stop, was late, or whose supervisor is gone may be taken down, and its
 //!   address may go to an older one.
+//! - A holder that was asked to let go, or is being ended, does not keep an older generation from the address: a newer
+//!   one wanted it, and may be gone by then.
 //! - An inherited address may be taken down once a newer generation has served it, or wants or has it exclusively;
 //!   a bound one once a newer generation has claimed it. What was true once stays so.
 
@@ -76,6 +78,8 @@ struct Held {
     serving: bool,
     /// Whether there was a moment at which it could be taken down.
     replaceable: bool,
+    /// Whether it was asked to let go, or is being ended.
+    leaving: bool,
 }
 
 impl<P> Default for Judge<P> {
@@ -135,9 +139,10 @@ impl<P: Ord + Clone + std::fmt::Display> Judge<P> {
         let socket = socket.or(known.map(|held| held.socket)).unwrap_or(SocketMode::Inherit);
         let replaceable = known.is_some_and(|held| held.replaceable);
         let replaceable = replaceable || self.may_be_replaced(program.generation, address, socket);
+        let leaving = known.is_some_and(|held| held.leaving);
         let generation = program.generation;
         if let Some(program) = self.programs.get_mut(who) {
-            program.holds.insert(address.clone(), Held { socket, serving, replaceable });
+            program.holds.insert(address.clone(), Held { socket, serving, replaceable, leaving });
         }
         self.is_had(generation, address, socket, serving);
     }
@@ -172,6 +177,12 @@ impl<P: Ord + Clone + std::fmt::Display> Judge<P> {
         if let Some(program) = self.programs.get_mut(who) {
             program.holds.remove(address);
         }
+    }
+
+    /// The server is being ended, with everything that it holds.
+    pub fn is_ended(&mut self, who: &P) {
+        let held = self.programs.get_mut(who).into_iter().flat_map(|program| program.holds.values_mut());
+        held.for_each(|held| held.leaving = true);
     }
 
     /// The supervisor has a duplicate of the listener.
@@ -241,7 +252,8 @@ impl<P: Ord + Clone + std::fmt::Display> Judge<P> {
                 format!("`{address}` is granted to {who} while {other} keeps a duplicate of its listener");
             return breach(Guarantee::NeverTwoHolders, message);
         }
-        let serves = held.is_some_and(|held| held.serving) && !self.stopped.contains(&program.generation);
+        let serves = held.is_some_and(|held| held.serving && !held.leaving);
+        let serves = serves && !self.stopped.contains(&program.generation);
         if serves && program.generation > generation {
             let newer = program.generation;
             let message = format!(
@@ -256,9 +268,10 @@ impl<P: Ord + Clone + std::fmt::Display> Judge<P> {
     ///
     /// # Errors
     /// What the arbiter breaks with that.
-    pub fn taken_down(&self, who: &P, address: &Address, reason: &TakedownReason) -> Result<(), Breach> {
-        let Some(program) = self.programs.get(who) else { return Ok(()) };
-        let Some(held) = program.holds.get(address) else { return Ok(()) };
+    pub fn taken_down(&mut self, who: &P, address: &Address, reason: &TakedownReason) -> Result<(), Breach> {
+        let Some(program) = self.programs.get_mut(who) else { return Ok(()) };
+        let Some(held) = program.holds.get_mut(address) else { return Ok(()) };
+        held.leaving = true;
         let is_excused = self.descriptors_hidden || *reason == TakedownReason::Stopping;
         if held.replaceable || is_excused {
             return Ok(());

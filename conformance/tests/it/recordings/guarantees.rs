@@ -159,6 +159,17 @@ fn an_address_that_a_newer_generation_serves_is_not_granted_to_an_older_one() {
 }
 
 #[test]
+fn a_newer_server_that_is_to_let_go_or_is_ended_keeps_an_older_one_from_nothing() {
+    let third = || two_servers().server("newest", 3).gets("new", ":80", "inherit").serves("new", ":80");
+    let asked = third().claims("newest", ":80", "bind").taken_down("new", ":80", "replaced");
+    assert_eq!(asked.gets("old", ":80", "inherit").broken(), None);
+    let named = Recording::default().kernel(json!({"on": "new", "peer": process(12)}));
+    let served = named.server("old", 1).server("new", 2).gets("new", ":80", "inherit").serves("new", ":80");
+    let ended = served.kernel(json!({"signalled": process(12)}));
+    assert_eq!(ended.gets("old", ":80", "inherit").broken(), None);
+}
+
+#[test]
 fn what_a_server_lists_when_it_is_back_counts_and_so_does_what_the_state_says() {
     let hello = r#"{"type":"hello","id":1,"version":1,"client":{"name":"c","version":"1"},"role":"server","generation":"2-1","holding":[{"address":":80","serving":true}],"fds":[":80"]}"#;
     let back = Recording::default().server("old", 1).arbiter("new", GREETING).client("new", hello);

@@ -37,6 +37,7 @@ impl Story<'_> {
                     !supervisors.map(|one| one.process).any(|one| one == process),
                     "a supervisor is ended"
                 );
+                self.judge.is_ended(&process.pid);
             }
             ArbiterAction::KeepListener { .. } | ArbiterAction::SignalGeneration { .. } => {}
             ArbiterAction::Open { .. } | ArbiterAction::Fetch { .. } | ArbiterAction::Poll { .. } => {
