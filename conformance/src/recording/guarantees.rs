@@ -227,12 +227,13 @@ impl Connection {
             judge.appears(self.who.clone(), generation);
             judge.disconnects(&self.who);
         }
-        let attached: Vec<&Value> = line.get("fds").and_then(Value::as_array).into_iter().flatten().collect();
+        let names = line.get("fds").and_then(Value::as_array).into_iter().flatten();
+        let attached: Vec<Address> = names.filter_map(|name| name.as_str()?.parse().ok()).collect();
         for entry in line.get("holding").and_then(Value::as_array).into_iter().flatten() {
             let Some(address) = entry.as_object().and_then(address_of) else { continue };
             let listed = Listed {
                 serving: entry["serving"] == true,
-                attached: attached.iter().any(|name| **name == entry["address"]),
+                attached: attached.contains(&address),
             };
             if let (true, Some(generation)) = (self.is_server(), self.generation) {
                 let socket = if listed.attached { SocketMode::Inherit } else { SocketMode::Bind };

@@ -88,7 +88,8 @@ fn every_kind() -> Vec<Seeded> {
                 r#"← {"type":"takedown","id":1,"address":"mailer","reason":"replaced"}"#,
             ],
         ),
-        seeded("(at `/address`)", &[r#"→ {"type":"readyFor","id":2,"address":"80","socket":"bind"}"#]),
+        seeded("(at `/address`)", &[CLAIM, r#"← {"type":"granted","re":2,"address":"80"}"#]),
+        seeded("(at `/address`)", &[r#"→ {"type":"readyFor","id":2,"address":":0","socket":"bind"}"#]),
         seeded(
             "(at `/code`)",
             &[CLAIM, r#"← {"type":"error","re":2,"code":"moon","message":"m","fatal":false}"#],
