@@ -231,10 +231,7 @@ impl Connection {
         let attached: Vec<Address> = names.filter_map(|name| name.as_str()?.parse().ok()).collect();
         for entry in line.get("holding").and_then(Value::as_array).into_iter().flatten() {
             let Some(address) = entry.as_object().and_then(address_of) else { continue };
-            let listed = Listed {
-                serving: entry["serving"] == true,
-                attached: attached.contains(&address),
-            };
+            let listed = Listed { serving: entry["serving"] == true, attached: attached.contains(&address) };
             if let (true, Some(generation)) = (self.is_server(), self.generation) {
                 let socket = if listed.attached { SocketMode::Inherit } else { SocketMode::Bind };
                 judge.is_had(generation, &address, socket, listed.serving);
