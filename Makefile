@@ -76,10 +76,6 @@ test: tools-test ## Everything that CI does
 .PHONY: packages package-node package-python
 packages: package-node package-python
 
-# How the release programs are packed is tested here; what makes them small takes minutes of two cores.
-packages package-node package-python: export CARGO_PROFILE_RELEASE_LTO := off
-packages package-node package-python: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
-
 # One test packs the package with the release programs, installs it and gives the demo with it; others run other runtimes.
 package-node: tools-test
 	cargo build --release -p serverswap-cli
@@ -111,7 +107,7 @@ upgrade: tools-test ## Deploys with the build of FROM=REVISION and with this one
 lint: tools-test ## Format check and clippy, with every feature and with none, as what is shipped
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
-	cargo clippy --workspace -- -D warnings
+	cargo clippy --workspace --all-targets -- -D warnings
 
 # Most of them wait for processes, so more run at once than there are cores.
 THREADS := 4

@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"serverswap/internal/client"
 )
 
 // How long a test waits for what has to come.
@@ -28,7 +26,7 @@ type arbiter struct {
 
 // newConnection has the process begin anew.
 func newConnection(t *testing.T) {
-	connection = sync.OnceValue(func() *client.Client { return client.New("serverswap-go", Version, deliver) })
+	connection = sync.OnceValue(connect)
 	t.Cleanup(func() { connection().Close() })
 }
 

@@ -8,9 +8,11 @@ import (
 	"sync"
 	"time"
 
-	"serverswap/internal/session"
-	"serverswap/internal/spec"
+	"serverswap/internal/client"
 )
+
+// served has each http.Server that serves an address.
+var served sync.Map
 
 // Serve is the whole life of an HTTP server on one address: it claims it, serves, and drains when a newer server has taken
 // it over. Then it returns nil, and the program is to exit. With a TLSConfig it serves HTTPS.
@@ -25,32 +27,30 @@ func Serve(srv *http.Server, address string, options ...Option) error {
 
 // ServeContext is Serve until the context ends: it then withdraws its claim, or gives the address up and drains.
 func ServeContext(ctx context.Context, srv *http.Server, address string, options ...Option) error {
-	d, err := newDrain(srv)
+	if _, again := served.LoadOrStore(srv, true); again {
+		return client.Errorf("invalid_argument", "an http.Server serves one address; make another one with the same handler")
+	}
+	claim, err := newClaim(ctx, address, "inherit", false, options)
 	if err != nil {
+		served.Delete(srv)
 		return err
 	}
-	claim, err := listen(ctx, address, options)
-	if err != nil {
-		srv.Handler = d.handler
-		return err
-	}
-	d.claim = claim
 	defer claim.Close()
-	defer context.AfterFunc(ctx, func() { claim.Close() })()
+	defer context.AfterFunc(ctx, func() { claim.leave(time.Now().Add(drainDefault)) })()
+	d := &drain{claim: claim, handler: srv.Handler, changed: sync.NewCond(&sync.Mutex{}), open: map[*conn]bool{}}
+	if d.handler == nil {
+		d.handler = http.DefaultServeMux
+	}
+	srv.Handler = d
 	if srv.TLSConfig != nil {
 		err = srv.ServeTLS(d, "", "")
 	} else {
 		err = srv.Serve(d)
 	}
-	select {
-	case deadline := <-claim.takenDown:
-		d.finish(deadline)
-	default:
-		if ctx.Err() == nil {
-			return err
-		}
-		d.finish(time.Now().Add(drainDefault))
+	if len(claim.left) == 0 { // It was the program that has closed the server.
+		return err
 	}
+	d.finish(<-claim.left)
 	return nil
 }
 
@@ -59,26 +59,10 @@ func ServeContext(ctx context.Context, srv *http.Server, address string, options
 type drain struct {
 	*claim
 	handler http.Handler
-	mutex   sync.Mutex
+	// changed is told whenever less is open; its lock guards what follows.
+	changed *sync.Cond
 	open    map[*conn]bool
-	changed chan struct{}
-}
-
-// wrapping is held while it is looked at who serves.
-var wrapping sync.Mutex
-
-func newDrain(srv *http.Server) (*drain, error) {
-	wrapping.Lock()
-	defer wrapping.Unlock()
-	if _, ok := srv.Handler.(*drain); ok {
-		return nil, spec.Errorf("invalid_argument", "an http.Server serves one address; make another one with the same handler")
-	}
-	d := &drain{handler: srv.Handler, open: map[*conn]bool{}, changed: make(chan struct{}, 1)}
-	if d.handler == nil {
-		d.handler = http.DefaultServeMux
-	}
-	srv.Handler = d
-	return d, nil
+	cut     uint64
 }
 
 // Accept counts the connection as open.
@@ -88,8 +72,8 @@ func (d *drain) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	c := &conn{accepted, d}
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
+	d.changed.L.Lock()
+	defer d.changed.L.Unlock()
 	d.open[c] = true
 	return c, nil
 }
@@ -97,43 +81,31 @@ func (d *drain) Accept() (net.Conn, error) {
 // finish waits until nothing is open, or cuts what is open at the deadline. It reports how many are: the last ones one
 // by one, and above those each count that is a tenth lower.
 func (d *drain) finish(deadline time.Time) {
-	late := time.NewTimer(time.Until(deadline))
-	defer late.Stop()
-	for reported := -1; ; {
-		open := d.connections()
-		if reported < 0 || len(open) <= 10 || len(open)*10 <= reported*9 {
-			reported = len(open)
-			_ = Progress(d.address, reported, 0)
+	d.changed.L.Lock()
+	defer d.changed.L.Unlock()
+	defer time.AfterFunc(time.Until(deadline), d.cutOff).Stop()
+	for reported := uint64(0); ; d.changed.Wait() {
+		open := uint64(len(d.open))
+		if reported == 0 || open <= 10 || open*10 <= reported*9 {
+			reported = open
+			_ = say(d.address, &client.ProgressMessage{Connections: &open, Cut: &d.cut})
 		}
-		if len(open) == 0 {
-			return
-		}
-		select {
-		case <-d.changed:
-		case <-late.C:
-			d.cut(d.connections())
+		if open == 0 {
 			return
 		}
 	}
 }
 
-// cut closes what is not finished, and reports how much that was.
-func (d *drain) cut(open []*conn) {
-	none, count := uint64(0), uint64(len(open))
-	for _, each := range open {
-		each.Close()
-	}
-	report := spec.ProgressMessage{Connections: &none, Cut: &count}
-	_ = connection().Do(func(s *session.Session) error { return s.Progress(d.address, report) })
-}
-
-func (d *drain) connections() (open []*conn) {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
+// cutOff closes what is not finished.
+func (d *drain) cutOff() {
+	d.changed.L.Lock()
+	defer d.changed.L.Unlock()
 	for each := range d.open {
-		open = append(open, each)
+		each.Conn.Close()
 	}
-	return open
+	d.cut = uint64(len(d.open))
+	clear(d.open)
+	d.changed.Broadcast()
 }
 
 // ServeHTTP has each answer close its connection once the drain has begun. With HTTP/2 the header becomes GOAWAY.
@@ -169,31 +141,22 @@ type answer struct {
 	drain *drain
 }
 
+func (a *answer) marked() http1 {
+	a.drain.mark(a)
+	return a.http1
+}
+
+func (a *answer) Write(body []byte) (int, error)         { return a.marked().Write(body) }
+func (a *answer) WriteString(body string) (int, error)   { return a.marked().WriteString(body) }
+func (a *answer) ReadFrom(body io.Reader) (int64, error) { return a.marked().ReadFrom(body) }
+func (a *answer) Flush()                                 { a.marked().Flush() }
+
+// WriteHeader also writes those before the header of an answer, such as 103.
 func (a *answer) WriteHeader(status int) {
 	if status >= http.StatusOK {
 		a.drain.mark(a)
 	}
 	a.http1.WriteHeader(status)
-}
-
-func (a *answer) Write(body []byte) (int, error) {
-	a.drain.mark(a)
-	return a.http1.Write(body)
-}
-
-func (a *answer) WriteString(body string) (int, error) {
-	a.drain.mark(a)
-	return a.http1.WriteString(body)
-}
-
-func (a *answer) ReadFrom(body io.Reader) (int64, error) {
-	a.drain.mark(a)
-	return a.http1.ReadFrom(body)
-}
-
-func (a *answer) Flush() {
-	a.drain.mark(a)
-	a.http1.Flush()
 }
 
 // Unwrap is for http.ResponseController.
@@ -207,21 +170,15 @@ type conn struct {
 
 // Close closes it, and wakes the drain.
 func (c *conn) Close() error {
-	err := c.Conn.Close()
-	c.drain.mutex.Lock()
+	c.drain.changed.L.Lock()
+	defer c.drain.changed.L.Unlock()
 	delete(c.drain.open, c)
-	c.drain.mutex.Unlock()
-	select {
-	case c.drain.changed <- struct{}{}:
-	default:
-	}
-	return err
+	c.drain.changed.Broadcast()
+	return c.Conn.Close()
 }
 
 // CloseWrite closes its half, so that a client that still sends can read the answer.
-func (c *conn) CloseWrite() error {
-	return c.Conn.(interface{ CloseWrite() error }).CloseWrite()
-}
+func (c *conn) CloseWrite() error { return c.Conn.(interface{ CloseWrite() error }).CloseWrite() }
 
 // ReadFrom leaves copying to the kernel, where it can.
 func (c *conn) ReadFrom(from io.Reader) (int64, error) { return io.Copy(c.Conn, from) }

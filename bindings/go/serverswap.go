@@ -10,13 +10,17 @@ package serverswap
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"log/slog"
 	"net"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"serverswap/internal/client"
-	"serverswap/internal/session"
-	"serverswap/internal/spec"
 )
 
 //go:generate go run ./internal/generate
@@ -25,7 +29,7 @@ import (
 const Version = "0.1.0"
 
 // Code is why a call has failed: errors.Is(err, serverswap.ErrSuperseded).
-type Code = spec.Code
+type Code = client.Code
 
 // Mistakes of the program.
 const (
@@ -49,13 +53,13 @@ const (
 var (
 	// connection is that of the process; the first call makes it.
 	connection func() *client.Client
-	// handlers has what OnTakedown was given for a canonical address.
+	// handlers has what OnTakedown was given for an address.
 	handlers sync.Map
 )
 
-func init() {
-	connection = sync.OnceValue(func() *client.Client { return client.New("serverswap-go", Version, deliver) })
-}
+func init() { connection = sync.OnceValue(connect) }
+
+func connect() *client.Client { return client.New("serverswap-go", Version, deliver) }
 
 // Listen claims an address by inheriting its socket, and waits until it is granted or the context ends. An address is
 // ":8080", "127.0.0.1:8080", "[::1]:443" or "unix:/run/app.sock".
@@ -63,7 +67,7 @@ func init() {
 // With the first Accept the old server is taken down. When a newer server takes the address over, Accept fails with
 // net.ErrClosed: finish what is open, and exit. Close gives the address up.
 func Listen(ctx context.Context, address string, options ...Option) (net.Listener, error) {
-	c, err := listen(ctx, address, options)
+	c, err := newClaim(ctx, address, "inherit", false, options)
 	if err != nil {
 		return nil, err
 	}
@@ -72,63 +76,145 @@ func Listen(ctx context.Context, address string, options ...Option) (net.Listene
 
 // ListenPacket is Listen for "udp::53". Call [Serving] when the socket is read, and [Released] to give it up.
 func ListenPacket(ctx context.Context, address string, options ...Option) (net.PacketConn, error) {
-	c, err := newClaim(ctx, address, "inherit", options)
+	c, err := newClaim(ctx, address, "inherit", true, options)
 	if err != nil {
 		return nil, err
 	}
-	packets, ok := c.socket.(net.PacketConn)
-	if !ok {
-		return nil, c.unfit("no address for packets")
-	}
-	return packets, nil
+	return c.socket.(net.PacketConn), nil
 }
 
 // ReadyFor claims an address exclusively, and waits until the old server has released it or the context ends. Then bind it,
 // or do what it stands for ("mailer"), and call [Serving]. It is taken down with [OnTakedown].
 func ReadyFor(ctx context.Context, address string, options ...Option) error {
-	_, err := newClaim(ctx, address, "bind", options)
+	_, err := newClaim(ctx, address, "bind", false, options)
 	return err
 }
 
 // Serving says that the accept loop of an address runs. A listener says it with its first Accept.
-func Serving(address string) error {
-	return connection().Do(func(s *session.Session) error { return s.Serving(address) })
-}
+func Serving(address string) error { return say(address, &client.ServingMessage{}) }
 
 // OnTakedown has a function called when a newer server takes an address over. What was claimed with [ReadyFor] is released
 // when it returns; a listener is closed before. The context ends when what is open is to be cut. There is one function
 // for an address, the last one.
 func OnTakedown(address string, handler func(context.Context)) error {
-	canonical, err := spec.Canonical(address)
-	if err != nil {
-		return err
-	}
-	handlers.Store(string(canonical), handler)
-	return connection().Do(func(s *session.Session) error { return s.OnTakedown(address) })
+	handlers.Store(address, handler)
+	return say(address, &client.OnTakedownMessage{})
 }
 
 // Released gives an address up, or withdraws its claim. A listener of it is closed first.
-func Released(address string) error {
-	return connection().Do(func(s *session.Session) error { return s.Released(address) })
-}
+func Released(address string) error { return say(address, &client.ReleasedMessage{}) }
 
 // Progress reports how many connections a drain still has, and asks for so much time from now on, if that is not 0.
 func Progress(address string, connections int, extend time.Duration) error {
-	open, extendMS := uint64(connections), uint64(extend.Milliseconds())
-	report := spec.ProgressMessage{Connections: &open}
-	if extend != 0 {
-		report.ExtendMS = &extendMS
-	}
-	return connection().Do(func(s *session.Session) error { return s.Progress(address, report) })
+	open, extendMS := uint64(connections), uint64(min(extend, 24*time.Hour).Milliseconds())
+	return say(address, &client.ProgressMessage{Connections: &open, ExtendMS: &extendMS})
 }
 
 // ServerUp says that every address that was claimed with [More] is served, and that no further claim will follow.
-func ServerUp() error { return connection().Do((*session.Session).ServerUp) }
+func ServerUp() error { return say("", &client.ServerUpMessage{}) }
 
 // Fail says that this server cannot go on: the deploy has failed. It does not end the process.
-func Fail(reason string) error {
-	return connection().Do(func(s *session.Session) error { return s.Fail(reason) })
-}
+func Fail(reason string) error { return say("", &client.FailMessage{Reason: reason}) }
 
 // Supervised is whether there is a supervisor.
 func Supervised() bool { return connection().Supervised() }
+
+func say(address string, message client.Message) error {
+	return connection().Do(func(s *client.Session) error { return s.Say(address, message) })
+}
+
+// claim is one claim, and the listener that it was granted.
+type claim struct {
+	net.Listener
+	// socket is the listener, or that of packets; nil if the program binds it.
+	socket  io.Closer
+	address string
+	ended   chan error
+	serving sync.Once
+	// draining is true before anybody can know that the address is released.
+	draining atomic.Bool
+	// left gets the deadline of the drain, before the listener is closed.
+	left chan time.Time
+}
+
+// newClaim returns a claim that was granted: by `inherit` with a socket, of packets or to listen on.
+func newClaim(ctx context.Context, address, mode string, packets bool, options []Option) (*claim, error) {
+	if mode == "inherit" && strings.HasPrefix(address, "udp:") != packets {
+		return nil, client.Errorf("invalid_argument", "the socket of %s is of another kind", address)
+	}
+	c := &claim{address: address, ended: make(chan error, 1), left: make(chan time.Time, 2)}
+	err := connection().Do(func(s *client.Session) error {
+		err := s.ReadyFor(c, address, mode, slices.Contains(options, More), time.Now())
+		if err == nil && mode == "inherit" {
+			err = s.Say(address, &client.OnTakedownMessage{})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case err := <-c.ended:
+		return c, err
+	case <-ctx.Done():
+		c.Close()
+		return nil, fmt.Errorf("serverswap: %s was not granted: %w", address, context.Cause(ctx))
+	}
+}
+
+// Accept says `serving` the first time.
+func (c *claim) Accept() (net.Conn, error) {
+	c.serving.Do(func() { _ = Serving(c.address) })
+	return c.Listener.Accept()
+}
+
+// Close releases the address, which closes the listener.
+func (c *claim) Close() error {
+	if c.draining.Swap(true) {
+		return nil
+	}
+	return Released(c.address)
+}
+
+// leave is Close with a deadline for the drain.
+func (c *claim) leave(deadline time.Time) {
+	c.left <- deadline
+	c.Close()
+}
+
+// takeDown releases what was inherited at once, and what the program binds when its handler returns.
+func (c *claim) takeDown(address string, deadline time.Time) {
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	if c.socket != nil {
+		c.leave(deadline)
+	}
+	handler, ok := handlers.Load(c.address)
+	if !ok {
+		handler, ok = handlers.Load(address)
+	}
+	if ok {
+		handler.(func(context.Context))(ctx)
+	}
+	c.Close()
+}
+
+// deliver is called by the client with what is news, and does not wait.
+func deliver(of *client.Claim, message client.Message) {
+	if fault, ok := message.(*client.ErrorMessage); ok && of == nil {
+		slog.Warn("serverswap: "+fault.Message+"; what is served is served on", "code", fault.Code)
+		return
+	}
+	c := of.Owner.(*claim)
+	switch message := message.(type) {
+	case *client.GrantedMessage:
+		c.socket = of.Listener
+		c.Listener, _ = of.Listener.(net.Listener)
+		c.ended <- nil
+	case *client.ErrorMessage:
+		c.ended <- client.Errorf(message.Code, "%s was not granted: %s", c.address, message.Message)
+	case *client.TakedownMessage:
+		drain := time.Duration(message.DrainMS) * time.Millisecond
+		go c.takeDown(of.Address, time.Now().Add(drain-min(drain/10, marginMax)))
+	}
+}

@@ -14,10 +14,9 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"time"
 
 	"serverswap/internal/client"
-	"serverswap/internal/session"
-	"serverswap/internal/spec"
 )
 
 const name, version = "serverswap-go", "0.1.0"
@@ -35,14 +34,15 @@ func write(line fields) {
 }
 
 type driver struct {
-	client   *client.Client
+	client *client.Client
+	// claims has what was claimed, and services what serves, by address as the commands spell it.
 	services map[string]*service
-	claims   map[string]*session.Claim
+	claims   map[string]*client.Claim
 }
 
 func main() {
 	log.SetFlags(0)
-	d := &driver{services: map[string]*service{}, claims: map[string]*session.Claim{}}
+	d := &driver{services: map[string]*service{}, claims: map[string]*client.Claim{}}
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -72,12 +72,12 @@ var errUnsupported = errors.New("this driver has no such command")
 
 func (d *driver) answer(command *command) fields {
 	reply, err := d.do(command)
-	var fault *spec.Fault
+	var fault *client.ErrorMessage
 	switch {
 	case errors.Is(err, errUnsupported):
 		return fields{"unsupported": true, "why": err.Error()}
 	case errors.As(err, &fault):
-		return fields{"errored": true, "code": fault.Code, "message": fault.Why}
+		return fields{"errored": true, "code": fault.Code, "message": fault.Message}
 	case err != nil:
 		return fields{"errored": true, "message": err.Error()}
 	case reply == nil:
@@ -91,7 +91,7 @@ func (d *driver) do(command *command) (fields, error) {
 	switch command.Cmd {
 	case "hello":
 		about := fields{"name": name, "version": version, "language": "go", "languageVersion": runtime.Version()}
-		supports := []string{"codec", "inherit", "serve", "reconnect", "more", "many"}
+		supports := []string{"codec", "inherit", "serve", "reconnect", "more"}
 		return fields{"contract": 1, "client": about, "protocol": []int{1}, "level": 3, "supports": supports}, nil
 	case "decode":
 		return decode(command.Line, command.FDs)
@@ -104,7 +104,7 @@ func (d *driver) do(command *command) (fields, error) {
 		return nil, nil
 	case "sync", "close":
 		if d.client != nil {
-			_ = d.client.Do(func(*session.Session) error { return nil })
+			_ = d.client.Do(func(*client.Session) error { return nil })
 		}
 		if d.client != nil && command.Cmd == "close" {
 			d.client.Close()
@@ -120,34 +120,35 @@ func (d *driver) do(command *command) (fields, error) {
 }
 
 func (d *driver) use(command *command) error {
-	say := func(call func(*session.Session) error) error { return d.client.Do(call) }
+	say := func(message client.Message) error {
+		return d.client.Do(func(s *client.Session) error { return s.Say(command.Address, message) })
+	}
 	switch command.Cmd {
 	case "readyFor":
-		claim, err := d.client.ReadyFor(command.Op, command.Address, command.Socket, command.More)
-		if err == nil {
-			d.claims[string(claim.Address)] = claim
-			delete(d.services, string(claim.Address))
-		}
-		return err
+		return d.client.Do(func(s *client.Session) error {
+			err := s.ReadyFor(command.Op, command.Address, command.Socket, command.More, time.Now())
+			if err == nil {
+				delete(d.services, command.Address)
+			}
+			return err
+		})
 	case "serving":
-		return say(func(s *session.Session) error { return s.Serving(command.Address) })
+		return say(&client.ServingMessage{})
 	case "onTakedown":
-		return say(func(s *session.Session) error { return s.OnTakedown(command.Address) })
+		return say(&client.OnTakedownMessage{})
 	case "released":
-		if service := d.services[canonical(command.Address)]; service != nil {
+		if service := d.services[command.Address]; service != nil {
 			service.Close()
 		}
-		return say(func(s *session.Session) error { return s.Released(command.Address) })
+		return say(&client.ReleasedMessage{})
 	case "progress":
-		return say(func(s *session.Session) error {
-			return s.Progress(command.Address, spec.ProgressMessage{Connections: command.Connections, ExtendMS: command.ExtendMs})
-		})
+		return say(&client.ProgressMessage{Connections: command.Connections, ExtendMS: command.ExtendMs})
 	case "serverUp":
-		return say((*session.Session).ServerUp)
+		return say(&client.ServerUpMessage{})
 	case "fail":
-		return say(func(s *session.Session) error { return s.Fail(command.Reason) })
+		return say(&client.FailMessage{Reason: command.Reason})
 	}
-	service, err := d.service(canonical(command.Address))
+	service, err := d.service(command.Address)
 	if err != nil {
 		return err
 	}
@@ -162,34 +163,29 @@ func (d *driver) use(command *command) error {
 	return nil
 }
 
-func canonical(address string) string {
-	canonical, _ := spec.Canonical(address)
-	return string(canonical)
-}
-
-// tell writes an event of the client in the words of the contract.
-func (d *driver) tell(event session.Event) {
+// tell writes what is news in the words of the contract.
+func (d *driver) tell(of *client.Claim, message client.Message) {
 	line := fields{}
-	if event.Claim != nil {
-		line["op"] = event.Claim.Owner
-		line["address"] = event.Claim.Address
+	if of != nil {
+		line["op"], line["address"] = of.Owner, of.Address
 	}
-	switch message := event.Message.(type) {
-	case *spec.GrantedMessage:
-		line["event"], line["listener"] = "granted", event.Claim.Listener != nil
-	case *spec.ProgressMessage:
+	switch message := message.(type) {
+	case *client.GrantedMessage:
+		d.claims[of.Address] = of
+		line["event"], line["listener"] = "granted", of.Listener != nil
+	case *client.ProgressMessage:
 		line["event"] = "waiting"
 		if message.WaitingFor != "" {
 			line["waitingFor"] = message.WaitingFor
 		}
 		delete(line, "address")
-	case *spec.TakedownMessage:
+	case *client.TakedownMessage:
 		line["event"], line["reason"], line["drainMs"] = "takedown", message.Reason, message.DrainMS
 		delete(line, "op")
-	case *spec.ErrorMessage:
+	case *client.ErrorMessage:
 		line["event"], line["code"] = "refused", message.Code
 		switch {
-		case event.Claim != nil:
+		case of != nil:
 			line["message"] = message.Message
 		case message.Fatal:
 			line["event"] = "lost"
@@ -203,9 +199,9 @@ func (d *driver) tell(event session.Event) {
 }
 
 // known is a message as an object.
-func known(message spec.Message) (fields, error) {
+func known(message client.Message) (fields, error) {
 	var object fields
-	return object, json.Unmarshal(spec.Encode(message), &object)
+	return object, json.Unmarshal(client.Encode(message), &object)
 }
 
 func decode(text string, fds int) (fields, error) {
@@ -213,28 +209,18 @@ func decode(text string, fds int) (fields, error) {
 	if err != nil {
 		return nil, err
 	}
-	code := func(err error) (fields, error) {
-		var fault *spec.Fault
-		errors.As(err, &fault)
-		return fields{"rejected": fault.Code}, nil
-	}
 	if len(line) == 0 || line[len(line)-1] != '\n' {
-		if len(line) >= spec.LineBytes {
-			return fields{"rejected": "line_too_long"}, nil
-		}
 		return fields{"rejected": "malformed_line"}, nil
 	}
-	decoded, err := spec.Decode(line[:len(line)-1])
+	decoded, err := client.Decode(line[:len(line)-1])
 	switch {
 	case err != nil:
-		return code(err)
+		return fields{"rejected": err.(*client.ErrorMessage).Code}, nil
 	case len(decoded.FDs) != fds:
 		return fields{"rejected": "descriptor_mismatch"}, nil
-	case decoded.Fault == nil:
+	case decoded.Message != nil:
 		message, err := known(decoded.Message)
 		return fields{"message": message}, err
-	case decoded.Fault.Code != "unknown_type":
-		return code(decoded.Fault)
 	case decoded.ID == 0:
 		return fields{"ignored": true}, nil
 	}
@@ -246,12 +232,12 @@ func encode(text json.RawMessage) (fields, error) {
 	if err := json.Unmarshal(text, &head); err != nil {
 		return nil, err
 	}
-	message := spec.New(head.Type)
+	message := client.NewMessage(head.Type)
 	if message == nil {
-		return nil, spec.Errorf("unknown_type", "`%s`", head.Type)
+		return nil, client.Errorf("unknown_type", "`%s`", head.Type)
 	}
 	if err := json.Unmarshal(text, message); err != nil {
 		return nil, err
 	}
-	return fields{"line": base64.StdEncoding.EncodeToString(spec.Encode(message))}, nil
+	return fields{"line": base64.StdEncoding.EncodeToString(client.Encode(message))}, nil
 }

@@ -9,8 +9,6 @@ import (
 	"sync"
 
 	"serverswap/internal/client"
-	"serverswap/internal/session"
-	"serverswap/internal/spec"
 )
 
 // service is what the driver does with a listener: one echo for each `accept`, HTTP from `serve` to `stop`.
@@ -26,10 +24,10 @@ func (d *driver) service(address string) (found *service, err error) {
 		return found, nil
 	}
 	var listener net.Listener
-	err = d.client.Do(func(*session.Session) error {
+	err = d.client.Do(func(*client.Session) error {
 		claim := d.claims[address]
 		if claim == nil {
-			return spec.Errorf("not_held", "%s is not held", address)
+			return client.Errorf("not_held", "%s is not held", address)
 		}
 		opened := claim.Listener
 		if opened == nil {

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"serverswap/internal/spec"
 )
 
 // descriptor is a duplicate of a socket's, as it comes from an arbiter.
@@ -54,12 +52,12 @@ func TestASocketThatIsGrantedIsNeverBlockingNotForAMoment(t *testing.T) {
 }
 
 func adoptsOne(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	opened, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	adopted, err := adopt(descriptor(t, listener.(*net.TCPListener)), spec.Address(listener.Addr().String()))
+	defer opened.Close()
+	adopted, err := listener(opened.Addr().String(), []int{descriptor(t, opened.(*net.TCPListener))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +109,7 @@ func TestOnlyAListenerOfTheAddressIsAdopted(t *testing.T) {
 		{unix.(*net.UnixListener), "unix:/another", false},
 		{file, here, false},
 	} {
-		adopted, err := adopt(descriptor(t, each.of), spec.Address(each.address))
+		adopted, err := listener(each.address, []int{descriptor(t, each.of)})
 		if (err == nil) != each.fits {
 			t.Errorf("%T as %s: %v", each.of, each.address, err)
 		}

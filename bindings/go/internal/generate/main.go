@@ -1,7 +1,7 @@
-// Command generate writes the message types, the shapes, the state tables and the codes of spec/v1 as Go.
+// Command generate writes the messages, the codes, the limits and the form of an address of spec/v1 as Go.
 //
-// It runs in the folder of the module; a test runs it too and compares. Which messages there are, what they have
-// and what may be sent when is in those files alone.
+// It runs in the folder of the module; a test runs it too and compares. Which messages there are and what they have is
+// in those files alone.
 package main
 
 import (
@@ -26,10 +26,10 @@ type schema struct {
 	Title, Description, Const, Pattern string
 	Type                               jsonType
 	Ref                                string `json:"$ref"`
-	Minimum, Maximum                   int64
+	Minimum, Maximum, MaxLength        int64
 	Properties                         properties
 	Items                              *schema
-	AllOf, OneOf                       []*schema
+	AllOf, AnyOf                       []*schema
 	Required                           []string
 	Defs                               map[string]*schema `json:"$defs"`
 }
@@ -62,27 +62,9 @@ type meta struct {
 	Limits   map[string]int64
 }
 
-type cell struct {
-	Next, Close, Reply, Delegate string
-	Never, Ignore                bool
-}
-
-type states struct {
-	Names map[string][]struct {
-		Name, Type string
-		Has        []string
-		When       map[string][]any
-	}
-	Machines []struct {
-		ID, Initial string
-		Cells       map[string]map[string]map[string]cell
-	}
-}
-
 type generator struct {
 	bytes.Buffer
-	meta   meta
-	states states
+	meta meta
 	// Sent strictly, read leniently.
 	strict, lenient map[string]*schema
 }
@@ -106,7 +88,7 @@ func Generate(v1 string) (map[string][]byte, error) {
 	for _, each := range []struct {
 		file string
 		into any
-	}{{"meta.json", &g.meta}, {"states.json", &g.states}, {"schema/arbiter-to-client.json", &arbiter}} {
+	}{{"meta.json", &g.meta}, {"schema/arbiter-to-client.json", &arbiter}} {
 		if err := read(filepath.Join(v1, each.file), each.into); err != nil {
 			return nil, err
 		}
@@ -121,12 +103,12 @@ func Generate(v1 string) (map[string][]byte, error) {
 			g.strict[name] = shape
 		}
 	}
-	spec, err := g.spec()
+	messages, err := g.protocol()
 	if err != nil {
 		return nil, err
 	}
 	errors, err := g.errors()
-	return map[string][]byte{"internal/spec/generated.go": spec, "errors_generated.go": errors}, err
+	return map[string][]byte{"internal/client/generated.go": messages, "errors_generated.go": errors}, err
 }
 
 func read(path string, into any) error {
@@ -148,29 +130,20 @@ func (g *generator) errors() ([]byte, error) {
 	return format.Source(g.Bytes())
 }
 
-func (g *generator) spec() ([]byte, error) {
+func (g *generator) protocol() ([]byte, error) {
 	g.Reset()
-	g.line(head + "package spec\n\nimport \"regexp\"\n\n// The limits of chapter 18.\nconst (")
+	g.line(head + "package client\n\nimport (\n\"encoding/json\"\n\"regexp\"\n)\n\n// The limits of chapter 18.\nconst (")
 	for _, name := range sorted(g.meta.Limits) {
-		g.line("%s = %d", exported(name), g.meta.Limits[name])
+		g.line("%s = %d", name, g.meta.Limits[name])
 	}
-	g.line(")\n\n// Retries has each code that may be sent, and whether the same may succeed later (chapter 17).")
-	g.line("var Retries = map[string]string{")
-	for _, each := range g.meta.Errors {
-		if each.Sender != "library" {
-			g.line("%q: %q,", each.Code, each.Retry)
-		}
-	}
-	g.line("}\n")
+	g.line(")\n")
 	for _, name := range sorted(g.strict) {
 		if shape := g.strict[name]; shape.Type == "object" && shape.Title == "" {
 			g.structure(name, nil)
 		}
 	}
-	g.line("var addressPattern = regexp.MustCompile(`(?s)%s`)\n", g.lenient["Address"].Pattern)
-	g.texts()
+	g.line("// addressPattern is the form of an address, in any spelling.\nvar addressPattern = regexp.MustCompile(`(?s)%s`)\n", g.lenient["Address"].Pattern)
 	g.messages()
-	g.tables()
 	return format.Source(g.Bytes())
 }
 
@@ -181,10 +154,11 @@ func (g *generator) messages() {
 		if !seen[each.Type] {
 			seen[each.Type] = true
 			g.structure(typeOf(each.Type), without(each))
-			g.name(each.Type)
+			g.methods(each.Type)
 		}
 	}
-	g.line("// known has every type of message. What a strict sender says and a receiver does without has its value.\nvar known = map[string]func() Message{")
+	g.line("// NewMessage is an empty message of a type, or nil. What a strict sender says and a receiver does without has its value.")
+	g.line("func NewMessage(kind string) Message {\nswitch kind {")
 	for _, name := range sorted(seen) {
 		value := ""
 		for key, of := range g.strict[typeOf(name)].Properties.of {
@@ -192,15 +166,41 @@ func (g *generator) messages() {
 				value = exported(key) + ": " + g.goType(of, false) + "{}"
 			}
 		}
-		g.line("%q: func() Message { return &%s{%s} },", name, typeOf(name), value)
+		g.line("case %q:\nreturn &%s{%s}", name, typeOf(name), value)
 	}
-	g.line("}\n\n// requests has the messages of the arbiter, and whether they are requests.\nvar requests = map[string]bool{")
+	g.line("}\nreturn nil\n}\n\n// heard has what the arbiter says: whether it is a request, and what it has always.")
+	g.line("var heard = map[string]struct {\nrequest bool\nrequired []string\n}{")
 	for _, each := range g.meta.Messages {
 		if each.Direction == "arbiter-to-client" {
-			g.line("%q: %t,", each.Type, each.ID == "always")
+			g.line("%q: {%t, %#v},", each.Type, each.ID == "always", g.lenient[typeOf(each.Type)].Required)
 		}
 	}
-	g.line("}")
+	g.line("}\n\n// readAs replaces what is not known of the open enums by what it is read as (SS-LINE-14, SS-LINE-16).")
+	g.line("func readAs(message Message) {\nswitch m := message.(type) {")
+	for _, each := range []struct{ message, key, enum, as string }{{"error", "code", "Code", "internal"}, {"takedown", "reason", "TakedownReason", "replaced"}} {
+		var known []string
+		for _, value := range g.lenient[each.enum].AnyOf {
+			if value.Const != "" {
+				known = append(known, fmt.Sprintf("%q", value.Const))
+			}
+		}
+		g.line("case *%s:\nswitch m.%s {\ncase %s:\ndefault:\nm.%s = %q\n}", typeOf(each.message), exported(each.key), strings.Join(known, ",\n"), exported(each.key), each.as)
+	}
+	g.line("}\n}")
+}
+
+// methods writes the type of a message as a method, and how it is sent.
+func (g *generator) methods(kind string) {
+	name := typeOf(kind)
+	g.line("// Type is %q.\nfunc (*%s) Type() string { return %q }\n", kind, name, kind)
+	g.line("// MarshalJSON writes it, with texts for people as long as they may be.\nfunc (m *%s) MarshalJSON() ([]byte, error) {", name)
+	g.line("type plain %s\nsent := plain(*m)", name)
+	for _, key := range g.strict[name].Properties.names {
+		if g.strict[name].Properties.of[key].MaxLength != 0 {
+			g.line("sent.%s = cut(sent.%s)", exported(key), exported(key))
+		}
+	}
+	g.line("return json.Marshal(struct {\nType string `json:\"type\"`\nplain\n}{%q, sent})\n}\n", kind)
 }
 
 // without has the reserved keys that mean nothing in a message.
@@ -208,15 +208,11 @@ func without(each message) map[string]bool {
 	return map[string]bool{"type": true, "ext": true, "id": each.ID == "", "re": each.Re == "", "fds": each.FDs == ""}
 }
 
-// structure writes a type and how it is read: strictly, but for keys that nobody knows.
+// structure writes a type.
 func (g *generator) structure(name string, without map[string]bool) {
-	sent, read := g.strict[name], g.lenient[name]
-	if read == nil {
-		read = sent
-	}
+	sent := g.strict[name]
 	g.comment(name, sent.Description)
 	g.line("type %s struct {", name)
-	var required, optional []string
 	for _, key := range sent.Properties.names {
 		of := sent.Properties.of[key]
 		if without[key] {
@@ -228,62 +224,8 @@ func (g *generator) structure(name string, without map[string]bool) {
 		}
 		g.comment("", of.Description)
 		g.line("%s %s `json:%q`", exported(key), g.goType(of, may), tag)
-		if contains(read.Required, key) {
-			required = append(required, key)
-		} else {
-			optional = append(optional, key)
-		}
 	}
-	g.line("}\n\n// UnmarshalJSON reads it.\nfunc (m *%s) UnmarshalJSON(text []byte) error {\ntype plain %s", name, name)
-	g.line("return strictly(text, (*plain)(m), %d%s)\n}\n", len(required), quoted(append(required, optional...)))
-}
-
-// texts writes the types of texts that have a form.
-func (g *generator) texts() {
-	for _, name := range sorted(g.lenient) {
-		if of := g.lenient[name]; of.Type == "object" || g.goText(name) == "string" {
-			continue
-		} else if name != "Address" {
-			g.comment(name, of.Description)
-			g.line("type %s string\n\nvar is%s = regexp.MustCompile(`%s`)\n", name, name, of.pattern())
-			g.line("// UnmarshalJSON reads it.\nfunc (t *%s) UnmarshalJSON(text []byte) error { return matching(text, (*string)(t), is%s) }\n", name, name)
-		}
-	}
-}
-
-// goText is the type of a text of that name.
-func (g *generator) goText(name string) string {
-	if of := g.lenient[name]; of != nil && of.pattern() != "" {
-		return name
-	}
-	return "string"
-}
-
-// name writes the function that says how the state tables call a message.
-func (g *generator) name(kind string) {
-	this := typeOf(kind)
-	g.line("// Type is %q.\nfunc (*%s) Type() string { return %q }\n", kind, this, kind)
-	g.line("// Event is its name in the state tables.\nfunc (m *%s) Event() string {", this)
-	seen := map[string]bool{}
-	for _, side := range []string{"client", "arbiter"} {
-		for _, each := range g.states.Names[side] {
-			if each.Type != kind || each.Name == kind || seen[each.Name] {
-				continue
-			}
-			seen[each.Name] = true
-			for _, key := range each.Has {
-				zero := "0"
-				if key == "fds" {
-					zero = "nil"
-				}
-				g.line("if m.%s != %s { return %q }", exported(key), zero, each.Name)
-			}
-			for key, values := range each.When {
-				g.line("if m.%s == %#v { return %q }", exported(key), values[0], each.Name)
-			}
-		}
-	}
-	g.line("return %q\n}\n", kind)
+	g.line("}\n")
 }
 
 // jsonType is the type of a value, `null` not counted: an optional one may be written as a list with it.
@@ -311,7 +253,7 @@ func (g *generator) goType(shape *schema, optional bool) string {
 			}
 			return name
 		}
-		return g.goText(name)
+		return "string"
 	}
 	switch {
 	case shape.Ref != "":
@@ -335,47 +277,6 @@ func (g *generator) goType(shape *schema, optional bool) string {
 	return "string"
 }
 
-func (g *generator) tables() {
-	g.line("\n// Tables has the tables of chapter 22 that a server's client needs: machine, state, \"send\" or \"receive\", event.\nvar Tables = map[string]map[string]map[string]map[string]Cell{")
-	for _, machine := range g.states.Machines {
-		if id := machine.ID; id != "client-connection" && id != "client-server" && id != "client-address" {
-			continue
-		}
-		g.line("%q: {", machine.ID)
-		for _, state := range sorted(machine.Cells) {
-			g.line("%q: {", state)
-			for _, way := range sorted(machine.Cells[state]) {
-				g.line("%q: {", way)
-				for _, events := range sorted(machine.Cells[state][way]) {
-					for _, event := range strings.Fields(events) {
-						g.line("%q: %s,", event, machine.Cells[state][way][events])
-					}
-				}
-				g.line("},")
-			}
-			g.line("},")
-		}
-		g.line("},")
-	}
-	g.line("}")
-}
-
-func (c cell) String() string {
-	var parts []string
-	for _, each := range [][2]string{{"Next", c.Next}, {"Close", c.Close}, {"Reply", c.Reply}, {"Delegate", c.Delegate}} {
-		if each[1] != "" {
-			parts = append(parts, fmt.Sprintf("%s: %q", each[0], each[1]))
-		}
-	}
-	if c.Never {
-		parts = append(parts, "Never: true")
-	}
-	if c.Ignore {
-		parts = append(parts, "Ignore: true")
-	}
-	return "{" + strings.Join(parts, ", ") + "}"
-}
-
 func (g *generator) line(text string, values ...any) {
 	fmt.Fprintf(g, text+"\n", values...)
 }
@@ -383,18 +284,6 @@ func (g *generator) line(text string, values ...any) {
 func (g *generator) comment(name, text string) {
 	text = strings.TrimSpace(name + ": " + strings.ReplaceAll(text, "\n", "\n// "))
 	g.line("// %s", strings.TrimPrefix(text, ": "))
-}
-
-// pattern is what a text has to match, empty if that is any.
-func (s *schema) pattern() string {
-	if len(s.OneOf) == 0 {
-		return s.Pattern
-	}
-	var values []string
-	for _, each := range s.OneOf {
-		values = append(values, each.Const)
-	}
-	return "^(" + strings.Join(values, "|") + ")$"
 }
 
 // typeOf is the name of a message's type, as in the schema.
@@ -411,14 +300,6 @@ func exported(name string) string {
 		text.WriteString(strings.ToUpper(part[:1]) + part[1:])
 	}
 	return initialisms.Replace(text.String())
-}
-
-// quoted is further arguments.
-func quoted(names []string) (text string) {
-	for _, each := range names {
-		text += fmt.Sprintf(", %q", each)
-	}
-	return text
 }
 
 func contains(list []string, wanted string) bool {

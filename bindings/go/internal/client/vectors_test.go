@@ -1,12 +1,12 @@
-package spec
+package client
 
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -61,7 +61,7 @@ func plain(t *testing.T, line []byte) any {
 	return value
 }
 
-func TestAddressesAreReadAsTheVectorsHaveThem(t *testing.T) {
+func TestATextThatIsNoAddressIsFoundBeforeItIsSaid(t *testing.T) {
 	var file struct {
 		Cases []struct {
 			Text      string
@@ -76,9 +76,8 @@ func TestAddressesAreReadAsTheVectorsHaveThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, each := range file.Cases {
-		canonical, err := Canonical(each.Text)
-		if (each.Canonical == nil) != (err != nil) || each.Canonical != nil && string(canonical) != *each.Canonical {
-			t.Errorf("%q is read as %q, %v", each.Text, canonical, err)
+		if each.Canonical == nil == isAddress(each.Text) {
+			t.Errorf("%q is an address: %t", each.Text, isAddress(each.Text))
 		}
 	}
 }
@@ -94,27 +93,24 @@ func TestLinesOfTheArbiterAreReadAsTheVectorsHaveThem(t *testing.T) {
 			continue
 		}
 		if each.Decoded == nil {
-			if line.Fault == nil {
+			if line.Message != nil {
 				t.Errorf("%s: a message of an unknown type", each.ID)
 			}
-		} else if line.Fault != nil || !reflect.DeepEqual(plain(t, Encode(line.Message)), each.Decoded) {
+		} else if !reflect.DeepEqual(plain(t, Encode(line.Message)), each.Decoded) {
 			t.Errorf("%s is read as %+v", each.ID, line)
 		}
 	}
 }
 
-func TestLinesThatCannotBeAreRefusedWithTheCodeOfTheVectors(t *testing.T) {
+// What no reader can make sense of is refused. What only the arbiter has to be strict about is read by its meaning.
+func TestLinesThatMakeNoSenseAreRefused(t *testing.T) {
+	lenient := regexp.MustCompile("duplicate|ext-not-object|fds-too-many|fds-twice|half-surrogate-pair|integer-too|re-zero|too-deep|event-message-null|message/verdict|utf8|too-long")
 	for _, each := range append(load(t, "invalid/line"), load(t, "invalid/message")...) {
 		if each.Direction != "arbiter-to-client" && !strings.HasPrefix(each.ID, "invalid/line") || each.ID == "invalid/line/cut-off" {
 			continue
 		}
-		line, err := Decode(each.bytes(t))
-		if err == nil && line.Fault != nil {
-			err = line.Fault
-		}
-		var fault *Fault
-		if !errors.As(err, &fault) || fault.Code != each.Reject {
-			t.Errorf("%s is %v, not %s", each.ID, err, each.Reject)
+		if line, err := Decode(each.bytes(t)); err == nil && !lenient.MatchString(each.ID) {
+			t.Errorf("%s is read as %+v", each.ID, line)
 		}
 	}
 }
@@ -124,7 +120,7 @@ func TestMessagesOfAClientAreWrittenAsTheVectorsHaveThem(t *testing.T) {
 		if each.Direction != "client-to-arbiter" {
 			continue
 		}
-		message := New(each.Decoded.(map[string]any)["type"].(string))
+		message := NewMessage(each.Decoded.(map[string]any)["type"].(string))
 		text, _ := json.Marshal(each.Decoded)
 		if err := json.Unmarshal(text, message); err != nil {
 			t.Fatal(err)
