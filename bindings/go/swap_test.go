@@ -251,14 +251,22 @@ func TestSwapsOfAServerWithChiLoseNothing(t *testing.T) {
 	swaps(t, server, server, server)
 }
 
-func TestGoAndNodeTakeOverFromEachOther(t *testing.T) {
+func TestGoNodeAndPythonTakeOverFromEachOther(t *testing.T) {
 	if built, _ := filepath.Glob("../node/*.node"); built == nil {
 		missing(t, "the package for Node is not built (node bindings/node/build.mjs --debug)")
 	}
-	node, err := filepath.Abs("../../examples/node/http.js")
+	python, node := absolute(t, "../../.venv/bin/python"), absolute(t, "../../examples/node/http.js")
+	if _, err := os.Stat(python); err != nil {
+		missing(t, "the package for Python is not built (bindings/python/setup.sh)")
+	}
+	server := []string{build(t, "nethttp")}
+	swaps(t, server, []string{"node", node}, server, []string{python, absolute(t, "../../examples/python/http_server.py")}, server)
+}
+
+func absolute(t *testing.T, path string) string {
+	path, err := filepath.Abs(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := []string{build(t, "nethttp")}
-	swaps(t, server, []string{"node", node}, server)
+	return path
 }
