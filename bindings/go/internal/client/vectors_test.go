@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -14,9 +13,9 @@ import (
 const vectors = "../../../../spec/v1/vectors"
 
 type vector struct {
-	ID, Title, Direction, Line, Outcome, Reject string
-	Raw                                         string `json:"raw_b64"`
-	Decoded                                     any
+	ID, Title, Direction, Line, Binds string
+	Raw                               string `json:"raw_b64"`
+	Decoded                           any
 }
 
 func load(t *testing.T, folder string) []vector {
@@ -104,12 +103,11 @@ func TestLinesOfTheArbiterAreReadAsTheVectorsHaveThem(t *testing.T) {
 
 // What no reader can make sense of is refused. What only the arbiter has to be strict about is read by its meaning.
 func TestLinesThatMakeNoSenseAreRefused(t *testing.T) {
-	lenient := regexp.MustCompile("duplicate|ext-not-object|fds-too-many|fds-twice|half-surrogate-pair|integer-too|re-zero|too-deep|event-message-null|message/verdict|utf8|too-long")
 	for _, each := range append(load(t, "invalid/line"), load(t, "invalid/message")...) {
 		if each.Direction != "arbiter-to-client" && !strings.HasPrefix(each.ID, "invalid/line") || each.ID == "invalid/line/cut-off" {
 			continue
 		}
-		if line, err := Decode(each.bytes(t)); err == nil && !lenient.MatchString(each.ID) {
+		if line, err := Decode(each.bytes(t)); err == nil && each.Binds != "arbiter" {
 			t.Errorf("%s is read as %+v", each.ID, line)
 		}
 	}
