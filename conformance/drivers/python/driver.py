@@ -222,8 +222,8 @@ class Driver:
         await turns()
 
     async def close(self, **_: Any) -> None:
-        self.closed = True
-        if CONNECTION._connection:
+        was_closed, self.closed = self.closed, True
+        if CONNECTION._connection and not was_closed:
             asyncio.get_running_loop().remove_reader(CONNECTION._connection.fileno())
             CONNECTION._connection.close()
 

@@ -12,7 +12,7 @@ impl ClientRun {
         let mut command = Map::from_iter([("cmd".to_owned(), Value::from(step.cmd.as_str()))]);
         command.extend(self.filled_fields(&step.fields)?);
         if self.subject.driver.is_none() {
-            return Ok(());
+            return step.sends.as_ref().map_or(Ok(()), |send| self.send(send));
         }
         if step.cmd == "exit"
             && let Some(driver) = &mut self.subject.driver

@@ -20,13 +20,14 @@ pub const SMOKE: &str = "smoke";
 pub const SMOKE_TITLE: &str = "The driver keeps the contract";
 
 /// Its checks, in their order, each with what it asks for.
-pub const SMOKE_CHECKS: [(&str, &str); 8] = [
+pub const SMOKE_CHECKS: [(&str, &str); 9] = [
     (
         "hello",
         "`hello`, the first command, is answered with `contract`, `client`, `protocol`, `level` and `supports`",
     ),
     ("unknown-command", "a command that is in no contract is answered `unsupported`"),
     ("sync-before-connect", "`sync` is `ok`, although there is no client yet: nothing is to be processed"),
+    ("close-before-connect", "`close` is `ok`, although there is no client yet, and does not end the driver"),
     ("unknown-keys", "a `sync` with a key that is in no contract is `ok` all the same"),
     ("in-order", "three commands that come at once are answered once each, in their order"),
     ("alone", "`connect` without `SERVERSWAP_SOCKET` is `ok` with `supervised: false`"),
@@ -61,6 +62,7 @@ impl ClientRun {
         let unsupported = matches!(reply.answer, Answer::Unsupported { .. });
         self.note("unknown-command", Vec::new(), expected(unsupported, "`unsupported`", &reply));
         self.is_ok("sync-before-connect", json!({"cmd": "sync"}))?;
+        self.is_ok("close-before-connect", json!({"cmd": "close"}))?;
         self.is_ok("unknown-keys", json!({"cmd": "sync", "noSuchKey": {"deep": [1]}}))?;
         self.smoke_in_order()?;
         let reply = self.ask("alone", json!({"cmd": "connect"}))?;

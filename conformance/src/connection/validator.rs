@@ -215,7 +215,7 @@ mod tests {
             (b"{\"type\":\"serverUp\"}", 1, "1 descriptors arrived that no line names"),
             (b"{\"type\":\"hello\",\"id\":2,\"fds\":[\"a\"]}", 0, "names 1 descriptors and 0 arrived"),
             (b"{\"type\":\"serverUp\",\"colour\":1}", 0, "'colour'"),
-            (b"{\"type\":\"readyFor\",\"id\":2,\"address\":\"80\",\"socket\":\"bind\"}", 0, "at `/address`"),
+            (b"{\"type\":\"readyFor\",\"id\":2,\"address\":80,\"socket\":\"bind\"}", 0, "at `/address`"),
             (b"{\"type\":\"pong\",\"re\":9}", 0, "which was never asked"),
         ];
         for (line, fds, expected) in cases {

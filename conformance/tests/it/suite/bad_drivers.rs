@@ -149,9 +149,9 @@ fn a_driver_that_does_not_end_with_its_input_fails_the_smoke_test() {
     let answers = r#"
         read line; HELLO
         read line; echo '{"seq":2,"unsupported":true}'
-        for seq in 3 4 5 6 7; do read line; echo "{\"seq\":$seq,\"ok\":true}"; done
-        read line; echo '{"seq":8,"ok":true,"supervised":false}'
-        for seq in 9 10; do read line; echo "{\"seq\":$seq,\"ok\":true}"; done
+        for seq in 3 4 5 6 7 8; do read line; echo "{\"seq\":$seq,\"ok\":true}"; done
+        read line; echo '{"seq":9,"ok":true,"supervised":false}'
+        for seq in 10 11; do read line; echo "{\"seq\":$seq,\"ok\":true}"; done
         exec tail -f /dev/null"#;
     let (_directory, driver) = script(&answers.replace("HELLO", HELLO));
     let report = smoke(&driver, &ClientSettings::default()).expect("it introduces itself");
