@@ -24,7 +24,7 @@ struct ClientFault {
     cases: &'static [&'static str],
 }
 
-const FAULTS: [ClientFault; 17] = [
+const FAULTS: [ClientFault; 20] = [
     ClientFault {
         title: "it has room for 16 descriptors",
         edits: &[("link.py", "253 * 4", "16 * 4")],
@@ -112,6 +112,33 @@ const FAULTS: [ClientFault; 17] = [
             "LOST_S, PATIENCE_S, REST_S = 10, 5, 0",
         )],
         cases: &["should/rests-after-a-fatal-error"],
+    },
+    ClientFault {
+        title: "it ignores progress of something that it never asked for",
+        edits: &[(
+            "client.py",
+            "        legal = \"close\" not in cell",
+            "        legal = kind == \"progress\" or \"close\" not in cell",
+        )],
+        cases: &["core/messages/progress-unasked"],
+    },
+    ClientFault {
+        title: "it lists what it holds as it claimed it",
+        edits: &[(
+            "client.py",
+            "{\"address\": each.address, \"serving\"",
+            "{\"address\": each.text, \"serving\"",
+        )],
+        cases: &["core/reconnect/held-as-it-was-granted"],
+    },
+    ClientFault {
+        title: "it makes a waiting claim again after it has failed",
+        edits: &[(
+            "client.py",
+            "claim.state == \"withdrawing\" or claim.state == \"claimed\" and self.state == \"failed\"",
+            "claim.state == \"withdrawing\"",
+        )],
+        cases: &["core/reconnect/failed-while-waiting"],
     },
     ClientFault {
         title: "it takes any listener",

@@ -167,10 +167,14 @@ impl Arbiter {
         turn.touched.insert(address);
     }
 
-    /// The generation of a client, and the connections of its supervisors.
-    pub fn supervisors_of_client(&self, link: ConnectionId) -> Option<(Generation, Vec<ConnectionId>)> {
-        let generation = self.peers.get(link)?.generation?;
-        Some((generation, self.peers.supervisors_of(generation).collect()))
+    /// The generation that a connected client belongs to.
+    pub fn generation_of_client(&self, link: ConnectionId) -> Option<Generation> {
+        self.peers.get(link)?.generation
+    }
+
+    /// The connections of the supervisors of a generation.
+    pub fn supervisors_of(&self, generation: Generation) -> Vec<ConnectionId> {
+        self.peers.supervisors_of(generation).collect()
     }
 
     /// Why a claim is refused at once, whatever anybody else does.

@@ -26,7 +26,7 @@ impl ArbiterRuntime {
         }
         if let FromClient::Serving(Serving { address }) = message
             && self.core.is_to_bind(process, address)
-            && let Some(generation) = self.core.supervisors_of_client(link).map(|(generation, _)| generation)
+            && let Some(generation) = self.core.generation_of_client(link)
         {
             self.bound.wait_until_listening(link, process, generation, address.clone());
             return None;
@@ -78,7 +78,12 @@ impl ArbiterRuntime {
             let held = owner.map(|owner| format!(": {owner} does")).unwrap_or_default();
             let message =
                 format!("pid {} sent `serving` for `{address}` and does not listen there{held}", process.pid);
-            self.notify_supervisors(link, address, Code::NotListening, message);
+            self.notify_supervisors_of(
+                self.core.generation_of_client(link),
+                address,
+                Code::NotListening,
+                message,
+            );
         }
     }
 }

@@ -281,10 +281,16 @@ impl ArbiterRuntime {
         events: &mut Vec<Pending>,
     ) {
         let process = self.clients.process_of(link);
-        for one in received {
+        let mut received = received.into_iter().peekable();
+        while let Some(one) = received.next() {
             let event = self.clients.event(link, one, &self.processes, &self.core);
             let event = event.and_then(|event| self.checked(event));
+            let is_hello = matches!(event, Some(ArbiterEvent::Hello(_)));
             events.extend(event.map(|event| Pending { event, _read_ahead: read_ahead.cloned() }));
+            // What comes right behind is looked at when the core knows the client, and answered after its `welcome`.
+            if is_hello && received.peek().is_some() {
+                self.turn(std::mem::take(events));
+            }
         }
         if let Some(process) = process
             && self.clients.process_of(link).is_none()

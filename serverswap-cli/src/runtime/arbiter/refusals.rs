@@ -1,7 +1,7 @@
 //! What the driver refuses by itself, for a reason that the core does not know.
 
-use serverswap::protocol::Address;
 use serverswap::protocol::message::{Code, Error, Event, EventKind, FromArbiter, ReadyFor};
+use serverswap::protocol::{Address, Generation};
 
 use super::ArbiterRuntime;
 use crate::arbiter::ConnectionId;
@@ -10,25 +10,24 @@ impl ArbiterRuntime {
     /// A claim is refused, and its supervisor told why.
     pub(super) fn refuse_claim(&mut self, link: ConnectionId, claim: &ReadyFor, code: Code, message: String) {
         self.refuse(link, Some(claim.id), code.clone(), message.clone());
-        self.notify_supervisors(link, &claim.address, code, message);
+        self.notify_supervisors_of(self.core.generation_of_client(link), &claim.address, code, message);
     }
 
-    pub(super) fn notify_supervisors(
+    pub(super) fn notify_supervisors_of(
         &mut self,
-        link: ConnectionId,
+        generation: Option<Generation>,
         address: &Address,
         code: Code,
         message: String,
     ) {
-        if let Some((generation, supervisors)) = self.core.supervisors_of_client(link) {
-            let event = Event {
-                code: Some(code),
-                message: Some(message),
-                ..Event::about(EventKind::Failed, generation, address)
-            };
-            for supervisor in supervisors {
-                self.clients.send(supervisor, &FromArbiter::Event(event.clone()), None);
-            }
+        let Some(generation) = generation else { return };
+        let event = Event {
+            code: Some(code),
+            message: Some(message),
+            ..Event::about(EventKind::Failed, generation, address)
+        };
+        for supervisor in self.core.supervisors_of(generation) {
+            self.clients.send(supervisor, &FromArbiter::Event(event.clone()), None);
         }
     }
 

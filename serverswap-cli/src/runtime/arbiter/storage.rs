@@ -1,13 +1,14 @@
 //! State before act (R1): what a turn has changed is written before anything is sent, and what becomes of the
 //! turn where it cannot be.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{Code, FromClient};
 
 use super::{ArbiterRuntime, Pending};
-use crate::arbiter::{Arbiter, ArbiterEvent, Changed, Changes};
+use crate::arbiter::{Arbiter, ArbiterEvent, Changed, Changes, ClientHello, ConnectionId};
 use crate::runtime::directory_lease::LeaseState;
 use crate::state::Update;
 use crate::ui::Report;
@@ -49,24 +50,37 @@ impl ArbiterRuntime {
     }
 
     /// Nothing was decided: claims and new deploys are refused, everything else waits until it can
-    /// be written.
+    /// be written. Whoever waits for its `welcome` is told nothing else before it: with its claim its connection is
+    /// refused, and it comes back.
     pub(super) fn defer(&mut self, pending: Vec<Pending>, error: &io::Error) {
         if self.storage == Storage::Writable {
             self.report_not_written(error);
         }
         self.storage = Storage::Failing;
+        let (mut unwelcomed, mut refused) = (BTreeMap::new(), BTreeSet::new());
         for pending in pending {
             match &pending.event {
+                ArbiterEvent::Received { link, .. } if refused.contains(link) => {}
+                ArbiterEvent::Received { link, message: FromClient::ReadyFor(claim), .. }
+                    if unwelcomed.contains_key(link) =>
+                {
+                    refused.insert(*link);
+                    self.refuse_connection(*link, error);
+                    let (code, message) = (Code::StateNotWritten, not_written(error));
+                    self.notify_supervisors_of(unwelcomed[link], &claim.address, code, message);
+                }
                 ArbiterEvent::Received { link, message: FromClient::ReadyFor(claim), .. } => {
                     self.refuse_claim(*link, claim, Code::StateNotWritten, not_written(error));
                 }
                 ArbiterEvent::Hello(arrival) if arrival.is_of_a_new_deploy() => {
-                    self.refuse(arrival.link, None, Code::StateNotWritten, not_written(error));
-                    self.clients.close_after_sending(arrival.link);
+                    self.refuse_connection(arrival.link, error);
+                }
+                ArbiterEvent::Hello(arrival) => {
+                    unwelcomed.insert(arrival.link, arrival.generation);
+                    self.deferred.push(pending);
                 }
                 ArbiterEvent::Tick => {}
-                ArbiterEvent::Hello(_)
-                | ArbiterEvent::Received { .. }
+                ArbiterEvent::Received { .. }
                 | ArbiterEvent::Disconnected { .. }
                 | ArbiterEvent::Gone { .. }
                 | ArbiterEvent::Opened { .. }
@@ -76,6 +90,25 @@ impl ArbiterRuntime {
                 | ArbiterEvent::Signalled { .. } => self.deferred.push(pending),
             }
         }
+        let is_refused = |event: &ArbiterEvent| match event {
+            ArbiterEvent::Hello(ClientHello { link, .. }) | ArbiterEvent::Received { link, .. } => {
+                refused.contains(link)
+            }
+            ArbiterEvent::Tick
+            | ArbiterEvent::Disconnected { .. }
+            | ArbiterEvent::Gone { .. }
+            | ArbiterEvent::Opened { .. }
+            | ArbiterEvent::HeldByAbsent { .. }
+            | ArbiterEvent::Fetched { .. }
+            | ArbiterEvent::Polled { .. }
+            | ArbiterEvent::Signalled { .. } => false,
+        };
+        self.deferred.retain(|deferred| !is_refused(&deferred.event));
+    }
+
+    fn refuse_connection(&mut self, link: ConnectionId, error: &io::Error) {
+        self.refuse(link, None, Code::StateNotWritten, not_written(error));
+        self.clients.close_after_sending(link);
     }
 }
 
