@@ -129,16 +129,16 @@ fn recovered(start: StartRecord) -> Arbiter {
 fn difference(core: &mut Arbiter, record: TurnRecord, number: usize) -> Option<Difference> {
     let TurnRecord { now_nanos, events, actions } = record;
     let mut turn = Turn::new(Duration::from_nanos(now_nanos));
-    let of_events =
-        events.iter().map(|event| text(&serde_json::to_value(event).unwrap_or_default())).collect();
-    core.handle(events, &mut turn);
+    core.handle(events.iter().cloned(), &mut turn);
     let decided: Vec<Value> = turn.actions.iter().map(decision).collect();
     let recorded: Vec<Value> = actions.into_iter().map(without_texts).collect();
     if decided == recorded {
         return None;
     }
-    let texts = |actions: &[Value]| actions.iter().map(text).collect();
-    Some(Difference { number, events: of_events, recorded: texts(&recorded), decided: texts(&decided) })
+    let event = |event| serde_json::to_value(event).unwrap_or_default().to_string();
+    let events = events.iter().map(event).collect();
+    let texts = |actions: &[Value]| actions.iter().map(Value::to_string).collect();
+    Some(Difference { number, events, recorded: texts(&recorded), decided: texts(&decided) })
 }
 
 fn decision(action: &ArbiterAction) -> Value {
@@ -161,10 +161,6 @@ fn without_texts(mut value: Value) -> Value {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
     value
-}
-
-fn text(value: &Value) -> String {
-    value.to_string()
 }
 
 impl Replayed {

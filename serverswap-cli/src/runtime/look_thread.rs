@@ -71,9 +71,9 @@ fn run_all(queue: &Mutex<Queue>) {
     }
 }
 
-/// No code under the lock panics.
-fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner)
+/// Of what looks share with the loop: no code under the lock panics.
+pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

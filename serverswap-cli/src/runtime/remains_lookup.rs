@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serverswap::protocol::Generation;
 use serverswap::sys::process::{Process, members_of_each};
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
 use super::arbiter::ArbiterInput;
-use super::look_thread::LookThread;
+use super::look_thread::{LookThread, lock};
 
 /// The lookups of one arbiter.
 pub(super) struct RemainsLookups {
@@ -73,9 +73,4 @@ fn remains(ended: &[LastServer]) -> Vec<(Process, Vec<(Process, OwnedFd)>)> {
     let mut found = members_of_each(&generations).unwrap_or_default();
     let mut remains_of = |generation| found.remove(&generation).unwrap_or_default();
     ended.iter().map(|server| (server.process, remains_of(server.generation))).collect()
-}
-
-/// No code under the lock panics.
-fn lock(waiting: &Mutex<Vec<LastServer>>) -> MutexGuard<'_, Vec<LastServer>> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -128,9 +128,7 @@ impl TraceWriter {
         let recording = Arc::clone(recording);
         Some(Box::new(ConnectionTrace { recording, on, side, partial: Vec::new(), waiting_fds: 0 }))
     }
-}
 
-impl TraceWriter {
     /// Records that this process becomes the arbiter.
     pub(super) fn start(&self, start: impl FnOnce() -> StartRecord) {
         if self.0.is_some() {

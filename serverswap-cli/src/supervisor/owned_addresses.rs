@@ -67,11 +67,11 @@ impl OwnedAddresses {
         let before = std::mem::take(&mut known.state);
         let after = before.clone().next(notice);
         known.state = after.clone();
-        self.has_standing(address, before.server_standing(), after.server_standing());
+        self.move_between(address, before.server_standing(), after.server_standing());
         AddressChange { before, after }
     }
 
-    fn has_standing(&mut self, address: &Address, before: ServerStanding, after: ServerStanding) {
+    fn move_between(&mut self, address: &Address, before: ServerStanding, after: ServerStanding) {
         if before == after {
             return;
         }

@@ -1,11 +1,11 @@
 //! State before act (R1): what a turn has changed is written before anything is sent, and what becomes of the
 //! turn where it cannot be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 
-use serverswap::protocol::Address;
 use serverswap::protocol::message::{Code, FromClient};
+use serverswap::protocol::{Address, Generation};
 
 use super::{ArbiterRuntime, Pending};
 use crate::arbiter::{Arbiter, ArbiterEvent, Changed, Changes, ClientHello, ConnectionId};
@@ -57,30 +57,24 @@ impl ArbiterRuntime {
             self.report_not_written(error);
         }
         self.storage = Storage::Failing;
-        let (mut unwelcomed, mut refused) = (BTreeMap::new(), BTreeSet::new());
+        let refused = claims_before_the_welcome(&pending);
+        for (link, (generation, address)) in &refused {
+            self.refuse_connection(*link, error);
+            self.notify_supervisors_of(*generation, address, Code::StateNotWritten, not_written(error));
+        }
         for pending in pending {
             match &pending.event {
-                ArbiterEvent::Received { link, .. } if refused.contains(link) => {}
-                ArbiterEvent::Received { link, message: FromClient::ReadyFor(claim), .. }
-                    if unwelcomed.contains_key(link) =>
-                {
-                    refused.insert(*link);
-                    self.refuse_connection(*link, error);
-                    let (code, message) = (Code::StateNotWritten, not_written(error));
-                    self.notify_supervisors_of(unwelcomed[link], &claim.address, code, message);
-                }
+                ArbiterEvent::Hello(ClientHello { link, .. }) | ArbiterEvent::Received { link, .. }
+                    if refused.contains_key(link) => {}
                 ArbiterEvent::Received { link, message: FromClient::ReadyFor(claim), .. } => {
                     self.refuse_claim(*link, claim, Code::StateNotWritten, not_written(error));
                 }
                 ArbiterEvent::Hello(arrival) if arrival.is_of_a_new_deploy() => {
                     self.refuse_connection(arrival.link, error);
                 }
-                ArbiterEvent::Hello(arrival) => {
-                    unwelcomed.insert(arrival.link, arrival.generation);
-                    self.deferred.push(pending);
-                }
                 ArbiterEvent::Tick => {}
-                ArbiterEvent::Received { .. }
+                ArbiterEvent::Hello(_)
+                | ArbiterEvent::Received { .. }
                 | ArbiterEvent::Disconnected { .. }
                 | ArbiterEvent::Gone { .. }
                 | ArbiterEvent::Opened { .. }
@@ -90,26 +84,30 @@ impl ArbiterRuntime {
                 | ArbiterEvent::Signalled { .. } => self.deferred.push(pending),
             }
         }
-        let is_refused = |event: &ArbiterEvent| match event {
-            ArbiterEvent::Hello(ClientHello { link, .. }) | ArbiterEvent::Received { link, .. } => {
-                refused.contains(link)
-            }
-            ArbiterEvent::Tick
-            | ArbiterEvent::Disconnected { .. }
-            | ArbiterEvent::Gone { .. }
-            | ArbiterEvent::Opened { .. }
-            | ArbiterEvent::HeldByAbsent { .. }
-            | ArbiterEvent::Fetched { .. }
-            | ArbiterEvent::Polled { .. }
-            | ArbiterEvent::Signalled { .. } => false,
-        };
-        self.deferred.retain(|deferred| !is_refused(&deferred.event));
     }
 
     fn refuse_connection(&mut self, link: ConnectionId, error: &io::Error) {
         self.refuse(link, None, Code::StateNotWritten, not_written(error));
         self.clients.close_after_sending(link);
     }
+}
+
+/// The first claim on each connection whose `hello` waits here too, with the generation of the `hello`.
+fn claims_before_the_welcome(pending: &[Pending]) -> BTreeMap<ConnectionId, (Option<Generation>, Address)> {
+    let (mut unwelcomed, mut claims) = (BTreeMap::new(), BTreeMap::new());
+    for pending in pending {
+        if let ArbiterEvent::Hello(arrival) = &pending.event
+            && !arrival.is_of_a_new_deploy()
+        {
+            unwelcomed.insert(arrival.link, arrival.generation);
+        }
+        if let ArbiterEvent::Received { link, message: FromClient::ReadyFor(claim), .. } = &pending.event
+            && let Some(generation) = unwelcomed.get(link)
+        {
+            claims.entry(*link).or_insert((*generation, claim.address.clone()));
+        }
+    }
+    claims
 }
 
 /// The records that a turn has changed, as they are now.
