@@ -112,8 +112,7 @@ class Client:
             fields["reason"] = fields["reason"].encode("utf-8", "replace")[:2048].decode(errors="ignore")
         message = {"type": kind, **({} if kind == "progress" else about), **fields}
         machine, cell = look("send", message, self, claim)
-        never = "never" in cell or kind == "serving" and claim.serving
-        expect(not never, "never", f"`{kind}` when {machine.state}")
+        expect("never" not in cell and not (kind == "serving" and claim.serving), "never", f"`{kind}` when {machine.state}")
         if kind == "readyFor":
             expect(sum(each.state in OPEN for each in self.claims) < 128, "exhausted", "128 addresses are the most")
             message["id"] = next(self.ids)
