@@ -21,6 +21,8 @@ const READY_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 pub(super) enum Abandoned {
     /// It may still come up.
     Until(Duration),
+    /// It is being sent TERM.
+    Terminating,
     /// It got TERM.
     Terminated { at: Duration },
 }
@@ -47,14 +49,13 @@ impl Arbiter {
     }
 
     pub(super) fn next_abandoned(&self) -> Option<Duration> {
-        self.abandoned.iter().map(|(generation, stage)| self.abandoned_due(*generation, *stage)).min()
+        self.abandoned.iter().filter_map(|(generation, stage)| self.abandoned_due(*generation, *stage)).min()
     }
 
     pub(super) fn end_abandoned(&mut self, turn: &mut Turn) {
-        let due = self
-            .abandoned
-            .iter()
-            .filter(|(generation, stage)| self.abandoned_due(**generation, **stage) <= turn.now);
+        let due = self.abandoned.iter().filter(|(generation, stage)| {
+            self.abandoned_due(**generation, **stage).is_some_and(|due| due <= turn.now)
+        });
         let due: Vec<(Generation, Abandoned)> =
             due.map(|(generation, stage)| (*generation, *stage)).collect();
         for (generation, stage) in due {
@@ -62,7 +63,9 @@ impl Arbiter {
             turn.generations.insert(generation);
             match stage {
                 Abandoned::Until(_) => self.end_late(generation, turn),
-                Abandoned::Terminated { .. } => signal(generation, TerminationSignal::Kill, turn),
+                Abandoned::Terminating | Abandoned::Terminated { .. } => {
+                    signal(generation, TerminationSignal::Kill, turn)
+                }
             }
         }
     }
@@ -77,16 +80,23 @@ impl Arbiter {
         let has_had =
             |participant: &Participant| participant.generation == generation && participant.claim().is_none();
         if !addresses.iter().any(|address| self.address(address).participants.values().any(has_had)) {
-            let at = turn.now;
-            self.abandoned.insert_mut(generation, Abandoned::Terminated { at });
+            self.abandoned.insert_mut(generation, Abandoned::Terminating);
             signal(generation, TerminationSignal::Term, turn);
         }
     }
 
-    fn abandoned_due(&self, generation: Generation, stage: Abandoned) -> Duration {
+    /// It has got TERM, if it was being sent it.
+    pub(super) fn abandoned_is_terminated(&mut self, generation: Generation, at: Duration) {
+        if let Some(stage @ Abandoned::Terminating) = self.abandoned.get_mut(&generation) {
+            *stage = Abandoned::Terminated { at };
+        }
+    }
+
+    fn abandoned_due(&self, generation: Generation, stage: Abandoned) -> Option<Duration> {
         match stage {
-            Abandoned::Until(until) => until,
-            Abandoned::Terminated { at } => at + self.kill_time(generation),
+            Abandoned::Until(until) => Some(until),
+            Abandoned::Terminating => None,
+            Abandoned::Terminated { at } => Some(at + self.kill_time(generation)),
         }
     }
 }

@@ -64,7 +64,8 @@ pub enum ArbiterAction {
         address: Address,
     },
     /// Signal a server, or what remains of a generation, and every other process of the generation; answered by
-    /// [`ArbiterEvent::Signalled`](super::ArbiterEvent::Signalled) in a later turn.
+    /// [`ArbiterEvent::Signalled`](super::ArbiterEvent::Signalled) and, when it was sent, by
+    /// [`ArbiterEvent::SignalSent`](super::ArbiterEvent::SignalSent), in later turns.
     Signal {
         /// Which process.
         process: Process,

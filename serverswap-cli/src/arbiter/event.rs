@@ -86,14 +86,22 @@ pub enum ArbiterEvent {
         /// What it said.
         liveness: Liveness,
     },
-    /// The answer to [`ArbiterAction::Signal`](super::ArbiterAction::Signal).
+    /// The first answer to [`ArbiterAction::Signal`](super::ArbiterAction::Signal): the signal is about to be sent.
     Signalled {
         /// Which process.
         process: Process,
-        /// Which signal it was sent.
+        /// Which signal.
         signal: TerminationSignal,
-        /// How many connections its group had open then, if that could be found out.
+        /// How many connections its group has open, if that could be found out.
         connections: Option<u64>,
+    },
+    /// The last answer to it, and the answer to
+    /// [`ArbiterAction::SignalGeneration`](super::ArbiterAction::SignalGeneration): the signal was sent.
+    SignalSent {
+        /// To whose processes.
+        generation: Generation,
+        /// Which signal.
+        signal: TerminationSignal,
     },
     /// A deadline may have passed.
     Tick,

@@ -53,6 +53,8 @@ pub(super) enum Termination {
     None,
     /// It may drain until then.
     Draining { until: Duration },
+    /// It is being sent TERM.
+    Terminating { until: Duration },
     /// It got TERM.
     Terminated { until: Duration, at: Duration },
     /// It got KILL.
@@ -86,6 +88,7 @@ impl ServerRecord {
         match self.termination {
             Termination::None => None,
             Termination::Draining { until }
+            | Termination::Terminating { until }
             | Termination::Terminated { until, .. }
             | Termination::Killed { until } => Some(until),
         }
@@ -96,6 +99,7 @@ impl Termination {
     pub(super) fn with_drain_until(self, until: Duration) -> Termination {
         match self {
             Termination::None | Termination::Draining { .. } => Termination::Draining { until },
+            Termination::Terminating { .. } => Termination::Terminating { until },
             Termination::Terminated { at, .. } => Termination::Terminated { until, at },
             Termination::Killed { .. } => Termination::Killed { until },
         }

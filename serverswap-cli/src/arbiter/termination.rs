@@ -1,5 +1,7 @@
 //! Ending servers that were taken down: TERM at the drain deadline, KILL after it (R9).
 //!
+//! - To find the processes of a generation takes its time on a busy machine, so the kill timeout begins when TERM
+//!   was sent, and not when that was decided.
 //! - A server that handles takedown has its generation's `drain_ms`, also one that is not connected: it may be
 //!   busy, and be sent its takedown when it is back. One that does not handle it gets TERM at once; one that
 //!   has no listener to serve on gets it after a short wait for its return.
@@ -139,8 +141,8 @@ impl Arbiter {
             let Some((_, signal)) = server.termination.next_signal(kill_time) else {
                 continue;
             };
-            let termination = server.termination.after(signal, turn.now);
-            self.signals.set(process, termination.next_signal(kill_time).map(|(at, _)| at));
+            let termination = server.termination.after(signal);
+            self.signals.set(process, None);
             if let Some(server) = self.servers.get_mut(process) {
                 server.termination = termination;
             }
@@ -149,27 +151,25 @@ impl Arbiter {
         }
     }
 
-    /// To find the processes of a generation takes its time on a busy machine: the kill timeout begins when
-    /// TERM was sent.
-    pub(super) fn signalled(
-        &mut self,
-        process: Process,
-        signal: TerminationSignal,
-        connections: Option<u64>,
-        turn: &mut Turn,
-    ) {
-        if let Some(server) = self.servers.get_mut(process)
-            && let Termination::Terminated { until, .. } = server.termination
-        {
-            server.termination = Termination::Terminated { until, at: turn.now };
-            turn.generations.insert(server.generation);
+    /// The processes of a generation were signalled.
+    pub(super) fn signal_sent(&mut self, generation: Generation, signal: TerminationSignal, turn: &mut Turn) {
+        if signal == TerminationSignal::Kill {
+            return;
         }
-        self.notify_signalled(process, signal, connections, turn);
+        self.abandoned_is_terminated(generation, turn.now);
+        for process in self.servers.of_generation(generation).collect::<Vec<_>>() {
+            if let Some(server) = self.servers.get_mut(process)
+                && let Termination::Terminating { until } = server.termination
+            {
+                server.termination = Termination::Terminated { until, at: turn.now };
+            }
+        }
+        turn.generations.insert(generation);
     }
 
-    /// To everybody whom the end of the server concerns: what was open when it was signalled. What it reports
+    /// To everybody whom the end of the server concerns: what is open when it is signalled. What it reports
     /// itself may be a little old, and the kernel's count may have missed processes that it forked.
-    fn notify_signalled(
+    pub(super) fn notify_signalled(
         &self,
         process: Process,
         signal: TerminationSignal,
@@ -206,19 +206,20 @@ impl Arbiter {
 impl Termination {
     fn next_signal(self, kill_time: Duration) -> Option<(Duration, TerminationSignal)> {
         match self {
-            Termination::None | Termination::Killed { .. } => None,
+            Termination::None | Termination::Terminating { .. } | Termination::Killed { .. } => None,
             Termination::Draining { until } => Some((until, TerminationSignal::Term)),
             Termination::Terminated { at, .. } => Some((at + kill_time, TerminationSignal::Kill)),
         }
     }
 
-    fn after(self, signal: TerminationSignal, now: Duration) -> Termination {
+    fn after(self, signal: TerminationSignal) -> Termination {
         match self {
             Termination::None => Termination::None,
             Termination::Draining { until }
+            | Termination::Terminating { until }
             | Termination::Terminated { until, .. }
             | Termination::Killed { until } => match signal {
-                TerminationSignal::Term => Termination::Terminated { until, at: now },
+                TerminationSignal::Term => Termination::Terminating { until },
                 TerminationSignal::Kill => Termination::Killed { until },
             },
         }

@@ -54,8 +54,9 @@ impl Arbiter {
                 self.polled(process, &address, liveness, turn)
             }
             ArbiterEvent::Signalled { process, signal, connections } => {
-                self.signalled(process, signal, connections, turn)
+                self.notify_signalled(process, signal, connections, turn)
             }
+            ArbiterEvent::SignalSent { generation, signal } => self.signal_sent(generation, signal, turn),
             ArbiterEvent::Tick => self.tick(turn),
         }
     }

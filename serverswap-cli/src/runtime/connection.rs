@@ -300,6 +300,7 @@ mod tests {
                 | ArbiterInput::Exited(_)
                 | ArbiterInput::Ended { .. }
                 | ArbiterInput::Signalled { .. }
+                | ArbiterInput::SignalSent { .. }
                 | ArbiterInput::OwnerFound { .. }
                 | ArbiterInput::BindOwnerFound { .. }
                 | ArbiterInput::Listens { .. }

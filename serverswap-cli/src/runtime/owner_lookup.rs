@@ -87,6 +87,7 @@ mod tests {
             | ArbiterInput::Exited(_)
             | ArbiterInput::Ended { .. }
             | ArbiterInput::Signalled { .. }
+            | ArbiterInput::SignalSent { .. }
             | ArbiterInput::BindOwnerFound { .. }
             | ArbiterInput::Listens { .. }
             | ArbiterInput::DoesNotListen { .. } => {

@@ -132,7 +132,8 @@ impl ProcessTable {
 
     /// Counts the connections to these addresses that each of the servers has open, if that can be known, and sends
     /// [`ArbiterInput::Signalled`]; then signals the servers, as far as they live, and every other process of their
-    /// generation: who is told of the signal has the time to hear of it before he hears of the end.
+    /// generation, and sends [`ArbiterInput::SignalSent`]: who is told of the signal has the time to hear of it before
+    /// he hears of the end.
     ///
     /// Processes that have ended meanwhile, or that run as another user, cannot be signalled:
     /// the deadline after this one shows whether they still run.
@@ -159,13 +160,15 @@ impl ProcessTable {
             move || signalled.open_connections()
         });
         // It is done whether or not somebody waits for it.
-        drop(self.looks.run(move || signalled.send(signal)));
+        let sent = self.looks.run(move || signalled.send(signal));
         let inbox = self.inbox.clone();
         spawn_local(async move {
             let connections = counted.await.unwrap_or_else(|| vec![None; processes.len()]);
             let connections = processes.into_iter().zip(connections).collect();
             // Without an arbiter nobody waits for it.
             let _ = inbox.send(ArbiterInput::Signalled { signal, connections }).await;
+            sent.await;
+            let _ = inbox.send(ArbiterInput::SignalSent { generation, signal }).await;
         });
     }
 

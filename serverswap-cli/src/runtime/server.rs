@@ -86,9 +86,7 @@ impl ServerProcess {
     pub(super) fn handle(&mut self, answer: Option<Answer>) -> Option<SupervisorInput> {
         match answer {
             Some(Answer::Signalled { server, signal, connections }) => {
-                let is_known =
-                    matches!(self.state, State::Running { pid } | State::Ended { pid } if pid == server);
-                is_known.then_some(SupervisorInput::Signalled { pid: server, signal, connections })
+                Some(SupervisorInput::Signalled { pid: server, signal, connections })
             }
             Some(Answer::Living { server, members }) => {
                 let members: Vec<_> = members.into_iter().filter_map(|pidfd| async_fd(pidfd).ok()).collect();

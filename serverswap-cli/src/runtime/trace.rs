@@ -163,6 +163,7 @@ impl TraceWriter {
                 | ArbiterEvent::Fetched { .. }
                 | ArbiterEvent::Polled { .. }
                 | ArbiterEvent::Signalled { .. }
+                | ArbiterEvent::SignalSent { .. }
                 | ArbiterEvent::Tick => {}
             }
         }

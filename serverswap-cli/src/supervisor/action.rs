@@ -24,7 +24,7 @@ pub enum SupervisorAction {
         address: Address,
     },
     /// Signal a server and every other process of its generation; answered by
-    /// [`SupervisorInput::Signalled`](super::SupervisorInput::Signalled) while the server runs.
+    /// [`SupervisorInput::Signalled`](super::SupervisorInput::Signalled) when it was sent.
     SignalGeneration {
         /// The process id of the server, and the number of its group.
         pid: u32,

@@ -111,7 +111,8 @@ impl Phase for AwaitingArbiter {
             | PhaseInput::Spawned(_)
             | PhaseInput::SpawnFailed(_)
             | PhaseInput::Exited { .. }
-            | PhaseInput::LeftoversGone => self.into(),
+            | PhaseInput::LeftoversGone
+            | PhaseInput::Signalled { .. } => self.into(),
         }
     }
 

@@ -160,7 +160,8 @@ impl Phase for AwaitingVerdict {
             PhaseInput::BarrierPassed
             | PhaseInput::Spawned(_)
             | PhaseInput::SpawnFailed(_)
-            | PhaseInput::LeftoversGone => self.into(),
+            | PhaseInput::LeftoversGone
+            | PhaseInput::Signalled { .. } => self.into(),
         }
     }
 

@@ -53,7 +53,8 @@ impl Phase for Backoff {
             | PhaseInput::Spawned(_)
             | PhaseInput::SpawnFailed(_)
             | PhaseInput::Exited { .. }
-            | PhaseInput::LeftoversGone => self.into(),
+            | PhaseInput::LeftoversGone
+            | PhaseInput::Signalled { .. } => self.into(),
         }
     }
 
@@ -90,6 +91,7 @@ impl Phase for AwaitingSuccessor {
             | PhaseInput::SpawnFailed(_)
             | PhaseInput::Exited { .. }
             | PhaseInput::LeftoversGone
+            | PhaseInput::Signalled { .. }
             | PhaseInput::Due => self.into(),
         }
     }

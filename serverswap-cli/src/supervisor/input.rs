@@ -43,13 +43,13 @@ pub enum SupervisorInput {
         /// Whether other processes of its generation are alive.
         leftovers: Leftovers,
     },
-    /// The processes of a generation whose server runs were sent a signal.
+    /// The processes of a generation were sent a signal.
     Signalled {
         /// The process id of the server.
         pid: u32,
         /// TERM or KILL.
         signal: GenerationSignal,
-        /// How many connections it had open then, if that could be found out.
+        /// How many connections its server had open then, if that could be found out.
         connections: Option<u64>,
     },
     /// The last process of an exited server's generation has ended.

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use serverswap::protocol::message::DecidedVerdict;
 
+use super::GenerationSignal;
 use super::arbiter_events::ArbiterNotice;
 use super::awaiting_arbiter::AwaitingArbiter;
 use super::awaiting_verdict::AwaitingVerdict;
@@ -144,6 +145,11 @@ pub(super) enum PhaseInput {
         leftovers: Leftovers,
     },
     LeftoversGone,
+    /// The generation was sent a signal.
+    Signalled {
+        signal: GenerationSignal,
+        connections: Option<u64>,
+    },
     StopSignal(StopSignal),
     /// The deadline of the state has passed.
     Due,

@@ -162,8 +162,7 @@ impl Supervisor {
                 context.is_current(pid).then_some(PhaseInput::LeftoversGone)
             }
             SupervisorInput::Signalled { pid, signal, connections } => {
-                context.was_signalled(pid, signal, connections);
-                None
+                context.is_current(pid).then_some(PhaseInput::Signalled { signal, connections })
             }
             SupervisorInput::Signal(SupervisorSignal::Terminate) => {
                 Some(PhaseInput::StopSignal(StopSignal::Terminate))

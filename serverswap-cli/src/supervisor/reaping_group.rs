@@ -21,7 +21,11 @@ pub(super) struct ReapingGroup {
 
 #[derive(Debug, Clone, Copy)]
 enum ReapStage {
+    /// TERM is being sent.
+    SendingTerm,
+    /// TERM was sent.
     Terminating { kill_at: Duration },
+    /// KILL is being sent, or was sent.
     Killed,
 }
 
@@ -34,8 +38,7 @@ impl ReapingGroup {
             Leftovers::Alive => {
                 context.signal(end.server, GenerationSignal::Term);
                 context.report(Report::LeftoversTerminated { pid });
-                let kill_at = context.now + context.plan.kill_timeout;
-                ReapingGroup { end, stage: ReapStage::Terminating { kill_at } }.into()
+                ReapingGroup { end, stage: ReapStage::SendingTerm }.into()
             }
         }
     }
@@ -46,6 +49,16 @@ impl ReapingGroup {
             Form::Leave => self.end.cause,
         };
         ReapingGroup { end: ServerEnd { cause, ..self.end }, ..self }.kill(context)
+    }
+
+    fn on_signalled(self, context: &Context) -> LifeCycle {
+        match self.stage {
+            ReapStage::SendingTerm => {
+                let kill_at = context.now + context.plan.kill_timeout;
+                ReapingGroup { stage: ReapStage::Terminating { kill_at }, ..self }.into()
+            }
+            ReapStage::Terminating { .. } | ReapStage::Killed => self.into(),
+        }
     }
 
     fn kill(self, context: &mut Context) -> LifeCycle {
@@ -59,6 +72,7 @@ impl Phase for ReapingGroup {
     fn handle(self, input: PhaseInput, context: &mut Context) -> LifeCycle {
         match input {
             PhaseInput::LeftoversGone => AwaitingArbiter::enter(self.end, context),
+            PhaseInput::Signalled { .. } => self.on_signalled(context),
             PhaseInput::StopSignal(signal) => self.on_signal(signal, context),
             PhaseInput::Due => self.kill(context),
             PhaseInput::Notice(notice) => {
@@ -77,14 +91,14 @@ impl Phase for ReapingGroup {
     fn deadline(&self) -> Option<Duration> {
         match self.stage {
             ReapStage::Terminating { kill_at } => Some(kill_at),
-            ReapStage::Killed => None,
+            ReapStage::SendingTerm | ReapStage::Killed => None,
         }
     }
 
     fn waits_for(&self, context: &Context) -> Option<WaitingFor> {
         let remaining = match self.stage {
             ReapStage::Terminating { kill_at } => Some(context.until(kill_at)),
-            ReapStage::Killed => None,
+            ReapStage::SendingTerm | ReapStage::Killed => None,
         };
         Some(WaitingFor::Leftovers { pid: self.end.server.pid, remaining })
     }

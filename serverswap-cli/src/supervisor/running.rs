@@ -90,7 +90,8 @@ impl Phase for Running {
             | PhaseInput::BarrierPassed
             | PhaseInput::Spawned(_)
             | PhaseInput::SpawnFailed(_)
-            | PhaseInput::LeftoversGone => self.into(),
+            | PhaseInput::LeftoversGone
+            | PhaseInput::Signalled { .. } => self.into(),
         }
     }
 

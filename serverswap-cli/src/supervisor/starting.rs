@@ -39,6 +39,7 @@ impl Phase for AwaitingLink {
             | PhaseInput::SpawnFailed(_)
             | PhaseInput::Exited { .. }
             | PhaseInput::LeftoversGone
+            | PhaseInput::Signalled { .. }
             | PhaseInput::Due => self.into(),
         }
     }
@@ -75,6 +76,7 @@ impl Phase for Starting {
             | PhaseInput::BarrierPassed
             | PhaseInput::Exited { .. }
             | PhaseInput::LeftoversGone
+            | PhaseInput::Signalled { .. }
             | PhaseInput::Due => self.into(),
         }
     }
@@ -103,6 +105,7 @@ impl Phase for Cancelled {
             | PhaseInput::BarrierPassed
             | PhaseInput::Exited { .. }
             | PhaseInput::LeftoversGone
+            | PhaseInput::Signalled { .. }
             | PhaseInput::StopSignal(_)
             | PhaseInput::Due => self.into(),
         }

@@ -37,6 +37,8 @@ enum StopStage {
     Draining { term_at: Duration },
     /// The arbiter has taken it down by itself, with its verdict.
     TakenDown { term_at: Duration },
+    /// TERM is being sent: to find the processes of a generation takes its time on a busy machine.
+    SendingTerm,
     /// TERM was sent.
     Terminating { kill_at: Duration },
     /// KILL was sent: the kernel reports the end.
@@ -80,10 +82,8 @@ impl Stopping {
 
     /// TERM now.
     pub(super) fn terminate(server: ChildServer, reason: EndReason, context: &mut Context) -> LifeCycle {
-        let kill_after = context.plan.kill_timeout;
         context.signal(server, GenerationSignal::Term);
-        let stage = StopStage::Terminating { kill_at: context.now + kill_after };
-        Stopping { server, reason, stage }.into()
+        Stopping { server, reason, stage: StopStage::SendingTerm }.into()
     }
 
     fn drain(server: ChildServer, signal: StopSignal, context: &mut Context) -> LifeCycle {
@@ -102,7 +102,7 @@ impl Stopping {
             }
             // A new arbiter knows of no verdict, and the server may have begun to serve.
             StopStage::TakenDown { .. } => AwaitingVerdict::enter(self.server, self.reason, context),
-            StopStage::Terminating { .. } | StopStage::Killed => self.into(),
+            StopStage::SendingTerm | StopStage::Terminating { .. } | StopStage::Killed => self.into(),
         }
     }
 
@@ -114,6 +114,7 @@ impl Stopping {
             StopStage::AwaitingBarrier { .. } => self.escalate(context),
             StopStage::Draining { .. }
             | StopStage::TakenDown { .. }
+            | StopStage::SendingTerm
             | StopStage::Terminating { .. }
             | StopStage::Killed => self.into(),
         }
@@ -135,6 +136,7 @@ impl Stopping {
                 StopStage::AwaitingBarrier { .. }
                 | StopStage::Draining { .. }
                 | StopStage::TakenDown { .. }
+                | StopStage::SendingTerm
                 | StopStage::Terminating { .. }
                 | StopStage::Killed,
                 EndReason::NotUp | EndReason::Superseded | EndReason::SaidFail(_) | EndReason::Signal(_),
@@ -148,11 +150,27 @@ impl Stopping {
             StopStage::AwaitingBarrier { .. } | StopStage::Draining { .. } | StopStage::TakenDown { .. } => {
                 Stopping::terminate(self.server, self.reason, context)
             }
-            StopStage::Terminating { .. } | StopStage::Killed => {
+            StopStage::SendingTerm | StopStage::Terminating { .. } | StopStage::Killed => {
                 context.signal(self.server, GenerationSignal::Kill);
                 Stopping { stage: StopStage::Killed, ..self }.into()
             }
         }
+    }
+
+    fn on_signalled(
+        self,
+        signal: GenerationSignal,
+        connections: Option<u64>,
+        context: &mut Context,
+    ) -> LifeCycle {
+        context.was_signalled(self.server.pid, signal, connections);
+        let stage = match self.stage {
+            StopStage::SendingTerm => {
+                StopStage::Terminating { kill_at: context.now + context.plan.kill_timeout }
+            }
+            stage => stage,
+        };
+        Stopping { stage, ..self }.into()
     }
 
     /// The arbiter has extended the drain.
@@ -161,6 +179,7 @@ impl Stopping {
             StopStage::Draining { term_at } => StopStage::Draining { term_at: term_at.max(until) },
             StopStage::TakenDown { term_at } => StopStage::TakenDown { term_at: term_at.max(until) },
             stage @ (StopStage::AwaitingBarrier { .. }
+            | StopStage::SendingTerm
             | StopStage::Terminating { .. }
             | StopStage::Killed) => stage,
         };
@@ -182,6 +201,7 @@ impl Phase for Stopping {
                     context,
                 )
             }
+            PhaseInput::Signalled { signal, connections } => self.on_signalled(signal, connections, context),
             PhaseInput::StopSignal(signal) => self.on_signal(signal, context),
             PhaseInput::Due => self.escalate(context),
             // Its `serving` and the signal have crossed.
@@ -203,7 +223,7 @@ impl Phase for Stopping {
             StopStage::AwaitingBarrier { until, .. } => Some(until),
             StopStage::Draining { term_at } | StopStage::TakenDown { term_at } => Some(term_at),
             StopStage::Terminating { kill_at } => Some(kill_at),
-            StopStage::Killed => None,
+            StopStage::SendingTerm | StopStage::Killed => None,
         }
     }
 
@@ -211,6 +231,7 @@ impl Phase for Stopping {
         let (signal, until) = match self.stage {
             StopStage::AwaitingBarrier { .. } => return Some(context.waits_for_arbiter()),
             StopStage::Draining { term_at } | StopStage::TakenDown { term_at } => (None, Some(term_at)),
+            StopStage::SendingTerm => (Some(GenerationSignal::Term), None),
             StopStage::Terminating { kill_at } => (Some(GenerationSignal::Term), Some(kill_at)),
             StopStage::Killed => (Some(GenerationSignal::Kill), None),
         };

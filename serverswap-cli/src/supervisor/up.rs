@@ -143,6 +143,7 @@ impl Phase for Up {
             | PhaseInput::Spawned(_)
             | PhaseInput::SpawnFailed(_)
             | PhaseInput::LeftoversGone
+            | PhaseInput::Signalled { .. }
             | PhaseInput::Due => self.into(),
         }
     }

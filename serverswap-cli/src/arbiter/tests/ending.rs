@@ -94,8 +94,10 @@ fn the_kill_timeout_begins_when_term_was_sent() {
     world.server_is_up(10, &[A]);
     world.server_is_up(20, &[A]);
     world.releases(10, A);
-    world.signalling_takes = KILL;
+    world.is_signalling = true;
     world.passes(DRAIN);
+    assert_eq!(world.passes(2 * KILL), []);
+    world.signal_was_sent(10, Term);
     assert_eq!(world.passes(KILL - MOMENT), []);
     assert_eq!(world.passes(MOMENT), [(10, Sent::Signalled(Kill))]);
 }

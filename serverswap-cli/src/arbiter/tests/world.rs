@@ -41,8 +41,8 @@ pub(super) struct World {
     pub(super) dead: BTreeSet<u32>,
     /// How many connections a server has open when it is signalled.
     pub(super) open_connections: BTreeMap<u32, u64>,
-    /// How long it takes to signal a server.
-    pub(super) signalling_takes: Duration,
+    /// Whether signals are still on their way.
+    pub(super) is_signalling: bool,
     /// Everything that was sent, and to whom.
     pub(super) sent: Vec<(u32, FromArbiter)>,
     /// The records that the last events have changed.
@@ -98,7 +98,7 @@ impl World {
             probation_ms: 0,
             dead: BTreeSet::new(),
             open_connections: BTreeMap::new(),
-            signalling_takes: Duration::ZERO,
+            is_signalling: false,
             sent: Vec::new(),
             changes: Changes::default(),
         }
@@ -147,7 +147,7 @@ impl World {
             self.changes.addresses.extend(turn.changes().addresses.clone());
             self.changes.generations.extend(turn.changes().generations.clone());
             for action in turn.actions {
-                events.extend(self.answer(action.clone()));
+                events.extend(self.answers(action.clone()));
                 self.record(&action);
                 done.extend(self.sent(action));
             }
@@ -161,6 +161,17 @@ impl World {
         {
             self.sent.push((*pid, message.clone()));
         }
+    }
+
+    fn answers(&mut self, question: ArbiterAction) -> Vec<ArbiterEvent> {
+        let sent = match &question {
+            ArbiterAction::Signal { generation, signal, .. }
+            | ArbiterAction::SignalGeneration { generation, signal } => {
+                Some(ArbiterEvent::SignalSent { generation: *generation, signal: *signal })
+            }
+            _ => None,
+        };
+        self.answer(question).into_iter().chain(sent.filter(|_| !self.is_signalling)).collect()
     }
 
     fn answer(&mut self, question: ArbiterAction) -> Option<ArbiterEvent> {
@@ -186,7 +197,6 @@ impl World {
                 Some(ArbiterEvent::Polled { process, address, liveness })
             }
             ArbiterAction::Signal { process, signal, .. } => {
-                self.now += self.signalling_takes;
                 let connections = self.open_connections.get(&process.pid).copied();
                 Some(ArbiterEvent::Signalled { process, signal, connections })
             }
@@ -356,6 +366,11 @@ impl World {
 
     pub(super) fn ends(&mut self, pid: u32) -> Vec<(u32, Sent)> {
         self.happens(vec![ArbiterEvent::Gone { process: process(pid), remains: BTreeSet::new() }])
+    }
+
+    pub(super) fn signal_was_sent(&mut self, pid: u32, signal: TerminationSignal) {
+        let sent = ArbiterEvent::SignalSent { generation: generation(pid), signal };
+        assert_eq!(self.happens(vec![sent]), []);
     }
 
     /// Lets time pass, and the deadlines in it come, one after the other.

@@ -85,6 +85,8 @@ pub(super) enum ArbiterInput {
     Ended { process: Process, remains: Vec<(Process, OwnedFd)> },
     /// Servers are sent a signal, and have so many connections open if that could be found out.
     Signalled { signal: TerminationSignal, connections: Vec<(Process, Option<u64>)> },
+    /// The signal was sent to the processes of a generation.
+    SignalSent { generation: Generation, signal: TerminationSignal },
     /// Which process has the address that could not be opened, if that could be found out.
     OwnerFound { address: Address, owner: Option<SocketOwner> },
     /// The same of an address that a server claims, to bind it.
@@ -255,6 +257,9 @@ impl ArbiterRuntime {
                         events.push(ArbiterEvent::Signalled { process, signal, connections }.into());
                         self.on_process_exit(process, &mut events);
                     }
+                }
+                ArbiterInput::SignalSent { generation, signal } => {
+                    events.push(ArbiterEvent::SignalSent { generation, signal }.into());
                 }
                 ArbiterInput::OwnerFound { address, owner } => {
                     events.push(self.in_use(address, owner).into())

@@ -81,7 +81,8 @@ impl ArbiterRuntime {
                 | ArbiterEvent::HeldByAbsent { .. }
                 | ArbiterEvent::Fetched { .. }
                 | ArbiterEvent::Polled { .. }
-                | ArbiterEvent::Signalled { .. } => self.deferred.push(pending),
+                | ArbiterEvent::Signalled { .. }
+                | ArbiterEvent::SignalSent { .. } => self.deferred.push(pending),
             }
         }
     }

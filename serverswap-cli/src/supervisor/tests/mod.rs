@@ -29,8 +29,6 @@ struct Run {
     now: Duration,
     /// The server that was started last.
     pid: u32,
-    /// Whether it runs.
-    runs: bool,
     /// How many connections it has open when it is signalled.
     connections: Option<u64>,
     signalled: Option<GenerationSignal>,
@@ -93,7 +91,6 @@ impl Run {
             supervisor,
             now: Duration::ZERO,
             pid: PID,
-            runs: false,
             connections: None,
             signalled: None,
             outcome: None,
@@ -103,12 +100,10 @@ impl Run {
     }
 
     fn on(mut self, event: SupervisorInput) -> Run {
-        self.runs |= matches!(event, SupervisorInput::Spawned { .. });
-        self.runs &= !matches!(event, SupervisorInput::ServerExited { .. });
         let mut actions = Vec::new();
         self.supervisor.handle(event, self.now, &mut actions);
         self.note(actions);
-        match self.signalled.take().filter(|_| self.runs) {
+        match self.signalled.take() {
             Some(signal) => {
                 let (pid, connections) = (self.pid, self.connections);
                 self.on(SupervisorInput::Signalled { pid, signal, connections })
