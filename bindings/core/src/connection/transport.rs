@@ -71,12 +71,20 @@ pub fn connect_to_root(abstract_name: &OsStr) -> io::Result<Attempt> {
     Ok(Attempt::Connected(Channel::new(socket), peer.pid))
 }
 
-/// What the session is to know of a failed attempt.
+/// What the session is to know of an attempt by [`connect`] that has failed.
 pub fn not_connected(path: &Path, error: &io::Error) -> SessionInput<SharedListener> {
     if error.kind() == io::ErrorKind::WouldBlock {
         return SessionInput::Busy;
     }
     SessionInput::NotConnected { reason: format!("`{}`: {error}", path.display()) }
+}
+
+/// The same of [`connect_to_root`].
+pub fn not_connected_to_root(path: &Path, error: &io::Error) -> SessionInput<SharedListener> {
+    match not_connected(path, error) {
+        SessionInput::NotConnected { reason } => SessionInput::OutOfSight { reason },
+        input => input,
+    }
 }
 
 /// Sends what the socket takes. `Some` if the link has ended by that; one that the peer has closed

@@ -69,25 +69,24 @@ impl Wire {
     /// One attempt to connect.
     pub fn connect(&mut self) -> SessionInput<SharedListener> {
         self.close();
-        let path = self.socket.path.clone();
-        self.try_connect(&path).unwrap_or_else(|error| transport::not_connected(&path, &error))
-    }
-
-    fn try_connect(&mut self, path: &Path) -> io::Result<SessionInput<SharedListener>> {
+        let path = &self.socket.path;
         let attempt = match (transport::connect(path), &self.socket.abstract_name) {
             (Err(error), Some(name)) if error.kind() == io::ErrorKind::PermissionDenied => {
                 transport::connect_to_root(name)
+                    .map_err(|error| transport::not_connected_to_root(path, &error))
             }
-            (attempt, _) => attempt,
+            (attempt, _) => attempt.map_err(|error| transport::not_connected(path, &error)),
         };
-        match attempt? {
-            Attempt::Failed(input) => Ok(input),
-            Attempt::Connected(channel, pid) => {
-                self.poll.add(&channel)?;
-                self.interest = Interest::Read;
-                self.channel = Some(channel);
-                Ok(SessionInput::Connected { pid })
-            }
+        match attempt {
+            Ok(Attempt::Connected(channel, pid)) => match self.poll.add(&channel) {
+                Ok(()) => {
+                    self.interest = Interest::Read;
+                    self.channel = Some(channel);
+                    SessionInput::Connected { pid }
+                }
+                Err(error) => transport::not_connected(&self.socket.path, &error),
+            },
+            Ok(Attempt::Failed(input)) | Err(input) => input,
         }
     }
 

@@ -12,7 +12,7 @@ pub enum SessionAction<L> {
     /// Stop watching the directory.
     Unwatch,
     /// Connect to the socket; answered by [`super::SessionInput::Connected`],
-    /// [`super::SessionInput::NotConnected`] or [`super::SessionInput::Busy`].
+    /// [`super::SessionInput::NotConnected`], [`super::SessionInput::OutOfSight`] or [`super::SessionInput::Busy`].
     Connect,
     /// Send a line with these listeners attached, in the order of its `fds`.
     Send(FromClient, Vec<L>),

@@ -18,6 +18,12 @@ pub enum SessionInput<L> {
         /// Why, for people.
         reason: String,
     },
+    /// The same, and the directory cannot be entered (any more): what is bound elsewhere changes nothing in it, so
+    /// that to watch it is no use.
+    OutOfSight {
+        /// Why, for people.
+        reason: String,
+    },
     /// Somebody listens, and the queue of connections is full.
     Busy,
     /// Something was put into the watched directory that makes another attempt worth it: for a

@@ -228,6 +228,10 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
         match input {
             SessionInput::Connected { pid } => self.connected(pid, now),
             SessionInput::NotConnected { reason } => self.not_connected(reason, now),
+            SessionInput::OutOfSight { reason } => {
+                self.watch_lost(now);
+                self.not_connected(reason, now)
+            }
             SessionInput::Busy => self.busy(now),
             SessionInput::Changed => self.look_again(now),
             SessionInput::Removed => self.removed(now),

@@ -45,6 +45,22 @@ fn without_a_watch_attempts_are_made_every_second() {
 }
 
 #[test]
+fn a_server_that_can_no_longer_enter_the_directory_that_it_watches_tries_every_second() {
+    let mut bench = Bench::serving();
+    let out_of_sight = || SessionInput::OutOfSight { reason: "permission denied".into() };
+    bench.handle(SessionInput::Ended).absent().absent();
+    bench.actions();
+    bench.handle(SessionInput::Changed).handle(out_of_sight());
+    assert_eq!(bench.actions(), ["connect"]);
+    for _ in 0..3 {
+        assert_eq!(bench.session.deadline(), Some(bench.now + SECOND));
+        bench.pass(SECOND);
+        assert_eq!(bench.actions(), ["watch", "connect"]);
+        bench.handle(out_of_sight());
+    }
+}
+
+#[test]
 fn when_the_directory_is_deleted_attempts_go_by_the_clock() {
     let mut bench = Bench::serving();
     bench.handle(SessionInput::Ended).absent().absent();
