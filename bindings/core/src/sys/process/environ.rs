@@ -11,9 +11,9 @@ use std::{fs, io};
 use super::{Process, Stat, is_gone, is_no_process, pidfd_open};
 use crate::sys::clock::monotonic;
 
-/// How long processes in the middle of exec(2) are looked at; others run in between. An exec takes
+/// How long one process in the middle of exec(2) is looked at; others run in between. An exec takes
 /// less, but where many processes want to run, each look can take some milliseconds.
-pub(super) const LOOK_MAX: Duration = Duration::from_millis(50);
+const LOOK_MAX: Duration = Duration::from_millis(50);
 
 /// What a process shows of one variable.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,7 +28,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serverswap_protocol::Generation;
 
-use super::environ::{LOOK_MAX, Shown, pids, shown};
+use super::environ::{Shown, pids, shown};
 use super::pidfd::may_signal;
 use super::{Process, Stat, TICK_MICROS, is_gone, is_no_process, pidfd_open, pidfd_send_signal};
 use crate::sys::clock::monotonic;
@@ -38,6 +38,10 @@ pub const GENERATION_VARIABLE: &str = "SERVERSWAP_GENERATION";
 
 /// Most rounds of looking for members that were forked while we signalled.
 const ROUNDS_MAX: usize = 32;
+
+/// How long those of a look that are in the middle of exec(2) are looked at again, all together. It is only a
+/// bound: on a machine with much to do an exec takes as long as that of its program's pages.
+const EXEC_MAX: Duration = Duration::from_millis(500);
 
 /// Processes of generations, each with a pidfd.
 pub type Members = BTreeMap<Generation, Vec<(Process, OwnedFd)>>;
@@ -138,13 +142,13 @@ struct Look {
 }
 
 impl Look {
-    /// Those in the middle of exec(2) are looked at again after the others, for [`LOOK_MAX`] all together.
+    /// Those in the middle of exec(2) are looked at again after the others, for [`EXEC_MAX`] all together.
     fn now(generation: Generation) -> io::Result<Look> {
         let mut look = Look { candidates: Vec::new(), pidfds: Vec::new(), in_exec: Vec::new() };
         for pid in pids()? {
             look.add(pid, generation).or_else(unless_gone)?;
         }
-        let until = monotonic() + LOOK_MAX;
+        let until = monotonic() + EXEC_MAX;
         for index in std::mem::take(&mut look.in_exec) {
             let (candidate, pidfd) = (&mut look.candidates[index], &look.pidfds[index]);
             if let Some(shown) = shown(candidate.process.pid, pidfd, GENERATION_VARIABLE, until)? {
