@@ -103,6 +103,16 @@ upgrade: tools-test ## Deploys with the build of FROM=REVISION and with this one
 		cargo build --locked --manifest-path "$$tree/Cargo.toml" --target-dir $(UPGRADE) -p serverswap-cli -p serverswap-example-rust --bins
 	@$(TARGET)/debug/serverswap-rigs upgrade --from $(UPGRADE)/debug
 
+# The servers are installed once, from their registries.
+SERVERS := $(TARGET)/servers
+
+.PHONY: servers
+servers: tools-build ## Well-known servers, as their own documentation starts them, under load
+	cargo build --release -p serverswap-cli
+	cargo build --profile rigs -p serverswap-rigs
+	@conformance/rigs/servers/real/install.sh $(SERVERS)
+	@$(RIGS) servers --installed $(SERVERS)
+
 .PHONY: lint
 lint: tools-test ## Format check and clippy, with every feature and with none, as what is shipped
 	cargo fmt --all --check

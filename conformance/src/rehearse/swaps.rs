@@ -17,7 +17,7 @@ use super::swap_command::SwapCommand;
 use super::{Rehearsal, RehearseError};
 use crate::recording::complaints;
 use crate::sandbox::{Exit, Remaining, Sandbox, SandboxError, Started};
-use serverswap_load::{Load, LoadError, Phase, Plan, Slot, Tally, Target};
+use serverswap_load::{Load, LoadError, Phase, Plan, RequestKind, Slot, Tally, Target};
 
 /// Good answers between two swaps, and how long they are waited for: a slow server gives fewer.
 const ANSWERS_BETWEEN: u64 = 1_000;
@@ -151,7 +151,7 @@ impl<'a> RehearsalRun<'a> {
         }
         for address in &addresses {
             let mut plan = Plan::new(Target::try_from(address)?, clients());
-            plan.path.clone_from(&self.rehearsal.path);
+            plan.request = RequestKind::http(&self.rehearsal.path);
             plan.duration_max = self.rehearsal.limit * (self.rehearsal.swaps + 1);
             self.loads.push(Load::start(plan)?);
         }

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::failure::Failure;
-use super::response::{self, Answer};
+use super::request::RequestKind;
+use super::response::Answer;
 use super::stream::Stream;
 
 /// Longest response, in bytes.
@@ -25,7 +26,12 @@ pub(super) fn connect_failure(error: &io::Error) -> Failure {
 }
 
 /// Sends `request` and reads its answer, whatever its status.
-pub(super) async fn exchange(stream: &Stream, request: &[u8], used: Use) -> Result<Answer, Failure> {
+pub(super) async fn exchange(
+    stream: &Stream,
+    request: &[u8],
+    kind: &RequestKind,
+    used: Use,
+) -> Result<Answer, Failure> {
     // Also after an error what the server has said before it closed is read. But of a reset the kernel tells
     // once: who heard of it here reads an ordinary end.
     let sent = stream.write_all(request).await;
@@ -35,12 +41,12 @@ pub(super) async fn exchange(stream: &Stream, request: &[u8], used: Use) -> Resu
     loop {
         match stream.read(&mut chunk).await {
             Ok(0) if bytes.is_empty() && was_reset => return Err(reset(used)),
-            Ok(0) => return ended(&bytes, used),
+            Ok(0) => return ended(&bytes, kind, used),
             Ok(count) => bytes.extend_from_slice(&chunk[..count]),
             Err(_) if bytes.is_empty() => return Err(reset(used)),
             Err(_) => return Err(Failure::CutShort),
         }
-        match response::parse(&bytes, false) {
+        match kind.answer(&bytes, false) {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) if bytes.len() <= RESPONSE_BYTES_MAX => {}
             Ok(None) | Err(_) => return Err(Failure::Malformed),
@@ -48,14 +54,14 @@ pub(super) async fn exchange(stream: &Stream, request: &[u8], used: Use) -> Resu
     }
 }
 
-fn ended(bytes: &[u8], used: Use) -> Result<Answer, Failure> {
+fn ended(bytes: &[u8], kind: &RequestKind, used: Use) -> Result<Answer, Failure> {
     if bytes.is_empty() {
         return Err(match used {
             Use::First => Failure::ClosedBeforeAnswer,
             Use::Again => Failure::ReusedClosed,
         });
     }
-    match response::parse(bytes, true) {
+    match kind.answer(bytes, true) {
         Ok(Some(answer)) => Ok(answer),
         Ok(None) => Err(Failure::CutShort),
         Err(_) => Err(Failure::Malformed),
@@ -91,7 +97,7 @@ mod tests {
         let (accepted, _) = server.accept().await.expect("it is connected");
         accepted.set_zero_linger().expect("a socket");
         drop(accepted);
-        let lost = exchange(&stream, b"GET / HTTP/1.1\r\n\r\n", Use::First).await;
+        let lost = exchange(&stream, b"GET / HTTP/1.1\r\n\r\n", &RequestKind::http("/"), Use::First).await;
         assert_eq!(lost.err(), Some(Failure::ResetAfterSent));
     }
 }

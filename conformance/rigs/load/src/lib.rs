@@ -1,4 +1,4 @@
-//! A small closed-loop HTTP/1.1 load that accounts for every request it makes.
+//! A small closed-loop load, of HTTP/1.1 or of a protocol of lines, that accounts for every request it makes.
 //!
 //! It deliberately is no benchmark tool: it never retries, never pipelines and speaks only to
 //! this machine. A request that a correct client would have lost is counted as failed, with
@@ -15,6 +15,7 @@ mod exchange;
 mod failure;
 mod load;
 mod probe;
+mod request;
 mod response;
 mod shared;
 mod slot;
@@ -22,10 +23,11 @@ mod stream;
 mod tally;
 mod target;
 
-pub use ask::ask;
+pub use ask::{ask, ask_for};
 pub use failure::Failure;
 pub use load::{Load, LoadError, Plan};
 pub use probe::{Probe, ProbeReport, Refusal};
+pub use request::RequestKind;
 pub use response::{Answer, Malformed};
 pub use slot::{Connections, Slot};
 pub use tally::{Answerer, FailedRequest, Figures, Phase, Tally};

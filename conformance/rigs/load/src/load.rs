@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 
+use super::request::RequestKind;
 use super::shared::{Shared, Signals};
 use super::slot::{self, Slot};
 use super::tally::{Answerer, Phase, Tally};
@@ -19,8 +20,8 @@ use super::target::Target;
 pub struct Plan {
     /// Where the requests go.
     pub target: Target,
-    /// The path that is asked for.
-    pub path: String,
+    /// What a request is.
+    pub request: RequestKind,
     /// The clients.
     pub slots: Vec<Slot>,
     /// How long one request may take to connect, and again to be answered.
@@ -37,7 +38,7 @@ impl Plan {
     pub fn new(target: Target, slots: Vec<Slot>) -> Plan {
         Plan {
             target,
-            path: "/".to_owned(),
+            request: RequestKind::http("/"),
             slots,
             request_timeout: Duration::from_secs(5),
             requests_max: 10_000_000,

@@ -49,7 +49,7 @@ impl Slot {
 
 /// Runs one slot until the load is over.
 pub(super) async fn run(slot: Slot, shared: Rc<Shared>) {
-    let request = Request::new(slot.connections, &shared.plan.target, &shared.plan.path);
+    let request = shared.plan.request.bytes(slot.connections, &shared.plan.target);
     let mut pace = interval(PACE_AFTER_FAILURE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut kept = None;
@@ -68,31 +68,12 @@ pub(super) async fn run(slot: Slot, shared: Rc<Shared>) {
     }
 }
 
-/// The bytes of a slot's request; they never change.
-struct Request(Vec<u8>);
-
-impl Request {
-    fn new(connections: Connections, target: &Target, path: &str) -> Self {
-        let host = match target {
-            Target::Tcp(socket) => socket.to_string(),
-            Target::Unix(_) => "localhost".to_owned(),
-        };
-        let connection = match connections {
-            Connections::New => "close",
-            Connections::Kept => "keep-alive",
-        };
-        Request(
-            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\n\r\n").into_bytes(),
-        )
-    }
-}
-
 /// One request with its latency: the time to connect and to be answered, without any pause.
 /// A connection that may be used again is left in `kept`.
 async fn one_request(
     slot: Slot,
     shared: &Shared,
-    request: &Request,
+    request: &[u8],
     kept: &mut Option<Stream>,
 ) -> Result<(Answer, Duration), Failure> {
     let limit = shared.plan.request_timeout;
@@ -107,8 +88,9 @@ async fn one_request(
         return Err(reset(used));
     }
     let sending = Instant::now();
-    let answer =
-        timeout(limit, exchange(&stream, &request.0, used)).await.map_err(|_| Failure::Timeout)??;
+    let answer = timeout(limit, exchange(&stream, request, &shared.plan.request, used))
+        .await
+        .map_err(|_| Failure::Timeout)??;
     if slot.connections == Connections::Kept && !answer.last {
         *kept = Some(stream);
     }

@@ -5,6 +5,7 @@
 
 mod faults;
 mod interop;
+mod servers;
 mod upgrade;
 
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ enum Command {
     Upgrade(upgrade::UpgradeArgs),
     /// Swap every driver of this repository for every other one, across languages, under load.
     Interop(interop::InteropArgs),
+    /// Show how well-known servers end under load.
+    Servers(servers::ServersArgs),
     /// The server of the bench: claims addresses and writes down when they were granted.
     #[command(hide = true)]
     Server(Claims),
@@ -66,6 +69,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Faults(faults) => until_interrupted(faults::faults(faults)),
         Command::Upgrade(upgrade) => until_interrupted(upgrade::upgrade(upgrade)),
         Command::Interop(interop) => until_interrupted(interop::interop(interop)),
+        Command::Servers(servers) => until_interrupted(servers::servers(servers)),
         Command::Server(claims) => code(bench::run_server(&claims).map(|()| Found::Good).map_err(Into::into)),
         Command::Clock => {
             bench::clock();

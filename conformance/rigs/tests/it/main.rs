@@ -7,5 +7,6 @@ mod faults;
 mod interop;
 mod readme;
 mod requirements;
+mod servers;
 mod upgrade;
 mod wall_clock;

@@ -1,0 +1,308 @@
+//! The servers: how each is started, asked and stopped, as its own documentation says.
+
+use rustix::process::Signal;
+use serverswap_load::RequestKind;
+
+/// A server that is to be measured.
+///
+/// In arguments, files and environment `{port}` is its port, `{dir}` a folder of this start, `{installed}` the folder
+/// of what was installed, and `{apps}` that of the applications beside `install.sh`.
+#[derive(Debug)]
+pub struct Server {
+    /// As the table has it.
+    pub name: &'static str,
+    /// The name of its program.
+    pub program: &'static str,
+    /// Its arguments.
+    pub arguments: &'static [&'static str],
+    /// Its configuration, in `{dir}`.
+    pub files: &'static [(&'static str, &'static str)],
+    /// What it is asked.
+    pub asked: Asked,
+    /// The signals that ask it to stop, the one of a service manager first.
+    pub stops: &'static [Stop],
+    /// How it can be had.
+    pub source: &'static str,
+}
+
+/// What a server is asked.
+#[derive(Debug, Clone, Copy)]
+pub enum Asked {
+    /// `GET /`.
+    Http,
+    /// One line, and how its answer begins.
+    Line(&'static str, &'static str),
+}
+
+/// A signal that asks a server to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop {
+    /// As `--stop-signal` has it.
+    pub name: &'static str,
+    /// The signal.
+    pub signal: Signal,
+}
+
+const TERM: Stop = Stop { name: "TERM", signal: Signal::TERM };
+const QUIT: Stop = Stop { name: "QUIT", signal: Signal::QUIT };
+const INT: Stop = Stop { name: "INT", signal: Signal::INT };
+const USR1: Stop = Stop { name: "USR1", signal: Signal::USR1 };
+const WINCH: Stop = Stop { name: "WINCH", signal: Signal::WINCH };
+
+impl Asked {
+    /// As the load has it.
+    pub fn kind(self) -> RequestKind {
+        match self {
+            Asked::Http => RequestKind::http("/"),
+            Asked::Line(sent, answered) => RequestKind::line(sent, answered),
+        }
+    }
+}
+
+const DEBIAN: &str = "apt-get install";
+const NPM: &str = "npm install";
+const PYPI: &str = "pip install";
+const HERE: &str = "it comes with what the tests need";
+
+const NGINX: &str = r#"daemon off;
+worker_processes 4;
+pid {dir}/pid;
+error_log stderr;
+events {}
+http {
+    access_log off;
+    client_body_temp_path {dir}/body;
+    proxy_temp_path {dir}/proxy;
+    fastcgi_temp_path {dir}/fastcgi;
+    scgi_temp_path {dir}/scgi;
+    uwsgi_temp_path {dir}/uwsgi;
+    server {
+        listen 127.0.0.1:{port};
+        location / { return 200 "hello\n"; }
+    }
+}
+"#;
+
+const HAPROXY: &str = r#"defaults
+    mode http
+    timeout connect 5s
+    timeout client 5s
+    timeout server 5s
+frontend hello
+    bind 127.0.0.1:{port}
+    http-request return status 200 content-type text/plain string "hello"
+"#;
+
+const CADDY: &str = r#"{
+    admin off
+}
+http://127.0.0.1:{port} {
+    respond "hello"
+}
+"#;
+
+const APACHE: &str = r#"ServerRoot {dir}
+ServerName localhost
+PidFile pid
+ErrorLog /dev/stderr
+LoadModule mpm_event_module {installed}/debian/usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule alias_module {installed}/debian/usr/lib/apache2/modules/mod_alias.so
+LoadModule authz_core_module {installed}/debian/usr/lib/apache2/modules/mod_authz_core.so
+User nobody
+Group nogroup
+Listen 127.0.0.1:{port}
+Redirect 204 /
+"#;
+
+/// All of them, in the order of the table.
+pub const SERVERS: &[Server] = &[
+    Server {
+        name: "nginx",
+        program: "nginx",
+        arguments: &["-c", "{dir}/nginx.conf", "-e", "stderr"],
+        files: &[("nginx.conf", NGINX)],
+        asked: Asked::Http,
+        stops: &[TERM, QUIT],
+        source: DEBIAN,
+    },
+    Server {
+        name: "haproxy",
+        program: "haproxy",
+        arguments: &["-db", "-f", "{dir}/haproxy.cfg"],
+        files: &[("haproxy.cfg", HAPROXY)],
+        asked: Asked::Http,
+        stops: &[TERM, USR1],
+        source: DEBIAN,
+    },
+    Server {
+        name: "apache",
+        program: "apache2",
+        arguments: &["-D", "FOREGROUND", "-f", "{dir}/apache.conf"],
+        files: &[("apache.conf", APACHE)],
+        asked: Asked::Http,
+        stops: &[TERM, WINCH],
+        source: DEBIAN,
+    },
+    Server {
+        name: "caddy",
+        program: "caddy",
+        arguments: &["run", "--config", "{dir}/Caddyfile", "--adapter", "caddyfile"],
+        files: &[("Caddyfile", CADDY)],
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: DEBIAN,
+    },
+    Server {
+        name: "redis",
+        program: "redis-server",
+        arguments: &["--bind", "127.0.0.1", "--port", "{port}", "--save", "", "--dir", "{dir}"],
+        files: &[],
+        asked: Asked::Line("PING", "+PONG"),
+        stops: &[TERM],
+        source: DEBIAN,
+    },
+    Server {
+        name: "memcached",
+        program: "memcached",
+        arguments: &["-l", "127.0.0.1", "-p", "{port}", "-u", "nobody"],
+        files: &[],
+        asked: Asked::Line("version", "VERSION"),
+        stops: &[TERM, USR1],
+        source: DEBIAN,
+    },
+    Server {
+        name: "socat",
+        program: "socat",
+        arguments: &["TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork", "EXEC:cat"],
+        files: &[],
+        asked: Asked::Line("hello", "hello"),
+        stops: &[TERM],
+        source: DEBIAN,
+    },
+    Server {
+        name: "gunicorn",
+        program: "gunicorn",
+        arguments: &["--bind", "127.0.0.1:{port}", "--workers", "4", "--no-control-socket", "app:wsgi"],
+        files: &[],
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: PYPI,
+    },
+    Server {
+        name: "uvicorn",
+        program: "uvicorn",
+        arguments: &["--port", "{port}", "--workers", "2", "--no-access-log", "app:asgi"],
+        files: &[],
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: PYPI,
+    },
+    Server {
+        name: "hypercorn",
+        program: "hypercorn",
+        arguments: &["--bind", "127.0.0.1:{port}", "--workers", "2", "app:asgi"],
+        files: &[],
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: PYPI,
+    },
+    Server {
+        name: "granian",
+        program: "granian",
+        arguments: &["--interface", "asgi", "--port", "{port}", "--workers", "2", "app:asgi"],
+        files: &[],
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: PYPI,
+    },
+    Server {
+        name: "http.server",
+        program: "python3",
+        arguments: &["-m", "http.server", "--bind", "127.0.0.1", "--directory", "{apps}/next", "{port}"],
+        files: &[],
+        asked: Asked::Http,
+        stops: &[TERM, INT],
+        source: HERE,
+    },
+    Server {
+        name: "puma",
+        program: "puma",
+        arguments: &["--bind", "tcp://127.0.0.1:{port}", "{apps}/config.ru"],
+        files: &[],
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: DEBIAN,
+    },
+    Server {
+        name: "php -S",
+        program: "php",
+        arguments: &["-S", "127.0.0.1:{port}", "{apps}/index.php"],
+        files: &[],
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: DEBIAN,
+    },
+    Server {
+        name: "node",
+        program: "node",
+        arguments: &["{apps}/node.cjs"],
+        files: &[],
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: HERE,
+    },
+    Server {
+        name: "node cluster",
+        program: "node",
+        arguments: &["{apps}/cluster.cjs"],
+        files: &[],
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: HERE,
+    },
+    Server {
+        name: "express",
+        program: "node",
+        arguments: &["{apps}/express.cjs"],
+        files: &[],
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: NPM,
+    },
+    Server {
+        name: "next",
+        program: "next",
+        arguments: &["start", "--port", "{port}", "--hostname", "127.0.0.1", "{installed}/next"],
+        files: &[],
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: NPM,
+    },
+    Server {
+        name: "deno",
+        program: "deno",
+        arguments: &["run", "--allow-net", "--allow-env", "--no-lock", "{apps}/deno.ts"],
+        files: &[],
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: NPM,
+    },
+    Server {
+        name: "bun",
+        program: "bun",
+        arguments: &["{apps}/bun.ts"],
+        files: &[],
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: NPM,
+    },
+    Server {
+        name: "axum",
+        program: "axum-server",
+        arguments: &[],
+        files: &[],
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: "cargo build, from `conformance/rigs/servers/real/axum`",
+    },
+];

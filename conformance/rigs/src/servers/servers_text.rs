@@ -1,0 +1,80 @@
+//! The table, on a terminal.
+
+use std::collections::BTreeMap;
+
+use super::{Alone, Outcome, Row, Table};
+use serverswap_conformance::style::{BAD, BOLD, DIM, GOOD, duration, number, paint, table};
+use serverswap_load::Failure;
+
+/// Prints it on stdout.
+pub fn print(seen: &Table) {
+    anstream::println!("{}", paint(BOLD, "Servers by themselves: started and stopped five times under load"));
+    let header = ["", "stopped by", "requests", "reset", "ended", "other", "ready after", "ends after"];
+    let rows = seen.rows.iter().flat_map(|row| rows_of(row, alone_row));
+    anstream::println!("{}", table(&header, &[0, 1], rows));
+    for row in &seen.rows {
+        match &row.outcome {
+            Outcome::NotInstalled => {
+                let note = format!("{} is not on this machine: {}", row.server.name, row.server.source);
+                anstream::println!("{}", paint(DIM, note));
+            }
+            Outcome::Failed { why } => anstream::println!("{} {} {why}", paint(BAD, "✗"), row.server.name),
+            Outcome::Measured { .. } => {}
+        }
+    }
+    let measured = seen.rows.iter().filter(|row| matches!(row.outcome, Outcome::Measured { .. })).count();
+    let (mark, style) = if seen.is_good() { ("✓", GOOD) } else { ("✗", BAD) };
+    anstream::println!("{} {measured} of {} servers measured", paint(style, mark), seen.rows.len());
+}
+
+fn rows_of(row: &Row, cells: fn(&str, &Alone) -> Vec<String>) -> Vec<Vec<String>> {
+    match &row.outcome {
+        Outcome::NotInstalled | Outcome::Failed { .. } => Vec::new(),
+        Outcome::Measured { alone } => alone.iter().map(|alone| cells(row.server.name, alone)).collect(),
+    }
+}
+
+fn alone_row(name: &str, alone: &Alone) -> Vec<String> {
+    let Losses { reset, ended, other } = Losses::of(&alone.lost);
+    let ended_after = alone.ended_after.map_or("goes on".to_owned(), duration);
+    vec![
+        name.to_owned(),
+        alone.stop.name.to_owned(),
+        number(alone.answered),
+        number(reset),
+        number(ended),
+        number(other),
+        duration(alone.ready_after),
+        ended_after,
+    ]
+}
+
+/// Lost requests, in the columns of the table.
+struct Losses {
+    reset: u64,
+    ended: u64,
+    other: u64,
+}
+
+impl Losses {
+    fn of(lost: &BTreeMap<Failure, u64>) -> Losses {
+        let mut losses = Losses { reset: 0, ended: 0, other: 0 };
+        for (failure, count) in lost {
+            match failure {
+                Failure::ResetOnConnect | Failure::ResetAfterSent | Failure::ReusedReset => {
+                    losses.reset += count
+                }
+                Failure::ClosedBeforeAnswer | Failure::ReusedClosed | Failure::CutShort => {
+                    losses.ended += count
+                }
+                Failure::Refused
+                | Failure::TimeoutOnConnect
+                | Failure::Timeout
+                | Failure::BadStatus
+                | Failure::Malformed
+                | Failure::Local => losses.other += count,
+            }
+        }
+        losses
+    }
+}
