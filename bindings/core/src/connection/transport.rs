@@ -73,18 +73,24 @@ pub fn connect_to_root(abstract_name: &OsStr) -> io::Result<Attempt> {
 
 /// What the session is to know of an attempt by [`connect`] that has failed.
 pub fn not_connected(path: &Path, error: &io::Error) -> SessionInput<SharedListener> {
-    if error.kind() == io::ErrorKind::WouldBlock {
-        return SessionInput::Busy;
+    if is_busy(error) {
+        SessionInput::Busy
+    } else {
+        SessionInput::NotConnected { reason: reason(path, error) }
     }
-    SessionInput::NotConnected { reason: format!("`{}`: {error}", path.display()) }
 }
 
 /// The same of [`connect_to_root`].
 pub fn not_connected_to_root(path: &Path, error: &io::Error) -> SessionInput<SharedListener> {
-    match not_connected(path, error) {
-        SessionInput::NotConnected { reason } => SessionInput::OutOfSight { reason },
-        input => input,
-    }
+    if is_busy(error) { SessionInput::Busy } else { SessionInput::OutOfSight { reason: reason(path, error) } }
+}
+
+fn is_busy(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+fn reason(path: &Path, error: &io::Error) -> String {
+    format!("`{}`: {error}", path.display())
 }
 
 /// Sends what the socket takes. `Some` if the link has ended by that; one that the peer has closed
