@@ -168,7 +168,11 @@ impl Stopping {
             StopStage::SendingTerm => {
                 StopStage::Terminating { kill_at: context.now + context.plan.kill_timeout }
             }
-            stage => stage,
+            stage @ (StopStage::AwaitingBarrier { .. }
+            | StopStage::Draining { .. }
+            | StopStage::TakenDown { .. }
+            | StopStage::Terminating { .. }
+            | StopStage::Killed) => stage,
         };
         Stopping { stage, ..self }.into()
     }
