@@ -164,13 +164,12 @@ impl World {
     }
 
     fn answers(&mut self, question: ArbiterAction) -> Vec<ArbiterEvent> {
-        let sent = match &question {
-            ArbiterAction::Signal { generation, signal, .. }
-            | ArbiterAction::SignalGeneration { generation, signal } => {
-                Some(ArbiterEvent::SignalSent { generation: *generation, signal: *signal })
-            }
-            _ => None,
-        };
+        let mut sent = None;
+        if let ArbiterAction::Signal { generation, signal, .. }
+        | ArbiterAction::SignalGeneration { generation, signal } = &question
+        {
+            sent = Some(ArbiterEvent::SignalSent { generation: *generation, signal: *signal });
+        }
         self.answer(question).into_iter().chain(sent.filter(|_| !self.is_signalling)).collect()
     }
 
