@@ -10,6 +10,9 @@ use crate::Outcome;
 use crate::shop::{Shop, answered, configured, nothing_failed};
 use crate::users::{OTHER, can_run, is_root};
 
+/// Whom the servers of `drops` become.
+const NOBODY: u32 = 65_534;
+
 /// Prints what the arbiter's other socket says, and that it is over.
 const PROBE: &str = "import socket, sys
 probe = socket.socket(socket.AF_UNIX)
@@ -48,12 +51,21 @@ async fn ask(shop: &Shop, header: &str) -> Result<String, Box<dyn std::error::Er
     Ok(answer)
 }
 
+/// It serves before it becomes another user, so it is asked until it has.
+async fn has_become(user: u32, shop: &Shop) -> Outcome {
+    loop {
+        let pid = shop.ask().await?.0;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        if status.contains(&format!("Uid:\t{user}\t{user}\t")) {
+            return Ok(());
+        }
+    }
+}
+
 /// A request that is half sent when the server is replaced is answered by it, and nothing fails.
 async fn is_replaced_without_loss(mut shop: Shop, command: &[String], user: u32) -> Outcome {
     assert_eq!(shop.serving.exit().await?.status, 0, "{}", shop.serving.stderr());
-    let pid = shop.ask().await?.0;
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    assert!(status.contains(&format!("Uid:\t{user}\t{user}\t")), "{status}");
+    has_become(user, &shop).await?;
     let connection = shop.asking(1).await?;
     let load = shop.load().await?;
     let mut second = leaving(&shop.sandbox, &shop.address, command, 2).start()?;
@@ -74,7 +86,7 @@ async fn a_server_that_has_become_another_user_since_its_claim_drains_like_any_o
     for command in drops(&Sandbox::new()?) {
         let (sandbox, address) = (Sandbox::new()?, free_address());
         let serving = leaving(&sandbox, &address, &command, 1).start()?;
-        is_replaced_without_loss(Shop { sandbox, address, serving }, &command, 65_534).await?;
+        is_replaced_without_loss(Shop { sandbox, address, serving }, &command, NOBODY).await?;
     }
     Ok(())
 }
@@ -100,6 +112,7 @@ async fn a_server_that_has_become_another_user_claims_nothing_more_once_it_came_
     let mut serving = leaving(&sandbox, &address, &node, 1).start()?;
     assert_eq!(serving.exit().await?.status, 0, "{}", serving.stderr());
     let shop = Shop { sandbox, address, serving };
+    has_become(NOBODY, &shop).await?;
     let mut arbiter = shop.sandbox.deploy(["sleep", "600"]).start()?;
     arbiter.says("started").await?;
     let answer = ask(&shop, "Claim: mailer\r\n").await?;
