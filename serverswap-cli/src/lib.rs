@@ -15,6 +15,8 @@ mod arbiter;
 pub mod arbiter;
 mod cli;
 mod entry;
+#[cfg(feature = "cores")]
+pub mod intercept;
 mod logs;
 mod output;
 mod own_generation;

@@ -2,9 +2,19 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod async_fd;
+#[cfg(feature = "cores")]
+pub(crate) mod caller;
 pub(crate) mod descriptors;
 pub(crate) mod file_lock;
 pub(crate) mod identity;
+#[cfg(feature = "cores")]
+pub(crate) mod io_uring;
+#[cfg(feature = "cores")]
+pub(crate) mod listen;
+#[cfg(feature = "cores")]
+pub(crate) mod registrations;
+#[cfg(feature = "cores")]
+pub(crate) mod seccomp;
 pub(crate) mod session;
 pub(crate) mod signals;
 pub(crate) mod write;

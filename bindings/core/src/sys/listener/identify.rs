@@ -1,6 +1,6 @@
 //! Whether a socket is the listener of an address.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,28 @@ use nix::sys::socket::{getpeername, getsockname, getsockopt, socket, sockopt};
 use serverswap_protocol::{Address, Endpoint};
 
 /// Whether `fd` is a socket that listens at exactly this address (UDP: is bound there and
-/// not connected). `false` for anything that is no socket, and for a name.
+/// not connected). `false` for anything that is no socket, and for a name. A Unix socket that was bound
+/// by a relative path does not tell the directory, so any that fits will do.
 pub fn is_listener_of(fd: impl AsFd, address: &Address) -> bool {
-    address_of(&fd).as_ref() == Some(address)
+    match (address_of(&fd), address) {
+        (Some(Address::Unix(bound)), Address::Unix(path)) => path.ends_with(bound),
+        (found, address) => found.as_ref() == Some(address),
+    }
+}
+
+/// The TCP address at which this stream socket is bound, or would be if it were bound there: `[::]` is every
+/// interface only if the socket takes IPv4 as well.
+pub fn endpoint_of(fd: &impl AsFd, at: SocketAddr) -> Endpoint {
+    match at {
+        at if is_every_interface(fd, at.ip()) => Endpoint::Any { port: at.port() },
+        SocketAddr::V6(at) => Endpoint::Ip(SocketAddrV6::new(*at.ip(), at.port(), 0, at.scope_id()).into()),
+        at => Endpoint::Ip(at),
+    }
+}
+
+/// Where an IP socket is bound; `None` for any other, and for one that is not bound.
+pub fn inet_address_of(fd: &impl AsFd) -> Option<Endpoint> {
+    bound_to(fd)
 }
 
 /// The address whose listener `fd` is; `None` for anything else.
@@ -37,9 +56,7 @@ fn is_unconnected_datagram(fd: &impl AsFd) -> bool {
 }
 
 fn bound_to(fd: &impl AsFd) -> Option<Endpoint> {
-    let bound = inet_name(fd).filter(|bound| bound.port() != 0)?;
-    let is_every_interface = is_every_interface(fd, bound.ip());
-    Some(if is_every_interface { Endpoint::Any { port: bound.port() } } else { Endpoint::Ip(bound) })
+    inet_name(fd).filter(|bound| bound.port() != 0).map(|bound| endpoint_of(fd, bound))
 }
 
 /// `[::]` with IPv4, or `0.0.0.0` where there is no IPv6: what `open` makes of `:port`.

@@ -18,7 +18,7 @@ mod unix_path;
 pub use connections::open_connections;
 pub use duplicate::{addresses_of, duplicate};
 pub use error::{OpenError, SocketOwner, StartedBy};
-pub use identify::is_listener_of;
+pub use identify::{endpoint_of, inet_address_of, is_listener_of};
 pub use listening::listens;
 pub use open::{is_in_use, open, try_open};
 pub use owner::owner_of;

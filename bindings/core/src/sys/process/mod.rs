@@ -24,8 +24,8 @@ pub use generation::{
     GENERATION_VARIABLE, Members, generation_members, is_supervisor_of, members_of_each, signal_generation,
 };
 pub use nix::sys::signal::Signal;
-pub(in crate::sys) use pidfd::pidfd_getfd;
-pub use pidfd::{is_gone, pidfd_open, pidfd_send_signal};
+
+pub use pidfd::{is_gone, pidfd_getfd, pidfd_open, pidfd_send_signal};
 pub use procfs::{boot_id, group, name, parent, pid_namespace, shares_network, umask};
 
 /// A clock tick of `/proc/PID/stat` in microseconds: USER_HZ is 100 for every program, whatever the

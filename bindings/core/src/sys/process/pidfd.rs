@@ -53,7 +53,7 @@ pub(super) fn may_signal(pidfd: impl AsFd) -> io::Result<bool> {
 /// # Errors
 /// EBADF if it has no such descriptor, ESRCH if it is gone, EPERM if the kernel does not
 /// let us (other user, not dumpable, `ptrace_scope`).
-pub(in crate::sys) fn pidfd_getfd(pidfd: impl AsFd, number: RawFd) -> io::Result<OwnedFd> {
+pub fn pidfd_getfd(pidfd: impl AsFd, number: RawFd) -> io::Result<OwnedFd> {
     let pidfd = pidfd.as_fd().as_raw_fd();
     // SAFETY: pidfd_getfd takes three integers and touches no memory of ours.
     let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd, number, 0) })?;
