@@ -60,22 +60,26 @@ bench: build ## The promised figures, measured
 	@TMPDIR=$${TMPDIR:-/dev/shm} $(RIGS) bench
 
 # ---- test --------------------------------------------------------------------------------------
-# Each step writes a log; the last one adds up what the test runners said. Many tests of Rust wait for processes: what
-# those of Node and Python install is built meanwhile.
+# Each step writes a log; the last one adds up what the test runners said. Most tests wait for processes, so two lanes
+# run side by side when everything that both need is built: what the second one prints comes when it has ended.
+
+LANE_OF_RUST = test-rust $(patsubst %,conformance-%,$(filter-out python,$(DRIVERS)))
+LANE_OF_PACKAGES := package-node test-node package-python test-python test-workers test-go conformance-python
 
 .PHONY: test
 test: tools-test ## Everything that CI does
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)
-	@$(MAKE) --no-print-directory lint
-	@nice $(MAKE) --no-print-directory packages > $(LOGS)/packages.txt 2>&1 & packages=$$!; trap 'kill $$packages 2>/dev/null || true' EXIT; \
-		$(MAKE) --no-print-directory test-rust; \
-		wait $$packages || { cat $(LOGS)/packages.txt; exit 1; }
-	@$(MAKE) --no-print-directory PACKAGES=built test-workers test-node test-python test-go conformance
+	@$(MAKE) --no-print-directory lint build-tests
+	@$(MAKE) --no-print-directory BUILT=all $(LANE_OF_PACKAGES) > $(LOGS)/packages.txt 2>&1 & packages=$$!; \
+		trap 'kill $$packages 2>/dev/null || true' EXIT; \
+		status=0; $(MAKE) --no-print-directory BUILT=all $(LANE_OF_RUST) || status=$$?; \
+		wait $$packages || status=$$?; \
+		cat $(LOGS)/packages.txt; \
+		exit $$status
+	@$(MAKE) --no-print-directory check-matrix
 	@cat $(LOGS)/*.log | awk -f conformance/sum-tests.awk
 
-.PHONY: packages package-node package-python
-packages: package-node package-python
-
+.PHONY: package-node package-python
 # One test packs the package with the release programs, installs it and gives the demo with it; others run other runtimes.
 package-node: tools-test
 	cargo build --release -p serverswap-cli
@@ -119,33 +123,37 @@ lint: tools-test ## Format check and clippy, with every feature and with none, a
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	cargo clippy --workspace --all-targets -- -D warnings
 
-# Most of them wait for processes, so more run at once than there are cores.
-THREADS := 4
-
-# The addon and the programs are built first: the end-to-end tests start them. The addon is a
+# The addon and the programs are built before the tests: those from end to end start them. The addon is a
 # debug build here, which shares everything with the other tests; `make build` makes the other one.
-.PHONY: test-rust
-test-rust: tools-test
-	@mkdir -p $(LOGS)
+.PHONY: build-tests
+build-tests: tools-test
 	cargo build --workspace --all-targets --all-features
 	node $(NODE)/build.mjs $(TARGET)/debug/libserverswap_node.so
-	RUST_TEST_THREADS=$(THREADS) cargo test --workspace --all-features -- $(WITH_PYTHON:%=--skip %) 2>&1 | tee $(LOGS)/rust.log
+	$(if $(HAS_GO),cd conformance/drivers/go && go build -o $(abspath $(driver-go)) .)
+
+# More run at once than there are cores.
+THREADS := 4
+
+.PHONY: test-rust
+test-rust: $(if $(BUILT),,build-tests)
+	@mkdir -p $(LOGS)
+	RUST_TEST_THREADS=$(THREADS) conformance/rigs/test-rust.py $(WITH_PYTHON:%=--skip %) 2>&1 | tee $(LOGS)/rust.log
 
 # The tests of Rust that start servers with the Python package.
 WITH_PYTHON := workers:: drops::
 
 .PHONY: test-workers
-test-workers: $(if $(PACKAGES),,package-python)
+test-workers: $(if $(BUILT),,build-tests package-python)
 	@mkdir -p $(LOGS)
-	RUST_TEST_THREADS=$(THREADS) cargo test --workspace --all-features -- $(WITH_PYTHON) 2>&1 | tee $(LOGS)/workers.log
+	RUST_TEST_THREADS=$(THREADS) cargo test --workspace --all-features --test e2e -- $(WITH_PYTHON) 2>&1 | tee $(LOGS)/workers.log
 
 .PHONY: test-node
-test-node: $(if $(PACKAGES),,package-node)
+test-node: $(if $(BUILT),,package-node)
 	@mkdir -p $(LOGS)
 	cd $(NODE) && { npm run check && SERVERSWAP_BIN_DIR=$(abspath $(TARGET))/debug npm test; } 2>&1 | tee $(abspath $(LOGS))/node.log
 
 .PHONY: test-python
-test-python: $(if $(PACKAGES),,package-python)
+test-python: $(if $(BUILT),,package-python)
 	@mkdir -p $(LOGS)
 	SERVERSWAP_BIN_DIR=$(abspath $(TARGET))/debug $(PYTHON)/test.sh 2>&1 | tee $(LOGS)/python.log
 
@@ -182,6 +190,10 @@ level-plain-node := 1
 
 .PHONY: conformance
 conformance: $(DRIVERS:%=conformance-%) ## Every driver at its level, and whether the table in the README is fresh
+	@$(MAKE) --no-print-directory check-matrix
+
+.PHONY: check-matrix
+check-matrix:
 ifneq ($(HAS_GO),)
 	@$(SUITE) matrix --check --readme README.md $(DRIVERS:%=$(REPORTS)/%)
 else
@@ -191,7 +203,7 @@ else
 endif
 
 .PHONY: conformance-full
-conformance-full: conformance-build ## The same five times in other orders, and every pair of drivers under load
+conformance-full: ## The same five times in other orders, and every pair of drivers under load
 	@$(MAKE) --no-print-directory conformance RUN_OPTIONS="$(RUN_OPTIONS) --repeat 5 --shuffle"
 	@$(TARGET)/debug/serverswap-rigs interop $(DRIVERS)
 
@@ -201,19 +213,13 @@ matrix: $(DRIVERS:%=conformance-%) ## Writes the table of the drivers into the R
 	@$(SUITE) matrix --readme README.md $(DRIVERS:%=$(REPORTS)/%)
 
 .PHONY: $(DRIVERS:%=conformance-%)
-$(DRIVERS:%=conformance-%): conformance-%: conformance-build
+$(DRIVERS:%=conformance-%): conformance-%: $(if $(BUILT),,build-tests)
 	@mkdir -p $(REPORTS)
 	@rm -rf $(REPORTS)/$*
 	@$(SUITE) run --level $(or $(level-$*),3) --report $(REPORTS)/$* $(RUN_OPTIONS) -- $(driver-$*) | tee $(LOGS)/conformance-$*.log
 	@$(SUITE) check-trace $(REPORTS)/$*
 
-# What `make test` has built before is not built again.
-.PHONY: conformance-build
-conformance-build: tools-test
-	cargo build --workspace --all-targets --all-features
-	node $(NODE)/build.mjs $(TARGET)/debug/libserverswap_node.so
-	$(if $(HAS_GO),cd conformance/drivers/go && go build -o $(abspath $(driver-go)) .)
-	.venv/bin/python -c 'from serverswap._native import decode_line' 2>/dev/null || $(PYTHON)/setup.sh --conformance
+conformance-python: $(if $(BUILT),,package-python)
 
 # ---- proof -------------------------------------------------------------------------------------
 # What takes too long for every test. The tools are installed beside the builds when they are missing.
