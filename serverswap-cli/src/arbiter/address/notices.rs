@@ -2,7 +2,8 @@
 //!
 //! A status is sent when it differs from the last one that was sent on the same connection, so a
 //! supervisor that has just come back learns everything anew. `replaced` means that a newer generation
-//! serves (R5). The duplicate of the listener goes with `serving` to a resident supervisor, and its keeping
+//! serves (R5); a supervisor that was not there when its server was granted the address, or served it, is sent
+//! that first. The duplicate of the listener goes with `serving` to a resident supervisor, and its keeping
 //! is recorded before it is sent (R6, N6, N7).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,8 +48,13 @@ pub(crate) fn statuses(
         let Some(status) = state.status(reader.generation) else {
             continue;
         };
-        if state.notified.insert(reader.process, status) == Some(status) {
+        let before = state.notified.insert(reader.process, status);
+        if before == Some(status) {
             continue;
+        }
+        if let Some(missed) = state.missed(before, status, reader) {
+            let event = state.status_event(missed, reader, address, now);
+            notices.push(Notice { link: *link, event });
         }
         let mut event = state.status_event(status, reader, address, now);
         if status == GenerationStatus::Serving && state.gives_duplicate_to(reader) {
@@ -66,6 +72,24 @@ impl AddressState {
         reader.form == Form::Stay
             && self.listener == ListenerState::Held
             && !self.keepers.contains_key(&reader.process)
+    }
+
+    /// What the server of a generation had and its supervisor, which does not own the address, was never told.
+    fn missed(
+        &self,
+        before: Option<GenerationStatus>,
+        status: GenerationStatus,
+        reader: &Reader,
+    ) -> Option<GenerationStatus> {
+        if before.is_some()
+            || status != GenerationStatus::Replaced
+            || self.owners.contains_key(&reader.process)
+        {
+            return None;
+        }
+        let own =
+            self.participants.values().filter(|participant| participant.generation == reader.generation);
+        own.filter_map(Participant::had).max()
     }
 
     fn status_event(

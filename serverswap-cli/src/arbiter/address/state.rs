@@ -208,8 +208,8 @@ pub(crate) struct Keeper {
     pub(crate) asked_to_close: Notified,
 }
 
-/// What an address is to a generation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What an address is to a generation. The first three in the order in which a server comes to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum GenerationStatus {
     Granted,
     Probation,

@@ -246,3 +246,12 @@ fn a_server_that_comes_back_after_its_supervisor_was_asked_to_stop_is_taken_down
     let sent = world.arrives(10, Role::Server, Leave, vec![held(A, true)]);
     assert!(of(10, &sent).contains(&Sent::Takedown), "{sent:?}");
 }
+
+#[test]
+fn a_supervisor_that_comes_when_its_server_is_replaced_already_learns_that_it_served() {
+    let mut world = World::new();
+    world.server_is_up(10, &[A]);
+    world.server_is_up(20, &[A]);
+    world.server_is_up(30, &[A]);
+    assert_eq!(of(21, &world.supervisor(21, Leave))[1..], events(&[Serving, Replaced, Up])[..]);
+}
