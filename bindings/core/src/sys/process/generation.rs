@@ -12,6 +12,9 @@
 //!   the generation, or, where the leader is gone or shows nothing, any member: a group lives as long as
 //!   one member does, and its number with it.
 //!
+//! A server may write its title over its whole environment, and so may all that it starts (nginx). It is still known to whoever
+//! has started it, as the leader of its group, and to whoever has its pidfd.
+//!
 //! It never does if it shows another generation, or if it is the supervisor that started this one.
 //! The supervisor of a deploy that was started inside a served application shows its own generation. A
 //! process that waits for such a supervisor may pass a TERM on to it, as npm does: it gets none, and KILL
@@ -108,15 +111,16 @@ pub fn signal_generation<'a>(
     signal: Signal,
 ) -> io::Result<usize> {
     let mut failed = Ok(());
-    let mut signalled = BTreeSet::new();
+    let mut known = BTreeSet::new();
     for (process, pidfd) in servers {
-        signalled.insert(process);
+        known.insert(process);
         failed = failed.and(pidfd_send_signal(pidfd, signal).or_else(unless_gone));
     }
+    let mut signalled = known.clone();
     for _ in 0..ROUNDS_MAX {
         let before = signalled.len();
         let look = Look::now(generation)?;
-        let mut receivers = members(&look.candidates, generation, process_groups);
+        let mut receivers = members_with(&look.candidates, generation, process_groups, &known);
         if signal != Signal::SIGKILL {
             receivers = &receivers - &wait_for_another_supervisor(&look.candidates, generation);
         }
@@ -190,14 +194,27 @@ impl Look {
 
 /// Which of the candidates belong to the generation.
 fn members(candidates: &[Candidate], generation: Generation, process_groups: &[u32]) -> BTreeSet<Process> {
+    members_with(candidates, generation, process_groups, &BTreeSet::new())
+}
+
+/// The same where some are known, whatever they show.
+fn members_with(
+    candidates: &[Candidate],
+    generation: Generation,
+    process_groups: &[u32],
+    known: &BTreeSet<Process>,
+) -> BTreeSet<Process> {
     let others = || candidates.iter().filter(|one| !is_supervisor_of(one.process, generation));
     let unnamed = || others().filter(|one| one.generation().is_none());
     let named = others().filter(|one| one.generation() == Some(generation));
     let mut members: BTreeSet<Process> = named.clone().map(|one| one.process).collect();
+    members.extend(unnamed().map(|one| one.process).filter(|process| known.contains(process)));
     for group in process_groups.iter().copied() {
         let leader = others().find(|one| one.process.pid == group);
+        let is_started_by_it = leader.is_some_and(|leader| leader.parent == generation.pid);
         let is_the_generations = match leader.map(|leader| &leader.shown) {
             Some(Shown::Value(_)) => leader.and_then(Candidate::generation) == Some(generation),
+            Some(Shown::Unset | Shown::Nothing) if is_started_by_it => true,
             Some(Shown::Unset) => false,
             Some(Shown::Nothing) | None => named.clone().any(|one| one.process_group == group),
         };
@@ -296,6 +313,18 @@ mod tests {
         let left = [candidate(21, 1, SERVER, Shown::Unset), candidate(22, 1, SERVER, shows("1000000-10"))];
         assert_eq!(found(&left, &[SERVER]), [21, 22]);
         assert!(found(&left[..1], &[SERVER]).is_empty());
+    }
+
+    #[test]
+    fn a_server_that_has_overwritten_its_environment_is_known_to_the_supervisor_that_started_it() {
+        let master = candidate(SERVER, GENERATION.pid, SERVER, Shown::Unset);
+        let worker = || candidate(21, SERVER, SERVER, Shown::Unset);
+        assert_eq!(found(&[master, worker()], &[SERVER]), [20, 21]);
+        let orphan = candidate(SERVER, 1, SERVER, Shown::Unset);
+        let known = BTreeSet::from([orphan.process]);
+        let all = [orphan, worker()];
+        assert!(found(&all, &[SERVER]).is_empty(), "it could be anybody's");
+        assert_eq!(members_with(&all, GENERATION, &[SERVER], &known).len(), 2);
     }
 
     #[test]
