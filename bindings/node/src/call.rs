@@ -64,6 +64,7 @@ impl JsCall {
     pub fn address(&self) -> Option<String> {
         match &self.0 {
             Call::ReadyFor { address, .. }
+            | Call::Provide { address, .. }
             | Call::Serving(address)
             | Call::OnTakedown(address)
             | Call::Released(address)

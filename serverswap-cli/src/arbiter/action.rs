@@ -85,12 +85,15 @@ pub enum ArbiterAction {
     },
 }
 
-/// The two ways to end a server.
+/// The ways to end a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TerminationSignal {
     /// Ask it.
     Term,
+    /// Ask a server for which a stand-in speaks, with this signal: only the topmost processes of its generation that
+    /// have a listener of its addresses get it, or else its main process.
+    Stop(u32),
     /// End it.
     Kill,
 }

@@ -44,6 +44,7 @@ impl Arbiter {
                     Some(Stage::TakingDown(takedown)) => takedown.message = None,
                     Some(
                         Stage::Granted { .. }
+                        | Stage::Providing { .. }
                         | Stage::Probation { .. }
                         | Stage::Serving { .. }
                         | Stage::Released { .. },

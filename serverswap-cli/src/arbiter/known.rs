@@ -5,11 +5,37 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::Arbiter;
+use super::server::Speaker;
+use crate::state::StandInRecord;
+
+/// Who is connected as a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectedSpeaker {
+    /// The server.
+    Itself,
+    /// Its supervisor, for it.
+    StandIn,
+}
 
 impl Arbiter {
     /// The generation of a server that is connected, or was, or is in the state.
     pub fn generation_of_server(&self, process: Process) -> Option<Generation> {
         self.servers.get(process).map(|server| server.generation)
+    }
+
+    /// Who speaks for a server at this moment, if anybody does.
+    pub fn connected_speaker(&self, process: Process) -> Option<ConnectedSpeaker> {
+        let server = self.servers.get(process)?;
+        server.link()?;
+        Some(match server.speaker {
+            Speaker::Itself => ConnectedSpeaker::Itself,
+            Speaker::StandIn(_) => ConnectedSpeaker::StandIn,
+        })
+    }
+
+    /// How a server is stopped for which a stand-in speaks, or spoke.
+    pub fn stand_in_of(&self, process: Process) -> Option<StandInRecord> {
+        self.servers.get(process)?.stand_in()
     }
 
     /// The generations whose supervisor it is.

@@ -48,7 +48,8 @@ use serverswap::sys::process::Process;
 
 pub use action::{ArbiterAction, Changed, Changes, TerminationSignal, Turn};
 pub use event::{ArbiterEvent, ConnectionId, Fetched, Liveness};
-pub use reconnect::{Attached, ClientHello};
+pub use known::ConnectedSpeaker;
+pub use reconnect::{Attached, ClientHello, capabilities};
 pub use remains::Remains;
 
 use abandoned::Abandoned;

@@ -10,7 +10,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serverswap::protocol::message::{Form, FromArbiter, Holding, Role, Timeouts, VERSION, Welcome};
+use serverswap::protocol::message::{
+    Form, FromArbiter, Holding, Role, STAND_IN, StandIn, Timeouts, VERSION, Welcome,
+};
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
@@ -18,8 +20,9 @@ use super::address::state::{Expected, Had, Keeper, Notified, Participant, Search
 use super::collections::Set;
 use super::generation::{FirstHello, SupervisorPresence};
 use super::peer::{Intent, Peer};
-use super::server::{ServerConnection, ServerKind, ServerRecord};
+use super::server::{ServerConnection, ServerKind, ServerRecord, Speaker};
 use super::{Arbiter, ConnectionId, Liveness, Turn};
+use crate::state::StandInRecord;
 
 /// A complete `hello`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,12 +48,23 @@ pub struct ClientHello {
     pub form: Option<Form>,
     /// As in `hello`.
     pub timeouts: Option<Timeouts>,
+    /// As in `hello`: then `process` is the one that the stand-in speaks for, which the driver has checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<StandIn>,
 }
 
 impl ClientHello {
     /// A supervisor that owns nothing: its server is not started yet, or has nothing yet.
     pub fn is_of_a_new_deploy(&self) -> bool {
         self.role == Role::Supervisor && self.holding.is_empty()
+    }
+
+    /// Whether its server was granted an address and has not opened its listener, as far as it says itself.
+    fn is_to_provide(&self, holding: &Holding, attached: Attached) -> bool {
+        self.stand_in.is_some()
+            && attached == Attached::Nothing
+            && !holding.serving
+            && holding.address.has_socket()
     }
 }
 
@@ -98,7 +112,7 @@ impl Arbiter {
                 re: arrival.id,
                 version: VERSION,
                 generation: arrival.generation,
-                capabilities: Default::default(),
+                capabilities: arrival.stand_in.map(|_| capabilities()).unwrap_or_default(),
             }),
         );
         match (arrival.role, arrival.generation) {
@@ -114,6 +128,13 @@ impl Arbiter {
         let connection = ServerConnection::Open(arrival.link);
         let known = self.servers.get(process).cloned();
         let mut server = known.unwrap_or_else(|| ServerRecord::new(generation, connection));
+        let speaker = arrival.stand_in.map_or(Speaker::Itself, |stand_in| {
+            let StandIn { stop_signal, adopt: adopted, .. } = stand_in;
+            Speaker::StandIn(StandInRecord { stop_signal, adopted })
+        });
+        if std::mem::replace(&mut server.speaker, speaker) != speaker {
+            turn.changes.addresses.extend(self.index.addresses_of(process));
+        }
         let handled = arrival.holding.iter().filter(|(holding, _)| holding.on_takedown);
         server.connection = connection;
         server.kind = ServerKind::Server;
@@ -122,10 +143,15 @@ impl Arbiter {
         turn.changes.addresses.extend(self.index.addresses_of(process).iter().filter(is_changed).cloned());
         server.handlers = handlers;
         self.servers.insert(process, server);
+        if let (Some(StandIn { adopt: true, .. }), Some(timeouts)) = (arrival.stand_in, arrival.timeouts) {
+            self.edit_generation(generation, turn, |state| state.timeouts = timeouts);
+        }
         let recorded = self.end_what_is_not_listed(&arrival, turn);
         for (holding, attached) in &arrival.holding {
             match recorded.get(&holding.address) {
-                Some(was) if was.socket() == Some(SocketMode::Inherit) && *attached == Attached::Nothing => {
+                Some(was)
+                    if was.socket() == Some(SocketMode::Inherit) && is_missing(holding, *attached, was) =>
+                {
                     self.search_in_minimal_client(process, generation, holding, was, turn);
                 }
                 was => self.holds(&arrival, generation, holding, *attached, was, turn),
@@ -175,6 +201,7 @@ impl Arbiter {
             serving: holding.serving,
             since: turn.now,
             probation_until: was.probation_until(),
+            provides: false,
         };
         let expected = Expected { generation, had, search: Search::AtOnce };
         self.edit(&holding.address, turn, |state| state.expected.insert(process, expected));
@@ -203,8 +230,20 @@ impl Arbiter {
             Some(Stage::Granted { socket, .. }) if serves => {
                 self.begins_to_serve(&state, generation, *socket, now)
             }
+            Some(Stage::Providing { .. }) => match attached {
+                Attached::Listener if serves => {
+                    self.begins_to_serve(&state, generation, SocketMode::Inherit, now)
+                }
+                Attached::Listener => Stage::Granted { socket: SocketMode::Inherit, since: now },
+                Attached::Nothing => Stage::Providing { since: now },
+            },
             Some(stage @ (Stage::Granted { .. } | Stage::Probation { .. } | Stage::Serving { .. })) => {
                 Stage::Granted { socket: stage.socket().unwrap_or(attached.mode()), since: now }
+            }
+            Some(Stage::Claim(_) | Stage::Released { .. }) | None
+                if arrival.is_to_provide(holding, attached) =>
+            {
+                Stage::Providing { since: now }
             }
             Some(Stage::Claim(_) | Stage::Released { .. }) | None => {
                 Stage::recorded(attached.mode(), serves, now, None)
@@ -277,6 +316,17 @@ impl Arbiter {
             turn.touched.insert(holding.address);
         }
     }
+}
+
+/// Whether the listener of an inherited address should have come with the `hello`.
+fn is_missing(holding: &Holding, attached: Attached, was: &Stage) -> bool {
+    let is_to_open_it = matches!(was, Stage::Providing { .. }) && !holding.serving;
+    attached == Attached::Nothing && !is_to_open_it
+}
+
+/// What this arbiter can do beyond the version.
+pub fn capabilities() -> BTreeMap<String, serde_json::Map<String, serde_json::Value>> {
+    BTreeMap::from([(STAND_IN.to_owned(), serde_json::Map::new())])
 }
 
 impl Attached {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serverswap::protocol::message::TakedownReason;
-use serverswap::protocol::{Address, SocketMode};
+use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::address::AddressState;
@@ -16,9 +16,9 @@ use super::address::state::{
     Expected, Had, LeftListener, Participant, PendingTakedown, Search, Served, Stage,
 };
 use super::generation::{FirstHello, GenerationState, SupervisorPresence, UpStatus};
-use super::server::{ServerConnection, ServerRecord};
+use super::server::{ServerConnection, ServerRecord, Speaker, Termination};
 use super::{Arbiter, ArbiterLimits, Remains, Turn};
-use crate::state::{AddressRecord, GenerationRecord, HolderRecord, Snapshot};
+use crate::state::{AddressRecord, DrainRecord, GenerationRecord, HolderRecord, Snapshot};
 
 impl Arbiter {
     /// An arbiter that has just won the lock.
@@ -51,7 +51,8 @@ impl Arbiter {
         let mut unwritten = Turn::new(now);
         for (address, record) in &snapshot.addresses {
             arbiter.recover_servers(address, record, alive, now);
-            let mut state = recorded_address(record, alive);
+            let is_supervised = |generation| arbiter.generation(generation).supervisor.process().is_some();
+            let mut state = recorded_address(record, alive, is_supervised);
             arbiter.recover_remains(record, alive, remains, &mut state, &mut unwritten);
             arbiter.index.replace(address, &AddressState::default(), &state);
             if !state.is_empty() {
@@ -78,18 +79,27 @@ impl Arbiter {
         now: Duration,
     ) {
         let holders = record.holders.iter();
-        let holders = holders.map(|holder| (holder.process, holder.generation, None, holder.on_takedown));
+        let holders = holders.map(|holder| {
+            let on_takedown = holder.on_takedown && holder.stand_in.is_none();
+            (holder.process, holder.generation, holder.speaker(), Termination::None, on_takedown)
+        });
         let draining = record.draining.iter();
-        let draining = draining.map(|drain| (drain.process, drain.generation, Some(drain.until()), false));
-        for (process, generation, until, on_takedown) in holders.chain(draining) {
+        let draining = draining
+            .map(|drain| (drain.process, drain.generation, drain.speaker(), drain.termination(), false));
+        for (process, generation, speaker, termination, on_takedown) in holders.chain(draining) {
             if !alive.contains(&process) {
                 continue;
             }
             let known = self.servers.get(process).cloned();
             let mut server =
                 known.unwrap_or_else(|| ServerRecord::new(generation, ServerConnection::Away { since: now }));
-            if let Some(until) = until.max(server.drain_until()) {
-                server.termination = server.termination.with_drain_until(until);
+            server.speaker = speaker;
+            let later = server.drain_until().max(termination.drain_until());
+            if server.termination == Termination::None {
+                server.termination = termination;
+            }
+            if let Some(until) = later {
+                server.set_drain_until(until);
             }
             if on_takedown {
                 server.handlers.insert_mut(address.clone());
@@ -113,11 +123,12 @@ impl Arbiter {
         let now = turn.now;
         for left in record.left.iter().filter(|left| alive.contains(&left.process)) {
             state.search_remains(left.generation, &[left.process].into());
-            self.follow(left.process, left.generation, None, turn);
+            self.follow(left.process, left.generation, Speaker::Itself, Termination::None, turn);
         }
         for drain in record.draining.iter().filter(|drain| !alive.contains(&drain.process)) {
             for process in remains.get(&drain.generation).into_iter().flatten() {
-                self.follow(*process, drain.generation, Some(drain.until()), turn);
+                let termination = drain.termination().of_remains(drain.until());
+                self.follow(*process, drain.generation, drain.speaker(), termination, turn);
                 state.drain_remains(drain.generation, &[*process].into(), now);
             }
         }
@@ -128,7 +139,7 @@ impl Arbiter {
                 continue;
             }
             for process in remains.get(&holder.generation).into_iter().flatten() {
-                self.follow(*process, holder.generation, None, turn);
+                self.follow(*process, holder.generation, holder.speaker(), Termination::None, turn);
                 match holder.socket {
                     SocketMode::Inherit => state.search_remains(holder.generation, &[*process].into()),
                     SocketMode::Bind => state.leave(*process, holder.generation, LeftListener::NotFound),
@@ -153,7 +164,12 @@ fn recorded_generation(
     GenerationState { supervisor, server, up, ..GenerationState::new(record.timeouts) }
 }
 
-fn recorded_address(record: &AddressRecord, alive: &BTreeSet<Process>) -> AddressState {
+/// A stand-in comes back for as long as its supervisor lives, and nobody waits for another one.
+fn recorded_address(
+    record: &AddressRecord,
+    alive: &BTreeSet<Process>,
+    is_supervised: impl Fn(Generation) -> bool,
+) -> AddressState {
     let mut state = AddressState::default();
     let is_holder = |process| record.holders.iter().any(|holder| holder.process == process);
     for drain in record.draining.iter().filter(|drain| alive.contains(&drain.process)) {
@@ -173,8 +189,13 @@ fn recorded_address(record: &AddressRecord, alive: &BTreeSet<Process>) -> Addres
             serving: holder.serving,
             since: holder.since(),
             probation_until: holder.probation_until(),
+            provides: holder.provides,
         };
-        let expected = Expected { generation: holder.generation, had, search: Search::AfterWait };
+        let search = match holder.stand_in {
+            Some(_) if !is_supervised(holder.generation) => Search::AtOnce,
+            Some(_) | None => Search::AfterWait,
+        };
+        let expected = Expected { generation: holder.generation, had, search };
         state.expected.insert(holder.process, expected);
     }
     for supervisor in record.supervisors.iter().filter(|one| alive.contains(&one.process)) {
@@ -203,6 +224,29 @@ impl AddressRecord {
 
 impl HolderRecord {
     fn stage(&self) -> Stage {
+        if self.provides {
+            return Stage::Providing { since: self.since() };
+        }
         Stage::recorded(self.socket, self.serving, self.since(), self.probation_until())
+    }
+
+    fn speaker(&self) -> Speaker {
+        self.stand_in.map_or(Speaker::Itself, Speaker::StandIn)
+    }
+}
+
+impl DrainRecord {
+    fn speaker(&self) -> Speaker {
+        self.stand_in.map_or(Speaker::Itself, Speaker::StandIn)
+    }
+
+    /// A stop signal that nobody knows to have been sent is sent again.
+    fn termination(&self) -> Termination {
+        let until = self.until();
+        match self.stand_in {
+            None => Termination::Draining { until },
+            Some(_) if self.stopped => Termination::Stopped { until },
+            Some(stand_in) => Termination::ToBeStopped { signal: stand_in.stop_signal, until },
+        }
     }
 }

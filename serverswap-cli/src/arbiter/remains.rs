@@ -22,7 +22,7 @@ use super::address::AddressState;
 use super::address::state::{
     Expected, Had, Left, LeftListener, Participant, PendingTakedown, Search, Served, Stage,
 };
-use super::server::{ServerConnection, ServerKind, ServerRecord};
+use super::server::{ServerConnection, ServerKind, ServerRecord, Speaker, Termination};
 use super::{Arbiter, Turn};
 
 /// The living processes of generations of which no server lives.
@@ -55,13 +55,15 @@ impl Arbiter {
         }
         let is_supervised = self.generation(generation).supervisor.process().is_some();
         let was_taken_down = stood.iter().any(|(_, standing)| *standing == Standing::TakenDown);
-        let until = was_taken_down.then(|| ended.drain_until().unwrap_or(turn.now));
+        let until = ended.drain_until().unwrap_or(turn.now);
+        let termination =
+            if was_taken_down { ended.termination.of_remains(until) } else { Termination::None };
         for (address, standing) in stood {
             let Some(change) = standing.of_remains(is_supervised) else {
                 continue;
             };
             for process in remains {
-                self.follow(*process, generation, until, turn);
+                self.follow(*process, generation, ended.speaker, termination, turn);
             }
             let now = turn.now;
             self.edit(address, turn, |state| match change {
@@ -83,17 +85,20 @@ impl Arbiter {
         &mut self,
         process: Process,
         generation: Generation,
-        until: Option<Duration>,
+        speaker: Speaker,
+        termination: Termination,
         turn: &mut Turn,
     ) {
         if self.servers.get(process).is_some() {
             return;
         }
         let away = ServerConnection::Away { since: turn.now };
-        let mut record = ServerRecord { kind: ServerKind::Helper, ..ServerRecord::new(generation, away) };
-        if let Some(until) = until {
-            record.termination = record.termination.with_drain_until(until);
-        }
+        let record = ServerRecord {
+            kind: ServerKind::Helper,
+            speaker,
+            termination,
+            ..ServerRecord::new(generation, away)
+        };
         self.servers.insert(process, record);
         turn.generations.insert(generation);
     }
@@ -160,9 +165,10 @@ impl AddressState {
         let stage = &self.participants.get(&process)?.stage;
         match stage {
             Stage::Claim(_) => None,
-            Stage::Granted { .. } | Stage::Probation { .. } | Stage::Serving { .. } => {
-                stage.socket().map(|socket| Standing::Active { socket })
-            }
+            Stage::Granted { .. }
+            | Stage::Providing { .. }
+            | Stage::Probation { .. }
+            | Stage::Serving { .. } => stage.socket().map(|socket| Standing::Active { socket }),
             Stage::TakingDown(_) | Stage::Released { .. } => Some(Standing::TakenDown),
         }
     }

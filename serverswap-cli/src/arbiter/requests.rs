@@ -14,7 +14,7 @@ use serverswap::sys::process::Process;
 use super::address::state::{Participant, PendingClaim, Refused, Stage};
 use super::generation::{SupervisorPresence, UpStatus};
 use super::peer::Intent;
-use super::{Arbiter, ConnectionId, Liveness, Turn};
+use super::{Arbiter, Attached, ConnectionId, Liveness, Turn};
 
 /// Most addresses that one server may claim and hold at a time, and most whose takedown it
 /// may handle: every one costs a place in the state.
@@ -76,7 +76,7 @@ impl Arbiter {
             | FromClient::Fail(_)
                 if gives_up => {}
             FromClient::ReadyFor(claim) => self.ready_for(link, process, generation, claim, turn),
-            FromClient::Serving(Serving { address }) => self.serving(process, &address, liveness, turn),
+            FromClient::Serving(serving) => self.serving(link, process, serving, liveness, turn),
             FromClient::OnTakedown(OnTakedown { address }) => {
                 self.handles_takedown(link, process, address, turn)
             }
@@ -148,7 +148,7 @@ impl Arbiter {
         claim: ReadyFor,
         turn: &mut Turn,
     ) {
-        let ReadyFor { id, address, socket, more } = claim;
+        let ReadyFor { id, address, socket, more, provide } = claim;
         if let Some((code, message)) = self.objection(link, process, generation, &address, socket) {
             let error = Error { re: Some(id), code, message, fatal: false };
             return turn.send(link, FromArbiter::Error(error));
@@ -160,7 +160,9 @@ impl Arbiter {
         if more && self.generation(generation).up == UpStatus::Implied {
             self.edit_generation(generation, turn, |state| state.up = UpStatus::Awaited);
         }
-        let stage = Stage::Claim(PendingClaim { link, id, socket, waits_for: BTreeSet::new() });
+        let is_stand_in = self.servers.get(process).is_some_and(|server| server.stand_in().is_some());
+        let provides = provide && is_stand_in && socket == SocketMode::Inherit;
+        let stage = Stage::Claim(PendingClaim { link, id, socket, provides, waits_for: BTreeSet::new() });
         self.edit(&address, turn, |state| state.participate(process, generation, stage));
         let event = message::Event::about(EventKind::Claimed, generation, &address);
         self.notify(&event, [generation], turn);
@@ -224,8 +226,18 @@ impl Arbiter {
         Some((Code::AddressOverlaps, message))
     }
 
-    /// A `serving` of a process that is dead by now is ignored (N4).
-    fn serving(&mut self, process: Process, address: &Address, liveness: Liveness, turn: &mut Turn) {
+    /// A `serving` of a process that is dead by now is ignored (N4). The driver has checked the listener that is
+    /// attached.
+    fn serving(
+        &mut self,
+        link: ConnectionId,
+        process: Process,
+        serving: Serving,
+        liveness: Liveness,
+        turn: &mut Turn,
+    ) {
+        let Serving { address, fds } = serving;
+        let address = &address;
         match liveness {
             Liveness::Dead => return,
             Liveness::Alive => {}
@@ -235,15 +247,29 @@ impl Arbiter {
         let recorded = expected.and_then(|expected| Some((expected.generation, expected.recorded_stage()?)));
         let present = state.participants.get(&process);
         let present = present.map(|participant| (participant.generation, participant.stage.clone()));
-        let Some((generation, Stage::Granted { socket, .. })) = present.or(recorded) else {
-            return;
+        let (generation, socket, provided) = match present.or(recorded) {
+            Some((generation, Stage::Granted { socket, .. })) => (generation, socket, Attached::Nothing),
+            Some((_, Stage::Providing { .. })) if fds.is_empty() => {
+                let message = format!("`serving`: the listener of `{address}` is not attached");
+                return self.fatal(link, Code::InvalidMessage, message, turn);
+            }
+            Some((generation, Stage::Providing { .. })) => {
+                (generation, SocketMode::Inherit, Attached::Listener)
+            }
+            Some(_) | None => return,
         };
         let now = turn.now;
         let stage = self.begins_to_serve(&state, generation, socket, now);
-        self.edit(address, turn, |state| match state.expected.get_mut(&process) {
-            // Its listener is being looked for: it will count as if it had been recorded so.
-            Some(expected) => expected.begins_to_serve(&stage, now),
-            None => state.participate(process, generation, stage),
+        self.edit(address, turn, |state| {
+            match provided {
+                Attached::Listener => state.listener_arrives(),
+                Attached::Nothing => {}
+            }
+            match state.expected.get_mut(&process) {
+                // Its listener is being looked for: it will count as if it had been recorded so.
+                Some(expected) => expected.begins_to_serve(&stage, now),
+                None => state.participate(process, generation, stage),
+            }
         });
         turn.touched.insert(address.clone());
     }
@@ -298,6 +324,7 @@ impl Arbiter {
                 self.edit(&address, turn, |state| state.refuse(process, Code::Withdrawn, message));
             }
             Stage::Granted { .. }
+            | Stage::Providing { .. }
             | Stage::Probation { .. }
             | Stage::Serving { .. }
             | Stage::TakingDown(_) => {
@@ -373,7 +400,9 @@ impl Arbiter {
 
     /// A server that answers a takedown with an error will not release the address by itself.
     fn takedown_failed(&mut self, process: Process, error: &Error, turn: &mut Turn) {
-        let takedowns = self.servers.get(process).map(|server| &server.takedowns);
+        // Of a server with a stand-in, the signal has its time.
+        let server = self.servers.get(process).filter(|server| server.stand_in().is_none());
+        let takedowns = server.map(|server| &server.takedowns);
         let Some((re, address)) = error.re.and_then(|re| Some((re, takedowns?.get(&re)?.clone()))) else {
             return;
         };

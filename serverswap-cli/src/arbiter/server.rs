@@ -7,12 +7,14 @@ use serverswap::sys::process::Process;
 
 use super::ConnectionId;
 use super::collections::{Map, Set, insert_into, remove_from};
+use crate::state::StandInRecord;
 
 /// A server process, for as long as it lives.
 #[derive(Debug, Clone)]
 pub(super) struct ServerRecord {
     pub(super) generation: Generation,
     pub(super) kind: ServerKind,
+    pub(super) speaker: Speaker,
     pub(super) connection: ServerConnection,
     /// The addresses whose takedown it handles.
     pub(super) handlers: Set<Address>,
@@ -36,6 +38,15 @@ pub(super) enum ServerKind {
     Helper,
 }
 
+/// Who speaks for a server, and so how it is taken down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speaker {
+    /// It does: by `takedown`.
+    Itself,
+    /// Its supervisor: by a signal.
+    StandIn(StandInRecord),
+}
+
 /// Whether a server can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ServerConnection {
@@ -57,6 +68,12 @@ pub(super) enum Termination {
     Terminating { until: Duration },
     /// It got TERM.
     Terminated { until: Duration, at: Duration },
+    /// It is to get its stop signal as soon as its generation is active nowhere.
+    ToBeStopped { signal: u32, until: Duration },
+    /// It is being sent its stop signal.
+    BeingStopped { until: Duration },
+    /// It got its stop signal, and may drain until then.
+    Stopped { until: Duration },
     /// It got KILL.
     Killed { until: Duration },
 }
@@ -66,6 +83,7 @@ impl ServerRecord {
         ServerRecord {
             generation,
             kind: ServerKind::Server,
+            speaker: Speaker::Itself,
             connection,
             handlers: Set::new_sync(),
             takedowns: Map::new_sync(),
@@ -85,23 +103,65 @@ impl ServerRecord {
 
     /// Until when it may drain; set by its first takedown, moved by later ones.
     pub(super) fn drain_until(&self) -> Option<Duration> {
-        match self.termination {
-            Termination::None => None,
-            Termination::Draining { until }
-            | Termination::Terminating { until }
-            | Termination::Terminated { until, .. }
-            | Termination::Killed { until } => Some(until),
+        self.termination.drain_until()
+    }
+
+    /// It is to end, and may drain until then.
+    pub(super) fn set_drain_until(&mut self, until: Duration) {
+        self.termination = match (self.termination, self.speaker) {
+            (Termination::None, Speaker::StandIn(StandInRecord { stop_signal, .. })) => {
+                Termination::ToBeStopped { signal: stop_signal, until }
+            }
+            (termination, Speaker::Itself | Speaker::StandIn(_)) => termination.with_drain_until(until),
+        };
+    }
+
+    pub(super) fn stand_in(&self) -> Option<StandInRecord> {
+        match self.speaker {
+            Speaker::Itself => None,
+            Speaker::StandIn(record) => Some(record),
         }
     }
 }
 
 impl Termination {
-    pub(super) fn with_drain_until(self, until: Duration) -> Termination {
+    pub(super) fn drain_until(self) -> Option<Duration> {
+        match self {
+            Termination::None => None,
+            Termination::Draining { until }
+            | Termination::Terminating { until }
+            | Termination::Terminated { until, .. }
+            | Termination::ToBeStopped { until, .. }
+            | Termination::BeingStopped { until }
+            | Termination::Stopped { until }
+            | Termination::Killed { until } => Some(until),
+        }
+    }
+
+    fn with_drain_until(self, until: Duration) -> Termination {
         match self {
             Termination::None | Termination::Draining { .. } => Termination::Draining { until },
             Termination::Terminating { .. } => Termination::Terminating { until },
             Termination::Terminated { at, .. } => Termination::Terminated { until, at },
+            Termination::ToBeStopped { signal, .. } => Termination::ToBeStopped { signal, until },
+            Termination::BeingStopped { .. } => Termination::BeingStopped { until },
+            Termination::Stopped { .. } => Termination::Stopped { until },
             Termination::Killed { .. } => Termination::Killed { until },
+        }
+    }
+
+    /// Of what remains of a generation whose last server was to end; `until` is when its drain is over.
+    pub(super) fn of_remains(self, until: Duration) -> Termination {
+        match self {
+            Termination::ToBeStopped { .. } => self,
+            Termination::BeingStopped { until } | Termination::Stopped { until } => {
+                Termination::Stopped { until }
+            }
+            Termination::None
+            | Termination::Draining { .. }
+            | Termination::Terminating { .. }
+            | Termination::Terminated { .. }
+            | Termination::Killed { .. } => Termination::Draining { until },
         }
     }
 }

@@ -13,6 +13,7 @@ use super::Arbiter;
 use super::address::AddressState;
 use super::address::state::{Had, Served, Stage};
 use super::generation::GenerationState;
+use super::server::{ServerRecord, Termination};
 use crate::state::{
     AddressRecord, DrainRecord, GenerationRecord, HolderRecord, LeftRecord, Snapshot, SupervisorRecord,
     UnrecordedRecord,
@@ -38,12 +39,13 @@ impl Arbiter {
         let mut record = self.addresses.get(address)?.record();
         for drain in &mut record.draining {
             if let Some(server) = self.servers.get(drain.process) {
-                *drain = drain.with(server.drain_until(), server.connections);
+                *drain = drain.with(server);
             }
         }
         for holder in &mut record.holders {
             if let Some(server) = self.servers.get(holder.process) {
                 holder.on_takedown = server.handlers.contains(address);
+                holder.stand_in = server.stand_in();
             }
         }
         (!record.is_empty()).then_some(record)
@@ -85,6 +87,9 @@ impl AddressState {
             match &participant.stage {
                 Stage::Claim(_) => {}
                 Stage::Granted { socket, since } => record.holders.push(holder(*socket, false, *since)),
+                Stage::Providing { since } => {
+                    record.holders.push(holder(SocketMode::Inherit, false, *since).providing(true));
+                }
                 Stage::Probation { since, until, .. } => record
                     .holders
                     .push(holder(SocketMode::Inherit, true, *since).on_probation_until(Some(*until))),
@@ -101,9 +106,9 @@ impl AddressState {
         for (process, expected) in &self.expected {
             let (process, generation) = (*process, expected.generation);
             match expected.had {
-                Had::Grant { socket, serving, since, probation_until } => {
+                Had::Grant { socket, serving, since, probation_until, provides } => {
                     let holder = HolderRecord::new(process, generation, socket, serving, since);
-                    record.holders.push(holder.on_probation_until(probation_until));
+                    record.holders.push(holder.on_probation_until(probation_until).providing(provides));
                 }
                 Had::Remains => record.left.push(LeftRecord { process, generation }),
                 Had::Ownership { owns, keeps } => {
@@ -133,9 +138,12 @@ impl AddressState {
 }
 
 impl DrainRecord {
-    fn with(&self, until: Option<Duration>, connections: Option<u64>) -> DrainRecord {
-        let until = until.unwrap_or_else(|| self.until());
-        DrainRecord::new(self.process, self.generation, self.since(), until, connections)
-            .having_served(self.served, self.probation_until())
+    fn with(&self, server: &ServerRecord) -> DrainRecord {
+        let until = server.drain_until().unwrap_or_else(|| self.until());
+        let drain = DrainRecord::new(self.process, self.generation, self.since(), until, server.connections)
+            .having_served(self.served, self.probation_until());
+        let stopped = matches!(server.termination, Termination::Stopped { .. } | Termination::Killed { .. });
+        let stand_in = server.stand_in();
+        DrainRecord { stand_in, stopped: stopped && stand_in.is_some(), ..drain }
     }
 }

@@ -5,6 +5,8 @@
 //! - A server that handles takedown has its generation's `drain_ms`, also one that is not connected: it may be
 //!   busy, and be sent its takedown when it is back. One that does not handle it gets TERM at once; one that
 //!   has no listener to serve on gets it after a short wait for its return.
+//! - A server for which a stand-in speaks gets its stop signal instead of a takedown, then has its `drain_ms`, and KILL
+//!   after that.
 //! - A generation that serves, was granted or claims another address is never ended (R7).
 //! - Deadlines are data, found anew whenever something changes that they depend on: none can be lost.
 
@@ -58,6 +60,7 @@ impl Arbiter {
         let state = self.address(address);
         let drained = turn.now + self.drain_time(server.generation);
         let until = match server.connection {
+            _ if server.stand_in().is_some() => server.drain_until().unwrap_or(drained),
             _ if state.has_released(process) => drained,
             _ if !server.handlers.contains(address) => turn.now,
             ServerConnection::Away { since } if state.is_grant_unread(process) => {
@@ -115,7 +118,7 @@ impl Arbiter {
 
     pub(super) fn set_drain(&mut self, process: Process, until: Duration, turn: &mut Turn) {
         if let Some(server) = self.servers.get_mut(process) {
-            server.termination = server.termination.with_drain_until(until);
+            server.set_drain_until(until);
             turn.generations.insert(server.generation);
         }
     }
@@ -153,18 +156,36 @@ impl Arbiter {
 
     /// The processes of a generation were signalled.
     pub(super) fn signal_sent(&mut self, generation: Generation, signal: TerminationSignal, turn: &mut Turn) {
-        if signal == TerminationSignal::Kill {
-            return;
+        match signal {
+            TerminationSignal::Kill => return,
+            TerminationSignal::Term => self.abandoned_is_terminated(generation, turn.now),
+            TerminationSignal::Stop(_) => {}
         }
-        self.abandoned_is_terminated(generation, turn.now);
         for process in self.servers.of_generation(generation).collect::<Vec<_>>() {
-            if let Some(server) = self.servers.get_mut(process)
-                && let Termination::Terminating { until } = server.termination
-            {
-                server.termination = Termination::Terminated { until, at: turn.now };
+            let drained = turn.now + self.drain_time(generation);
+            let Some(server) = self.servers.get_mut(process) else {
+                continue;
+            };
+            match (signal, server.termination) {
+                (TerminationSignal::Term, Termination::Terminating { until }) => {
+                    server.termination = Termination::Terminated { until, at: turn.now };
+                }
+                (TerminationSignal::Stop(_), Termination::BeingStopped { until }) => {
+                    server.termination = Termination::Stopped { until: until.max(drained) };
+                    self.stopped(process, turn);
+                }
+                (TerminationSignal::Term | TerminationSignal::Stop(_) | TerminationSignal::Kill, _) => {}
             }
         }
         turn.generations.insert(generation);
+    }
+
+    /// The drain of a server with a stand-in has begun: the next arbiter is not to ask it again.
+    fn stopped(&mut self, process: Process, turn: &mut Turn) {
+        for address in self.index.addresses_of(process) {
+            self.notify_draining(&address, process, turn);
+            turn.changes.addresses.insert(address);
+        }
     }
 
     /// To everybody whom the end of the server concerns: what is open when it is signalled. What it reports
@@ -184,6 +205,8 @@ impl Arbiter {
         let (what, remaining_ms) = match signal {
             TerminationSignal::Term => (EventKind::Terminated, Some(self.timeouts(generation).kill_ms)),
             TerminationSignal::Kill => (EventKind::Killed, None),
+            // It is how its takedown begins, of which they are told.
+            TerminationSignal::Stop(_) => return,
         };
         let event = Event {
             pid: Some(process.pid),
@@ -206,9 +229,16 @@ impl Arbiter {
 impl Termination {
     fn next_signal(self, kill_time: Duration) -> Option<(Duration, TerminationSignal)> {
         match self {
-            Termination::None | Termination::Terminating { .. } | Termination::Killed { .. } => None,
+            Termination::None
+            | Termination::Terminating { .. }
+            | Termination::BeingStopped { .. }
+            | Termination::Killed { .. } => None,
             Termination::Draining { until } => Some((until, TerminationSignal::Term)),
             Termination::Terminated { at, .. } => Some((at + kill_time, TerminationSignal::Kill)),
+            Termination::ToBeStopped { signal, .. } => {
+                Some((Duration::ZERO, TerminationSignal::Stop(signal)))
+            }
+            Termination::Stopped { until } => Some((until, TerminationSignal::Kill)),
         }
     }
 
@@ -218,8 +248,12 @@ impl Termination {
             Termination::Draining { until }
             | Termination::Terminating { until }
             | Termination::Terminated { until, .. }
+            | Termination::ToBeStopped { until, .. }
+            | Termination::BeingStopped { until }
+            | Termination::Stopped { until }
             | Termination::Killed { until } => match signal {
                 TerminationSignal::Term => Termination::Terminating { until },
+                TerminationSignal::Stop(_) => Termination::BeingStopped { until },
                 TerminationSignal::Kill => Termination::Killed { until },
             },
         }

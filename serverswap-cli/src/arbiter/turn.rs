@@ -16,7 +16,7 @@ use super::address::notices::{self, Reader, millis};
 use super::address::state::{ListenerState, Refused, Search, Stage};
 use super::generation::SupervisorPresence;
 use super::peer::Intent;
-use super::{Arbiter, ArbiterAction, ArbiterEvent, ConnectionId, Fetched, Turn};
+use super::{Arbiter, ArbiterAction, ArbiterEvent, Attached, ConnectionId, Fetched, Turn};
 
 impl Arbiter {
     /// Takes in events that were read together, and decides once.
@@ -228,7 +228,7 @@ impl Arbiter {
                 self.send_takedown(&address, process, turn);
             }
             Effect::EndRemains(process) => self.end_remains(process, turn),
-            Effect::Grant { link, re, socket } => self.send_granted(link, re, socket, address, turn),
+            Effect::Grant { link, re, attached } => self.send_granted(link, re, attached, address, turn),
             Effect::Wait { link, re, waits_for } => {
                 let pids = waits_for.iter().map(|process| process.pid.to_string());
                 let pids = pids.collect::<Vec<_>>().join(", ");
@@ -259,17 +259,17 @@ impl Arbiter {
         &self,
         link: ConnectionId,
         re: u64,
-        socket: SocketMode,
+        attached: Attached,
         address: Address,
         turn: &mut Turn,
     ) {
         let granted = |fds| FromArbiter::Granted(Granted { re, address: address.clone(), fds });
-        match socket {
-            SocketMode::Bind => self.send(link, granted(Vec::new()), turn),
-            SocketMode::Inherit if self.peers.get(link).is_some() => {
+        match attached {
+            Attached::Nothing => self.send(link, granted(Vec::new()), turn),
+            Attached::Listener if self.peers.get(link).is_some() => {
                 turn.send_with_listener(link, granted(vec![LISTENER.to_owned()]), &address);
             }
-            SocketMode::Inherit => {}
+            Attached::Listener => {}
         }
     }
 
@@ -286,6 +286,7 @@ impl Arbiter {
             Stage::TakingDown(takedown) => takedown.message.is_none(),
             Stage::Claim(_)
             | Stage::Granted { .. }
+            | Stage::Providing { .. }
             | Stage::Probation { .. }
             | Stage::Serving { .. }
             | Stage::Released { .. } => false,
@@ -295,14 +296,16 @@ impl Arbiter {
         }
     }
 
-    /// On the present connection, if there is one and the server handles takedown of the address;
+    /// On the present connection, if there is one and the server handles takedown of the address, or a stand-in speaks
+    /// for it;
     /// otherwise the server is ended by its deadline (`termination`).
     fn send_takedown(&mut self, address: &Address, process: Process, turn: &mut Turn) {
         let state = self.address(address);
         let Some(server) = self.servers.get(process) else {
             return;
         };
-        let Some(link) = server.link().filter(|_| server.handlers.contains(address)) else {
+        let is_notified = server.handlers.contains(address) || server.stand_in().is_some();
+        let Some(link) = server.link().filter(|_| is_notified) else {
             return;
         };
         let Some(Stage::TakingDown(takedown)) = state.participants.get(&process).map(|one| &one.stage) else {

@@ -65,7 +65,8 @@ impl Rights {
 }
 
 fn is_other(hello: &Hello, generation: Generation) -> Option<String> {
-    let is_its_server = hello.role == Role::Server && hello.generation == Some(generation);
+    let is_its_server =
+        hello.role == Role::Server && hello.generation == Some(generation) && hello.stand_in.is_none();
     (!is_its_server).then(|| format!("this process may only be a server of generation {generation}"))
 }
 

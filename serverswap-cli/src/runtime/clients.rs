@@ -13,9 +13,11 @@ use nix::unistd::geteuid;
 use serverswap::protocol::Address;
 use serverswap::protocol::limits::CONNECTIONS_MAX;
 use serverswap::protocol::message::{
-    ArbiterInfo, Code, Error, FromArbiter, FromClient, Greeting, Limits, UnixSockets, VERSION,
+    ArbiterInfo, Code, Error, FromArbiter, FromClient, Greeting, LISTENER, Limits, Role, Serving,
+    UnixSockets, VERSION,
 };
 use serverswap::sys::channel::Channel;
+use serverswap::sys::listener::is_listener_of;
 use serverswap::sys::peer::{credentials, peer_pidfd};
 use serverswap::sys::process::{Process, is_gone, pidfd_open};
 use tokio::net::UnixStream;
@@ -25,9 +27,10 @@ use super::admission::Rights;
 use super::arbiter::ArbiterInput;
 use super::connection::{ClientConnection, ReceivedItem};
 use super::process_table::ProcessTable;
+use super::stand_ins;
 use super::task::Task;
 use super::trace::{Side, TraceWriter};
-use crate::arbiter::{Arbiter, ArbiterEvent, ConnectionId};
+use crate::arbiter::{Arbiter, ArbiterEvent, ConnectedSpeaker, ConnectionId, capabilities};
 use crate::sys::descriptors;
 
 /// Most bytes that may wait for a client that does not read.
@@ -171,30 +174,30 @@ impl Clients {
         &mut self,
         link: ConnectionId,
         received: ReceivedItem,
-        processes: &ProcessTable,
+        processes: &mut ProcessTable,
         core: &Arbiter,
     ) -> Option<ArbiterEvent> {
         let process = self.process_of(link)?;
+        let permitted = self.permitted(link, process, received, core)?;
+        let permitted = self.spoken_for(link, process, permitted, processes, core);
+        let process = self.process_of(link)?;
         let liveness = processes.liveness(process);
-        match self.permitted(link, process, received, core)? {
+        match permitted {
             ReceivedItem::Hello(hello) => {
                 if let Some(client) = self.clients.get_mut(&link) {
                     client.unix_sockets = hello.unix_sockets();
                 }
                 Some(ArbiterEvent::Hello(hello.arrival(link, process, liveness, &mut self.offered)))
             }
-            ReceivedItem::Message(message) => {
-                Some(ArbiterEvent::Received { link, message: *message, liveness })
-            }
+            ReceivedItem::Message(message, fds) => match self.offer(&message, fds) {
+                Ok(()) => Some(ArbiterEvent::Received { link, message: *message, liveness }),
+                Err(message) => self.fault(link, Code::InvalidMessage, message),
+            },
             ReceivedItem::BadRequest { re, code, message } => {
                 self.send_error(link, Some(re), code, message);
                 None
             }
-            ReceivedItem::Fault { code, message } => {
-                self.send_error(link, None, code, message);
-                self.close(link, ConnectionStatus::Faulted);
-                Some(ArbiterEvent::Disconnected { link })
-            }
+            ReceivedItem::Fault { code, message } => self.fault(link, code, message),
             ReceivedItem::End => {
                 self.close(link, ConnectionStatus::Closing);
                 Some(ArbiterEvent::Disconnected { link })
@@ -219,12 +222,70 @@ impl Clients {
                     None => ReceivedItem::Hello(hello),
                 }
             }
-            ReceivedItem::Message(message) => match rights.objection_to_claim(&message) {
+            ReceivedItem::Message(message, fds) => match rights.objection_to_claim(&message) {
                 Some((re, message)) => ReceivedItem::BadRequest { re, code, message },
-                None => ReceivedItem::Message(message),
+                None => ReceivedItem::Message(message, fds),
             },
             ReceivedItem::BadRequest { .. } | ReceivedItem::Fault { .. } | ReceivedItem::End => received,
         })
+    }
+
+    /// The process of a stand-in's connection is the one that it speaks for.
+    fn spoken_for(
+        &mut self,
+        link: ConnectionId,
+        peer: Process,
+        received: ReceivedItem,
+        processes: &mut ProcessTable,
+        core: &Arbiter,
+    ) -> ReceivedItem {
+        let ReceivedItem::Hello(hello) = received else {
+            return received;
+        };
+        let code = Code::NotPermitted;
+        match (hello.hello().stand_in, hello.hello().generation) {
+            (Some(stand_in), Some(generation)) => {
+                let watched =
+                    stand_ins::identify(peer, stand_in, generation, core).and_then(|(process, pidfd)| {
+                        processes.watch(process, pidfd).map_err(|error| error.to_string())?;
+                        Ok(process)
+                    });
+                match (watched, self.clients.get_mut(&link)) {
+                    (Ok(process), Some(client)) => client.process = process,
+                    (Err(message), _) => return ReceivedItem::Fault { code, message },
+                    (Ok(_), None) => {}
+                }
+            }
+            (None, _)
+                if hello.hello().role == Role::Server
+                    && core.connected_speaker(peer) == Some(ConnectedSpeaker::StandIn) =>
+            {
+                let message = format!("the supervisor of pid {} is connected as its stand-in", peer.pid);
+                return ReceivedItem::Fault { code, message };
+            }
+            (Some(_), None) | (None, _) => {}
+        }
+        ReceivedItem::Hello(hello)
+    }
+
+    /// The listener of `serving` is at hand if the core asks for it.
+    fn offer(&mut self, message: &FromClient, fds: Vec<(String, OwnedFd)>) -> Result<(), String> {
+        let FromClient::Serving(Serving { address, .. }) = message else {
+            return Ok(());
+        };
+        for (name, fd) in fds {
+            if name != LISTENER || !is_listener_of(&fd, address) {
+                return Err(format!("the descriptor `{name}` is not the listener of `{address}`"));
+            }
+            self.offered.push((address.clone(), Arc::new(fd)));
+        }
+        Ok(())
+    }
+
+    fn fault(&mut self, link: ConnectionId, code: Code, message: String) -> Option<ArbiterEvent> {
+        self.send_error(link, None, code, message);
+        self.close(link, ConnectionStatus::Faulted);
+        Some(ArbiterEvent::Disconnected { link })
     }
 
     fn send_error(&mut self, link: ConnectionId, re: Option<u64>, code: Code, message: String) {
@@ -332,7 +393,7 @@ fn greeting() -> Greeting {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
         },
-        capabilities: BTreeMap::new(),
+        capabilities: capabilities(),
         limits: Limits::V1,
     }
 }

@@ -60,8 +60,8 @@ enum Flow {
 pub(super) enum ReceivedItem {
     /// A complete `hello`.
     Hello(Box<CompleteHello>),
-    /// A message of a negotiated client.
-    Message(Box<FromClient>),
+    /// A message of a negotiated client, and the descriptors that came with it.
+    Message(Box<FromClient>, Vec<(String, OwnedFd)>),
     /// A request that cannot be granted whatever the state is; the connection goes on.
     BadRequest { re: u64, code: Code, message: String },
     /// Something after which the connection cannot go on.
@@ -226,7 +226,7 @@ impl ClientConnection {
                 Ok(Some(Decoded::Message { message, fds })) => match negotiation.handle(message, fds) {
                     NegotiationStep::Complete(hello) => ReceivedItem::Hello(hello),
                     NegotiationStep::Incomplete => continue,
-                    NegotiationStep::Message(message) => ReceivedItem::Message(message),
+                    NegotiationStep::Message(message, fds) => ReceivedItem::Message(message, fds),
                     NegotiationStep::Refused { code, message } => ReceivedItem::Fault { code, message },
                 },
                 Err(error) => undecodable(negotiation, &error),
@@ -330,6 +330,7 @@ mod tests {
             form: None,
             timeouts: None,
             unix_sockets: None,
+            stand_in: None,
             fds: Vec::new(),
         }))
     }
@@ -371,7 +372,7 @@ mod tests {
             ends.client.write_all(&line).expect("sent");
             assert!(timeout(HELLO_WAIT, ends.inbox.recv()).await.is_err());
             ahead.remove(0);
-            assert!(matches!(ends.received().await.0[..], [ReceivedItem::Message(_)]));
+            assert!(matches!(ends.received().await.0[..], [ReceivedItem::Message(..)]));
         });
     }
 

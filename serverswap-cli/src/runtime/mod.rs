@@ -31,6 +31,8 @@ pub(crate) mod recovery;
 mod remains_lookup;
 mod server;
 mod signals;
+mod stand_ins;
+mod stop_signal;
 mod supervisor;
 mod task;
 pub(crate) mod temporary_arbiter;

@@ -38,7 +38,7 @@ pub(super) enum NegotiationStep {
     /// More `holding` lines follow.
     Incomplete,
     /// A message of a negotiated client.
-    Message(Box<FromClient>),
+    Message(Box<FromClient>, Vec<(String, OwnedFd)>),
     /// The connection cannot go on.
     Refused { code: Code, message: String },
 }
@@ -68,7 +68,7 @@ impl Negotiation {
             }
             (Negotiation::Done, message) => {
                 *self = Negotiation::Done;
-                NegotiationStep::Message(Box::new(message))
+                NegotiationStep::Message(Box::new(message), fds)
             }
             (Negotiation::Greeted | Negotiation::Listing(_), _) => refused(
                 Code::NotNegotiated,
@@ -85,6 +85,10 @@ impl Negotiation {
         }
         if hello.role != Role::Observer && hello.generation.is_none() {
             return refused(Code::InvalidMessage, "`hello`: `generation` is missing".to_owned());
+        }
+        if hello.stand_in.is_some() && hello.role != Role::Server {
+            let message = "`hello`: `standIn` is for the role `server`".to_owned();
+            return refused(Code::InvalidMessage, message);
         }
         let mut complete = Box::new(CompleteHello { hello, listeners: Vec::new() });
         match complete.attach(fds) {
@@ -161,6 +165,7 @@ impl CompleteHello {
             draining: hello.draining,
             form: hello.form,
             timeouts: hello.timeouts,
+            stand_in: hello.stand_in,
         }
     }
 }

@@ -7,13 +7,17 @@ use std::sync::Arc;
 
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::listener::open_connections;
-use serverswap::sys::process::{self, Process, Signal, generation_members, is_gone, signal_generation};
+use serverswap::sys::process::{
+    self, Process, Signal, descendants, generation_members, is_gone, pidfd_send_signal,
+    pidfd_send_signal_number, signal_generation,
+};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
 use super::arbiter::ArbiterInput;
 use super::look_thread::LookThread;
+use super::stop_signal::{self, Origin, topmost_listeners};
 use super::task::Task;
 use crate::arbiter::{Liveness, TerminationSignal};
 use crate::sys::async_fd::async_fd;
@@ -141,16 +145,20 @@ impl ProcessTable {
         &mut self,
         generation: Generation,
         signal: TerminationSignal,
+        origin: Origin,
         servers: Vec<(Process, Vec<Address>)>,
     ) {
-        let groups = self.groups_of(&servers);
+        let groups = match origin {
+            Origin::Generation => self.groups_of(&servers),
+            Origin::Foreign => Vec::new(),
+        };
         let watched = |(process, addresses): (Process, Vec<Address>)| SignalledServer {
             process,
             pidfd: self.running.get(&process).map(|watched| Arc::clone(&watched.pidfd)),
             addresses,
         };
         let servers = servers.into_iter().map(watched).collect();
-        let signalled = Arc::new(SignalledGeneration { generation, servers, groups });
+        let signalled = Arc::new(SignalledGeneration { generation, origin, servers, groups });
         let processes: Vec<Process> = signalled.servers.iter().map(|server| server.process).collect();
         for process in &processes {
             *self.signalling.entry(*process).or_default() += 1;
@@ -199,6 +207,7 @@ impl SignalledServer {
 /// A generation that is to be signalled.
 struct SignalledGeneration {
     generation: Generation,
+    origin: Origin,
     servers: Vec<SignalledServer>,
     groups: Vec<u32>,
 }
@@ -222,15 +231,52 @@ impl SignalledGeneration {
         self.servers.iter().map(count).collect()
     }
 
+    /// Whoever could not be signalled is seen at the next deadline.
     fn send(&self, signal: TerminationSignal) {
+        match signal {
+            TerminationSignal::Term => self.send_to_all(Signal::SIGTERM),
+            TerminationSignal::Kill => self.send_to_all(Signal::SIGKILL),
+            TerminationSignal::Stop(number) => self.send_to_topmost(number),
+        }
+    }
+
+    fn living(&self) -> impl Iterator<Item = (Process, BorrowedFd<'_>)> {
         let living = self.servers.iter().filter(|server| server.is_alive());
-        let living = living.filter_map(|server| Some((server.process, server.pidfd.as_ref()?.as_fd())));
-        let number = match signal {
-            TerminationSignal::Term => Signal::SIGTERM,
-            TerminationSignal::Kill => Signal::SIGKILL,
-        };
-        // Whoever could not be signalled is seen at the next deadline.
-        let _ = signal_generation(self.generation, living, &self.groups, number);
+        living.filter_map(|server| Some((server.process, server.pidfd.as_ref()?.as_fd())))
+    }
+
+    fn send_to_all(&self, signal: Signal) {
+        match self.origin {
+            Origin::Generation => {
+                let _ = signal_generation(self.generation, self.living(), &self.groups, signal);
+            }
+            Origin::Foreign => {
+                for (process, pidfd) in self.living() {
+                    let _ = pidfd_send_signal(pidfd, signal);
+                    for (_, pidfd) in descendants(process).unwrap_or_default() {
+                        let _ = pidfd_send_signal(&pidfd, signal);
+                    }
+                }
+            }
+        }
+    }
+
+    fn send_to_topmost(&self, number: u32) {
+        let mut receivers = BTreeMap::new();
+        for server in &self.servers {
+            let processes =
+                stop_signal::processes_of(server.process, self.generation, self.origin, &self.groups);
+            let found = topmost_listeners(processes.unwrap_or_default(), &server.addresses);
+            receivers.extend(found);
+        }
+        for pidfd in receivers.values() {
+            let _ = pidfd_send_signal_number(pidfd, number);
+        }
+        if receivers.is_empty() {
+            for (_, pidfd) in self.living() {
+                let _ = pidfd_send_signal_number(pidfd, number);
+            }
+        }
     }
 }
 

@@ -13,6 +13,6 @@ pub use format::{Header, StateFile, read};
 pub use journal::Journal;
 pub use lock::{Lock, LockError};
 pub use snapshot::{
-    AddressRecord, DrainRecord, GenerationRecord, HolderRecord, LeftRecord, Snapshot, SupervisorRecord,
-    UnrecordedRecord, Update,
+    AddressRecord, DrainRecord, GenerationRecord, HolderRecord, LeftRecord, Snapshot, StandInRecord,
+    SupervisorRecord, UnrecordedRecord, Update,
 };

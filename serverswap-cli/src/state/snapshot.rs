@@ -130,6 +130,23 @@ pub struct HolderRecord {
     /// if it does.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub on_takedown: bool,
+    /// Whether it was granted the address to open the listener itself, and has not sent it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub provides: bool,
+    /// How it is stopped, if a stand-in speaks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<StandInRecord>,
+}
+
+/// A server for which a stand-in speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StandInRecord {
+    /// The number of the signal that asks it to end.
+    pub stop_signal: u32,
+    /// Whether it was not started for its generation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
 }
 
 fn yes() -> bool {
@@ -187,6 +204,12 @@ pub struct DrainRecord {
     /// Until when it was to serve beside an older server, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probation_until_micros: Option<u64>,
+    /// How it is stopped, if a stand-in speaks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<StandInRecord>,
+    /// Whether it got its stop signal: KILL is next.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped: bool,
 }
 
 impl Snapshot {
@@ -252,7 +275,14 @@ impl HolderRecord {
             since_micros,
             probation_until_micros: None,
             on_takedown: yes(),
+            provides: false,
+            stand_in: None,
         }
+    }
+
+    /// The same of one that is to open the listener itself.
+    pub fn providing(self, provides: bool) -> Self {
+        HolderRecord { provides, ..self }
     }
 
     /// The same, on probation until then.
@@ -289,6 +319,8 @@ impl DrainRecord {
             connections,
             served: yes(),
             probation_until_micros: None,
+            stand_in: None,
+            stopped: false,
         }
     }
 

@@ -48,15 +48,8 @@ mod tests {
         let generation = Generation { start: 1, pid: 6 };
         let drain =
             DrainRecord::new(PROCESS, generation, Duration::from_micros(2), Duration::from_micros(3), None);
-        let holder = HolderRecord {
-            process: PROCESS,
-            generation,
-            socket: SocketMode::Bind,
-            serving,
-            since_micros: 1,
-            probation_until_micros: None,
-            on_takedown: true,
-        };
+        let since = Duration::from_micros(1);
+        let holder = HolderRecord::new(PROCESS, generation, SocketMode::Bind, serving, since);
         let draining = if drains { vec![drain] } else { Vec::new() };
         AddressRecord { holders: vec![holder], draining, ..AddressRecord::default() }
     }

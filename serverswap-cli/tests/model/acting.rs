@@ -13,26 +13,33 @@ use super::world::{Broken, World};
 impl World {
     fn signal_server(&mut self, pid: u32, signal: TerminationSignal) {
         self.check_end(pid);
-        self.check_drain(pid);
-        let number = match signal {
-            TerminationSignal::Term => 15,
-            TerminationSignal::Kill => 9,
+        let exit = match signal {
+            TerminationSignal::Term => ServerExit::Signal(15),
+            TerminationSignal::Kill => ServerExit::Signal(9),
+            // It has no other way to learn that it is to end, and has nothing to finish.
+            TerminationSignal::Stop(_) => return self.end_server(pid, ServerExit::Status(0)),
         };
-        self.end_server(pid, ServerExit::Signal(number));
+        self.check_drain(pid);
+        self.end_server(pid, exit);
     }
 
     fn open(&mut self, address: Address) -> Answer {
+        let listener = self.open_listener(&address);
+        let found = Some((address.clone(), listener));
+        Answer { event: ArbiterEvent::Opened { address, result: Ok(()) }, found }
+    }
+
+    pub(super) fn open_listener(&mut self, address: &Address) -> Listener {
         let kept_here = self
             .arbiter_process
             .as_ref()
-            .is_some_and(|arbiter_process| arbiter_process.listeners.contains_key(&address));
-        if kept_here || self.is_open(&address) || self.bound(&address).next().is_some() {
+            .is_some_and(|arbiter_process| arbiter_process.listeners.contains_key(address));
+        if kept_here || self.is_open(address) || self.bound(address).next().is_some() {
             self.broken.push(Broken::SecondListener(address.clone()));
         }
         let listener = Listener(u8::try_from(self.listeners.len()).expect("a few"));
         self.listeners.push(address.clone());
-        let found = Some((address.clone(), listener));
-        Answer { event: ArbiterEvent::Opened { address, result: Ok(()) }, found }
+        listener
     }
 
     fn fetch(&self, process: Process, address: Address) -> Answer {

@@ -228,6 +228,7 @@ impl World {
             draining: hello.draining,
             form: hello.form,
             timeouts: hello.timeouts,
+            stand_in: hello.stand_in,
         };
         (ArbiterEvent::Hello(arrival), listeners)
     }
@@ -321,7 +322,7 @@ fn greeting(pid: u32) -> Greeting {
     Greeting {
         versions: vec![VERSION],
         arbiter: ArbiterInfo { name: "serverswap".to_owned(), version: "0".to_owned(), pid },
-        capabilities: BTreeMap::new(),
+        capabilities: arbiter::capabilities(),
         limits: Limits::V1,
     }
 }

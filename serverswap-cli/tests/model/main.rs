@@ -29,6 +29,9 @@
 //! default runs end in seconds; `SERVERSWAP_MODEL=deep` goes further and from more beginnings
 //! (`runs`), and with a text behind `deep` only from those that have it in their name.
 //!
+//! A server that does not speak the protocol is one with its stand-in here until its supervisor ends; from then on
+//! nobody speaks for it. It opens its listener by itself, and ends with its stop signal.
+//!
 //! **Left out**: a process that stands still alone, TERM that is ignored, leftovers of a
 //! process group, garbled lines, failing writes, `serverUp`, clients without a takedown handler
 //! or without descriptors, a lost state file, a change of mode between generations, pid reuse.

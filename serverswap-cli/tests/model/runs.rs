@@ -92,6 +92,24 @@ fn three_of_which_one_serves_already() {
 }
 
 #[test]
+fn servers_that_do_not_speak_the_protocol_are_swapped() {
+    for forms in FORMS {
+        holds_shallow(Setup::new(Inherit, forms).warm().spoken_for());
+        holds_shallow(Setup::new(Inherit, forms).spoken_for());
+        holds_shallow(Setup::new(Inherit, forms).warm().one_spoken_for(0));
+        holds_shallow(Setup::new(Inherit, forms).warm().one_spoken_for(1));
+    }
+}
+
+#[test]
+fn whoever_is_killed_in_the_swap_of_servers_that_do_not_speak_the_protocol() {
+    for forms in FORMS {
+        holds_shallow(Setup::new(Inherit, forms).warm().spoken_for().faults(Faults::kills(1)));
+        holds_shallow(Setup::new(Inherit, forms).warm().one_spoken_for(1).faults(Faults::kills(1)));
+    }
+}
+
+#[test]
 fn a_new_server_serves_on_probation() {
     for forms in FORMS {
         holds_shallow(Setup::new(Inherit, forms).warm().probations(&[0, 10]));

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serverswap::protocol::message::{ClientInfo, Code};
+use serverswap::protocol::message::{ClientInfo, Code, FromClient, LISTENER, Message};
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::session::{
-    Call, ConnectTimeouts, Identity, ServerEvent, Session, SessionAction, SessionInput,
+    Call, ConnectTimeouts, Identity, ServerEvent, Session, SessionAction, SessionInput, StandIn,
 };
 use serverswap::sys::process::Process;
 use serverswap_cli::supervisor::ServerExit;
 
+use super::setup::Speaker;
 use super::wire::Listener;
 use super::world::{Broken, World};
+
+/// SIGTERM.
+const STOP_SIGNAL: u32 = 15;
 
 /// How a claim may end in these worlds, beside a grant.
 const ENDS_OF_CLAIMS: [Code; 6] = [
@@ -34,6 +38,7 @@ pub struct Server {
     pub socket: SocketMode,
     /// How long it serves beside an older one.
     pub probation: Duration,
+    pub speaker: Speaker,
     pub life: Life,
 }
 
@@ -64,6 +69,8 @@ pub enum Will {
     /// It has sent `fail`: it serves nothing more, releases when it is taken down, and exits by
     /// itself if it accepts nothing.
     GivesUp,
+    /// Its stand-in has ended: it goes on, and nobody says so.
+    IsMute,
 }
 
 /// The watch on the directory.
@@ -149,6 +156,15 @@ impl Server {
         })
     }
 
+    /// When its session wants to be called, if anybody speaks for it.
+    pub fn session_deadline(&self) -> Option<Duration> {
+        let program = self.program()?;
+        match program.will {
+            Will::GoesOn | Will::GivesUp => program.session.deadline(),
+            Will::IsMute => None,
+        }
+    }
+
     /// It has given up, and nobody is served by it.
     pub fn may_quit(&self) -> bool {
         let gives_up = self.program().is_some_and(|program| program.will == Will::GivesUp);
@@ -170,14 +186,31 @@ impl World {
         self.with_server(pid, |world, server| {
             let client = ClientInfo { name: "model".to_owned(), version: "0".to_owned() };
             let identity = Identity { client, generation: Some(server.generation) };
+            let timeouts = ConnectTimeouts::default();
+            let stand_in = StandIn { pid, stop_signal: STOP_SIGNAL, adopt: false, timeouts: None };
             let mut program = Program {
-                session: Session::supervised(identity, ConnectTimeouts::default(), now),
+                session: match server.speaker {
+                    Speaker::Itself => Session::supervised(identity, timeouts, now),
+                    Speaker::StandIn => Session::stand_in(identity, stand_in, timeouts, now),
+                },
                 wire: None,
                 watch: Watch::Off,
                 will: Will::GoesOn,
                 doings: BTreeMap::new(),
             };
+            if server.speaker == Speaker::StandIn && !world.supervisors[server.parent].is_alive() {
+                program.will = Will::IsMute;
+                program.doings = addresses.iter().map(|address| (address.clone(), Doing::Lost)).collect();
+                server.life = Life::Running(Box::new(program));
+                return;
+            }
             for address in &addresses {
+                if server.speaker == Speaker::StandIn {
+                    let claim = Call::Provide { address: address.clone(), more: false };
+                    program.session.call(claim, now).expect("it is free");
+                    program.doings.insert(address.clone(), Doing::Waits);
+                    continue;
+                }
                 let claim = Call::ReadyFor { address: address.clone(), socket: server.socket, more: false };
                 for call in [Call::OnTakedown(address.clone()), claim] {
                     program.session.call(call, now).expect("it is free");
@@ -192,10 +225,29 @@ impl World {
     /// The accept loop of a granted address begins.
     pub fn serve(&mut self, pid: u32, address: &Address) {
         let now = self.now;
+        let opens = self.servers.get(&pid).is_some_and(|server| {
+            server.speaker == Speaker::StandIn && server.doing(address) == Some(Doing::Prepares(None))
+        });
+        let opened = opens.then(|| self.open_listener(address));
         self.with_program(pid, |_, program| {
-            if let Some(Doing::Prepares(listener)) = program.doings.get(address).copied() {
+            if let Some(opened) = opened {
+                program.session.provide(address, opened).expect("it is held");
+                program.doings.insert(address.clone(), Doing::Serves(Some(opened)));
+            } else if let Some(Doing::Prepares(listener)) = program.doings.get(address).copied() {
                 program.session.call(Call::Serving(address.clone()), now).expect("it is held");
                 program.doings.insert(address.clone(), Doing::Serves(listener));
+            }
+        });
+    }
+
+    /// The supervisor of a server has ended, and speaks for it no more.
+    pub fn falls_silent(&mut self, pid: u32) {
+        self.with_server(pid, |world, server| {
+            if let (Speaker::StandIn, Life::Running(program)) = (server.speaker, &mut server.life) {
+                if let Some(id) = program.wire.take() {
+                    world.close_below(id);
+                }
+                (program.watch, program.will) = (Watch::Off, Will::IsMute);
             }
         });
     }
@@ -318,9 +370,26 @@ impl World {
             }
             SessionAction::Send(line, listeners) => {
                 if let Some(id) = program.wire {
-                    let names = serverswap::protocol::message::Message::fds(&line).to_vec();
-                    let named = names.iter().map(|name| name.parse().expect("an address"));
-                    let attached = named.zip(listeners).collect();
+                    let address_of = |name: &String| match &line {
+                        FromClient::Serving(serving) if name == LISTENER => serving.address.clone(),
+                        FromClient::Serving(_)
+                        | FromClient::Hello(_)
+                        | FromClient::Holding(_)
+                        | FromClient::ReadyFor(_)
+                        | FromClient::OnTakedown(_)
+                        | FromClient::Released(_)
+                        | FromClient::Progress(_)
+                        | FromClient::ServerUp(_)
+                        | FromClient::Fail(_)
+                        | FromClient::TimedOut(_)
+                        | FromClient::Closed(_)
+                        | FromClient::Stop(_)
+                        | FromClient::Ping(_)
+                        | FromClient::Pong(_)
+                        | FromClient::Error(_) => name.parse().expect("an address"),
+                    };
+                    let named: Vec<Address> = line.fds().iter().map(address_of).collect();
+                    let attached = named.into_iter().zip(listeners).collect();
                     self.send_up(id, line, attached);
                 }
             }
@@ -352,6 +421,8 @@ impl World {
                 program.doings.insert(address, Doing::Lost);
             }
             ServerEvent::Waiting { .. } => {}
+            // It is the arbiter who stops the server.
+            ServerEvent::Takedown { .. } if server.speaker == Speaker::StandIn => {}
             ServerEvent::Takedown { address, .. } => {
                 let doing = program.doings.get(&address).copied().unwrap_or(Doing::Lost);
                 let leaves = Doing::Leaves { listener: doing.listener(), accepts: doing.accepts() };

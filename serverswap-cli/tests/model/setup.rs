@@ -35,6 +35,15 @@ pub struct Planned {
     pub socket: SocketMode,
     /// Zero: none.
     pub probation: Duration,
+    pub speaker: Speaker,
+}
+
+/// Who speaks for a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    Itself,
+    /// Its supervisor, for as long as it lives. The server opens the listener by itself if there is none.
+    StandIn,
 }
 
 /// Whether the first generation serves before the others begin.
@@ -78,6 +87,10 @@ impl std::fmt::Display for Setup {
         let forms: Vec<Form> = self.supervisors.iter().map(|one| one.form).collect();
         let probations: Vec<u64> = self.supervisors.iter().map(|one| one.probation.as_secs()).collect();
         write!(f, "{:?} {forms:?} {:?}, ", self.supervisors[0].socket, self.start)?;
+        let speakers: Vec<Speaker> = self.supervisors.iter().map(|one| one.speaker).collect();
+        if speakers.contains(&Speaker::StandIn) {
+            write!(f, "spoken for by {speakers:?}, ")?;
+        }
         if self.addresses.len() > 1 {
             write!(f, "{} addresses, ", self.addresses.len())?;
         }
@@ -147,7 +160,8 @@ impl Faults {
 impl Setup {
     /// One command a form, all with the same way to take one address, all at once.
     pub fn new(socket: SocketMode, forms: &[Form]) -> Self {
-        let planned = |form: &Form| Planned { form: *form, socket, probation: Duration::ZERO };
+        let (probation, speaker) = (Duration::ZERO, Speaker::Itself);
+        let planned = |form: &Form| Planned { form: *form, socket, probation, speaker };
         Setup {
             supervisors: forms.iter().map(planned).collect(),
             addresses: vec![":1".parse().expect("an address")],
@@ -176,6 +190,20 @@ impl Setup {
 
     pub fn has_probations(&self) -> bool {
         self.supervisors.iter().any(|planned| !planned.probation.is_zero())
+    }
+
+    /// Every server has a stand-in.
+    pub fn spoken_for(mut self) -> Self {
+        for planned in &mut self.supervisors {
+            planned.speaker = Speaker::StandIn;
+        }
+        self
+    }
+
+    /// Only the server of this supervisor has one.
+    pub fn one_spoken_for(mut self, index: usize) -> Self {
+        self.supervisors[index].speaker = Speaker::StandIn;
+        self
     }
 
     pub fn two_addresses(mut self) -> Self {

@@ -206,7 +206,7 @@ impl World {
             }
             for (address, doing) in server.doings() {
                 match doing {
-                    Doing::Prepares(_) if program.will == Will::GivesUp => {}
+                    Doing::Prepares(_) if program.will != Will::GoesOn => {}
                     Doing::Prepares(_) => steps.push(Step::Serve(*pid, address.clone())),
                     Doing::Leaves { .. } => steps.push(Step::Release(*pid, address.clone())),
                     Doing::Waits | Doing::Serves(_) | Doing::Released | Doing::Lost => {}
@@ -232,7 +232,7 @@ impl World {
         let servers = self
             .servers
             .iter()
-            .filter_map(|(pid, server)| Some((Who::Server(*pid), server.program()?.session.deadline()?)));
+            .filter_map(|(pid, server)| Some((Who::Server(*pid), server.session_deadline()?)));
         arbiter.into_iter().chain(supervisors).chain(servers).collect()
     }
 

@@ -131,6 +131,7 @@ impl Supervision {
             form: Some(self.plan.form),
             timeouts: Some(self.plan.timeouts()),
             unix_sockets: None,
+            stand_in: None,
             fds: attached.iter().map(|(address, _)| address.to_string()).collect(),
         });
         (hello, attached)
@@ -312,6 +313,7 @@ impl World {
             parent: supervisor.index,
             socket: supervisor.planned.socket,
             probation: supervisor.planned.probation,
+            speaker: supervisor.planned.speaker,
             life: Life::Booting,
         };
         self.add_server(server);
@@ -349,6 +351,10 @@ impl World {
         supervisor.kept.clear();
         supervisor.link = Link::Down;
         self.close_everything_of(supervisor.process.pid);
+        let own = self.servers.iter().filter(|(_, server)| server.parent == supervisor.index);
+        for pid in own.map(|(pid, _)| *pid).collect::<Vec<u32>>() {
+            self.falls_silent(pid);
+        }
     }
 }
 

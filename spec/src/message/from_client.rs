@@ -80,7 +80,7 @@ pub struct Hello {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "Form"))]
     pub form: Option<Form>,
-    /// Supervisors only: the deadlines of its generation.
+    /// Supervisors, and stand-ins that adopt: the deadlines of its generation.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "Timeouts"))]
     pub timeouts: Option<Timeouts>,
@@ -88,6 +88,10 @@ pub struct Hello {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "schema", schemars(with = "UnixSockets"))]
     pub unix_sockets: Option<UnixSockets>,
+    /// Stand-ins only: the server that this client speaks for.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "StandIn"))]
+    pub stand_in: Option<StandIn>,
     /// The addresses of `holding` whose listeners are attached, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", schemars(length(max = 128)))]
@@ -164,6 +168,46 @@ pub struct UnixSockets {
     pub gid: Option<u32>,
 }
 
+/// A server that does not speak the protocol, for which its supervisor speaks as a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct StandIn {
+    /// The main process of the server.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub pid: u32,
+    /// The number of the signal that asks the server to end. Absent: 15, TERM.
+    #[serde(default = "term", skip_serializing_if = "is_term", deserialize_with = "signal_number")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 64)))]
+    pub stop_signal: u32,
+    /// Whether the process was not started for this generation, but found with its listener.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopt: bool,
+}
+
+/// SIGTERM.
+const TERM: u32 = 15;
+
+/// The greatest number of a signal.
+const SIGNAL_MAX: u32 = 64;
+
+fn term() -> u32 {
+    TERM
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_term(signal: &u32) -> bool {
+    *signal == TERM
+}
+
+fn signal_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = u32::deserialize(deserializer)?;
+    if number == 0 || number > SIGNAL_MAX {
+        return Err(serde::de::Error::custom("`stopSignal` is no signal"));
+    }
+    Ok(number)
+}
+
 fn permission_bits<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let mode = u32::deserialize(deserializer)?;
     if mode > 0o777 {
@@ -223,6 +267,9 @@ pub struct ReadyFor {
     /// Whether further claims will follow, so that the server is not up before it sends `serverUp`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
+    /// With `inherit`: where nobody has the address, the server opens the listener itself and sends it with `serving`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub provide: bool,
 }
 
 /// The accept loop of a granted address runs.
@@ -232,6 +279,10 @@ pub struct ReadyFor {
 pub struct Serving {
     /// The address.
     pub address: Address,
+    /// `["listener"]` after a grant without a listener, to a claim with `provide`; otherwise absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 1)))]
+    pub fds: Vec<String>,
 }
 
 /// This server wants a `takedown` before it is ended: it handles takedown of the address.
@@ -322,8 +373,8 @@ impl Message for FromClient {
         match self {
             FromClient::Hello(hello) => &hello.fds,
             FromClient::Holding(holding) => &holding.fds,
+            FromClient::Serving(serving) => &serving.fds,
             FromClient::ReadyFor(_)
-            | FromClient::Serving(_)
             | FromClient::OnTakedown(_)
             | FromClient::Released(_)
             | FromClient::Progress(_)

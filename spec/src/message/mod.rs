@@ -15,7 +15,7 @@ pub use from_arbiter::{
 };
 pub use from_client::{
     ClientInfo, Closed, Fail, Form, FromClient, Hello, Holding, HoldingMore, OnTakedown, ReadyFor, Released,
-    Role, ServerUp, Serving, Stop, TimedOut, Timeouts, UnixSockets,
+    Role, ServerUp, Serving, StandIn, Stop, TimedOut, Timeouts, UnixSockets,
 };
 pub use shared::{Error, Ping, Pong, Progress};
 
@@ -26,6 +26,9 @@ pub const VERSION: u32 = 1;
 
 /// The name of the one descriptor of a `granted`, and of an `event` that carries a duplicate.
 pub const LISTENER: &str = "listener";
+
+/// The capability of an arbiter that serves stand-ins.
+pub const STAND_IN: &str = "standIn";
 
 /// What both directions have in common: the reserved keys, without a match in every caller.
 pub trait Message: serde::Serialize + Sized {

@@ -68,9 +68,12 @@ fn hello() -> impl Strategy<Value = Hello> {
     let timeouts = option::of(timeouts);
     let rights = (option::of(0u32..=0o777), option::of(any::<u32>()));
     let unix_sockets = option::of(rights.prop_map(|(mode, gid)| UnixSockets { mode, gid }));
+    let stand_in = (1..=u32::MAX, 1..=64u32, any::<bool>());
+    let stand_in =
+        option::of(stand_in.prop_map(|(pid, stop_signal, adopt)| StandIn { pid, stop_signal, adopt }));
     let draining = btree_set(address(), 0..4).prop_map(|set| set.into_iter().collect());
     let who = (id(), any::<u32>(), program(), role, option::of(generation()));
-    (who, holding(), draining, any::<bool>(), form, timeouts, unix_sockets).prop_map(
+    (who, holding(), draining, any::<bool>(), form, timeouts, (unix_sockets, stand_in)).prop_map(
         |(
             (id, version, client, role, generation),
             (holding, fds),
@@ -78,7 +81,7 @@ fn hello() -> impl Strategy<Value = Hello> {
             more,
             form,
             timeouts,
-            unix_sockets,
+            (unix_sockets, stand_in),
         )| Hello {
             id,
             version,
@@ -91,6 +94,7 @@ fn hello() -> impl Strategy<Value = Hello> {
             form,
             timeouts,
             unix_sockets,
+            stand_in,
             fds,
         },
     )
@@ -118,11 +122,11 @@ fn error() -> impl Strategy<Value = Error> {
 
 pub(crate) fn from_client() -> impl Strategy<Value = FromClient> {
     let mode = prop_oneof![Just(SocketMode::Bind), Just(SocketMode::Inherit)];
-    let claim = (id(), address(), mode, any::<bool>()).prop_map(|(id, address, socket, more)| ReadyFor {
-        id,
-        address,
-        socket,
-        more,
+    let claim = (id(), address(), mode, any::<(bool, bool)>())
+        .prop_map(|(id, address, socket, (more, provide))| ReadyFor { id, address, socket, more, provide });
+    let serving = (address(), any::<bool>()).prop_map(|(address, provided)| {
+        let fds = if provided { vec![LISTENER.to_owned()] } else { Vec::new() };
+        Serving { address, fds }
     });
     let released = (option::of(id()), address()).prop_map(|(re, address)| Released { re, address });
     prop_oneof![
@@ -130,7 +134,7 @@ pub(crate) fn from_client() -> impl Strategy<Value = FromClient> {
         (holding(), any::<bool>())
             .prop_map(|((holding, fds), more)| { FromClient::Holding(HoldingMore { holding, more, fds }) }),
         claim.prop_map(FromClient::ReadyFor),
-        address().prop_map(|address| FromClient::Serving(Serving { address })),
+        serving.prop_map(FromClient::Serving),
         address().prop_map(|address| FromClient::OnTakedown(OnTakedown { address })),
         released.prop_map(FromClient::Released),
         progress().prop_map(FromClient::Progress),

@@ -14,6 +14,7 @@ mod wire;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,7 +27,9 @@ pub use environment::{
     SOCKET_VARIABLE, Supervision,
 };
 
-use crate::session::{self, Call, CallError, Identity, Refusal, Session, SessionAction, SessionInput};
+use crate::session::{
+    self, Call, CallError, ConnectTimeouts, Identity, Refusal, Session, SessionAction, SessionInput, StandIn,
+};
 use crate::sys::wait::wait_readable;
 use crate::sys::{clock, listener};
 use arbiter_program::ArbiterProgram;
@@ -100,6 +103,21 @@ impl Connection {
         Ok(connection)
     }
 
+    /// Sets up the connection of a stand-in to the arbiter at this path.
+    ///
+    /// # Errors
+    /// No descriptor to be had.
+    pub fn stand_in(socket: PathBuf, identity: Identity, stand_in: StandIn) -> Result<Self, ConnectError> {
+        let now = clock::monotonic();
+        let generation = identity.generation;
+        let session = Session::stand_in(identity, stand_in, ConnectTimeouts::default(), now);
+        let wire = Wire::new(ArbiterSocket { path: socket, abstract_name: None })?;
+        let (sent, pid) = (Sent::Everything, process::id());
+        let mut connection = Connection { session, wire, generation, arbiter: None, sent, pid };
+        connection.settle(now)?;
+        Ok(connection)
+    }
+
     /// Whether there is a supervisor to speak to; otherwise every claim is granted at once.
     pub fn is_supervised(&self) -> bool {
         self.generation.is_some()
@@ -130,6 +148,19 @@ impl Connection {
         self.sent = Sent::NotEverything;
         // A timer that cannot be set is met again, and reported, by `process`.
         let _ = self.settle(now);
+        Ok(())
+    }
+
+    /// The listener of an address that was granted to a stand-in without one, and is served: see [`Session::provide`].
+    ///
+    /// # Errors
+    /// As [`Connection::call`].
+    pub fn provide(&mut self, address: &Address, listener: OwnedFd) -> Result<(), CallError> {
+        self.check_process()?;
+        self.session.provide(address, Arc::new(listener))?;
+        self.sent = Sent::NotEverything;
+        // As in `call`.
+        let _ = self.settle(clock::monotonic());
         Ok(())
     }
 

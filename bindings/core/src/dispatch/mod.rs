@@ -196,7 +196,9 @@ impl<O: Clone + PartialEq> Ledger<O> {
         self.last_call += 1;
         let id = CallId(self.last_call);
         match call {
-            Call::ReadyFor { address, .. } => self.claims.made(id, owner, address),
+            Call::ReadyFor { address, .. } | Call::Provide { address, .. } => {
+                self.claims.made(id, owner, address)
+            }
             Call::OnTakedown(address) => self.handlers.add(id, owner, address),
             Call::Released(address) => self.released(&address),
             Call::Serving(_) | Call::Progress { .. } | Call::ServerUp | Call::Fail { .. } => {}

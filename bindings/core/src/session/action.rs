@@ -5,6 +5,7 @@ use serverswap_protocol::message::FromClient;
 
 /// To be carried out in order. The answers are [`super::SessionInput`]s.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a few exist at a time, and most are lines")]
 pub enum SessionAction<L> {
     /// Watch the directory of the socket, unless that is being done; if it cannot be,
     /// [`super::SessionInput::WatchLost`].

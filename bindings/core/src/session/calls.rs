@@ -16,7 +16,7 @@ use super::call_error::CallError;
 use super::event::{Refusal, ServerEvent};
 use super::link::Link;
 use super::server::Outcome;
-use super::server_addresses::{Claiming, Draining, ServerAddress, Serving};
+use super::server_addresses::{ClaimMode, Claiming, Draining, ServerAddress, Serving};
 
 /// What a server calls. A binding makes one of these of a call in its language.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,14 @@ pub enum Call {
         /// Whether the listener is inherited.
         socket: SocketMode,
         /// The server is not up before it calls [`Call::ServerUp`].
+        more: bool,
+    },
+    /// As [`Call::ReadyFor`] with a listener that is inherited. Where there is none, [`ServerEvent::Granted`] has
+    /// none: the server opens it by itself, and [`Session::provide`] sends it. For stand-ins.
+    Provide {
+        /// The address.
+        address: Address,
+        /// As in [`Call::ReadyFor`].
         more: bool,
     },
     /// The accept loop of a granted address runs.
@@ -63,7 +71,13 @@ pub enum Call {
 impl<L: Clone + Debug> Session<L> {
     pub(super) fn take_call(&mut self, call: Call, now: Duration) -> Result<(), CallError> {
         match call {
-            Call::ReadyFor { address, socket, more } => self.ready_for(&address, socket, more, now),
+            Call::ReadyFor { address, socket: SocketMode::Bind, more } => {
+                self.ready_for(&address, ClaimMode::Bind, more, now)
+            }
+            Call::ReadyFor { address, socket: SocketMode::Inherit, more } => {
+                self.ready_for(&address, ClaimMode::Inherit, more, now)
+            }
+            Call::Provide { address, more } => self.ready_for(&address, ClaimMode::Provide, more, now),
             Call::Serving(address) => self.serving(&address),
             Call::OnTakedown(address) => {
                 self.on_takedown(&address);
@@ -87,14 +101,14 @@ impl<L: Clone + Debug> Session<L> {
     fn ready_for(
         &mut self,
         address: &Address,
-        socket: SocketMode,
+        mode: ClaimMode,
         more: bool,
         now: Duration,
     ) -> Result<(), CallError> {
         if let Outcome::Failed(_) = self.role.outcome {
             return Err(CallError::Failed);
         }
-        if socket == SocketMode::Inherit && !address.has_socket() {
+        if mode.socket() == SocketMode::Inherit && !address.has_socket() {
             return Err(CallError::NotInheritable(address.clone()));
         }
         match self.role.addresses.of(address) {
@@ -106,10 +120,10 @@ impl<L: Clone + Debug> Session<L> {
             }
             ServerAddress::Free | ServerAddress::Draining(_) => {}
         }
-        let claiming = Claiming { socket, more, since: now, id: None };
+        let claiming = Claiming { mode, more, since: now, id: None };
         self.role.addresses.set(address, ServerAddress::Claiming(claiming));
         if let Link::Alone = self.link {
-            self.grant_alone(address, socket);
+            self.grant_alone(address, mode);
         } else {
             self.ask(address);
             self.look_again(now);
@@ -117,23 +131,23 @@ impl<L: Clone + Debug> Session<L> {
         Ok(())
     }
 
-    fn grant_alone(&mut self, address: &Address, socket: SocketMode) {
-        match socket {
-            SocketMode::Bind => self.grant(address, None),
-            SocketMode::Inherit => self.actions.push_back(SessionAction::Open(address.clone())),
+    fn grant_alone(&mut self, address: &Address, mode: ClaimMode) {
+        match mode {
+            ClaimMode::Bind | ClaimMode::Provide => self.grant(address, None),
+            ClaimMode::Inherit => self.actions.push_back(SessionAction::Open(address.clone())),
         }
     }
 
     fn serving(&mut self, address: &Address) -> Result<(), CallError> {
         let next = match self.role.addresses.take(address) {
             ServerAddress::Granted(granted) => {
-                self.send_unless_failed(FromClient::Serving(ServingLine { address: address.clone() }));
+                self.send_unless_failed(FromClient::Serving(serving_line(address)));
                 ServerAddress::Serving(Serving { listener: granted.listener })
             }
             ServerAddress::TakingDown(mut taking_down) => {
                 if !taking_down.serves {
                     taking_down.serves = true;
-                    self.send_unless_failed(FromClient::Serving(ServingLine { address: address.clone() }));
+                    self.send_unless_failed(FromClient::Serving(serving_line(address)));
                 }
                 ServerAddress::TakingDown(taking_down)
             }
@@ -247,6 +261,10 @@ impl<L: Clone + Debug> Session<L> {
             Outcome::Failed(_) => {}
         }
     }
+}
+
+fn serving_line(address: &Address) -> ServingLine {
+    ServingLine { address: address.clone(), fds: Vec::new() }
 }
 
 /// Longest extension of a drain that one `progress` may ask for: a day.

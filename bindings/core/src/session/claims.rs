@@ -3,14 +3,14 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use serverswap_protocol::Address;
 use serverswap_protocol::message::{Code, FromClient, Progress, ReadyFor, Released};
-use serverswap_protocol::{Address, SocketMode};
 
 use super::Session;
 use super::action::SessionAction;
 use super::event::{Refusal, ServerEvent};
 use super::link::Link;
-use super::server_addresses::{Claiming, Granted, ServerAddress};
+use super::server_addresses::{ClaimMode, Claiming, Granted, ServerAddress};
 
 impl<L: Clone + Debug> Session<L> {
     /// Sends a claim, if there is a link. Without one, it is sent after the next `hello`.
@@ -18,7 +18,9 @@ impl<L: Clone + Debug> Session<L> {
         let Some(numbers) = self.link.numbers() else { return };
         let ServerAddress::Claiming(claiming) = self.role.addresses.of(address) else { return };
         let id = numbers.next();
-        let claim = ReadyFor { id, address: address.clone(), socket: claiming.socket, more: claiming.more };
+        let (mode, more) = (claiming.mode, claiming.more);
+        let provide = mode == ClaimMode::Provide;
+        let claim = ReadyFor { id, address: address.clone(), socket: mode.socket(), more, provide };
         self.role.asked.insert(id, address.clone());
         self.role.addresses.asked(address, id);
         self.actions.push_back(SessionAction::Send(FromClient::ReadyFor(claim), Vec::new()));
@@ -32,7 +34,7 @@ impl<L: Clone + Debug> Session<L> {
         }
         match self.role.addresses.of(address) {
             ServerAddress::Claiming(claiming) if claiming.id == Some(re) => {
-                if listener.is_some() == (claiming.socket == SocketMode::Inherit) {
+                if claiming.mode.fits(listener.is_some()) {
                     self.grant(address, listener);
                 } else {
                     let message = format!("`granted` of `{address}` has too many listeners or too few");

@@ -24,7 +24,7 @@ pub(super) fn lines<L>(
     identity: &Identity,
     announcement: Announcement<L>,
 ) -> Vec<(FromClient, Vec<L>)> {
-    let Announcement { role, form, timeouts, unix_sockets, holding, draining } = announcement;
+    let Announcement { role, form, timeouts, unix_sockets, stand_in, holding, draining } = announcement;
     let mut parts = parts(holding);
     let first = parts.remove(0);
     let hello = Hello {
@@ -39,6 +39,7 @@ pub(super) fn lines<L>(
         form,
         timeouts,
         unix_sockets,
+        stand_in,
         fds: first.fds,
     };
     let mut lines = vec![(FromClient::Hello(hello), first.listeners)];

@@ -110,6 +110,7 @@ mod reconnect;
 mod role;
 mod server;
 mod server_addresses;
+mod stand_in;
 mod supervisor;
 mod timeouts;
 
@@ -127,6 +128,7 @@ pub use event::{Refusal, ServerEvent};
 pub use input::SessionInput;
 pub use role::Role;
 pub use server::ServerRole;
+pub use stand_in::StandIn;
 pub use supervisor::{SupervisorCall, SupervisorEvent, SupervisorRole};
 pub use timeouts::ConnectTimeouts;
 

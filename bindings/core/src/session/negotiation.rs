@@ -21,6 +21,15 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
             );
             return self.break_off(Code::VersionUnsupported, message, now);
         }
+        if let Some(capability) = self.role.needed_capability()
+            && !greeting.capabilities.contains_key(capability)
+        {
+            let message = format!(
+                "{} {}, the arbiter, has no capability `{capability}`: it is older than this program",
+                greeting.arbiter.name, greeting.arbiter.version
+            );
+            return self.break_off(Code::VersionUnsupported, message, now);
+        }
         let mut numbers = Numbers::default();
         let hello = numbers.next();
         for (line, listeners) in hello::lines(hello, &self.identity, self.role.announcement()) {

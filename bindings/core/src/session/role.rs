@@ -22,6 +22,9 @@ pub trait Role<L: Clone>: Clone + Debug + Sized {
     /// changes.
     const RETRY_INTERVAL: Option<Duration>;
 
+    /// The capability without which an arbiter is of no use.
+    fn needed_capability(&self) -> Option<&'static str>;
+
     /// What its `hello` says.
     fn announcement(&mut self) -> Announcement<L>;
 
@@ -72,6 +75,7 @@ pub struct Announcement<L> {
     pub(super) form: Option<Form>,
     pub(super) timeouts: Option<Timeouts>,
     pub(super) unix_sockets: Option<UnixSockets>,
+    pub(super) stand_in: Option<message::StandIn>,
     /// What is held, or owned, each with its listener if there is one.
     pub(super) holding: Vec<(Holding, Option<L>)>,
     /// The addresses whose connections are being finished.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serverswap_protocol::Address;
 use serverswap_protocol::message::{
-    self, Code, Fail, FromArbiter, FromClient, Holding, LISTENER, OnTakedown, Released, ServerUp, Takedown,
+    self, Code, Fail, FromArbiter, FromClient, Holding, LISTENER, OnTakedown, Released, STAND_IN, ServerUp,
+    Takedown,
 };
 
 use super::Session;
@@ -16,6 +17,7 @@ use super::calls::Call;
 use super::event::{Refusal, ServerEvent};
 use super::role::{Announcement, Role};
 use super::server_addresses::{Draining, ServerAddress, ServerAddresses, TakingDown};
+use super::stand_in::StandIn;
 
 /// What a server claims, holds and handles.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub struct ServerRole<L> {
     /// The claims that were sent on this link and not answered, withdrawn ones included.
     pub(super) asked: BTreeMap<u64, Address>,
     pub(super) arbiter_start: ArbiterStart,
+    /// For which process a stand-in speaks; `None` for a server that speaks for itself.
+    pub(super) stand_in: Option<StandIn>,
 }
 
 /// How the start of the server as a whole has ended.
@@ -49,6 +53,7 @@ impl<L> Default for ServerRole<L> {
             outcome: Outcome::Open,
             asked: BTreeMap::new(),
             arbiter_start: ArbiterStart::Impossible,
+            stand_in: None,
         }
     }
 }
@@ -59,6 +64,10 @@ impl<L: Clone + Debug> Role<L> for ServerRole<L> {
 
     /// Whoever becomes the arbiter changes the directory, and a server has nothing else to wait for.
     const RETRY_INTERVAL: Option<Duration> = None;
+
+    fn needed_capability(&self) -> Option<&'static str> {
+        self.stand_in.map(|_| STAND_IN)
+    }
 
     fn announcement(&mut self) -> Announcement<L> {
         let mut holding = Vec::new();
@@ -80,8 +89,9 @@ impl<L: Clone + Debug> Role<L> for ServerRole<L> {
         Announcement {
             role: message::Role::Server,
             form: None,
-            timeouts: None,
+            timeouts: self.stand_in.and_then(|stand_in| stand_in.timeouts),
             unix_sockets: None,
+            stand_in: self.stand_in.map(StandIn::announced),
             holding,
             draining,
         }

@@ -35,12 +35,39 @@ impl<L> ServerAddress<L> {
 /// A claim that is not answered.
 #[derive(Debug, Clone)]
 pub(super) struct Claiming {
-    pub socket: SocketMode,
+    pub mode: ClaimMode,
     pub more: bool,
     /// When the server made it.
     pub since: Duration,
     /// Its `id` on this link; `None` until it is sent there.
     pub id: Option<u64>,
+}
+
+/// How an address is claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClaimMode {
+    Bind,
+    Inherit,
+    /// Inherited, or opened by the server where there is no listener.
+    Provide,
+}
+
+impl ClaimMode {
+    pub fn socket(self) -> SocketMode {
+        match self {
+            ClaimMode::Bind => SocketMode::Bind,
+            ClaimMode::Inherit | ClaimMode::Provide => SocketMode::Inherit,
+        }
+    }
+
+    /// Whether a grant of a claim like this comes with a listener, or without.
+    pub fn fits(self, has_listener: bool) -> bool {
+        match self {
+            ClaimMode::Bind => !has_listener,
+            ClaimMode::Inherit => has_listener,
+            ClaimMode::Provide => true,
+        }
+    }
 }
 
 /// Held; the accept loop does not run yet.

@@ -132,6 +132,10 @@ impl<L: Clone + Debug> Role<L> for SupervisorRole<L> {
 
     const RETRY_INTERVAL: Option<Duration> = Some(Duration::from_millis(100));
 
+    fn needed_capability(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Nothing is kept of what is owned: a duplicate that its owner closes is to be closed.
     fn announcement(&mut self) -> Announcement<L> {
         let holding = mem::take(&mut self.owned);
@@ -139,11 +143,12 @@ impl<L: Clone + Debug> Role<L> for SupervisorRole<L> {
         match self.kind {
             Kind::Supervisor { form, timeouts, unix_sockets } => {
                 let (role, form, timeouts) = (message::Role::Supervisor, Some(form), Some(timeouts));
-                Announcement { role, form, timeouts, unix_sockets, holding, draining }
+                Announcement { role, form, timeouts, unix_sockets, stand_in: None, holding, draining }
             }
             Kind::Observer => {
                 let role = message::Role::Observer;
-                Announcement { role, form: None, timeouts: None, unix_sockets: None, holding, draining }
+                let (form, timeouts, unix_sockets, stand_in) = (None, None, None, None);
+                Announcement { role, form, timeouts, unix_sockets, stand_in, holding, draining }
             }
         }
     }

@@ -180,7 +180,7 @@ fn claims(socket: &Path) -> Result<Wire, WireError> {
     let mut wire = welcomed(socket)?;
     for number in 0..CLAIMS {
         let (id, address) = (wire.id(), format!("name-{number}").parse().expect("a plain name"));
-        let claim = ReadyFor { id, address, socket: SocketMode::Bind, more: false };
+        let claim = ReadyFor { id, address, socket: SocketMode::Bind, more: false, provide: false };
         wire.send(&FromClient::ReadyFor(claim), &[])?;
     }
     for _ in 0..CLAIMS {
@@ -210,6 +210,7 @@ fn welcomed(socket: &Path) -> Result<Wire, WireError> {
         form: None,
         timeouts: None,
         unix_sockets: None,
+        stand_in: None,
         fds: Vec::new(),
     };
     wire.send(&FromClient::Hello(hello), &[])?;

@@ -132,6 +132,7 @@ impl BenchServer {
             form: None,
             timeouts: None,
             unix_sockets: None,
+            stand_in: None,
             fds: names,
         };
         self.wire.send(&FromClient::Hello(hello), &fds)?;
@@ -158,7 +159,7 @@ impl BenchServer {
 
     fn claim(&mut self, address: &Address) -> Result<(), ServerError> {
         let id = self.wire.id();
-        let claim = ReadyFor { id, address: address.clone(), socket: self.mode, more: true };
+        let claim = ReadyFor { id, address: address.clone(), socket: self.mode, more: true, provide: false };
         self.claims.insert(id, address.clone());
         let claims = Note::now(What::Claims(address.clone()));
         self.wire.send(&FromClient::ReadyFor(claim), &[])?;
@@ -192,7 +193,8 @@ impl BenchServer {
                 self.claims.remove(&granted.re);
                 let address = granted.address;
                 self.wire.send(&FromClient::OnTakedown(OnTakedown { address: address.clone() }), &[])?;
-                self.wire.send(&FromClient::Serving(Serving { address: address.clone() }), &[])?;
+                self.wire
+                    .send(&FromClient::Serving(Serving { address: address.clone(), fds: Vec::new() }), &[])?;
                 self.held.push((address, received.fds.into_iter().next().map(|(_, fd)| fd)));
                 note.print();
             }

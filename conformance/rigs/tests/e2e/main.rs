@@ -35,6 +35,7 @@ mod rust;
 mod seed;
 mod shop;
 mod signals;
+mod stand_ins;
 mod state;
 mod status;
 mod stopped;

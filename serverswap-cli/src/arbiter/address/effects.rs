@@ -9,7 +9,7 @@ use serverswap::protocol::{Generation, SocketMode};
 use serverswap::sys::process::Process;
 
 use super::state::{AddressState, Check, ListenerState, Notified, Participant, Refused, Search, Stage};
-use crate::arbiter::ConnectionId;
+use crate::arbiter::{Attached, ConnectionId};
 
 /// One thing to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +28,7 @@ pub(crate) enum Effect {
         link: ConnectionId,
         /// The `id` of the claim.
         re: u64,
-        socket: SocketMode,
+        attached: Attached,
     },
     /// Tell a claimant what it waits for.
     Wait {
@@ -114,8 +114,11 @@ fn answers(known: &AddressState, decided: &AddressState) -> Vec<Effect> {
         };
         let (link, re) = (claim.link, claim.id);
         match &participant.stage {
-            Stage::Granted { socket, .. } => {
-                answers.push(Effect::Grant { link, re, socket: *socket });
+            Stage::Granted { socket: SocketMode::Inherit, .. } => {
+                answers.push(Effect::Grant { link, re, attached: Attached::Listener });
+            }
+            Stage::Granted { socket: SocketMode::Bind, .. } | Stage::Providing { .. } => {
+                answers.push(Effect::Grant { link, re, attached: Attached::Nothing });
             }
             Stage::Claim(now) if now.waits_for != claim.waits_for => {
                 answers.push(Effect::Wait { link, re, waits_for: now.waits_for.clone() });

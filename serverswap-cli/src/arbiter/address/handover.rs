@@ -176,6 +176,15 @@ impl AddressState {
 
     fn conclude_search(&mut self, process: Process, expected: &Expected, found: Fetched, facts: &Facts<'_>) {
         match (&expected.had, found) {
+            // It has opened it since, or is still to.
+            (Had::Grant { provides: true, since, .. }, Fetched::Found) => {
+                self.expected.remove(&process);
+                let granted = Stage::Granted { socket: SocketMode::Inherit, since: *since };
+                self.participate(process, expected.generation, granted);
+            }
+            (Had::Grant { provides: true, .. }, Fetched::Absent | Fetched::Refused) => {
+                self.count_as_recorded(process, expected);
+            }
             // Refused by the kernel: it counts as recorded, and is ended before a new listener is opened.
             (Had::Grant { .. }, Fetched::Found | Fetched::Refused) => {
                 self.count_as_recorded(process, expected);
@@ -345,17 +354,36 @@ impl AddressState {
         }
     }
 
-    /// Opens a listener as soon as nobody else has the address.
+    /// Opens a listener as soon as nobody else has the address; or has it opened by a server that can do so by
+    /// itself, for which the others wait.
     fn open_for(&mut self, newest: Generation, claimants: &BTreeSet<Process>, facts: &Facts<'_>) {
-        self.take_down_older_than(newest, facts);
-        let mut waits_for = self.processes(Participant::occupies);
-        waits_for.extend(self.keepers.keys());
+        let mut waits_for = self.processes(Participant::is_providing);
         if waits_for.is_empty() {
-            self.listener = ListenerState::Opening;
+            self.take_down_older_than(newest, facts);
+            waits_for = self.processes(Participant::occupies);
+            waits_for.extend(self.keepers.keys());
+        }
+        if waits_for.is_empty() {
+            match self.provider(claimants) {
+                Some(provider) => {
+                    self.participate(provider, newest, Stage::Providing { since: facts.now });
+                    waits_for.insert(provider);
+                }
+                None => self.listener = ListenerState::Opening,
+            }
         }
         for claimant in claimants {
             self.wait(*claimant, &waits_for);
         }
+    }
+
+    /// The first claimant, if every one of them would open the listener by itself.
+    fn provider(&self, claimants: &BTreeSet<Process>) -> Option<Process> {
+        let provides = |process: &Process| {
+            let participant = self.participants.get(process);
+            participant.and_then(Participant::claim).is_some_and(|claim| claim.provides)
+        };
+        claimants.first().copied().filter(|_| claimants.iter().all(provides))
     }
 
     /// *Bind* takes down first, and is granted when every holder has released the address or is gone and

@@ -76,6 +76,8 @@ pub(crate) enum Stage {
     Claim(PendingClaim),
     /// `granted`, and it has not sent `serving` yet.
     Granted { socket: SocketMode, since: Duration },
+    /// The same without a listener: it opens one by itself, and sends it with `serving`.
+    Providing { since: Duration },
     /// It serves an inherited address beside an older server, until its probation is over.
     Probation { since: Duration, until: Duration, check: Check },
     /// It serves.
@@ -94,6 +96,8 @@ pub(crate) struct PendingClaim {
     /// The `id` of the `readyFor`.
     pub(crate) id: u64,
     pub(crate) socket: SocketMode,
+    /// Whether the server opens the listener if there is none.
+    pub(crate) provides: bool,
     /// The processes that the claimant was told it waits for; empty until it was told.
     pub(crate) waits_for: BTreeSet<Process>,
 }
@@ -165,7 +169,14 @@ pub(crate) struct Expected {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Had {
     /// A server that was granted the address.
-    Grant { socket: SocketMode, serving: bool, since: Duration, probation_until: Option<Duration> },
+    Grant {
+        socket: SocketMode,
+        serving: bool,
+        since: Duration,
+        probation_until: Option<Duration>,
+        /// It was to open the listener by itself, and had not sent it.
+        provides: bool,
+    },
     /// A supervisor that owns the address, keeps a duplicate, or both.
     Ownership { owns: bool, keeps: bool },
     /// Nothing itself: a server of its generation that has ended was granted the address.
@@ -258,7 +269,7 @@ impl Stage {
     pub(crate) fn socket(&self) -> Option<SocketMode> {
         match self {
             Stage::Granted { socket, .. } | Stage::Serving { socket, .. } => Some(*socket),
-            Stage::Probation { .. } => Some(SocketMode::Inherit),
+            Stage::Providing { .. } | Stage::Probation { .. } => Some(SocketMode::Inherit),
             Stage::TakingDown(takedown) => Some(takedown.socket),
             Stage::Claim(_) | Stage::Released { .. } => None,
         }
@@ -269,9 +280,11 @@ impl Stage {
         match self {
             Stage::TakingDown(takedown) => takedown.message == Some(id),
             Stage::Released { takedown, .. } => *takedown == Some(id),
-            Stage::Claim(_) | Stage::Granted { .. } | Stage::Probation { .. } | Stage::Serving { .. } => {
-                false
-            }
+            Stage::Claim(_)
+            | Stage::Granted { .. }
+            | Stage::Providing { .. }
+            | Stage::Probation { .. }
+            | Stage::Serving { .. } => false,
         }
     }
 }
@@ -303,7 +316,7 @@ impl Stage {
             Stage::Probation { until, .. } => Served::OnProbation { until: *until },
             Stage::Serving { .. } => Served::Fully,
             Stage::TakingDown(PendingTakedown { served, .. }) | Stage::Released { served, .. } => *served,
-            Stage::Claim(_) | Stage::Granted { .. } => Served::Not,
+            Stage::Claim(_) | Stage::Granted { .. } | Stage::Providing { .. } => Served::Not,
         }
     }
 
@@ -313,6 +326,7 @@ impl Stage {
             Stage::Probation { until, .. } => Some(*until),
             Stage::Claim(_)
             | Stage::Granted { .. }
+            | Stage::Providing { .. }
             | Stage::Serving { .. }
             | Stage::TakingDown(_)
             | Stage::Released { .. } => None,
@@ -324,7 +338,10 @@ impl Participant {
     /// Granted or serving: the address is its own.
     pub(crate) fn holds(&self) -> bool {
         match self.stage {
-            Stage::Granted { .. } | Stage::Probation { .. } | Stage::Serving { .. } => true,
+            Stage::Granted { .. }
+            | Stage::Providing { .. }
+            | Stage::Probation { .. }
+            | Stage::Serving { .. } => true,
             Stage::Claim(_) | Stage::TakingDown(_) | Stage::Released { .. } => false,
         }
     }
@@ -353,12 +370,20 @@ impl Participant {
         match &self.stage {
             Stage::Probation { .. } => true,
             Stage::TakingDown(takedown) => matches!(takedown.served, Served::OnProbation { .. }),
-            Stage::Claim(_) | Stage::Granted { .. } | Stage::Serving { .. } | Stage::Released { .. } => false,
+            Stage::Claim(_)
+            | Stage::Granted { .. }
+            | Stage::Providing { .. }
+            | Stage::Serving { .. }
+            | Stage::Released { .. } => false,
         }
     }
 
     pub(crate) fn is_granted(&self) -> bool {
-        matches!(self.stage, Stage::Granted { .. })
+        matches!(self.stage, Stage::Granted { .. } | Stage::Providing { .. })
+    }
+
+    pub(crate) fn is_providing(&self) -> bool {
+        matches!(self.stage, Stage::Providing { .. })
     }
 
     pub(crate) fn is_taking_down(&self) -> bool {
@@ -374,6 +399,7 @@ impl Participant {
         match &self.stage {
             Stage::Claim(claim) => Some(claim),
             Stage::Granted { .. }
+            | Stage::Providing { .. }
             | Stage::Probation { .. }
             | Stage::Serving { .. }
             | Stage::TakingDown(_)
@@ -388,6 +414,7 @@ impl Participant {
             Stage::Probation { check: Check::Asked | Check::Alive | Check::Dead, .. }
             | Stage::Claim(_)
             | Stage::Granted { .. }
+            | Stage::Providing { .. }
             | Stage::Serving { .. }
             | Stage::TakingDown(_)
             | Stage::Released { .. } => None,
@@ -411,7 +438,8 @@ impl Expected {
     /// The server as it counts if it does not come back: as the state file says.
     pub(crate) fn recorded_stage(&self) -> Option<Stage> {
         match self.had {
-            Had::Grant { socket, serving, since, probation_until } => {
+            Had::Grant { since, provides: true, .. } => Some(Stage::Providing { since }),
+            Had::Grant { socket, serving, since, probation_until, provides: false } => {
                 Some(Stage::recorded(socket, serving, since, probation_until))
             }
             Had::Ownership { .. } | Had::Remains => None,
@@ -421,8 +449,8 @@ impl Expected {
     /// A server that is back, and whose listener is being looked for, has sent `serving`.
     pub(crate) fn begins_to_serve(&mut self, stage: &Stage, now: Duration) {
         match &mut self.had {
-            Had::Grant { serving, since, probation_until, .. } => {
-                (*serving, *since) = (true, now);
+            Had::Grant { serving, since, probation_until, provides, .. } => {
+                (*serving, *since, *provides) = (true, now, false);
                 *probation_until = stage.probation_until();
             }
             Had::Ownership { .. } | Had::Remains => {}

@@ -38,7 +38,7 @@ fn a_message_of_a_server_that_was_dead_when_it_was_read_takes_nobody_down() {
     world.server(20);
     world.claims(20, A, Inherit);
     let ArbiterEvent::Received { link, message, .. } =
-        world.received(20, FromClient::Serving(Serving { address: address(A) }))
+        world.received(20, FromClient::Serving(Serving { address: address(A), fds: Vec::new() }))
     else {
         panic!("it is a message");
     };

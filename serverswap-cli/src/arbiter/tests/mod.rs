@@ -13,6 +13,7 @@ mod reconnect;
 mod recovery;
 mod remains;
 mod rest;
+mod stand_ins;
 mod supervisors;
 mod table;
 mod unrecorded;

@@ -114,7 +114,7 @@ fn a_server_that_announced_more_claims_is_up_when_it_sends_server_up() {
     let mut world = World::new();
     world.supervisor(11, Leave);
     world.server(10);
-    let claim = ReadyFor { id: 2, address: address(A), socket: Inherit, more: true };
+    let claim = ReadyFor { id: 2, address: address(A), socket: Inherit, more: true, provide: false };
     world.sends(10, FromClient::ReadyFor(claim));
     assert_eq!(of(11, &world.serves(10, A)), events(&[Serving]));
     assert_eq!(of(11, &world.sends(10, FromClient::ServerUp(ServerUp {}))), events(&[Up, Done]));

@@ -138,11 +138,11 @@ impl Scene {
         let message = match name {
             "readyFor" => {
                 let id = self.world.next_id(self.pid);
-                FromClient::ReadyFor(ReadyFor { id, address, socket: Inherit, more: false })
+                FromClient::ReadyFor(ReadyFor { id, address, socket: Inherit, more: false, provide: false })
             }
             "ping" => FromClient::Ping(Ping { id: self.world.next_id(self.pid) }),
             "timedOut" => FromClient::TimedOut(TimedOut { id: self.world.next_id(self.pid) }),
-            "serving" => FromClient::Serving(Serving { address }),
+            "serving" => FromClient::Serving(Serving { address, fds: Vec::new() }),
             "onTakedown" => FromClient::OnTakedown(OnTakedown { address }),
             "released" => FromClient::Released(Released { re: None, address }),
             "released+re" => FromClient::Released(Released { re: Some(re), address }),
@@ -183,7 +183,7 @@ fn address_state(scene: &Scene) -> String {
     let name = match stage {
         None => "none",
         Some(Stage::Claim(_)) => "claimed",
-        Some(Stage::Granted { .. }) => "granted",
+        Some(Stage::Granted { .. } | Stage::Providing { .. }) => "granted",
         Some(Stage::Probation { .. } | Stage::Serving { .. }) => "holding",
         Some(Stage::Released { .. }) => "released",
         Some(Stage::TakingDown(takedown)) => match (takedown.message, takedown.served) {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serverswap::protocol::message::{
-    Code, Event, EventKind, Form, FromArbiter, FromClient, Holding, OnTakedown, ReadyFor, Released, Role,
-    Serving, Timeouts,
+    Code, Event, EventKind, Form, FromArbiter, FromClient, Holding, LISTENER, OnTakedown, ReadyFor, Released,
+    Role, Serving, StandIn, Timeouts,
 };
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
@@ -289,7 +289,33 @@ impl World {
                 probation_ms: self.probation_ms,
                 ready_ms: Some(60_000),
             }),
+            stand_in: None,
         })
+    }
+
+    /// A server with this pid is spoken for by its supervisor, with these differences.
+    pub(super) fn stand_in_arrives(
+        &mut self,
+        stand_in: StandIn,
+        holding: Vec<(Holding, Attached)>,
+    ) -> Vec<(u32, Sent)> {
+        let arrival = self.arrival(stand_in.pid, Role::Server, Form::Leave, holding, Vec::new());
+        let ArbiterEvent::Hello(hello) = arrival else { unreachable!("it is one") };
+        let (form, timeouts) = (None, hello.timeouts.filter(|_| stand_in.adopt));
+        let stand_in = Some(stand_in);
+        self.happens(vec![ArbiterEvent::Hello(ClientHello { form, timeouts, stand_in, ..hello })])
+    }
+
+    pub(super) fn claims_to_provide(&mut self, pid: u32, text: &str) -> Vec<(u32, Sent)> {
+        let (id, address) = (self.next_id(pid), address(text));
+        let claim = ReadyFor { id, address, socket: SocketMode::Inherit, more: false, provide: true };
+        self.sends(pid, FromClient::ReadyFor(claim))
+    }
+
+    /// Says `serving` with the listener that it has opened.
+    pub(super) fn provides(&mut self, pid: u32, text: &str) -> Vec<(u32, Sent)> {
+        let (address, fds) = (address(text), vec![LISTENER.to_owned()]);
+        self.sends(pid, FromClient::Serving(Serving { address, fds }))
     }
 
     pub(super) fn server(&mut self, pid: u32) -> Vec<(u32, Sent)> {
@@ -318,7 +344,7 @@ impl World {
 
     pub(super) fn claim(&mut self, pid: u32, text: &str, socket: SocketMode) -> ArbiterEvent {
         let id = self.next_id(pid);
-        let claim = ReadyFor { id, address: address(text), socket, more: false };
+        let claim = ReadyFor { id, address: address(text), socket, more: false, provide: false };
         self.received(pid, FromClient::ReadyFor(claim))
     }
 
@@ -332,7 +358,7 @@ impl World {
     }
 
     pub(super) fn serves(&mut self, pid: u32, text: &str) -> Vec<(u32, Sent)> {
-        self.sends(pid, FromClient::Serving(Serving { address: address(text) }))
+        self.sends(pid, FromClient::Serving(Serving { address: address(text), fds: Vec::new() }))
     }
 
     pub(super) fn releases(&mut self, pid: u32, text: &str) -> Vec<(u32, Sent)> {

@@ -24,7 +24,14 @@ impl ArbiterRuntime {
             self.bound.look_for_owner(link, claim.clone());
             return None;
         }
-        if let FromClient::Serving(Serving { address }) = message
+        if let FromClient::ReadyFor(claim) = message
+            && self.core.stand_in_of(process).is_some_and(|stand_in| stand_in.adopted)
+            && let Some((code, message)) = self.objection_to_adoption(process, &claim.address)
+        {
+            self.refuse_claim(link, claim, code, message);
+            return None;
+        }
+        if let FromClient::Serving(Serving { address, .. }) = message
             && self.core.is_to_bind(process, address)
             && let Some(generation) = self.core.generation_of_client(link)
         {
@@ -65,7 +72,8 @@ impl ArbiterRuntime {
     pub(super) fn serves(&mut self, link: ConnectionId, address: Address) -> Option<ArbiterEvent> {
         self.bound.forget(link, &address);
         let liveness = self.processes.liveness(self.clients.process_of(link)?);
-        Some(ArbiterEvent::Received { link, message: FromClient::Serving(Serving { address }), liveness })
+        let serving = Serving { address, fds: Vec::new() };
+        Some(ArbiterEvent::Received { link, message: FromClient::Serving(serving), liveness })
     }
 
     pub(super) fn report_not_listening(

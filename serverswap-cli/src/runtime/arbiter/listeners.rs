@@ -1,5 +1,7 @@
 //! The listeners that the core has opened, fetched and closed.
 
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use serverswap::protocol::message::{Code, UnixSockets};
@@ -7,6 +9,7 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::listener::{self, OpenError, SocketOwner};
 use serverswap::sys::process::{self, Process};
 
+use super::super::stop_signal;
 use super::ArbiterRuntime;
 use crate::arbiter::{ArbiterEvent, Fetched};
 use crate::sys::descriptors;
@@ -42,15 +45,64 @@ impl ArbiterRuntime {
 
     pub(super) fn fetch(&mut self, process: Process, address: Address) {
         let pidfd = self.processes.pidfd(process);
-        let fetched = match pidfd.map(|pidfd| listener::duplicate(process, pidfd, &address)) {
-            Some(Ok(Some(fd))) => {
+        let found = match pidfd.map(|pidfd| listener::duplicate(process, pidfd, &address)) {
+            Some(Ok(None) | Err(_)) if self.core.stand_in_of(process).is_some() => {
+                self.fetch_from_processes_of(process, &address)
+            }
+            Some(found) => found,
+            None => Ok(None),
+        };
+        let fetched = match found {
+            Ok(Some(fd)) => {
                 self.found.push((address.clone(), Arc::new(fd)));
                 Fetched::Found
             }
-            Some(Ok(None)) | None => Fetched::Absent,
-            Some(Err(_)) => Fetched::Refused,
+            Ok(None) => Fetched::Absent,
+            Err(_) => Fetched::Refused,
         };
         self.answers.push(ArbiterEvent::Fetched { process, address, found: fetched }.into());
+    }
+
+    /// The main process of a server that a stand-in speaks for may be a wrapper, or have started the one that listens.
+    fn fetch_from_processes_of(&self, process: Process, address: &Address) -> io::Result<Option<OwnedFd>> {
+        let mut refused = Ok(None);
+        for (member, pidfd) in self.processes_of_stand_in(process)? {
+            match listener::duplicate(member, &pidfd, address) {
+                Ok(None) => {}
+                Ok(Some(fd)) => return Ok(Some(fd)),
+                Err(error) => refused = Err(error),
+            }
+        }
+        refused
+    }
+
+    fn processes_of_stand_in(&self, process: Process) -> io::Result<Vec<(Process, OwnedFd)>> {
+        let Some(generation) = self.core.generation_of_server(process) else {
+            return Ok(Vec::new());
+        };
+        let origin = self.origin_of([process].into_iter());
+        let groups = process::group(process.pid).into_iter().collect::<Vec<u32>>();
+        stop_signal::processes_of(process, generation, origin, &groups)
+    }
+
+    /// Why a server that was started by nobody of ours is not adopted at an address.
+    pub(super) fn objection_to_adoption(
+        &self,
+        process: Process,
+        address: &Address,
+    ) -> Option<(Code, String)> {
+        if !self.core.is_free(address) {
+            let message =
+                format!("`{address}` is held in this directory, and not by pid {} alone", process.pid);
+            return Some((Code::AddressInUse, message));
+        }
+        let addresses = std::slice::from_ref(address);
+        let processes = self.processes_of_stand_in(process).unwrap_or_default();
+        let listens = processes.iter().any(|(one, pidfd)| stop_signal::has_listener(*one, pidfd, addresses));
+        let message = || {
+            format!("pid {} has no listener of `{address}`, or the kernel does not let us look", process.pid)
+        };
+        (!listens).then(|| (Code::AddressNotAvailable, message()))
     }
 
     /// The late answer to [`ArbiterAction::Open`], where another process has the address.

@@ -36,6 +36,7 @@ use super::look_thread::LookThread;
 use super::owner_lookup::OwnerLookups;
 use super::process_table::ProcessTable;
 use super::remains_lookup::RemainsLookups;
+use super::stop_signal::Origin;
 use super::trace::TraceWriter;
 use crate::arbiter::{
     Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Changed, ConnectionId, Remains, TerminationSignal,
@@ -288,7 +289,7 @@ impl ArbiterRuntime {
         let process = self.clients.process_of(link);
         let mut received = received.into_iter().peekable();
         while let Some(one) = received.next() {
-            let event = self.clients.event(link, one, &self.processes, &self.core);
+            let event = self.clients.event(link, one, &mut self.processes, &self.core);
             let event = event.and_then(|event| self.checked(event));
             let is_hello = matches!(event, Some(ArbiterEvent::Hello(_)));
             events.extend(event.map(|event| Pending { event, _read_ahead: read_ahead.cloned() }));
@@ -311,6 +312,8 @@ impl ArbiterRuntime {
             self.clients.remove_all_of(process);
             self.bound.retain(|link| self.clients.process_of(link).is_some());
             let process_group = self.processes.forget(process);
+            let process_group =
+                process_group.filter(|_| self.origin_of([process].into_iter()) == Origin::Generation);
             match self.core.last_of_generation(process, |other| self.processes.is_watched(other)) {
                 Some(generation) => self.remains.start(process, generation, process_group),
                 None => events.push(ArbiterEvent::Gone { process, remains: BTreeSet::new() }.into()),
@@ -409,7 +412,16 @@ impl ArbiterRuntime {
         }
         // The whole generation gets the signal once, also if several of its servers are due.
         for ((generation, signal), servers) in signals {
-            self.processes.signal_generation(generation, signal, servers);
+            let origin = self.origin_of(servers.iter().map(|(process, _)| *process));
+            self.processes.signal_generation(generation, signal, origin, servers);
+        }
+    }
+
+    /// Who has started the servers of a generation.
+    fn origin_of(&self, mut servers: impl Iterator<Item = Process>) -> Origin {
+        match servers.any(|server| self.core.stand_in_of(server).is_some_and(|stand_in| stand_in.adopted)) {
+            true => Origin::Foreign,
+            false => Origin::Generation,
         }
     }
 

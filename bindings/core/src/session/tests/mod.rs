@@ -5,6 +5,7 @@ mod claims;
 mod negotiation;
 mod pair;
 mod reconnect;
+mod stand_in;
 mod supervisor;
 mod table;
 mod takedown;

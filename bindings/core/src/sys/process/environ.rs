@@ -87,6 +87,18 @@ pub(super) fn shown(pid: u32, pidfd: &OwnedFd, variable: &str, until: Duration) 
     }
 }
 
+/// The value of a variable that a living process shows; one in the middle of exec(2) is looked at until it shows
+/// something, for at most 50 ms.
+///
+/// # Errors
+/// Not its pidfd.
+pub fn shown_now(pid: u32, pidfd: &OwnedFd, variable: &str) -> io::Result<Option<OsString>> {
+    match shown(pid, pidfd, variable, monotonic() + LOOK_MAX)? {
+        Some(Shown::Value(value)) => Ok(Some(value)),
+        Some(Shown::Unset | Shown::Nothing) | None => Ok(None),
+    }
+}
+
 /// The pid of every process now.
 ///
 /// # Errors

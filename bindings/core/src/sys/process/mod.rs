@@ -6,6 +6,7 @@
 //! pidfd says ([`is_gone`]), a zombie is gone.
 
 mod ancestors;
+mod descendants;
 mod environ;
 mod generation;
 mod pidfd;
@@ -18,14 +19,14 @@ use std::{fs, io};
 use serde::{Deserialize, Serialize};
 
 pub use ancestors::ancestors;
+pub use descendants::descendants;
 pub(in crate::sys) use environ::pids;
-pub use environ::{environment, started_with};
+pub use environ::{environment, shown_now, started_with};
 pub use generation::{
     GENERATION_VARIABLE, Members, generation_members, is_supervisor_of, members_of_each, signal_generation,
 };
 pub use nix::sys::signal::Signal;
-
-pub use pidfd::{is_gone, pidfd_getfd, pidfd_open, pidfd_send_signal};
+pub use pidfd::{is_gone, may_signal, pidfd_getfd, pidfd_open, pidfd_send_signal, pidfd_send_signal_number};
 pub use procfs::{boot_id, group, name, parent, pid_namespace, shares_network, umask};
 
 /// A clock tick of `/proc/PID/stat` in microseconds: USER_HZ is 100 for every program, whatever the

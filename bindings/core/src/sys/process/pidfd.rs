@@ -24,10 +24,22 @@ pub fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
 /// # Errors
 /// ESRCH when it is gone and reaped, EPERM when it is another user's.
 pub fn pidfd_send_signal(pidfd: impl AsFd, signal: Signal) -> io::Result<()> {
+    send(&pidfd, signal as libc::c_int)
+}
+
+/// The same for a signal that may have no name: real-time signals have none.
+///
+/// # Errors
+/// As [`pidfd_send_signal`], and EINVAL for a number that is no signal.
+pub fn pidfd_send_signal_number(pidfd: impl AsFd, signal: u32) -> io::Result<()> {
+    send(&pidfd, libc::c_int::try_from(signal).map_err(|_| Errno::EINVAL)?)
+}
+
+fn send(pidfd: &impl AsFd, signal: libc::c_int) -> io::Result<()> {
     let fd = pidfd.as_fd().as_raw_fd();
     let no_info = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: a null siginfo is allowed and means what kill(2) would send; nothing else is a pointer.
-    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal as libc::c_int, no_info, 0) };
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, no_info, 0) };
     Errno::result(sent)?;
     Ok(())
 }
@@ -36,7 +48,7 @@ pub fn pidfd_send_signal(pidfd: impl AsFd, signal: Signal) -> io::Result<()> {
 ///
 /// # Errors
 /// Not a pidfd.
-pub(super) fn may_signal(pidfd: impl AsFd) -> io::Result<bool> {
+pub fn may_signal(pidfd: impl AsFd) -> io::Result<bool> {
     let fd = pidfd.as_fd().as_raw_fd();
     let no_info = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: a null siginfo is allowed, and 0 is no signal: only the permission is checked (kill(2)).

@@ -110,7 +110,7 @@ async fn while_the_state_cannot_be_written_a_flood_is_not_read_and_afterwards_it
     let mut hostile = honest(&shop.sandbox)?;
     let in_the_way = shop.sandbox.runtime_dir().join("state.json.new");
     std::fs::create_dir(&in_the_way)?;
-    hostile.send(&FromClient::Serving(Serving { address: "honest".parse()? }), &[])?;
+    hostile.send(&FromClient::Serving(Serving { address: "honest".parse()?, fds: Vec::new() }), &[])?;
     let (mut rest, mut pings) = (Vec::new(), 0);
     for _ in 0..6 {
         while send_some(&hostile, &mut rest)? {

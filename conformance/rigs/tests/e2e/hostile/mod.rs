@@ -55,7 +55,7 @@ async fn settled() -> Result<Shop, Box<dyn std::error::Error>> {
 }
 
 /// A connection that was greeted and has said nothing.
-fn greeted(sandbox: &Sandbox) -> Result<Wire, Box<dyn std::error::Error>> {
+pub(crate) fn greeted(sandbox: &Sandbox) -> Result<Wire, Box<dyn std::error::Error>> {
     let mut wire = Wire::connect(&sandbox.runtime_dir().join("serverswap.sock"))?;
     let first = wire.receive()?.message;
     assert!(matches!(first, FromArbiter::Greeting(_)), "the first line is no greeting: {first:?}");
@@ -73,7 +73,7 @@ pub(crate) fn welcomed(sandbox: &Sandbox, role: Role) -> Result<Wire, Box<dyn st
 }
 
 /// A `hello` of a generation that is newer than every other.
-fn hello(wire: &mut Wire, role: Role) -> Hello {
+pub(crate) fn hello(wire: &mut Wire, role: Role) -> Hello {
     let now = clock_gettime(ClockId::Boottime);
     let start = u64::try_from(now.tv_sec * 1_000_000 + now.tv_nsec / 1_000).expect("time since boot");
     Hello {
@@ -88,6 +88,7 @@ fn hello(wire: &mut Wire, role: Role) -> Hello {
         form: None,
         timeouts: None,
         unix_sockets: None,
+        stand_in: None,
         fds: Vec::new(),
     }
 }
@@ -104,7 +105,7 @@ fn honest(sandbox: &Sandbox) -> Result<Wire, Box<dyn std::error::Error>> {
 
 pub(crate) fn claim(wire: &mut Wire, address: &str, socket: SocketMode) -> FromClient {
     let address = address.parse().expect("an address");
-    FromClient::ReadyFor(ReadyFor { id: wire.id(), address, socket, more: false })
+    FromClient::ReadyFor(ReadyFor { id: wire.id(), address, socket, more: false, provide: false })
 }
 
 fn ping(wire: &mut Wire) -> FromClient {
@@ -112,7 +113,7 @@ fn ping(wire: &mut Wire) -> FromClient {
 }
 
 /// The code of the fatal error that is the last thing said on a connection.
-fn fatal(wire: &mut Wire) -> Result<Code, Box<dyn std::error::Error>> {
+pub(crate) fn fatal(wire: &mut Wire) -> Result<Code, Box<dyn std::error::Error>> {
     let code = loop {
         if let FromArbiter::Error(error) = wire.receive()?.message
             && error.fatal

@@ -37,6 +37,7 @@ async fn an_observer_that_claims_is_refused() -> Outcome {
         address: "mailer".parse()?,
         socket: SocketMode::Bind,
         more: false,
+        provide: false,
     });
     from(Role::Observer, claim, Code::OutOfOrder).await
 }
