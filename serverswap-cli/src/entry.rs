@@ -4,10 +4,13 @@ use std::process::ExitCode;
 
 use crate::cli::{self, Invocation, Program};
 use crate::ui::{Conclusion, Console, ResultFormat};
-use crate::{logs, replay, runtime, status};
+use crate::{launch, logs, replay, runtime, status};
 
 /// Runs `program` with this process's arguments.
 pub fn main(program: Program) -> ExitCode {
+    if launch::is_requested() {
+        return ExitCode::from(launch::run());
+    }
     let status = match cli::parse(std::env::args_os(), program) {
         Ok(Invocation::Run(run)) => runtime::run(&run),
         Ok(Invocation::Arbiter(directory)) => runtime::temporary_arbiter::serve(&directory),

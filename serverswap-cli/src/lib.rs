@@ -17,18 +17,22 @@ mod cli;
 mod entry;
 #[cfg(feature = "cores")]
 pub mod intercept;
+mod launch;
 mod logs;
 mod output;
 mod own_generation;
 mod post;
 mod program;
+mod readiness;
 mod replay;
 mod runtime;
 mod runtime_directory;
+mod server_status;
 #[cfg(not(feature = "cores"))]
 mod spawn;
 #[cfg(feature = "cores")]
 pub mod spawn;
+mod stand_in;
 #[cfg(not(feature = "cores"))]
 mod state;
 #[cfg(feature = "cores")]

@@ -112,14 +112,18 @@ pub enum SpawnFailure {
 ///
 /// [`SpawnFailure`] names what the operator has to fix; no process is left then.
 pub fn start(server: &ServerCommand, streams: ServerStreams) -> Result<u32, SpawnFailure> {
-    if let Some(cwd) = &server.cwd {
-        enterable(cwd)?;
-    }
-    let child = command(server, streams).spawn().map_err(|error| failure(server, &error))?;
+    let child = command(server, streams)?.spawn().map_err(|error| failure(server, errno(&error)))?;
     Ok(child.id())
 }
 
-fn command(server: &ServerCommand, streams: ServerStreams) -> Command {
+/// What starts the server, with its streams, environment and session.
+///
+/// # Errors
+/// The working directory cannot be entered.
+pub(crate) fn command(server: &ServerCommand, streams: ServerStreams) -> Result<Command, SpawnFailure> {
+    if let Some(cwd) = &server.cwd {
+        enterable(cwd)?;
+    }
     let mut command = Command::new(&server.program);
     command
         .args(&server.arguments)
@@ -148,7 +152,7 @@ fn command(server: &ServerCommand, streams: ServerStreams) -> Command {
         command.current_dir(cwd);
     }
     session::own_session(&mut command);
-    command
+    Ok(command)
 }
 
 impl From<ServerStream> for Stdio {
@@ -172,9 +176,9 @@ fn enterable(cwd: &Path) -> Result<(), SpawnFailure> {
     Err(SpawnFailure::WorkingDirectory { path: cwd.to_owned(), errno: problem })
 }
 
-fn failure(server: &ServerCommand, error: &io::Error) -> SpawnFailure {
+/// Why the command was not executed.
+pub(crate) fn failure(server: &ServerCommand, errno: i32) -> SpawnFailure {
     let program = server.program.to_string_lossy().into_owned();
-    let errno = errno(error);
     match errno {
         libc::ENOENT if is_file(server) => SpawnFailure::NotExecutable { program, errno },
         libc::ENOENT | libc::ENOTDIR => SpawnFailure::NotFound { program },

@@ -10,8 +10,12 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, Value
 use super::duration::duration;
 use super::help;
 use super::output::output;
+use super::ready::ready;
+use super::stop_signal::stop_signal;
 use super::unix_sockets::{unix_group, unix_mode};
+use crate::launch::PassedSocket;
 use crate::output::OutputOption;
+use crate::readiness::ReadyOption;
 
 /// The two programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -105,6 +109,34 @@ pub(super) struct RunArguments {
     /// A `.js`, `.mjs` or `.cjs` file is run with `node`, a `.py` file with `python3`.
     #[arg(value_name = "CMD", trailing_var_arg = true, value_hint = ValueHint::CommandWithArguments, required = true)]
     pub(super) command: Vec<OsString>,
+
+    /// Pass the socket of ADDRESS to a server that does not use the library; once for each
+    ///
+    /// The server gets it as descriptor 3, the next one as 4, in all of these ways: systemd's (LISTEN_FDS, LISTEN_PID,
+    /// LISTEN_FDNAMES), Server::Starter's (SERVER_STARTER_PORT), Einhorn's (EINHORN_FD_0), and `{fd}` or `{fd:NAME}` in
+    /// its arguments. It is replaced with --stop-signal when the new one is ready. The socket is non-blocking.
+    #[arg(long, value_name = "[NAME=]ADDRESS", action = ArgAction::Append)]
+    pub(super) socket: Vec<PassedSocket>,
+
+    /// What says that such a server is ready: `notify`, `listening`, `exec=COMMAND` or `after=DURATION`
+    ///
+    /// READY=1 on the NOTIFY_SOCKET that it gets; a process of it waits for connections; a shell command exits with 0
+    /// (no request to the address: the old server would answer it); or it has run for so long. It has to wait for
+    /// connections in any case. The default: `notify` if it uses that before it listens, else `listening`.
+    #[arg(long, value_name = "WHAT", value_parser = ready, requires = "socket")]
+    pub(super) ready: Option<ReadyOption>,
+
+    /// The signal at which such a server finishes its requests and exits; the default is TERM
+    ///
+    /// QUIT for nginx, for example. After --drain-timeout follows KILL.
+    #[arg(long, value_name = "SIGNAL", value_parser = stop_signal)]
+    pub(super) stop_signal: Option<u32>,
+
+    /// Take an address over from a process that serverswap did not start, of the same user or by root
+    ///
+    /// That process is sent --stop-signal when the new server is ready. Without ADDRESS: those of --socket.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "", action = ArgAction::Append)]
+    pub(super) adopt: Vec<String>,
 
     /// Keep the old server serving alongside the new one for this long before taking over
     ///

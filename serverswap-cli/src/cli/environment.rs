@@ -43,12 +43,15 @@ pub const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 /// Set by sshd(8): the command was started over a connection that somebody may close. Read.
 pub const SSH_CONNECTION: &str = "SSH_CONNECTION";
 
+/// Where the server says that it is ready (sd_notify(3)). Set for a server that is launched with sockets.
+pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+
 /// Taken away from the server: what a service manager gave to the supervisor (a server that
 /// sent `STOPPING=1` to it would stop the whole unit), and what a parent that is a Node process gave it
 /// (Node opens the descriptor of its IPC channel, which the server does not have, and would be a worker of
 /// the parent's cluster).
 pub const SCRUBBED: [&str; 12] = [
-    "NOTIFY_SOCKET",
+    NOTIFY_SOCKET,
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
     "LISTEN_PID",

@@ -7,13 +7,16 @@ use serverswap::protocol::message::{Form, UnixSockets};
 use std::time::Duration;
 
 use super::{CommandLine, Program, Shell};
+use crate::launch::PassedSockets;
 use crate::output::OutputOption;
-use crate::supervisor::{Plan, Restart};
+use crate::readiness::ReadyOption;
+use crate::supervisor::{Plan, Restart, Starts};
 use crate::ui::{LogFormat, ResultFormat, Verbosity};
 use serverswap::protocol::Generation;
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 pub enum Invocation {
     /// Start a server and supervise it.
     Run(Run),
@@ -48,6 +51,14 @@ pub struct Run {
     pub kill_timeout: Duration,
     /// Who may connect to the Unix sockets that are made for it.
     pub unix_sockets: UnixSockets,
+    /// What a server that does not speak the protocol is passed.
+    pub(crate) sockets: PassedSockets,
+    /// The addresses that are taken over from a process that serverswap did not start.
+    pub(crate) adopt: Vec<Address>,
+    /// What says that such a server is ready.
+    pub(crate) ready: ReadyOption,
+    /// The number of the signal that ends such a server.
+    pub(crate) stop_signal: u32,
     /// When to start it again.
     pub restart: Restart,
     /// Where its output goes.
@@ -120,6 +131,11 @@ impl Run {
             drain_timeout: self.drain_timeout,
             kill_timeout: self.kill_timeout,
             unix_sockets: self.unix_sockets,
+            starts: if self.sockets.is_empty() {
+                Starts::Speaking
+            } else {
+                Starts::Observed(self.ready.clone())
+            },
             generation,
         }
     }

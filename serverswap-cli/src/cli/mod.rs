@@ -13,6 +13,8 @@ mod invocation;
 mod mistaken_word;
 mod output;
 mod parse;
+mod ready;
+mod stop_signal;
 mod unix_sockets;
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::mistaken_word::{Wanted, wanted};
 use super::{
     CommandLine, Extent, Invocation, LogFormatOption, Logs, Program, RestartOption, Run, Status, Which,
 };
+use crate::launch::{PassedSockets, PassedSocketsError};
 use crate::supervisor::Restart;
 use crate::ui::grammar::printable;
 use crate::ui::{Console, LogFormat, ResultFormat, Verbosity};
@@ -68,6 +69,12 @@ impl From<clap::Error> for UsageError {
     }
 }
 
+impl From<PassedSocketsError> for UsageError {
+    fn from(error: PassedSocketsError) -> Self {
+        UsageError::Combination { error: error.to_string(), hint: error.hint() }
+    }
+}
+
 /// Reads the arguments of `program`; the first is the program's name.
 ///
 /// # Errors
@@ -84,7 +91,7 @@ pub fn parse(
             if let Some(invocation) = without_server(&arguments.run) {
                 return Ok(invocation);
             }
-            let run = run(arguments.run, Form::Stay);
+            let run = run(arguments.run, Form::Stay)?;
             no_mistaken_word(&run, program)?;
             Ok(Invocation::Run(run))
         }
@@ -107,7 +114,7 @@ fn serverswap(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocatio
             if let Some(invocation) = without_server(&arguments.run) {
                 return Ok(invocation);
             }
-            let run = run(arguments.run, form);
+            let run = run(arguments.run, form)?;
             no_mistaken_word(&run, Program::Serverswap)?;
             restart_needs_stay(&run)?;
             Ok(Invocation::Run(run))
@@ -151,9 +158,21 @@ fn address(text: Option<String>, tool: &str) -> Result<Option<Address>, UsageErr
     })
 }
 
-fn run(arguments: RunArguments, form: Form) -> Run {
-    Run {
-        command: CommandLine::from_words(arguments.command, arguments.cwd.as_deref()),
+fn run(arguments: RunArguments, form: Form) -> Result<Run, UsageError> {
+    let mut command = CommandLine::from_words(arguments.command, arguments.cwd.as_deref());
+    let sockets = PassedSockets::new(arguments.socket)?;
+    command.arguments = sockets.numbered_arguments(&command.arguments)?;
+    let adopt = adopt(&arguments.adopt, &sockets)?;
+    if arguments.stop_signal.is_some() && sockets.is_empty() && adopt.is_empty() {
+        return Err(UsageError::Combination {
+            error:
+                "`--stop-signal` is for a server with `--socket`, or one that is taken over with `--adopt`"
+                    .to_owned(),
+            hint: "leave it out: a server that uses the library is asked to release its addresses".to_owned(),
+        });
+    }
+    Ok(Run {
+        command,
         form,
         probation: arguments.probation,
         ready_timeout: arguments.ready_timeout,
@@ -179,7 +198,32 @@ fn run(arguments: RunArguments, form: Form) -> Run {
             LogFormatOption::Json => LogFormat::Json,
         },
         result: result(arguments.json),
+        sockets,
+        adopt,
+        ready: arguments.ready.unwrap_or_default(),
+        stop_signal: arguments.stop_signal.unwrap_or(libc::SIGTERM as u32),
+    })
+}
+
+/// Without an address: those of the sockets.
+fn adopt(texts: &[String], sockets: &PassedSockets) -> Result<Vec<Address>, UsageError> {
+    let mut addresses = Vec::new();
+    for text in texts {
+        match text.as_str() {
+            "" if sockets.is_empty() => {
+                return Err(UsageError::Combination {
+                    error: "`--adopt` does not say which address is to be taken over".to_owned(),
+                    hint: "`--adopt=:8080`, or `--socket :8080 --adopt`".to_owned(),
+                });
+            }
+            "" => addresses.extend(sockets.addresses().cloned()),
+            text => addresses.push(text.parse().map_err(|error: AddressError| UsageError::Combination {
+                error: error.to_string(),
+                hint: "write it like `--adopt=:8080`".to_owned(),
+            })?),
+        }
     }
+    Ok(addresses)
 }
 
 /// `serverswap stop` starts no program, and there is no such command.

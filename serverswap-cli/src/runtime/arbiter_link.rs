@@ -332,7 +332,7 @@ mod tests {
     use crate::runtime::arbiter_role::ArbiterRole;
     use crate::runtime::trace::TraceWriter;
     use crate::state::Lock;
-    use crate::supervisor::{Plan, Restart};
+    use crate::supervisor::{Plan, Restart, Starts};
 
     fn greeting() -> String {
         let arbiter = ArbiterInfo { name: "hangs".to_owned(), version: "1".to_owned(), pid: 1 };
@@ -351,6 +351,7 @@ mod tests {
             kill_timeout: Duration::from_secs(1),
             probation: Duration::ZERO,
             unix_sockets: UnixSockets::default(),
+            starts: Starts::Speaking,
             generation: Generation { start: 1, pid: 1 },
         };
         let role = ArbiterRole::new(plan.form, Rc::new(|_| {}), TraceWriter::default());

@@ -10,6 +10,7 @@
 
 mod abstract_socket;
 mod admission;
+mod adoption;
 mod arbiter;
 mod arbiter_link;
 mod arbiter_role;
@@ -23,6 +24,7 @@ pub(crate) mod error_map;
 mod look;
 mod look_thread;
 mod negotiation;
+mod notify;
 mod other_program;
 mod owner_lookup;
 mod paused_watch;
@@ -31,6 +33,7 @@ pub(crate) mod recovery;
 mod remains_lookup;
 mod server;
 mod signals;
+mod stand_in;
 mod stand_ins;
 mod stop_signal;
 mod supervisor;
@@ -55,6 +58,8 @@ use crate::sys::descriptors;
 use crate::sys::signals::SignalDescriptor;
 use crate::ui::{Conclusion, Console, SetupError, StillTrue};
 use crate::{acting_user, own_generation, runtime_directory};
+use adoption::Adoption;
+use stand_in::StandInPlan;
 use supervisor::{Start, SupervisorDriver};
 use trace::TraceWriter;
 
@@ -112,7 +117,18 @@ fn try_run(
     LocalSet::new().block_on(&runtime, async {
         let trace = TraceWriter::open(run.trace.as_deref(), console);
         let plan = run.plan(generation);
-        let start = Start { plan, post, command, output, directory };
+        let stand_in = (!run.sockets.is_empty()).then(|| StandInPlan {
+            sockets: run.sockets.clone(),
+            ready: run.ready.clone(),
+            stop_signal: run.stop_signal,
+        });
+        let adoption = Adoption {
+            addresses: run.adopt.clone(),
+            stop_signal: run.stop_signal,
+            timeouts: plan.timeouts(),
+            generation,
+        };
+        let start = Start { plan, post, command, stand_in, adoption, output, directory };
         SupervisorDriver::run(start, console.clone(), trace, signals).await
     })
 }

@@ -14,6 +14,7 @@ use serverswap::sys::clock::monotonic;
 use serverswap::sys::points;
 use tokio::time::Instant;
 
+use super::adoption::Adoption;
 use super::arbiter::until;
 use super::arbiter_link::{ArbiterLink, LinkEvent, owned};
 use super::arbiter_role::ArbiterRole;
@@ -22,6 +23,7 @@ use super::error_map;
 use super::other_program::OtherProgram;
 use super::server::{Answer, ServerProcess};
 use super::signals::{SignalEvent, Signals};
+use super::stand_in::{Change, Outcome, StandInDriver, StandInPlan};
 use super::trace::TraceWriter;
 use super::waiting_lookup::{Found, WaitingLookup};
 use crate::output::{Copies, OutputTail, ServerOutput};
@@ -43,6 +45,9 @@ pub(super) struct Start {
     pub(super) plan: Plan,
     pub(super) post: Option<Post>,
     pub(super) command: ServerCommand,
+    /// For a server that does not speak the protocol.
+    pub(super) stand_in: Option<StandInPlan>,
+    pub(super) adoption: Adoption,
     pub(super) output: ServerOutput,
     pub(super) directory: Directory,
 }
@@ -55,6 +60,9 @@ pub(super) struct SupervisorDriver {
     trace: TraceWriter,
     console: Console,
     command: ServerCommand,
+    stand_in_plan: Option<StandInPlan>,
+    /// That of the present server.
+    stand_in: Option<StandInDriver>,
     directory: Directory,
     link: ArbiterLink,
     signals: Signals,
@@ -80,7 +88,7 @@ impl SupervisorDriver {
         trace: TraceWriter,
         signals: SignalDescriptor,
     ) -> Result<(Conclusion, Copies), SetupError> {
-        let Start { plan, post, command, output, directory } = start;
+        let Start { plan, post, command, stand_in, adoption, output, directory } = start;
         let signals = Signals::new(signals).map_err(|error| error_map::system("epoll_ctl", &error))?;
         let report = Rc::new({
             let console = console.clone();
@@ -100,6 +108,8 @@ impl SupervisorDriver {
             trace: driver_trace,
             console,
             command,
+            stand_in_plan: stand_in,
+            stand_in: None,
             directory,
             signals,
             server: ServerProcess::none(generation),
@@ -107,7 +117,7 @@ impl SupervisorDriver {
             kept: BTreeMap::new(),
             actions: Vec::new(),
         };
-        let mut outcome = driver.connect().await?;
+        let mut outcome = driver.connect(&adoption).await?;
         loop {
             match outcome {
                 Some(outcome) => return Ok(driver.conclude(&outcome).await),
@@ -117,13 +127,16 @@ impl SupervisorDriver {
     }
 
     /// Becomes the arbiter or connects to it, unless a signal ends the command before.
-    async fn connect(&mut self) -> Result<Option<Box<RunOutcome>>, SetupError> {
+    async fn connect(&mut self, adoption: &Adoption) -> Result<Option<Box<RunOutcome>>, SetupError> {
         let deadline = Some(Instant::now() + FIRST_LINK_WAIT);
         loop {
             let reminder = self.reminder.deadline().map(instant);
             tokio::select! {
                 events = self.link.connect_first(until(deadline)) => {
                     let events = events?;
+                    for report in adoption.run(&self.directory).await? {
+                        self.console.report(&report);
+                    }
                     return Ok(self.handle(SupervisorInput::Linked, None).or_else(|| self.link_events(events)));
                 }
                 event = self.signals.next() => {
@@ -144,6 +157,7 @@ impl SupervisorDriver {
             event = self.signals.next() => self.signalled(event),
             answer = self.server.changed() => self.server_changed(answer),
             () = self.link.ready() => self.link_ready(),
+            change = stand_in_changed(&mut self.stand_in) => self.stand_in_changed(change),
             () = until(deadline) => self.handle(SupervisorInput::Tick, None),
             () = until(reminder) => {
                 self.remind();
@@ -199,10 +213,29 @@ impl SupervisorDriver {
 
     fn server_changed(&mut self, answer: Option<Answer>) -> Option<Box<RunOutcome>> {
         let input = self.server.handle(answer)?;
-        if let SupervisorInput::ServerExited { .. } = input {
+        if let SupervisorInput::ServerExited { pid, .. } = input {
             points::at("after the server is reaped");
+            self.stand_in.take_if(|stand_in| stand_in.pid() == pid);
         }
         self.handle(input, None)
+    }
+
+    fn stand_in_changed(&mut self, change: Change) -> Option<Box<RunOutcome>> {
+        let outcomes = self.stand_in.as_mut().map(|stand_in| stand_in.handle(change));
+        for outcome in outcomes.into_iter().flatten() {
+            let outcome = match outcome {
+                Outcome::Input(input) => self.handle(input, None),
+                Outcome::Report(report) => self.report(&report),
+                Outcome::Ready(address) => {
+                    self.other_program.takes(&address);
+                    None
+                }
+            };
+            if outcome.is_some() {
+                return outcome;
+            }
+        }
+        None
     }
 
     fn link_ready(&mut self) -> Option<Box<RunOutcome>> {
@@ -289,7 +322,10 @@ impl SupervisorDriver {
         if let Report::Serving { address, .. } = report {
             self.output.served(address);
         }
-        if let Report::Claimed { address } | Report::Granted { address, .. } = report {
+        // The process of a server with a stand-in runs our program at first.
+        if let Report::Claimed { address } | Report::Granted { address, .. } = report
+            && self.stand_in.is_none()
+        {
             self.other_program.takes(address);
         }
     }
@@ -297,7 +333,13 @@ impl SupervisorDriver {
     fn spawn(&mut self) {
         points::at("before the server is started");
         let streams = self.output.open(|report| self.console.report(&report));
-        let started = streams.and_then(|streams| spawn::start(&self.command, streams));
+        let started = streams.and_then(|streams| match &self.stand_in_plan {
+            None => spawn::start(&self.command, streams),
+            Some(plan) => {
+                let stand_in = self.stand_in.insert(StandInDriver::start(plan, &self.command, streams)?);
+                Ok(stand_in.pid())
+            }
+        });
         points::at("after the server is started");
         let event = match started {
             Ok(pid) => {
@@ -348,7 +390,14 @@ impl SupervisorDriver {
     }
 }
 
+async fn stand_in_changed(stand_in: &mut Option<StandInDriver>) -> Change {
+    match stand_in {
+        Some(stand_in) => stand_in.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// When the clock of the cores says `at`.
-fn instant(at: Duration) -> Instant {
+pub(super) fn instant(at: Duration) -> Instant {
     Instant::now() + at.saturating_sub(monotonic())
 }

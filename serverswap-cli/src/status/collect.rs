@@ -17,6 +17,7 @@ use super::{
     offline,
 };
 use crate::runtime::{error_map, recovery};
+use crate::server_status;
 use crate::state::{
     self, AddressRecord, Directory, DirectoryError, GenerationRecord, HolderRecord, Snapshot, StateFile,
     UnrecordedRecord,
@@ -69,8 +70,8 @@ fn filled(empty: StatusReport, file: &StateFile, directory: &Path) -> StatusRepo
     let arbiter = is_alive(file.header.arbiter).then_some(file.header.arbiter.pid);
     let addresses = file.snapshot.addresses.iter();
     let addresses = addresses.map(|(address, record)| match arbiter {
-        Some(_) => one(address, record, &file.snapshot),
-        None => one(address, &offline::as_it_is(address, record), &file.snapshot),
+        Some(_) => one(address, record, &file.snapshot, directory),
+        None => one(address, &offline::as_it_is(address, record), &file.snapshot, directory),
     });
     let addresses = addresses.filter(has_anything).collect();
     let mut unrecorded = unrecorded(&file.snapshot);
@@ -105,7 +106,7 @@ fn has_anything(report: &AddressReport) -> bool {
     !(report.holders.is_empty() && report.draining.is_empty() && report.owners.is_empty())
 }
 
-fn one(address: &Address, record: &AddressRecord, snapshot: &Snapshot) -> AddressReport {
+fn one(address: &Address, record: &AddressRecord, snapshot: &Snapshot, directory: &Path) -> AddressReport {
     let now = monotonic();
     let drains = |process: Process| record.draining.iter().any(|drain| drain.process == process);
     let holders = record.holders.iter().filter(|holder| !drains(holder.process) && is_alive(holder.process));
@@ -118,6 +119,10 @@ fn one(address: &Address, record: &AddressRecord, snapshot: &Snapshot) -> Addres
                 pid: holder.process.pid,
                 generation: holder.generation,
                 state: state(holder),
+                says: match supervisor(snapshot, holder.generation) {
+                    SupervisedBy::Pid(_) => server_status::read(directory, holder.process.pid),
+                    SupervisedBy::Nobody => None,
+                },
                 age: now.saturating_sub(holder.since()),
                 supervisor: supervisor(snapshot, holder.generation),
             })

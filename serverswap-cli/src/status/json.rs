@@ -46,17 +46,19 @@ struct UnrecordedJson<'a> {
 struct AddressJson<'a> {
     address: &'a Address,
     served: bool,
-    holders: Vec<HolderJson>,
+    holders: Vec<HolderJson<'a>>,
     draining: Vec<DrainingJson>,
     owners: Vec<OwnerJson>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct HolderJson {
+struct HolderJson<'a> {
     pid: u32,
     generation: Generation,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    says: Option<&'a str>,
     since: String,
     for_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,7 +96,7 @@ fn address_json(address: &AddressReport, now: SystemTime) -> AddressJson<'_> {
     }
 }
 
-fn holder_json(holder: &Holder, now: SystemTime) -> HolderJson {
+fn holder_json(holder: &Holder, now: SystemTime) -> HolderJson<'_> {
     HolderJson {
         pid: holder.pid,
         generation: holder.generation,
@@ -103,6 +105,7 @@ fn holder_json(holder: &Holder, now: SystemTime) -> HolderJson {
             HolderState::Probation => "probation",
             HolderState::Serving => "serving",
         },
+        says: holder.says.as_deref(),
         since: since(now, holder.age),
         for_ms: millis(holder.age),
         supervisor: supervisor(holder.supervisor),

@@ -62,6 +62,8 @@ pub struct Holder {
     pub generation: Generation,
     /// Whether it serves.
     pub state: HolderState,
+    /// What it says of itself, if somebody hears it.
+    pub says: Option<String>,
     /// For how long.
     pub age: Duration,
     /// Who supervises it.

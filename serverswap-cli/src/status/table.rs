@@ -44,9 +44,10 @@ fn holder_row(holder: &Holder) -> Row {
         HolderState::Probation => "on probation",
         HolderState::Serving => "serving",
     };
+    let says = holder.says.as_ref().map(|words| format!(" ({words})")).unwrap_or_default();
     [
         String::new(),
-        state.to_owned(),
+        format!("{state}{says}"),
         holder.pid.to_string(),
         text(holder.age),
         supervisor(holder.supervisor),

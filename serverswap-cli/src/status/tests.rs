@@ -25,6 +25,7 @@ fn swapped() -> AddressReport {
             pid: 4242,
             generation: generation(2_000, 4200),
             state: HolderState::Serving,
+            says: None,
             age: Duration::from_secs(125),
             supervisor: SupervisedBy::Pid(4200),
         }],
@@ -164,4 +165,13 @@ fn what_is_listened_on_is_served_and_nothing_else_is() {
     assert_eq!(unrecorded().exit_status(), 0);
     assert_eq!(unrecorded().only(&address(":8080")).exit_status(), 0);
     assert_eq!(unrecorded().only(&address(":9")).exit_status(), NOT_SERVED);
+}
+
+#[test]
+fn what_a_server_says_of_itself_is_shown() {
+    let mut address = swapped();
+    address.holders[0].says = Some("4 workers".to_owned());
+    let report = report(vec![address]);
+    assert!(report.render(ResultFormat::None).contains("serving (4 workers)"));
+    assert!(report.render(ResultFormat::Json).contains(r#""state":"serving","says":"4 workers""#));
 }

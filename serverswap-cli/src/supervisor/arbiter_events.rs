@@ -13,7 +13,7 @@ use super::context::Context;
 use super::owned_address::{AddressNotice, ClaimError, Duplicate, OwnedAddress};
 use super::owned_addresses::AddressChange;
 use super::predecessors::{DrainDeadlines, Draining, Seen};
-use super::{EventAttachment, GenerationSignal, Request, SupervisorAction};
+use super::{EventAttachment, GenerationSignal, Request, Starts, SupervisorAction};
 use crate::ui::{DrainStatus, Reached, Report};
 
 /// What the arbiter reported, for the state to decide on.
@@ -218,10 +218,13 @@ impl Context {
             OwnedAddress::Claimed | OwnedAddress::Reclaimed { .. } => {
                 self.report(Report::Claimed { address })
             }
-            OwnedAddress::Granted | OwnedAddress::Regranted { .. } => {
-                milestones.ready_after = Some(since_spawn);
-                self.report(Report::Granted { address, after: since_spawn });
-            }
+            OwnedAddress::Granted | OwnedAddress::Regranted { .. } => match self.plan.starts {
+                Starts::Speaking => {
+                    milestones.ready_after = Some(since_spawn);
+                    self.report(Report::Granted { address, after: since_spawn });
+                }
+                Starts::Observed(_) => self.report(Report::Passed { address, pid }),
+            },
             OwnedAddress::Probation => {
                 milestones.ready_after.get_or_insert(since_spawn);
                 milestones.serving_after = Some(since_spawn);

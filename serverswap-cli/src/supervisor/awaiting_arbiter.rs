@@ -110,6 +110,7 @@ impl Phase for AwaitingArbiter {
             | PhaseInput::Verdict(_)
             | PhaseInput::Spawned(_)
             | PhaseInput::SpawnFailed(_)
+            | PhaseInput::Launched(_)
             | PhaseInput::Exited { .. }
             | PhaseInput::LeftoversGone
             | PhaseInput::Signalled { .. } => self.into(),

@@ -160,6 +160,7 @@ impl Phase for AwaitingVerdict {
             PhaseInput::BarrierPassed
             | PhaseInput::Spawned(_)
             | PhaseInput::SpawnFailed(_)
+            | PhaseInput::Launched(_)
             | PhaseInput::LeftoversGone
             | PhaseInput::Signalled { .. } => self.into(),
         }

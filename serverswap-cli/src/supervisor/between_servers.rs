@@ -52,6 +52,7 @@ impl Phase for Backoff {
             | PhaseInput::BarrierPassed
             | PhaseInput::Spawned(_)
             | PhaseInput::SpawnFailed(_)
+            | PhaseInput::Launched(_)
             | PhaseInput::Exited { .. }
             | PhaseInput::LeftoversGone
             | PhaseInput::Signalled { .. } => self.into(),
@@ -89,6 +90,7 @@ impl Phase for AwaitingSuccessor {
             | PhaseInput::BarrierPassed
             | PhaseInput::Spawned(_)
             | PhaseInput::SpawnFailed(_)
+            | PhaseInput::Launched(_)
             | PhaseInput::Exited { .. }
             | PhaseInput::LeftoversGone
             | PhaseInput::Signalled { .. }

@@ -8,7 +8,7 @@ use super::owned_addresses::OwnedAddresses;
 use super::predecessors::{DrainDeadlines, Predecessors};
 use super::restart_delay::RestartDelay;
 use super::{GenerationSignal, Plan, Request, SupervisorAction};
-use crate::ui::{CutShort, Reached, Report, RunEnding, RunFacts, RunOutcome};
+use crate::ui::{CutShort, NotReady, Reached, Report, RunEnding, RunFacts, RunOutcome};
 
 /// Everything but the state.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub(super) struct Context {
     pub(super) restart_delay: RestartDelay,
     /// How far the generation came.
     pub(super) reached: Reached,
+    /// Why the present server cannot become ready, if its stand-in has said so.
+    pub(super) not_ready: Option<NotReady>,
     /// The last server.
     pub(super) pid: Option<u32>,
     /// The last server whose end the arbiter has reported.
@@ -69,6 +71,7 @@ impl Context {
             own_deadlines: DrainDeadlines::default(),
             restart_delay: RestartDelay::default(),
             reached: Reached::Nothing,
+            not_ready: None,
             pid: None,
             reported_gone: None,
             spawned_at: now,
@@ -179,6 +182,8 @@ impl Context {
             restarts: self.starts.saturating_sub(1),
             reached: self.reached,
             ready_timeout: self.plan.ready_timeout,
+            starts: self.plan.starts.clone(),
+            not_ready: self.not_ready.clone(),
             addresses: self.addresses.outcomes(),
             replaced: self.predecessors.replaced(),
             cut_short: self.cut_short(),

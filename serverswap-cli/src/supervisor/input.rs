@@ -1,10 +1,13 @@
 //! What goes into the supervisor's core.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serverswap::protocol::message::{self, DecidedVerdict};
 
 use super::GenerationSignal;
 use crate::spawn::SpawnFailure;
+use crate::ui::NotReady;
 
 /// Something that happened to the generation. The driver reports each exactly once, to the generation
 /// that it is about; a signal to the process concerns all of them.
@@ -34,6 +37,27 @@ pub enum SupervisorInput {
     },
     /// The server could not be started.
     SpawnFailed(SpawnFailure),
+    /// The process that was started could not execute the command; it ends.
+    NotExecuted {
+        /// Its process id.
+        pid: u32,
+        /// Why.
+        failure: SpawnFailure,
+    },
+    /// A server that does not speak the protocol cannot become ready.
+    NotReady {
+        /// Its process id.
+        pid: u32,
+        /// Why.
+        reason: NotReady,
+    },
+    /// Such a server needs more time to become ready.
+    NeedsTime {
+        /// Its process id.
+        pid: u32,
+        /// From now.
+        time: Duration,
+    },
     /// A server has exited and was reaped.
     ServerExited {
         /// Its process id.

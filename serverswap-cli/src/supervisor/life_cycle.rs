@@ -22,13 +22,14 @@ use super::awaiting_verdict::AwaitingVerdict;
 use super::between_servers::{AwaitingSuccessor, Backoff};
 use super::context::Context;
 use super::input::{Leftovers, ServerExit, StopSignal};
+use super::not_executed::NotExecuted;
 use super::reaping_group::ReapingGroup;
 use super::running::Running;
 use super::starting::{AwaitingLink, Cancelled, Starting};
 use super::stopping::Stopping;
 use super::up::Up;
 use crate::spawn::SpawnFailure;
-use crate::ui::WaitingFor;
+use crate::ui::{NotReady, WaitingFor};
 
 /// What a state does. Each is a struct with exactly the data that is valid in it.
 pub(super) trait Phase: Sized {
@@ -87,6 +88,8 @@ states! {
     Cancelled,
     /// The server runs and is not up yet.
     Running,
+    /// The command could not be executed; the process that was to become the server ends.
+    NotExecuted,
     /// The arbiter is asked whether the server may be ended.
     AwaitingVerdict,
     /// The server is up, or kept although it is not.
@@ -140,6 +143,8 @@ pub(super) enum PhaseInput {
     BarrierPassed,
     Spawned(ChildServer),
     SpawnFailed(SpawnFailure),
+    /// Of a server that has a stand-in.
+    Launched(LaunchNotice),
     Exited {
         exit: ServerExit,
         leftovers: Leftovers,
@@ -153,6 +158,17 @@ pub(super) enum PhaseInput {
     StopSignal(StopSignal),
     /// The deadline of the state has passed.
     Due,
+}
+
+/// What becomes of a server that does not speak the protocol, before it serves.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum LaunchNotice {
+    /// Its process runs, and could not execute the command.
+    NotExecuted(SpawnFailure),
+    /// It runs, and cannot become ready.
+    NotReady(NotReady),
+    /// It needs so long from now.
+    NeedsTime(Duration),
 }
 
 /// Why the supervisor ends a server.

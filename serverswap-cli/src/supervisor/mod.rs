@@ -34,6 +34,7 @@ mod cut_servers;
 mod exit_policy;
 mod input;
 mod life_cycle;
+mod not_executed;
 mod owned_address;
 mod owned_addresses;
 mod plan;
@@ -56,7 +57,7 @@ use serverswap::protocol::Address;
 use serverswap::protocol::message::Holding;
 
 use self::context::Context;
-use self::life_cycle::{ChildServer, Done, LifeCycle, Phase, PhaseInput};
+use self::life_cycle::{ChildServer, Done, LaunchNotice, LifeCycle, Phase, PhaseInput};
 use self::starting::AwaitingLink;
 use crate::ui::{Report, WaitingFor};
 
@@ -64,7 +65,7 @@ pub use self::action::{GenerationSignal, Request, SupervisorAction};
 pub use self::input::{
     EventAttachment, Leftovers, ServerExit, StopSignal, SupervisorInput, SupervisorSignal,
 };
-pub use self::plan::{Plan, Restart};
+pub use self::plan::{Plan, Restart, Starts};
 pub use self::stop_requests::{StopPath, StopRequests};
 pub use self::waiting::{Due, Reminder};
 
@@ -155,6 +156,15 @@ impl Supervisor {
             }
             SupervisorInput::Spawned { pid } => Some(PhaseInput::Spawned(ChildServer { pid })),
             SupervisorInput::SpawnFailed(failure) => Some(PhaseInput::SpawnFailed(failure)),
+            SupervisorInput::NotExecuted { pid, failure } => {
+                context.is_current(pid).then_some(PhaseInput::Launched(LaunchNotice::NotExecuted(failure)))
+            }
+            SupervisorInput::NotReady { pid, reason } => {
+                context.is_current(pid).then_some(PhaseInput::Launched(LaunchNotice::NotReady(reason)))
+            }
+            SupervisorInput::NeedsTime { pid, time } => {
+                context.is_current(pid).then_some(PhaseInput::Launched(LaunchNotice::NeedsTime(time)))
+            }
             SupervisorInput::ServerExited { pid, exit, leftovers } => {
                 context.is_current(pid).then_some(PhaseInput::Exited { exit, leftovers })
             }

@@ -6,6 +6,8 @@ use serde::Serialize;
 use serverswap::protocol::Generation;
 use serverswap::protocol::message::{Form, Timeouts, UnixSockets};
 
+use crate::readiness::ReadyOption;
+
 /// How long a supervisor waits, after its server has exited, for the arbiter's last reports about
 /// it, before it goes by what it knows.
 pub const SETTLE_MAX: Duration = Duration::from_secs(10);
@@ -34,8 +36,19 @@ pub struct Plan {
     pub probation: Duration,
     /// Who may connect to the Unix sockets that are made for its servers.
     pub unix_sockets: UnixSockets,
+    /// How its server says that it is ready.
+    pub starts: Starts,
     /// The identity of this generation.
     pub generation: Generation,
+}
+
+/// How a server becomes ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Starts {
+    /// It speaks the protocol, and says so.
+    Speaking,
+    /// It has a stand-in, which goes by this.
+    Observed(ReadyOption),
 }
 
 impl Plan {

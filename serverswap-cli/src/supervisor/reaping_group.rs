@@ -84,6 +84,7 @@ impl Phase for ReapingGroup {
             | PhaseInput::BarrierPassed
             | PhaseInput::Spawned(_)
             | PhaseInput::SpawnFailed(_)
+            | PhaseInput::Launched(_)
             | PhaseInput::Exited { .. } => self.into(),
         }
     }

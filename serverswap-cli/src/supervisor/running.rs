@@ -8,7 +8,10 @@ use super::arbiter_events::ArbiterNotice;
 use super::awaiting_verdict::AwaitingVerdict;
 use super::context::Context;
 use super::input::StopSignal;
-use super::life_cycle::{Cause, ChildServer, EndReason, LifeCycle, Phase, PhaseInput, ServerEnd};
+use super::life_cycle::{
+    Cause, ChildServer, EndReason, LaunchNotice, LifeCycle, Phase, PhaseInput, ServerEnd,
+};
+use super::not_executed::NotExecuted;
 use super::reaping_group::ReapingGroup;
 use super::stopping::Stopping;
 use super::up::Up;
@@ -48,6 +51,19 @@ impl Running {
         }
     }
 
+    fn on_launch(self, notice: LaunchNotice, context: &mut Context) -> LifeCycle {
+        match notice {
+            LaunchNotice::NotExecuted(failure) => NotExecuted { failure }.into(),
+            LaunchNotice::NotReady(reason) => {
+                context.not_ready = Some(reason);
+                AwaitingVerdict::enter(self.server, EndReason::NotUp, context)
+            }
+            LaunchNotice::NeedsTime(time) => {
+                Running { ready_by: self.ready_by.max(context.now + time), ..self }.into()
+            }
+        }
+    }
+
     fn on_signal(self, signal: StopSignal, context: &mut Context) -> LifeCycle {
         match context.plan.form {
             Form::Stay => Stopping::stop(self.server, signal, context),
@@ -82,6 +98,7 @@ impl Phase for Running {
                     context,
                 )
             }
+            PhaseInput::Launched(notice) => self.on_launch(notice, context),
             PhaseInput::StopSignal(signal) => self.on_signal(signal, context),
             PhaseInput::Due => self.on_ready_timeout(context),
             PhaseInput::Linked

@@ -37,6 +37,7 @@ impl Phase for AwaitingLink {
             | PhaseInput::BarrierPassed
             | PhaseInput::Spawned(_)
             | PhaseInput::SpawnFailed(_)
+            | PhaseInput::Launched(_)
             | PhaseInput::Exited { .. }
             | PhaseInput::LeftoversGone
             | PhaseInput::Signalled { .. }
@@ -74,6 +75,7 @@ impl Phase for Starting {
             | PhaseInput::Notice(_)
             | PhaseInput::Verdict(_)
             | PhaseInput::BarrierPassed
+            | PhaseInput::Launched(_)
             | PhaseInput::Exited { .. }
             | PhaseInput::LeftoversGone
             | PhaseInput::Signalled { .. }
@@ -103,6 +105,7 @@ impl Phase for Cancelled {
             | PhaseInput::Notice(_)
             | PhaseInput::Verdict(_)
             | PhaseInput::BarrierPassed
+            | PhaseInput::Launched(_)
             | PhaseInput::Exited { .. }
             | PhaseInput::LeftoversGone
             | PhaseInput::Signalled { .. }
@@ -125,6 +128,7 @@ fn started(server: ChildServer, context: &mut Context) {
     context.pid = Some(server.pid);
     context.spawned_at = context.now;
     context.starts += 1;
+    context.not_ready = None;
     (context.own_connections, context.own_deadlines) = (None, DrainDeadlines::default());
     context.addresses.server_started();
     context.report(Report::Started { command: context.plan.command.clone(), pid: server.pid, restarts });

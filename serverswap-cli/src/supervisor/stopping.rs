@@ -218,6 +218,7 @@ impl Phase for Stopping {
             | PhaseInput::Verdict(_)
             | PhaseInput::Spawned(_)
             | PhaseInput::SpawnFailed(_)
+            | PhaseInput::Launched(_)
             | PhaseInput::LeftoversGone => self.into(),
         }
     }

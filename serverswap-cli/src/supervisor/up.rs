@@ -142,6 +142,7 @@ impl Phase for Up {
             | PhaseInput::BarrierPassed
             | PhaseInput::Spawned(_)
             | PhaseInput::SpawnFailed(_)
+            | PhaseInput::Launched(_)
             | PhaseInput::LeftoversGone
             | PhaseInput::Signalled { .. }
             | PhaseInput::Due => self.into(),

@@ -4,11 +4,14 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
+use serverswap::Connection;
 use serverswap::protocol::message::{FromArbiter, FromClient};
 use serverswap::sys::channel::Channel;
 use serverswap::sys::watch::DirectoryWatch;
 use tokio::io::unix::AsyncFd;
 
+use crate::launch::Launched;
+use crate::sys::notify_socket::NotifySocket;
 use crate::sys::signals::SignalDescriptor;
 
 /// What owns one descriptor, opens it before it is registered, and closes it when it is
@@ -20,6 +23,9 @@ impl OneDescriptor for Arc<OwnedFd> {}
 impl OneDescriptor for SignalDescriptor {}
 impl OneDescriptor for Channel<FromArbiter, FromClient> {}
 impl OneDescriptor for DirectoryWatch {}
+impl OneDescriptor for Connection {}
+impl OneDescriptor for Launched {}
+impl OneDescriptor for NotifySocket {}
 
 /// Registers it for readiness.
 ///

@@ -9,8 +9,10 @@ pub(crate) mod file_lock;
 pub(crate) mod identity;
 #[cfg(feature = "cores")]
 pub(crate) mod io_uring;
+pub(crate) mod launch;
 #[cfg(feature = "cores")]
 pub(crate) mod listen;
+pub(crate) mod notify_socket;
 #[cfg(feature = "cores")]
 pub(crate) mod registrations;
 #[cfg(feature = "cores")]

@@ -2,10 +2,12 @@
 
 use serverswap::protocol::message::Code;
 
+use super::not_ready::{NotReady, TAKE_THE_SOCKET};
 use super::outcome::{Reached, RunEnding, RunFacts};
 use super::summary::failed_code;
+use crate::readiness::ReadyOption;
 use crate::spawn::SpawnFailure;
-use crate::supervisor::ServerExit;
+use crate::supervisor::{ServerExit, Starts};
 
 /// Where descriptors have run out.
 pub(super) const MORE_FILES: &str =
@@ -55,6 +57,21 @@ fn exited(exit: ServerExit, facts: &RunFacts) -> String {
 }
 
 fn not_up(facts: &RunFacts) -> String {
+    match (&facts.starts, &facts.not_ready) {
+        (_, Some(NotReady::NotGranted { code, .. })) => {
+            return of_code(code).to_owned();
+        }
+        (_, Some(NotReady::DoesNotListen { .. })) => return TAKE_THE_SOCKET.to_owned(),
+        (Starts::Observed(option), None) => {
+            let or = match option {
+                ReadyOption::Notify => "if it does not use sd_notify(3): leave `--ready notify` out",
+                ReadyOption::Exec(_) => "try that command on its own",
+                ReadyOption::Either | ReadyOption::Listening | ReadyOption::After(_) => TAKE_THE_SOCKET,
+            };
+            return format!("{or}; if it just needs more time: `--ready-timeout 5m`");
+        }
+        (Starts::Speaking, None) => {}
+    }
     if facts.addresses.is_empty() {
         "the server has to call `readyFor(address)` when it is ready; if it just needs more time: `--ready-timeout 5m`"
             .to_owned()
@@ -93,9 +110,13 @@ fn not_started(failure: &SpawnFailure) -> String {
 
 /// By the code of the first claim that failed.
 fn failed(facts: &RunFacts) -> Option<String> {
-    let hint = match failed_code(facts)? {
+    failed_code(facts).map(|code| of_code(code).to_owned())
+}
+
+fn of_code(code: &Code) -> &'static str {
+    match code {
         Code::AddressInUse => {
-            "stop the program that holds it, or start it with serverswap in the same directory (`--dir`); then run the command again"
+            "stop the program that holds it, or take the address over without a gap with `--adopt=ADDRESS` (with `--socket`: `--adopt`), or start that program with serverswap in the same directory (`--dir`); then run the command again"
         }
         Code::AddressOverlaps => {
             "claim the address as the other server has it; or stop that server first, and run the command again: nobody serves in between"
@@ -134,6 +155,5 @@ fn failed(facts: &RunFacts) -> Option<String> {
         | Code::Withdrawn
         | Code::Internal
         | Code::Other(_) => STATUS,
-    };
-    Some(hint.to_owned())
+    }
 }

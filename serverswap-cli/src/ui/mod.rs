@@ -11,6 +11,8 @@ pub mod duration;
 pub(crate) mod grammar;
 mod hints;
 mod json;
+mod not_adoptable;
+mod not_ready;
 mod outcome;
 mod output_queue;
 mod report;
@@ -26,6 +28,8 @@ mod tests;
 
 pub use self::console::{Conclusion, Console, ResultFormat};
 pub use self::cut_short::CutShort;
+pub use self::not_adoptable::NotAdoptable;
+pub use self::not_ready::NotReady;
 pub use self::outcome::*;
 pub use self::report::{DrainStatus, Report};
 pub use self::setup_error::{SetupError, StillTrue};

@@ -8,10 +8,10 @@ use serde::Serialize;
 use serverswap::protocol::message::Code;
 use serverswap::protocol::{Address, Generation};
 
-use super::CutShort;
 use super::duration::serialize_some_millis;
+use super::{CutShort, NotReady};
 use crate::spawn::SpawnFailure;
-use crate::supervisor::{ServerExit, StopSignal};
+use crate::supervisor::{ServerExit, Starts, StopSignal};
 
 /// The end of a run, and the facts for its summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,10 @@ pub struct RunFacts {
     pub reached: Reached,
     /// The ready timeout.
     pub ready_timeout: Duration,
+    /// How the server becomes ready.
+    pub starts: Starts,
+    /// Why it cannot, if that is known.
+    pub not_ready: Option<NotReady>,
     /// What became of each address that was claimed.
     pub addresses: Vec<ClaimOutcome>,
     /// The older servers that drained or exited.
@@ -173,7 +177,7 @@ pub const EXIT_STATUSES: [(&str, &str); 13] = [
     ("121", "the server sent `fail`"),
     ("122", "the server exited with 0 although it should have kept running, for example without a claim"),
     ("123", "up, but a claim for some address failed"),
-    ("124", "not up within --ready-timeout"),
+    ("124", "not up within --ready-timeout, or known not to come up"),
     ("125", "serverswap itself failed: directory, lock, arbiter, its own output"),
     ("126", "the command is not executable"),
     ("127", "the command was not found"),
@@ -250,7 +254,11 @@ impl RunOutcome {
                 Reached::Nothing => "exited_before_up",
                 Reached::Serving | Reached::Up => "exited",
             },
-            RunEnding::NotUp => "ready_timeout",
+            RunEnding::NotUp => match &self.facts.not_ready {
+                Some(NotReady::NotGranted { .. }) => "socket_not_granted",
+                Some(NotReady::DoesNotListen { .. }) => "ready_and_not_listening",
+                None => "ready_timeout",
+            },
             RunEnding::NotUpKept => "ready_timeout_server_kept",
             RunEnding::NotStarted(SpawnFailure::NotFound { .. }) => "not_found",
             RunEnding::NotStarted(SpawnFailure::NotExecutable { .. }) => "not_executable",

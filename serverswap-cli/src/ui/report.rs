@@ -70,6 +70,61 @@ pub enum Report {
         #[serde(rename = "afterMs", serialize_with = "serialize_millis")]
         after: Duration,
     },
+    /// Addresses are taken over from a process that serverswap did not start.
+    Adopted {
+        /// The addresses.
+        addresses: Vec<Address>,
+        /// The process.
+        pid: u32,
+        /// Its program.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        program: Option<String>,
+    },
+    /// The server is passed the socket of an address.
+    Passed {
+        /// The address.
+        address: Address,
+        /// The server.
+        pid: u32,
+    },
+    /// What the server does, in its own words.
+    ServerStatus {
+        /// The server.
+        pid: u32,
+        /// The words.
+        status: String,
+    },
+    /// The server says that it loads its configuration anew.
+    ServerReloading {
+        /// The server.
+        pid: u32,
+    },
+    /// The server says that it is about to end.
+    ServerStopping {
+        /// The server.
+        pid: u32,
+    },
+    /// The server has asked for descriptors to be kept, which only a service manager does.
+    StoreNotSupported {
+        /// The server.
+        pid: u32,
+    },
+    /// A process that is not of the generation has sent a message to the server's NOTIFY_SOCKET.
+    StrangerNotified {
+        /// The process; 0 if it is not visible from here.
+        stranger: u32,
+    },
+    /// The server only waits for another process, which is not the one that `LISTEN_PID` names.
+    Wrapped {
+        /// The server.
+        pid: u32,
+        /// Its name.
+        name: String,
+        /// The process that it waits for.
+        child: u32,
+        /// The name of that.
+        child_name: String,
+    },
     /// The server serves an address alongside an older one, on probation.
     Probation {
         /// The address.
@@ -389,6 +444,9 @@ impl Report {
             | Report::UnclaimedListener { .. }
             | Report::OtherProgram { .. }
             | Report::SaidFail { .. }
+            | Report::StoreNotSupported { .. }
+            | Report::StrangerNotified { .. }
+            | Report::Wrapped { .. }
             | Report::Gap { .. }
             | Report::NotUp { .. }
             | Report::Kept { .. }
@@ -415,6 +473,10 @@ impl Report {
             | Report::LogEnded
             | Report::KeepsPost { .. }
             | Report::Granted { .. }
+            | Report::Adopted { .. }
+            | Report::ServerStatus { .. }
+            | Report::ServerReloading { .. }
+            | Report::ServerStopping { .. }
             | Report::Probation { .. }
             | Report::Serving { .. }
             | Report::Up { .. }
@@ -432,9 +494,11 @@ impl Report {
             | Report::ArbiterAnswers { .. }
             | Report::ActingAs { .. }
             | Report::HangupIgnored => Level::Notice,
-            Report::Claimed { .. } | Report::DrainProgress(_) | Report::Linked | Report::LinkLost => {
-                Level::Detail
-            }
+            Report::Claimed { .. }
+            | Report::Passed { .. }
+            | Report::DrainProgress(_)
+            | Report::Linked
+            | Report::LinkLost => Level::Detail,
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
 
+use super::NotAdoptable;
 use super::hints::MORE_FILES;
 use super::summary::Summary;
 
@@ -96,6 +98,18 @@ pub enum SetupError {
         /// The directory.
         directory: PathBuf,
     },
+    /// `--adopt` cannot take an address over.
+    #[error("`{address}` is held by {}, which cannot be taken over: {}", process(*.pid, .program.as_deref()), .why.text())]
+    NotAdopted {
+        /// The address.
+        address: Address,
+        /// Who has it, if that is known.
+        pid: Option<u32>,
+        /// Its program.
+        program: Option<String>,
+        /// Why not.
+        why: NotAdoptable,
+    },
     /// Anything else that the operating system refused.
     #[error("{what} failed: {}", os(*.errno))]
     System {
@@ -121,6 +135,7 @@ impl SetupError {
             SetupError::ArbiterNotResponding { .. } => "arbiter_not_responding",
             SetupError::ArbiterRefused { .. } => "arbiter_refused",
             SetupError::OtherPidNamespace { .. } => "other_pid_namespace",
+            SetupError::NotAdopted { .. } => "not_adopted",
             SetupError::System { .. } => "system",
         }
     }
@@ -173,6 +188,7 @@ impl SetupError {
             SetupError::OtherPidNamespace { .. } => {
                 "use one runtime directory per container: `--dir PATH`".to_owned()
             }
+            SetupError::NotAdopted { why, .. } => why.hint(),
             SetupError::System { .. } => "check the limits of this user: `ulimit -a`".to_owned(),
         }
     }
@@ -185,6 +201,14 @@ pub enum StillTrue {
     NothingStarted,
     /// Nothing was to be started: `serverswap status`.
     NothingAsked,
+}
+
+fn process(pid: Option<u32>, program: Option<&str>) -> String {
+    match (pid, program) {
+        (Some(pid), Some(program)) => format!("pid {pid} (`{program}`)"),
+        (Some(pid), None) => format!("pid {pid}"),
+        (None, _) => "a process that cannot be seen from here".to_owned(),
+    }
 }
 
 fn os(errno: i32) -> std::io::Error {

@@ -10,6 +10,7 @@ use super::outcome::{ClaimOutcome, ClaimStanding, Reached, RunEnding, RunFacts, 
 use super::still_serving::{StillServing, still};
 use super::{grammar, hints};
 use crate::spawn::SpawnFailure;
+use crate::supervisor::Starts;
 
 /// The summary, without colour and without the program's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +145,9 @@ fn exited(how: &str, facts: &RunFacts) -> String {
 
 fn not_up(facts: &RunFacts) -> String {
     let server = server(facts);
+    if let Some(reason) = &facts.not_ready {
+        return reason.text(&server);
+    }
     let timeout = text(facts.ready_timeout);
     let waiting = facts.addresses.iter().find(|swap| swap.standing == ClaimStanding::Waiting);
     let granted = facts.addresses.iter().find(|swap| swap.standing == ClaimStanding::Granted);
@@ -152,12 +156,15 @@ fn not_up(facts: &RunFacts) -> String {
         (None, Some(swap), _) => {
             format!("{server} was not up within {timeout}: its claim for {} was still waiting", swap.address)
         }
-        (None, None, Some(swap)) => {
-            format!(
+        (None, None, Some(swap)) => match &facts.starts {
+            Starts::Observed(option) => {
+                format!("{server} was not ready for {} within {timeout}: {}", swap.address, option.awaited())
+            }
+            Starts::Speaking => format!(
                 "{server} was not up within {timeout}: it was granted {} but did not serve it",
                 swap.address
-            )
-        }
+            ),
+        },
         (None, None, None) if facts.addresses.is_empty() => {
             format!("{server} claimed no address within {timeout}")
         }

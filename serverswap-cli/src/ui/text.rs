@@ -28,6 +28,30 @@ impl Report {
             }
             Report::Claimed { address } => format!("{address} claimed"),
             Report::Granted { address, after } => format!("{address} ready after {}; granted", text(*after)),
+            Report::Adopted { addresses, pid, program } => {
+                let program = program.as_ref().map(|program| format!(" (`{program}`)")).unwrap_or_default();
+                format!(
+                    "{} is taken over from pid {pid}{program}, which serverswap did not start",
+                    grammar::list(addresses)
+                )
+            }
+            Report::Passed { address, pid } => format!("pid {pid} is passed the socket of {address}"),
+            Report::ServerStatus { pid, status } => format!("pid {pid}: {status}"),
+            Report::ServerReloading { pid } => format!("pid {pid} reloads"),
+            Report::ServerStopping { pid } => format!("pid {pid} says that it is about to end"),
+            Report::StoreNotSupported { pid } => format!(
+                "pid {pid} sent FDSTORE=1, which is not supported: its descriptors are closed; listeners are kept without \
+                 that"
+            ),
+            Report::StrangerNotified { stranger } => format!(
+                "pid {stranger} sent a message to the NOTIFY_SOCKET of this server and does not belong to it: the \
+                 message is ignored"
+            ),
+            Report::Wrapped { pid, name, child, child_name } => format!(
+                "`{name}` (pid {pid}) only waits for `{child_name}` (pid {child}), which does not take `LISTEN_FDS`: \
+                 `LISTEN_PID` names pid {pid}. Start the server itself (`exec` in a script does), or give it the number \
+                 of the descriptor in its arguments: `{{fd}}`"
+            ),
             Report::Probation { address, pid, remaining } => {
                 format!("{address} is served by pid {pid} alongside the old server for {}", text(*remaining))
             }

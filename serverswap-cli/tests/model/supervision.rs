@@ -13,7 +13,7 @@ use serverswap::protocol::message::{
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 use serverswap_cli::supervisor::{
-    EventAttachment, GenerationSignal, Leftovers, Plan, Request, Restart, ServerExit, Supervisor,
+    EventAttachment, GenerationSignal, Leftovers, Plan, Request, Restart, ServerExit, Starts, Supervisor,
     SupervisorAction, SupervisorInput, SupervisorSignal,
 };
 use serverswap_cli::ui::{RunEnding, RunOutcome};
@@ -75,6 +75,7 @@ impl Supervision {
         let plan = Plan {
             probation: planned.probation,
             unix_sockets: Default::default(),
+            starts: Starts::Speaking,
             command: "model".to_owned(),
             form: planned.form,
             restart: Restart::Always,

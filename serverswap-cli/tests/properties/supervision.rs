@@ -7,7 +7,7 @@ use std::time::Duration;
 use serverswap::protocol::message::{self, Code, DecidedVerdict, EventKind, Form};
 use serverswap::protocol::{Address, Generation};
 use serverswap_cli::supervisor::{
-    EventAttachment, Leftovers, Plan, Request, Restart, ServerExit, Supervisor, SupervisorAction,
+    EventAttachment, Leftovers, Plan, Request, Restart, ServerExit, Starts, Supervisor, SupervisorAction,
     SupervisorInput, SupervisorSignal,
 };
 
@@ -85,6 +85,7 @@ impl Watched {
             probation: *choices.one_of(&[Duration::ZERO, seconds(10)]),
             generation: OURS,
             unix_sockets: Default::default(),
+            starts: Starts::Speaking,
         };
         Watched {
             supervisor: Supervisor::new(plan, Duration::ZERO),
@@ -168,6 +169,9 @@ impl Watched {
             | SupervisorInput::BarrierPassed
             | SupervisorInput::Spawned { .. }
             | SupervisorInput::SpawnFailed(_)
+            | SupervisorInput::NotExecuted { .. }
+            | SupervisorInput::NotReady { .. }
+            | SupervisorInput::NeedsTime { .. }
             | SupervisorInput::ServerExited { .. }
             | SupervisorInput::LeftoversGone { .. }
             | SupervisorInput::Signal(_)

@@ -4,6 +4,7 @@
 //! process that it started. The programs come from the same build: `make test` makes them.
 
 mod addresses;
+mod adopted;
 mod arbiter;
 mod bad_input;
 mod bad_versions;
@@ -35,6 +36,7 @@ mod rust;
 mod seed;
 mod shop;
 mod signals;
+mod sockets;
 mod stand_ins;
 mod state;
 mod status;

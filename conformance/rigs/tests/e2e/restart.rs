@@ -35,7 +35,7 @@ async fn without_restart_a_crash_is_the_exit_status_of_the_supervisor() -> Outco
     Ok(())
 }
 
-fn kill(pid: u32) -> Outcome {
+pub fn kill(pid: u32) -> Outcome {
     let pid = Pid::from_raw(i32::try_from(pid)?).ok_or("no process has this number")?;
     Ok(kill_process(pid, Signal::KILL)?)
 }

@@ -7,6 +7,7 @@ use serverswap::protocol::message::Form;
 
 use crate::cli::parse::UsageError;
 use crate::cli::{Extent, Invocation, Logs, Program, Run, Status, Which, parse};
+use crate::readiness::ReadyOption;
 use crate::supervisor::Restart;
 use crate::ui::{LogFormat, ResultFormat, Verbosity};
 
@@ -221,4 +222,42 @@ fn a_recording_is_replayed_without_a_server() {
         assert_eq!(parsed(program, &["--replay", "trace"]), Ok(Invocation::Replay("trace".into())));
     }
     refused(&["--replay", "trace", "./app"], "cannot be used with");
+}
+
+#[test]
+fn a_server_is_passed_sockets_and_finds_their_numbers_in_its_arguments() {
+    let run = run(&["--socket", "web=:8080", "--socket", ":9090", "app", "--fd={fd:web}"]);
+    assert_eq!(run.command.display(), "app --fd=3");
+    assert_eq!(run.sockets.addresses().map(ToString::to_string).collect::<Vec<_>>(), [":8080", ":9090"]);
+    assert_eq!((run.ready, run.stop_signal), (ReadyOption::Either, 15));
+}
+
+#[test]
+fn how_such_a_server_is_ready_and_ends_can_be_said() {
+    let run = run(&["--socket", ":80", "--ready", "notify", "--stop-signal", "QUIT", "app"]);
+    assert_eq!((run.ready, run.stop_signal), (ReadyOption::Notify, 3));
+    refused(&["--ready", "notify", "app"], "--socket");
+    refused(&["--socket", ":80", "--ready", "soon", "app"], "`exec=COMMAND`");
+    refused(&["--socket", ":80", "--stop-signal", "KILL", "app"], "no time to finish");
+}
+
+#[test]
+fn sockets_that_make_no_sense_are_refused_with_what_to_write() {
+    let hint = "hint: give each a name of its own";
+    refused(&["--socket", "a=:80", "--socket", "a=:81", "app"], hint);
+    refused(&["--socket", "a=:80", "app", "{fd:b}"], "hint: name one: `--socket b=:8080`");
+    refused(&["app", "{fd}"], "hint: say which one: `--socket :8080`");
+    refused(&["--socket", "mailer", "app"], "a name without a socket");
+}
+
+#[test]
+fn an_address_is_taken_over_from_whoever_has_it_if_that_is_said() {
+    let adopt = |arguments: &[&str]| run(arguments).adopt.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(adopt(&["--socket", "a=:80", "--socket", ":81", "--adopt", "app"]), [":80", ":81"]);
+    assert_eq!(adopt(&["--adopt=8080", "app"]), [":8080"]);
+    assert_eq!(adopt(&["app"]), [""; 0]);
+    refused(&["--adopt", "app"], "hint: `--adopt=:8080`, or `--socket :8080 --adopt`");
+    refused(&["--adopt=localhost:80", "app"], "names are not looked up");
+    refused(&["--stop-signal", "QUIT", "app"], "`--stop-signal` is for a server with `--socket`");
+    assert_eq!(run(&["--adopt=:80", "--stop-signal", "QUIT", "app"]).stop_signal, 3);
 }

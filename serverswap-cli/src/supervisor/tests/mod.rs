@@ -4,6 +4,7 @@
 mod cut;
 mod deploy;
 mod duplicate;
+mod launched;
 mod link;
 mod restart;
 mod signals;
@@ -17,7 +18,7 @@ use serverswap::protocol::{Address, Generation};
 
 use super::*;
 use crate::spawn::SpawnFailure;
-use crate::ui::{CutShort, RunOutcome};
+use crate::ui::{CutShort, NotReady, RunOutcome};
 
 const OURS: Generation = Generation { start: 2_000, pid: 77 };
 const OLDER: Generation = Generation { start: 1_000, pid: 66 };
@@ -85,6 +86,7 @@ impl Run {
             kill_timeout: Duration::from_secs(5),
             generation: OURS,
             unix_sockets: UnixSockets::default(),
+            starts: Starts::Speaking,
         };
         let supervisor = Supervisor::new(plan, Duration::ZERO);
         Run {

@@ -13,6 +13,7 @@ use super::style::{Colour, LineTime, Style};
 use super::summary::Summary;
 use super::*;
 use crate::output::{OutputTail, Unseen};
+use crate::supervisor::Starts;
 
 fn address(text: &str) -> Address {
     text.parse().expect("tests use valid addresses")
@@ -40,6 +41,8 @@ fn outcome(ending: RunEnding, reached: Reached, addresses: Vec<ClaimOutcome>) ->
         generation: Generation { start: 2_000, pid: 77 },
         pid: Some(4242),
         restarts: 0,
+        starts: Starts::Speaking,
+        not_ready: None,
         reached,
         ready_timeout: Duration::from_secs(60),
         addresses,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::readiness::ReadyOption;
 use crate::spawn::SpawnFailure;
 use crate::supervisor::{GenerationSignal, ServerExit, StopSignal};
 
@@ -354,4 +355,83 @@ fn a_fault_of_ours_says_what_is_still_true_and_what_to_do() {
         };
         assert_eq!((error.as_str(), hint.is_empty()), (expected, false));
     }
+}
+
+/// A server that is passed its socket, and was granted it.
+fn passed(option: ReadyOption, not_ready: Option<NotReady>) -> RunOutcome {
+    let mut end = outcome(RunEnding::NotUp, Reached::Nothing, vec![swap(":8080", ClaimStanding::Granted)]);
+    (end.facts.starts, end.facts.not_ready) = (Starts::Observed(option), not_ready);
+    end
+}
+
+#[test]
+fn a_server_that_is_not_ready_in_time_is_told_by_what_was_waited_for() {
+    let hint = failure(
+        &passed(ReadyOption::Notify, None),
+        &StillServing::Unknown,
+        "`node server.js` (pid 4242) was not ready for :8080 within 1 min: it did not say READY=1 on its NOTIFY_SOCKET; \
+         it is not known which servers are serving now",
+    );
+    assert_eq!(
+        hint,
+        "if it does not use sd_notify(3): leave `--ready notify` out; if it just needs more time: `--ready-timeout 5m`"
+    );
+}
+
+#[test]
+fn a_server_that_is_said_to_be_ready_and_does_not_listen_is_told_how_it_finds_its_socket() {
+    let addresses = vec![address(":8080")];
+    let reason = NotReady::DoesNotListen { addresses, said: ReadyOption::After(Duration::from_secs(2)) };
+    let hint = failure(
+        &passed(ReadyOption::After(Duration::from_secs(2)), Some(reason)),
+        &StillServing::Unknown,
+        "`node server.js` (pid 4242) has run for 2 s, but does not listen on the socket of :8080; it is not \
+         known which servers are serving now",
+    );
+    assert!(hint.contains("`LISTEN_FDS`") && hint.contains("`{fd}`"), "{hint}");
+}
+
+#[test]
+fn a_socket_that_is_not_granted_is_told_as_the_claim_of_a_server_is() {
+    let (code, message) = (Code::AddressInUse, ":8080 is held by pid 7".to_owned());
+    let reason = NotReady::NotGranted { address: address(":8080"), code, message };
+    let hint = failure(
+        &passed(ReadyOption::Either, Some(reason)),
+        &StillServing::Unknown,
+        "`node server.js` (pid 4242) was not executed: not granted: :8080 is held by pid 7; it is not known \
+         which servers are serving now",
+    );
+    assert!(hint.starts_with("stop the program that holds it"), "{hint}");
+}
+
+#[test]
+fn what_cannot_be_taken_over_is_said_with_who_has_it_and_why() {
+    let not_adopted = |pid: Option<u32>, why| {
+        let program = pid.map(|_| "nginx".to_owned());
+        let error = SetupError::NotAdopted { address: address(":80"), pid, program, why };
+        match error.summary(StillTrue::NothingStarted) {
+            Summary::Failure { error, hint } => (error, hint),
+            Summary::Success(text) => panic!("{text}"),
+        }
+    };
+    let still = "nothing was started, and no other server was touched";
+    let (error, hint) = not_adopted(None, NotAdoptable::Unseen);
+    assert_eq!(
+        error,
+        format!(
+            "`:80` is held by a process that cannot be seen from here, which cannot be taken over: it is another user's; {still}"
+        )
+    );
+    assert_eq!(hint, "run the command as root");
+    let (error, hint) = not_adopted(Some(9), NotAdoptable::not_permitted(1));
+    assert_eq!(
+        error,
+        format!(
+            "`:80` is held by pid 9 (`nginx`), which cannot be taken over: kernel.yama.ptrace_scope is 1, so that only \
+             root may take a socket of a process that it has not started; {still}"
+        )
+    );
+    assert!(hint.contains("sysctl kernel.yama.ptrace_scope=0"), "{hint}");
+    let (error, _) = not_adopted(Some(9), NotAdoptable::not_permitted(0));
+    assert!(error.contains("a program with file capabilities"), "{error}");
 }

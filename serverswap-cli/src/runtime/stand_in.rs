@@ -1,0 +1,353 @@
+//! Drives the stand-in of a server: its connection to the arbiter, the process that becomes the server, the server's
+//! messages, the looks at its processes.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use serverswap::protocol::Address;
+use serverswap::protocol::message::ClientInfo;
+use serverswap::session::{Call, Identity, StandIn as SessionStandIn};
+use serverswap::sys::clock::monotonic;
+use serverswap::{Connection, Event, SocketMode};
+use tokio::io::unix::AsyncFd;
+use tokio::time::{Instant, sleep_until};
+
+use super::arbiter::until;
+use super::look::Look;
+use super::notify::{Message, NotifyInbox};
+use super::supervisor::instant;
+use crate::launch::{Answer, Launched, PassedSockets};
+use crate::readiness::{self, Evidence, Probe, ReadyOption};
+use crate::server_status::ServerStatus;
+use crate::spawn::{self, ServerCommand, ServerStreams, SpawnFailure};
+use crate::stand_in::{Seen, StandIn, StandInAction, StandInInput, Watch};
+use crate::supervisor::SupervisorInput;
+use crate::sys::async_fd::async_fd;
+use crate::ui::Report;
+
+/// From one look at the processes to the next: at first, and at most.
+const LOOK_PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
+
+/// From the end of one run of a probe to the next: at first, and at most.
+const PROBE_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// How the servers of a generation are stood in for.
+#[derive(Debug, Clone)]
+pub(super) struct StandInPlan {
+    pub(super) sockets: PassedSockets,
+    pub(super) ready: ReadyOption,
+    pub(super) stop_signal: u32,
+}
+
+/// The stand-in of one server.
+pub(super) struct StandInDriver {
+    pid: u32,
+    core: StandIn,
+    command: ServerCommand,
+    plan: StandInPlan,
+    connection: AsyncFd<Connection>,
+    launched: Option<AsyncFd<Launched>>,
+    notify: NotifyInbox,
+    /// What was granted; the descriptors are closed when they are passed on, the session has its own.
+    granted: BTreeMap<Address, OwnedFd>,
+    /// The inode number of each socket.
+    inodes: BTreeMap<Address, u64>,
+    look: Look<Evidence>,
+    probe: Option<AsyncFd<OwnedFd>>,
+    /// When it is looked, or probed, next.
+    next: Instant,
+    pause: Duration,
+    status: ServerStatus,
+    last_status: Option<String>,
+}
+
+/// Something that has happened.
+pub(super) enum Change {
+    Connection,
+    Launched,
+    Notify,
+    Looked(Evidence),
+    Probe,
+    /// The next look or run of the probe is due.
+    Next,
+    Tick,
+}
+
+/// What follows from it.
+pub(super) enum Outcome {
+    Input(SupervisorInput),
+    Report(Report),
+    /// The server is ready for it: by now it runs its own program.
+    Ready(Address),
+}
+
+impl StandInDriver {
+    /// Starts a server and stands in for it.
+    ///
+    /// # Errors
+    /// Nothing was started.
+    pub(super) fn start(
+        plan: &StandInPlan,
+        command: &ServerCommand,
+        streams: ServerStreams,
+    ) -> Result<StandInDriver, SpawnFailure> {
+        let other = |error: io::Error| SpawnFailure::Other {
+            program: command.program.to_string_lossy().into_owned(),
+            errno: error.raw_os_error().unwrap_or(libc::EIO),
+        };
+        let notify = NotifyInbox::bind(&command.directory).map_err(other)?;
+        let (pid, launched) = crate::launch::start(command, &plan.sockets, Some(notify.path()), streams)?;
+        let client =
+            ClientInfo { name: "serverswap".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+        let identity = Identity { client, generation: Some(command.generation) };
+        let stand_in = SessionStandIn { pid, stop_signal: plan.stop_signal, adopt: false, timeouts: None };
+        let connection = Connection::stand_in(command.socket.clone(), identity, stand_in);
+        let connection = connection.map_err(|error| other(io::Error::other(error)))?;
+        let addresses = plan.sockets.addresses().cloned().collect();
+        let mut driver = StandInDriver {
+            pid,
+            core: StandIn::new(addresses, plan.ready.clone()),
+            command: command.clone(),
+            plan: plan.clone(),
+            connection: async_fd(connection).map_err(other)?,
+            launched: Some(async_fd(launched).map_err(other)?),
+            notify,
+            granted: BTreeMap::new(),
+            inodes: BTreeMap::new(),
+            look: Look::new(),
+            probe: None,
+            next: Instant::now(),
+            pause: Duration::ZERO,
+            status: ServerStatus::new(&command.directory, pid),
+            last_status: None,
+        };
+        // Claims are always possible before anything was claimed.
+        driver.act(&mut Vec::new());
+        Ok(driver)
+    }
+
+    /// The process that is, or becomes, the server.
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Waits for something that [`Self::handle`] is to take in. Nothing is lost when it is cancelled.
+    pub(super) async fn changed(&mut self) -> Change {
+        let watch = self.core.watch();
+        let deadline = self.core.deadline().map(instant);
+        let is_due = watch != Watch::Nothing && self.probe.is_none();
+        let next = self.next;
+        tokio::select! {
+            () = readable(Some(&self.connection)) => Change::Connection,
+            () = readable(self.launched.as_ref()) => Change::Launched,
+            () = self.notify.readable() => Change::Notify,
+            evidence = self.look.found() => Change::Looked(evidence),
+            () = readable(self.probe.as_ref()) => Change::Probe,
+            () = sleep_until(next), if is_due => Change::Next,
+            () = until(deadline) => Change::Tick,
+        }
+    }
+
+    /// Takes in what [`Self::changed`] returned.
+    pub(super) fn handle(&mut self, change: Change) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        let before = self.core.watch();
+        match change {
+            Change::Connection => self.arbiter_speaks(),
+            Change::Launched => self.launcher_answers(&mut outcomes),
+            Change::Notify => self.server_speaks(&mut outcomes),
+            Change::Looked(evidence) => {
+                let seen = self.seen(evidence);
+                self.core.handle(StandInInput::Looked(seen), monotonic());
+                self.pause_until_next(LOOK_PAUSES);
+            }
+            Change::Probe => self.probe_ends(),
+            Change::Next => self.watch(),
+            Change::Tick => self.core.handle(StandInInput::Tick, monotonic()),
+        }
+        if self.core.watch() != before {
+            (self.next, self.pause) = (Instant::now(), Duration::ZERO);
+        }
+        self.act(&mut outcomes);
+        outcomes
+    }
+
+    fn arbiter_speaks(&mut self) {
+        let connection = self.connection.get_mut();
+        // A timer that the kernel refuses, which it does not.
+        let _ = connection.process();
+        while let Some(event) = self.connection.get_mut().next_event() {
+            let input = match event {
+                Event::Granted { address, listener } => {
+                    if let Some(listener) = listener {
+                        self.inodes.extend(inode(&listener).map(|inode| (address.clone(), inode)));
+                        self.granted.insert(address.clone(), listener);
+                    }
+                    StandInInput::Granted(address)
+                }
+                Event::Refused { address, error } => {
+                    StandInInput::Refused { address, code: error.code, message: error.message }
+                }
+                Event::Takedown { .. } => StandInInput::Takedown,
+                Event::Waiting { .. } | Event::Error { .. } => continue,
+            };
+            self.core.handle(input, monotonic());
+        }
+    }
+
+    fn launcher_answers(&mut self, outcomes: &mut Vec<Outcome>) {
+        let answer = self.launched.as_ref().and_then(|launched| launched.get_ref().answer());
+        match answer {
+            None => {}
+            Some(Answer::Over) => {
+                self.launched = None;
+                self.core.handle(StandInInput::Executed, monotonic());
+            }
+            Some(Answer::Failed(errno)) => {
+                self.launched = None;
+                let failure = spawn::failure(&self.command, errno);
+                outcomes.push(Outcome::Input(SupervisorInput::NotExecuted { pid: self.pid, failure }));
+            }
+        }
+    }
+
+    fn server_speaks(&mut self, outcomes: &mut Vec<Outcome>) {
+        while let Some(message) = self.notify.next(self.command.generation, self.pid) {
+            match message {
+                Message::Own(notifications) => {
+                    self.core.handle(StandInInput::Notified(notifications), monotonic());
+                }
+                Message::Stranger(stranger) => {
+                    outcomes.push(Outcome::Report(Report::StrangerNotified { stranger }));
+                }
+            }
+        }
+    }
+
+    /// Begins what is to be watched.
+    fn watch(&mut self) {
+        match (self.core.watch(), &self.plan.ready) {
+            (Watch::Listening, _) => {
+                let sockets = self.inodes.values().copied().collect();
+                let (generation, server) = (self.command.generation, self.pid);
+                let look = readiness::Look { generation, server, sockets };
+                // One that runs is waited for.
+                self.look.start(move || look.now());
+                self.pause_until_next(LOOK_PAUSES);
+            }
+            (Watch::Probe, ReadyOption::Exec(command)) => {
+                let probe = Probe::start(&self.command, command).and_then(async_fd);
+                self.probe = probe.ok();
+                self.pause_until_next(PROBE_PAUSES);
+            }
+            (Watch::Probe | Watch::Nothing, _) => {}
+        }
+    }
+
+    fn probe_ends(&mut self) {
+        let succeeded = self.probe.as_ref().and_then(|probe| Probe::has_succeeded(probe.get_ref()));
+        if let Some(succeeded) = succeeded {
+            self.probe = None;
+            if succeeded {
+                self.core.handle(StandInInput::ProbeSucceeded, monotonic());
+            }
+            self.pause_until_next(PROBE_PAUSES);
+        }
+    }
+
+    fn pause_until_next(&mut self, (least, most): (Duration, Duration)) {
+        self.pause = (self.pause * 2).clamp(least, most);
+        self.next = Instant::now() + self.pause;
+    }
+
+    fn seen(&self, evidence: Evidence) -> Seen {
+        let mut seen = Seen { wrapper: evidence.wrapper, ..Seen::default() };
+        for (address, inode) in &self.inodes {
+            if evidence.unclear.contains(inode) {
+                seen.unclear.push(address.clone());
+            } else if !evidence.awaited.contains(inode) {
+                seen.unawaited.push(address.clone());
+            }
+        }
+        seen
+    }
+
+    /// Does what the core wants.
+    fn act(&mut self, outcomes: &mut Vec<Outcome>) {
+        let pid = self.pid;
+        while let Some(action) = self.core.next_action() {
+            match action {
+                StandInAction::Claim(address) => {
+                    let socket = SocketMode::Inherit;
+                    self.call(Call::ReadyFor { address, socket, more: true });
+                }
+                StandInAction::Execute => self.execute(),
+                StandInAction::Serving(address) => {
+                    outcomes.push(Outcome::Ready(address.clone()));
+                    self.call(Call::Serving(address));
+                }
+                StandInAction::Up => self.call(Call::ServerUp),
+                StandInAction::NeedsTime(time) => {
+                    outcomes.push(Outcome::Input(SupervisorInput::NeedsTime { pid, time }));
+                }
+                StandInAction::ExtendDrain(time) => {
+                    for address in self.inodes.keys().cloned().collect::<Vec<_>>() {
+                        let extend = Some(time);
+                        self.call(Call::Progress { address, connections: None, cut: None, extend });
+                    }
+                }
+                StandInAction::Fail(reason) => {
+                    outcomes.push(Outcome::Input(SupervisorInput::NotReady { pid, reason }));
+                }
+                StandInAction::Status(status) => {
+                    if self.last_status.as_ref() != Some(&status) {
+                        self.status.write(&status);
+                        self.last_status = Some(status.clone());
+                        outcomes.push(Outcome::Report(Report::ServerStatus { pid, status }));
+                    }
+                }
+                StandInAction::Reloading => outcomes.push(Outcome::Report(Report::ServerReloading { pid })),
+                StandInAction::Stopping => outcomes.push(Outcome::Report(Report::ServerStopping { pid })),
+                StandInAction::StoreRefused => {
+                    outcomes.push(Outcome::Report(Report::StoreNotSupported { pid }));
+                }
+                StandInAction::Wrapped(wrapper) => outcomes.push(Outcome::Report(Report::Wrapped {
+                    pid,
+                    name: wrapper.name,
+                    child: wrapper.child,
+                    child_name: wrapper.child_name,
+                })),
+            }
+        }
+    }
+
+    /// An address that was taken away meanwhile is not served, and that is known by an event.
+    fn call(&mut self, call: Call) {
+        let _ = self.connection.get_mut().call(call);
+    }
+
+    /// A process that is gone has ended, which is reported as that.
+    fn execute(&mut self) {
+        let granted = std::mem::take(&mut self.granted);
+        let sockets: Vec<_> = self.plan.sockets.addresses().filter_map(|one| granted.get(one)).collect();
+        let sockets: Vec<_> = sockets.into_iter().map(AsFd::as_fd).collect();
+        if let Some(launched) = &self.launched {
+            let _ = launched.get_ref().execute(&sockets);
+        }
+    }
+}
+
+/// Readiness is cleared here, and what is readable is read until there is no more.
+async fn readable<T: std::os::fd::AsRawFd>(descriptor: Option<&AsyncFd<T>>) {
+    let Some(descriptor) = descriptor else { return pending().await };
+    if let Ok(mut guard) = descriptor.readable().await {
+        guard.clear_ready();
+    }
+}
+
+fn inode(socket: &OwnedFd) -> Option<u64> {
+    nix::sys::stat::fstat(socket).ok().map(|found| found.st_ino)
+}
