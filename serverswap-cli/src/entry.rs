@@ -3,11 +3,15 @@
 use std::process::ExitCode;
 
 use crate::cli::{self, Invocation, Program};
+use crate::intercept::reader;
 use crate::ui::{Conclusion, Console, ResultFormat};
 use crate::{launch, logs, replay, runtime, status};
 
 /// Runs `program` with this process's arguments.
 pub fn main(program: Program) -> ExitCode {
+    if reader::is_requested() {
+        return ExitCode::from(reader::run());
+    }
     if launch::is_requested() {
         return ExitCode::from(launch::run());
     }

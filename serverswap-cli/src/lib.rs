@@ -15,8 +15,7 @@ mod arbiter;
 pub mod arbiter;
 mod cli;
 mod entry;
-#[cfg(feature = "cores")]
-pub mod intercept;
+mod intercept;
 mod launch;
 mod logs;
 mod output;

@@ -15,6 +15,7 @@ use serde::Serialize;
 use serverswap::protocol::Generation;
 
 use crate::cli::environment;
+use crate::sys::seccomp::InstallError;
 use crate::sys::session;
 
 /// What to start, and its environment variables about serverswap.
@@ -95,6 +96,12 @@ pub enum SpawnFailure {
         /// Why.
         errno: i32,
     },
+    /// Its system calls cannot be intercepted.
+    #[error("its system calls cannot be intercepted: {}", InstallError::from_errno(*.errno))]
+    NotIntercepted {
+        /// Why.
+        errno: i32,
+    },
     /// Out of processes, memory, or anything else.
     #[error("`{program}` could not be started: {}", io::Error::from_raw_os_error(*.errno))]
     Other {
@@ -103,6 +110,13 @@ pub enum SpawnFailure {
         /// Why.
         errno: i32,
     },
+}
+
+impl SpawnFailure {
+    /// Anything that no other failure names.
+    pub(crate) fn other(server: &ServerCommand, error: &io::Error) -> Self {
+        SpawnFailure::Other { program: server.program.to_string_lossy().into_owned(), errno: errno(error) }
+    }
 }
 
 /// Starts the server and returns its process id, which is also the id of its session and

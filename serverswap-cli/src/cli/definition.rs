@@ -115,15 +115,23 @@ pub(super) struct RunArguments {
     /// The server gets it as descriptor 3, the next one as 4, in all of these ways: systemd's (LISTEN_FDS, LISTEN_PID,
     /// LISTEN_FDNAMES), Server::Starter's (SERVER_STARTER_PORT), Einhorn's (EINHORN_FD_0), and `{fd}` or `{fd:NAME}` in
     /// its arguments. It is replaced with --stop-signal when the new one is ready. The socket is non-blocking.
-    #[arg(long, value_name = "[NAME=]ADDRESS", action = ArgAction::Append)]
+    #[arg(long, value_name = "[NAME=]ADDRESS", action = ArgAction::Append, group = "stand_in")]
     pub(super) socket: Vec<PassedSocket>,
+
+    /// Swap a server that does not use the library and knows no way to be passed a socket
+    ///
+    /// When it binds a TCP or Unix socket, it is given the listener of the server before it; the first one binds as
+    /// ever. Works with every language, and static programs. It takes Linux 5.9, and a seccomp filter: programs that
+    /// are set-uid gain no privileges unless serverswap is run by root, and io_uring is refused where it could bind.
+    #[arg(long, conflicts_with = "socket", group = "stand_in")]
+    pub(super) intercept: bool,
 
     /// What says that such a server is ready: `notify`, `listening`, `exec=COMMAND` or `after=DURATION`
     ///
     /// READY=1 on the NOTIFY_SOCKET that it gets; a process of it waits for connections; a shell command exits with 0
     /// (no request to the address: the old server would answer it); or it has run for so long. It has to wait for
     /// connections in any case. The default: `notify` if it uses that before it listens, else `listening`.
-    #[arg(long, value_name = "WHAT", value_parser = ready, requires = "socket")]
+    #[arg(long, value_name = "WHAT", value_parser = ready, requires = "stand_in")]
     pub(super) ready: Option<ReadyOption>,
 
     /// The signal at which such a server finishes its requests and exits; the default is TERM

@@ -55,6 +55,8 @@ pub struct Run {
     pub(crate) sockets: PassedSockets,
     /// The addresses that are taken over from a process that serverswap did not start.
     pub(crate) adopt: Vec<Address>,
+    /// Whether such a server's own bind(2) is answered with the listener.
+    pub(crate) intercept: bool,
     /// What says that such a server is ready.
     pub(crate) ready: ReadyOption,
     /// The number of the signal that ends such a server.
@@ -120,6 +122,11 @@ pub enum Extent {
 }
 
 impl Run {
+    /// Whether its server does not speak the protocol.
+    pub(crate) fn has_stand_in(&self) -> bool {
+        self.intercept || !self.sockets.is_empty()
+    }
+
     /// The plan of the generation that this starts.
     pub fn plan(&self, generation: Generation) -> Plan {
         Plan {
@@ -131,11 +138,7 @@ impl Run {
             drain_timeout: self.drain_timeout,
             kill_timeout: self.kill_timeout,
             unix_sockets: self.unix_sockets,
-            starts: if self.sockets.is_empty() {
-                Starts::Speaking
-            } else {
-                Starts::Observed(self.ready.clone())
-            },
+            starts: if self.has_stand_in() { Starts::Observed(self.ready.clone()) } else { Starts::Speaking },
             generation,
         }
     }

@@ -163,10 +163,10 @@ fn run(arguments: RunArguments, form: Form) -> Result<Run, UsageError> {
     let sockets = PassedSockets::new(arguments.socket)?;
     command.arguments = sockets.numbered_arguments(&command.arguments)?;
     let adopt = adopt(&arguments.adopt, &sockets)?;
-    if arguments.stop_signal.is_some() && sockets.is_empty() && adopt.is_empty() {
+    if arguments.stop_signal.is_some() && sockets.is_empty() && adopt.is_empty() && !arguments.intercept {
         return Err(UsageError::Combination {
             error:
-                "`--stop-signal` is for a server with `--socket`, or one that is taken over with `--adopt`"
+                "`--stop-signal` is for a server with `--socket` or `--intercept`, or one that is taken over with `--adopt`"
                     .to_owned(),
             hint: "leave it out: a server that uses the library is asked to release its addresses".to_owned(),
         });
@@ -200,6 +200,7 @@ fn run(arguments: RunArguments, form: Form) -> Result<Run, UsageError> {
         result: result(arguments.json),
         sockets,
         adopt,
+        intercept: arguments.intercept,
         ready: arguments.ready.unwrap_or_default(),
         stop_signal: arguments.stop_signal.unwrap_or(libc::SIGTERM as u32),
     })

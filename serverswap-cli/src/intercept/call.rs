@@ -1,7 +1,8 @@
 //! Reads what a call that waits wants: which socket is to be bound where, or is to listen.
 //!
 //! Nothing is for us but stream sockets with an address that has a name: random ports, abstract Unix sockets, datagrams,
-//! netlink and the like are done by the kernel as without us. So are calls in another network, mount or root.
+//! netlink and the like are done by the kernel as without us. So are calls in another network, mount or root, and those of
+//! another generation: of a supervisor that was started inside the server, and of its server.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,9 +13,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use nix::sys::socket::{SockType, getsockopt, sockopt};
-use serverswap::protocol::Address;
+use serverswap::protocol::{Address, Generation};
 use serverswap::sys::listener::{endpoint_of, inet_address_of};
-use serverswap::sys::process::shares_network;
+use serverswap::sys::process::{GENERATION_VARIABLE, environment, shares_network};
 
 use super::core::Sharing;
 use crate::sys::caller::Caller;
@@ -47,11 +48,18 @@ pub(super) enum Wanted {
 ///
 /// # Errors
 /// The process cannot be looked into.
-pub(super) fn read(notification: &Notification) -> io::Result<Option<Call>> {
-    match try_read(notification) {
+pub(super) fn read(notification: &Notification, generation: Generation) -> io::Result<Option<Call>> {
+    match try_read(notification, generation) {
         Err(error) if is_the_callers(&error) => Ok(None),
         read => read,
     }
+}
+
+/// A supervisor that was started inside the server, or a server of that one.
+fn is_of_another(thread: u32, generation: Generation) -> bool {
+    let shown = environment(thread, GENERATION_VARIABLE);
+    let shown: Option<Generation> = shown.and_then(|shown| shown.to_str()?.parse().ok());
+    shown.is_some_and(|shown| shown != generation)
 }
 
 /// Whether the kernel will find the same fault with the call, or the caller is gone.
@@ -59,7 +67,10 @@ fn is_the_callers(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EBADF | libc::EFAULT | libc::ESRCH | libc::ENOENT))
 }
 
-fn try_read(notification: &Notification) -> io::Result<Option<Call>> {
+fn try_read(notification: &Notification, generation: Generation) -> io::Result<Option<Call>> {
+    if is_of_another(notification.thread(), generation) {
+        return Ok(None);
+    }
     let (arch, nr) = notification.call();
     let [first, second, third, ..] = notification.arguments();
     let Some(operation) = operation(arch, nr, first) else { return Ok(None) };

@@ -19,11 +19,11 @@ use serverswap::protocol::Address;
 
 /// Which call: the number that the kernel gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CallId(pub u64);
+pub(super) struct CallId(pub(super) u64);
 
 /// What the socket of a call says about others at its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sharing {
+pub(super) enum Sharing {
     /// It wants the address for itself.
     Alone,
     /// `SO_REUSEPORT`: it shares with sockets of the same user.
@@ -32,7 +32,7 @@ pub enum Sharing {
 
 /// Which socket a listen is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listening {
+pub(super) enum Listening {
     /// The one that is held for the address.
     Held,
     /// Another one.
@@ -41,7 +41,7 @@ pub enum Listening {
 
 /// What the supervisor was granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Granted {
+pub(super) enum Granted {
     /// The address, with a listener.
     WithListener,
     /// The address, and the server is to open it.
@@ -52,7 +52,7 @@ pub enum Granted {
 
 /// What has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CoreInput {
+pub(super) enum CoreInput {
     /// A call waits to bind a socket.
     Bind {
         /// Which.
@@ -103,7 +103,7 @@ pub enum CoreInput {
 
 /// What is to be done. Every call gets one of the first four.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CoreAction {
+pub(super) enum CoreAction {
     /// The kernel does the call, as without us.
     Continue(CallId),
     /// The caller gets the listener in place of its socket, and the call returns 0.
@@ -124,7 +124,7 @@ pub enum CoreAction {
 
 /// Of one generation.
 #[derive(Debug, Clone, Default)]
-pub struct Core {
+pub(super) struct Core {
     addresses: BTreeMap<Address, State>,
 }
 
@@ -150,7 +150,7 @@ enum Waiting {
 
 impl Core {
     /// Takes in one thing; what is to be done is appended.
-    pub fn handle(&mut self, input: CoreInput, actions: &mut Vec<CoreAction>) {
+    pub(super) fn handle(&mut self, input: CoreInput, actions: &mut Vec<CoreAction>) {
         match input {
             CoreInput::Bind { call, address, sharing } => self.bind(call, address, sharing, actions),
             CoreInput::Listen { call, address, sharing, socket } => {
@@ -175,7 +175,7 @@ impl Core {
     }
 
     /// Whether the generation was granted the address, and nothing listens there yet.
-    pub fn is_free(&self, address: &Address) -> bool {
+    pub(super) fn is_free(&self, address: &Address) -> bool {
         matches!(self.addresses.get(address), Some(State::Free))
     }
 

@@ -37,7 +37,7 @@ const LOOK_LAST: Duration = Duration::from_secs(16);
 
 /// What the owner is to do or to know.
 #[derive(Debug)]
-pub enum Intercepted {
+pub(crate) enum Intercepted {
     /// The generation wants to bind there: claim it, and [`Interception::answer`].
     Asks(Address),
     /// It has called listen: this is its listener.
@@ -45,7 +45,7 @@ pub enum Intercepted {
     /// It bound after [`Grant::Empty`], and closed the socket without listening.
     Abandoned(Address),
     /// A process may not be looked into, so what it binds is its own.
-    NotIntercepted {
+    Unreadable {
         /// Its thread that called.
         pid: u32,
         /// Why.
@@ -57,7 +57,7 @@ pub enum Intercepted {
 
 /// What its owner was granted.
 #[derive(Debug)]
-pub enum Grant {
+pub(crate) enum Grant {
     /// The address, with the listener of an older generation.
     Listener(SharedListener),
     /// The address; the server is to open it.
@@ -67,7 +67,7 @@ pub enum Grant {
 }
 
 /// The calls of one generation.
-pub struct Interception {
+pub(crate) struct Interception {
     generation: Generation,
     notify: OwnedFd,
     reader: Option<AsyncFd<OwnedFd>>,
@@ -96,7 +96,7 @@ impl Interception {
     ///
     /// # Errors
     /// Out of descriptors or processes.
-    pub fn start(notify: OwnedFd, generation: Generation) -> io::Result<Self> {
+    pub(crate) fn start(notify: OwnedFd, generation: Generation) -> io::Result<Self> {
         let (ours, readers) = reader::pair()?;
         reader::start(notify.try_clone()?, readers)?;
         Interception::with_reader(notify, ours, generation)
@@ -120,7 +120,7 @@ impl Interception {
     }
 
     /// Waits for something that the owner is to do or to know. Nothing is lost when it is cancelled.
-    pub async fn next(&mut self) -> Intercepted {
+    pub(crate) async fn next(&mut self) -> Intercepted {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return event;
@@ -135,7 +135,7 @@ impl Interception {
     }
 
     /// Answers [`Intercepted::Asks`].
-    pub fn answer(&mut self, address: &Address, grant: Grant) {
+    pub(crate) fn answer(&mut self, address: &Address, grant: Grant) {
         let granted = match grant {
             Grant::Listener(listener) => {
                 self.holds(address, listener);
@@ -161,7 +161,7 @@ impl Interception {
     }
 
     fn called(&mut self, notification: &Notification) {
-        let (id, read) = (notification.id(), call::read(notification));
+        let (id, read) = (notification.id(), call::read(notification, self.generation));
         if !is_waiting(&self.notify, id) {
             return; // killed: what was read may be another's
         }
@@ -170,7 +170,7 @@ impl Interception {
             Ok(None) => continue_call(&self.notify, id),
             Err(problem) => {
                 continue_call(&self.notify, id);
-                self.events.push_back(Intercepted::NotIntercepted { pid: notification.thread(), problem });
+                self.events.push_back(Intercepted::Unreadable { pid: notification.thread(), problem });
             }
         }
     }

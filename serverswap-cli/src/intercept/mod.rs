@@ -15,14 +15,13 @@
 //! * I4. The mode of a listener (`O_NONBLOCK`) is never cleared, its backlog never lowered: others share it.
 
 mod call;
-pub mod core;
+mod core;
 mod driver;
 mod hangups;
-pub mod reader;
+pub(crate) mod reader;
 mod unix_paths;
 
 #[cfg(test)]
 mod tests;
 
-pub use crate::sys::seccomp::{Filter, InstallError, Installed, available, install};
-pub use driver::{Grant, Intercepted, Interception};
+pub(crate) use driver::{Grant, Intercepted, Interception};

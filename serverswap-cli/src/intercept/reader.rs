@@ -14,6 +14,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -32,12 +33,12 @@ const ENTRY: &str = "--intercept-reader";
 const UNDER_WAY_MAX: usize = 64;
 
 /// Whether the arguments of this process ask for it.
-pub fn is_requested() -> bool {
+pub(crate) fn is_requested() -> bool {
     std::env::args_os().nth(1).is_some_and(|first| first == ENTRY)
 }
 
 /// Reads until the last process that has the filter is gone; returns the exit status.
-pub fn run() -> u8 {
+pub(crate) fn run() -> u8 {
     let descriptors = (io::stdin().as_fd().try_clone_to_owned(), io::stdout().as_fd().try_clone_to_owned());
     let (Ok(notify), Ok(supervisor)) = descriptors else { return crate::ui::UNABLE };
     read(&notify, supervisor);
@@ -60,7 +61,7 @@ pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 /// Out of processes.
 pub(super) fn start(notify: OwnedFd, socket: OwnedFd) -> io::Result<()> {
     let mut command = Command::new("/proc/self/exe");
-    command.arg(ENTRY).env_clear().current_dir("/");
+    command.arg0("serverswap").arg(ENTRY).env_clear().current_dir("/");
     command.stdin(Stdio::from(notify)).stdout(Stdio::from(socket)).stderr(Stdio::null());
     session::own_session(&mut command);
     command.spawn().map(drop)

@@ -1,13 +1,13 @@
 //! Our program as it becomes the server: one thread, from its first instruction to exec(2).
 
 use std::ffi::OsString;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use super::{ENTRY, FIRST_DESCRIPTOR};
-use crate::sys::launch::{LauncherEnd, allow_later_arbiters, place};
+use crate::sys::launch::{LauncherEnd, Order, allow_later_arbiters, place};
+use crate::sys::seccomp::{Filter, install};
 use crate::ui::UNABLE;
 
 /// Whether the arguments of this process ask for it.
@@ -19,7 +19,7 @@ pub(crate) fn is_requested() -> bool {
 pub(crate) fn run() -> u8 {
     if let Ok(supervisor) = LauncherEnd::from_stdin() {
         match supervisor.receive() {
-            Ok(Some(descriptors)) => supervisor.failed(&become_server(descriptors)),
+            Ok(Some((order, descriptors))) => become_server(&supervisor, order, descriptors),
             // The supervisor is gone.
             Ok(None) => {}
             Err(error) => supervisor.failed(&error),
@@ -28,8 +28,8 @@ pub(crate) fn run() -> u8 {
     UNABLE
 }
 
-/// Returns why it could not.
-fn become_server(descriptors: Vec<OwnedFd>) -> io::Error {
+/// Returns when it could not, and has said why.
+fn become_server(supervisor: &LauncherEnd, order: Order, descriptors: Vec<OwnedFd>) {
     let mut words = std::env::args_os().skip(2);
     let program: OsString = words.next().unwrap_or_default();
     let mut command = Command::new(program);
@@ -38,8 +38,18 @@ fn become_server(descriptors: Vec<OwnedFd>) -> io::Error {
         command.env("LISTEN_PID", std::process::id().to_string());
     }
     allow_later_arbiters();
-    match place(descriptors, FIRST_DESCRIPTOR) {
-        Ok(()) => command.exec(),
-        Err(error) => error,
+    if let Err(error) = place(descriptors, FIRST_DESCRIPTOR) {
+        return supervisor.failed(&error);
     }
+    if order == Order::Intercept {
+        match install(&Filter::new()) {
+            Ok(installed) => {
+                if supervisor.filtered(&installed).is_err() {
+                    return; // nobody could answer the server
+                }
+            }
+            Err(error) => return supervisor.not_filtered(error),
+        }
+    }
+    supervisor.failed(&command.exec());
 }

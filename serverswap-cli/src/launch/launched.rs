@@ -10,21 +10,12 @@ use super::ENTRY;
 use super::sockets::PassedSockets;
 use crate::cli::environment;
 use crate::spawn::{self, ServerCommand, ServerStreams, SpawnFailure};
-use crate::sys::launch::{SupervisorEnd, pair};
+use crate::sys::launch::{Order, Said, SupervisorEnd, pair};
 
 /// A process that waits for its descriptors, and then becomes the server.
 #[derive(Debug)]
 pub(crate) struct Launched {
     end: SupervisorEnd,
-}
-
-/// How it went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// The command runs; or the process has ended before.
-    Over,
-    /// The command could not be executed: errno(3).
-    Failed(i32),
 }
 
 /// Starts the process: as [`spawn::start`], and its pid will be the server's. The arguments of `server` have the numbers
@@ -65,13 +56,13 @@ impl Launched {
     ///
     /// # Errors
     /// The process is gone.
-    pub(crate) fn execute(&self, sockets: &[BorrowedFd<'_>]) -> io::Result<()> {
-        self.end.send(sockets)
+    pub(crate) fn execute(&self, order: Order, sockets: &[BorrowedFd<'_>]) -> io::Result<()> {
+        self.end.send(order, sockets)
     }
 
     /// What has become of it; `None` if that is not known yet. Its descriptor is readable when it is.
-    pub(crate) fn answer(&self) -> Option<Answer> {
-        self.end.answer().map(|errno| errno.map_or(Answer::Over, Answer::Failed))
+    pub(crate) fn answer(&self) -> Option<Said> {
+        self.end.answer()
     }
 }
 

@@ -12,7 +12,7 @@ mod launched;
 mod sockets;
 
 pub(crate) use child::{is_requested, run};
-pub(crate) use launched::{Answer, Launched, start};
+pub(crate) use launched::{Launched, start};
 pub(crate) use sockets::{PassedSocket, PassedSockets, PassedSocketsError};
 
 /// The first argument of the program that is to become a server.

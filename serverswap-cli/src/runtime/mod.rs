@@ -55,6 +55,8 @@ use crate::post::Post;
 use crate::spawn::ServerCommand;
 use crate::state::Directory;
 use crate::sys::descriptors;
+use crate::sys::launch::Order;
+use crate::sys::seccomp;
 use crate::sys::signals::SignalDescriptor;
 use crate::ui::{Conclusion, Console, SetupError, StillTrue};
 use crate::{acting_user, own_generation, runtime_directory};
@@ -91,6 +93,9 @@ fn try_run(
     signals: io::Result<SignalDescriptor>,
 ) -> Result<(Conclusion, Copies), SetupError> {
     let signals = signals.map_err(|error| error_map::system("signalfd", &error))?;
+    if run.intercept {
+        seccomp::available().map_err(|error| SetupError::NotInterceptable(error.to_string()))?;
+    }
     let path = runtime_directory::find(run.dir.as_deref());
     acting_user::become_owner_of(&path, |report| console.report(report))
         .map_err(|error| error_map::system("setresuid", &error))?;
@@ -117,8 +122,9 @@ fn try_run(
     LocalSet::new().block_on(&runtime, async {
         let trace = TraceWriter::open(run.trace.as_deref(), console);
         let plan = run.plan(generation);
-        let stand_in = (!run.sockets.is_empty()).then(|| StandInPlan {
+        let stand_in = run.has_stand_in().then(|| StandInPlan {
             sockets: run.sockets.clone(),
+            order: if run.intercept { Order::Intercept } else { Order::Execute },
             ready: run.ready.clone(),
             stop_signal: run.stop_signal,
         });

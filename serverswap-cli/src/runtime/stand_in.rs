@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
+use serverswap::connection::transport::SharedListener;
 use serverswap::protocol::Address;
 use serverswap::protocol::message::ClientInfo;
 use serverswap::session::{Call, Identity, StandIn as SessionStandIn};
@@ -19,13 +21,15 @@ use super::arbiter::until;
 use super::look::Look;
 use super::notify::{Message, NotifyInbox};
 use super::supervisor::instant;
-use crate::launch::{Answer, Launched, PassedSockets};
+use crate::intercept::{Grant, Intercepted, Interception};
+use crate::launch::{Launched, PassedSockets};
 use crate::readiness::{self, Evidence, Probe, ReadyOption};
 use crate::server_status::ServerStatus;
 use crate::spawn::{self, ServerCommand, ServerStreams, SpawnFailure};
 use crate::stand_in::{Seen, StandIn, StandInAction, StandInInput, Watch};
 use crate::supervisor::SupervisorInput;
 use crate::sys::async_fd::async_fd;
+use crate::sys::launch::{Order, Said};
 use crate::ui::Report;
 
 /// From one look at the processes to the next: at first, and at most.
@@ -38,6 +42,7 @@ const PROBE_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration:
 #[derive(Debug, Clone)]
 pub(super) struct StandInPlan {
     pub(super) sockets: PassedSockets,
+    pub(super) order: Order,
     pub(super) ready: ReadyOption,
     pub(super) stop_signal: u32,
 }
@@ -55,6 +60,9 @@ pub(super) struct StandInDriver {
     granted: BTreeMap<Address, OwnedFd>,
     /// The inode number of each socket.
     inodes: BTreeMap<Address, u64>,
+    interception: Option<Interception>,
+    /// Listeners that the server has opened by itself, before the arbiter is sent them.
+    opened: BTreeMap<Address, SharedListener>,
     look: Look<Evidence>,
     probe: Option<AsyncFd<OwnedFd>>,
     /// When it is looked, or probed, next.
@@ -68,6 +76,7 @@ pub(super) struct StandInDriver {
 pub(super) enum Change {
     Connection,
     Launched,
+    Intercepted(Intercepted),
     Notify,
     Looked(Evidence),
     Probe,
@@ -94,10 +103,7 @@ impl StandInDriver {
         command: &ServerCommand,
         streams: ServerStreams,
     ) -> Result<StandInDriver, SpawnFailure> {
-        let other = |error: io::Error| SpawnFailure::Other {
-            program: command.program.to_string_lossy().into_owned(),
-            errno: error.raw_os_error().unwrap_or(libc::EIO),
-        };
+        let other = |error: io::Error| SpawnFailure::other(command, &error);
         let notify = NotifyInbox::bind(&command.directory).map_err(other)?;
         let (pid, launched) = crate::launch::start(command, &plan.sockets, Some(notify.path()), streams)?;
         let client =
@@ -106,10 +112,13 @@ impl StandInDriver {
         let stand_in = SessionStandIn { pid, stop_signal: plan.stop_signal, adopt: false, timeouts: None };
         let connection = Connection::stand_in(command.socket.clone(), identity, stand_in);
         let connection = connection.map_err(|error| other(io::Error::other(error)))?;
-        let addresses = plan.sockets.addresses().cloned().collect();
+        let core = match plan.order {
+            Order::Execute => StandIn::new(plan.sockets.addresses().cloned().collect(), plan.ready.clone()),
+            Order::Intercept => StandIn::intercepted(plan.ready.clone()),
+        };
         let mut driver = StandInDriver {
             pid,
-            core: StandIn::new(addresses, plan.ready.clone()),
+            core,
             command: command.clone(),
             plan: plan.clone(),
             connection: async_fd(connection).map_err(other)?,
@@ -117,6 +126,8 @@ impl StandInDriver {
             notify,
             granted: BTreeMap::new(),
             inodes: BTreeMap::new(),
+            interception: None,
+            opened: BTreeMap::new(),
             look: Look::new(),
             probe: None,
             next: Instant::now(),
@@ -143,6 +154,7 @@ impl StandInDriver {
         tokio::select! {
             () = readable(Some(&self.connection)) => Change::Connection,
             () = readable(self.launched.as_ref()) => Change::Launched,
+            call = intercepted(&mut self.interception) => Change::Intercepted(call),
             () = self.notify.readable() => Change::Notify,
             evidence = self.look.found() => Change::Looked(evidence),
             () = readable(self.probe.as_ref()) => Change::Probe,
@@ -158,6 +170,7 @@ impl StandInDriver {
         match change {
             Change::Connection => self.arbiter_speaks(),
             Change::Launched => self.launcher_answers(&mut outcomes),
+            Change::Intercepted(call) => self.intercepted(call, &mut outcomes),
             Change::Notify => self.server_speaks(&mut outcomes),
             Change::Looked(evidence) => {
                 let seen = self.seen(evidence);
@@ -186,9 +199,16 @@ impl StandInDriver {
                         self.inodes.extend(inode(&listener).map(|inode| (address.clone(), inode)));
                         self.granted.insert(address.clone(), listener);
                     }
+                    if let Some(interception) = &mut self.interception {
+                        let grant = self.granted.remove(&address).map(Arc::new);
+                        interception.answer(&address, grant.map_or(Grant::Empty, Grant::Listener));
+                    }
                     StandInInput::Granted(address)
                 }
                 Event::Refused { address, error } => {
+                    if let Some(interception) = &mut self.interception {
+                        interception.answer(&address, Grant::Refused);
+                    }
                     StandInInput::Refused { address, code: error.code, message: error.message }
                 }
                 Event::Takedown { .. } => StandInInput::Takedown,
@@ -200,17 +220,51 @@ impl StandInDriver {
 
     fn launcher_answers(&mut self, outcomes: &mut Vec<Outcome>) {
         let answer = self.launched.as_ref().and_then(|launched| launched.get_ref().answer());
-        match answer {
-            None => {}
-            Some(Answer::Over) => {
-                self.launched = None;
-                self.core.handle(StandInInput::Executed, monotonic());
+        let failure = match answer {
+            None => return,
+            Some(Said::Filtered(installed)) => {
+                if installed.no_new_privs {
+                    outcomes.push(Outcome::Report(Report::NoNewPrivileges { pid: self.pid }));
+                }
+                match Interception::start(installed.notify, self.command.generation) {
+                    Ok(interception) => {
+                        self.interception = Some(interception);
+                        return self.launcher_answers(outcomes);
+                    }
+                    // With the notify descriptor, the server's binds end in an error: it is not intercepted, and not started.
+                    Err(error) => SpawnFailure::other(&self.command, &error),
+                }
             }
-            Some(Answer::Failed(errno)) => {
+            Some(Said::Over) => {
                 self.launched = None;
-                let failure = spawn::failure(&self.command, errno);
-                outcomes.push(Outcome::Input(SupervisorInput::NotExecuted { pid: self.pid, failure }));
+                return self.core.handle(StandInInput::Executed, monotonic());
             }
+            Some(Said::NotFiltered(errno)) => SpawnFailure::NotIntercepted { errno },
+            Some(Said::NotExecuted(errno)) => spawn::failure(&self.command, errno),
+        };
+        self.launched = None;
+        outcomes.push(Outcome::Input(SupervisorInput::NotExecuted { pid: self.pid, failure }));
+    }
+
+    fn intercepted(&mut self, call: Intercepted, outcomes: &mut Vec<Outcome>) {
+        match call {
+            Intercepted::Asks(address) => self.core.handle(StandInInput::Wants(address), monotonic()),
+            Intercepted::Listens(address, listener) => {
+                let known = self.inodes.insert(address.clone(), inode(&listener).unwrap_or_default());
+                if known.is_none() {
+                    self.opened.insert(address, listener);
+                }
+                // It is about to wait for connections.
+                (self.next, self.pause) = (Instant::now(), Duration::ZERO);
+            }
+            Intercepted::Abandoned(address) => {
+                self.core.handle(StandInInput::Abandoned(address.clone()), monotonic());
+                self.call(Call::Released(address));
+            }
+            Intercepted::Unreadable { pid, problem } => {
+                outcomes.push(Outcome::Report(Report::NotIntercepted { pid, problem: problem.to_string() }));
+            }
+            Intercepted::Ended => self.interception = None,
         }
     }
 
@@ -265,11 +319,11 @@ impl StandInDriver {
 
     fn seen(&self, evidence: Evidence) -> Seen {
         let mut seen = Seen { wrapper: evidence.wrapper, ..Seen::default() };
-        for (address, inode) in &self.inodes {
-            if evidence.unclear.contains(inode) {
-                seen.unclear.push(address.clone());
-            } else if !evidence.awaited.contains(inode) {
-                seen.unawaited.push(address.clone());
+        for address in self.core.addresses() {
+            match self.inodes.get(address) {
+                Some(inode) if evidence.unclear.contains(inode) => seen.unclear.push(address.clone()),
+                Some(inode) if evidence.awaited.contains(inode) => {}
+                Some(_) | None => seen.unawaited.push(address.clone()),
             }
         }
         seen
@@ -282,12 +336,15 @@ impl StandInDriver {
             match action {
                 StandInAction::Claim(address) => {
                     let socket = SocketMode::Inherit;
-                    self.call(Call::ReadyFor { address, socket, more: true });
+                    self.call(match self.plan.order {
+                        Order::Execute => Call::ReadyFor { address, socket, more: true },
+                        Order::Intercept => Call::Provide { address, more: true },
+                    });
                 }
                 StandInAction::Execute => self.execute(),
                 StandInAction::Serving(address) => {
                     outcomes.push(Outcome::Ready(address.clone()));
-                    self.call(Call::Serving(address));
+                    self.serving(address);
                 }
                 StandInAction::Up => self.call(Call::ServerUp),
                 StandInAction::NeedsTime(time) => {
@@ -324,6 +381,15 @@ impl StandInDriver {
         }
     }
 
+    /// The arbiter is sent a listener that the server has opened by itself.
+    fn serving(&mut self, address: Address) {
+        let opened = self.opened.remove(&address).and_then(|listener| listener.try_clone().ok());
+        match opened {
+            Some(listener) => drop(self.connection.get_mut().provide(&address, listener)),
+            None => self.call(Call::Serving(address)),
+        }
+    }
+
     /// An address that was taken away meanwhile is not served, and that is known by an event.
     fn call(&mut self, call: Call) {
         let _ = self.connection.get_mut().call(call);
@@ -335,7 +401,7 @@ impl StandInDriver {
         let sockets: Vec<_> = self.plan.sockets.addresses().filter_map(|one| granted.get(one)).collect();
         let sockets: Vec<_> = sockets.into_iter().map(AsFd::as_fd).collect();
         if let Some(launched) = &self.launched {
-            let _ = launched.get_ref().execute(&sockets);
+            let _ = launched.get_ref().execute(self.plan.order, &sockets);
         }
     }
 }
@@ -345,6 +411,13 @@ async fn readable<T: std::os::fd::AsRawFd>(descriptor: Option<&AsyncFd<T>>) {
     let Some(descriptor) = descriptor else { return pending().await };
     if let Ok(mut guard) = descriptor.readable().await {
         guard.clear_ready();
+    }
+}
+
+async fn intercepted(interception: &mut Option<Interception>) -> Intercepted {
+    match interception {
+        Some(interception) => interception.next().await,
+        None => pending().await,
     }
 }
 

@@ -42,6 +42,8 @@ const WRAPPER_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct StandIn {
     addresses: Vec<Address>,
+    /// Those of which the arbiter was not told yet that they are served.
+    unserved: BTreeSet<Address>,
     option: ReadyOption,
     state: State,
     wrapper: WrapperReport,
@@ -92,6 +94,10 @@ pub(crate) enum StandInInput {
     Granted(Address),
     /// The arbiter has refused it.
     Refused { address: Address, code: Code, message: String },
+    /// The server is about to bind a socket there.
+    Wants(Address),
+    /// It has closed that socket, and never listened.
+    Abandoned(Address),
     /// The command runs.
     Executed,
     /// The server has sent a message, or a process of its generation.
@@ -161,8 +167,21 @@ impl StandIn {
     /// Claims every address.
     pub(crate) fn new(addresses: Vec<Address>, option: ReadyOption) -> StandIn {
         let out = addresses.iter().cloned().map(StandInAction::Claim).collect();
-        let state = State::Claiming { waiting: addresses.iter().cloned().collect() };
-        StandIn { addresses, option, state, wrapper: WrapperReport::Due, out }
+        let unserved: BTreeSet<Address> = addresses.iter().cloned().collect();
+        let state = State::Claiming { waiting: unserved.clone() };
+        StandIn { addresses, unserved, option, state, wrapper: WrapperReport::Due, out }
+    }
+
+    /// Of a server that is intercepted: it is executed at once, and what it binds is claimed then.
+    pub(crate) fn intercepted(option: ReadyOption) -> StandIn {
+        let mut stand_in = StandIn::new(Vec::new(), option);
+        (stand_in.state, stand_in.out) = (State::Executing, vec![StandInAction::Execute]);
+        stand_in
+    }
+
+    /// What the server has, or wants.
+    pub(crate) fn addresses(&self) -> &[Address] {
+        &self.addresses
     }
 
     /// Takes in one input.
@@ -170,6 +189,11 @@ impl StandIn {
         match input {
             StandInInput::Granted(address) => self.granted(&address),
             StandInInput::Refused { address, code, message } => self.refused(address, code, message),
+            StandInInput::Wants(address) => self.wants(address),
+            StandInInput::Abandoned(address) => {
+                self.unserved.remove(&address);
+                self.addresses.retain(|other| *other != address);
+            }
             StandInInput::Executed => self.executed(now),
             StandInInput::Notified(notifications) => self.notified(notifications, now),
             StandInInput::Looked(seen) => self.looked(seen, now),
@@ -214,6 +238,8 @@ impl StandIn {
                 ReadyOption::Either | ReadyOption::Listening,
             )
             | (State::Starting { speaks: Speaks::Yes, .. }, ReadyOption::Listening) => Watch::Listening,
+            // Bound after the others.
+            (State::Serving(Drain::No), _) if !self.unserved.is_empty() => Watch::Listening,
             (State::Starting { .. }, ReadyOption::Either | ReadyOption::Notify | ReadyOption::After(_)) => {
                 Watch::Nothing
             }
@@ -231,6 +257,14 @@ impl StandIn {
                 self.out.push(StandInAction::Execute);
             }
         }
+    }
+
+    fn wants(&mut self, address: Address) {
+        if !self.addresses.contains(&address) {
+            self.addresses.push(address.clone());
+        }
+        self.unserved.insert(address.clone());
+        self.out.push(StandInAction::Claim(address));
     }
 
     /// That it lost to a newer generation is known to the supervisor, which ends it.
@@ -288,8 +322,18 @@ impl StandIn {
 
     fn looked(&mut self, seen: Seen, now: Duration) {
         match self.state {
+            State::Serving(Drain::No) => {
+                let waits =
+                    |address: &Address| seen.unawaited.contains(address) || seen.unclear.contains(address);
+                self.unserved.retain(|address| {
+                    if !waits(address) {
+                        self.out.push(StandInAction::Serving(address.clone()));
+                    }
+                    waits(address)
+                });
+            }
             State::SaidReady { since } => {
-                if seen.unawaited.is_empty() {
+                if seen.unawaited.is_empty() && !self.addresses.is_empty() {
                     return self.serve();
                 }
                 self.report_wrapper(seen.wrapper, since, now);
@@ -299,7 +343,7 @@ impl StandIn {
                 }
             }
             State::Starting { since, .. } if self.watch() == Watch::Listening => {
-                if seen.unawaited.is_empty() && seen.unclear.is_empty() {
+                if seen.unawaited.is_empty() && seen.unclear.is_empty() && !self.addresses.is_empty() {
                     return self.serve();
                 }
                 self.report_wrapper(seen.wrapper, since, now);
@@ -307,7 +351,7 @@ impl StandIn {
             State::Starting { .. }
             | State::Claiming { .. }
             | State::Executing
-            | State::Serving(_)
+            | State::Serving(Drain::Begun)
             | State::Failed => {}
         }
     }
@@ -331,6 +375,7 @@ impl StandIn {
 
     fn serve(&mut self) {
         self.state = State::Serving(Drain::No);
+        self.unserved.clear();
         self.out.extend(self.addresses.iter().cloned().map(StandInAction::Serving));
         self.out.push(StandInAction::Up);
     }

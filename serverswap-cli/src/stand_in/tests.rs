@@ -193,3 +193,45 @@ fn a_wrapper_is_named_once_and_not_at_once() {
     assert_eq!(story.on(seen(), 1), [StandInAction::Wrapped(wrapper.clone())]);
     assert_eq!(story.on(seen(), 2), []);
 }
+
+/// One that is intercepted, whose command runs since 0.
+fn intercepted(option: ReadyOption) -> Story {
+    let mut story = Story(StandIn::intercepted(option));
+    assert_eq!(story.0.next_action(), Some(StandInAction::Execute));
+    story.on(StandInInput::Executed, 0);
+    story
+}
+
+#[test]
+fn what_an_intercepted_server_binds_is_claimed_then() {
+    let mut story = intercepted(ReadyOption::Either);
+    assert_eq!(story.on(StandInInput::Looked(Seen::default()), 0), [], "there is nothing to serve yet");
+    assert_eq!(story.on(StandInInput::Wants(address(":80")), 0), [StandInAction::Claim(address(":80"))]);
+    assert_eq!(story.on(StandInInput::Granted(address(":80")), 0), []);
+    assert_eq!(story.listens_not(0), []);
+    assert_eq!(story.listens(0), serves());
+}
+
+#[test]
+fn an_address_that_is_bound_later_is_served_when_somebody_waits_there() {
+    let mut story = intercepted(ReadyOption::Either);
+    story.on(StandInInput::Wants(address(":80")), 0);
+    story.listens(0);
+    assert_eq!(story.0.watch(), Watch::Nothing);
+    assert_eq!(story.on(StandInInput::Wants(address(":81")), 1), [StandInAction::Claim(address(":81"))]);
+    assert_eq!(story.0.watch(), Watch::Listening);
+    let not_yet = Seen { unawaited: vec![address(":81")], ..Seen::default() };
+    assert_eq!(story.on(StandInInput::Looked(not_yet), 1), []);
+    assert_eq!(story.listens(1), [StandInAction::Serving(address(":81"))]);
+    assert_eq!(story.0.watch(), Watch::Nothing);
+}
+
+#[test]
+fn an_address_that_was_only_probed_is_not_waited_for() {
+    let mut story = intercepted(ReadyOption::Either);
+    story.on(StandInInput::Wants(address(":81")), 0);
+    story.on(StandInInput::Wants(address(":80")), 0);
+    assert_eq!(story.on(StandInInput::Abandoned(address(":81")), 1), []);
+    assert_eq!(story.0.addresses(), [address(":80")]);
+    assert_eq!(story.listens(1), serves());
+}

@@ -8,12 +8,44 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv, recvmsg, send,
-    sendmsg, socketpair,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg,
+    socketpair,
 };
+
+use super::seccomp::{InstallError, Installed};
 
 /// Most descriptors of one message (the kernel's `SCM_MAX_FD`).
 const DESCRIPTORS_MAX: usize = 253;
+
+/// What the process is to do before it executes the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Nothing more.
+    Execute,
+    /// Put the filter of the interception into force.
+    Intercept,
+}
+
+/// What the process has to say.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// Nothing more: the command runs, or the process has ended.
+    Over,
+    /// The filter is in force: its notify descriptor.
+    Filtered(Installed),
+    /// The filter is not in force: errno(3).
+    NotFiltered(i32),
+    /// The command could not be executed: errno(3).
+    NotExecuted(i32),
+}
+
+/// The first byte of a packet.
+const EXECUTE: u8 = b'x';
+const INTERCEPT: u8 = b'i';
+const FILTERED: u8 = b'f';
+const FILTERED_WITHOUT_PRIVILEGES: u8 = b'p';
+const NOT_FILTERED: u8 = b'n';
+const NOT_EXECUTED: u8 = b'e';
 
 /// The supervisor's end.
 #[derive(Debug)]
@@ -36,22 +68,32 @@ pub(crate) fn pair() -> io::Result<(SupervisorEnd, OwnedFd)> {
 impl SupervisorEnd {
     /// # Errors
     /// The process is gone.
-    pub(crate) fn send(&self, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
-        let numbers: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
-        let rights = [ControlMessage::ScmRights(&numbers)];
-        let control: &[ControlMessage<'_>] = if numbers.is_empty() { &[] } else { &rights };
-        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
-        sendmsg::<()>(self.0.as_raw_fd(), &[IoSlice::new(b"x")], control, flags, None)?;
-        Ok(())
+    pub(crate) fn send(&self, order: Order, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let order = match order {
+            Order::Execute => EXECUTE,
+            Order::Intercept => INTERCEPT,
+        };
+        send_packet(&self.0, &[order], descriptors)
     }
 
-    /// Without waiting: `Some(None)` when the other end is closed, `Some` errno if the process has sent one.
-    pub(crate) fn answer(&self) -> Option<Option<i32>> {
-        let mut bytes = [0; 4];
-        match recv(self.0.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
-            Ok(4) => Some(Some(i32::from_ne_bytes(bytes))),
-            Err(Errno::EAGAIN | Errno::EINTR) => None,
-            Ok(_) | Err(_) => Some(None),
+    /// Without waiting: `None` if it has said nothing new.
+    pub(crate) fn answer(&self) -> Option<Said> {
+        match receive_packet(&self.0, MsgFlags::MSG_DONTWAIT) {
+            Ok(Some((bytes, mut descriptors))) => {
+                let [kind, errno @ ..] = bytes;
+                let errno = i32::from_ne_bytes(errno);
+                Some(match (kind, descriptors.pop()) {
+                    (FILTERED, Some(notify)) => Said::Filtered(Installed { notify, no_new_privs: false }),
+                    (FILTERED_WITHOUT_PRIVILEGES, Some(notify)) => {
+                        Said::Filtered(Installed { notify, no_new_privs: true })
+                    }
+                    (NOT_FILTERED, _) => Said::NotFiltered(errno),
+                    (NOT_EXECUTED, _) => Said::NotExecuted(errno),
+                    (_, _) => Said::Over,
+                })
+            }
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EINTR)) => None,
+            Ok(None) | Err(_) => Some(Said::Over),
         }
     }
 }
@@ -76,39 +118,76 @@ impl LauncherEnd {
         Ok(LauncherEnd(end))
     }
 
-    /// Waits for the descriptors; `None` when the supervisor is gone.
+    /// Waits for the order and the descriptors; `None` when the supervisor is gone.
     ///
     /// # Errors
     /// Out of descriptors.
-    pub(crate) fn receive(&self) -> io::Result<Option<Vec<OwnedFd>>> {
-        let mut byte = [0];
-        let mut parts = [IoSliceMut::new(&mut byte)];
-        let mut space = cmsg_space!([RawFd; DESCRIPTORS_MAX]);
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-        let message = loop {
-            match recvmsg::<()>(self.0.as_raw_fd(), &mut parts, Some(&mut space), flags) {
-                Err(Errno::EINTR) => {}
+    pub(crate) fn receive(&self) -> io::Result<Option<(Order, Vec<OwnedFd>)>> {
+        let received = loop {
+            match receive_packet(&self.0, MsgFlags::empty()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 received => break received?,
             }
         };
-        let mut descriptors = Vec::new();
-        for control in message.cmsgs()? {
-            if let ControlMessageOwned::ScmRights(numbers) = control {
-                // SAFETY: the kernel has just made these for this process, and nobody else knows them.
-                descriptors.extend(numbers.into_iter().map(|number| unsafe { OwnedFd::from_raw_fd(number) }));
-            }
-        }
-        if message.flags.contains(MsgFlags::MSG_CTRUNC) {
-            return Err(Errno::EMFILE.into());
-        }
-        Ok((message.bytes > 0).then_some(descriptors))
+        Ok(received.map(|([kind, ..], descriptors)| match kind {
+            INTERCEPT => (Order::Intercept, descriptors),
+            _ => (Order::Execute, descriptors),
+        }))
+    }
+
+    /// The filter is in force.
+    ///
+    /// # Errors
+    /// The supervisor is gone.
+    pub(crate) fn filtered(&self, installed: &Installed) -> io::Result<()> {
+        let kind = if installed.no_new_privs { FILTERED_WITHOUT_PRIVILEGES } else { FILTERED };
+        send_packet(&self.0, &[kind], &[installed.notify.as_fd()])
+    }
+
+    /// The filter is not in force. A supervisor that is gone does not want to know.
+    pub(crate) fn not_filtered(&self, error: InstallError) {
+        self.say(NOT_FILTERED, error.errno());
     }
 
     /// The command could not be executed. A supervisor that is gone does not want to know.
     pub(crate) fn failed(&self, error: &io::Error) {
-        let errno = error.raw_os_error().unwrap_or(libc::EIO);
-        let _ = send(self.0.as_raw_fd(), &errno.to_ne_bytes(), MsgFlags::MSG_NOSIGNAL);
+        self.say(NOT_EXECUTED, error.raw_os_error().unwrap_or(libc::EIO));
     }
+
+    fn say(&self, kind: u8, errno: i32) {
+        let [a, b, c, d] = errno.to_ne_bytes();
+        let _ = send_packet(&self.0, &[kind, a, b, c, d], &[]);
+    }
+}
+
+fn send_packet(socket: &OwnedFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let numbers: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&numbers)];
+    let control: &[ControlMessage<'_>] = if numbers.is_empty() { &[] } else { &rights };
+    let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(bytes)], control, flags, None)?;
+    Ok(())
+}
+
+/// The first bytes of a packet, and its descriptors; `None` at the end.
+fn receive_packet(socket: &OwnedFd, flags: MsgFlags) -> io::Result<Option<([u8; 5], Vec<OwnedFd>)>> {
+    let mut bytes = [0; 5];
+    let mut parts = [IoSliceMut::new(&mut bytes)];
+    let mut space = cmsg_space!([RawFd; DESCRIPTORS_MAX]);
+    let message =
+        recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags | MsgFlags::MSG_CMSG_CLOEXEC)?;
+    let mut descriptors = Vec::new();
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(numbers) = control {
+            // SAFETY: the kernel has just made these for this process, and nobody else knows them.
+            descriptors.extend(numbers.into_iter().map(|number| unsafe { OwnedFd::from_raw_fd(number) }));
+        }
+    }
+    if message.flags.contains(MsgFlags::MSG_CTRUNC) {
+        return Err(Errno::EMFILE.into());
+    }
+    let length = message.bytes;
+    Ok((length > 0).then_some((bytes, descriptors)))
 }
 
 /// The number of the pair's end, and of nothing that is passed on.

@@ -2,20 +2,15 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod async_fd;
-#[cfg(feature = "cores")]
 pub(crate) mod caller;
 pub(crate) mod descriptors;
 pub(crate) mod file_lock;
 pub(crate) mod identity;
-#[cfg(feature = "cores")]
 pub(crate) mod io_uring;
 pub(crate) mod launch;
-#[cfg(feature = "cores")]
 pub(crate) mod listen;
 pub(crate) mod notify_socket;
-#[cfg(feature = "cores")]
 pub(crate) mod registrations;
-#[cfg(feature = "cores")]
 pub(crate) mod seccomp;
 pub(crate) mod session;
 pub(crate) mod signals;

@@ -103,6 +103,12 @@ fn not_started(failure: &SpawnFailure) -> String {
         SpawnFailure::Output { path, .. } => {
             format!("use a file in a directory that this user may write to: `ls -ld {}`", path.display())
         }
+        SpawnFailure::NotIntercepted { errno: libc::EBUSY } => {
+            "start it outside of what intercepts this process, for example not inside a server of `--intercept`".to_owned()
+        }
+        SpawnFailure::NotIntercepted { .. } => {
+            "if it can be passed a socket: `--socket ADDRESS`; else use the library".to_owned()
+        }
         SpawnFailure::Other { errno: libc::EMFILE, .. } => MORE_FILES.to_owned(),
         SpawnFailure::Other { .. } => "check the limits of this user: `ulimit -a`".to_owned(),
     }

@@ -212,6 +212,7 @@ impl RunOutcome {
             RunEnding::NotStarted(SpawnFailure::NotExecutable { .. }) => NOT_EXECUTABLE,
             RunEnding::NotStarted(
                 SpawnFailure::WorkingDirectory { .. }
+                | SpawnFailure::NotIntercepted { .. }
                 | SpawnFailure::Output { .. }
                 | SpawnFailure::Other { .. },
             ) => UNABLE,
@@ -264,6 +265,7 @@ impl RunOutcome {
             RunEnding::NotStarted(SpawnFailure::NotExecutable { .. }) => "not_executable",
             RunEnding::NotStarted(SpawnFailure::WorkingDirectory { .. }) => "working_directory",
             RunEnding::NotStarted(SpawnFailure::Output { .. }) => "output_file",
+            RunEnding::NotStarted(SpawnFailure::NotIntercepted { .. }) => "not_intercepted",
             RunEnding::NotStarted(SpawnFailure::Other { .. }) => "not_started",
         }
     }

@@ -114,6 +114,18 @@ pub enum Report {
         /// The process; 0 if it is not visible from here.
         stranger: u32,
     },
+    /// Programs of the server that are set-uid or have file capabilities gain no privileges.
+    NoNewPrivileges {
+        /// The server.
+        pid: u32,
+    },
+    /// What a process of the server binds is not seen.
+    NotIntercepted {
+        /// Its thread.
+        pid: u32,
+        /// Why.
+        problem: String,
+    },
     /// The server only waits for another process, which is not the one that `LISTEN_PID` names.
     Wrapped {
         /// The server.
@@ -445,6 +457,7 @@ impl Report {
             | Report::OtherProgram { .. }
             | Report::SaidFail { .. }
             | Report::StoreNotSupported { .. }
+            | Report::NotIntercepted { .. }
             | Report::StrangerNotified { .. }
             | Report::Wrapped { .. }
             | Report::Gap { .. }
@@ -477,6 +490,7 @@ impl Report {
             | Report::ServerStatus { .. }
             | Report::ServerReloading { .. }
             | Report::ServerStopping { .. }
+            | Report::NoNewPrivileges { .. }
             | Report::Probation { .. }
             | Report::Serving { .. }
             | Report::Up { .. }

@@ -12,6 +12,9 @@ use super::summary::Summary;
 /// Why serverswap could not do its part. `errno` is as in errno(3).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
+    /// System calls cannot be intercepted here.
+    #[error("`--intercept` is not possible: {0}")]
+    NotInterceptable(String),
     /// The runtime directory belongs to another user.
     #[error("the runtime directory `{}` belongs to uid {owner}, not to uid {uid}", .directory.display())]
     DirectoryOwner {
@@ -136,6 +139,7 @@ impl SetupError {
             SetupError::ArbiterRefused { .. } => "arbiter_refused",
             SetupError::OtherPidNamespace { .. } => "other_pid_namespace",
             SetupError::NotAdopted { .. } => "not_adopted",
+            SetupError::NotInterceptable(_) => "not_interceptable",
             SetupError::System { .. } => "system",
         }
     }
@@ -189,6 +193,9 @@ impl SetupError {
                 "use one runtime directory per container: `--dir PATH`".to_owned()
             }
             SetupError::NotAdopted { why, .. } => why.hint(),
+            SetupError::NotInterceptable(_) => {
+                "if the server can be passed a socket: `--socket ADDRESS`; else use the library".to_owned()
+            }
             SetupError::System { .. } => "check the limits of this user: `ulimit -a`".to_owned(),
         }
     }

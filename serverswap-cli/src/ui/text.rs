@@ -43,6 +43,12 @@ impl Report {
                 "pid {pid} sent FDSTORE=1, which is not supported: its descriptors are closed; listeners are kept without \
                  that"
             ),
+            Report::NoNewPrivileges { pid } => format!(
+                "pid {pid} and what it starts gain no privileges (no_new_privs): set-uid programs such as sudo do not work there"
+            ),
+            Report::NotIntercepted { pid, problem } => {
+                format!("what pid {pid} binds is not seen: {problem}; it is not swapped")
+            }
             Report::StrangerNotified { stranger } => format!(
                 "pid {stranger} sent a message to the NOTIFY_SOCKET of this server and does not belong to it: the \
                  message is ignored"

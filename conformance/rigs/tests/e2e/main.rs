@@ -22,6 +22,7 @@ mod held;
 mod hostile;
 mod init;
 mod inside;
+mod intercept;
 mod kills;
 mod limits;
 mod orphans;

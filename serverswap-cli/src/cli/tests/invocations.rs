@@ -261,3 +261,11 @@ fn an_address_is_taken_over_from_whoever_has_it_if_that_is_said() {
     refused(&["--stop-signal", "QUIT", "app"], "`--stop-signal` is for a server with `--socket`");
     assert_eq!(run(&["--adopt=:80", "--stop-signal", "QUIT", "app"]).stop_signal, 3);
 }
+
+#[test]
+fn a_server_that_binds_for_itself_can_be_intercepted_and_is_not_passed_sockets_then() {
+    let run = run(&["--intercept", "--stop-signal", "QUIT", "nginx"]);
+    assert!(run.intercept && run.has_stand_in());
+    assert_eq!(run.stop_signal, 3);
+    refused(&["--intercept", "--socket", ":80", "app"], "cannot be used with");
+}

@@ -59,6 +59,24 @@ hear()";
 }
 
 #[test]
+fn what_another_generation_inside_the_server_binds_is_its_own() {
+    play(async {
+        let (world, port) = (World::default(), free_port());
+        let program = "import subprocess
+inner = 'import socket, sys; socket.socket().bind((str(), int(sys.argv[1])))'
+environment = dict(os.environ, SERVERSWAP_GENERATION='1-1')
+subprocess.run([sys.executable, '-c', inner, str(port)], env=environment, check=True)
+serve(tcp())
+hear()";
+        let mut server = world.start(program, port, "/");
+        assert!(server.line().await.starts_with("listens"));
+        assert_eq!(server.seen().await, Seen::Asks(format!("127.0.0.1:{port}")));
+        assert_eq!(server.listens().await.0, format!("127.0.0.1:{port}"));
+        assert!(server.end().await.success());
+    });
+}
+
+#[test]
 fn a_port_that_is_only_probed_is_given_up_and_can_be_bound_again() {
     play(async {
         let (world, port) = (World::default(), free_port());

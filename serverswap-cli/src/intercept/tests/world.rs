@@ -154,7 +154,7 @@ async fn supervise(mut interception: Interception, world: World, say: mpsc::Unbo
                 seen
             }
             Intercepted::Abandoned(address) => Seen::Abandoned(address.to_string()),
-            Intercepted::NotIntercepted { pid, problem } => panic!("{pid}: {problem}"),
+            Intercepted::Unreadable { pid, problem } => panic!("{pid}: {problem}"),
             Intercepted::Ended => Seen::Ended,
         };
         let is_over = seen == Seen::Ended;

@@ -80,13 +80,12 @@ pub(crate) fn wrapped(first_argument: u64) -> Option<Operation> {
 
 /// A program for the kernel. Made before fork(2), so that nothing is allocated after it.
 #[derive(Debug)]
-pub struct Filter(Vec<libc::sock_filter>);
+pub(crate) struct Filter(Vec<libc::sock_filter>);
 
 impl Filter {
-    #[expect(clippy::new_without_default, reason = "it asks the kernel")]
     /// bind(2) and listen(2) wait for an answer. io_uring_setup(2) fails with EPERM, as in containers, where the kernel
     /// could bind sockets by io_uring: no filter sees what is done there. Everything else is as without a filter.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Filter::of(io_uring::can_bind())
     }
 

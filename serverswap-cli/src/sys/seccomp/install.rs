@@ -10,16 +10,16 @@ use super::notify::{Placement, add_descriptor};
 
 /// A filter that is in force.
 #[derive(Debug)]
-pub struct Installed {
+pub(crate) struct Installed {
     /// Where calls are received and answered; close-on-exec.
-    pub notify: OwnedFd,
+    pub(crate) notify: OwnedFd,
     /// The process may not gain privileges any more: set-uid programs and file capabilities have no effect.
-    pub no_new_privs: bool,
+    pub(crate) no_new_privs: bool,
 }
 
 /// Why there can be no filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InstallError {
+pub(crate) enum InstallError {
     /// The chain of filters has a notify descriptor already.
     #[error(
         "this process is itself started by something that intercepts system calls (seccomp), and the kernel allows that once"
@@ -35,7 +35,7 @@ pub enum InstallError {
 
 impl InstallError {
     /// What an error of seccomp(2) means.
-    pub fn from_errno(errno: i32) -> Self {
+    pub(crate) fn from_errno(errno: i32) -> Self {
         match errno {
             libc::EBUSY => InstallError::Nested,
             libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP => InstallError::KernelTooOld,
@@ -44,7 +44,7 @@ impl InstallError {
     }
 
     /// The inverse of [`Self::from_errno`].
-    pub fn errno(self) -> i32 {
+    pub(crate) fn errno(self) -> i32 {
         match self {
             InstallError::Nested => libc::EBUSY,
             InstallError::KernelTooOld => libc::EOPNOTSUPP,
@@ -57,7 +57,7 @@ impl InstallError {
 ///
 /// # Errors
 /// [`InstallError::KernelTooOld`].
-pub fn available() -> Result<(), InstallError> {
+pub(crate) fn available() -> Result<(), InstallError> {
     if Filter::new().instructions().len() <= 1 {
         return Err(InstallError::KernelTooOld); // an architecture whose numbers are not known
     }
@@ -74,7 +74,7 @@ pub fn available() -> Result<(), InstallError> {
 ///
 /// # Errors
 /// The filter is not in force; or ([`InstallError::KernelTooOld`]) it is, and cannot be used.
-pub fn install(filter: &Filter) -> Result<Installed, InstallError> {
+pub(crate) fn install(filter: &Filter) -> Result<Installed, InstallError> {
     let (notify, no_new_privs) = match new_listener(filter) {
         Err(InstallError::Refused(libc::EACCES)) => {
             forbid_new_privileges()?;

@@ -8,9 +8,8 @@ mod filter;
 mod install;
 mod notify;
 
-pub use filter::Filter;
-pub(crate) use filter::{Operation, operation, wrapped};
-pub use install::{InstallError, Installed, available, install};
+pub(crate) use filter::{Filter, Operation, operation, wrapped};
+pub(crate) use install::{InstallError, Installed, available, install};
 #[cfg(test)]
 pub(crate) use install::{filtered, received};
 pub(crate) use notify::{Notification, answer, continue_call, is_waiting, place, receive};
