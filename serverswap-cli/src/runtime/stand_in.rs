@@ -347,6 +347,9 @@ impl StandInDriver {
                     self.serving(address);
                 }
                 StandInAction::Up => self.call(Call::ServerUp),
+                StandInAction::UsesNotify => {
+                    outcomes.push(Outcome::Input(SupervisorInput::UsesNotify { pid }));
+                }
                 StandInAction::NeedsTime(time) => {
                     outcomes.push(Outcome::Input(SupervisorInput::NeedsTime { pid, time }));
                 }

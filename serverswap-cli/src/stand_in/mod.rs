@@ -134,6 +134,8 @@ pub(crate) enum StandInAction {
     Serving(Address),
     /// Say that the server is up.
     Up,
+    /// From now on it is awaited that the server says it is ready.
+    UsesNotify,
     /// The server needs more time to start: so long from now.
     NeedsTime(Duration),
     /// It needs more time to drain: so long from now.
@@ -283,8 +285,10 @@ impl StandIn {
     fn notified(&mut self, notifications: Notifications, now: Duration) {
         if let State::Starting { speaks, .. } = &mut self.state
             && notifications.is_use_of_the_protocol()
+            && std::mem::replace(speaks, Speaks::Yes) == Speaks::NotYet
+            && self.option == ReadyOption::Either
         {
-            *speaks = Speaks::Yes;
+            self.out.push(StandInAction::UsesNotify);
         }
         for notification in notifications.0 {
             match notification {

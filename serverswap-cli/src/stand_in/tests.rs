@@ -92,8 +92,9 @@ fn a_server_that_listens_serves() {
 #[test]
 fn a_server_that_uses_notify_before_it_listens_says_when_it_is_ready() {
     let mut story = Story::started(ReadyOption::Either);
-    assert_eq!(story.says("STATUS=loading", 1), [StandInAction::Status("loading".to_owned())]);
-    assert_eq!(story.0.watch(), Watch::Nothing);
+    let loading = StandInAction::Status("loading".to_owned());
+    assert_eq!(story.says("STATUS=loading", 1), [StandInAction::UsesNotify, loading.clone()]);
+    assert_eq!((story.0.watch(), story.says("STATUS=loading", 1)), (Watch::Nothing, vec![loading]));
     assert_eq!(story.listens(2), [], "a look that was under way");
     assert_eq!(story.says("READY=1", 3), []);
     assert_eq!(story.listens(3), serves());
@@ -162,7 +163,7 @@ fn what_cannot_be_told_is_believed_if_it_is_said_and_never_by_itself() {
 #[test]
 fn a_server_may_ask_for_more_time() {
     let time = Duration::from_secs(9);
-    let mut story = Story::started(ReadyOption::Either);
+    let mut story = Story::started(ReadyOption::Notify);
     assert_eq!(story.says("EXTEND_TIMEOUT_USEC=9000000", 1), [StandInAction::NeedsTime(time)]);
     story.says("READY=1", 2);
     story.listens(2);

@@ -223,7 +223,7 @@ impl Context {
                     milestones.ready_after = Some(since_spawn);
                     self.report(Report::Granted { address, after: since_spawn });
                 }
-                Starts::Observed(_) => self.report(Report::Passed { address, pid }),
+                Starts::Observed(_) | Starts::Notifying => self.report(Report::Passed { address, pid }),
             },
             OwnedAddress::Probation => {
                 milestones.ready_after.get_or_insert(since_spawn);

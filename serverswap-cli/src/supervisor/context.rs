@@ -7,7 +7,7 @@ use super::life_cycle::ChildServer;
 use super::owned_addresses::OwnedAddresses;
 use super::predecessors::{DrainDeadlines, Predecessors};
 use super::restart_delay::RestartDelay;
-use super::{GenerationSignal, Plan, Request, SupervisorAction};
+use super::{GenerationSignal, Plan, Request, Starts, SupervisorAction};
 use crate::ui::{CutShort, NotReady, Reached, Report, RunEnding, RunFacts, RunOutcome};
 
 /// Everything but the state.
@@ -26,6 +26,8 @@ pub(super) struct Context {
     pub(super) restart_delay: RestartDelay,
     /// How far the generation came.
     pub(super) reached: Reached,
+    /// How the present server becomes ready.
+    pub(super) becomes_ready: Starts,
     /// Why the present server cannot become ready, if its stand-in has said so.
     pub(super) not_ready: Option<NotReady>,
     /// The last server.
@@ -61,6 +63,7 @@ enum ArbiterState {
 impl Context {
     pub(super) fn new(plan: Plan, now: Duration) -> Self {
         Context {
+            becomes_ready: plan.starts.clone(),
             plan,
             link: LinkState::Down,
             arbiter: ArbiterState::Responding,
@@ -165,6 +168,13 @@ impl Context {
         }
     }
 
+    /// A server goes by sd_notify(3).
+    pub(super) fn uses_notify(&mut self, pid: u32) {
+        if self.is_current(pid) {
+            self.becomes_ready = Starts::Notifying;
+        }
+    }
+
     /// A server has closed so many connections unfinished, all told.
     pub(super) fn note_cut(&mut self, pid: u32, cut: Option<u64>) {
         if let Some(connections) = cut.filter(|cut| *cut > 0)
@@ -182,7 +192,7 @@ impl Context {
             restarts: self.starts.saturating_sub(1),
             reached: self.reached,
             ready_timeout: self.plan.ready_timeout,
-            starts: self.plan.starts.clone(),
+            starts: self.becomes_ready.clone(),
             not_ready: self.not_ready.clone(),
             addresses: self.addresses.outcomes(),
             replaced: self.predecessors.replaced(),

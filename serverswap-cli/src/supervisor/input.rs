@@ -51,6 +51,11 @@ pub enum SupervisorInput {
         /// Why.
         reason: NotReady,
     },
+    /// Such a server has begun to use sd_notify(3) without being asked to: it says itself when it is ready.
+    UsesNotify {
+        /// Its process id.
+        pid: u32,
+    },
     /// Such a server needs more time to become ready.
     NeedsTime {
         /// Its process id.

@@ -162,6 +162,10 @@ impl Supervisor {
             SupervisorInput::NotReady { pid, reason } => {
                 context.is_current(pid).then_some(PhaseInput::Launched(LaunchNotice::NotReady(reason)))
             }
+            SupervisorInput::UsesNotify { pid } => {
+                context.uses_notify(pid);
+                None
+            }
             SupervisorInput::NeedsTime { pid, time } => {
                 context.is_current(pid).then_some(PhaseInput::Launched(LaunchNotice::NeedsTime(time)))
             }

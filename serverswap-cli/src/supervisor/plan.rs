@@ -49,6 +49,8 @@ pub enum Starts {
     Speaking,
     /// It has a stand-in, which goes by this.
     Observed(ReadyOption),
+    /// It has a stand-in, which goes by what the server says: it has used sd_notify(3) without being asked to.
+    Notifying,
 }
 
 impl Plan {

@@ -129,6 +129,7 @@ fn started(server: ChildServer, context: &mut Context) {
     context.spawned_at = context.now;
     context.starts += 1;
     context.not_ready = None;
+    context.becomes_ready = context.plan.starts.clone();
     (context.own_connections, context.own_deadlines) = (None, DrainDeadlines::default());
     context.addresses.server_started();
     context.report(Report::Started { command: context.plan.command.clone(), pid: server.pid, restarts });

@@ -70,6 +70,11 @@ fn not_up(facts: &RunFacts) -> String {
             };
             return format!("{or}; if it just needs more time: `--ready-timeout 5m`");
         }
+        (Starts::Notifying, None) => {
+            return "to go by its listening instead: `--ready listening`; if it just needs more time: \
+                    `--ready-timeout 5m`"
+                .to_owned();
+        }
         (Starts::Speaking, None) => {}
     }
     if facts.addresses.is_empty() {

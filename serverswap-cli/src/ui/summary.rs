@@ -160,6 +160,10 @@ fn not_up(facts: &RunFacts) -> String {
             Starts::Observed(option) => {
                 format!("{server} was not ready for {} within {timeout}: {}", swap.address, option.awaited())
             }
+            Starts::Notifying => format!(
+                "{server} was not ready for {} within {timeout}: it uses sd_notify(3), and did not say READY=1",
+                swap.address
+            ),
             Starts::Speaking => format!(
                 "{server} was not up within {timeout}: it was granted {} but did not serve it",
                 swap.address

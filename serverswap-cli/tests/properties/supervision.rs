@@ -172,6 +172,7 @@ impl Watched {
             | SupervisorInput::NotExecuted { .. }
             | SupervisorInput::NotReady { .. }
             | SupervisorInput::NeedsTime { .. }
+            | SupervisorInput::UsesNotify { .. }
             | SupervisorInput::ServerExited { .. }
             | SupervisorInput::LeftoversGone { .. }
             | SupervisorInput::Signal(_)

@@ -58,3 +58,10 @@ fn more_time_never_means_less() {
     let time = Duration::from_secs(1);
     waits().on(SupervisorInput::NeedsTime { pid: PID, time }).at(59_999).did(&[]);
 }
+
+#[test]
+fn a_server_that_uses_notify_by_itself_is_late_for_that() {
+    let run = waits().on(SupervisorInput::UsesNotify { pid: PID }).at(60_000).verdict(DecidedVerdict::End);
+    let run = run.exited(0).settled().own_gone().on(SupervisorInput::BarrierPassed);
+    assert_eq!(run.outcome.expect("it has ended").facts.starts, Starts::Notifying);
+}

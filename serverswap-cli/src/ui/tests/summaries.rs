@@ -379,6 +379,19 @@ fn a_server_that_is_not_ready_in_time_is_told_by_what_was_waited_for() {
 }
 
 #[test]
+fn a_server_that_uses_notify_by_itself_is_told_that_this_is_why_it_is_awaited() {
+    let mut end = passed(ReadyOption::Either, None);
+    end.facts.starts = Starts::Notifying;
+    let hint = failure(
+        &end,
+        &StillServing::Unknown,
+        "`node server.js` (pid 4242) was not ready for :8080 within 1 min: it uses sd_notify(3), and did not say \
+         READY=1; it is not known which servers are serving now",
+    );
+    assert!(hint.starts_with("to go by its listening instead: `--ready listening`"), "{hint}");
+}
+
+#[test]
 fn a_server_that_is_said_to_be_ready_and_does_not_listen_is_told_how_it_finds_its_socket() {
     let addresses = vec![address(":8080")];
     let reason = NotReady::DoesNotListen { addresses, said: ReadyOption::After(Duration::from_secs(2)) };
