@@ -1,5 +1,6 @@
 //! Whether the processes of a generation wait for connections at their sockets, as /proc shows it: a socket is in an
-//! epoll set, or a thread is in accept(2), poll(2), select(2) or recvmsg(2) on it.
+//! epoll set, or a thread is in accept(2), poll(2), select(2) or recvmsg(2) on it. A busy server is seldom there: so an
+//! open connection that it has accepted says the same.
 //!
 //! That a process has a socket open says nothing: whoever is passed a descriptor has it, whether it knows of it or not.
 //! Where that cannot be told (io_uring, a process that may not be looked into), the look says so.
@@ -11,7 +12,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use serverswap::protocol::Generation;
+use serverswap::protocol::{Address, Generation};
+use serverswap::sys::listener::open_connections;
 use serverswap::sys::process::{self, generation_members};
 
 /// Most entries of a poll(2) or descriptors of a select(2) that are looked at.
@@ -22,8 +24,8 @@ const POLLED_MAX: u64 = 65_536;
 pub(crate) struct Look {
     pub(crate) generation: Generation,
     pub(crate) server: u32,
-    /// The inode numbers of the sockets.
-    pub(crate) sockets: BTreeSet<u64>,
+    /// The inode numbers of the sockets, and their addresses.
+    pub(crate) sockets: BTreeMap<u64, Address>,
 }
 
 /// What was found.
@@ -54,15 +56,26 @@ impl Look {
         let members = generation_members(self.generation, &[self.server]).unwrap_or_default();
         let pids: Vec<u32> = members.iter().map(|(member, _)| member.pid).collect();
         let mut evidence = Evidence::default();
+        let sockets = self.sockets.keys().copied().collect();
         for pid in &pids {
-            evidence.add(*pid, &self.sockets);
+            evidence.add(*pid, &sockets);
         }
+        evidence.awaited.extend(served(&pids, &self.sockets, &evidence.awaited));
         evidence.unclear = &evidence.unclear - &evidence.awaited;
         if evidence.awaited.is_empty() {
             evidence.wrapper = wrapper(self.server, &pids);
         }
         evidence
     }
+}
+
+/// Of the sockets that nobody is seen to wait at, those of which a process has accepted a connection.
+fn served(pids: &[u32], sockets: &BTreeMap<u64, Address>, awaited: &BTreeSet<u64>) -> Vec<u64> {
+    let others = sockets.iter().filter(|(inode, _)| !awaited.contains(inode));
+    let has_connections = |address| {
+        open_connections(pids.iter().copied(), std::slice::from_ref(address)).is_some_and(|count| count > 0)
+    };
+    others.filter(|(_, address)| has_connections(*address)).map(|(inode, _)| *inode).collect()
 }
 
 impl Evidence {
@@ -333,6 +346,19 @@ mod tests {
             });
             assert!(!self.is_awaited());
         }
+    }
+
+    #[test]
+    fn a_connection_that_was_accepted_shows_that_somebody_serves() {
+        let listener = Listener::new();
+        let at = listener.0.local_addr().expect("bound");
+        let address: Address = at.to_string().parse().expect("an address");
+        let sockets = [(listener.inode(), address)].into();
+        let is_served = || served(&[std::process::id()], &sockets, &BTreeSet::new()) == [listener.inode()];
+        let _client = std::net::TcpStream::connect(at).expect("it listens");
+        assert!(!is_served());
+        let _accepted = listener.0.accept().expect("it waits");
+        assert!(is_served());
     }
 
     #[test]

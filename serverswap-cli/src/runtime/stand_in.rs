@@ -285,7 +285,7 @@ impl StandInDriver {
     fn watch(&mut self) {
         match (self.core.watch(), &self.plan.ready) {
             (Watch::Listening, _) => {
-                let sockets = self.inodes.values().copied().collect();
+                let sockets = self.inodes.iter().map(|(address, inode)| (*inode, address.clone())).collect();
                 let (generation, server) = (self.command.generation, self.pid);
                 let look = readiness::Look { generation, server, sockets };
                 // One that runs is waited for.
