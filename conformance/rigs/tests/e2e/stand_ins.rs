@@ -17,14 +17,15 @@ use serverswap_rigs::wire::Wire;
 use crate::Outcome;
 use crate::hostile::{fatal, greeted, hello};
 
-const QUIT: u32 = 3;
+/// USR1: a shell leaves QUIT ignored in the background.
+const STOP: u32 = 10;
 
-/// Ends with 0 on QUIT, which its wrapper does not survive.
-const WRAPPED: &str =
-    "(trap 'exit 0' QUIT; echo ready; while :; do sleep 0.05; done) & exec 0</dev/null; wait $!";
+/// Ends with 0 on its stop signal, which its wrapper does not survive; only the one below has the listener.
+const WRAPPED: &str = "exec 3<&0; (trap 'exit 0' USR1; echo ready; while :; do sleep 0.05; done) <&3 3<&- & \
+                       exec 0</dev/null 3<&-; wait $!";
 
-/// Does not end on QUIT.
-const STUBBORN: &str = "trap '' QUIT; echo ready; while :; do sleep 0.05; done";
+/// Does not end on its stop signal.
+const STUBBORN: &str = "trap '' USR1; echo ready; while :; do sleep 0.05; done";
 
 /// A directory with an arbiter that has nothing to do.
 struct Directory {
@@ -89,7 +90,7 @@ impl Server {
     }
 
     fn stand_in(&self) -> StandIn {
-        StandIn { pid: self.0.id(), stop_signal: QUIT, adopt: false }
+        StandIn { pid: self.0.id(), stop_signal: STOP, adopt: false }
     }
 }
 
@@ -143,8 +144,8 @@ async fn a_stand_in_speaks_for_a_process_of_its_own_generation_and_for_no_other(
     let of_another = Server::start(STUBBORN, Some(generation(9)), None)?;
     let refused = [
         (generation(10), of_another.stand_in()),
-        (generation(7), StandIn { pid: 1, stop_signal: QUIT, adopt: false }),
-        (generation(7), StandIn { pid: u32::MAX, stop_signal: QUIT, adopt: false }),
+        (generation(7), StandIn { pid: 1, stop_signal: STOP, adopt: false }),
+        (generation(7), StandIn { pid: u32::MAX, stop_signal: STOP, adopt: false }),
         (generation(9), StandIn { adopt: true, ..of_another.stand_in() }),
     ];
     for (generation, stand_in) in refused {
