@@ -102,14 +102,6 @@ fn servers_that_do_not_speak_the_protocol_are_swapped() {
 }
 
 #[test]
-fn whoever_is_killed_in_the_swap_of_servers_that_do_not_speak_the_protocol() {
-    for forms in FORMS {
-        holds_shallow(Setup::new(Inherit, forms).warm().spoken_for().faults(Faults::kills(1)));
-        holds_shallow(Setup::new(Inherit, forms).warm().one_spoken_for(1).faults(Faults::kills(1)));
-    }
-}
-
-#[test]
 fn a_new_server_serves_on_probation() {
     for forms in FORMS {
         holds_shallow(Setup::new(Inherit, forms).warm().probations(&[0, 10]));
