@@ -111,7 +111,7 @@ upgrade: tools-test ## Deploys with the build of FROM=REVISION and with this one
 SERVERS := $(TARGET)/servers
 
 .PHONY: servers
-servers: tools-build ## Well-known servers, as their own documentation starts them, under load
+servers: tools-build ## Well-known servers, by themselves and swapped, under load
 	cargo build --release -p serverswap-cli
 	cargo build --profile rigs -p serverswap-rigs
 	@conformance/rigs/servers/real/install.sh $(SERVERS)

@@ -40,7 +40,7 @@ enum Command {
     Upgrade(upgrade::UpgradeArgs),
     /// Swap every driver of this repository for every other one, across languages, under load.
     Interop(interop::InteropArgs),
-    /// Show how well-known servers end under load.
+    /// Swap well-known servers that know nothing of serverswap, and show each by itself, under load.
     Servers(servers::ServersArgs),
     /// The server of the bench: claims addresses and writes down when they were granted.
     #[command(hide = true)]

@@ -129,7 +129,7 @@ fn lost(tally: &Tally) -> BTreeMap<Failure, u64> {
 }
 
 /// The last lines of what it said.
-fn last_words(started: &mut Started) -> String {
+pub(super) fn last_words(started: &mut Started) -> String {
     let said = [started.stdout().to_owned(), started.stderr().to_owned()].join("\n");
     let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(3)..].join(" / ")

@@ -17,12 +17,25 @@ pub struct Server {
     pub arguments: &'static [&'static str],
     /// Its configuration, in `{dir}`.
     pub files: &'static [(&'static str, &'static str)],
+    /// How it is started so that it takes the socket that it is passed, if it can.
+    pub passed: Option<Passed>,
     /// What it is asked.
     pub asked: Asked,
     /// The signals that ask it to stop, the one of a service manager first.
     pub stops: &'static [Stop],
     /// How it can be had.
     pub source: &'static str,
+}
+
+/// What is different for a server that is passed its socket as descriptor 3.
+#[derive(Debug, Clone, Copy)]
+pub struct Passed {
+    /// Its arguments, `{fd}` as `serverswap` has it.
+    pub arguments: &'static [&'static str],
+    /// Its configuration.
+    pub files: &'static [(&'static str, &'static str)],
+    /// Variables of its environment.
+    pub environment: &'static [(&'static str, &'static str)],
 }
 
 /// What a server is asked.
@@ -93,6 +106,16 @@ frontend hello
     http-request return status 200 content-type text/plain string "hello"
 "#;
 
+const HAPROXY_PASSED: &str = r#"defaults
+    mode http
+    timeout connect 5s
+    timeout client 5s
+    timeout server 5s
+frontend hello
+    bind fd@3
+    http-request return status 200 content-type text/plain string "hello"
+"#;
+
 const CADDY: &str = r#"{
     admin off
 }
@@ -121,6 +144,11 @@ pub const SERVERS: &[Server] = &[
         program: "nginx",
         arguments: &["-c", "{dir}/nginx.conf", "-e", "stderr"],
         files: &[("nginx.conf", NGINX)],
+        passed: Some(Passed {
+            arguments: &["-c", "{dir}/nginx.conf", "-e", "stderr"],
+            files: &[("nginx.conf", NGINX)],
+            environment: &[("NGINX", "3;")],
+        }),
         asked: Asked::Http,
         stops: &[TERM, QUIT],
         source: DEBIAN,
@@ -130,6 +158,11 @@ pub const SERVERS: &[Server] = &[
         program: "haproxy",
         arguments: &["-db", "-f", "{dir}/haproxy.cfg"],
         files: &[("haproxy.cfg", HAPROXY)],
+        passed: Some(Passed {
+            arguments: &["-db", "-f", "{dir}/haproxy.cfg"],
+            files: &[("haproxy.cfg", HAPROXY_PASSED)],
+            environment: &[],
+        }),
         asked: Asked::Http,
         stops: &[TERM, USR1],
         source: DEBIAN,
@@ -139,6 +172,7 @@ pub const SERVERS: &[Server] = &[
         program: "apache2",
         arguments: &["-D", "FOREGROUND", "-f", "{dir}/apache.conf"],
         files: &[("apache.conf", APACHE)],
+        passed: None,
         asked: Asked::Http,
         stops: &[TERM, WINCH],
         source: DEBIAN,
@@ -148,6 +182,7 @@ pub const SERVERS: &[Server] = &[
         program: "caddy",
         arguments: &["run", "--config", "{dir}/Caddyfile", "--adapter", "caddyfile"],
         files: &[("Caddyfile", CADDY)],
+        passed: None,
         asked: Asked::Http,
         stops: &[TERM],
         source: DEBIAN,
@@ -157,6 +192,7 @@ pub const SERVERS: &[Server] = &[
         program: "redis-server",
         arguments: &["--bind", "127.0.0.1", "--port", "{port}", "--save", "", "--dir", "{dir}"],
         files: &[],
+        passed: None,
         asked: Asked::Line("PING", "+PONG"),
         stops: &[TERM],
         source: DEBIAN,
@@ -166,6 +202,7 @@ pub const SERVERS: &[Server] = &[
         program: "memcached",
         arguments: &["-l", "127.0.0.1", "-p", "{port}", "-u", "nobody"],
         files: &[],
+        passed: None,
         asked: Asked::Line("version", "VERSION"),
         stops: &[TERM, USR1],
         source: DEBIAN,
@@ -175,6 +212,11 @@ pub const SERVERS: &[Server] = &[
         program: "socat",
         arguments: &["TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork", "EXEC:cat"],
         files: &[],
+        passed: Some(Passed {
+            arguments: &["ACCEPT-FD:{fd},fork", "EXEC:cat"],
+            files: &[],
+            environment: &[],
+        }),
         asked: Asked::Line("hello", "hello"),
         stops: &[TERM],
         source: DEBIAN,
@@ -184,6 +226,11 @@ pub const SERVERS: &[Server] = &[
         program: "gunicorn",
         arguments: &["--bind", "127.0.0.1:{port}", "--workers", "4", "--no-control-socket", "app:wsgi"],
         files: &[],
+        passed: Some(Passed {
+            arguments: &["--workers", "4", "--no-control-socket", "app:wsgi"],
+            files: &[],
+            environment: &[],
+        }),
         asked: Asked::Http,
         stops: &[TERM],
         source: PYPI,
@@ -193,6 +240,11 @@ pub const SERVERS: &[Server] = &[
         program: "uvicorn",
         arguments: &["--port", "{port}", "--workers", "2", "--no-access-log", "app:asgi"],
         files: &[],
+        passed: Some(Passed {
+            arguments: &["--fd", "{fd}", "--workers", "2", "--no-access-log", "app:asgi"],
+            files: &[],
+            environment: &[],
+        }),
         asked: Asked::Http,
         stops: &[TERM],
         source: PYPI,
@@ -202,6 +254,11 @@ pub const SERVERS: &[Server] = &[
         program: "hypercorn",
         arguments: &["--bind", "127.0.0.1:{port}", "--workers", "2", "app:asgi"],
         files: &[],
+        passed: Some(Passed {
+            arguments: &["--bind", "fd://{fd}", "--workers", "2", "app:asgi"],
+            files: &[],
+            environment: &[],
+        }),
         asked: Asked::Http,
         stops: &[TERM],
         source: PYPI,
@@ -211,6 +268,7 @@ pub const SERVERS: &[Server] = &[
         program: "granian",
         arguments: &["--interface", "asgi", "--port", "{port}", "--workers", "2", "app:asgi"],
         files: &[],
+        passed: None,
         asked: Asked::Http,
         stops: &[TERM],
         source: PYPI,
@@ -220,6 +278,7 @@ pub const SERVERS: &[Server] = &[
         program: "python3",
         arguments: &["-m", "http.server", "--bind", "127.0.0.1", "--directory", "{apps}/next", "{port}"],
         files: &[],
+        passed: None,
         asked: Asked::Http,
         stops: &[TERM, INT],
         source: HERE,
@@ -229,6 +288,11 @@ pub const SERVERS: &[Server] = &[
         program: "puma",
         arguments: &["--bind", "tcp://127.0.0.1:{port}", "{apps}/config.ru"],
         files: &[],
+        passed: Some(Passed {
+            arguments: &["--bind", "tcp://127.0.0.1:{port}", "{apps}/config.ru"],
+            files: &[],
+            environment: &[],
+        }),
         asked: Asked::Http,
         stops: &[TERM],
         source: DEBIAN,
@@ -238,6 +302,7 @@ pub const SERVERS: &[Server] = &[
         program: "php",
         arguments: &["-S", "127.0.0.1:{port}", "{apps}/index.php"],
         files: &[],
+        passed: None,
         asked: Asked::Http,
         stops: &[TERM],
         source: DEBIAN,
@@ -247,6 +312,7 @@ pub const SERVERS: &[Server] = &[
         program: "node",
         arguments: &["{apps}/node.cjs"],
         files: &[],
+        passed: None,
         asked: Asked::Http,
         stops: &[TERM],
         source: HERE,
@@ -256,6 +322,7 @@ pub const SERVERS: &[Server] = &[
         program: "node",
         arguments: &["{apps}/cluster.cjs"],
         files: &[],
+        passed: None,
         asked: Asked::Http,
         stops: &[TERM],
         source: HERE,
@@ -265,6 +332,7 @@ pub const SERVERS: &[Server] = &[
         program: "node",
         arguments: &["{apps}/express.cjs"],
         files: &[],
+        passed: None,
         asked: Asked::Http,
         stops: &[TERM],
         source: NPM,
@@ -274,6 +342,7 @@ pub const SERVERS: &[Server] = &[
         program: "next",
         arguments: &["start", "--port", "{port}", "--hostname", "127.0.0.1", "{installed}/next"],
         files: &[],
+        passed: None,
         asked: Asked::Http,
         stops: &[TERM],
         source: NPM,
@@ -283,6 +352,7 @@ pub const SERVERS: &[Server] = &[
         program: "deno",
         arguments: &["run", "--allow-net", "--allow-env", "--no-lock", "{apps}/deno.ts"],
         files: &[],
+        passed: None,
         asked: Asked::Http,
         stops: &[TERM],
         source: NPM,
@@ -292,6 +362,7 @@ pub const SERVERS: &[Server] = &[
         program: "bun",
         arguments: &["{apps}/bun.ts"],
         files: &[],
+        passed: None,
         asked: Asked::Http,
         stops: &[TERM],
         source: NPM,
@@ -301,6 +372,7 @@ pub const SERVERS: &[Server] = &[
         program: "axum-server",
         arguments: &[],
         files: &[],
+        passed: None,
         asked: Asked::Http,
         stops: &[TERM],
         source: "cargo build, from `conformance/rigs/servers/real/axum`",

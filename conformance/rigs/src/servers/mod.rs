@@ -11,6 +11,7 @@ mod installed;
 mod known_servers;
 mod servers_text;
 mod started_server;
+mod swapped;
 
 use std::path::Path;
 
@@ -20,6 +21,7 @@ use serverswap_load::LoadError;
 pub use alone::Alone;
 pub use known_servers::Server;
 pub use servers_text::print;
+pub use swapped::{Swapped, Way};
 
 use installed::Installed;
 use known_servers::SERVERS;
@@ -54,6 +56,8 @@ pub enum Outcome {
     Measured {
         /// By itself, once for each of its stop signals.
         alone: Vec<Alone>,
+        /// Swapped, once for each way that it understands.
+        swapped: Vec<Swapped>,
     },
 }
 
@@ -75,9 +79,13 @@ pub enum ServersError {
 }
 
 impl Table {
-    /// Whether every server that is on this machine could be measured.
+    /// Whether every server that is on this machine could be measured, and no connection was refused in a swap.
     pub fn is_good(&self) -> bool {
-        !self.rows.iter().any(|row| matches!(row.outcome, Outcome::Failed { .. }))
+        self.rows.iter().all(|row| match &row.outcome {
+            Outcome::NotInstalled => true,
+            Outcome::Failed { .. } => false,
+            Outcome::Measured { swapped, .. } => swapped.iter().all(Swapped::is_good),
+        })
     }
 }
 
@@ -121,15 +129,23 @@ async fn measure(
     program: &Path,
     installed: &Installed,
 ) -> Result<Outcome, ServersError> {
-    let mut measured = Vec::new();
+    let (mut alone, mut swapped) = (Vec::new(), Vec::new());
     for stop in server.stops {
         match alone::measure(server, program, installed, *stop).await {
-            Ok(alone) => measured.push(alone),
+            Ok(seen) => alone.push(seen),
             Err(alone::AloneError::Server(why)) => return Ok(Outcome::Failed { why }),
             Err(alone::AloneError::Machine(error)) => return Err(error),
         }
     }
-    Ok(Outcome::Measured { alone: measured })
+    let graceful = server.stops.last().copied().unwrap_or(server.stops[0]);
+    for way in Way::of(server) {
+        match swapped::measure(server, program, installed, way, graceful).await {
+            Ok(seen) => swapped.push(seen),
+            Err(alone::AloneError::Server(why)) => swapped.push(Swapped::not_started(way, graceful, why)),
+            Err(alone::AloneError::Machine(error)) => return Err(error),
+        }
+    }
+    Ok(Outcome::Measured { alone, swapped })
 }
 
 fn names() -> Vec<&'static str> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Alone, Outcome, Row, Table};
+use super::{Alone, Outcome, Row, Swapped, Table};
 use serverswap_conformance::style::{BAD, BOLD, DIM, GOOD, duration, number, paint, table};
 use serverswap_load::Failure;
 
@@ -10,8 +10,10 @@ use serverswap_load::Failure;
 pub fn print(seen: &Table) {
     anstream::println!("{}", paint(BOLD, "Servers by themselves: started and stopped five times under load"));
     let header = ["", "stopped by", "requests", "reset", "ended", "other", "ready after", "ends after"];
-    let rows = seen.rows.iter().flat_map(|row| rows_of(row, alone_row));
-    anstream::println!("{}", table(&header, &[0, 1], rows));
+    anstream::println!("{}", table(&header, &[0, 1], seen.rows.iter().flat_map(alone_rows)));
+    anstream::println!("\n{}", paint(BOLD, "Swapped five times under load"));
+    let header = ["", "way", "stopped by", "requests", "refused", "reset", "ended", "other", "done after"];
+    anstream::println!("{}", table(&header, &[0, 1, 2], seen.rows.iter().flat_map(swapped_rows)));
     for row in &seen.rows {
         match &row.outcome {
             Outcome::NotInstalled => {
@@ -19,7 +21,11 @@ pub fn print(seen: &Table) {
                 anstream::println!("{}", paint(DIM, note));
             }
             Outcome::Failed { why } => anstream::println!("{} {} {why}", paint(BAD, "✗"), row.server.name),
-            Outcome::Measured { .. } => {}
+            Outcome::Measured { swapped, .. } => {
+                for (way, why) in swapped.iter().filter_map(|seen| Some((seen.way, seen.failed.as_ref()?))) {
+                    anstream::println!("{} {} {}: {why}", paint(BAD, "✗"), row.server.name, way.option());
+                }
+            }
         }
     }
     let measured = seen.rows.iter().filter(|row| matches!(row.outcome, Outcome::Measured { .. })).count();
@@ -27,11 +33,38 @@ pub fn print(seen: &Table) {
     anstream::println!("{} {measured} of {} servers measured", paint(style, mark), seen.rows.len());
 }
 
-fn rows_of(row: &Row, cells: fn(&str, &Alone) -> Vec<String>) -> Vec<Vec<String>> {
+fn alone_rows(row: &Row) -> Vec<Vec<String>> {
     match &row.outcome {
         Outcome::NotInstalled | Outcome::Failed { .. } => Vec::new(),
-        Outcome::Measured { alone } => alone.iter().map(|alone| cells(row.server.name, alone)).collect(),
+        Outcome::Measured { alone, .. } => {
+            alone.iter().map(|alone| alone_row(row.server.name, alone)).collect()
+        }
     }
+}
+
+fn swapped_rows(row: &Row) -> Vec<Vec<String>> {
+    match &row.outcome {
+        Outcome::NotInstalled | Outcome::Failed { .. } => Vec::new(),
+        Outcome::Measured { swapped, .. } => {
+            swapped.iter().map(|swapped| swapped_row(row.server.name, swapped)).collect()
+        }
+    }
+}
+
+fn swapped_row(name: &str, swapped: &Swapped) -> Vec<String> {
+    let Losses { reset, ended, other } = Losses::of(&swapped.lost);
+    let refused = swapped.lost.get(&Failure::Refused).copied().unwrap_or(0);
+    vec![
+        name.to_owned(),
+        swapped.way.option().to_owned(),
+        swapped.stop.name.to_owned(),
+        number(swapped.answered),
+        number(refused),
+        number(reset),
+        number(ended),
+        number(other - refused),
+        duration(swapped.done_after),
+    ]
 }
 
 fn alone_row(name: &str, alone: &Alone) -> Vec<String> {

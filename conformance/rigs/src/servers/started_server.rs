@@ -8,7 +8,7 @@ use serverswap_load::{Failure, RequestKind, Slot, Target, ask_for};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::installed::Installed;
-use super::known_servers::Server;
+use super::known_servers::{Passed, Server};
 
 /// From one question whether a server answers to the next.
 const PACE: Duration = Duration::from_millis(5);
@@ -30,12 +30,26 @@ pub(super) struct Words<'a> {
 impl Words<'_> {
     /// The arguments of the server itself. Its files are written into `folder`.
     pub(super) fn arguments(&self, folder: &Path, apps: &str) -> std::io::Result<Vec<String>> {
+        self.written(self.server.files, self.server.arguments, folder, apps)
+    }
+
+    /// The same of a server that is passed its socket.
+    pub(super) fn passed(&self, passed: Passed, folder: &Path, apps: &str) -> std::io::Result<Vec<String>> {
+        self.written(passed.files, passed.arguments, folder, apps)
+    }
+
+    fn written(
+        &self,
+        files: &[(&str, &str)],
+        arguments: &[&str],
+        folder: &Path,
+        apps: &str,
+    ) -> std::io::Result<Vec<String>> {
         std::fs::create_dir_all(folder)?;
-        let filled = |text: &&str| self.filled(text, folder, apps);
-        for (name, text) in self.server.files {
-            std::fs::write(folder.join(name), filled(text))?;
+        for (name, text) in files {
+            std::fs::write(folder.join(name), self.filled(text, folder, apps))?;
         }
-        Ok(self.server.arguments.iter().map(filled).collect())
+        Ok(arguments.iter().map(|text| self.filled(text, folder, apps)).collect())
     }
 
     /// With what the applications read from their environment.

@@ -16,7 +16,7 @@ async fn a_server_that_is_not_installed_is_said_and_is_no_fault() {
 
 #[tokio::test]
 async fn a_server_is_measured_until_each_of_its_stop_signals_has_ended_it() {
-    let Outcome::Measured { alone } = outcome("http.server").await else { panic!("it was not measured") };
+    let Outcome::Measured { alone, .. } = outcome("http.server").await else { panic!("it was not measured") };
     let stops: Vec<&str> = alone.iter().map(|alone| alone.stop.name).collect();
     assert_eq!(stops, ["TERM", "INT"]);
     assert!(alone.iter().all(|alone| alone.answered > 1_000 && alone.ended_after.is_some()), "{alone:?}");
