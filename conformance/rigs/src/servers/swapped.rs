@@ -190,7 +190,11 @@ impl Run<'_> {
                 self.words.arguments(&folder, &apps)
             }
             (Way::Adopt, _) => {
-                options.extend(["--intercept".to_owned(), "--adopt".to_owned()]);
+                options.push("--intercept".to_owned());
+                // Later ones replace ours.
+                if number == 1 {
+                    options.push(format!("--adopt={}", self.address));
+                }
                 self.words.arguments(&folder, &apps)
             }
         };
