@@ -8,13 +8,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use nix::sys::socket::{SockaddrStorage, UnixAddr, getpeername, getsockname};
 use serverswap::protocol::{Address, Generation};
-use serverswap::sys::listener::open_connections;
 use serverswap::sys::process::{self, generation_members};
+
+use crate::sys::caller::Caller;
 
 /// Most entries of a poll(2) or descriptors of a select(2) that are looked at.
 const POLLED_MAX: u64 = 65_536;
@@ -69,13 +72,56 @@ impl Look {
     }
 }
 
-/// Of the sockets that nobody is seen to wait at, those of which a process has accepted a connection.
+/// Of the sockets that nobody is seen to wait at, those of which a process has accepted a connection. The tables of the
+/// network are not read: with many clients they take longer than everything else.
 fn served(pids: &[u32], sockets: &BTreeMap<u64, Address>, awaited: &BTreeSet<u64>) -> Vec<u64> {
-    let others = sockets.iter().filter(|(inode, _)| !awaited.contains(inode));
-    let has_connections = |address| {
-        open_connections(pids.iter().copied(), std::slice::from_ref(address)).is_some_and(|count| count > 0)
-    };
-    others.filter(|(_, address)| has_connections(*address)).map(|(inode, _)| *inode).collect()
+    let mut others: BTreeMap<&u64, &Address> =
+        sockets.iter().filter(|(inode, _)| !awaited.contains(inode)).collect();
+    let mut served = Vec::new();
+    if others.is_empty() {
+        return served;
+    }
+    for socket in pids.iter().flat_map(|pid| sockets_of(*pid)) {
+        if others.is_empty() {
+            break;
+        }
+        others.retain(|inode, address| {
+            let is_served = is_accepted_at(&socket, address);
+            served.extend(is_served.then_some(**inode));
+            !is_served
+        });
+    }
+    served
+}
+
+/// Duplicates of what a process has open, one at a time; none of one that may not be looked into.
+fn sockets_of(pid: u32) -> impl Iterator<Item = OwnedFd> {
+    let caller = Caller::of(pid).ok();
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let sockets = entries.filter(|entry| {
+        fs::read_link(entry.path()).is_ok_and(|link| matches!(Kind::of(&link), Kind::Socket(_)))
+    });
+    let numbers = sockets.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.filter_map(move |number| caller.as_ref()?.duplicate(number).ok())
+}
+
+/// Whether it is a connection whose own end is that of the address's listener.
+fn is_accepted_at(socket: &OwnedFd, address: &Address) -> bool {
+    let number = socket.as_raw_fd();
+    let has_peer = getpeername::<SockaddrStorage>(number).is_ok();
+    has_peer
+        && match address {
+            Address::Tcp(endpoint) => {
+                let name = getsockname::<SockaddrStorage>(number).ok();
+                let v4 = name.as_ref().and_then(|name| Some(name.as_sockaddr_in()?.port()));
+                let v6 = name.as_ref().and_then(|name| Some(name.as_sockaddr_in6()?.port()));
+                v4.or(v6) == Some(endpoint.port())
+            }
+            Address::Unix(path) => {
+                getsockname::<UnixAddr>(number).is_ok_and(|name| name.path() == Some(path.as_path()))
+            }
+            Address::Udp(_) | Address::Name(_) => false,
+        }
 }
 
 impl Evidence {
