@@ -10,6 +10,9 @@ static VECTORS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../spec/v1/vect
 /// Types that only supervisors and observers receive or send: a server's client needs not know them.
 const NOT_OF_SERVERS: [&str; 3] = ["timedOut", "closed", "stop"];
 
+/// Fields that only stand-ins send, and so supervisors.
+const OF_STAND_INS: [&str; 2] = ["standIn", "provide"];
+
 /// What is expected of a line that no client can make sense of; with which code is the client's affair.
 pub(super) const REJECTED: &str = "rejected";
 
@@ -86,7 +89,9 @@ impl Group {
 
 fn is_of_servers(message: &Value) -> bool {
     let other_role = message.get("role").is_some_and(|role| role != "server");
-    !other_role && !NOT_OF_SERVERS.iter().any(|kind| message["type"] == *kind)
+    let is_provided = message["type"] == "serving" && message.get("fds").is_some();
+    let is_of_stand_ins = is_provided || OF_STAND_INS.iter().any(|field| message.get(field).is_some());
+    !other_role && !is_of_stand_ins && !NOT_OF_SERVERS.iter().any(|kind| message["type"] == *kind)
 }
 
 /// The vectors of a group, in the order of their names.
