@@ -54,6 +54,16 @@ type Limits struct {
 	FDsPerLine uint32 `json:"fdsPerLine"`
 }
 
+// StandIn: A server that does not speak the protocol, for which its supervisor speaks as a server.
+type StandIn struct {
+	// The main process of the server.
+	PID uint32 `json:"pid"`
+	// The number of the signal that asks the server to end. Absent: 15, TERM.
+	StopSignal uint64 `json:"stopSignal,omitempty"`
+	// Whether the process was not started for this generation, but found with its listener.
+	Adopt bool `json:"adopt,omitempty"`
+}
+
 // Timeouts: The deadlines of a generation, in milliseconds.
 type Timeouts struct {
 	// From the takedown to TERM.
@@ -97,10 +107,12 @@ type HelloMessage struct {
 	More bool `json:"more,omitempty"`
 	// Supervisors only: whether it stays with its server.
 	Form string `json:"form,omitempty"`
-	// Supervisors only: the deadlines of its generation.
+	// Supervisors, and stand-ins that adopt: the deadlines of its generation.
 	Timeouts *Timeouts `json:"timeouts,omitempty"`
 	// Supervisors only: who may connect to the Unix sockets that are made for its generation.
 	UnixSockets *UnixSockets `json:"unixSockets,omitempty"`
+	// Stand-ins only: the server that this client speaks for.
+	StandIn *StandIn `json:"standIn,omitempty"`
 	// The addresses of `holding` whose listeners are attached, in order.
 	FDs []string `json:"fds,omitempty"`
 }
@@ -151,6 +163,8 @@ type ReadyForMessage struct {
 	Socket string `json:"socket"`
 	// Whether further claims will follow, so that the server is not up before it sends `serverUp`.
 	More bool `json:"more,omitempty"`
+	// With `inherit`: where nobody has the address, the server opens the listener itself and sends it with `serving`.
+	Provide bool `json:"provide,omitempty"`
 }
 
 // Type is "readyFor".
@@ -170,6 +184,8 @@ func (m *ReadyForMessage) MarshalJSON() ([]byte, error) {
 type ServingMessage struct {
 	// The address.
 	Address string `json:"address"`
+	// `["listener"]` after a grant without a listener, to a claim with `provide`; otherwise absent.
+	FDs []string `json:"fds,omitempty"`
 }
 
 // Type is "serving".
