@@ -70,9 +70,9 @@ LANE_OF_PACKAGES := package-node test-node package-python test-python test-worke
 test: tools-test ## Everything that CI does
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)
 	@$(MAKE) --no-print-directory lint build-tests
-	@$(MAKE) --no-print-directory BUILT=all $(LANE_OF_PACKAGES) > $(LOGS)/packages.txt 2>&1 & packages=$$!; \
+	@$(MAKE) --no-print-directory --keep-going BUILT=all $(LANE_OF_PACKAGES) > $(LOGS)/packages.txt 2>&1 & packages=$$!; \
 		trap 'kill $$packages 2>/dev/null || true' EXIT; \
-		status=0; $(MAKE) --no-print-directory BUILT=all $(LANE_OF_RUST) || status=$$?; \
+		status=0; $(MAKE) --no-print-directory --keep-going BUILT=all $(LANE_OF_RUST) || status=$$?; \
 		wait $$packages || status=$$?; \
 		cat $(LOGS)/packages.txt; \
 		exit $$status
@@ -82,12 +82,12 @@ test: tools-test ## Everything that CI does
 .PHONY: package-node package-python
 # One test packs the package with the release programs, installs it and gives the demo with it; others run other runtimes.
 package-node: tools-test
-	cargo build --release -p serverswap-cli
+	nice cargo build --release -p serverswap-cli
 	cd $(NODE) && npm ci --no-audit --no-fund && node test/outside/install.mjs
 
 # The wheel carries the release programs, so they are built here too; the tests drive the debug ones.
 package-python: tools-test
-	$(PYTHON)/setup.sh --conformance
+	nice $(PYTHON)/setup.sh --conformance
 
 # The programs are debug builds with the feature `points`, which no shipped program has.
 .PHONY: faults
@@ -132,7 +132,7 @@ build-tests: tools-test
 	$(if $(HAS_GO),cd conformance/drivers/go && go build -o $(abspath $(driver-go)) .)
 
 # More run at once than there are cores.
-THREADS := 4
+THREADS := 3
 
 .PHONY: test-rust
 test-rust: $(if $(BUILT),,build-tests)

@@ -121,7 +121,7 @@ async fn the_child_that_a_server_leaves_behind_is_reported() -> Outcome {
 #[tokio::test]
 async fn a_server_that_never_finishes_its_drain_is_reported_as_overrun() -> Outcome {
     let rehearsed =
-        run(&rehearsal("serverswap-deploy --drain-timeout 3s", &fixture("never-done.js"), 1)).await?;
+        run(&rehearsal("serverswap-deploy --drain-timeout 8s", &fixture("never-done.js"), 1)).await?;
     let overran = |finding: &Finding| matches!(finding, Finding::Overran { swap: 1, .. });
     assert!(rehearsed.findings.iter().any(overran), "{:#?}", rehearsed.findings);
     Ok(())
@@ -131,7 +131,7 @@ async fn a_server_that_never_finishes_its_drain_is_reported_as_overrun() -> Outc
 async fn a_worker_that_a_start_script_waits_for_is_named_and_not_the_server() -> Outcome {
     let server = Programs::find().example("node/http.js");
     let script = shell(&format!("sleep 600 & node {server}; wait"));
-    let rehearsed = run(&rehearsal("serverswap-deploy --drain-timeout 3s", &script, 1)).await?;
+    let rehearsed = run(&rehearsal("serverswap-deploy --drain-timeout 8s", &script, 1)).await?;
     let [Finding::Overran { swap: 1, beside, .. }] = rehearsed.findings.as_slice() else {
         return Err(format!("{:#?}", rehearsed.findings).into());
     };

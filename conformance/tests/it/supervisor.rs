@@ -8,6 +8,7 @@ use serverswap_conformance::scenario::{Catalogue, Selection};
 use serverswap_conformance::supervisor::{SupervisorCommand, SupervisorError, SupervisorSettings, run};
 use serverswap_protocol::trace::Side;
 
+use crate::PATIENT;
 use crate::recordings::reports::accuse_nobody;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -24,7 +25,8 @@ fn deploy() -> String {
 }
 
 fn selected(only: &str, command: &SupervisorCommand) -> Result<Report, Box<dyn std::error::Error>> {
-    Ok(run(&Catalogue::embedded()?, &Selection::only(only), command, SupervisorSettings::default())?)
+    let settings = SupervisorSettings { budget: PATIENT };
+    Ok(run(&Catalogue::embedded()?, &Selection::only(only), command, settings)?)
 }
 
 /// What went wrong in a case, and what was said.

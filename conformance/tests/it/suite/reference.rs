@@ -5,6 +5,7 @@ use serverswap_conformance::report::{Outcome, Report};
 use serverswap_conformance::scenario::{Catalogue, Selection};
 use serverswap_protocol::trace::Side;
 
+use crate::PATIENT;
 use crate::recordings::reports::accuse_nobody;
 use crate::reference_driver::reference;
 
@@ -43,8 +44,8 @@ fn the_reference_client_reads_and_writes_every_vector() {
 #[test]
 fn the_reference_client_conforms_at_every_level_and_its_recordings_accuse_nobody() {
     let catalogue = Catalogue::embedded().expect("the catalogue is right");
-    let report =
-        run(&catalogue, &Selection::default(), &reference(), &ClientSettings::default()).expect("it runs");
+    let patient = ClientSettings { budget: PATIENT, ..ClientSettings::default() };
+    let report = run(&catalogue, &Selection::default(), &reference(), &patient).expect("it runs");
     all_passed(&report);
     accuse_nobody(&report, Side::Client);
 }

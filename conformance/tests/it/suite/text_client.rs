@@ -7,6 +7,7 @@ use serverswap_conformance::report::Outcome;
 use serverswap_conformance::scenario::{Catalogue, Selection};
 
 use super::reference::troubles;
+use crate::PATIENT;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -30,8 +31,8 @@ fn the_client_of_the_text_conforms_at_level_2() {
     ]);
     let catalogue = Catalogue::embedded().expect("the catalogue is right");
     let command = command.expect("a program");
-    let report =
-        run(&catalogue, &Selection::level(2), &command, &ClientSettings::default()).expect("it runs");
+    let patient = ClientSettings { budget: PATIENT, ..ClientSettings::default() };
+    let report = run(&catalogue, &Selection::level(2), &command, &patient).expect("it runs");
     let counts = |case: &String| !case.starts_with("should/") && !case.contains("Skipped");
     let failed: Vec<String> = troubles(&report).into_iter().filter(counts).collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
