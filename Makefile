@@ -82,12 +82,12 @@ test: tools-test ## Everything that CI does
 .PHONY: package-node package-python
 # One test packs the package with the release programs, installs it and gives the demo with it; others run other runtimes.
 package-node: tools-test
-	nice cargo build --release -p serverswap-cli
+	cargo build --release -p serverswap-cli
 	cd $(NODE) && npm ci --no-audit --no-fund && node test/outside/install.mjs
 
 # The wheel carries the release programs, so they are built here too; the tests drive the debug ones.
 package-python: tools-test
-	nice $(PYTHON)/setup.sh --conformance
+	$(PYTHON)/setup.sh --conformance
 
 # The programs are debug builds with the feature `points`, which no shipped program has.
 .PHONY: faults
