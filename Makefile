@@ -61,7 +61,8 @@ bench: build ## The promised figures, measured
 
 # ---- test --------------------------------------------------------------------------------------
 # Each step writes a log; the last one adds up what the test runners said. Most tests wait for processes, so two lanes
-# run side by side when everything that both need is built: what the second one prints comes when it has ended.
+# run side by side when everything that both need is built: what the second one prints comes when it has ended. Without
+# `set -m` it would ignore SIGINT, and so would what it starts.
 
 LANE_OF_RUST = test-rust $(patsubst %,conformance-%,$(filter-out python,$(DRIVERS)))
 LANE_OF_PACKAGES := package-node test-node package-python test-python test-workers test-go conformance-python
@@ -70,8 +71,9 @@ LANE_OF_PACKAGES := package-node test-node package-python test-python test-worke
 test: tools-test ## Everything that CI does
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)
 	@$(MAKE) --no-print-directory lint build-tests
-	@$(MAKE) --no-print-directory --keep-going BUILT=all $(LANE_OF_PACKAGES) > $(LOGS)/packages.txt 2>&1 & packages=$$!; \
-		trap 'kill $$packages 2>/dev/null || true' EXIT; \
+	@set -m; \
+		$(MAKE) --no-print-directory --keep-going BUILT=all $(LANE_OF_PACKAGES) > $(LOGS)/packages.txt 2>&1 & packages=$$!; \
+		trap 'kill -- -$$packages 2>/dev/null || true' EXIT; \
 		status=0; $(MAKE) --no-print-directory --keep-going BUILT=all $(LANE_OF_RUST) || status=$$?; \
 		wait $$packages || status=$$?; \
 		cat $(LOGS)/packages.txt; \
