@@ -11,7 +11,6 @@ from ._takedown import ThreadHandler, takes_argument
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from threading import Event
     from typing import TypeVar, overload
 
     from ._listener import Listener
@@ -79,24 +78,12 @@ def _claim(address: Address, *, inherit: bool, more: bool, timeout: float | None
     CONNECTION.read_by_thread()
     claim = CONNECTION.claim(address, inherit=inherit, more=more, wake=answered.set)
     try:
-        if not _is_set_within(answered, timeout):
+        if not answered.wait(timeout):
             raise ClaimTimeoutError(f"`{address}` was not granted within {timeout} s; the claim was withdrawn")
         return claim.result()
     except BaseException:
         CONNECTION.withdraw(claim)
         raise
-
-
-def _is_set_within(event: Event, timeout: float | None) -> bool:
-    """Waits for a second at a time: CPython does not handle a signal that comes just before it waits."""
-    import math
-    import time
-
-    until = math.inf if timeout is None else time.monotonic() + timeout
-    while not event.wait(max(0.0, min(1.0, until - time.monotonic()))):
-        if time.monotonic() >= until:
-            return False
-    return True
 
 
 def serving(address: str | int | Address) -> None:
