@@ -158,7 +158,7 @@ fn a_server_that_was_started_by_hand_does_not_vouch_for_its_callers_group() {
 fn a_helper_in_a_session_of_its_own_belongs_to_its_generation() {
     let generation = generation();
     let mut shell = Command::new("setsid");
-    shell.args(["sh", "-c", "echo up; env -i sh -c 'echo up; read line'; true"]);
+    shell.args(["--wait", "sh", "-c", "echo up; env -i sh -c 'echo up; read line'; true"]);
     shell.stdin(Stdio::piped()).stdout(Stdio::piped()).env(GENERATION, generation.to_string());
     let mut shell = shell.process_group(0).spawn().expect("setsid");
     let lines = BufReader::new(shell.stdout.as_mut().expect("piped")).lines();

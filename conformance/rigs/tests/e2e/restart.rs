@@ -16,7 +16,7 @@ async fn a_crashed_server_is_started_again_while_its_clients_wait() -> Outcome {
     let file = sandbox.programs().example("node/http.js");
     let command = sandbox.deploy(["--restart".to_owned(), "on-failure".to_owned(), "node".to_owned(), file]);
     let mut command = configured(command, &address, 1).start()?;
-    command.prints("version 1 serves").await?;
+    command.says("up after").await?;
     let first = ask(&target, LIMIT).await?.pid.ok_or("no pid")?;
     let probe = Probe::start(target.clone(), Duration::from_secs(60))?;
     kill(first)?;
