@@ -4,7 +4,6 @@
 //! place of the caller: so it is known what came of it before the server goes on.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::future::pending;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -15,18 +14,21 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serverswap::connection::transport::SharedListener;
 use serverswap::protocol::{Address, Generation};
+use serverswap::sys::listener::{BACKLOG, listen, sockets_of};
 use serverswap::sys::process::generation_members;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
-use tokio::task::{spawn_blocking, spawn_local};
+use tokio::task::spawn_local;
+use tokio::time::sleep;
 
 use super::call::{self, Call, Wanted};
 use super::core::{CallId, Core, CoreAction, CoreInput, Granted, Listening};
 use super::hangups::Hangups;
 use super::reader;
 use super::unix_paths::UnixPaths;
-use crate::sys::async_fd::async_fd;
-use crate::sys::listen::{backlog, listen};
+use crate::runtime::{LookThread, Task};
+use crate::sys::async_fd::{async_fd, readable};
+use crate::sys::listen::backlog;
 use crate::sys::registrations::{inode, register, registrations};
 use crate::sys::seccomp::{Notification, answer, continue_call, is_waiting, place};
 
@@ -69,6 +71,8 @@ pub(crate) enum Grant {
 /// The calls of one generation.
 pub(crate) struct Interception {
     generation: Generation,
+    /// The main process of the server.
+    server: u32,
     notify: OwnedFd,
     reader: Option<AsyncFd<OwnedFd>>,
     core: Core,
@@ -76,19 +80,27 @@ pub(crate) struct Interception {
     /// The listener of each address.
     listeners: BTreeMap<Address, SharedListener>,
     /// The sockets that were bound at addresses that are free; by inode, for the name of a Unix socket may be relative.
-    bound: BTreeMap<u64, Address>,
+    bound: BTreeMap<u64, Bound>,
     hangups: Hangups,
     paths: UnixPaths,
     events: VecDeque<Intercepted>,
-    looks: (mpsc::UnboundedSender<Look>, mpsc::UnboundedReceiver<Look>),
+    looks: LookThread,
+    found: (mpsc::UnboundedSender<Look>, mpsc::UnboundedReceiver<Look>),
+}
+
+/// A socket that was bound at an address that is free, and has not listened.
+struct Bound {
+    address: Address,
+    /// Until it is closed.
+    _looking: Task,
 }
 
 /// What was found out about a socket.
 enum Look {
     /// For a call that waits.
     Call(CallId, Address, bool),
-    /// A socket that was bound and has not listened for so long.
-    Bound(Address, u64, bool, Duration),
+    /// One that was bound is open no more.
+    Closed(u64),
 }
 
 impl Interception {
@@ -96,16 +108,22 @@ impl Interception {
     ///
     /// # Errors
     /// Out of descriptors or processes.
-    pub(crate) fn start(notify: OwnedFd, generation: Generation) -> io::Result<Self> {
+    pub(crate) fn start(notify: OwnedFd, generation: Generation, server: u32) -> io::Result<Self> {
         let (ours, readers) = reader::pair()?;
         reader::start(notify.try_clone()?, readers)?;
-        Interception::with_reader(notify, ours, generation)
+        Interception::with_reader(notify, ours, generation, server)
     }
 
     /// With a reader that was started otherwise.
-    pub(super) fn with_reader(notify: OwnedFd, reader: OwnedFd, generation: Generation) -> io::Result<Self> {
+    pub(super) fn with_reader(
+        notify: OwnedFd,
+        reader: OwnedFd,
+        generation: Generation,
+        server: u32,
+    ) -> io::Result<Self> {
         Ok(Interception {
             generation,
+            server,
             notify,
             reader: Some(async_fd(reader)?),
             core: Core::default(),
@@ -115,7 +133,8 @@ impl Interception {
             hangups: Hangups::new()?,
             paths: UnixPaths::new(generation),
             events: VecDeque::new(),
-            looks: mpsc::unbounded_channel(),
+            looks: LookThread::default(),
+            found: mpsc::unbounded_channel(),
         })
     }
 
@@ -127,7 +146,7 @@ impl Interception {
             }
             tokio::select! {
                 () = readable(self.reader.as_ref()) => self.receive(),
-                Some(look) = self.looks.1.recv() => self.looked(look),
+                Some(look) = self.found.1.recv() => self.looked(look),
                 inodes = self.hangups.next() => self.listen_again(&inodes),
                 () = self.paths.keep_all() => {}
             }
@@ -186,7 +205,8 @@ impl Interception {
                 let found = match held {
                     Some((address, _)) => Some((address.clone(), Listening::Held)),
                     None => {
-                        let bound = own.and_then(|own| self.bound.get(&own)).or(address.as_ref());
+                        let bound = own.and_then(|own| self.bound.get(&own)).map(|bound| &bound.address);
+                        let bound = bound.or(address.as_ref());
                         bound.map(|address| (address.clone(), Listening::Other))
                     }
                 };
@@ -233,8 +253,8 @@ impl Interception {
             && self.core.is_free(&address)
             && let Some(inode) = inode(&call.socket)
         {
-            self.bound.insert(inode, address.clone());
-            self.look_at_bound(address, inode, LOOK_FIRST);
+            let looking = self.look_until_closed(inode);
+            self.bound.insert(inode, Bound { address, _looking: looking });
         }
         continue_call(&self.notify, id.0);
     }
@@ -268,7 +288,7 @@ impl Interception {
     /// This is the address's listener from now on.
     fn holds(&mut self, address: &Address, listener: SharedListener) {
         self.hangups.watch(&listener);
-        self.bound.retain(|_, bound| bound != address);
+        self.bound.retain(|_, bound| bound.address != *address);
         if let Address::Unix(path) = address {
             self.keep_path(path.clone());
         }
@@ -317,39 +337,48 @@ impl Interception {
         Ok(())
     }
 
-    fn look_whether_open(&self, id: CallId, address: Address) {
-        let Some(inode) = self.listeners.get(&address).and_then(inode) else { return };
-        self.look(inode, Duration::ZERO, move |is_open| Look::Call(id, address, is_open));
-    }
-
-    fn look_at_bound(&self, address: Address, inode: u64, after: Duration) {
-        self.look(inode, after, move |is_open| Look::Bound(address, inode, is_open, after));
-    }
-
-    fn look(&self, inode: u64, after: Duration, found: impl FnOnce(bool) -> Look + 'static) {
-        let (generation, answers) = (self.generation, self.looks.0.clone());
+    fn look_whether_open(&mut self, call: CallId, address: Address) {
+        let Some(inode) = self.listeners.get(&address).and_then(inode) else {
+            return self.turn(CoreInput::Looked { call, address, is_open: true });
+        };
+        let (is_open, found) = (self.looks.run(self.is_open(inode)), self.found.0.clone());
         spawn_local(async move {
-            tokio::time::sleep(after).await;
-            // What cannot be looked at counts as open: then the kernel decides.
-            let is_open = spawn_blocking(move || is_open_in(generation, inode)).await.unwrap_or(true);
-            // It is too late for an answer that nobody takes.
-            let _ = answers.send(found(is_open));
+            // What cannot be looked at counts as open: then the kernel decides. It is too late for an answer that nobody takes.
+            let _ = found.send(Look::Call(call, address, is_open.await.unwrap_or(true)));
         });
+    }
+
+    /// Nothing reports that another process closes a socket, so it is looked for again and again.
+    fn look_until_closed(&self, inode: u64) -> Task {
+        let (looks, found, is_open) = (self.looks.clone(), self.found.0.clone(), self.is_open(inode));
+        Task::spawn(async move {
+            let mut pause = LOOK_FIRST;
+            loop {
+                sleep(pause).await;
+                if !looks.run(is_open).await.unwrap_or(true) {
+                    break;
+                }
+                pause = (pause * 2).min(LOOK_LAST);
+            }
+            let _ = found.send(Look::Closed(inode));
+        })
+    }
+
+    /// Whether a process of the generation has the socket open, for the thread that looks.
+    fn is_open(&self, inode: u64) -> impl FnOnce() -> bool + Copy + Send + 'static {
+        let (generation, server) = (self.generation, self.server);
+        move || {
+            let Ok(members) = generation_members(generation, &[server]) else { return true };
+            members.iter().any(|(member, _)| sockets_of(member.pid).is_ok_and(|own| own.contains(&inode)))
+        }
     }
 
     fn looked(&mut self, look: Look) {
         match look {
             Look::Call(call, address, is_open) => self.turn(CoreInput::Looked { call, address, is_open }),
-            Look::Bound(address, inode, is_open, after) => {
-                if self.bound.get(&inode) != Some(&address) {
-                    return; // it listens
-                }
-                if is_open {
-                    self.look_at_bound(address, inode, (after * 2).min(LOOK_LAST));
-                    return;
-                }
-                self.bound.remove(&inode);
-                if self.bound.values().all(|other| *other != address) {
+            Look::Closed(inode) => {
+                let Some(Bound { address, .. }) = self.bound.remove(&inode) else { return }; // it listens
+                if self.bound.values().all(|other| other.address != address) {
                     self.turn(CoreInput::Abandoned { address });
                 }
             }
@@ -362,30 +391,8 @@ impl Interception {
         let shut_down =
             self.listeners.values().filter(|one| inode(*one).is_some_and(|one| inodes.contains(&one)));
         shut_down.for_each(|listener| {
-            let _ = listen(listener, libc::SOMAXCONN as u32);
+            let _ = listen(listener, BACKLOG);
         });
-    }
-}
-
-/// Whether a process of the generation has the socket open.
-fn is_open_in(generation: Generation, inode: u64) -> bool {
-    let Ok(members) = generation_members(generation, &[]) else { return true };
-    let link = PathBuf::from(format!("socket:[{inode}]"));
-    members.iter().any(|(member, _)| {
-        let entries = std::fs::read_dir(format!("/proc/{}/fd", member.pid));
-        entries.is_ok_and(|mut entries| {
-            entries.any(|entry| {
-                entry.and_then(|entry| std::fs::read_link(entry.path())).is_ok_and(|found| found == link)
-            })
-        })
-    })
-}
-
-/// Readiness is cleared here, and everything is read then.
-async fn readable(reader: Option<&AsyncFd<OwnedFd>>) {
-    let Some(reader) = reader else { return pending().await };
-    if let Ok(mut guard) = reader.readable().await {
-        guard.clear_ready();
     }
 }
 

@@ -29,10 +29,7 @@ pub(crate) fn start(
     notify_socket: Option<&OsStr>,
     streams: ServerStreams,
 ) -> Result<(u32, Launched), SpawnFailure> {
-    let other = |error: io::Error| SpawnFailure::Other {
-        program: server.program.to_string_lossy().into_owned(),
-        errno: error.raw_os_error().unwrap_or(libc::EIO),
-    };
+    let other = |error: io::Error| SpawnFailure::other(server, &error);
     let (ours, theirs) = pair().map_err(other)?;
     let launcher = ServerCommand {
         program: PathBuf::from("/proc/self/exe").into_os_string(),

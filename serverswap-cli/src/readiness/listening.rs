@@ -15,9 +15,8 @@ use std::path::Path;
 
 use nix::sys::socket::{SockaddrStorage, UnixAddr, getpeername, getsockname};
 use serverswap::protocol::{Address, Generation};
-use serverswap::sys::process::{self, generation_members};
-
-use crate::sys::caller::Caller;
+use serverswap::sys::listener::{find_in_sockets, inet_address_of};
+use serverswap::sys::process::{self, Process, generation_members};
 
 /// Most entries of a poll(2) or descriptors of a select(2) that are looked at.
 const POLLED_MAX: u64 = 65_536;
@@ -63,7 +62,7 @@ impl Look {
         for pid in &pids {
             evidence.add(*pid, &sockets);
         }
-        evidence.awaited.extend(served(&pids, &self.sockets, &evidence.awaited));
+        evidence.awaited.extend(served(&members, &self.sockets, &evidence.awaited));
         evidence.unclear = &evidence.unclear - &evidence.awaited;
         if evidence.awaited.is_empty() {
             evidence.wrapper = wrapper(self.server, &pids);
@@ -74,35 +73,29 @@ impl Look {
 
 /// Of the sockets that nobody is seen to wait at, those of which a process has accepted a connection. The tables of the
 /// network are not read: with many clients they take longer than everything else.
-fn served(pids: &[u32], sockets: &BTreeMap<u64, Address>, awaited: &BTreeSet<u64>) -> Vec<u64> {
+fn served(
+    members: &[(Process, OwnedFd)],
+    sockets: &BTreeMap<u64, Address>,
+    awaited: &BTreeSet<u64>,
+) -> Vec<u64> {
     let mut others: BTreeMap<&u64, &Address> =
         sockets.iter().filter(|(inode, _)| !awaited.contains(inode)).collect();
     let mut served = Vec::new();
-    if others.is_empty() {
-        return served;
-    }
-    for socket in pids.iter().flat_map(|pid| sockets_of(*pid)) {
+    for (member, pidfd) in members {
         if others.is_empty() {
             break;
         }
-        others.retain(|inode, address| {
-            let is_served = is_accepted_at(&socket, address);
-            served.extend(is_served.then_some(**inode));
-            !is_served
+        // One that may not be looked into shows nothing.
+        let _ = find_in_sockets(*member, pidfd, |socket| {
+            others.retain(|inode, address| {
+                let is_served = is_accepted_at(&socket, address);
+                served.extend(is_served.then_some(**inode));
+                !is_served
+            });
+            others.is_empty().then_some(())
         });
     }
     served
-}
-
-/// Duplicates of what a process has open, one at a time; none of one that may not be looked into.
-fn sockets_of(pid: u32) -> impl Iterator<Item = OwnedFd> {
-    let caller = Caller::of(pid).ok();
-    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let sockets = entries.filter(|entry| {
-        fs::read_link(entry.path()).is_ok_and(|link| matches!(Kind::of(&link), Kind::Socket(_)))
-    });
-    let numbers = sockets.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    numbers.filter_map(move |number| caller.as_ref()?.duplicate(number).ok())
 }
 
 /// Whether it is a connection whose own end is that of the address's listener.
@@ -112,10 +105,7 @@ fn is_accepted_at(socket: &OwnedFd, address: &Address) -> bool {
     has_peer
         && match address {
             Address::Tcp(endpoint) => {
-                let name = getsockname::<SockaddrStorage>(number).ok();
-                let v4 = name.as_ref().and_then(|name| Some(name.as_sockaddr_in()?.port()));
-                let v6 = name.as_ref().and_then(|name| Some(name.as_sockaddr_in6()?.port()));
-                v4.or(v6) == Some(endpoint.port())
+                inet_address_of(socket).is_some_and(|own| own.port() == endpoint.port())
             }
             Address::Unix(path) => {
                 getsockname::<UnixAddr>(number).is_ok_and(|name| name.path() == Some(path.as_path()))
@@ -400,7 +390,9 @@ mod tests {
         let at = listener.0.local_addr().expect("bound");
         let address: Address = at.to_string().parse().expect("an address");
         let sockets = [(listener.inode(), address)].into();
-        let is_served = || served(&[std::process::id()], &sockets, &BTreeSet::new()) == [listener.inode()];
+        let own = Process::hold(std::process::id()).expect("readable").expect("it runs");
+        let is_served =
+            || served(std::slice::from_ref(&own), &sockets, &BTreeSet::new()) == [listener.inode()];
         let _client = std::net::TcpStream::connect(at).expect("it listens");
         assert!(!is_served());
         let _accepted = listener.0.accept().expect("it waits");

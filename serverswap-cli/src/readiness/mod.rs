@@ -6,9 +6,8 @@
 mod listening;
 mod notification;
 mod option;
-mod probe;
+pub(crate) mod probe;
 
 pub(crate) use listening::{Evidence, Look, Wrapper};
 pub(crate) use notification::{Notification, Notifications};
 pub(crate) use option::ReadyOption;
-pub(crate) use probe::Probe;

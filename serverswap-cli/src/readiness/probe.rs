@@ -4,42 +4,36 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::OwnedFd;
 
-use crate::spawn::{self, ServerCommand, ServerStream, ServerStreams};
+use nix::errno::Errno;
 
-/// One run of it, with the environment and the working directory of the server. It belongs to the generation, and ends
-/// with it.
-#[derive(Debug)]
-pub(crate) struct Probe;
+use crate::spawn::{self, ServerCommand, ServerStream, ServerStreams};
 
 /// Says on stdout that the command, whose own output goes nowhere, has succeeded.
 const SCRIPT: &str = r#"sh -c "$1" >/dev/null && echo"#;
 
-impl Probe {
-    /// Starts it; what is returned can be read to the end when the command has ended, without blocking.
-    ///
-    /// # Errors
-    /// It cannot be started.
-    pub(crate) fn start(server: &ServerCommand, command: &str) -> io::Result<OwnedFd> {
-        let (reader, writer) =
-            nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK)?;
-        let streams =
-            ServerStreams { stdout: ServerStream::File(File::from(writer)), stderr: ServerStream::Null };
-        let words = ["-c", SCRIPT, "sh", command].map(OsString::from);
-        let shell = ServerCommand { program: "/bin/sh".into(), arguments: words.into(), ..server.clone() };
-        spawn::start(&shell, streams).map_err(io::Error::other)?;
-        Ok(reader)
-    }
+/// Starts one run of it, with the environment and the working directory of the server; it belongs to the generation, and
+/// ends with it. What is returned can be read to the end when the command has ended, without blocking.
+///
+/// # Errors
+/// It cannot be started.
+pub(crate) fn start(server: &ServerCommand, command: &str) -> io::Result<OwnedFd> {
+    let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK)?;
+    let streams =
+        ServerStreams { stdout: ServerStream::File(File::from(writer)), stderr: ServerStream::Null };
+    let words = ["-c", SCRIPT, "sh", command].map(OsString::from);
+    let shell = ServerCommand { program: "/bin/sh".into(), arguments: words.into(), ..server.clone() };
+    spawn::start(&shell, streams).map_err(io::Error::other)?;
+    Ok(reader)
+}
 
-    /// Whether the command has succeeded; `None` while it runs.
-    pub(crate) fn has_succeeded(reader: &OwnedFd) -> Option<bool> {
-        let mut reader = File::from(reader.try_clone().ok()?);
-        match reader.read(&mut [0]) {
-            Ok(bytes) => Some(bytes > 0),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-            Err(_) => Some(false),
-        }
+/// Whether the command has succeeded; `None` while it runs.
+pub(crate) fn has_succeeded(reader: &OwnedFd) -> Option<bool> {
+    match nix::unistd::read(reader, &mut [0]) {
+        Ok(bytes) => Some(bytes > 0),
+        Err(Errno::EAGAIN) => None,
+        Err(_) => Some(false),
     }
 }

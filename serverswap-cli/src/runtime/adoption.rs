@@ -7,16 +7,17 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use serverswap::protocol::message::{ClientInfo, Timeouts};
+use serverswap::protocol::message::Timeouts;
 use serverswap::protocol::{Address, Generation};
 use serverswap::session::{Call, Identity, StandIn};
 use serverswap::sys::listener::{addresses_of, duplicate, is_in_use, owner_of};
-use serverswap::sys::process::{Process, pidfd_open};
+use serverswap::sys::process::Process;
 use serverswap::{Connection, Event};
 use tokio::io::unix::AsyncFd;
 
+use super::arbiter_link::client_info;
 use super::error_map;
-use crate::state::{self, Directory};
+use crate::state::{self, Directory, StateFile};
 use crate::status::is_alive;
 use crate::sys::async_fd::async_fd;
 use crate::ui::{NotAdoptable, Report, SetupError};
@@ -63,8 +64,12 @@ impl Adoption {
     /// Everybody is looked at before anybody is taken over.
     fn foreign(&self, directory: &Directory) -> Result<Vec<Foreign>, SetupError> {
         let mut found: BTreeMap<Process, Foreign> = BTreeMap::new();
+        if self.addresses.is_empty() {
+            return Ok(Vec::new());
+        }
+        let state = state::read(&directory.state()).ok().flatten();
         for address in &self.addresses {
-            if is_held_here(directory, address) || !is_in_use(address) {
+            if is_held_here(state.as_ref(), address) || !is_in_use(address) {
                 continue;
             }
             let Some((process, program, listener)) = look(address)? else { continue };
@@ -82,9 +87,7 @@ impl Adoption {
         directory: &Directory,
     ) -> Result<(), SetupError> {
         let system = |error: io::Error| error_map::system("the connection to the arbiter", &error);
-        let client =
-            ClientInfo { name: "serverswap".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
-        let identity = Identity { client, generation: Some(generation) };
+        let identity = Identity { client: client_info(), generation: Some(generation) };
         let (pid, stop_signal) = (foreign.process.pid, self.stop_signal);
         let stand_in = StandIn { pid, stop_signal, adopt: true, timeouts: Some(self.timeouts) };
         let connection = Connection::stand_in(directory.socket(), identity, stand_in);
@@ -125,9 +128,8 @@ async fn next_event(connection: &mut AsyncFd<Connection>) -> io::Result<Option<E
 }
 
 /// Who has it is an old server of this directory: it is replaced without all this.
-fn is_held_here(directory: &Directory, address: &Address) -> bool {
-    let state = state::read(&directory.state()).ok().flatten();
-    let record = state.as_ref().and_then(|state| state.snapshot.addresses.get(address));
+fn is_held_here(state: Option<&StateFile>, address: &Address) -> bool {
+    let record = state.and_then(|state| state.snapshot.addresses.get(address));
     record.is_some_and(|record| record.holders.iter().any(|holder| is_alive(holder.process)))
 }
 
@@ -142,8 +144,7 @@ fn look(address: &Address) -> Result<Option<(Process, Option<String>, OwnedFd)>,
     if found.started_by.is_some() {
         return Ok(None);
     }
-    let held = pidfd_open(found.pid).and_then(|pidfd| Ok((Process::of(found.pid)?, pidfd)));
-    let Ok((process, pidfd)) = held else { return Ok(None) };
+    let Ok(Some((process, pidfd))) = Process::hold(found.pid) else { return Ok(None) };
     match duplicate(process, pidfd.as_fd(), address) {
         Ok(Some(listener)) => Ok(Some((process, found.program.clone(), listener))),
         Ok(None) => {

@@ -53,11 +53,14 @@ pub(super) struct ArbiterLink {
     events: Vec<LinkEvent>,
 }
 
+/// What our connections to an arbiter say of this program.
+pub(super) fn client_info() -> ClientInfo {
+    ClientInfo { name: "serverswap".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+}
+
 impl ArbiterLink {
     pub(super) fn new(directory: Directory, plan: &Plan, role: ArbiterRole, trace: TraceWriter) -> Self {
-        let client =
-            ClientInfo { name: "serverswap".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
-        let identity = Identity { client, generation: Some(plan.generation) };
+        let identity = Identity { client: client_info(), generation: Some(plan.generation) };
         let supervisor = SupervisorRole::new(plan.form, plan.timeouts(), plan.unix_sockets);
         let epoch = Instant::now();
         let session = Session::of_role(supervisor, identity, ConnectTimeouts::default(), epoch.elapsed());

@@ -13,7 +13,7 @@ type Look = Box<dyn FnOnce() + Send>;
 
 /// The looks of one owner; a clone is the same thread.
 #[derive(Clone, Default)]
-pub(super) struct LookThread {
+pub(crate) struct LookThread {
     queue: Arc<Mutex<Queue>>,
 }
 
@@ -26,7 +26,7 @@ struct Queue {
 impl LookThread {
     /// Looks, whether or not the answer is waited for; `None` only if the look panics. Where there is no thread to
     /// be had, it is done here.
-    pub(super) fn run<T: Send + 'static>(
+    pub(crate) fn run<T: Send + 'static>(
         &self,
         look: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = Option<T>> + 'static {

@@ -42,6 +42,9 @@ pub(crate) mod temporary_arbiter;
 mod trace;
 mod waiting_lookup;
 
+pub(crate) use look_thread::LookThread;
+pub(crate) use task::Task;
+
 use std::io;
 
 use serverswap::protocol::Generation;

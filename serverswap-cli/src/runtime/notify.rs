@@ -15,7 +15,7 @@ use serverswap::sys::process::{GENERATION_VARIABLE, Process, ancestors, environm
 use tokio::io::unix::AsyncFd;
 
 use crate::readiness::Notifications;
-use crate::sys::async_fd::async_fd;
+use crate::sys::async_fd::{async_fd, readable};
 use crate::sys::notify_socket::{Datagram, NotifySocket};
 
 /// The socket of one server; it is removed when this is dropped.
@@ -60,9 +60,7 @@ impl NotifyInbox {
 
     /// Waits for messages. Nothing is lost when it is cancelled.
     pub(super) async fn readable(&self) {
-        if let Ok(mut guard) = self.socket.readable().await {
-            guard.clear_ready();
-        }
+        readable(Some(&self.socket)).await;
     }
 
     /// The next one; to be asked until there is none. A barrier is passed with it.

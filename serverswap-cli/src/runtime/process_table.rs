@@ -17,7 +17,7 @@ use tokio::task::spawn_local;
 
 use super::arbiter::ArbiterInput;
 use super::look_thread::LookThread;
-use super::stop_signal::{self, Origin, topmost_listeners};
+use super::stop_signal::{Origin, topmost_listeners};
 use super::task::Task;
 use crate::arbiter::{Liveness, TerminationSignal};
 use crate::sys::async_fd::async_fd;
@@ -165,7 +165,11 @@ impl ProcessTable {
         }
         let counted = self.looks.run({
             let signalled = Arc::clone(&signalled);
-            move || signalled.open_connections()
+            move || match signal {
+                // So a takedown begins: nobody is told what is open then.
+                TerminationSignal::Stop(_) => vec![None; signalled.servers.len()],
+                TerminationSignal::Term | TerminationSignal::Kill => signalled.open_connections(),
+            }
         });
         // It is done whether or not somebody waits for it.
         let sent = self.looks.run(move || signalled.send(signal));
@@ -240,6 +244,16 @@ impl SignalledGeneration {
         }
     }
 
+    fn processes(&self) -> Vec<(Process, OwnedFd)> {
+        match self.origin {
+            Origin::Generation => generation_members(self.generation, &self.groups).unwrap_or_default(),
+            Origin::Foreign => {
+                let all = self.servers.iter().map(|server| descendants(server.process).unwrap_or_default());
+                all.flatten().collect()
+            }
+        }
+    }
+
     fn living(&self) -> impl Iterator<Item = (Process, BorrowedFd<'_>)> {
         let living = self.servers.iter().filter(|server| server.is_alive());
         living.filter_map(|server| Some((server.process, server.pidfd.as_ref()?.as_fd())))
@@ -262,12 +276,14 @@ impl SignalledGeneration {
     }
 
     fn send_to_topmost(&self, number: u32) {
+        let processes = self.processes();
+        // What remains of one server has the same addresses.
+        let looked_for: BTreeSet<&Vec<Address>> =
+            self.servers.iter().map(|server| &server.addresses).collect();
         let mut receivers = BTreeMap::new();
-        for server in &self.servers {
-            let processes =
-                stop_signal::processes_of(server.process, self.generation, self.origin, &self.groups);
-            let found = topmost_listeners(processes.unwrap_or_default(), &server.addresses);
-            receivers.extend(found);
+        for addresses in looked_for {
+            let found = topmost_listeners(&processes, addresses);
+            receivers.extend(found.into_iter().map(|(process, pidfd)| (*process, pidfd)));
         }
         for pidfd in receivers.values() {
             let _ = pidfd_send_signal_number(pidfd, number);

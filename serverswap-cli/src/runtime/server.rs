@@ -14,7 +14,7 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::listener::open_connections;
-use serverswap::sys::process::{Process, Signal, generation_members, pidfd_open, signal_generation};
+use serverswap::sys::process::{Process, Signal, generation_members, signal_generation};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
@@ -132,7 +132,7 @@ impl ServerProcess {
             | State::LeftoverEnded { .. } => return,
         };
         // It was not reaped: its number is still its own.
-        let child = child.and_then(|pid| Some((Process::of(pid).ok()?, pidfd_open(pid).ok()?)));
+        let child = child.and_then(|pid| Process::hold(pid).ok().flatten());
         let number = match signal {
             GenerationSignal::Term => Signal::SIGTERM,
             GenerationSignal::Kill => Signal::SIGKILL,

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use serverswap::connection::transport::SharedListener;
 use serverswap::protocol::Address;
-use serverswap::protocol::message::ClientInfo;
 use serverswap::session::{Call, Identity, StandIn as SessionStandIn};
 use serverswap::sys::clock::monotonic;
 use serverswap::{Connection, Event, SocketMode};
@@ -18,18 +17,20 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, sleep_until};
 
 use super::arbiter::until;
+use super::arbiter_link::client_info;
 use super::look::Look;
 use super::notify::{Message, NotifyInbox};
 use super::supervisor::instant;
 use crate::intercept::{Grant, Intercepted, Interception};
 use crate::launch::{Launched, PassedSockets};
-use crate::readiness::{self, Evidence, Probe, ReadyOption};
+use crate::readiness::{self, Evidence, ReadyOption, probe};
 use crate::server_status::ServerStatus;
 use crate::spawn::{self, ServerCommand, ServerStreams, SpawnFailure};
 use crate::stand_in::{Seen, StandIn, StandInAction, StandInInput, Watch};
 use crate::supervisor::SupervisorInput;
-use crate::sys::async_fd::async_fd;
+use crate::sys::async_fd::{async_fd, readable};
 use crate::sys::launch::{Order, Said};
+use crate::sys::registrations::inode;
 use crate::ui::Report;
 
 /// From one look at the processes to the next: at first, and at most.
@@ -106,9 +107,7 @@ impl StandInDriver {
         let other = |error: io::Error| SpawnFailure::other(command, &error);
         let notify = NotifyInbox::bind(&command.directory).map_err(other)?;
         let (pid, launched) = crate::launch::start(command, &plan.sockets, Some(notify.path()), streams)?;
-        let client =
-            ClientInfo { name: "serverswap".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
-        let identity = Identity { client, generation: Some(command.generation) };
+        let identity = Identity { client: client_info(), generation: Some(command.generation) };
         let stand_in = SessionStandIn { pid, stop_signal: plan.stop_signal, adopt: false, timeouts: None };
         let connection = Connection::stand_in(command.socket.clone(), identity, stand_in);
         let connection = connection.map_err(|error| other(io::Error::other(error)))?;
@@ -195,13 +194,15 @@ impl StandInDriver {
         while let Some(event) = self.connection.get_mut().next_event() {
             let input = match event {
                 Event::Granted { address, listener } => {
-                    if let Some(listener) = listener {
-                        self.inodes.extend(inode(&listener).map(|inode| (address.clone(), inode)));
-                        self.granted.insert(address.clone(), listener);
+                    if let Some(listener) = &listener {
+                        self.inodes.extend(inode(listener).map(|inode| (address.clone(), inode)));
                     }
-                    if let Some(interception) = &mut self.interception {
-                        let grant = self.granted.remove(&address).map(Arc::new);
-                        interception.answer(&address, grant.map_or(Grant::Empty, Grant::Listener));
+                    match &mut self.interception {
+                        Some(interception) => {
+                            let grant = listener.map(Arc::new).map_or(Grant::Empty, Grant::Listener);
+                            interception.answer(&address, grant);
+                        }
+                        None => self.granted.extend(listener.map(|listener| (address.clone(), listener))),
                     }
                     StandInInput::Granted(address)
                 }
@@ -226,7 +227,7 @@ impl StandInDriver {
                 if installed.no_new_privs {
                     outcomes.push(Outcome::Report(Report::NoNewPrivileges { pid: self.pid }));
                 }
-                match Interception::start(installed.notify, self.command.generation) {
+                match Interception::start(installed.notify, self.command.generation, self.pid) {
                     Ok(interception) => {
                         self.interception = Some(interception);
                         return self.launcher_answers(outcomes);
@@ -293,7 +294,7 @@ impl StandInDriver {
                 self.pause_until_next(LOOK_PAUSES);
             }
             (Watch::Probe, ReadyOption::Exec(command)) => {
-                let probe = Probe::start(&self.command, command).and_then(async_fd);
+                let probe = probe::start(&self.command, command).and_then(async_fd);
                 self.probe = probe.ok();
                 self.pause_until_next(PROBE_PAUSES);
             }
@@ -302,7 +303,7 @@ impl StandInDriver {
     }
 
     fn probe_ends(&mut self) {
-        let succeeded = self.probe.as_ref().and_then(|probe| Probe::has_succeeded(probe.get_ref()));
+        let succeeded = self.probe.as_ref().and_then(|running| probe::has_succeeded(running.get_ref()));
         if let Some(succeeded) = succeeded {
             self.probe = None;
             if succeeded {
@@ -409,21 +410,9 @@ impl StandInDriver {
     }
 }
 
-/// Readiness is cleared here, and what is readable is read until there is no more.
-async fn readable<T: std::os::fd::AsRawFd>(descriptor: Option<&AsyncFd<T>>) {
-    let Some(descriptor) = descriptor else { return pending().await };
-    if let Ok(mut guard) = descriptor.readable().await {
-        guard.clear_ready();
-    }
-}
-
 async fn intercepted(interception: &mut Option<Interception>) -> Intercepted {
     match interception {
         Some(interception) => interception.next().await,
         None => pending().await,
     }
-}
-
-fn inode(socket: &OwnedFd) -> Option<u64> {
-    nix::sys::stat::fstat(socket).ok().map(|found| found.st_ino)
 }

@@ -8,9 +8,7 @@ use std::os::fd::OwnedFd;
 
 use serverswap::protocol::Generation;
 use serverswap::protocol::message::StandIn;
-use serverswap::sys::process::{
-    GENERATION_VARIABLE, Process, ancestors, is_gone, may_signal, pidfd_open, shown_now,
-};
+use serverswap::sys::process::{GENERATION_VARIABLE, Process, ancestors, is_gone, may_signal, shown_now};
 
 use crate::arbiter::{Arbiter, ConnectedSpeaker};
 
@@ -49,11 +47,8 @@ pub(super) fn identify(
     objection.map_or(Ok((process, pidfd)), Err)
 }
 
+/// One that has not ended.
 fn hold(pid: u32) -> io::Result<Option<(Process, OwnedFd)>> {
-    let found = pidfd_open(pid).and_then(|pidfd| Ok((Process::of(pid)?, pidfd)));
-    match found {
-        Ok((process, pidfd)) => Ok((!is_gone(&pidfd)?).then_some((process, pidfd))),
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let Some((process, pidfd)) = Process::hold(pid)? else { return Ok(None) };
+    Ok((!is_gone(&pidfd)?).then_some((process, pidfd)))
 }

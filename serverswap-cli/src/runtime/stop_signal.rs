@@ -37,12 +37,12 @@ pub(super) enum Origin {
 }
 
 /// Those of the processes that the stop signal is for, if any has a listener of the addresses.
-pub(super) fn topmost_listeners(
-    processes: Vec<(Process, OwnedFd)>,
+pub(super) fn topmost_listeners<'a>(
+    processes: &'a [(Process, OwnedFd)],
     addresses: &[Address],
-) -> Vec<(Process, OwnedFd)> {
-    let mut listening = processes;
-    listening.retain(|(process, pidfd)| has_listener(*process, pidfd, addresses));
+) -> Vec<&'a (Process, OwnedFd)> {
+    let has = |(process, pidfd): &&(Process, OwnedFd)| has_listener(*process, pidfd, addresses);
+    let mut listening: Vec<_> = processes.iter().filter(has).collect();
     let all: BTreeSet<Process> = listening.iter().map(|(process, _)| *process).collect();
     listening.retain(|(process, _)| !ancestors(*process).any(|ancestor| all.contains(&ancestor)));
     listening

@@ -4,10 +4,10 @@ use tokio::task::{JoinHandle, spawn_local};
 
 /// Aborted when it is dropped.
 #[derive(Debug)]
-pub(super) struct Task(JoinHandle<()>);
+pub(crate) struct Task(JoinHandle<()>);
 
 impl Task {
-    pub(super) fn spawn(future: impl Future<Output = ()> + 'static) -> Self {
+    pub(crate) fn spawn(future: impl Future<Output = ()> + 'static) -> Self {
         Task(spawn_local(future))
     }
 

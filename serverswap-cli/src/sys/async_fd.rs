@@ -1,5 +1,6 @@
 //! Descriptors in tokio's event loop.
 
+use std::future::pending;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -35,4 +36,12 @@ pub(crate) fn async_fd<T: OneDescriptor>(inner: T) -> io::Result<AsyncFd<T>> {
     // SAFETY: by the contract of `OneDescriptor` the descriptor is open, is the same at
     // every call, and stays open for as long as `inner` lives.
     unsafe { AsyncFd::register(inner) }.map_err(io::Error::from)
+}
+
+/// Waits until it is readable; for ever if there is none. Readiness is cleared here: what is there is to be read to the end.
+pub(crate) async fn readable<T: AsRawFd>(descriptor: Option<&AsyncFd<T>>) {
+    let Some(descriptor) = descriptor else { return pending().await };
+    if let Ok(mut guard) = descriptor.readable().await {
+        guard.clear_ready();
+    }
 }

@@ -1,18 +1,8 @@
-//! listen(2) with any backlog, and the backlog that a listener has.
+//! The backlog that a listener has.
 
 use std::os::fd::{AsFd, AsRawFd};
 
 use nix::errno::Errno;
-
-/// Makes it a listener, or changes the backlog of one; the kernel lowers it to `net.core.somaxconn`. Why not nix's: it
-/// refuses a backlog above the C library's `SOMAXCONN`.
-///
-/// # Errors
-/// EADDRINUSE, EINVAL and the like.
-pub(crate) fn listen(socket: &impl AsFd, backlog: u32) -> nix::Result<()> {
-    // SAFETY: listen takes two integers, and the descriptor is open for as long as it is borrowed.
-    Errno::result(unsafe { libc::listen(socket.as_fd().as_raw_fd(), backlog.cast_signed()) }).map(drop)
-}
 
 /// The backlog of a TCP listener. Of others the kernel does not tell it.
 pub(crate) fn backlog(listener: &impl AsFd) -> Option<u32> {

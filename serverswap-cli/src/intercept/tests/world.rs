@@ -114,7 +114,8 @@ impl World {
         let (ours, readers) = reader::pair().expect("a pair");
         let notify = installed.notify.try_clone().expect("duplicated");
         let reader = std::thread::spawn(move || reader::read(&notify, readers));
-        let interception = Interception::with_reader(installed.notify, ours, generation).expect("made");
+        let interception =
+            Interception::with_reader(installed.notify, ours, generation, child.id()).expect("made");
         let (say, seen) = mpsc::unbounded_channel();
         let supervisor = spawn_local(supervise(interception, self.clone(), say));
         let stdin = child.stdin.take();

@@ -89,7 +89,8 @@ impl Filter {
         Filter::of(io_uring::can_bind())
     }
 
-    fn of(refuses_io_uring: bool) -> Self {
+    /// With or without a rule for io_uring_setup(2).
+    pub(super) fn of(refuses_io_uring: bool) -> Self {
         let mut program = Vec::new();
         for numbers in ARCHITECTURES {
             let block = block(numbers, refuses_io_uring);

@@ -58,7 +58,7 @@ impl InstallError {
 /// # Errors
 /// [`InstallError::KernelTooOld`].
 pub(crate) fn available() -> Result<(), InstallError> {
-    if Filter::new().instructions().len() <= 1 {
+    if Filter::of(false).instructions().len() <= 1 {
         return Err(InstallError::KernelTooOld); // an architecture whose numbers are not known
     }
     let action = libc::SECCOMP_RET_USER_NOTIF;

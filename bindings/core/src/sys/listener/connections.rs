@@ -29,7 +29,10 @@ pub fn open_connections(pids: impl IntoIterator<Item = u32>, addresses: &[Addres
 }
 
 /// The inode numbers of the sockets that a process has.
-pub(super) fn sockets_of(pid: u32) -> io::Result<BTreeSet<u64>> {
+///
+/// # Errors
+/// It is gone, or the kernel does not let us look.
+pub fn sockets_of(pid: u32) -> io::Result<BTreeSet<u64>> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd"))?;
     // What cannot be read was closed meanwhile.
     let links = entries.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());

@@ -20,7 +20,7 @@ use crate::sys::process::{Process, is_gone, is_no_process, pidfd_getfd};
 /// capabilities, `kernel.yama.ptrace_scope`), so that the process may well have it.
 /// EMFILE and the like: we are out of descriptors.
 pub fn duplicate(process: Process, pidfd: impl AsFd, address: &Address) -> io::Result<Option<OwnedFd>> {
-    let found = find(process.pid, &pidfd, address);
+    let found = find(process, &pidfd, address);
     // Of a process that has just ended the kernel says "no such process" or "not permitted".
     if found.is_err() && is_gone(&pidfd)? { Ok(None) } else { found }
 }
@@ -31,7 +31,7 @@ pub fn duplicate(process: Process, pidfd: impl AsFd, address: &Address) -> io::R
 /// As [`duplicate`].
 pub fn addresses_of(process: Process, pidfd: impl AsFd) -> io::Result<BTreeSet<Address>> {
     let mut found = BTreeSet::new();
-    let looked = look(process.pid, &pidfd, |socket| {
+    let looked = find_in_sockets(process, &pidfd, |socket| {
         found.extend(address_of(&socket));
         None::<OwnedFd>
     });
@@ -41,13 +41,21 @@ pub fn addresses_of(process: Process, pidfd: impl AsFd) -> io::Result<BTreeSet<A
     }
 }
 
-fn find(pid: u32, pidfd: &impl AsFd, address: &Address) -> io::Result<Option<OwnedFd>> {
-    look(pid, pidfd, |socket| is_listener_of(&socket, address).then_some(socket))
+fn find(process: Process, pidfd: &impl AsFd, address: &Address) -> io::Result<Option<OwnedFd>> {
+    find_in_sockets(process, pidfd, |socket| is_listener_of(&socket, address).then_some(socket))
 }
 
-/// A duplicate of each socket of the process is looked at, until something is found.
-fn look<T>(pid: u32, pidfd: &impl AsFd, mut find: impl FnMut(OwnedFd) -> Option<T>) -> io::Result<Option<T>> {
-    for number in sockets_of(pid)? {
+/// A duplicate of each socket of the process is looked at, one at a time, until something is found. `pidfd` is that
+/// process's.
+///
+/// # Errors
+/// As [`duplicate`].
+pub fn find_in_sockets<T>(
+    process: Process,
+    pidfd: &impl AsFd,
+    mut find: impl FnMut(OwnedFd) -> Option<T>,
+) -> io::Result<Option<T>> {
+    for number in sockets_of(process.pid)? {
         match pidfd_getfd(pidfd, number) {
             Ok(socket) => {
                 if let Some(found) = find(socket) {

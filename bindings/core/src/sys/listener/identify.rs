@@ -31,15 +31,15 @@ pub fn endpoint_of(fd: &impl AsFd, at: SocketAddr) -> Endpoint {
 
 /// Where an IP socket is bound; `None` for any other, and for one that is not bound.
 pub fn inet_address_of(fd: &impl AsFd) -> Option<Endpoint> {
-    bound_to(fd)
+    inet_name(fd).filter(|bound| bound.port() != 0).map(|bound| endpoint_of(fd, bound))
 }
 
 /// The address whose listener `fd` is; `None` for anything else.
 pub(super) fn address_of(fd: &impl AsFd) -> Option<Address> {
     if is_listening(fd) {
-        bound_to(fd).map(Address::Tcp).or_else(|| bound_at(fd).map(Address::Unix))
+        inet_address_of(fd).map(Address::Tcp).or_else(|| bound_at(fd).map(Address::Unix))
     } else if is_unconnected_datagram(fd) {
-        bound_to(fd).map(Address::Udp)
+        inet_address_of(fd).map(Address::Udp)
     } else {
         None
     }
@@ -53,10 +53,6 @@ fn is_listening(fd: &impl AsFd) -> bool {
 fn is_unconnected_datagram(fd: &impl AsFd) -> bool {
     let peer = getpeername::<SockaddrStorage>(fd.as_fd().as_raw_fd());
     getsockopt(fd, sockopt::SockType) == Ok(SockType::Datagram) && peer.err() == Some(Errno::ENOTCONN)
-}
-
-fn bound_to(fd: &impl AsFd) -> Option<Endpoint> {
-    inet_name(fd).filter(|bound| bound.port() != 0).map(|bound| endpoint_of(fd, bound))
 }
 
 /// `[::]` with IPv4, or `0.0.0.0` where there is no IPv6: what `open` makes of `:port`.

@@ -15,11 +15,11 @@ mod owner;
 mod socket_table;
 mod unix_path;
 
-pub use connections::open_connections;
-pub use duplicate::{addresses_of, duplicate};
+pub use connections::{open_connections, sockets_of};
+pub use duplicate::{addresses_of, duplicate, find_in_sockets};
 pub use error::{OpenError, SocketOwner, StartedBy};
 pub use identify::{endpoint_of, inet_address_of, is_listener_of};
 pub use listening::listens;
-pub use open::{is_in_use, open, try_open};
+pub use open::{BACKLOG, is_in_use, listen, open, try_open};
 pub use owner::owner_of;
 pub use unix_path::remove_stale;

@@ -3,7 +3,7 @@
 
 use std::fs::Permissions;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::{fs, io};
@@ -23,7 +23,7 @@ use super::socket_table::UnixSocket;
 use super::unix_path::remove_stale;
 
 /// Connections that wait to be accepted; the kernel lowers it to `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
+pub const BACKLOG: u32 = 4096;
 
 /// Opens the socket of an address that nobody holds: close-on-exec, non-blocking,
 /// `SO_REUSEADDR`, listening (UDP: bound). `:8080` is one dual-stack socket, or an IPv4 one
@@ -74,7 +74,7 @@ pub fn is_in_use(address: &Address) -> bool {
 fn open_inet(endpoint: Endpoint, kind: SockType) -> nix::Result<OwnedFd> {
     let socket = bound_inet(endpoint, kind)?;
     if kind == SockType::Stream {
-        listen_on(&socket)?;
+        listen(&socket, BACKLOG)?;
     }
     Ok(socket)
 }
@@ -111,7 +111,7 @@ fn open_unix(path: &Path, rights: UnixSockets) -> nix::Result<OwnedFd> {
     fchmod(&socket, Mode::from_bits_truncate(rights.mode.unwrap_or(0o666)))?;
     bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
     // Until it listens, connect(2) is refused.
-    if let Err(error) = set_rights(path, rights).and_then(|()| listen_on(&socket)) {
+    if let Err(error) = set_rights(path, rights).and_then(|()| listen(&socket, BACKLOG)) {
         let _ = fs::remove_file(path); // ours: bind has just made it
         return Err(error);
     }
@@ -137,10 +137,14 @@ fn new_socket(family: AddressFamily, kind: SockType) -> nix::Result<OwnedFd> {
     socket(family, kind, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)
 }
 
-/// Why not nix's: it refuses a backlog above the C library's `SOMAXCONN`, which is 128 on musl.
-fn listen_on(socket: &OwnedFd) -> nix::Result<()> {
+/// Makes it a listener, or changes the backlog of one; the kernel lowers it to `net.core.somaxconn`. Why not nix's: it
+/// refuses a backlog above the C library's `SOMAXCONN`, which is 128 on musl.
+///
+/// # Errors
+/// EADDRINUSE, EINVAL and the like.
+pub fn listen(socket: &impl AsFd, backlog: u32) -> nix::Result<()> {
     // SAFETY: listen takes two integers, and the descriptor is open for as long as it is borrowed.
-    Errno::result(unsafe { libc::listen(socket.as_raw_fd(), BACKLOG) }).map(drop)
+    Errno::result(unsafe { libc::listen(socket.as_fd().as_raw_fd(), backlog.cast_signed()) }).map(drop)
 }
 
 fn is_other_file(address: &Address) -> bool {

@@ -65,18 +65,27 @@ impl Process {
         Duration::from_micros(self.start.saturating_mul(TICK_MICROS))
     }
 
+    /// The process that has this pid now, held by its pidfd before anything was read of it; `None` if there is none. Of a
+    /// zombie there is one, and [`is_gone`] says so.
+    ///
+    /// # Errors
+    /// Out of descriptors, or `/proc` is not readable.
+    pub fn hold(pid: u32) -> io::Result<Option<(Process, OwnedFd)>> {
+        match pidfd_open(pid).and_then(|pidfd| Ok((Process::of(pid)?, pidfd))) {
+            Ok(held) => Ok(Some(held)),
+            Err(error) if is_no_process(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A pidfd of exactly this process: `None` when it is gone without a trace or its pid
     /// belongs to another one. Of a zombie there is one, and [`is_gone`] says so.
     ///
     /// # Errors
     /// Out of descriptors, or `/proc` is not readable.
     pub fn pidfd(self) -> io::Result<Option<OwnedFd>> {
-        let found = pidfd_open(self.pid).and_then(|pidfd| Ok((pidfd, Process::of(self.pid)?)));
-        match found {
-            Ok((pidfd, process)) => Ok((process == self).then_some(pidfd)),
-            Err(error) if is_no_process(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let held = Process::hold(self.pid)?;
+        Ok(held.filter(|(process, _)| *process == self).map(|(_, pidfd)| pidfd))
     }
 }
 

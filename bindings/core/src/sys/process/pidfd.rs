@@ -24,7 +24,7 @@ pub fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
 /// # Errors
 /// ESRCH when it is gone and reaped, EPERM when it is another user's.
 pub fn pidfd_send_signal(pidfd: impl AsFd, signal: Signal) -> io::Result<()> {
-    send(&pidfd, signal as libc::c_int)
+    Ok(send(&pidfd, signal as libc::c_int)?)
 }
 
 /// The same for a signal that may have no name: real-time signals have none.
@@ -32,16 +32,15 @@ pub fn pidfd_send_signal(pidfd: impl AsFd, signal: Signal) -> io::Result<()> {
 /// # Errors
 /// As [`pidfd_send_signal`], and EINVAL for a number that is no signal.
 pub fn pidfd_send_signal_number(pidfd: impl AsFd, signal: u32) -> io::Result<()> {
-    send(&pidfd, libc::c_int::try_from(signal).map_err(|_| Errno::EINVAL)?)
+    Ok(send(&pidfd, libc::c_int::try_from(signal).map_err(|_| Errno::EINVAL)?)?)
 }
 
-fn send(pidfd: &impl AsFd, signal: libc::c_int) -> io::Result<()> {
+fn send(pidfd: &impl AsFd, signal: libc::c_int) -> nix::Result<()> {
     let fd = pidfd.as_fd().as_raw_fd();
     let no_info = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: a null siginfo is allowed and means what kill(2) would send; nothing else is a pointer.
     let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, no_info, 0) };
-    Errno::result(sent)?;
-    Ok(())
+    Errno::result(sent).map(drop)
 }
 
 /// Whether we may signal the process; one that is gone counts as one that we may.
@@ -49,12 +48,9 @@ fn send(pidfd: &impl AsFd, signal: libc::c_int) -> io::Result<()> {
 /// # Errors
 /// Not a pidfd.
 pub fn may_signal(pidfd: impl AsFd) -> io::Result<bool> {
-    let fd = pidfd.as_fd().as_raw_fd();
-    let no_info = std::ptr::null::<libc::siginfo_t>();
-    // SAFETY: a null siginfo is allowed, and 0 is no signal: only the permission is checked (kill(2)).
-    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, 0, no_info, 0) };
-    match Errno::result(sent) {
-        Ok(_) | Err(Errno::ESRCH) => Ok(true),
+    // 0 is no signal: only the permission is checked (kill(2)).
+    match send(&pidfd, 0) {
+        Ok(()) | Err(Errno::ESRCH) => Ok(true),
         Err(Errno::EPERM) => Ok(false),
         Err(error) => Err(error.into()),
     }
