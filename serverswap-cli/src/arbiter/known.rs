@@ -8,15 +8,6 @@ use super::Arbiter;
 use super::server::Speaker;
 use crate::state::StandInRecord;
 
-/// Who is connected as a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConnectedSpeaker {
-    /// The server.
-    Itself,
-    /// Its supervisor, for it.
-    StandIn,
-}
-
 impl Arbiter {
     /// The generation of a server that is connected, or was, or is in the state.
     pub fn generation_of_server(&self, process: Process) -> Option<Generation> {
@@ -24,13 +15,9 @@ impl Arbiter {
     }
 
     /// Who speaks for a server at this moment, if anybody does.
-    pub fn connected_speaker(&self, process: Process) -> Option<ConnectedSpeaker> {
+    pub fn connected_speaker(&self, process: Process) -> Option<Speaker> {
         let server = self.servers.get(process)?;
-        server.link()?;
-        Some(match server.speaker {
-            Speaker::Itself => ConnectedSpeaker::Itself,
-            Speaker::StandIn(_) => ConnectedSpeaker::StandIn,
-        })
+        server.link().map(|_| server.speaker)
     }
 
     /// How a server is stopped for which a stand-in speaks, or spoke.

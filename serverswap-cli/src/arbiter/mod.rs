@@ -48,9 +48,9 @@ use serverswap::sys::process::Process;
 
 pub use action::{ArbiterAction, Changed, Changes, TerminationSignal, Turn};
 pub use event::{ArbiterEvent, ConnectionId, Fetched, Liveness};
-pub use known::ConnectedSpeaker;
 pub use reconnect::{Attached, ClientHello, capabilities};
 pub use remains::Remains;
+pub use server::Speaker;
 
 use abandoned::Abandoned;
 use address::AddressState;

@@ -128,10 +128,8 @@ impl Arbiter {
         let connection = ServerConnection::Open(arrival.link);
         let known = self.servers.get(process).cloned();
         let mut server = known.unwrap_or_else(|| ServerRecord::new(generation, connection));
-        let speaker = arrival.stand_in.map_or(Speaker::Itself, |stand_in| {
-            let StandIn { stop_signal, adopt: adopted, .. } = stand_in;
-            Speaker::StandIn(StandInRecord { stop_signal, adopted })
-        });
+        let recorded = |StandIn { stop_signal, adopt: adopted, .. }| StandInRecord { stop_signal, adopted };
+        let speaker = Speaker::of(arrival.stand_in.map(recorded));
         if std::mem::replace(&mut server.speaker, speaker) != speaker {
             turn.changes.addresses.extend(self.index.addresses_of(process));
         }
@@ -240,13 +238,9 @@ impl Arbiter {
             Some(stage @ (Stage::Granted { .. } | Stage::Probation { .. } | Stage::Serving { .. })) => {
                 Stage::Granted { socket: stage.socket().unwrap_or(attached.mode()), since: now }
             }
-            Some(Stage::Claim(_) | Stage::Released { .. }) | None
-                if arrival.is_to_provide(holding, attached) =>
-            {
-                Stage::Providing { since: now }
-            }
             Some(Stage::Claim(_) | Stage::Released { .. }) | None => {
-                Stage::recorded(attached.mode(), serves, now, None)
+                let provides = arrival.is_to_provide(holding, attached);
+                Stage::recorded(attached.mode(), serves, now, None, provides)
             }
         };
         self.edit(address, turn, |state| {

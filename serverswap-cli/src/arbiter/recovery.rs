@@ -81,11 +81,12 @@ impl Arbiter {
         let holders = record.holders.iter();
         let holders = holders.map(|holder| {
             let on_takedown = holder.on_takedown && holder.stand_in.is_none();
-            (holder.process, holder.generation, holder.speaker(), Termination::None, on_takedown)
+            (holder.process, holder.generation, Speaker::of(holder.stand_in), Termination::None, on_takedown)
         });
         let draining = record.draining.iter();
-        let draining = draining
-            .map(|drain| (drain.process, drain.generation, drain.speaker(), drain.termination(), false));
+        let draining = draining.map(|drain| {
+            (drain.process, drain.generation, Speaker::of(drain.stand_in), drain.termination(), false)
+        });
         for (process, generation, speaker, termination, on_takedown) in holders.chain(draining) {
             if !alive.contains(&process) {
                 continue;
@@ -127,8 +128,8 @@ impl Arbiter {
         }
         for drain in record.draining.iter().filter(|drain| !alive.contains(&drain.process)) {
             for process in remains.get(&drain.generation).into_iter().flatten() {
-                let termination = drain.termination().of_remains(drain.until());
-                self.follow(*process, drain.generation, drain.speaker(), termination, turn);
+                let speaker = Speaker::of(drain.stand_in);
+                self.follow(*process, drain.generation, speaker, drain.termination(), turn);
                 state.drain_remains(drain.generation, &[*process].into(), now);
             }
         }
@@ -139,7 +140,13 @@ impl Arbiter {
                 continue;
             }
             for process in remains.get(&holder.generation).into_iter().flatten() {
-                self.follow(*process, holder.generation, holder.speaker(), Termination::None, turn);
+                self.follow(
+                    *process,
+                    holder.generation,
+                    Speaker::of(holder.stand_in),
+                    Termination::None,
+                    turn,
+                );
                 match holder.socket {
                     SocketMode::Inherit => state.search_remains(holder.generation, &[*process].into()),
                     SocketMode::Bind => state.leave(*process, holder.generation, LeftListener::NotFound),
@@ -224,22 +231,11 @@ impl AddressRecord {
 
 impl HolderRecord {
     fn stage(&self) -> Stage {
-        if self.provides {
-            return Stage::Providing { since: self.since() };
-        }
-        Stage::recorded(self.socket, self.serving, self.since(), self.probation_until())
-    }
-
-    fn speaker(&self) -> Speaker {
-        self.stand_in.map_or(Speaker::Itself, Speaker::StandIn)
+        Stage::recorded(self.socket, self.serving, self.since(), self.probation_until(), self.provides)
     }
 }
 
 impl DrainRecord {
-    fn speaker(&self) -> Speaker {
-        self.stand_in.map_or(Speaker::Itself, Speaker::StandIn)
-    }
-
     /// A stop signal that nobody knows to have been sent is sent again.
     fn termination(&self) -> Termination {
         let until = self.until();

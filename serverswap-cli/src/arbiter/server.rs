@@ -40,11 +40,17 @@ pub(super) enum ServerKind {
 
 /// Who speaks for a server, and so how it is taken down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Speaker {
+pub enum Speaker {
     /// It does: by `takedown`.
     Itself,
     /// Its supervisor: by a signal.
     StandIn(StandInRecord),
+}
+
+impl Speaker {
+    pub(super) fn of(stand_in: Option<StandInRecord>) -> Speaker {
+        stand_in.map_or(Speaker::Itself, Speaker::StandIn)
+    }
 }
 
 /// Whether a server can be reached.

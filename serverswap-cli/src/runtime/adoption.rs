@@ -89,7 +89,7 @@ impl Adoption {
         let system = |error: io::Error| error_map::system("the connection to the arbiter", &error);
         let identity = Identity { client: client_info(), generation: Some(generation) };
         let (pid, stop_signal) = (foreign.process.pid, self.stop_signal);
-        let stand_in = StandIn { pid, stop_signal, adopt: true, timeouts: Some(self.timeouts) };
+        let stand_in = StandIn { pid, stop_signal, adopt: Some(self.timeouts) };
         let connection = Connection::stand_in(directory.socket(), identity, stand_in);
         let connection = connection.map_err(|error| system(io::Error::other(error)))?;
         let mut connection = async_fd(connection).map_err(system)?;

@@ -30,7 +30,7 @@ use super::process_table::ProcessTable;
 use super::stand_ins;
 use super::task::Task;
 use super::trace::{Side, TraceWriter};
-use crate::arbiter::{Arbiter, ArbiterEvent, ConnectedSpeaker, ConnectionId, capabilities};
+use crate::arbiter::{Arbiter, ArbiterEvent, ConnectionId, Speaker, capabilities};
 use crate::sys::descriptors;
 
 /// Most bytes that may wait for a client that does not read.
@@ -258,7 +258,7 @@ impl Clients {
             }
             (None, _)
                 if hello.hello().role == Role::Server
-                    && core.connected_speaker(peer) == Some(ConnectedSpeaker::StandIn) =>
+                    && matches!(core.connected_speaker(peer), Some(Speaker::StandIn(_))) =>
             {
                 let message = format!("the supervisor of pid {} is connected as its stand-in", peer.pid);
                 return ReceivedItem::Fault { code, message };

@@ -108,7 +108,7 @@ impl StandInDriver {
         let notify = NotifyInbox::bind(&command.directory).map_err(other)?;
         let (pid, launched) = crate::launch::start(command, &plan.sockets, Some(notify.path()), streams)?;
         let identity = Identity { client: client_info(), generation: Some(command.generation) };
-        let stand_in = SessionStandIn { pid, stop_signal: plan.stop_signal, adopt: false, timeouts: None };
+        let stand_in = SessionStandIn { pid, stop_signal: plan.stop_signal, adopt: None };
         let connection = Connection::stand_in(command.socket.clone(), identity, stand_in);
         let connection = connection.map_err(|error| other(io::Error::other(error)))?;
         let core = match plan.order {

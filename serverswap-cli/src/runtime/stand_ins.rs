@@ -10,7 +10,7 @@ use serverswap::protocol::Generation;
 use serverswap::protocol::message::StandIn;
 use serverswap::sys::process::{GENERATION_VARIABLE, Process, ancestors, is_gone, may_signal, shown_now};
 
-use crate::arbiter::{Arbiter, ConnectedSpeaker};
+use crate::arbiter::{Arbiter, Speaker};
 
 /// The process, or why the stand-in is refused.
 pub(super) fn identify(
@@ -22,7 +22,7 @@ pub(super) fn identify(
     let pid = stand_in.pid;
     let found = hold(pid).map_err(|error| format!("`standIn`: pid {pid} cannot be looked at: {error}"))?;
     let (process, pidfd) = found.ok_or_else(|| format!("`standIn`: pid {pid} has ended"))?;
-    if core.connected_speaker(process) == Some(ConnectedSpeaker::Itself) {
+    if core.connected_speaker(process) == Some(Speaker::Itself) {
         return Err(format!("pid {pid} is connected as a server itself, and needs no stand-in"));
     }
     if let Some(other) = core.generation_of_server(process).filter(|other| *other != generation) {

@@ -115,16 +115,20 @@ fn one(address: &Address, record: &AddressRecord, snapshot: &Snapshot, directory
     AddressReport {
         address: address.clone(),
         holders: holders
-            .map(|holder| Holder {
-                pid: holder.process.pid,
-                generation: holder.generation,
-                state: state(holder),
-                says: match supervisor(snapshot, holder.generation) {
+            .map(|holder| {
+                let supervisor = supervisor(snapshot, holder.generation);
+                let says = match supervisor {
                     SupervisedBy::Pid(_) => server_status::read(directory, holder.process.pid),
                     SupervisedBy::Nobody => None,
-                },
-                age: now.saturating_sub(holder.since()),
-                supervisor: supervisor(snapshot, holder.generation),
+                };
+                Holder {
+                    pid: holder.process.pid,
+                    generation: holder.generation,
+                    state: state(holder),
+                    says,
+                    age: now.saturating_sub(holder.since()),
+                    supervisor,
+                }
             })
             .collect(),
         draining: draining

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serverswap::protocol::message::{ClientInfo, Code, FromClient, LISTENER, Message};
+use serverswap::protocol::message::{ClientInfo, Code, FromClient, Message};
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::session::{
     Call, ConnectTimeouts, Identity, ServerEvent, Session, SessionAction, SessionInput, StandIn,
@@ -187,7 +187,7 @@ impl World {
             let client = ClientInfo { name: "model".to_owned(), version: "0".to_owned() };
             let identity = Identity { client, generation: Some(server.generation) };
             let timeouts = ConnectTimeouts::default();
-            let stand_in = StandIn { pid, stop_signal: STOP_SIGNAL, adopt: false, timeouts: None };
+            let stand_in = StandIn { pid, stop_signal: STOP_SIGNAL, adopt: None };
             let mut program = Program {
                 session: match server.speaker {
                     Speaker::Itself => Session::supervised(identity, timeouts, now),
@@ -370,23 +370,12 @@ impl World {
             }
             SessionAction::Send(line, listeners) => {
                 if let Some(id) = program.wire {
-                    let address_of = |name: &String| match &line {
-                        FromClient::Serving(serving) if name == LISTENER => serving.address.clone(),
-                        FromClient::Serving(_)
-                        | FromClient::Hello(_)
-                        | FromClient::Holding(_)
-                        | FromClient::ReadyFor(_)
-                        | FromClient::OnTakedown(_)
-                        | FromClient::Released(_)
-                        | FromClient::Progress(_)
-                        | FromClient::ServerUp(_)
-                        | FromClient::Fail(_)
-                        | FromClient::TimedOut(_)
-                        | FromClient::Closed(_)
-                        | FromClient::Stop(_)
-                        | FromClient::Ping(_)
-                        | FromClient::Pong(_)
-                        | FromClient::Error(_) => name.parse().expect("an address"),
+                    let address_of = |name: &String| {
+                        if let FromClient::Serving(serving) = &line {
+                            serving.address.clone()
+                        } else {
+                            name.parse().expect("an address")
+                        }
                     };
                     let named: Vec<Address> = line.fds().iter().map(address_of).collect();
                     let attached = named.into_iter().zip(listeners).collect();

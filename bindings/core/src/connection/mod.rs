@@ -96,11 +96,7 @@ impl Connection {
                 (session, socket, Some(generation), arbiter)
             }
         };
-        let wire = Wire::new(socket)?;
-        let mut connection =
-            Connection { session, wire, generation, arbiter, sent: Sent::Everything, pid: process::id() };
-        connection.settle(clock::monotonic())?;
-        Ok(connection)
+        Connection::begin(session, socket, generation, arbiter)
     }
 
     /// Sets up the connection of a stand-in to the arbiter at this path.
@@ -108,13 +104,23 @@ impl Connection {
     /// # Errors
     /// No descriptor to be had.
     pub fn stand_in(socket: PathBuf, identity: Identity, stand_in: StandIn) -> Result<Self, ConnectError> {
-        let now = clock::monotonic();
         let generation = identity.generation;
-        let session = Session::stand_in(identity, stand_in, ConnectTimeouts::default(), now);
-        let wire = Wire::new(ArbiterSocket { path: socket, abstract_name: None })?;
-        let (sent, pid) = (Sent::Everything, process::id());
-        let mut connection = Connection { session, wire, generation, arbiter: None, sent, pid };
-        connection.settle(now)?;
+        let timeouts = ConnectTimeouts::default();
+        let session = Session::stand_in(identity, stand_in, timeouts, clock::monotonic());
+        let socket = ArbiterSocket { path: socket, abstract_name: None };
+        Connection::begin(session, socket, generation, None)
+    }
+
+    fn begin(
+        session: Session<SharedListener>,
+        socket: ArbiterSocket,
+        generation: Option<Generation>,
+        arbiter: Option<ArbiterProgram>,
+    ) -> Result<Self, ConnectError> {
+        let wire = Wire::new(socket)?;
+        let mut connection =
+            Connection { session, wire, generation, arbiter, sent: Sent::Everything, pid: process::id() };
+        connection.settle(clock::monotonic())?;
         Ok(connection)
     }
 
@@ -142,13 +148,7 @@ impl Connection {
     /// # Errors
     /// The call is not possible now, or this is a forked child; nothing was changed.
     pub fn call(&mut self, call: Call) -> Result<(), CallError> {
-        self.check_process()?;
-        let now = clock::monotonic();
-        self.session.call(call, now)?;
-        self.sent = Sent::NotEverything;
-        // A timer that cannot be set is met again, and reported, by `process`.
-        let _ = self.settle(now);
-        Ok(())
+        self.take_in(|session, now| session.call(call, now))
     }
 
     /// The listener of an address that was granted to a stand-in without one, and is served: see [`Session::provide`].
@@ -156,11 +156,19 @@ impl Connection {
     /// # Errors
     /// As [`Connection::call`].
     pub fn provide(&mut self, address: &Address, listener: OwnedFd) -> Result<(), CallError> {
+        self.take_in(|session, _| session.provide(address, Arc::new(listener)))
+    }
+
+    fn take_in(
+        &mut self,
+        take: impl FnOnce(&mut Session<SharedListener>, Duration) -> Result<(), CallError>,
+    ) -> Result<(), CallError> {
         self.check_process()?;
-        self.session.provide(address, Arc::new(listener))?;
+        let now = clock::monotonic();
+        take(&mut self.session, now)?;
         self.sent = Sent::NotEverything;
-        // As in `call`.
-        let _ = self.settle(clock::monotonic());
+        // A timer that cannot be set is met again, and reported, by `process`.
+        let _ = self.settle(now);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serverswap_protocol::limits::{INTEGER_MAX, TEXT_BYTES_MAX};
 use serverswap_protocol::message::{
-    Code, Fail, FromClient, OnTakedown, Progress, Released, ServerUp, Serving as ServingLine,
+    Code, Fail, FromClient, LISTENER, OnTakedown, Progress, Released, ServerUp, Serving as ServingLine,
 };
 use serverswap_protocol::{Address, SocketMode};
 
@@ -141,13 +141,13 @@ impl<L: Clone + Debug> Session<L> {
     fn serving(&mut self, address: &Address) -> Result<(), CallError> {
         let next = match self.role.addresses.take(address) {
             ServerAddress::Granted(granted) => {
-                self.send_unless_failed(FromClient::Serving(serving_line(address)));
+                self.send_serving(address, None);
                 ServerAddress::Serving(Serving { listener: granted.listener })
             }
             ServerAddress::TakingDown(mut taking_down) => {
                 if !taking_down.serves {
                     taking_down.serves = true;
-                    self.send_unless_failed(FromClient::Serving(serving_line(address)));
+                    self.send_serving(address, None);
                 }
                 ServerAddress::TakingDown(taking_down)
             }
@@ -161,12 +161,19 @@ impl<L: Clone + Debug> Session<L> {
         Ok(())
     }
 
+    /// With the listener that the server has opened, if it was granted none.
+    pub(super) fn send_serving(&mut self, address: &Address, opened: Option<L>) {
+        let fds = opened.iter().map(|_| LISTENER.to_owned()).collect();
+        let line = FromClient::Serving(ServingLine { address: address.clone(), fds });
+        self.send_unless_failed(line, opened.into_iter().collect());
+    }
+
     fn on_takedown(&mut self, address: &Address) {
         if !self.role.handled.insert(address.clone()) {
             return;
         }
         let line = FromClient::OnTakedown(OnTakedown { address: address.clone() });
-        self.send_unless_failed(line);
+        self.send_unless_failed(line, Vec::new());
     }
 
     /// The session's own duplicate of the listener is dropped.
@@ -261,10 +268,6 @@ impl<L: Clone + Debug> Session<L> {
             Outcome::Failed(_) => {}
         }
     }
-}
-
-fn serving_line(address: &Address) -> ServingLine {
-    ServingLine { address: address.clone(), fds: Vec::new() }
 }
 
 /// Longest extension of a drain that one `progress` may ask for: a day.

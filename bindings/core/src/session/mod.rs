@@ -265,8 +265,13 @@ impl<L: Clone, R: Role<L>> Session<L, R> {
     /// Sends a line on a link on which `hello` was sent. Without one it is dropped, because the next
     /// `hello`, or what follows it, says it (C1).
     fn send_after_hello(&mut self, message: FromClient) {
+        self.send_attached(message, Vec::new());
+    }
+
+    /// The same with these listeners.
+    fn send_attached(&mut self, message: FromClient, listeners: Vec<L>) {
         if self.link.numbers().is_some() {
-            self.actions.push_back(SessionAction::Send(message, Vec::new()));
+            self.actions.push_back(SessionAction::Send(message, listeners));
         }
     }
 }

@@ -89,7 +89,7 @@ impl<L: Clone + Debug> Role<L> for ServerRole<L> {
         Announcement {
             role: message::Role::Server,
             form: None,
-            timeouts: self.stand_in.and_then(|stand_in| stand_in.timeouts),
+            timeouts: self.stand_in.and_then(|stand_in| stand_in.adopt),
             unix_sockets: None,
             stand_in: self.stand_in.map(StandIn::announced),
             holding,
@@ -235,10 +235,10 @@ impl<L: Clone + Debug> Session<L> {
         self.send_after_hello(FromClient::Released(Released { re: Some(id), address: address.clone() }));
     }
 
-    /// As [`Self::send_after_hello`], for what a server that has failed does not send any more.
-    pub(super) fn send_unless_failed(&mut self, message: FromClient) {
+    /// As [`Self::send_attached`], for what a server that has failed does not send any more.
+    pub(super) fn send_unless_failed(&mut self, message: FromClient, listeners: Vec<L>) {
         match self.role.outcome {
-            Outcome::Open | Outcome::Up => self.send_after_hello(message),
+            Outcome::Open | Outcome::Up => self.send_attached(message, listeners),
             Outcome::Failed(_) => {}
         }
     }

@@ -8,11 +8,10 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use serverswap_protocol::Address;
-use serverswap_protocol::message::{self, FromClient, LISTENER, Serving as ServingLine, Timeouts};
+use serverswap_protocol::message::{self, Timeouts};
 
-use super::action::SessionAction;
 use super::call_error::CallError;
-use super::server::{Outcome, ServerRole};
+use super::server::ServerRole;
 use super::server_addresses::{ServerAddress, Serving};
 use super::{ConnectTimeouts, Identity, Session};
 
@@ -23,16 +22,14 @@ pub struct StandIn {
     pub pid: u32,
     /// The number of the signal with which the arbiter takes it down.
     pub stop_signal: u32,
-    /// Whether the process was not started for this generation.
-    pub adopt: bool,
-    /// The deadlines of the generation, if it is one that no supervisor has started.
-    pub timeouts: Option<Timeouts>,
+    /// Of a process that was not started for its generation: the deadlines of that.
+    pub adopt: Option<Timeouts>,
 }
 
 impl StandIn {
     pub(super) fn announced(self) -> message::StandIn {
-        let StandIn { pid, stop_signal, adopt, timeouts: _ } = self;
-        message::StandIn { pid, stop_signal, adopt }
+        let StandIn { pid, stop_signal, adopt } = self;
+        message::StandIn { pid, stop_signal, adopt: adopt.is_some() }
     }
 }
 
@@ -63,13 +60,7 @@ impl<L: Clone + Debug> Session<L> {
             }
         };
         self.role.addresses.set(address, next);
-        match self.role.outcome {
-            Outcome::Open | Outcome::Up if self.link.numbers().is_some() => {
-                let serving = ServingLine { address: address.clone(), fds: vec![LISTENER.to_owned()] };
-                self.actions.push_back(SessionAction::Send(FromClient::Serving(serving), vec![listener]));
-            }
-            Outcome::Open | Outcome::Up | Outcome::Failed(_) => {}
-        }
+        self.send_serving(address, Some(listener));
         Ok(())
     }
 }

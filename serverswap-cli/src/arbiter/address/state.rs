@@ -257,8 +257,10 @@ impl Stage {
         serving: bool,
         since: Duration,
         probation_until: Option<Duration>,
+        provides: bool,
     ) -> Stage {
         match (serving, probation_until) {
+            _ if provides => Stage::Providing { since },
             (true, Some(until)) => Stage::Probation { since, until, check: Check::Due },
             (true, None) => Stage::Serving { socket, since },
             (false, _) => Stage::Granted { socket, since },
@@ -438,9 +440,8 @@ impl Expected {
     /// The server as it counts if it does not come back: as the state file says.
     pub(crate) fn recorded_stage(&self) -> Option<Stage> {
         match self.had {
-            Had::Grant { since, provides: true, .. } => Some(Stage::Providing { since }),
-            Had::Grant { socket, serving, since, probation_until, provides: false } => {
-                Some(Stage::recorded(socket, serving, since, probation_until))
+            Had::Grant { socket, serving, since, probation_until, provides } => {
+                Some(Stage::recorded(socket, serving, since, probation_until, provides))
             }
             Had::Ownership { .. } | Had::Remains => None,
         }

@@ -2,7 +2,7 @@ use super::*;
 
 /// Speaks for the process 12.
 fn stand_in() -> Bench {
-    let speaks_for = StandIn { pid: 12, stop_signal: 3, adopt: false, timeouts: None };
+    let speaks_for = StandIn { pid: 12, stop_signal: 3, adopt: None };
     let now = Duration::from_secs(100);
     Bench { session: Session::stand_in(identity(), speaks_for, ConnectTimeouts::default(), now), now }
 }
