@@ -30,8 +30,13 @@ fn generation() -> Generation {
 /// once: before exec(2) is through, `/proc` shows the environment of its parent.
 fn cat(configure: impl FnOnce(&mut Command) -> &mut Command) -> Child {
     let mut command = Command::new("cat");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).env_remove(GENERATION);
-    let mut child = configure(&mut command).spawn().expect("cat");
+    command.env_remove(GENERATION);
+    answering(configure(&mut command))
+}
+
+/// Starts what executes a `cat`, which has answered once.
+fn answering(command: &mut Command) -> Child {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it is installed");
     child.stdin.as_mut().expect("piped").write_all(b"up\n").expect("it reads");
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("it writes");
@@ -100,10 +105,10 @@ fn a_signal_reaches_every_member_of_the_generations_group() {
     let group = [child.id()];
     let members = generation_members(generation, &group).expect("readable");
     assert_eq!(members.len(), 2);
-    assert_eq!(signal_generation(generation, [], &group, Signal::SIGKILL).expect("our own"), 2);
+    assert_eq!(signal_generation(generation, [], &[], &group, Signal::SIGKILL).expect("our own"), 2);
     members.iter().for_each(|(_, pidfd)| wait_until_gone(pidfd));
     child.wait().expect("our own child");
-    assert_eq!(signal_generation(generation, [], &group, Signal::SIGKILL).expect("readable"), 0);
+    assert_eq!(signal_generation(generation, [], &[], &group, Signal::SIGKILL).expect("readable"), 0);
 }
 
 #[test]
@@ -111,7 +116,7 @@ fn a_group_of_another_generation_with_the_same_number_is_left_alone() {
     for shown in [Some(generation()), None] {
         let (child, other) = (group_of_two(shown), generation());
         assert_eq!(pids(child.id(), other), BTreeSet::new(), "{shown:?}");
-        assert_eq!(signal_generation(other, [], &[child.id()], Signal::SIGKILL).expect("readable"), 0);
+        assert_eq!(signal_generation(other, [], &[], &[child.id()], Signal::SIGKILL).expect("readable"), 0);
         end(child);
     }
 }
@@ -125,7 +130,7 @@ fn a_member_in_the_middle_of_exec_is_found() {
         let mut leader = command.spawn().expect("sh");
         wait_until_gone(pidfd_open(leader.id()).expect("not reaped yet"));
         let found = pids(leader.id(), generation).len();
-        signal_generation(generation, [], &[leader.id()], Signal::SIGKILL).expect("our own");
+        signal_generation(generation, [], &[], &[leader.id()], Signal::SIGKILL).expect("our own");
         leader.wait().expect("our own child");
         assert_eq!(found, 1);
     }
@@ -164,11 +169,26 @@ fn a_helper_in_a_session_of_its_own_belongs_to_its_generation() {
     let lines = BufReader::new(shell.stdout.as_mut().expect("piped")).lines();
     assert_eq!(lines.take(2).filter(Result::is_ok).count(), 2);
     let members = generation_members(generation, &[]).expect("readable");
-    assert_eq!(signal_generation(generation, [], &[], Signal::SIGKILL).expect("our own"), members.len());
+    assert_eq!(signal_generation(generation, [], &[], &[], Signal::SIGKILL).expect("our own"), members.len());
     members.iter().for_each(|(_, pidfd)| wait_until_gone(pidfd));
     assert!(members.len() >= 2, "{members:?}");
     drop(shell.stdin.take());
     shell.wait().expect("our own child");
+}
+
+#[test]
+fn a_helper_that_waits_for_another_supervisor_gets_no_term_and_a_kill() {
+    let generation = generation();
+    let mut helper = Command::new("sh");
+    helper.args(["-c", "sh -c 'exec env SERVERSWAP_GENERATION=$START-$$ cat'; true"]);
+    // It is a supervisor by the time at which its generation began: that is after it was started itself.
+    let later = boottime_micros() + 1_000_000_000;
+    helper.env(GENERATION, generation.to_string()).env("START", later.to_string());
+    let helper = answering(&mut helper);
+    let process = Process::of(helper.id()).expect("it lives");
+    assert_eq!(signal_generation(generation, [], &[process], &[], Signal::SIGTERM).expect("readable"), 0);
+    assert_eq!(signal_generation(generation, [], &[process], &[], Signal::SIGKILL).expect("our own"), 1);
+    end(helper);
 }
 
 #[test]
@@ -182,7 +202,8 @@ fn a_signal_to_a_server_reaches_it_once_and_the_rest_of_its_generation() {
     let group = [leader.id()];
     let members = generation_members(generation, &group).expect("readable");
     assert_eq!(
-        signal_generation(generation, [(process, pidfd.as_fd())], &group, Signal::SIGKILL).expect("our own"),
+        signal_generation(generation, [(process, pidfd.as_fd())], &[], &group, Signal::SIGKILL)
+            .expect("our own"),
         3
     );
     members.iter().for_each(|(_, pidfd)| wait_until_gone(pidfd));

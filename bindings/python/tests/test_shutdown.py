@@ -1,6 +1,7 @@
 """What an application does at its end is done: while connections drain, when a request outlasts that, when it was never served."""
 
 import asyncio
+import contextlib
 import os
 
 import pytest
@@ -134,8 +135,10 @@ def test_websockets_that_on_shutdown_closes_hold_up_no_drain_of_aiohttp(world, p
             more = connection.socket.recv(1000)
             assert more, f"closed after {said!r}"
             said += more
-        connection.socket.sendall(b"\x88\x82\0\0\0\0\x03\xf4")
-        assert connection.ends()
+        # aiohttp closes when its handler returns, which may be before this answer comes: that is a reset then.
+        with contextlib.suppress(ConnectionError):
+            connection.socket.sendall(b"\x88\x82\0\0\0\0\x03\xf4")
+            assert connection.ends()
     assert old.exit() == 0, old.output
     assert old.output.count("on_shutdown") == old.output.count("on_cleanup") == 1
 

@@ -8,7 +8,7 @@ use serverswap::sys::process::Process;
 use super::address::state::Stage;
 use super::collections::Map;
 use super::generation::SupervisorPresence;
-use super::server::{ServerConnection, ServerKind};
+use super::server::ServerConnection;
 use super::{Arbiter, ConnectionId, Turn};
 
 impl Arbiter {
@@ -61,11 +61,11 @@ impl Arbiter {
     pub(super) fn gone(&mut self, process: Process, remains: &BTreeSet<Process>, turn: &mut Turn) {
         self.notify_gone(process, turn);
         self.forget_unrecorded(process, turn);
-        let is_server = self.servers.get(process).is_some_and(|server| server.kind == ServerKind::Server);
+        let is_helper = self.is_helper(process);
         let mut stood = Vec::new();
         for address in self.index.addresses_of(process) {
             let state = self.address(&address);
-            if let Some(participant) = state.participants.get(&process).filter(|_| is_server) {
+            if let Some(participant) = state.participants.get(&process).filter(|_| !is_helper) {
                 self.remember_had(&address, process, participant, turn);
             }
             stood.extend(state.standing(process).map(|standing| (address.clone(), standing)));

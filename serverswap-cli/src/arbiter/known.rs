@@ -5,7 +5,7 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::Arbiter;
-use super::server::Speaker;
+use super::server::{ServerKind, Speaker};
 use crate::state::StandInRecord;
 
 impl Arbiter {
@@ -18,6 +18,11 @@ impl Arbiter {
     pub fn connected_speaker(&self, process: Process) -> Option<Speaker> {
         let server = self.servers.get(process)?;
         server.link().map(|_| server.speaker)
+    }
+
+    /// Whether a process that is followed is no server: it remains of a generation whose servers have ended.
+    pub fn is_helper(&self, process: Process) -> bool {
+        self.servers.get(process).is_some_and(|server| server.kind == ServerKind::Helper)
     }
 
     /// How a server is stopped for which a stand-in speaks, or spoke.

@@ -16,7 +16,7 @@ use super::address::state::{
     Expected, Had, LeftListener, Participant, PendingTakedown, Search, Served, Stage,
 };
 use super::generation::{FirstHello, GenerationState, SupervisorPresence, UpStatus};
-use super::server::{ServerConnection, ServerRecord, Speaker, Termination};
+use super::server::{ServerConnection, ServerKind, ServerRecord, Speaker, Termination};
 use super::{Arbiter, ArbiterLimits, Remains, Turn};
 use crate::state::{AddressRecord, DrainRecord, GenerationRecord, HolderRecord, Snapshot};
 
@@ -104,6 +104,9 @@ impl Arbiter {
             }
             if on_takedown {
                 server.handlers.insert_mut(address.clone());
+            }
+            if record.draining.iter().any(|drain| drain.process == process && drain.helper) {
+                server.kind = ServerKind::Helper;
             }
             self.servers.insert(process, server);
             self.unsettled.insert_mut(generation);

@@ -13,7 +13,7 @@ use super::Arbiter;
 use super::address::AddressState;
 use super::address::state::{Had, Served, Stage};
 use super::generation::GenerationState;
-use super::server::{ServerRecord, Termination};
+use super::server::{ServerKind, ServerRecord, Termination};
 use crate::state::{
     AddressRecord, DrainRecord, GenerationRecord, HolderRecord, LeftRecord, Snapshot, SupervisorRecord,
     UnrecordedRecord,
@@ -144,6 +144,7 @@ impl DrainRecord {
             .having_served(self.served, self.probation_until());
         let stopped = matches!(server.termination, Termination::Stopped { .. } | Termination::Killed { .. });
         let stand_in = server.stand_in();
-        DrainRecord { stand_in, stopped: stopped && stand_in.is_some(), ..drain }
+        let helper = server.kind == ServerKind::Helper;
+        DrainRecord { stand_in, stopped: stopped && stand_in.is_some(), helper, ..drain }
     }
 }

@@ -135,8 +135,8 @@ impl Caretaker {
             let record = snapshot.generations.get(generation);
             match stops {
                 1 => self.take_down(*generation, record, link).await,
-                2 => drop(signal_generation(*generation, [], &[], Signal::SIGTERM)),
-                _ => drop(signal_generation(*generation, [], &[], Signal::SIGKILL)),
+                2 => drop(signal_generation(*generation, [], &[], &[], Signal::SIGTERM)),
+                _ => drop(signal_generation(*generation, [], &[], &[], Signal::SIGKILL)),
             }
         }
     }

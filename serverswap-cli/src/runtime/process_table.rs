@@ -147,6 +147,7 @@ impl ProcessTable {
         signal: TerminationSignal,
         origin: Origin,
         servers: Vec<(Process, Vec<Address>)>,
+        is_helper: impl Fn(Process) -> bool,
     ) {
         let groups = match origin {
             Origin::Generation => self.groups_of(&servers),
@@ -156,6 +157,7 @@ impl ProcessTable {
             process,
             pidfd: self.running.get(&process).map(|watched| Arc::clone(&watched.pidfd)),
             addresses,
+            is_helper: is_helper(process),
         };
         let servers = servers.into_iter().map(watched).collect();
         let signalled = Arc::new(SignalledGeneration { generation, origin, servers, groups });
@@ -200,6 +202,8 @@ struct SignalledServer {
     /// Absent if it has ended.
     pidfd: Option<Arc<OwnedFd>>,
     addresses: Vec<Address>,
+    /// Whether it remains of a generation whose servers have ended.
+    is_helper: bool,
 }
 
 impl SignalledServer {
@@ -254,20 +258,24 @@ impl SignalledGeneration {
         }
     }
 
-    fn living(&self) -> impl Iterator<Item = (Process, BorrowedFd<'_>)> {
+    fn living(&self) -> impl Iterator<Item = (&SignalledServer, BorrowedFd<'_>)> {
         let living = self.servers.iter().filter(|server| server.is_alive());
-        living.filter_map(|server| Some((server.process, server.pidfd.as_ref()?.as_fd())))
+        living.filter_map(|server| Some((server, server.pidfd.as_ref()?.as_fd())))
     }
 
     fn send_to_all(&self, signal: Signal) {
         match self.origin {
             Origin::Generation => {
-                let _ = signal_generation(self.generation, self.living(), &self.groups, signal);
+                let (helpers, servers): (Vec<_>, Vec<_>) =
+                    self.living().partition(|(server, _)| server.is_helper);
+                let servers = servers.into_iter().map(|(server, pidfd)| (server.process, pidfd));
+                let helpers: Vec<Process> = helpers.into_iter().map(|(helper, _)| helper.process).collect();
+                let _ = signal_generation(self.generation, servers, &helpers, &self.groups, signal);
             }
             Origin::Foreign => {
-                for (process, pidfd) in self.living() {
+                for (server, pidfd) in self.living() {
                     let _ = pidfd_send_signal(pidfd, signal);
-                    for (_, pidfd) in descendants(process).unwrap_or_default() {
+                    for (_, pidfd) in descendants(server.process).unwrap_or_default() {
                         let _ = pidfd_send_signal(&pidfd, signal);
                     }
                 }

@@ -142,7 +142,7 @@ impl ServerProcess {
             let is_any = !addresses.is_empty();
             let connections = is_any.then(|| connections_of(generation, server, &addresses)).flatten();
             let child = child.as_ref().map(|(process, pidfd)| (*process, pidfd.as_fd()));
-            let _ = signal_generation(generation, child, &[server], number);
+            let _ = signal_generation(generation, child, &[], &[server], number);
             Answer::Signalled { server, signal, connections }
         });
     }

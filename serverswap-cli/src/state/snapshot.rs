@@ -210,6 +210,10 @@ pub struct DrainRecord {
     /// Whether it got its stop signal: KILL is next.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
+    /// Whether it is no server, but remains of a generation whose servers have ended. Earlier builds did not record
+    /// that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub helper: bool,
 }
 
 impl Snapshot {
@@ -321,6 +325,7 @@ impl DrainRecord {
             probation_until_micros: None,
             stand_in: None,
             stopped: false,
+            helper: false,
         }
     }
 

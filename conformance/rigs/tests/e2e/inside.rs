@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serverswap_conformance::sandbox::{Invocation, Sandbox, free_address};
 
 use crate::Outcome;
-use crate::processes::{ended, signal};
+use crate::processes::{ended, parent, signal};
 use crate::shop::{Shop, configured, nothing_failed};
 
 /// In the background of a shell that ends.
@@ -24,7 +24,8 @@ fn webhook(sandbox: &Sandbox, how: &str) -> (Invocation, serverswap_protocol::Ad
     let address = free_address();
     let deploy = sandbox.programs().serverswap_deploy.display().to_string();
     let fixture = sandbox.programs().fixture("webhook.js");
-    let limits = ["--probation", "0", "--drain-timeout", "2s", "--kill-timeout", "1s"];
+    // What is left of a version meets its drain deadline before it is killed.
+    let limits = ["--probation", "0", "--drain-timeout", "1s", "--kill-timeout", "2s"];
     let options: Vec<String> = limits.into_iter().chain(["node", &fixture]).map(str::to_owned).collect();
     let again = format!("{deploy} {}", options.join(" "));
     let command = configured(sandbox.deploy(options), &address, 1);
@@ -42,13 +43,16 @@ async fn deploys_itself(how: &str) -> Outcome {
     let load = shop.load().await?;
     for version in 2..=3 {
         let (pid, _) = shop.ask().await?;
+        let supervisor = parent(pid)?;
         signal(pid, Signal::USR2)?;
         // What the later versions print goes to the same file.
         shop.serving.prints(&format!("version {version} serves")).await?;
         ended(pid).await?;
+        // When its whole generation has ended, the shell that waits for the next deploy included.
+        ended(supervisor).await?;
     }
     assert_eq!(shop.serving.exit().await?.status, 0, "{}", shop.serving.stderr());
-    nothing_failed(load).await?;
+    nothing_failed(load).await.map_err(|error| format!("{error}\n{}", shop.serving.stderr()))?;
     assert_eq!(shop.ask().await?.1, "3", "{}", shop.serving.stderr());
     Ok(())
 }

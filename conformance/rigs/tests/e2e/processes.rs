@@ -34,9 +34,19 @@ pub fn descriptors(pid: u32) -> std::io::Result<usize> {
 
 /// How much CPU time a process has used, in clock ticks: hundredths of a second.
 pub fn ticks(pid: u32) -> Result<u64, Box<dyn std::error::Error>> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let fields = stat(pid)?;
     Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
+}
+
+/// The process that has started it.
+pub fn parent(pid: u32) -> Result<u32, Box<dyn std::error::Error>> {
+    Ok(stat(pid)?[1].parse()?)
+}
+
+/// The fields of proc_pid_stat(5) behind the name, from the third.
+fn stat(pid: u32) -> std::io::Result<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    Ok(stat.rsplit(") ").next().unwrap_or_default().split(' ').map(str::to_owned).collect())
 }
 
 fn raw(pid: u32) -> Result<Pid, Box<dyn std::error::Error>> {

@@ -99,17 +99,28 @@ async fn received(connection: &mut TcpStream) -> Result<String, Box<dyn Error>> 
 pub async fn load_on(target: Target) -> Result<Load, Box<dyn Error>> {
     let mut slots = vec![Slot::NEW, Slot::NEW, Slot::KEPT, Slot::KEPT];
     slots.extend([Slot::NEW, Slot::KEPT].map(|slot| slot.pausing(Duration::from_millis(10))));
-    let mut load = Load::start(Plan { request_timeout: LIMIT, ..Plan::new(target, slots) })?;
-    load.more_answers(ANSWERS, LIMIT).await?;
+    let load = Load::start(Plan { request_timeout: LIMIT, ..Plan::new(target, slots) })?;
+    let load = well_answered(load).await?;
     load.enter(Phase::Swap);
     Ok(load)
 }
 
+/// After some more good answers; where they do not come, the error says what came instead.
+async fn well_answered(mut load: Load) -> Result<Load, Box<dyn Error>> {
+    match load.more_answers(ANSWERS, LIMIT).await {
+        Ok(()) => Ok(load),
+        Err(error) => {
+            let tally = load.stop();
+            let (failed, first, by) = (tally.failed_by_kind(), &tally.first_failed, &tally.answerers);
+            Err(format!("{error}; failed: {failed:?}, first {first:?}; answered by {by:?}").into())
+        }
+    }
+}
+
 /// Ends a load after some more answers; nothing of it may have failed.
-pub async fn nothing_failed(mut load: Load) -> Result<Tally, Box<dyn Error>> {
+pub async fn nothing_failed(load: Load) -> Result<Tally, Box<dyn Error>> {
     load.enter(Phase::Between);
-    load.more_answers(ANSWERS, LIMIT).await?;
-    let tally = load.stop();
+    let tally = well_answered(load).await?.stop();
     assert_eq!(tally.failed_by_kind(), Default::default(), "first: {:?}", tally.first_failed);
     Ok(tally)
 }

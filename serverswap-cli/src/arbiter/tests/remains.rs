@@ -56,6 +56,12 @@ fn a_deploy_is_done_when_the_last_helper_of_the_old_generation_is_gone() {
 }
 
 #[test]
+fn the_next_arbiter_knows_that_a_helper_is_no_server() {
+    let world = replaced().taken_over(&[]);
+    assert!(world.arbiter.is_helper(process(12)) && !world.arbiter.is_helper(process(20)));
+}
+
+#[test]
 fn the_next_arbiter_ends_a_helper_at_the_same_deadline() {
     let mut world = replaced();
     world.passes(DRAIN / 2);

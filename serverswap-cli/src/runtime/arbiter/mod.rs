@@ -413,7 +413,8 @@ impl ArbiterRuntime {
         // The whole generation gets the signal once, also if several of its servers are due.
         for ((generation, signal), servers) in signals {
             let origin = self.origin_of(servers.iter().map(|(process, _)| *process));
-            self.processes.signal_generation(generation, signal, origin, servers);
+            let is_helper = |process| self.core.is_helper(process);
+            self.processes.signal_generation(generation, signal, origin, servers, is_helper);
         }
     }
 

@@ -100,23 +100,25 @@ pub fn members_of_each(generations: &BTreeMap<Generation, Vec<u32>>) -> io::Resu
 }
 
 /// Sends `signal` to the servers of a generation, by their pidfds, and then to every other process of it, those
-/// included that are forked meanwhile; returns how many got it.
+/// included that are forked meanwhile; returns how many got it. `helpers` belong to it although they may show
+/// nothing, and are no servers: of those that wait for another supervisor none gets a TERM.
 ///
 /// # Errors
 /// As [`generation_members`], and EPERM for a server that runs as another user; the others got it.
 pub fn signal_generation<'a>(
     generation: Generation,
     servers: impl IntoIterator<Item = (Process, BorrowedFd<'a>)>,
+    helpers: &[Process],
     process_groups: &[u32],
     signal: Signal,
 ) -> io::Result<usize> {
     let mut failed = Ok(());
-    let mut known = BTreeSet::new();
+    let mut signalled = BTreeSet::new();
     for (process, pidfd) in servers {
-        known.insert(process);
+        signalled.insert(process);
         failed = failed.and(pidfd_send_signal(pidfd, signal).or_else(unless_gone));
     }
-    let mut signalled = known.clone();
+    let known = signalled.iter().chain(helpers).copied().collect();
     for _ in 0..ROUNDS_MAX {
         let before = signalled.len();
         let look = Look::now(generation)?;
