@@ -119,16 +119,6 @@ func (a *arbiter) takesDown(address string, drain time.Duration) {
 	a.hears("released")
 }
 
-// freeAddress is one of the loopback that nobody listens on.
-func freeAddress(t *testing.T) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 func localAddressOf(descriptor string) string {
 	fd, _ := strconv.Atoi(descriptor)
 	name, err := syscall.Getsockname(fd)

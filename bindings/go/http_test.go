@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"serverswap/internal/testport"
 )
 
 // server is one of net/http that an arbiter has granted its address.
@@ -24,7 +26,7 @@ type server struct {
 
 func serving(t *testing.T, ctx context.Context, srv *http.Server) *server {
 	t.Helper()
-	s := &server{supervised(t), freeAddress(t), make(chan error, 1)}
+	s := &server{supervised(t), testport.FreeAddress(t), make(chan error, 1)}
 	go func() { s.ended <- ServeContext(ctx, srv, s.address) }()
 	s.grants(s.address)
 	s.hears("serving")

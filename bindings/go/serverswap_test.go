@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"serverswap/internal/testport"
 )
 
 func TestAServerWithoutASupervisorRunsAlone(t *testing.T) {
 	alone(t)
 	path := "unix:" + filepath.Join(t.TempDir(), "app.sock")
-	for _, address := range []string{freeAddress(t), path} {
+	for _, address := range []string{testport.FreeAddress(t), path} {
 		listener, err := Listen(context.Background(), address)
 		if err != nil {
 			t.Fatal(err)
@@ -32,7 +34,7 @@ func TestAServerWithoutASupervisorRunsAlone(t *testing.T) {
 	if err := errors.Join(Serving("mailer"), ServerUp(), Released("mailer")); err != nil {
 		t.Error(err)
 	}
-	packets, err := ListenPacket(context.Background(), "udp:"+freeAddress(t))
+	packets, err := ListenPacket(context.Background(), "udp:"+testport.FreeAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +76,7 @@ func TestErrorsAreComparedWithErrorsIs(t *testing.T) {
 		{nil, mailer},
 		{ErrAddressInUse, listen(taken.Addr().String())},
 		{ErrInvalidAddress, listen("localhost:8080")},
-		{ErrInvalidArgument, listen("udp:" + freeAddress(t))},
+		{ErrInvalidArgument, listen("udp:" + testport.FreeAddress(t))},
 		{ErrNotInheritable, listen("another")},
 		{ErrAlreadyClaimed, ReadyFor(context.Background(), "mailer")},
 		{ErrNotHeld, Serving("another")},
@@ -113,7 +115,7 @@ func TestARefusalIsAnErrorWithItsCode(t *testing.T) {
 }
 
 func TestServingIsSaidWithTheFirstAcceptAndATakedownEndsIt(t *testing.T) {
-	a, address := supervised(t), freeAddress(t)
+	a, address := supervised(t), testport.FreeAddress(t)
 	granted := make(chan net.Listener)
 	go func() {
 		listener, err := Listen(context.Background(), address)
@@ -187,7 +189,7 @@ func TestFailIsSaid(t *testing.T) {
 }
 
 func TestTheDescriptorsOfAGrantAreClosedWithIt(t *testing.T) {
-	a, address := supervised(t), freeAddress(t)
+	a, address := supervised(t), testport.FreeAddress(t)
 	granted := make(chan net.Listener)
 	go func() {
 		listener, _ := Listen(context.Background(), address)

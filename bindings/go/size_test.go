@@ -12,7 +12,8 @@ import (
 func TestTheClientHasAtMost900LinesOfCode(t *testing.T) {
 	count := 0
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
-		isOurs := strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") && !strings.Contains(path, "generate")
+		isOurs := strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") &&
+			!strings.Contains(path, "generate") && !strings.Contains(path, "testport")
 		if err != nil || entry.IsDir() || !isOurs {
 			return err
 		}

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"serverswap/internal/testport"
 )
 
 const patience = 60 * time.Second
@@ -28,16 +30,11 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
 	directory := filepath.Join(t.TempDir(), "runtime")
 	if err := os.Mkdir(directory, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return &world{T: t, directory: directory, address: listener.Addr().String(), over: make(chan struct{})}
+	return &world{T: t, directory: directory, address: testport.FreeAddress(t), over: make(chan struct{})}
 }
 
 // missing is a failure where CI runs; elsewhere the test is skipped.

@@ -21,10 +21,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serverswap_protocol::{Address, Endpoint};
 use tempfile::TempDir;
 
 pub use invocation::Invocation;
-pub use ports::{free_address, free_port};
+pub use ports::free_port;
 pub use programs::Programs;
 pub use remaining::Remaining;
 pub use started::{Exit, Started};
@@ -37,6 +38,11 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 pub struct Sandbox {
     directory: TempDir,
     programs: Programs,
+}
+
+/// The address `127.0.0.1:PORT` of a free port.
+pub fn free_address() -> Address {
+    Address::Tcp(Endpoint::Ip(([127, 0, 0, 1], free_port()).into()))
 }
 
 /// Why a run cannot go on.

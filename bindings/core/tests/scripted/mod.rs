@@ -3,24 +3,28 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::fs;
-use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serverswap::protocol::line::Decoded;
 use serverswap::protocol::message::{
-    ArbiterInfo, Code, FromArbiter, FromClient, Granted, Greeting, Hello, LISTENER, Limits, Takedown,
+    ArbiterInfo, FromArbiter, FromClient, Granted, Greeting, Hello, LISTENER, Limits, Takedown,
     TakedownReason, Welcome,
 };
 use serverswap::sys::channel::{Channel, Fill};
 use serverswap::sys::listener::open;
 use serverswap::{Address, Call, ConnectTimeouts, Connection, Environment, Event, SocketMode, Supervision};
 use tempfile::TempDir;
+
+#[path = "../../../../conformance/src/sandbox/ports.rs"]
+mod ports;
+
+use ports::free_port;
 
 /// Far longer than anything takes here.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -216,28 +220,14 @@ pub fn listener() -> (TcpListener, SocketAddr, Address) {
 
 /// Opens `template` with `PORT` replaced by a port that nobody has, and says which.
 pub fn open_free(template: &str) -> (OwnedFd, Address, u16) {
-    for _ in 0..100 {
-        let probe = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).expect("a free port");
-        let port = probe.local_addr().expect("bound").port();
-        drop(probe);
-        let address = address(&template.replace("PORT", &port.to_string()));
-        match open(&address) {
-            Ok(listener) => return (listener, address, port),
-            Err(error) => assert_eq!(error.code(), Code::AddressInUse, "{error}"),
-        }
-    }
-    panic!("every port that was free a moment ago is taken");
+    let port = free_port();
+    let address = address(&template.replace("PORT", &port.to_string()));
+    (open(&address).expect("the port is free"), address, port)
 }
 
-/// An address that nobody has, on a port that the kernel gives to no client meanwhile
-/// (`ip_local_port_range`, from 32768 on by default).
+/// An address that nobody has.
 pub fn free_address() -> Address {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() * 97 % 20_000).expect("below 20,000");
-    let ports = std::iter::repeat_with(|| 12_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000);
-    let mut free = ports.take(20_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    let port = free.next().expect("a free port");
-    address(&format!("127.0.0.1:{port}"))
+    address(&format!("127.0.0.1:{}", free_port()))
 }
 
 /// A claim by `bind`.

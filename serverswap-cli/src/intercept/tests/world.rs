@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::io::IoSlice;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::rc::Rc;
@@ -22,6 +22,11 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
+
+#[path = "../../../../conformance/src/sandbox/ports.rs"]
+mod ports;
+
+pub(super) use ports::free_port;
 
 use crate::intercept::{Grant, Intercepted, Interception, reader};
 use crate::sys::registrations::inode;
@@ -220,12 +225,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A port of 127.0.0.1 that was free a moment ago.
-pub(super) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a free port");
-    listener.local_addr().expect("bound").port()
 }
 
 /// Whether somebody accepts, or the kernel for them.
