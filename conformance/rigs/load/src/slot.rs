@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::exchange::{Use, connect_failure, exchange, reset};
 use super::failure::Failure;
@@ -23,6 +23,8 @@ pub struct Slot {
     /// New connections: how long one is silent before its request is sent. Kept ones: how long
     /// one is idle between two requests.
     pub pause: Duration,
+    /// Shortest time from the beginning of one request to that of the next.
+    pub pace: Duration,
 }
 
 /// How one client uses connections.
@@ -36,14 +38,20 @@ pub enum Connections {
 
 impl Slot {
     /// A new connection for every request, without a pause.
-    pub const NEW: Slot = Slot { connections: Connections::New, pause: Duration::ZERO };
+    pub const NEW: Slot = Slot { connections: Connections::New, pause: Duration::ZERO, pace: Duration::ZERO };
 
     /// A kept connection, without a pause.
-    pub const KEPT: Slot = Slot { connections: Connections::Kept, pause: Duration::ZERO };
+    pub const KEPT: Slot =
+        Slot { connections: Connections::Kept, pause: Duration::ZERO, pace: Duration::ZERO };
 
     /// The same with a pause.
     pub const fn pausing(self, pause: Duration) -> Slot {
         Slot { pause, ..self }
+    }
+
+    /// The same, no faster than this: a server that is to be swapped need not be busy as well.
+    pub const fn paced(self, pace: Duration) -> Slot {
+        Slot { pace, ..self }
     }
 }
 
@@ -54,7 +62,7 @@ pub(super) async fn run(slot: Slot, shared: Rc<Shared>) {
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut kept = None;
     while shared.goes_on() {
-        let begin = shared.now();
+        let (begin, began) = (shared.now(), Instant::now());
         match one_request(slot, &shared, &request, &mut kept).await {
             Ok((answer, latency)) => shared.succeeded(begin, latency, &answer),
             Err(failure) => {
@@ -62,8 +70,11 @@ pub(super) async fn run(slot: Slot, shared: Rc<Shared>) {
                 pace.tick().await;
             }
         }
-        if let Some(stream) = kept.take() {
-            kept = still_open(stream, slot.pause, &shared).await;
+        let rest = slot.pace.saturating_sub(began.elapsed());
+        match kept.take() {
+            Some(stream) => kept = still_open(stream, slot.pause.max(rest), &shared).await,
+            None if rest.is_zero() => {}
+            None => sleep(rest).await,
         }
     }
 }

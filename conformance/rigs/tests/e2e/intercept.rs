@@ -10,7 +10,7 @@ use serverswap_protocol::Address;
 
 use crate::Outcome;
 use crate::processes::ended;
-use crate::shop::{ANSWERS, nothing_failed};
+use crate::shop::{ANSWERS, PACE, nothing_failed};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -69,8 +69,10 @@ impl Bare {
     }
 
     async fn load(&self) -> Result<Load> {
-        let mut load =
-            Load::start(Plan { request_timeout: LIMIT, ..Plan::new(self.target()?, vec![Slot::NEW; 3]) })?;
+        let mut load = Load::start(Plan {
+            request_timeout: LIMIT,
+            ..Plan::new(self.target()?, vec![Slot::NEW.paced(PACE); 3])
+        })?;
         load.more_answers(ANSWERS, LIMIT).await?;
         load.enter(Phase::Swap);
         Ok(load)

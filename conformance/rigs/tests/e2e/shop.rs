@@ -12,6 +12,9 @@ use tokio::net::TcpStream;
 /// Good answers that show that a server is well.
 pub const ANSWERS: u64 = 300;
 
+/// How fast each client asks: what is tested is the swap, and not how much a server can do.
+pub const PACE: Duration = Duration::from_millis(2);
+
 /// A sandbox in which version 1 serves.
 pub struct Shop {
     pub sandbox: Sandbox,
@@ -97,7 +100,8 @@ async fn received(connection: &mut TcpStream) -> Result<String, Box<dyn Error>> 
 
 /// Clients of every kind, once they have been answered.
 pub async fn load_on(target: Target) -> Result<Load, Box<dyn Error>> {
-    let mut slots = vec![Slot::NEW, Slot::NEW, Slot::KEPT, Slot::KEPT];
+    let mut slots: Vec<Slot> =
+        [Slot::NEW, Slot::NEW, Slot::KEPT, Slot::KEPT].map(|slot| slot.paced(PACE)).into();
     slots.extend([Slot::NEW, Slot::KEPT].map(|slot| slot.pausing(Duration::from_millis(10))));
     let load = Load::start(Plan { request_timeout: LIMIT, ..Plan::new(target, slots) })?;
     let load = well_answered(load).await?;

@@ -14,7 +14,7 @@ use serverswap_protocol::Address;
 
 use crate::Outcome;
 use crate::processes::ended;
-use crate::shop::{ANSWERS, nothing_failed};
+use crate::shop::{ANSWERS, PACE, nothing_failed};
 
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -74,7 +74,8 @@ impl Stall {
 
     /// Clients with new connections: what is done with idle ones is the server's own affair.
     pub async fn load(&self) -> Result<Load> {
-        let slots = vec![Slot::NEW, Slot::NEW, Slot::NEW.pausing(Duration::from_millis(10))];
+        let new = Slot::NEW.paced(PACE);
+        let slots = vec![new, new, Slot::NEW.pausing(Duration::from_millis(10))];
         let mut load = Load::start(Plan { request_timeout: LIMIT, ..Plan::new(self.target()?, slots) })?;
         load.more_answers(ANSWERS, LIMIT).await?;
         load.enter(Phase::Swap);
