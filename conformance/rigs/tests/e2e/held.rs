@@ -105,7 +105,7 @@ async fn a_server_that_would_bind_the_port_of_another_program_is_refused_by_name
 #[tokio::test]
 async fn a_bound_address_is_served_when_the_server_listens_there_and_not_when_it_says_so() -> Outcome {
     let (sandbox, address) = (Sandbox::new()?, free_address());
-    let mut silent = binds(&sandbox, &address, "15s").start()?;
+    let mut silent = binds(&sandbox, &address, "5s").start()?;
     silent.says("does not listen there").await?;
     assert_eq!(silent.exit().await?.status, 124, "{}", silent.stderr());
     let mut late = binds(&sandbox, &address, "60s").start()?;

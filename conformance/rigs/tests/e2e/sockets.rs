@@ -283,7 +283,7 @@ async fn ready_from_a_stranger_does_not_count() -> Outcome {
     let stall = Stall::new()?;
     let _first = stall.open().await?;
     let fifo = fifo(&stall)?;
-    let new = stall.deploy(&["--ready-timeout", "2s"], "systemd", 2);
+    let new = stall.deploy(&["--ready-timeout", "2s", "--drain-timeout", "1s"], "systemd", 2);
     let mut new = new.env("SAY", "STATUS=warming up").env("READY", &fifo).start()?;
     new.says("warming up").await?;
     let mut beside = stall.sandbox.runtime_dir().into_os_string();
