@@ -134,7 +134,7 @@ build-tests: tools-test
 	$(if $(HAS_GO),cd conformance/drivers/go && go build -o $(abspath $(driver-go)) .)
 
 # More run at once than there are cores.
-THREADS := 3
+THREADS := 4
 
 .PHONY: test-rust
 test-rust: $(if $(BUILT),,build-tests)
