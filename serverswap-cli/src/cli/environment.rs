@@ -43,7 +43,7 @@ pub const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 /// Set by sshd(8): the command was started over a connection that somebody may close. Read.
 pub const SSH_CONNECTION: &str = "SSH_CONNECTION";
 
-/// Where the server says that it is ready (sd_notify(3)). Set for a server that is launched with sockets.
+/// Where the server says that it is ready (sd_notify(3)). Set for a server that is launched with sockets, or intercepted.
 pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
 /// Taken away from the server: what a service manager gave to the supervisor (a server that

@@ -47,7 +47,8 @@ const ENVIRONMENT: &str = "Environment:
   The server gets SERVERSWAP_SOCKET, SERVERSWAP_GENERATION, SERVERSWAP_DIR, SERVERSWAP_ARBITER and
   SERVERSWAP_ABSTRACT_SOCKET (if root starts it), and none of the variables that a service manager
   sets for us (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*, FDSTORE) or a parent that is a Node process
-  (NODE_CHANNEL_*, NODE_UNIQUE_ID). With --socket it gets its own NOTIFY_SOCKET and LISTEN_*.";
+  (NODE_CHANNEL_*, NODE_UNIQUE_ID). With --socket it gets its own NOTIFY_SOCKET and LISTEN_*, with
+  --intercept the first of these.";
 
 /// After the options of `serverswap --help`.
 pub(super) fn long() -> String {

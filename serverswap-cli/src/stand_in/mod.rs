@@ -83,6 +83,8 @@ enum Drain {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WrapperReport {
+    /// The server is passed no sockets, so a wrapper hides nothing.
+    Needless,
     Due,
     Made,
 }
@@ -176,9 +178,12 @@ impl StandIn {
 
     /// Of a server that is intercepted: it is executed at once, and what it binds is claimed then.
     pub(crate) fn intercepted(option: ReadyOption) -> StandIn {
-        let mut stand_in = StandIn::new(Vec::new(), option);
-        (stand_in.state, stand_in.out) = (State::Executing, vec![StandInAction::Execute]);
-        stand_in
+        StandIn {
+            state: State::Executing,
+            wrapper: WrapperReport::Needless,
+            out: vec![StandInAction::Execute],
+            ..StandIn::new(Vec::new(), option)
+        }
     }
 
     /// What the server has, or wants.
@@ -192,10 +197,7 @@ impl StandIn {
             StandInInput::Granted(address) => self.granted(&address),
             StandInInput::Refused { address, code, message } => self.refused(address, code, message),
             StandInInput::Wants(address) => self.wants(address),
-            StandInInput::Abandoned(address) => {
-                self.unserved.remove(&address);
-                self.addresses.retain(|other| *other != address);
-            }
+            StandInInput::Abandoned(address) => self.forget(&address),
             StandInInput::Executed => self.executed(now),
             StandInInput::Notified(notifications) => self.notified(notifications, now),
             StandInInput::Looked(seen) => self.looked(seen, now),
@@ -234,6 +236,12 @@ impl StandIn {
     pub(crate) fn watch(&self) -> Watch {
         match (&self.state, &self.option) {
             (State::SaidReady { .. }, _) => Watch::Listening,
+            // It has bound nothing yet.
+            (State::Starting { .. }, ReadyOption::Either | ReadyOption::Listening)
+                if self.addresses.is_empty() =>
+            {
+                Watch::Nothing
+            }
             (State::Starting { .. }, ReadyOption::Exec(_)) => Watch::Probe,
             (
                 State::Starting { speaks: Speaks::NotYet, .. },
@@ -269,10 +277,23 @@ impl StandIn {
         self.out.push(StandInAction::Claim(address));
     }
 
-    /// That it lost to a newer generation is known to the supervisor, which ends it.
+    fn forget(&mut self, address: &Address) {
+        self.unserved.remove(address);
+        self.addresses.retain(|other| other != address);
+    }
+
+    /// That it lost to a newer generation is known to the supervisor, which ends it. A server that runs learns it from
+    /// its bind(2), and decides what becomes of it.
     fn refused(&mut self, address: Address, code: Code, message: String) {
-        if !matches!(code, Code::Superseded | Code::Withdrawn | Code::Stopping) {
-            self.fail(NotReady::NotGranted { address, code, message });
+        match self.state {
+            State::Claiming { .. } if matches!(code, Code::Superseded | Code::Withdrawn | Code::Stopping) => {
+            }
+            State::Claiming { .. } => self.fail(NotReady::NotGranted { address, code, message }),
+            State::Executing
+            | State::Starting { .. }
+            | State::SaidReady { .. }
+            | State::Serving(_)
+            | State::Failed => self.forget(&address),
         }
     }
 

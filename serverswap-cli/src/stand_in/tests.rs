@@ -236,3 +236,32 @@ fn an_address_that_was_only_probed_is_not_waited_for() {
     assert_eq!(story.0.addresses(), [address(":80")]);
     assert_eq!(story.listens(1), serves());
 }
+
+#[test]
+fn an_intercepted_server_that_has_bound_nothing_is_not_looked_at() {
+    let mut story = intercepted(ReadyOption::Either);
+    assert_eq!(story.0.watch(), Watch::Nothing);
+    story.on(StandInInput::Wants(address(":80")), 1);
+    assert_eq!(story.0.watch(), Watch::Listening);
+}
+
+#[test]
+fn an_intercepted_server_whose_bind_is_refused_goes_on_without_that_address() {
+    let (code, message) = (Code::AddressInUse, "held".to_owned());
+    let refused = StandInInput::Refused { address: address(":81"), code, message };
+    let mut story = intercepted(ReadyOption::Either);
+    story.on(StandInInput::Wants(address(":80")), 0);
+    assert_eq!(story.listens(1), serves());
+    story.on(StandInInput::Wants(address(":81")), 2);
+    assert_eq!(story.on(refused, 2), []);
+    assert_eq!((story.0.addresses(), story.0.watch()), ([address(":80")].as_slice(), Watch::Nothing));
+}
+
+#[test]
+fn a_wrapper_hides_nothing_from_an_intercepted_server() {
+    let mut story = intercepted(ReadyOption::Either);
+    story.on(StandInInput::Wants(address(":80")), 0);
+    let wrapper = Some(Wrapper { name: "npm".to_owned(), child: 7, child_name: "node".to_owned() });
+    let seen = Seen { unawaited: vec![address(":80")], wrapper, ..Seen::default() };
+    assert_eq!(story.on(StandInInput::Looked(seen), 60), []);
+}

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use serverswap::protocol::Address;
 
-use super::GenerationSignal;
 use super::context::Context;
 use super::life_cycle::ChildServer;
 use super::owned_address::ServerStanding;
 use super::predecessors::{DrainDeadlines, Draining};
+use super::{GenerationSignal, Starts};
 use crate::ui::{EndingServer, SomeAddresses, WaitingFor};
 
 /// How long a command waits for one thing without a word: less than five seconds, because what is said is looked up first.
@@ -138,8 +138,9 @@ impl Context {
         } else if is_any(ServerStanding::Drains) {
             WaitingFor::Exit { servers: vec![self.own_end(server)] }
         } else {
-            let failed = that(ServerStanding::Failed);
-            WaitingFor::Claim { pid, failed, listens: Vec::new(), remaining }
+            let (failed, listens) = (that(ServerStanding::Failed), Vec::new());
+            let is_intercepted = self.plan.starts != Starts::Speaking;
+            WaitingFor::Claim { pid, failed, listens, is_intercepted, remaining }
         }
     }
 

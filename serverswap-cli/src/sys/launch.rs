@@ -2,20 +2,14 @@
 //! where the server expects them.
 
 use std::fs::File;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg,
-    socketpair,
-};
+use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair};
+use serverswap::sys::recvmsg::{DESCRIPTORS_MAX, receive_message};
 
 use super::seccomp::{InstallError, Installed};
-
-/// Most descriptors of one message (the kernel's `SCM_MAX_FD`).
-const DESCRIPTORS_MAX: usize = 253;
 
 /// What the process is to do before it executes the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,22 +166,11 @@ fn send_packet(socket: &OwnedFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -
 /// The first bytes of a packet, and its descriptors; `None` at the end.
 fn receive_packet(socket: &OwnedFd, flags: MsgFlags) -> io::Result<Option<([u8; 5], Vec<OwnedFd>)>> {
     let mut bytes = [0; 5];
-    let mut parts = [IoSliceMut::new(&mut bytes)];
-    let mut space = cmsg_space!([RawFd; DESCRIPTORS_MAX]);
-    let message =
-        recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags | MsgFlags::MSG_CMSG_CLOEXEC)?;
-    let mut descriptors = Vec::new();
-    for control in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(numbers) = control {
-            // SAFETY: the kernel has just made these for this process, and nobody else knows them.
-            descriptors.extend(numbers.into_iter().map(|number| unsafe { OwnedFd::from_raw_fd(number) }));
-        }
-    }
-    if message.flags.contains(MsgFlags::MSG_CTRUNC) {
+    let message = receive_message(socket.as_fd(), &mut bytes, flags)?;
+    if message.lacks_descriptors {
         return Err(Errno::EMFILE.into());
     }
-    let length = message.bytes;
-    Ok((length > 0).then_some((bytes, descriptors)))
+    Ok((message.length > 0).then_some((bytes, message.descriptors)))
 }
 
 /// The number of the pair's end, and of nothing that is passed on.

@@ -1,20 +1,17 @@
 //! The socket on which a server says that it is ready (sd_notify(3)), with the sender of each message by the kernel's
 //! word.
 
-use std::io::{self, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
-use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{MsgFlags, setsockopt, sockopt};
+use serverswap::sys::recvmsg::receive_message;
 
 /// Longest message, in bytes (systemd's `NOTIFY_BUFFER_MAX`).
 const MESSAGE_BYTES_MAX: usize = 4_096;
-
-/// Most descriptors of one message (the kernel's `SCM_MAX_FD`).
-const DESCRIPTORS_MAX: usize = 253;
 
 /// The receiving end.
 #[derive(Debug)]
@@ -47,34 +44,16 @@ impl NotifySocket {
     pub(crate) fn receive(&self) -> Option<Datagram> {
         let mut buffer = vec![0; MESSAGE_BYTES_MAX];
         loop {
-            match self.try_receive(&mut buffer) {
+            match receive_message(self.0.as_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+                Ok(received) => {
+                    buffer.truncate(if received.is_cut { 0 } else { received.length });
+                    let sender = received.sender.unwrap_or_default();
+                    return Some(Datagram { sender, message: buffer, descriptors: received.descriptors });
+                }
                 Err(Errno::EINTR) => {}
-                received => return received.ok(),
+                Err(_) => return None,
             }
         }
-    }
-
-    fn try_receive(&self, buffer: &mut [u8]) -> nix::Result<Datagram> {
-        let mut space = cmsg_space!(UnixCredentials, [RawFd; DESCRIPTORS_MAX]);
-        let (mut sender, mut descriptors) = (0, Vec::new());
-        let (bytes, flags) = {
-            let mut parts = [IoSliceMut::new(buffer)];
-            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-            let message = recvmsg::<()>(self.0.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
-            for control in message.cmsgs()? {
-                if let ControlMessageOwned::ScmCredentials(credentials) = control {
-                    sender = u32::try_from(credentials.pid()).unwrap_or_default();
-                } else if let ControlMessageOwned::ScmRights(numbers) = control {
-                    // SAFETY: the kernel has just made these for this process, and nobody else knows them.
-                    let owned = |number| unsafe { OwnedFd::from_raw_fd(number) };
-                    descriptors.extend(numbers.into_iter().map(owned));
-                }
-            }
-            (message.bytes, message.flags)
-        };
-        let is_whole = !flags.contains(MsgFlags::MSG_TRUNC);
-        let message = if is_whole { buffer[..bytes].to_vec() } else { Vec::new() };
-        Ok(Datagram { sender, message, descriptors })
     }
 }
 

@@ -46,12 +46,16 @@ fn exited(exit: ServerExit, facts: &RunFacts) -> String {
             "see the server's own messages above, fix it and run the command again".to_owned()
         }
         (Reached::Nothing, true) => {
-            "a server has to call `readyFor(address)` and stay in the foreground: start it without `&` or a daemon option"
-                .to_owned()
+            let claims = match facts.starts {
+                Starts::Speaking => "call `readyFor(address)` and ",
+                Starts::Observed(_) | Starts::Notifying => "",
+            };
+            format!("a server has to {claims}stay in the foreground: start it without `&` or a daemon option")
         }
         (Reached::Nothing, false) => by_itself,
         (Reached::Serving | Reached::Up, _) => {
-            "run the command again; with `--stay --restart on-failure` it is restarted automatically".to_owned()
+            "run the command again; with `--stay --restart on-failure` it is restarted automatically"
+                .to_owned()
         }
     }
 }
@@ -60,6 +64,10 @@ fn not_up(facts: &RunFacts) -> String {
     match (&facts.starts, &facts.not_ready) {
         (_, Some(NotReady::NotGranted { code, .. })) => {
             return of_code(code).to_owned();
+        }
+        (_, Some(NotReady::DoesNotListen { addresses, .. })) if addresses.is_empty() => {
+            return "the server has to bind its address and listen before it says that it is ready"
+                .to_owned();
         }
         (_, Some(NotReady::DoesNotListen { .. })) => return TAKE_THE_SOCKET.to_owned(),
         (Starts::Observed(option), None) => {

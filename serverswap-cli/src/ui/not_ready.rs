@@ -23,7 +23,7 @@ pub enum NotReady {
     },
     /// It is said to be ready, and nobody waits for connections.
     DoesNotListen {
-        /// At which addresses.
+        /// At which addresses; none if it is intercepted and has bound none.
         addresses: Vec<Address>,
         /// What has said so.
         #[serde(skip)]
@@ -48,11 +48,21 @@ impl NotReady {
                         format!("has run for {}", super::duration::text(*after))
                     }
                 };
-                format!("{server} {said}, but does not listen on the socket of {}", grammar::list(addresses))
+                match addresses.as_slice() {
+                    [] => format!("{server} {said}, but does not listen anywhere"),
+                    addresses => {
+                        format!(
+                            "{server} {said}, but does not listen on the socket of {}",
+                            grammar::list(addresses)
+                        )
+                    }
+                }
             }
         }
     }
 }
 
 /// Where a server that was passed a socket finds it.
-pub(super) const TAKE_THE_SOCKET: &str = "the server has to use the descriptor that it is passed: it is 3, as in     `LISTEN_FDS`, `SERVER_STARTER_PORT` and `EINHORN_FD_0`, and `{fd}` in its arguments becomes the number";
+pub(super) const TAKE_THE_SOCKET: &str = "the server has to use the descriptor that it is passed: it is 3, as in \
+     `LISTEN_FDS`, `SERVER_STARTER_PORT` and `EINHORN_FD_0`, \
+     and `{fd}` in its arguments becomes the number";

@@ -80,7 +80,7 @@ pub enum Report {
         #[serde(skip_serializing_if = "Option::is_none")]
         program: Option<String>,
     },
-    /// The server is passed the socket of an address.
+    /// The stand-in of the server was granted an address.
     Passed {
         /// The address.
         address: Address,

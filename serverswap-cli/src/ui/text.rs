@@ -35,7 +35,7 @@ impl Report {
                     grammar::list(addresses)
                 )
             }
-            Report::Passed { address, pid } => format!("pid {pid} is passed the socket of {address}"),
+            Report::Passed { address, pid } => format!("{address} is granted to pid {pid}"),
             Report::ServerStatus { pid, status } => format!("pid {pid}: {status}"),
             Report::ServerReloading { pid } => format!("pid {pid} reloads"),
             Report::ServerStopping { pid } => format!("pid {pid} says that it is about to end"),
@@ -109,7 +109,7 @@ impl Report {
                 format!("rolling back: the old server keeps serving; pid {pid} has {} to drain", text(*drain))
             }
             Report::LettingGo { pid, drain } => {
-                format!("pid {pid} must release what it was granted; TERM in {}", text(*drain))
+                format!("pid {pid} must release what it was granted, and has {} to drain", text(*drain))
             }
             Report::Terminated { pid, kill_after, connections } => {
                 let open = still_open(*connections);

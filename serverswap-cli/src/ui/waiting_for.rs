@@ -33,6 +33,9 @@ pub enum WaitingFor {
         /// Where processes of its generation listen, as far as that was looked for.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         listens: Vec<Address>,
+        /// Whether it claims what it binds, by its stand-in.
+        #[serde(skip)]
+        is_intercepted: bool,
         /// Until it must be up.
         #[serde(rename = "remainingMs", serialize_with = "serialize_millis")]
         remaining: Duration,
@@ -160,6 +163,9 @@ impl WaitingFor {
                     "pid {pid}, whose claim of {failed} failed, to claim again; {}",
                     ready_timeout(*remaining)
                 )
+            }
+            WaitingFor::Claim { pid, is_intercepted: true, remaining, .. } => {
+                format!("pid {pid} to bind an address; {}", ready_timeout(*remaining))
             }
             WaitingFor::Claim { pid, listens, remaining, .. } => {
                 let what = match listens.as_slice() {

@@ -11,5 +11,6 @@ pub mod points;
 pub mod process;
 #[cfg(feature = "tokio")]
 pub(crate) mod readable;
+pub mod recvmsg;
 pub mod wait;
 pub mod watch;

@@ -160,7 +160,7 @@ fn a_generation_that_has_ended_waits_for_nothing() {
 
 fn claim() -> WaitingFor {
     let (failed, listens) = (SomeAddresses::default(), Vec::new());
-    WaitingFor::Claim { pid: PID, failed, listens, remaining: Duration::ZERO }
+    WaitingFor::Claim { pid: PID, failed, listens, is_intercepted: false, remaining: Duration::ZERO }
 }
 
 /// What is due for a wait until `end`, and when, if nothing happens.
