@@ -60,25 +60,27 @@ bench: build ## The promised figures, measured
 	@TMPDIR=$${TMPDIR:-/dev/shm} $(RIGS) bench
 
 # ---- test --------------------------------------------------------------------------------------
-# Each step writes a log; the last one adds up what the test runners said. Most tests wait for processes, so two lanes
-# run side by side when everything that both need is built: what the second one prints comes when it has ended. Without
-# `set -m` it would ignore SIGINT, and so would what it starts.
+# Each step writes a log; the last one adds up what the test runners said. Most tests wait for processes, so three lanes
+# run side by side when everything that they need is built: what the others print comes when they have ended. Without
+# `set -m` they would ignore SIGINT, and so would what they start.
 
-LANE_OF_RUST = test-rust $(patsubst %,conformance-%,$(filter-out python,$(DRIVERS)))
+LANE := $(MAKE) --no-print-directory --keep-going BUILT=all
+LANE_OF_DRIVERS = $(patsubst %,conformance-%,$(filter-out python,$(DRIVERS)))
+LANE_OF_PACKAGES := package-node test-node package-python test-python test-workers test-go conformance-python
 # What is shipped takes minutes to optimise and link as a whole; what is tested of the packages is the same without.
 QUICK_RELEASE := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0
-LANE_OF_PACKAGES := package-node test-node package-python test-python test-workers test-go conformance-python
 
 .PHONY: test
 test: tools-test ## Everything that CI does
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)
 	@$(MAKE) --no-print-directory lint build-tests
 	@set -m; \
-		$(QUICK_RELEASE) $(MAKE) --no-print-directory --keep-going BUILT=all $(LANE_OF_PACKAGES) > $(LOGS)/packages.txt 2>&1 & packages=$$!; \
-		trap 'kill -- -$$packages 2>/dev/null || true' EXIT; \
-		status=0; $(MAKE) --no-print-directory --keep-going BUILT=all $(LANE_OF_RUST) || status=$$?; \
-		wait $$packages || status=$$?; \
-		cat $(LOGS)/packages.txt; \
+		$(LANE) $(LANE_OF_DRIVERS) > $(LOGS)/drivers.txt 2>&1 & drivers=$$!; \
+		$(QUICK_RELEASE) $(LANE) $(LANE_OF_PACKAGES) > $(LOGS)/packages.txt 2>&1 & packages=$$!; \
+		trap 'kill -- -$$drivers -$$packages 2>/dev/null || true' EXIT; \
+		status=0; $(LANE) test-rust || status=$$?; \
+		wait $$drivers || status=$$?; cat $(LOGS)/drivers.txt; \
+		wait $$packages || status=$$?; cat $(LOGS)/packages.txt; \
 		exit $$status
 	@$(MAKE) --no-print-directory check-matrix
 	@cat $(LOGS)/*.log | awk -f conformance/sum-tests.awk
