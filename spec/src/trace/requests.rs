@@ -22,8 +22,16 @@ pub(super) struct Request {
     /// The address that it is about.
     pub(super) address: Option<String>,
     /// Whether the reply carries a listener.
-    inherits: bool,
+    listener: ListenerInReply,
     stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum ListenerInReply {
+    Never,
+    Always,
+    /// If there is one: else the server brings it.
+    Perhaps,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,7 +74,7 @@ impl Requests {
         let request = Request {
             kind: text(line, "type").unwrap_or_default().to_owned(),
             address: address(line),
-            inherits: text(line, "socket") == Some("inherit"),
+            listener: ListenerInReply::of(line),
             stage: Stage::Open,
         };
         self.asked.insert((by, id), request);
@@ -110,11 +118,28 @@ impl Requests {
     }
 }
 
+impl ListenerInReply {
+    fn of(request: &Map<String, Value>) -> ListenerInReply {
+        let inherits = text(request, "socket") == Some("inherit");
+        let provides = request.get("provide").and_then(Value::as_bool).unwrap_or_default();
+        match (inherits, provides) {
+            (true, true) => ListenerInReply::Perhaps,
+            (true, false) => ListenerInReply::Always,
+            (false, _) => ListenerInReply::Never,
+        }
+    }
+}
+
 impl Request {
     fn check_listener(&self, by: Side, line: &Map<String, Value>) -> Result<(), Violation> {
         let attached = line.get("fds").is_some_and(|fds| fds == &Value::from(vec![LISTENER]));
         let nothing = line.get("fds").is_none_or(|fds| fds.as_array().is_some_and(Vec::is_empty));
-        if (self.inherits && attached) || (!self.inherits && nothing) {
+        let is_right = match self.listener {
+            ListenerInReply::Never => nothing,
+            ListenerInReply::Always => attached,
+            ListenerInReply::Perhaps => nothing || attached,
+        };
+        if is_right {
             return Ok(());
         }
         let message = "`granted` carries `listener` exactly when the address is inherited".to_owned();

@@ -104,8 +104,7 @@ impl Deployment {
 
     /// The command that deploys a version; its processes may be held.
     pub(super) fn version(&self, version: u32, form: Form, points: Option<Watched<'_>>) -> Invocation {
-        let mode = self.mode.to_string();
-        deploy(&self.sandbox, &self.address, &version.to_string(), &mode, form, points, self.timeouts)
+        deploy(&self.sandbox, &self.address, &version.to_string(), self.mode, form, points, self.timeouts)
     }
 
     /// What the recording of every command has against an arbiter or a client.
@@ -133,7 +132,7 @@ impl Neighbour {
         // Its server has no part in the handover.
         let who = Some((points, Role::Neighbour, None));
         let mut supervisor =
-            deploy(sandbox, &address, "0", "inherit", Form::Stay, who, OF_THE_HELD).start()?;
+            deploy(sandbox, &address, "0", Mode::Inherit, Form::Stay, who, OF_THE_HELD).start()?;
         supervisor.says(UP).await?;
         let target = Target::try_from(&address).expect("a free address is on the loopback");
         let server = ask(&target, ANSWER_LIMIT).await?.pid.unwrap_or_default();
@@ -150,23 +149,27 @@ fn deploy(
     sandbox: &Sandbox,
     address: &Address,
     version: &str,
-    mode: &str,
+    mode: Mode,
     form: Form,
     points: Option<Watched<'_>>,
     timeouts: Timeouts,
 ) -> Invocation {
     let restart = ["--restart", "on-failure"];
     let restart = if form == Form::Stay { &restart[..] } else { &[] };
+    let (mode, way) = match mode {
+        Mode::Inherit | Mode::Bind => (mode.to_string(), &[][..]),
+        Mode::Intercept => ("plain".to_owned(), &["--intercept"][..]),
+    };
     let its = match points {
         Some((points, _, Some(server))) => format!("{VARIABLE}={}", points.socket(server).display()),
         Some((_, _, None)) | None => format!("--unset={VARIABLE}"),
     };
     let shop = sandbox.programs().built(SHOP);
     let address = address.to_string();
-    let command = ["env", &its, &shop, &address, version, mode];
+    let command = ["env", &its, &shop, &address, version, &mode];
     let recorded = sandbox.recording().display().to_string();
     let trace = ["--trace", recorded.as_str()];
-    let arguments = timeouts.iter().chain(&trace).chain(restart).chain(&command);
+    let arguments = timeouts.iter().chain(&trace).chain(restart).chain(way).chain(&command);
     let arguments = arguments.map(|text| (*text).to_owned());
     let command = match form {
         Form::Stay => sandbox.deploy(arguments),

@@ -36,6 +36,8 @@ pub enum Mode {
     Inherit,
     /// Exclusively: each version binds it for itself.
     Bind,
+    /// The server knows nothing of serverswap: its bind(2) is intercepted. It reports no points.
+    Intercept,
 }
 
 /// What happens to a process at a point.
@@ -64,7 +66,7 @@ impl Scene {
 }
 
 impl Mode {
-    pub(super) const ALL: [Mode; 2] = [Mode::Inherit, Mode::Bind];
+    pub(super) const ALL: [Mode; 3] = [Mode::Inherit, Mode::Bind, Mode::Intercept];
 }
 
 impl Fault {
@@ -103,6 +105,7 @@ impl fmt::Display for Mode {
         f.pad(match self {
             Mode::Inherit => "inherit",
             Mode::Bind => "bind",
+            Mode::Intercept => "intercept",
         })
     }
 }
