@@ -60,6 +60,7 @@ const TERM: Stop = Stop { name: "TERM", signal: Signal::TERM };
 const QUIT: Stop = Stop { name: "QUIT", signal: Signal::QUIT };
 const INT: Stop = Stop { name: "INT", signal: Signal::INT };
 const USR1: Stop = Stop { name: "USR1", signal: Signal::USR1 };
+const USR2: Stop = Stop { name: "USR2", signal: Signal::USR2 };
 const WINCH: Stop = Stop { name: "WINCH", signal: Signal::WINCH };
 
 impl Asked {
@@ -70,6 +71,24 @@ impl Asked {
             Asked::Line(sent, answered) => RequestKind::line(sent, answered),
         }
     }
+}
+
+impl Server {
+    /// One that has no configuration, is passed no socket, is asked by HTTP and stopped by TERM.
+    const PLAIN: Server = Server {
+        name: "",
+        program: "",
+        arguments: &[],
+        files: &[],
+        passed: None,
+        asked: Asked::Http,
+        stops: &[TERM],
+        source: HERE,
+    };
+}
+
+impl Passed {
+    const NOTHING: Passed = Passed { arguments: &[], files: &[], environment: &[] };
 }
 
 const DEBIAN: &str = "apt-get install";
@@ -120,6 +139,7 @@ const CADDY: &str = r#"{
     admin off
 }
 http://127.0.0.1:{port} {
+    bind 127.0.0.1
     respond "hello"
 }
 "#;
@@ -149,9 +169,9 @@ pub const SERVERS: &[Server] = &[
             files: &[("nginx.conf", NGINX)],
             environment: &[("NGINX", "3;")],
         }),
-        asked: Asked::Http,
         stops: &[TERM, QUIT],
         source: DEBIAN,
+        ..Server::PLAIN
     },
     Server {
         name: "haproxy",
@@ -161,220 +181,157 @@ pub const SERVERS: &[Server] = &[
         passed: Some(Passed {
             arguments: &["-db", "-f", "{dir}/haproxy.cfg"],
             files: &[("haproxy.cfg", HAPROXY_PASSED)],
-            environment: &[],
+            ..Passed::NOTHING
         }),
-        asked: Asked::Http,
         stops: &[TERM, USR1],
         source: DEBIAN,
+        ..Server::PLAIN
     },
     Server {
         name: "apache",
         program: "apache2",
         arguments: &["-D", "FOREGROUND", "-f", "{dir}/apache.conf"],
         files: &[("apache.conf", APACHE)],
-        passed: None,
-        asked: Asked::Http,
         stops: &[TERM, WINCH],
         source: DEBIAN,
+        ..Server::PLAIN
     },
     Server {
         name: "caddy",
         program: "caddy",
         arguments: &["run", "--config", "{dir}/Caddyfile", "--adapter", "caddyfile"],
         files: &[("Caddyfile", CADDY)],
-        passed: None,
-        asked: Asked::Http,
-        stops: &[TERM],
         source: DEBIAN,
+        ..Server::PLAIN
     },
     Server {
         name: "redis",
         program: "redis-server",
         arguments: &["--bind", "127.0.0.1", "--port", "{port}", "--save", "", "--dir", "{dir}"],
-        files: &[],
-        passed: None,
         asked: Asked::Line("PING", "+PONG"),
-        stops: &[TERM],
         source: DEBIAN,
+        ..Server::PLAIN
     },
     Server {
         name: "memcached",
         program: "memcached",
         arguments: &["-l", "127.0.0.1", "-p", "{port}", "-u", "nobody"],
-        files: &[],
-        passed: None,
         asked: Asked::Line("version", "VERSION"),
         stops: &[TERM, USR1],
         source: DEBIAN,
+        ..Server::PLAIN
     },
     Server {
         name: "socat",
         program: "socat",
         arguments: &["TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork", "EXEC:cat"],
-        files: &[],
-        passed: Some(Passed {
-            arguments: &["ACCEPT-FD:{fd},fork", "EXEC:cat"],
-            files: &[],
-            environment: &[],
-        }),
         asked: Asked::Line("hello", "hello"),
-        stops: &[TERM],
+        // At TERM it calls shutdown(2) on the listener, for both versions. USR2 it does not handle.
+        stops: &[TERM, USR2],
         source: DEBIAN,
+        ..Server::PLAIN
     },
     Server {
         name: "gunicorn",
         program: "gunicorn",
         arguments: &["--bind", "127.0.0.1:{port}", "--workers", "4", "--no-control-socket", "app:wsgi"],
-        files: &[],
         passed: Some(Passed {
             arguments: &["--workers", "4", "--no-control-socket", "app:wsgi"],
-            files: &[],
-            environment: &[],
+            ..Passed::NOTHING
         }),
-        asked: Asked::Http,
-        stops: &[TERM],
         source: PYPI,
+        ..Server::PLAIN
     },
     Server {
         name: "uvicorn",
         program: "uvicorn",
         arguments: &["--port", "{port}", "--workers", "2", "--no-access-log", "app:asgi"],
-        files: &[],
         passed: Some(Passed {
             arguments: &["--fd", "{fd}", "--workers", "2", "--no-access-log", "app:asgi"],
-            files: &[],
-            environment: &[],
+            ..Passed::NOTHING
         }),
-        asked: Asked::Http,
-        stops: &[TERM],
         source: PYPI,
+        ..Server::PLAIN
     },
     Server {
         name: "hypercorn",
         program: "hypercorn",
         arguments: &["--bind", "127.0.0.1:{port}", "--workers", "2", "app:asgi"],
-        files: &[],
         passed: Some(Passed {
             arguments: &["--bind", "fd://{fd}", "--workers", "2", "app:asgi"],
-            files: &[],
-            environment: &[],
+            ..Passed::NOTHING
         }),
-        asked: Asked::Http,
-        stops: &[TERM],
         source: PYPI,
+        ..Server::PLAIN
     },
     Server {
         name: "granian",
         program: "granian",
         arguments: &["--interface", "asgi", "--port", "{port}", "--workers", "2", "app:asgi"],
-        files: &[],
-        passed: None,
-        asked: Asked::Http,
-        stops: &[TERM],
         source: PYPI,
+        ..Server::PLAIN
     },
     Server {
         name: "http.server",
         program: "python3",
         arguments: &["-m", "http.server", "--bind", "127.0.0.1", "--directory", "{apps}/next", "{port}"],
-        files: &[],
-        passed: None,
-        asked: Asked::Http,
         stops: &[TERM, INT],
         source: HERE,
+        ..Server::PLAIN
     },
     Server {
         name: "puma",
         program: "puma",
         arguments: &["--bind", "tcp://127.0.0.1:{port}", "{apps}/config.ru"],
-        files: &[],
         passed: Some(Passed {
             arguments: &["--bind", "tcp://127.0.0.1:{port}", "{apps}/config.ru"],
-            files: &[],
-            environment: &[],
+            ..Passed::NOTHING
         }),
-        asked: Asked::Http,
-        stops: &[TERM],
         source: DEBIAN,
+        ..Server::PLAIN
     },
     Server {
         name: "php -S",
         program: "php",
         arguments: &["-S", "127.0.0.1:{port}", "{apps}/index.php"],
-        files: &[],
-        passed: None,
-        asked: Asked::Http,
-        stops: &[TERM],
         source: DEBIAN,
+        ..Server::PLAIN
     },
-    Server {
-        name: "node",
-        program: "node",
-        arguments: &["{apps}/node.cjs"],
-        files: &[],
-        passed: None,
-        asked: Asked::Http,
-        stops: &[TERM],
-        source: HERE,
-    },
+    Server { name: "node", program: "node", arguments: &["{apps}/node.cjs"], source: HERE, ..Server::PLAIN },
     Server {
         name: "node cluster",
         program: "node",
         arguments: &["{apps}/cluster.cjs"],
-        files: &[],
-        passed: None,
-        asked: Asked::Http,
-        stops: &[TERM],
         source: HERE,
+        ..Server::PLAIN
     },
     Server {
         name: "express",
         program: "node",
         arguments: &["{apps}/express.cjs"],
-        files: &[],
-        passed: None,
-        asked: Asked::Http,
-        stops: &[TERM],
         source: NPM,
+        ..Server::PLAIN
     },
     Server {
         name: "next",
         program: "next",
         arguments: &["start", "--port", "{port}", "--hostname", "127.0.0.1", "{installed}/next"],
-        files: &[],
-        passed: None,
-        asked: Asked::Http,
-        stops: &[TERM],
         source: NPM,
+        ..Server::PLAIN
     },
     Server {
         name: "deno",
         program: "deno",
         arguments: &["run", "--allow-net", "--allow-env", "--no-lock", "{apps}/deno.ts"],
-        files: &[],
-        passed: None,
-        asked: Asked::Http,
-        stops: &[TERM],
         source: NPM,
+        ..Server::PLAIN
     },
-    Server {
-        name: "bun",
-        program: "bun",
-        arguments: &["{apps}/bun.ts"],
-        files: &[],
-        passed: None,
-        asked: Asked::Http,
-        stops: &[TERM],
-        source: NPM,
-    },
+    Server { name: "bun", program: "bun", arguments: &["{apps}/bun.ts"], source: NPM, ..Server::PLAIN },
     Server {
         name: "axum",
         program: "axum-server",
         arguments: &[],
-        files: &[],
-        passed: None,
-        asked: Asked::Http,
-        stops: &[TERM],
         source: "cargo build, from `conformance/rigs/servers/real/axum`",
+        ..Server::PLAIN
     },
 ];

@@ -137,7 +137,7 @@ async fn measure(
             Err(alone::AloneError::Machine(error)) => return Err(error),
         }
     }
-    let graceful = server.stops.last().copied().unwrap_or(server.stops[0]);
+    let graceful = *server.stops.last().expect("every server has one, says a test");
     for way in Way::of(server) {
         match swapped::measure(server, program, installed, way, graceful).await {
             Ok(seen) => swapped.push(seen),
