@@ -198,6 +198,16 @@ fn a_fault_of_each_kind_is_found_at_its_line_with_its_side_and_its_rule() {
 }
 
 #[test]
+fn a_claim_with_provide_is_granted_with_a_listener_or_without() {
+    let claim = r#"→ {"type":"readyFor","id":2,"address":":80","socket":"inherit","provide":true}"#;
+    let granted = r#"← {"type":"granted","re":2,"address":":80"}"#;
+    let with_listener = r#"←+ {"type":"granted","re":2,"address":":80","fds":["listener"]}"#;
+    for granted in [granted, with_listener] {
+        assert_eq!(checked(&seeded("granted", &[claim, granted]), &[]).faults, []);
+    }
+}
+
+#[test]
 fn nobody_is_blamed_for_the_right_answer_to_a_line_that_is_wrong() {
     let wrong = |rule, lines: &[&'static str]| seeded(rule, lines);
     let answered: [(Seeded, &[&str]); 5] = [
