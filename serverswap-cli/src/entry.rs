@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::cli::{self, Invocation, Program};
 use crate::intercept::reader;
 use crate::ui::{Conclusion, Console, ResultFormat};
-use crate::{launch, logs, replay, runtime, status};
+use crate::{explain, launch, logs, replay, runtime, status};
 
 /// Runs `program` with this process's arguments.
 pub fn main(program: Program) -> ExitCode {
@@ -21,6 +21,7 @@ pub fn main(program: Program) -> ExitCode {
         Ok(Invocation::Replay(file)) => replay::show(&file),
         Ok(Invocation::Status(status)) => status::show(&status),
         Ok(Invocation::Logs(logs)) => logs::show(&logs),
+        Ok(Invocation::Explain(explain)) => explain::show(&explain),
         Ok(Invocation::Completions(shell, of)) => print(&cli::completions(shell, of)),
         Ok(Invocation::Man(of)) => print(&cli::man_page(of)),
         Err(error) => error.print(),

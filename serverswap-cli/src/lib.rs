@@ -15,6 +15,7 @@ mod arbiter;
 pub mod arbiter;
 mod cli;
 mod entry;
+mod explain;
 mod intercept;
 mod launch;
 mod logs;

@@ -41,6 +41,11 @@ impl CommandLine {
     }
 }
 
+/// The words as a shell takes them, whole.
+pub(crate) fn for_shell(words: &[OsString]) -> String {
+    words.iter().map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+}
+
 /// Longest command that is shown, in characters.
 const COMMAND_CHARS_MAX: usize = 200;
 

@@ -284,6 +284,14 @@ pub(super) enum Tool {
     /// output goes if it has no log. The exit status is 3 if there is nothing to show.
     #[command(override_usage = "serverswap logs [OPTIONS] [ADDRESS]")]
     Logs(LogsArguments),
+    /// Say with which options a server is swapped
+    ///
+    /// Starts CMD a few times, each for a short time, and binds it where nobody looks for it: what serves now is not
+    /// touched, but by what CMD itself does when it starts. Says what it binds, whether it takes sockets that are passed to it,
+    /// whether two of it run at the same time, and at which signal it finishes its requests. The exit status is 3 if it cannot
+    /// be swapped.
+    #[command(override_usage = "serverswap explain [OPTIONS] CMD...")]
+    Explain(ExplainArguments),
     /// Print shell completions
     #[command(override_usage = "serverswap completions SHELL [PROGRAM]")]
     Completions {
@@ -316,6 +324,22 @@ pub(super) struct StatusArguments {
     /// The runtime directory to inspect
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
     pub(super) dir: Option<PathBuf>,
+}
+
+/// `serverswap explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// The server's command line; everything from here on belongs to it
+    #[arg(value_name = "CMD", trailing_var_arg = true, value_hint = ValueHint::CommandWithArguments, required = true)]
+    pub(super) command: Vec<OsString>,
+
+    /// How long the server may take until it serves
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub(super) ready_timeout: Duration,
+
+    /// Print a JSON object
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// `serverswap logs`.

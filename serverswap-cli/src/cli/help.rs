@@ -8,6 +8,7 @@ use crate::ui::EXIT_STATUSES;
 pub(super) const USAGE: &str = "serverswap [OPTIONS] CMD [ARGS]...
        serverswap status [ADDRESS] [--json] [--dir PATH]
        serverswap logs [ADDRESS] [--follow] [--previous] [--dir PATH]
+       serverswap explain [--json] CMD [ARGS]...
        serverswap completions SHELL [PROGRAM]
        serverswap man [PROGRAM]";
 
@@ -25,6 +26,7 @@ const EXAMPLES: &str = "Examples:
   serverswap --ready-timeout 5m ./app    an app that takes long to start
   serverswap status :8080                which server holds it?
   serverswap logs -f :8080               what does it print?
+  serverswap explain ./app               which options does it need?
   serverswap --json ./app | jq .outcome  for scripts";
 
 const DEPLOY_EXAMPLES: &str = "Examples:

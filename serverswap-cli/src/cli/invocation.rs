@@ -28,6 +28,8 @@ pub enum Invocation {
     Status(Status),
     /// Show what a server printed.
     Logs(Logs),
+    /// Look at a server, and say how it is swapped.
+    Explain(Explain),
     /// Print the completions of a program.
     Completions(Shell, Program),
     /// Print the man page of a program.
@@ -88,6 +90,17 @@ pub struct Status {
     pub result: ResultFormat,
     /// `--dir`, as given.
     pub dir: Option<PathBuf>,
+}
+
+/// Look at a server, and say how it is swapped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explain {
+    /// The server.
+    pub command: CommandLine,
+    /// How long it may take until it serves.
+    pub ready_timeout: Duration,
+    /// Text or a JSON object.
+    pub result: ResultFormat,
 }
 
 /// Show what a server printed.

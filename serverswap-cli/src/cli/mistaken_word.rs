@@ -16,6 +16,7 @@ pub(super) enum Wanted {
 }
 
 const DEPLOY: &str = "to start a server or to deploy, write its command alone: `serverswap node server.js`";
+const EXPLAIN: &str = "`serverswap explain CMD` looks at a server, and says with which options it is swapped";
 const STATUS: &str = "`serverswap status` shows which server serves what";
 const STOP: &str = "`serverswap status` shows the pids: TERM (`kill PID`) to its command, or to a server that was left alone, \
                     stops it when it has answered what is open";
@@ -35,6 +36,7 @@ fn by_word(word: &str) -> Option<Wanted> {
         "version" => Wanted::Version,
         "start" | "run" | "up" | "deploy" | "restart" | "reload" | "swap" => Wanted::Advice(DEPLOY),
         "list" | "ls" | "ps" | "show" | "info" => Wanted::Advice(STATUS),
+        "check" | "inspect" | "doctor" | "probe" => Wanted::Advice(EXPLAIN),
         "stop" | "kill" | "down" | "quit" | "delete" => Wanted::Advice(STOP),
         "log" | "tail" => Wanted::Advice(LOGS),
         _ => return None,

@@ -14,7 +14,8 @@ use super::definition::{
 };
 use super::mistaken_word::{Wanted, wanted};
 use super::{
-    CommandLine, Extent, Invocation, LogFormatOption, Logs, Program, RestartOption, Run, Status, Which,
+    CommandLine, Explain, Extent, Invocation, LogFormatOption, Logs, Program, RestartOption, Run, Status,
+    Which,
 };
 use crate::launch::{PassedSockets, PassedSocketsError};
 use crate::supervisor::Restart;
@@ -130,6 +131,11 @@ fn tool_invocation(tool: Tool, run: RunArguments) -> Result<Invocation, UsageErr
     match tool {
         Tool::Status(status) => status_invocation(status, run),
         Tool::Logs(logs) => logs_invocation(logs, run),
+        Tool::Explain(explain) => Ok(Invocation::Explain(Explain {
+            command: CommandLine::from_words(explain.command, None),
+            ready_timeout: explain.ready_timeout,
+            result: result(explain.json || run.json),
+        })),
         Tool::Completions { shell, program } => Ok(Invocation::Completions(shell, program)),
         Tool::Man { program } => Ok(Invocation::Man(program)),
     }
@@ -273,6 +279,7 @@ fn nothing_else(tool: &Tool, given: &[String]) -> Result<(), UsageError> {
     let (name, shared): (&str, &[&str]) = match tool {
         Tool::Status(_) => ("status", &["dir", "json"]),
         Tool::Logs(_) => ("logs", &["dir"]),
+        Tool::Explain(_) => ("explain", &["json", "ready_timeout"]),
         Tool::Completions { .. } => ("completions", &[]),
         Tool::Man { .. } => ("man", &[]),
     };

@@ -49,7 +49,28 @@ pub(super) enum Wanted {
 /// # Errors
 /// The process cannot be looked into.
 pub(super) fn read(notification: &Notification, generation: Generation) -> io::Result<Option<Call>> {
-    match try_read(notification, generation) {
+    unless_the_callers(try_read(notification, generation))
+}
+
+/// What a look at a server is about.
+#[derive(Debug)]
+pub(crate) enum Looked {
+    /// A socket, of whatever kind, is to be bound to a name.
+    Bind(OwnedFd, Name),
+    /// A path is to be removed.
+    Unlink(PathBuf),
+}
+
+/// A call of any generation; `None` for one that is about neither.
+///
+/// # Errors
+/// The process cannot be looked into.
+pub(crate) fn look(notification: &Notification) -> io::Result<Option<Looked>> {
+    unless_the_callers(try_look(notification))
+}
+
+fn unless_the_callers<T>(read: io::Result<Option<T>>) -> io::Result<Option<T>> {
+    match read {
         Err(error) if is_the_callers(&error) => Ok(None),
         read => read,
     }
@@ -71,23 +92,65 @@ fn try_read(notification: &Notification, generation: Generation) -> io::Result<O
     if is_of_another(notification.thread(), generation) {
         return Ok(None);
     }
-    let (arch, nr) = notification.call();
-    let [first, second, third, ..] = notification.arguments();
-    let Some(operation) = operation(arch, nr, first) else { return Ok(None) };
-    let caller = Caller::of(notification.thread())?;
-    let (operation, [number, second, third]) = match operation {
-        Operation::Bind | Operation::Listen => (operation, [first, second, third]),
-        Operation::Wrapped => match wrapped(first) {
-            Some(operation) => (operation, wrapped_arguments(&caller, second)?),
-            None => return Ok(None),
-        },
+    let Some((caller, operation, [number, second, third])) = arguments(notification)? else {
+        return Ok(None);
     };
     // The kernel takes an int.
     let number = number as u32 as RawFd;
     match operation {
         Operation::Listen => listen(caller, number, second as u32),
         Operation::Bind | Operation::Wrapped => bind(caller, number, second, third as u32),
+        Operation::Unlink | Operation::UnlinkAt => Ok(None),
     }
+}
+
+fn try_look(notification: &Notification) -> io::Result<Option<Looked>> {
+    let Some((caller, operation, [first, second, third])) = arguments(notification)? else {
+        return Ok(None);
+    };
+    let unlinked = |at, path| Ok(absolute(&caller, at, caller.read_path(path)?)?.map(Looked::Unlink));
+    match operation {
+        Operation::Bind | Operation::Wrapped => {
+            let Some(name) = read_name(&caller, second, third as u32)? else { return Ok(None) };
+            let name = match name {
+                Name::Unix(path) => absolute(&caller, libc::AT_FDCWD, path)?.map(Name::Unix),
+                Name::Inet(at) => Some(Name::Inet(at)),
+            };
+            let socket = caller.duplicate(first as u32 as RawFd)?;
+            Ok(name.map(|name| Looked::Bind(socket, name)))
+        }
+        Operation::Unlink => unlinked(libc::AT_FDCWD, first),
+        Operation::UnlinkAt => unlinked(first as u32 as RawFd, second),
+        Operation::Listen => Ok(None),
+    }
+}
+
+/// Who makes the call, which one, and its arguments.
+fn arguments(notification: &Notification) -> io::Result<Option<(Caller, Operation, [u64; 3])>> {
+    let (arch, nr) = notification.call();
+    let [first, second, third, ..] = notification.arguments();
+    let Some(operation) = operation(arch, nr, first) else { return Ok(None) };
+    let caller = Caller::of(notification.thread())?;
+    Ok(match operation {
+        Operation::Bind | Operation::Listen | Operation::Unlink | Operation::UnlinkAt => {
+            Some((caller, operation, [first, second, third]))
+        }
+        Operation::Wrapped => match wrapped(first) {
+            Some(operation) => {
+                let arguments = wrapped_arguments(&caller, second)?;
+                Some((caller, operation, arguments))
+            }
+            None => None,
+        },
+    })
+}
+
+/// What bind(2) is given; `None` if it is no name of ours.
+fn read_name(caller: &Caller, at: u64, length: u32) -> io::Result<Option<Name>> {
+    let mut bytes = [0; size_of::<libc::sockaddr_storage>()];
+    let Some(bytes) = bytes.get_mut(..length as usize) else { return Ok(None) };
+    caller.read_memory(at, bytes)?;
+    Ok(Name::parse(bytes))
 }
 
 fn wrapped_arguments(caller: &Caller, at: u64) -> io::Result<[u64; 3]> {
@@ -101,15 +164,12 @@ fn wrapped_arguments(caller: &Caller, at: u64) -> io::Result<[u64; 3]> {
 }
 
 fn bind(caller: Caller, number: RawFd, name: u64, length: u32) -> io::Result<Option<Call>> {
-    let mut bytes = [0; size_of::<libc::sockaddr_storage>()];
-    let Some(bytes) = bytes.get_mut(..length as usize) else { return Ok(None) };
-    caller.read_memory(name, bytes)?;
-    let Some(name) = Name::parse(bytes) else { return Ok(None) };
+    let Some(name) = read_name(&caller, name, length)? else { return Ok(None) };
     let Some(socket) = stream_socket(&caller, number)? else { return Ok(None) };
     let address = match name {
         Name::Inet(at) if shares_network(caller.thread()) => Address::Tcp(endpoint_of(&socket, at)),
         Name::Inet(_) => return Ok(None),
-        Name::Unix(path) => match absolute(&caller, path)? {
+        Name::Unix(path) => match absolute(&caller, libc::AT_FDCWD, path)? {
             Some(path) => Address::Unix(path),
             None => return Ok(None),
         },
@@ -147,7 +207,7 @@ fn sharing(socket: &OwnedFd) -> Sharing {
 
 /// In `sockaddr`, what we can claim.
 #[derive(Debug, PartialEq, Eq)]
-enum Name {
+pub(crate) enum Name {
     Inet(SocketAddr),
     Unix(PathBuf),
 }
@@ -186,8 +246,9 @@ impl Name {
     }
 }
 
-/// The path as we see it; `None` if the caller has another root or other mounts than we have.
-fn absolute(caller: &Caller, path: PathBuf) -> io::Result<Option<PathBuf>> {
+/// The path, which is relative to this directory of the caller, as we see it; `None` if the caller has another root or
+/// other mounts than we have.
+fn absolute(caller: &Caller, at: RawFd, path: PathBuf) -> io::Result<Option<PathBuf>> {
     let of = |who: &str, what: &str| fs::read_link(format!("/proc/{who}/{what}"));
     let thread = caller.thread().to_string();
     for what in ["root", "ns/mnt"] {
@@ -198,7 +259,8 @@ fn absolute(caller: &Caller, path: PathBuf) -> io::Result<Option<PathBuf>> {
     if path.is_absolute() {
         return Ok(Some(path));
     }
-    let path = of(&thread, "cwd")?.join(path);
+    let directory = if at == libc::AT_FDCWD { "cwd".to_owned() } else { format!("fd/{at}") };
+    let path = of(&thread, &directory)?.join(path);
     Ok(Some(path.components().collect()))
 }
 

@@ -14,7 +14,7 @@
 //! * I3. No call ever waits for a process that is gone.
 //! * I4. The mode of a listener (`O_NONBLOCK`) is never cleared, its backlog never lowered: others share it.
 
-mod call;
+pub(crate) mod call;
 mod core;
 mod driver;
 mod hangups;

@@ -41,8 +41,8 @@ fn become_server(supervisor: &LauncherEnd, order: Order, descriptors: Vec<OwnedF
     if let Err(error) = place(descriptors, FIRST_DESCRIPTOR) {
         return supervisor.failed(&error);
     }
-    if order == Order::Intercept {
-        match install(&Filter::new()) {
+    if let Order::Intercept(selection) = order {
+        match install(&Filter::new(selection)) {
             Ok(installed) => {
                 if supervisor.filtered(&installed).is_err() {
                     return; // nobody could answer the server

@@ -59,7 +59,7 @@ use crate::spawn::ServerCommand;
 use crate::state::Directory;
 use crate::sys::descriptors;
 use crate::sys::launch::Order;
-use crate::sys::seccomp;
+use crate::sys::seccomp::{self, Selection};
 use crate::sys::signals::SignalDescriptor;
 use crate::ui::{Conclusion, Console, SetupError, StillTrue};
 use crate::{acting_user, own_generation, runtime_directory};
@@ -127,7 +127,7 @@ fn try_run(
         let plan = run.plan(generation);
         let stand_in = run.has_stand_in().then(|| StandInPlan {
             sockets: run.sockets.clone(),
-            order: if run.intercept { Order::Intercept } else { Order::Execute },
+            order: if run.intercept { Order::Intercept(Selection::Sockets) } else { Order::Execute },
             ready: run.ready.clone(),
             stop_signal: run.stop_signal,
         });

@@ -113,7 +113,7 @@ impl StandInDriver {
         let connection = connection.map_err(|error| other(io::Error::other(error)))?;
         let core = match plan.order {
             Order::Execute => StandIn::new(plan.sockets.addresses().cloned().collect(), plan.ready.clone()),
-            Order::Intercept => StandIn::intercepted(plan.ready.clone()),
+            Order::Intercept(_) => StandIn::intercepted(plan.ready.clone()),
         };
         let mut driver = StandInDriver {
             pid,
@@ -339,7 +339,7 @@ impl StandInDriver {
                     let socket = SocketMode::Inherit;
                     self.call(match self.plan.order {
                         Order::Execute => Call::ReadyFor { address, socket, more: true },
-                        Order::Intercept => Call::Provide { address, more: true },
+                        Order::Intercept(_) => Call::Provide { address, more: true },
                     });
                 }
                 StandInAction::Execute => self.execute(),

@@ -1,8 +1,11 @@
 //! A thread that waits in a system call: its descriptors, its memory.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, IoSliceMut};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -66,7 +69,33 @@ impl Caller {
         let read = process_vm_readv(pid, &mut [IoSliceMut::new(into)], &[RemoteIoVec { base, len }])?;
         if read == len { Ok(()) } else { Err(Errno::EFAULT.into()) }
     }
+
+    /// The path at this address of its memory, which ends with a zero.
+    ///
+    /// # Errors
+    /// As [`Self::read_memory`].
+    pub(crate) fn read_path(&self, address: u64) -> io::Result<PathBuf> {
+        let mut path = Vec::new();
+        while path.len() < PATH_BYTES_MAX {
+            // The next page may not be there.
+            let at = address.saturating_add(path.len() as u64);
+            let mut part = vec![0; PAGE_BYTES - at as usize % PAGE_BYTES];
+            self.read_memory(at, &mut part)?;
+            let end = part.iter().position(|byte| *byte == 0);
+            path.extend_from_slice(&part[..end.unwrap_or(part.len())]);
+            if end.is_some() {
+                return Ok(PathBuf::from(OsString::from_vec(path)));
+            }
+        }
+        Err(Errno::EFAULT.into())
+    }
 }
+
+/// No page is smaller.
+const PAGE_BYTES: usize = 4_096;
+
+/// Longest path, with the zero behind it.
+const PATH_BYTES_MAX: usize = libc::PATH_MAX as usize;
 
 /// `PIDFD_THREAD` of the kernel's `linux/pidfd.h`.
 const OF_A_THREAD: libc::c_int = libc::O_EXCL;

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair};
 use serverswap::sys::recvmsg::{DESCRIPTORS_MAX, receive_message};
 
-use super::seccomp::{InstallError, Installed};
+use super::seccomp::{InstallError, Installed, Selection};
 
 /// What the process is to do before it executes the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(crate) enum Order {
     /// Nothing more.
     Execute,
     /// Put the filter of the interception into force.
-    Intercept,
+    Intercept(Selection),
 }
 
 /// What the process has to say.
@@ -36,6 +36,7 @@ pub(crate) enum Said {
 /// The first byte of a packet.
 const EXECUTE: u8 = b'x';
 const INTERCEPT: u8 = b'i';
+const INTERCEPT_PATHS: u8 = b'u';
 const FILTERED: u8 = b'f';
 const FILTERED_WITHOUT_PRIVILEGES: u8 = b'p';
 const NOT_FILTERED: u8 = b'n';
@@ -65,7 +66,8 @@ impl SupervisorEnd {
     pub(crate) fn send(&self, order: Order, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let order = match order {
             Order::Execute => EXECUTE,
-            Order::Intercept => INTERCEPT,
+            Order::Intercept(Selection::Sockets) => INTERCEPT,
+            Order::Intercept(Selection::SocketsAndPaths) => INTERCEPT_PATHS,
         };
         send_packet(&self.0, &[order], descriptors)
     }
@@ -124,7 +126,8 @@ impl LauncherEnd {
             }
         };
         Ok(received.map(|([kind, ..], descriptors)| match kind {
-            INTERCEPT => (Order::Intercept, descriptors),
+            INTERCEPT => (Order::Intercept(Selection::Sockets), descriptors),
+            INTERCEPT_PATHS => (Order::Intercept(Selection::SocketsAndPaths), descriptors),
             _ => (Order::Execute, descriptors),
         }))
     }

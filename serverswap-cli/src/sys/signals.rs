@@ -1,7 +1,7 @@
 //! Signals to this process as a descriptor, from the first moment on.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -44,6 +44,12 @@ impl SignalDescriptor {
         let signal = i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok())?;
         let is_passed_on = info.ssi_code == libc::SI_QUEUE && info.ssi_int == PASSED_ON;
         Some((signal, if is_passed_on { StopPath::PassedOn } else { StopPath::Direct }))
+    }
+}
+
+impl AsFd for SignalDescriptor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

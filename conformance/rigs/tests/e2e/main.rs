@@ -17,6 +17,7 @@ mod deleted;
 mod deploys;
 mod disk;
 mod drops;
+mod explain;
 mod forms;
 mod held;
 mod hostile;

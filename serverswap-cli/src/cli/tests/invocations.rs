@@ -156,6 +156,17 @@ fn logs_takes_an_address_and_says_which_and_how_much() {
 }
 
 #[test]
+fn explain_takes_a_server_with_its_own_options() {
+    let invocation =
+        parsed(Program::Serverswap, &["explain", "--json", "--ready-timeout", "5s", "./app", "--json"]);
+    let Ok(Invocation::Explain(explain)) = invocation else { panic!("{invocation:?}") };
+    assert_eq!(explain.command.display(), "./app --json");
+    assert_eq!((explain.ready_timeout, explain.result), (Duration::from_secs(5), ResultFormat::Json));
+    refused(&["explain"], "CMD");
+    refused(&["--stay", "explain", "./app"], "`--stay` cannot be used with `serverswap explain`");
+}
+
+#[test]
 fn status_takes_an_address_in_any_of_its_forms() {
     let expected = Status {
         address: Some(":8080".parse().expect("valid")),

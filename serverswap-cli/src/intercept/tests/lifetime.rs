@@ -5,7 +5,7 @@ use std::process::Command;
 use nix::sys::signal::{Signal, kill};
 
 use super::world::{Answers, Seen, World, connect, free_port, play, spawn_filtered};
-use crate::sys::seccomp::{Filter, InstallError, filtered};
+use crate::sys::seccomp::{Filter, InstallError, Selection, filtered};
 
 #[test]
 fn when_the_supervisor_is_gone_calls_are_done_by_the_kernel() {
@@ -71,7 +71,7 @@ except OSError as error: say(error.strerror)";
 fn a_filter_inside_a_filter_is_an_error_before_anything_is_started() {
     let mut command = Command::new("true");
     // Somebody has the notify descriptor of the first one.
-    filtered(&mut command, Filter::new(), |first| {
+    filtered(&mut command, Filter::new(Selection::Sockets), |first| {
         std::mem::forget(first.notify.try_clone()?);
         Ok(())
     });

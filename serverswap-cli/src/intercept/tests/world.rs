@@ -30,7 +30,7 @@ pub(super) use ports::free_port;
 
 use crate::intercept::{Grant, Intercepted, Interception, reader};
 use crate::sys::registrations::inode;
-use crate::sys::seccomp::{Filter, Installed, filtered};
+use crate::sys::seccomp::{Filter, Installed, Selection, filtered};
 
 /// Where servers listen: what an arbiter knows.
 #[derive(Clone, Default)]
@@ -235,7 +235,7 @@ pub(super) fn connect(port: u16) -> io::Result<TcpStream> {
 /// Starts a command with a filter, which it installs itself, right before exec.
 pub(super) fn spawn_filtered(mut command: Command) -> io::Result<(Child, Installed)> {
     let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-    filtered(&mut command, Filter::new(), move |installed| {
+    filtered(&mut command, Filter::new(Selection::Sockets), move |installed| {
         let descriptors = [installed.notify.as_raw_fd()];
         let text = [u8::from(installed.no_new_privs)];
         let rights = [ControlMessage::ScmRights(&descriptors)];

@@ -16,8 +16,21 @@ pub(crate) enum Operation {
     Bind,
     /// listen(2).
     Listen,
+    /// unlink(2).
+    Unlink,
+    /// unlinkat(2).
+    UnlinkAt,
     /// socketcall(2): the first argument says which one, the second points to its arguments, 32 bits each.
     Wrapped,
+}
+
+/// Which calls wait for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Selection {
+    /// bind(2) and listen(2).
+    Sockets,
+    /// unlink(2) and unlinkat(2) as well: servers remove the path of a Unix socket before they bind there.
+    SocketsAndPaths,
 }
 
 /// The numbers of one architecture.
@@ -28,18 +41,52 @@ struct Numbers {
     ignored_bit: u32,
     bind: u32,
     listen: u32,
+    unlink: Option<u32>,
+    unlinkat: u32,
     socketcall: Option<u32>,
 }
 
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURES: &[Numbers] = &[
-    Numbers { arch: 0xc000_003e, ignored_bit: X32_BIT, bind: 49, listen: 50, socketcall: None },
-    Numbers { arch: 0x4000_0003, ignored_bit: 0, bind: 361, listen: 363, socketcall: Some(102) },
+    Numbers {
+        arch: 0xc000_003e,
+        ignored_bit: X32_BIT,
+        bind: 49,
+        listen: 50,
+        unlink: Some(87),
+        unlinkat: 263,
+        socketcall: None,
+    },
+    Numbers {
+        arch: 0x4000_0003,
+        ignored_bit: 0,
+        bind: 361,
+        listen: 363,
+        unlink: Some(10),
+        unlinkat: 301,
+        socketcall: Some(102),
+    },
 ];
 #[cfg(target_arch = "aarch64")]
 const ARCHITECTURES: &[Numbers] = &[
-    Numbers { arch: 0xc000_00b7, ignored_bit: 0, bind: 200, listen: 201, socketcall: None },
-    Numbers { arch: 0x4000_0028, ignored_bit: 0, bind: 282, listen: 284, socketcall: None },
+    Numbers {
+        arch: 0xc000_00b7,
+        ignored_bit: 0,
+        bind: 200,
+        listen: 201,
+        unlink: None,
+        unlinkat: 35,
+        socketcall: None,
+    },
+    Numbers {
+        arch: 0x4000_0028,
+        ignored_bit: 0,
+        bind: 282,
+        listen: 284,
+        unlink: Some(10),
+        unlinkat: 328,
+        socketcall: None,
+    },
 ];
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const ARCHITECTURES: &[Numbers] = &[];
@@ -64,6 +111,8 @@ pub(crate) fn operation(arch: u32, number: u32, first_argument: u64) -> Option<O
     match number & !numbers.ignored_bit {
         number if number == numbers.bind => Some(Operation::Bind),
         number if number == numbers.listen => Some(Operation::Listen),
+        number if Some(number) == numbers.unlink => Some(Operation::Unlink),
+        number if number == numbers.unlinkat => Some(Operation::UnlinkAt),
         number if Some(number) == numbers.socketcall && first_argument != 0 => Some(Operation::Wrapped),
         _ => None,
     }
@@ -83,17 +132,17 @@ pub(crate) fn wrapped(first_argument: u64) -> Option<Operation> {
 pub(crate) struct Filter(Vec<libc::sock_filter>);
 
 impl Filter {
-    /// bind(2) and listen(2) wait for an answer. io_uring_setup(2) fails with EPERM, as in containers, where the kernel
+    /// The selected calls wait for an answer. io_uring_setup(2) fails with EPERM, as in containers, where the kernel
     /// could bind sockets by io_uring: no filter sees what is done there. Everything else is as without a filter.
-    pub(crate) fn new() -> Self {
-        Filter::of(io_uring::can_bind())
+    pub(crate) fn new(selection: Selection) -> Self {
+        Filter::of(selection, io_uring::can_bind())
     }
 
     /// With or without a rule for io_uring_setup(2).
-    pub(super) fn of(refuses_io_uring: bool) -> Self {
+    pub(super) fn of(selection: Selection, refuses_io_uring: bool) -> Self {
         let mut program = Vec::new();
         for numbers in ARCHITECTURES {
-            let block = block(numbers, refuses_io_uring);
+            let block = block(numbers, selection, refuses_io_uring);
             program.push(load(ARCH));
             // A block is longer than what one jump reaches on no architecture.
             program.push(jump(CONDITION_EQUAL, numbers.arch, 0, block.len() as u8));
@@ -108,12 +157,17 @@ impl Filter {
     }
 }
 
-fn block(numbers: &Numbers, refuses_io_uring: bool) -> Vec<libc::sock_filter> {
+fn block(numbers: &Numbers, selection: Selection, refuses_io_uring: bool) -> Vec<libc::sock_filter> {
     let mut block = vec![load(NUMBER)];
     if numbers.ignored_bit != 0 {
         block.push(statement(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, !numbers.ignored_bit));
     }
-    for number in [numbers.bind, numbers.listen] {
+    let paths = match selection {
+        Selection::Sockets => None,
+        Selection::SocketsAndPaths => Some(numbers.unlinkat),
+    };
+    let paths = paths.into_iter().chain(paths.and(numbers.unlink));
+    for number in [numbers.bind, numbers.listen].into_iter().chain(paths) {
         block.extend(when(number, libc::SECCOMP_RET_USER_NOTIF));
     }
     if refuses_io_uring {
@@ -179,17 +233,22 @@ mod tests {
     }
 
     #[test]
-    fn the_filter_selects_exactly_what_is_read_as_bind_or_listen() {
-        let filter = Filter::of(false);
+    fn the_filter_selects_exactly_what_is_read() {
+        let (sockets, all) =
+            (Filter::of(Selection::Sockets, false), Filter::of(Selection::SocketsAndPaths, false));
         let architectures = ARCHITECTURES.iter().map(|numbers| numbers.arch).chain([7]);
         for (arch, number) in architectures.flat_map(|arch| (0..600).map(move |number| (arch, number))) {
             for first_argument in 0..8 {
-                let selects = run(&filter, arch, number, first_argument) == libc::SECCOMP_RET_USER_NOTIF;
+                let selects = |filter| {
+                    run(filter, arch, number, first_argument) == libc::SECCOMP_RET_USER_NOTIF
+                };
                 let read = match operation(arch, number, first_argument.into()) {
                     Some(Operation::Wrapped) => wrapped(first_argument.into()),
                     read => read,
                 };
-                assert_eq!(selects, read.is_some(), "{arch:x} {number} {first_argument}");
+                let is_path = matches!(read, Some(Operation::Unlink | Operation::UnlinkAt));
+                let expected = (read.is_some() && !is_path, read.is_some());
+                assert_eq!((selects(&sockets), selects(&all)), expected, "{arch:x} {number} {first_argument}");
             }
         }
     }
@@ -198,7 +257,7 @@ mod tests {
     #[test]
     fn the_numbers_of_x32_are_selected_too() {
         let arch = ARCHITECTURES[0].arch;
-        assert_eq!(run(&Filter::of(false), arch, 49 | X32_BIT, 0), libc::SECCOMP_RET_USER_NOTIF);
+        assert_eq!(run(&Filter::of(Selection::Sockets, false), arch, 49 | X32_BIT, 0), libc::SECCOMP_RET_USER_NOTIF);
         assert_eq!(operation(arch, 50 | X32_BIT, 0), Some(Operation::Listen));
     }
 
@@ -206,8 +265,8 @@ mod tests {
     fn io_uring_is_refused_where_it_could_bind_and_nowhere_else() {
         let refused = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
         for numbers in ARCHITECTURES {
-            assert_eq!(run(&Filter::of(true), numbers.arch, IO_URING_SETUP, 0), refused);
-            assert_eq!(run(&Filter::of(false), numbers.arch, IO_URING_SETUP, 0), libc::SECCOMP_RET_ALLOW);
+            assert_eq!(run(&Filter::of(Selection::Sockets, true), numbers.arch, IO_URING_SETUP, 0), refused);
+            assert_eq!(run(&Filter::of(Selection::Sockets, false), numbers.arch, IO_URING_SETUP, 0), libc::SECCOMP_RET_ALLOW);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 
-use super::filter::Filter;
+use super::filter::{Filter, Selection};
 use super::notify::{Placement, add_descriptor};
 
 /// A filter that is in force.
@@ -58,7 +58,7 @@ impl InstallError {
 /// # Errors
 /// [`InstallError::KernelTooOld`].
 pub(crate) fn available() -> Result<(), InstallError> {
-    if Filter::of(false).instructions().len() <= 1 {
+    if Filter::of(Selection::Sockets, false).instructions().len() <= 1 {
         return Err(InstallError::KernelTooOld); // an architecture whose numbers are not known
     }
     let action = libc::SECCOMP_RET_USER_NOTIF;

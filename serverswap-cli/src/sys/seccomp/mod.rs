@@ -8,7 +8,7 @@ mod filter;
 mod install;
 mod notify;
 
-pub(crate) use filter::{Filter, Operation, operation, wrapped};
+pub(crate) use filter::{Filter, Operation, Selection, operation, wrapped};
 pub(crate) use install::{InstallError, Installed, available, install};
 #[cfg(test)]
 pub(crate) use install::{filtered, received};

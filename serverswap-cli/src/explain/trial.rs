@@ -1,0 +1,316 @@
+//! One start of a server, only to look at it: privately, and never for long.
+//!
+//! Rules:
+//! - It binds where nobody looks for it, and what it would tell an arbiter or a service manager comes here.
+//! - It and all that it has started are killed when this is dropped.
+
+use std::fs::File;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use serverswap::protocol::{Address, Endpoint, Generation};
+use serverswap::sys::clock::boottime_micros;
+use serverswap::sys::process::{
+    Process, Signal, generation_members, pidfd_send_signal, signal_generation,
+};
+
+use super::private_bind::{Bound, Place, answer};
+use super::receivers::{handles, inodes, receivers};
+use super::scratch::Scratch;
+use crate::cli::CommandLine;
+use crate::launch::{self, Launched, PassedSocket, PassedSockets};
+use crate::readiness::{Notification, Notifications};
+use crate::spawn::{self, ServerCommand, ServerStream, ServerStreams, SpawnFailure};
+use crate::sys::launch::{Order, Said};
+use crate::sys::notify_socket::NotifySocket;
+use crate::sys::seccomp::{self, InstallError, Selection};
+use crate::sys::signals::SignalDescriptor;
+use crate::ui::grammar::printable;
+
+/// How often what sends no event is looked at again.
+const PACE_MS: u8 = 10;
+
+/// How long a process that was killed may take to be gone.
+const GONE_MS: u16 = 5_000;
+
+/// Lines of its output that are shown.
+const LINES_SHOWN: usize = 5;
+
+/// A server that is looked at.
+pub(super) struct Trial<'a> {
+    signals: &'a SignalDescriptor,
+    process: Process,
+    pidfd: OwnedFd,
+    generation: Generation,
+    /// Where its calls wait, from its first instruction on.
+    notify: Option<OwnedFd>,
+    arbiter: UnixListener,
+    service_manager: NotifySocket,
+    folder: PathBuf,
+    output: PathBuf,
+    pub(super) given: Option<Given>,
+    pub(super) bound: Vec<Bound>,
+    /// Which of those speaks HTTP, when that was seen.
+    pub(super) http: Option<usize>,
+    /// When it was started, or has bound the last one.
+    pub(super) bound_at: Instant,
+    pub(super) uses_package: bool,
+    pub(super) says_ready: bool,
+    /// Its exit status, as a shell has it, when it has ended.
+    pub(super) exit: Option<i32>,
+}
+
+/// A listener that it was given.
+pub(super) struct Given {
+    pub(super) listener: OwnedFd,
+    pub(super) at: Place,
+}
+
+impl<'a> Trial<'a> {
+    /// Starts it. With `passed` it is given a listener as `--socket` with this address would give it one; the listener is
+    /// another one.
+    ///
+    /// # Errors
+    /// The command cannot be executed, or the kernel refuses something.
+    pub(super) fn start(
+        command: &CommandLine,
+        passed: Option<&Address>,
+        scratch: &'a Scratch,
+    ) -> Result<Trial<'a>, TrialError> {
+        let folder = scratch.next()?;
+        let generation = Generation { start: boottime_micros(), pid: std::process::id() };
+        let (manager, output) = (folder.join("notify"), folder.join("output"));
+        let server = ServerCommand {
+            program: command.program.clone(),
+            arguments: command.arguments.clone(),
+            cwd: None,
+            socket: folder.join("arbiter"),
+            directory: folder.clone(),
+            generation,
+            abstract_socket: None,
+            arbiter: None,
+        };
+        let arbiter = UnixListener::bind(&server.socket)?;
+        arbiter.set_nonblocking(true)?;
+        let service_manager = NotifySocket::bind(&manager)?;
+        let given = passed.map(|address| Given::like(address, &folder)).transpose()?;
+        let sockets = passed.cloned().map(|address| PassedSocket { name: None, address });
+        let sockets = PassedSockets::new(sockets.into_iter().collect()).map_err(io::Error::other)?;
+        let file = File::create(&output)?;
+        let streams =
+            ServerStreams { stdout: ServerStream::File(file.try_clone()?), stderr: ServerStream::File(file) };
+        let (pid, launched) = launch::start(&server, &sockets, Some(manager.as_os_str()), streams)?;
+        // It is our child, and waits.
+        let (process, pidfd) = Process::hold(pid)?.ok_or(Errno::ESRCH).map_err(io::Error::from)?;
+        let mut trial = Trial {
+            signals: scratch.signals(),
+            process,
+            pidfd,
+            generation,
+            notify: None,
+            arbiter,
+            service_manager,
+            folder,
+            output,
+            given,
+            bound: Vec::new(),
+            http: None,
+            bound_at: Instant::now(),
+            uses_package: false,
+            says_ready: false,
+            exit: None,
+        };
+        trial.execute(&launched, &server)?;
+        Ok(trial)
+    }
+
+    /// It becomes the command.
+    fn execute(&mut self, launched: &Launched, server: &ServerCommand) -> Result<(), TrialError> {
+        let listeners: Vec<_> = self.given.iter().map(|given| given.listener.as_fd()).collect();
+        launched.execute(Order::Intercept(Selection::SocketsAndPaths), &listeners)?;
+        loop {
+            match launched.answer() {
+                None => {}
+                Some(Said::Filtered(installed)) => self.notify = Some(installed.notify),
+                Some(Said::NotFiltered(errno)) => return Err(InstallError::from_errno(errno).into()),
+                Some(Said::NotExecuted(errno)) => return Err(spawn::failure(server, errno).into()),
+                Some(Said::Over) if self.notify.is_some() => return Ok(()),
+                Some(Said::Over) => return Err(io::Error::from(Errno::ESRCH).into()),
+            }
+            let mut fds = [
+                PollFd::new(launched.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            ];
+            poll(&mut fds, PollTimeout::NONE).map_err(io::Error::from)?;
+            self.read_signals()?;
+        }
+    }
+
+    /// Answers its calls until `check` says something, or for so long.
+    pub(super) fn until<T>(
+        &mut self,
+        limit: Duration,
+        mut check: impl FnMut(&mut Trial<'a>) -> Option<T>,
+    ) -> Result<Option<T>, TrialError> {
+        let until = Instant::now() + limit;
+        loop {
+            self.turn()?;
+            if let Some(found) = check(self) {
+                return Ok(Some(found));
+            }
+            if Instant::now() > until {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn turn(&mut self) -> Result<(), TrialError> {
+        let mut fds = vec![
+            PollFd::new(self.arbiter.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.service_manager.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+        ];
+        fds.extend(self.notify.as_ref().map(|notify| PollFd::new(notify.as_fd(), PollFlags::POLLIN)));
+        poll(&mut fds, PollTimeout::from(PACE_MS)).map_err(io::Error::from)?;
+        let calls = fds.get(3).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
+        self.read_signals()?;
+        if calls.contains(PollFlags::POLLIN) {
+            self.answer_call();
+        } else if calls.contains(PollFlags::POLLHUP) {
+            // Whatever had the filter is gone.
+            self.notify = None;
+        }
+        self.uses_package |= self.arbiter.accept().is_ok();
+        while let Some(datagram) = self.service_manager.receive() {
+            self.says_ready |= Notifications::parse(&datagram.message).0.contains(&Notification::Ready);
+        }
+        self.reap(WaitPidFlag::WNOHANG);
+        Ok(())
+    }
+
+    fn answer_call(&mut self) {
+        // A caller that was killed meanwhile makes no call.
+        let Some(notify) = &self.notify else { return };
+        let Ok(notification) = seccomp::receive(notify) else { return };
+        if let Some(bound) = answer(notify, notification, &self.folder, &self.bound) {
+            self.bound.push(bound);
+            self.bound_at = Instant::now();
+        }
+    }
+
+    fn read_signals(&self) -> Result<(), TrialError> {
+        while let Some((signal, _)) = self.signals.read() {
+            if signal != Signal::SIGCHLD {
+                return Err(TrialError::Stopped(signal));
+            }
+        }
+        Ok(())
+    }
+
+    fn reap(&mut self, flags: WaitPidFlag) {
+        if self.exit.is_none() {
+            let pid = Pid::from_raw(self.process.pid.cast_signed());
+            self.exit = match waitpid(pid, Some(flags)) {
+                Ok(WaitStatus::Exited(_, status)) => Some(status),
+                Ok(WaitStatus::Signaled(_, signal, _)) => Some(128 + signal as i32),
+                Ok(_) | Err(_) => None,
+            };
+        }
+    }
+
+    /// Its processes.
+    pub(super) fn members(&self) -> Vec<(Process, OwnedFd)> {
+        generation_members(self.generation, &[self.process.pid]).unwrap_or_default()
+    }
+
+    fn receivers(&self) -> Vec<(Process, OwnedFd)> {
+        receivers(self.members(), &inodes(self.bound.iter().map(|bound| &bound.socket)))
+    }
+
+    /// Whether a signal is handled by all that would get it.
+    pub(super) fn handles(&self, signal: Signal) -> bool {
+        let receivers = self.receivers();
+        if receivers.is_empty() {
+            return handles(self.process.pid, signal);
+        }
+        receivers.iter().all(|(process, _)| handles(process.pid, signal))
+    }
+
+    /// Sends it to those that have its listeners, or, where none has one, to the process that was started.
+    pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
+        let receivers = self.receivers();
+        if receivers.is_empty() {
+            return pidfd_send_signal(&self.pidfd, signal);
+        }
+        receivers.iter().try_for_each(|(_, pidfd)| pidfd_send_signal(pidfd, signal))
+    }
+
+    /// The last lines of its output.
+    pub(super) fn said(&self) -> Vec<String> {
+        let text = String::from_utf8_lossy(&std::fs::read(&self.output).unwrap_or_default()).into_owned();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(LINES_SHOWN)..].iter().map(|line| printable(line)).collect()
+    }
+}
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        let members = self.members();
+        let server = [(self.process, self.pidfd.as_fd())];
+        let _ = signal_generation(self.generation, server, &[], &[self.process.pid], Signal::SIGKILL);
+        for (_, pidfd) in &members {
+            let _ = poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], PollTimeout::from(GONE_MS));
+        }
+        self.reap(WaitPidFlag::empty());
+        for path in self.bound.iter().filter_map(Bound::own_path) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl Given {
+    /// Of the family of this address.
+    fn like(address: &Address, folder: &Path) -> io::Result<Given> {
+        let is_v4 = matches!(address, Address::Tcp(Endpoint::Ip(at)) if at.is_ipv4());
+        let (listener, at) = match address {
+            Address::Unix(_) => {
+                let path = folder.join("given");
+                (UnixListener::bind(&path)?.into(), Place::Unix(path))
+            }
+            Address::Tcp(_) | Address::Udp(_) | Address::Name(_) => {
+                let v4 = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+                let v6 = || TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).or_else(|_| v4());
+                let listener = if is_v4 { v4() } else { v6() }?;
+                listener.set_nonblocking(true)?;
+                let at = listener.local_addr()?;
+                (listener.into(), Place::Tcp(at))
+            }
+        };
+        Ok(Given { listener, at })
+    }
+}
+
+/// Why a server could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TrialError {
+    /// This process was asked to stop.
+    #[error("{0} was received")]
+    Stopped(Signal),
+    /// The command cannot be executed.
+    #[error(transparent)]
+    Start(#[from] SpawnFailure),
+    /// There is no filter.
+    #[error(transparent)]
+    Filter(#[from] InstallError),
+    /// Something of this machine.
+    #[error(transparent)]
+    Machine(#[from] io::Error),
+}
