@@ -1,11 +1,51 @@
 //! What each finding means and what a person can do about it.
 
-use super::findings::{Beside, Finding};
+use super::findings::{Beside, Finding, Speaks};
 use super::server::{Language, is_wrapper};
 use serverswap_load::Failure;
 
 /// What to fix, in one or two sentences, for a server in this language.
-pub(super) fn advice(finding: &Finding, language: Language) -> String {
+pub(super) fn advice(finding: &Finding, speaks: Speaks, language: Language) -> String {
+    let of_others = match speaks {
+        Speaks::Server => None,
+        Speaks::Supervisor => without_library(finding),
+    };
+    of_others.unwrap_or_else(|| with_library(finding, language))
+}
+
+/// What is different for a server that knows nothing of us.
+fn without_library(finding: &Finding) -> Option<String> {
+    let cut = "the old server did that at its stop signal: `serverswap explain CMD` says whether it finishes its requests at another one, for --stop-signal";
+    let not_up = "`serverswap explain CMD` starts it by itself, and says what it binds and which options it needs; if it only needs longer, set --ready-timeout";
+    match finding {
+        Finding::IdleClosed { .. } => Some(cut.to_owned()),
+        Finding::Lost { failure, .. } => match failure {
+            Failure::ClosedBeforeAnswer
+            | Failure::ResetAfterSent
+            | Failure::ReusedClosed
+            | Failure::ReusedReset
+            | Failure::CutShort => Some(cut.to_owned()),
+            Failure::Refused
+            | Failure::ResetOnConnect
+            | Failure::TimeoutOnConnect
+            | Failure::Timeout
+            | Failure::BadStatus
+            | Failure::Malformed
+            | Failure::Local => None,
+        },
+        Finding::Overran { beside, .. } if beside.is_empty() => {
+            Some("the server did not end at its stop signal: `serverswap explain CMD` says at which one it does, for --stop-signal; or set a longer --drain-timeout".to_owned())
+        }
+        Finding::NotInTime { .. } | Finding::DeployFailed { status: 122 | 124, .. } => Some(not_up.to_owned()),
+        Finding::Overran { .. }
+        | Finding::DeployFailed { .. }
+        | Finding::CommandFailed { .. }
+        | Finding::LeftBehind { .. }
+        | Finding::Recorded { .. } => None,
+    }
+}
+
+fn with_library(finding: &Finding, language: Language) -> String {
     match finding {
         Finding::Lost { failure, in_swaps, between } => lost(*failure, *in_swaps, *between, language),
         Finding::IdleClosed { .. } => closes_idle(language),
@@ -156,13 +196,15 @@ fn failed(status: i32, language: Language) -> String {
         121 => "the server said `fail` itself; its reason is above".to_owned(),
         122 => format!(
             "the server ended with 0 and claimed nothing: claim its address, by {}, and stay in the foreground (no daemon). What wraps \
-             it has to stay as long as the server, and to pass the variables SERVERSWAP_… on",
+             it has to stay as long as the server, and to pass the variables SERVERSWAP_… on. A server that does not use the library: \
+             `serverswap explain CMD` says with which options it is swapped",
             inherits(language)
         ),
         123 => "a claim on some address failed; which one, and why, is above".to_owned(),
         124 => format!(
             "the server was not up in time: it has to claim its address, by {}, and say that it serves; what wraps it has to pass \
-             the variables SERVERSWAP_… on. If it only needs longer, set --ready-timeout",
+             the variables SERVERSWAP_… on. If it only needs longer, set --ready-timeout. A server that does not use the library: `serverswap \
+             explain CMD` says with which options it is swapped",
             inherits(language)
         ),
         125 => "serverswap itself could not; its hint is above".to_owned(),
@@ -190,10 +232,13 @@ mod tests {
         let findings =
             [lost(Failure::Refused), lost(Failure::ReusedClosed), Finding::IdleClosed { count: 1 }];
         for finding in findings {
-            assert!(advice(&finding, Language::Node).contains("`listen`"), "{finding:?}");
-            assert!(advice(&finding, Language::Go).contains("`serverswap.Serve`"), "{finding:?}");
+            assert!(advice(&finding, Speaks::Server, Language::Node).contains("`listen`"), "{finding:?}");
+            assert!(
+                advice(&finding, Speaks::Server, Language::Go).contains("`serverswap.Serve`"),
+                "{finding:?}"
+            );
             for language in NOT_FOR_NODE {
-                let said = advice(&finding, language);
+                let said = advice(&finding, Speaks::Server, language);
                 assert!(
                     !said.contains("process.exit") && !said.contains("{ inherit"),
                     "{language:?}: {said}"
@@ -203,9 +248,25 @@ mod tests {
     }
 
     #[test]
+    fn a_server_without_the_library_is_told_of_options_and_of_no_package() {
+        let lost = |failure| Finding::Lost { failure, in_swaps: 1, between: 0 };
+        let overran = Finding::Overran { swap: 1, pid: 7, beside: Vec::new() };
+        for finding in
+            [lost(Failure::ReusedReset), lost(Failure::CutShort), Finding::IdleClosed { count: 1 }, overran]
+        {
+            let said = advice(&finding, Speaks::Supervisor, Language::Node);
+            assert!(said.contains("--stop-signal") && !said.contains("package"), "{said}");
+        }
+    }
+
+    #[test]
     fn a_status_that_only_swaps_have_is_no_matter_of_the_path() {
         let said = |in_swaps, between| {
-            advice(&Finding::Lost { failure: Failure::BadStatus, in_swaps, between }, Language::Unknown)
+            advice(
+                &Finding::Lost { failure: Failure::BadStatus, in_swaps, between },
+                Speaks::Server,
+                Language::Unknown,
+            )
         };
         assert!(said(9, 0).contains("503 of the old server"));
         assert!(said(9, 900).contains("--path"));
@@ -213,7 +274,8 @@ mod tests {
 
     #[test]
     fn what_runs_on_beside_a_server_that_has_ended_is_what_is_to_be_fixed() {
-        let said = |beside| advice(&Finding::Overran { swap: 1, pid: 7, beside }, Language::Node);
+        let said =
+            |beside| advice(&Finding::Overran { swap: 1, pid: 7, beside }, Speaks::Server, Language::Node);
         assert!(said(Vec::new()).contains("timers"));
         assert!(said(vec![beside("node worker.js"), beside("npm start")]).contains("without `npm start`"));
         assert!(!said(vec![beside("node worker.js")]).contains("timers"));

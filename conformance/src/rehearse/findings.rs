@@ -23,8 +23,19 @@ pub struct Rehearsed {
     pub tally: Tally,
     /// What the server is written in, as far as that can be told.
     pub language: Language,
+    /// Who speaks to the arbiter for it.
+    pub speaks: Speaks,
     /// What is wrong, in the order in which it should be looked at.
     pub findings: Vec<Finding>,
+}
+
+/// Who speaks the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaks {
+    /// The server, by a library.
+    Server,
+    /// Its supervisor, for a server that knows of none.
+    Supervisor,
 }
 
 /// Something that is wrong with the server.

@@ -57,7 +57,7 @@ fn findings(rehearsed: &Rehearsed) {
         for line in said(finding) {
             anstream::println!("    {}", paint(DIM, format!("│ {line}")));
         }
-        anstream::println!("    {}", advice(finding, rehearsed.language));
+        anstream::println!("    {}", advice(finding, rehearsed.speaks, rehearsed.language));
     }
 }
 

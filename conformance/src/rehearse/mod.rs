@@ -27,7 +27,7 @@ use serverswap_protocol::Address;
 use crate::sandbox::{Sandbox, SandboxError};
 use serverswap_load::{LoadError, TargetError};
 
-pub use findings::{Beside, Finding, Rehearsed};
+pub use findings::{Beside, Finding, Rehearsed, Speaks};
 pub use findings_text::print;
 pub use server::Language;
 
@@ -54,7 +54,8 @@ pub struct Rehearsal {
 pub enum RehearseError {
     /// The command is not one of `serverswap`.
     #[error(
-        "`{command}` does not run serverswap; write it as you would start it: `rehearse -- serverswap {command}`"
+        "`{command}` does not run serverswap; write it as you would start it: `rehearse -- serverswap {command}`, \
+         with the options that `serverswap explain {command}` names if the server does not use the library"
     )]
     NotServerswap {
         /// The command.

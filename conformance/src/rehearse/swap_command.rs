@@ -5,10 +5,14 @@ use std::path::Path;
 use serverswap_protocol::message::Form;
 
 use super::RehearseError;
+use super::findings::Speaks;
 use crate::sandbox::Programs;
 
 /// Options of `serverswap` that are followed by a value.
-const VALUED: [&str; 12] = [
+const VALUED: [&str; 15] = [
+    "--socket",
+    "--ready",
+    "--stop-signal",
     "--probation",
     "--ready-timeout",
     "--drain-timeout",
@@ -23,6 +27,9 @@ const VALUED: [&str; 12] = [
     "--trace",
 ];
 
+/// Those of a server that does not use the library; `--adopt` may have its value behind a `=`.
+const OF_OTHERS: [&str; 3] = ["--socket", "--intercept", "--adopt"];
+
 /// A command that starts a server by `serverswap` or `serverswap-deploy`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SwapCommand {
@@ -30,6 +37,8 @@ pub(super) struct SwapCommand {
     pub(super) words: Vec<String>,
     /// The words of the server's own command.
     pub(super) server: Vec<String>,
+    /// Who speaks for the server.
+    pub(super) speaks: Speaks,
     /// What it does when its server is up.
     pub(super) form: Form,
     /// The `serverswap` that says who serves.
@@ -57,6 +66,8 @@ impl SwapCommand {
             return Err(RehearseError::OwnDirectory);
         }
         let stays = name_of(&words[place]) == "serverswap-deploy" || options.contains(&"--stay");
+        let is_of_others = |option: &&str| OF_OTHERS.contains(&option.split('=').next().unwrap_or(option));
+        let speaks = if options.iter().any(is_of_others) { Speaks::Supervisor } else { Speaks::Server };
         let server = words[place + 1 + options.len()..].to_vec();
         let is_recorded = options.iter().any(|option| *option == "--trace" || option.starts_with("--trace="));
         let mut words = words.to_vec();
@@ -69,7 +80,8 @@ impl SwapCommand {
             let trace = ["--trace".to_owned(), recording.display().to_string()];
             words.splice(place + 1..place + 1, trace);
         }
-        Ok(SwapCommand { words, server, form: if stays { Form::Stay } else { Form::Leave }, status_program })
+        let form = if stays { Form::Stay } else { Form::Leave };
+        Ok(SwapCommand { words, server, speaks, form, status_program })
     }
 }
 
@@ -118,6 +130,19 @@ mod tests {
         assert_eq!(form("serverswap ./app --stay"), Ok(Form::Leave));
         assert_eq!(form("/usr/bin/serverswap-deploy node server.js"), Ok(Form::Stay));
         assert_eq!(form("npx serverswap-deploy node server.js"), Ok(Form::Stay));
+    }
+
+    #[test]
+    fn a_server_that_does_not_use_the_library_is_known_by_the_options() {
+        let speaks = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            SwapCommand::from_words(&words, &Programs::find(), Path::new("recording"))
+                .map(|command| command.speaks)
+        };
+        for line in ["--intercept ./app", "--stop-signal QUIT --socket :80 ./app", "--adopt=:80 ./app"] {
+            assert!(matches!(speaks(&format!("serverswap {line}")), Ok(Speaks::Supervisor)), "{line}");
+        }
+        assert!(matches!(speaks("serverswap ./app --intercept"), Ok(Speaks::Server)));
     }
 
     #[test]

@@ -61,6 +61,7 @@ impl<'a> RehearsalRun<'a> {
             swaps: Vec::new(),
             tally: Tally::default(),
             language: Language::of_command(&command.server),
+            speaks: command.speaks,
             findings: Vec::new(),
         };
         RehearsalRun {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serverswap_conformance::rehearse::{Finding, Language, Rehearsal, RehearseError, Rehearsed, run};
-use serverswap_conformance::sandbox::{Programs, free_address};
+use serverswap_conformance::sandbox::{Programs, free_address, free_port};
 use serverswap_load::Failure;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -57,6 +57,14 @@ async fn the_example_is_good_under_a_command_that_leaves() -> Outcome {
 async fn the_example_is_good_under_a_command_that_stays() -> Outcome {
     assert_good(&run(&rehearsal("serverswap-deploy", &example("node/http.js"), 3)).await?, 3);
     assert_good(&run(&rehearsal("serverswap --stay", &example("node/http.js"), 1)).await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_without_the_library_is_good_when_it_is_intercepted() -> Outcome {
+    let mut server = fixture("plain.js");
+    server.push(free_port().to_string());
+    assert_good(&run(&rehearsal("serverswap --intercept --probation 0", &server, 2)).await?, 2);
     Ok(())
 }
 
