@@ -24,10 +24,7 @@ pub(super) fn receivers(
         members.iter().map(|(process, _)| *process).filter(|process| has_one(process.pid)).collect();
     let has_none_above =
         |process: Process| !process::ancestors(process).any(|ancestor| holders.contains(&ancestor));
-    members
-        .into_iter()
-        .filter(|(process, _)| holders.contains(process) && has_none_above(*process))
-        .collect()
+    members.into_iter().filter(|(process, _)| holders.contains(process) && has_none_above(*process)).collect()
 }
 
 /// Whether a process handles a signal, or ignores it: `SigCgt` and `SigIgn` of proc_pid_status(5).

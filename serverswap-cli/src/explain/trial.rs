@@ -18,9 +18,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serverswap::protocol::{Address, Endpoint, Generation};
 use serverswap::sys::clock::boottime_micros;
-use serverswap::sys::process::{
-    Process, Signal, generation_members, pidfd_send_signal, signal_generation,
-};
+use serverswap::sys::process::{Process, Signal, generation_members, pidfd_send_signal, signal_generation};
 
 use super::private_bind::{Bound, Place, answer};
 use super::receivers::{handles, inodes, receivers};

@@ -239,16 +239,19 @@ mod tests {
         let architectures = ARCHITECTURES.iter().map(|numbers| numbers.arch).chain([7]);
         for (arch, number) in architectures.flat_map(|arch| (0..600).map(move |number| (arch, number))) {
             for first_argument in 0..8 {
-                let selects = |filter| {
-                    run(filter, arch, number, first_argument) == libc::SECCOMP_RET_USER_NOTIF
-                };
+                let selects =
+                    |filter| run(filter, arch, number, first_argument) == libc::SECCOMP_RET_USER_NOTIF;
                 let read = match operation(arch, number, first_argument.into()) {
                     Some(Operation::Wrapped) => wrapped(first_argument.into()),
                     read => read,
                 };
                 let is_path = matches!(read, Some(Operation::Unlink | Operation::UnlinkAt));
                 let expected = (read.is_some() && !is_path, read.is_some());
-                assert_eq!((selects(&sockets), selects(&all)), expected, "{arch:x} {number} {first_argument}");
+                assert_eq!(
+                    (selects(&sockets), selects(&all)),
+                    expected,
+                    "{arch:x} {number} {first_argument}"
+                );
             }
         }
     }
@@ -257,7 +260,10 @@ mod tests {
     #[test]
     fn the_numbers_of_x32_are_selected_too() {
         let arch = ARCHITECTURES[0].arch;
-        assert_eq!(run(&Filter::of(Selection::Sockets, false), arch, 49 | X32_BIT, 0), libc::SECCOMP_RET_USER_NOTIF);
+        assert_eq!(
+            run(&Filter::of(Selection::Sockets, false), arch, 49 | X32_BIT, 0),
+            libc::SECCOMP_RET_USER_NOTIF
+        );
         assert_eq!(operation(arch, 50 | X32_BIT, 0), Some(Operation::Listen));
     }
 
@@ -266,7 +272,10 @@ mod tests {
         let refused = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
         for numbers in ARCHITECTURES {
             assert_eq!(run(&Filter::of(Selection::Sockets, true), numbers.arch, IO_URING_SETUP, 0), refused);
-            assert_eq!(run(&Filter::of(Selection::Sockets, false), numbers.arch, IO_URING_SETUP, 0), libc::SECCOMP_RET_ALLOW);
+            assert_eq!(
+                run(&Filter::of(Selection::Sockets, false), numbers.arch, IO_URING_SETUP, 0),
+                libc::SECCOMP_RET_ALLOW
+            );
         }
     }
 }
