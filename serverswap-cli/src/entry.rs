@@ -22,6 +22,7 @@ pub fn main(program: Program) -> ExitCode {
         Ok(Invocation::Status(status)) => status::show(&status),
         Ok(Invocation::Logs(logs)) => logs::show(&logs),
         Ok(Invocation::Explain(explain)) => explain::show(&explain),
+        Ok(Invocation::Stop(stop)) => runtime::stop::run(stop),
         Ok(Invocation::Completions(shell, of)) => print(&cli::completions(shell, of)),
         Ok(Invocation::Man(of)) => print(&cli::man_page(of)),
         Err(error) => error.print(),

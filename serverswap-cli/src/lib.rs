@@ -38,6 +38,7 @@ mod state;
 #[cfg(feature = "cores")]
 pub mod state;
 mod status;
+mod stop;
 #[cfg(not(feature = "cores"))]
 mod supervisor;
 #[cfg(feature = "cores")]

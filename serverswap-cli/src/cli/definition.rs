@@ -292,6 +292,14 @@ pub(super) enum Tool {
     /// be swapped.
     #[command(override_usage = "serverswap explain [OPTIONS] CMD...")]
     Explain(ExplainArguments),
+    /// Stop servers
+    ///
+    /// Asks the servers to release their addresses and finish their open requests, and waits until
+    /// everything of them has ended; a supervisor that stays ends with its server. Without ADDRESS there must be one
+    /// server only. INT or TERM starts the next step at once: TERM to the servers, then KILL. The exit status is 3
+    /// if no server of the directory has ADDRESS.
+    #[command(override_usage = "serverswap stop [OPTIONS] [ADDRESS]...")]
+    Stop(StopArguments),
     /// Print shell completions
     #[command(override_usage = "serverswap completions SHELL [PROGRAM]")]
     Completions {
@@ -358,6 +366,34 @@ pub(super) struct LogsArguments {
     pub(super) previous: bool,
 
     /// The runtime directory to inspect
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
+    pub(super) dir: Option<PathBuf>,
+}
+
+/// `serverswap stop`.
+#[derive(Debug, Args)]
+pub(super) struct StopArguments {
+    /// The servers that have these addresses, for example `:8080`
+    #[arg(value_name = "ADDRESS", conflicts_with = "all")]
+    pub(super) addresses: Vec<String>,
+
+    /// Every server of the runtime directory
+    #[arg(long)]
+    pub(super) all: bool,
+
+    /// How long they may finish open requests, before TERM; as each was started with, unless given
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) drain_timeout: Option<Duration>,
+
+    /// How long they may take to exit after TERM, before KILL; as each was started with, unless given
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) kill_timeout: Option<Duration>,
+
+    /// Print the outcome as a JSON object on stdout
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// The runtime directory
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
     pub(super) dir: Option<PathBuf>,
 }

@@ -9,6 +9,7 @@ pub(super) const USAGE: &str = "serverswap [OPTIONS] CMD [ARGS]...
        serverswap status [ADDRESS] [--json] [--dir PATH]
        serverswap logs [ADDRESS] [--follow] [--previous] [--dir PATH]
        serverswap explain [--json] CMD [ARGS]...
+       serverswap stop [ADDRESS]... [--all] [--dir PATH]
        serverswap completions SHELL [PROGRAM]
        serverswap man [PROGRAM]";
 
@@ -27,7 +28,8 @@ const EXAMPLES: &str = "Examples:
   serverswap status :8080                which server holds it?
   serverswap logs -f :8080               what does it print?
   serverswap explain ./app               which options does it need?
-  serverswap --json ./app | jq .outcome  for scripts";
+  serverswap --json ./app | jq .outcome  for scripts
+  serverswap stop --all                  stop every server, when it has answered what is open";
 
 const DEPLOY_EXAMPLES: &str = "Examples:
   serverswap-deploy node server.js                 in a service unit or a container

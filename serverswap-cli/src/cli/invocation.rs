@@ -10,6 +10,7 @@ use super::{CommandLine, Program, Shell};
 use crate::launch::PassedSockets;
 use crate::output::OutputOption;
 use crate::readiness::ReadyOption;
+use crate::stop::{Limits, Target};
 use crate::supervisor::{Plan, Restart, Starts};
 use crate::ui::{LogFormat, ResultFormat, Verbosity};
 use serverswap::protocol::Generation;
@@ -30,6 +31,8 @@ pub enum Invocation {
     Logs(Logs),
     /// Look at a server, and say how it is swapped.
     Explain(Explain),
+    /// Stop servers.
+    Stop(Stop),
     /// Print the completions of a program.
     Completions(Shell, Program),
     /// Print the man page of a program.
@@ -112,6 +115,19 @@ pub struct Logs {
     pub which: Which,
     /// Up to where.
     pub extent: Extent,
+    /// `--dir`, as given.
+    pub dir: Option<PathBuf>,
+}
+
+/// Stop servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// Which.
+    pub target: Target,
+    /// In place of their own deadlines.
+    pub limits: Limits,
+    /// Text or a JSON object.
+    pub result: ResultFormat,
     /// `--dir`, as given.
     pub dir: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! Words that other tools have as commands and serverswap has not, such as `stop`: what to write instead.
+//! Words that other tools have as commands and serverswap has not, such as `restart`: what to write instead.
 //!
 //! A program of that name goes first: only a word that could not be started is a mistake.
 
@@ -18,8 +18,7 @@ pub(super) enum Wanted {
 const DEPLOY: &str = "to start a server or to deploy, write its command alone: `serverswap node server.js`";
 const EXPLAIN: &str = "`serverswap explain CMD` looks at a server, and says with which options it is swapped";
 const STATUS: &str = "`serverswap status` shows which server serves what";
-const STOP: &str = "`serverswap status` shows the pids: TERM (`kill PID`) to its command, or to a server that was left alone, \
-                    stops it when it has answered what is open";
+const STOP: &str = "`serverswap stop` stops a server when it has answered what is open; `serverswap stop --all` every server";
 const LOGS: &str = "`serverswap logs` shows what a server prints, `serverswap logs -f` as it comes";
 
 /// What was wanted, if the word can be no program that is there.

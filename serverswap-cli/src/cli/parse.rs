@@ -10,14 +10,16 @@ use serverswap::protocol::message::{Form, UnixSockets};
 use serverswap::protocol::{Address, AddressError};
 
 use super::definition::{
-    DeployArguments, LogsArguments, RunArguments, ServerswapArguments, StatusArguments, Tool, definition,
+    DeployArguments, LogsArguments, RunArguments, ServerswapArguments, StatusArguments, StopArguments, Tool,
+    definition,
 };
 use super::mistaken_word::{Wanted, wanted};
 use super::{
     CommandLine, Explain, Extent, Invocation, LogFormatOption, Logs, Program, RestartOption, Run, Status,
-    Which,
+    Stop, Which,
 };
 use crate::launch::{PassedSockets, PassedSocketsError};
+use crate::stop::{Limits, Target};
 use crate::supervisor::Restart;
 use crate::ui::grammar::printable;
 use crate::ui::{Console, LogFormat, ResultFormat, Verbosity};
@@ -136,6 +138,7 @@ fn tool_invocation(tool: Tool, run: RunArguments) -> Result<Invocation, UsageErr
             ready_timeout: explain.ready_timeout,
             result: result(explain.json || run.json),
         })),
+        Tool::Stop(stop) => stop_invocation(stop, run),
         Tool::Completions { shell, program } => Ok(Invocation::Completions(shell, program)),
         Tool::Man { program } => Ok(Invocation::Man(program)),
     }
@@ -153,6 +156,23 @@ fn logs_invocation(logs: LogsArguments, run: RunArguments) -> Result<Invocation,
         which: if logs.previous { Which::Previous } else { Which::Newest },
         extent: if logs.follow { Extent::Follow } else { Extent::UntilNow },
         dir: logs.dir.or(run.dir),
+    }))
+}
+
+fn stop_invocation(stop: StopArguments, run: RunArguments) -> Result<Invocation, UsageError> {
+    let mut addresses = Vec::new();
+    for text in stop.addresses {
+        addresses.extend(address(Some(text), "stop")?);
+    }
+    Ok(Invocation::Stop(Stop {
+        target: match (stop.all, addresses.is_empty()) {
+            (true, _) => Target::Everything,
+            (false, true) => Target::TheOnly,
+            (false, false) => Target::Addresses(addresses),
+        },
+        limits: Limits { drain: stop.drain_timeout, kill: stop.kill_timeout },
+        result: result(stop.json || run.json),
+        dir: stop.dir.or(run.dir),
     }))
 }
 
@@ -233,7 +253,7 @@ fn adopt(texts: &[String], sockets: &PassedSockets) -> Result<Vec<Address>, Usag
     Ok(addresses)
 }
 
-/// `serverswap stop` starts no program, and there is no such command.
+/// `serverswap restart` starts no program, and there is no such command.
 fn no_mistaken_word(run: &Run, program: Program) -> Result<(), UsageError> {
     let word = &run.command.program;
     let mut definition = definition(program);
@@ -280,6 +300,7 @@ fn nothing_else(tool: &Tool, given: &[String]) -> Result<(), UsageError> {
         Tool::Status(_) => ("status", &["dir", "json"]),
         Tool::Logs(_) => ("logs", &["dir"]),
         Tool::Explain(_) => ("explain", &["json", "ready_timeout"]),
+        Tool::Stop(_) => ("stop", &["dir", "json"]),
         Tool::Completions { .. } => ("completions", &[]),
         Tool::Man { .. } => ("man", &[]),
     };

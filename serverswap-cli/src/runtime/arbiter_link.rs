@@ -8,8 +8,8 @@ use std::io;
 use std::pin::pin;
 
 use serverswap::connection::transport::{self, Attempt, ClientChannel, SharedListener};
-use serverswap::protocol::Address;
 use serverswap::protocol::message::{ClientInfo, Holding};
+use serverswap::protocol::{Address, Generation};
 use serverswap::session::{
     ConnectTimeouts, Identity, Session, SessionAction, SessionInput, SupervisorCall, SupervisorEvent,
     SupervisorRole,
@@ -60,10 +60,21 @@ pub(super) fn client_info() -> ClientInfo {
 
 impl ArbiterLink {
     pub(super) fn new(directory: Directory, plan: &Plan, role: ArbiterRole, trace: TraceWriter) -> Self {
-        let identity = Identity { client: client_info(), generation: Some(plan.generation) };
         let supervisor = SupervisorRole::new(plan.form, plan.timeouts(), plan.unix_sockets);
+        ArbiterLink::of_client(directory, Some(plan.generation), supervisor, role, trace)
+    }
+
+    /// That of a client which is not the supervisor of a plan.
+    pub(super) fn of_client(
+        directory: Directory,
+        generation: Option<Generation>,
+        client: SupervisorRole<SharedListener>,
+        role: ArbiterRole,
+        trace: TraceWriter,
+    ) -> Self {
+        let identity = Identity { client: client_info(), generation };
         let epoch = Instant::now();
-        let session = Session::of_role(supervisor, identity, ConnectTimeouts::default(), epoch.elapsed());
+        let session = Session::of_role(client, identity, ConnectTimeouts::default(), epoch.elapsed());
         let (watch, events) = (PausedWatch::default(), Vec::new());
         ArbiterLink { directory, role, trace, session, epoch, channel: None, watch, events }
     }
@@ -324,7 +335,6 @@ mod tests {
     use std::rc::Rc;
     use std::time::Duration;
 
-    use serverswap::protocol::Generation;
     use serverswap::protocol::message::{
         ArbiterInfo, Form, FromArbiter, Greeting, Limits, UnixSockets, VERSION,
     };

@@ -128,7 +128,7 @@ impl Caretaker {
             if let Some(supervisor) = record.supervisor.and_then(|supervisor| self.living(supervisor)) {
                 supervised.insert(*generation);
                 // It may have ended just now.
-                let _ = signals::pass_on(supervisor.get_ref());
+                let _ = signals::pass_on(supervisor.get_ref(), stops);
             }
         }
         for generation in snapshot.generations_of_servers().difference(&supervised) {

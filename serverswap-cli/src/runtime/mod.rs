@@ -35,6 +35,7 @@ mod server;
 mod signals;
 mod stand_in;
 mod stand_ins;
+pub(crate) mod stop;
 mod stop_signal;
 mod supervisor;
 mod task;

@@ -30,6 +30,14 @@ impl Signals {
         Ok(Signals { descriptor: async_fd(descriptor)?, stops: Cell::default() })
     }
 
+    /// Of a process that was started to stop others.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn of_a_stop(descriptor: SignalDescriptor) -> io::Result<Self> {
+        Ok(Signals { stops: Cell::new(StopRequests::of_a_stop()), ..Signals::new(descriptor)? })
+    }
+
     /// The next signal. Nothing is lost when it is cancelled.
     pub(super) async fn next(&self) -> SignalEvent {
         loop {

@@ -94,6 +94,17 @@ pub struct GenerationRecord {
     pub awaits_server_up: bool,
 }
 
+/// A process starts before its generation does, and its start is known to a hundredth of a second.
+const START_TOLERANCE: Duration = Duration::from_millis(10);
+
+impl GenerationRecord {
+    /// The supervisor, if it may have started the generation, and does not just stop it in the place of that one.
+    pub fn starter(&self, generation: Generation) -> Option<Process> {
+        let started = Duration::from_micros(generation.start) + START_TOLERANCE;
+        self.supervisor.filter(|supervisor| supervisor.started_at() <= started)
+    }
+}
+
 /// An address.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressRecord {

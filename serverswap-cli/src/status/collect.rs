@@ -75,31 +75,33 @@ fn filled(empty: StatusReport, file: &StateFile, directory: &Path) -> StatusRepo
     });
     let addresses = addresses.filter(has_anything).collect();
     let mut unrecorded = unrecorded(&file.snapshot);
-    unrecorded.extend(abandoned(directory, &file.snapshot));
+    unrecorded.extend(hidden(directory, &file.snapshot).iter().filter_map(look));
     StatusReport { arbiter, addresses, unrecorded, ..empty }
 }
 
 /// Of the generations whose supervisor was killed before they were up, what lives and holds nothing.
-fn abandoned(directory: &Path, snapshot: &Snapshot) -> Vec<UnrecordedProcess> {
-    let is_supervised = |record: &GenerationRecord| record.supervisor.is_some_and(is_alive);
+pub(crate) fn hidden(directory: &Path, snapshot: &Snapshot) -> Vec<UnrecordedRecord> {
+    let is_supervised =
+        |generation: Generation, record: &GenerationRecord| record.starter(generation).is_some_and(is_alive);
     let generations = snapshot.generations.iter();
-    let abandoned = generations.filter(|(_, record)| !record.up && !is_supervised(record));
+    let abandoned =
+        generations.filter(|(generation, record)| !record.up && !is_supervised(**generation, record));
     let abandoned: BTreeSet<Generation> = abandoned.map(|(generation, _)| *generation).collect();
     if abandoned.is_empty() {
         return Vec::new();
     }
     let named = snapshot.processes();
-    let mut census = recovery::census(directory).unwrap_or_default();
-    census.unrecorded.retain(|one| abandoned.contains(&one.generation) && !named.contains(&one.process));
-    unrecorded(&census)
+    let census = recovery::census(directory).unwrap_or_default().unrecorded.into_iter();
+    census.filter(|one| abandoned.contains(&one.generation) && !named.contains(&one.process)).collect()
 }
 
 fn unrecorded(snapshot: &Snapshot) -> Vec<UnrecordedProcess> {
-    let look = |record: &UnrecordedRecord| {
-        let (pid, generation) = (record.process.pid, record.generation);
-        Some(UnrecordedProcess { pid, generation, listens: listens(record.process)? })
-    };
     snapshot.unrecorded.iter().filter_map(look).collect()
+}
+
+fn look(record: &UnrecordedRecord) -> Option<UnrecordedProcess> {
+    let (pid, generation) = (record.process.pid, record.generation);
+    Some(UnrecordedProcess { pid, generation, listens: listens(record.process)? })
 }
 
 fn has_anything(report: &AddressReport) -> bool {

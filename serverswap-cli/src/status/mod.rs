@@ -13,9 +13,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::collect::collect;
-pub(crate) use self::report::StatusReport;
-pub(crate) use self::still_serving::{is_alive, still_serving};
+pub(crate) use self::collect::{collect, hidden};
+pub(crate) use self::report::{NOT_SERVED, StatusReport};
+pub(crate) use self::still_serving::{is_alive, listens, still_serving};
 
 use self::report::{
     AddressReport, DrainingServer, Holder, HolderState, Owner, SupervisedBy, UnrecordedProcess,

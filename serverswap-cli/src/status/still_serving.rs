@@ -51,7 +51,7 @@ fn listening(records: &[UnrecordedRecord]) -> Vec<ServingServer> {
 
 /// The addresses whose listeners a process has: none where the kernel does not let us look. `None` if it does
 /// not live.
-pub(super) fn listens(process: Process) -> Option<Vec<Address>> {
+pub(crate) fn listens(process: Process) -> Option<Vec<Address>> {
     let pidfd = process.pidfd().ok().flatten()?;
     let listens = listener::addresses_of(process, &pidfd).unwrap_or_default();
     lives(&pidfd).then(|| listens.into_iter().collect())

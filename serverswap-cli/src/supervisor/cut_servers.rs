@@ -7,20 +7,20 @@ use crate::ui::CutShort;
 
 /// By process id.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct CutServers {
+pub(crate) struct CutServers {
     all: BTreeMap<u32, CutShort>,
 }
 
 /// Whether something was not known before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
+pub(crate) enum Known {
     Newly,
     Already,
 }
 
 impl CutServers {
     /// It has closed so many connections unfinished, all told.
-    pub(super) fn has_cut(&mut self, pid: u32, connections: u64) -> Known {
+    pub(crate) fn has_cut(&mut self, pid: u32, connections: u64) -> Known {
         let known = self.of(pid);
         if known.cut.unwrap_or_default() >= connections {
             return Known::Already;
@@ -30,7 +30,7 @@ impl CutServers {
     }
 
     /// It was sent a signal, with so many connections open. The arbiter and a supervisor may both send it.
-    pub(super) fn was_sent(&mut self, pid: u32, signal: GenerationSignal, connections: Option<u64>) -> Known {
+    pub(crate) fn was_sent(&mut self, pid: u32, signal: GenerationSignal, connections: Option<u64>) -> Known {
         let known = self.of(pid);
         let is_first = known.signal.is_none();
         if known.signal >= Some(signal) {
@@ -44,11 +44,11 @@ impl CutServers {
     }
 
     /// The last signal that a server was sent.
-    pub(super) fn signal(&self, pid: u32) -> Option<GenerationSignal> {
+    pub(crate) fn signal(&self, pid: u32) -> Option<GenerationSignal> {
         self.all.get(&pid).and_then(|known| known.signal)
     }
 
-    pub(super) fn list(&self) -> Vec<CutShort> {
+    pub(crate) fn list(&self) -> Vec<CutShort> {
         let worth_telling = |one: &&CutShort| one.cut.is_some() || one.signal.is_some();
         self.all.values().filter(worth_telling).cloned().collect()
     }

@@ -61,6 +61,8 @@ use self::life_cycle::{ChildServer, Done, LaunchNotice, LifeCycle, Phase, PhaseI
 use self::starting::AwaitingLink;
 use crate::ui::{Report, WaitingFor};
 
+pub(crate) use self::cut_servers::{CutServers, Known};
+
 pub use self::action::{GenerationSignal, Request, SupervisorAction};
 pub use self::input::{
     EventAttachment, Leftovers, ServerExit, StopSignal, SupervisorInput, SupervisorSignal,

@@ -15,17 +15,25 @@ pub struct StopRequests {
 pub enum StopPath {
     /// From whoever may signal this process.
     Direct,
-    /// By another supervisor that was asked the same.
-    PassedOn,
+    /// By another supervisor that was asked the same, or by `serverswap stop`: however many pass it on, it counts once.
+    PassedOn {
+        /// Which request it is: 1 is the first.
+        request: u32,
+    },
 }
 
 impl StopRequests {
+    /// Of a process that was started to stop others: that was the first.
+    pub fn of_a_stop() -> Self {
+        StopRequests { direct: 1, passed_on: 1 }
+    }
+
     /// Whether this is a new request.
     pub fn is_new(&mut self, path: StopPath) -> bool {
         let before = self.direct.max(self.passed_on);
         match path {
             StopPath::Direct => self.direct += 1,
-            StopPath::PassedOn => self.passed_on += 1,
+            StopPath::PassedOn { request } => self.passed_on = self.passed_on.max(request),
         }
         self.direct.max(self.passed_on) > before
     }
@@ -33,8 +41,11 @@ impl StopRequests {
 
 #[cfg(test)]
 mod tests {
-    use super::StopPath::{Direct, PassedOn};
+    use super::StopPath::Direct;
     use super::*;
+
+    const FIRST: StopPath = StopPath::PassedOn { request: 1 };
+    const SECOND: StopPath = StopPath::PassedOn { request: 2 };
 
     fn new(paths: &[StopPath]) -> Vec<bool> {
         let mut requests = StopRequests::default();
@@ -43,13 +54,24 @@ mod tests {
 
     #[test]
     fn a_request_that_comes_twice_on_two_paths_counts_once() {
-        assert_eq!(new(&[Direct, PassedOn]), [true, false]);
-        assert_eq!(new(&[PassedOn, Direct]), [true, false]);
+        assert_eq!(new(&[Direct, FIRST]), [true, false]);
+        assert_eq!(new(&[FIRST, Direct]), [true, false]);
     }
 
     #[test]
     fn a_second_request_on_the_same_path_counts() {
         assert_eq!(new(&[Direct, Direct]), [true, true]);
-        assert_eq!(new(&[PassedOn, Direct, PassedOn, Direct]), [true, false, true, false]);
+        assert_eq!(new(&[FIRST, Direct, SECOND, Direct]), [true, false, true, false]);
+    }
+
+    #[test]
+    fn the_same_request_of_two_stops_counts_once() {
+        assert_eq!(new(&[FIRST, FIRST, SECOND, FIRST, SECOND]), [true, false, true, false, false]);
+    }
+
+    #[test]
+    fn a_stop_that_is_passed_the_first_request_goes_on_as_before() {
+        let mut requests = StopRequests::of_a_stop();
+        assert_eq!([FIRST, Direct].map(|path| requests.is_new(path)), [false, true]);
     }
 }

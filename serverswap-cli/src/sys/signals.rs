@@ -42,8 +42,9 @@ impl SignalDescriptor {
     pub(crate) fn read(&self) -> Option<(Signal, StopPath)> {
         let info = self.0.read_signal().ok().flatten()?;
         let signal = i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok())?;
-        let is_passed_on = info.ssi_code == libc::SI_QUEUE && info.ssi_int == PASSED_ON;
-        Some((signal, if is_passed_on { StopPath::PassedOn } else { StopPath::Direct }))
+        let request = u32::try_from(info.ssi_int.wrapping_sub(BEFORE_PASSED_ON)).unwrap_or_default();
+        let is_passed_on = info.ssi_code == libc::SI_QUEUE && (1..=REQUESTS_MAX).contains(&request);
+        Some((signal, if is_passed_on { StopPath::PassedOn { request } } else { StopPath::Direct }))
     }
 }
 
@@ -53,8 +54,11 @@ impl AsFd for SignalDescriptor {
     }
 }
 
-/// The value of a signal that was passed on by another supervisor (sigqueue(3)).
-const PASSED_ON: libc::c_int = 0x5357_4150;
+/// The value of a signal that was passed on (sigqueue(3)), less the number of the request.
+const BEFORE_PASSED_ON: libc::c_int = 0x5357_414f;
+
+/// Most requests that are told apart when they are passed on.
+const REQUESTS_MAX: u32 = 16;
 
 /// What is used of `siginfo_t` by a queued signal (rt_sigqueueinfo(2)), with its size.
 #[repr(C)]
@@ -70,11 +74,12 @@ struct QueuedSignal {
     rest: [u8; 96],
 }
 
-/// Sends TERM to another supervisor, marked as passed on.
+/// Sends TERM to another supervisor, marked as this request, passed on.
 ///
 /// # Errors
 /// ESRCH when it is gone, EPERM when it is another user's.
-pub(crate) fn pass_on(pidfd: impl AsFd) -> io::Result<()> {
+pub(crate) fn pass_on(pidfd: impl AsFd, request: u32) -> io::Result<()> {
+    let value = BEFORE_PASSED_ON as usize + request.min(REQUESTS_MAX) as usize;
     let signal = QueuedSignal {
         number: libc::SIGTERM,
         errno: 0,
@@ -83,7 +88,7 @@ pub(crate) fn pass_on(pidfd: impl AsFd) -> io::Result<()> {
         _padding: 0,
         pid: nix::unistd::getpid().as_raw(),
         uid: nix::unistd::getuid().as_raw(),
-        value: usize::try_from(PASSED_ON).unwrap_or_default(),
+        value,
         rest: [0; 96],
     };
     const { assert!(size_of::<QueuedSignal>() >= size_of::<libc::siginfo_t>()) };

@@ -105,6 +105,16 @@ impl Console {
         Conclusion { status, message, result: None }
     }
 
+    /// The same, or a success, with an object of its own for `--json`.
+    pub(crate) fn concluded(
+        &self,
+        summary: &Summary,
+        status: u8,
+        result: impl FnOnce(&Summary) -> String,
+    ) -> Conclusion {
+        Conclusion { result: self.result.then(|| result(summary)), ..self.failed(summary, status) }
+    }
+
     /// The end of a command that has a server: first comes the rest of what that one printed.
     pub fn finish_run(&self, conclusion: Conclusion, copies: &Copies) -> u8 {
         copies.finish();

@@ -23,9 +23,21 @@ pub struct CutShort {
     pub connections: Option<u64>,
 }
 
+/// Most servers that are named in a sentence.
+const NAMED_MAX: usize = 4;
+
 impl CutShort {
+    /// What was not finished, with its numbers, behind what was done: empty if there is nothing.
+    pub(crate) fn all(all: &[CutShort]) -> String {
+        let texts: Vec<String> = all.iter().take(NAMED_MAX).map(CutShort::text).collect();
+        let more = all.len() - texts.len();
+        let more =
+            (more > 0).then(|| format!("{more} more {} cut short", if more == 1 { "was" } else { "were" }));
+        texts.into_iter().chain(more).map(|part| format!("; {part}")).collect()
+    }
+
     /// `pid 7 got TERM with 3 connections open`.
-    pub(super) fn text(&self) -> String {
+    fn text(&self) -> String {
         let cut = self.cut.map(|cut| format!("closed {} unfinished", grammar::count(cut, "connection")));
         let signal = self.signal.map(|signal| {
             let open = match self.connections {

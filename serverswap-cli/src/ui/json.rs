@@ -35,7 +35,7 @@ pub(super) struct End<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ResultObject<'a> {
+struct ResultObject<'a, D> {
     outcome: &'a str,
     reason: &'a str,
     status: u8,
@@ -43,7 +43,7 @@ struct ResultObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
     #[serde(flatten)]
-    details: Option<Details<'a>>,
+    details: Option<D>,
 }
 
 #[derive(Serialize)]
@@ -97,20 +97,21 @@ pub fn outcome_json(
         printed: (!(output.stdout.is_empty() && output.stderr.is_empty()))
             .then_some(PrintedJson { stdout: &output.stdout, stderr: &output.stderr }),
     };
-    result_object(outcome.word(), outcome.reason(), outcome.status(), summary, Some(details))
+    result_json(outcome.word(), outcome.reason(), outcome.status(), summary, Some(details))
 }
 
 /// The JSON object on stdout after a setup error, with its line feed.
 pub fn setup_error_json(error: &SetupError, summary: &Summary) -> String {
-    result_object("unable", error.reason(), UNABLE, summary, None)
+    result_json("unable", error.reason(), UNABLE, summary, None::<()>)
 }
 
-fn result_object(
+/// The JSON object on stdout, with what only one command has to tell.
+pub(crate) fn result_json(
     outcome: &str,
     reason: &str,
     status: u8,
     summary: &Summary,
-    details: Option<Details<'_>>,
+    details: Option<impl Serialize>,
 ) -> String {
     let (message, hint) = match summary {
         Summary::Success(text) => (text.as_str(), None),

@@ -174,7 +174,7 @@ pub const EXIT_STATUSES: [(&str, &str); 13] = [
     ("2", "usage error"),
     (
         "3",
-        "`serverswap status`: not served; `serverswap logs`: no log; `serverswap explain`: cannot be swapped",
+        "`serverswap status`: not served; `serverswap logs`: no log; `serverswap explain`: cannot be swapped; `serverswap stop`: nothing to stop",
     ),
     ("120", "superseded by a newer generation"),
     ("121", "the server sent `fail`"),

@@ -287,6 +287,19 @@ pub enum Report {
         #[serde(rename = "drainMs", serialize_with = "serialize_millis")]
         drain: Duration,
     },
+    /// `serverswap stop` asks servers to release their addresses and drain, or their supervisor to have them do so.
+    StoppingServers {
+        /// The servers; none, if there is only what is to start one.
+        pids: Vec<u32>,
+        /// What they have.
+        addresses: Vec<Address>,
+        /// Their supervisor, if it lives.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        supervisor: Option<u32>,
+        /// Until TERM.
+        #[serde(rename = "drainMs", serialize_with = "serialize_millis")]
+        drain: Duration,
+    },
     /// The server failed on probation: it must release its addresses and drain, and the older one
     /// keeps serving.
     RollingBack {
@@ -504,6 +517,7 @@ impl Report {
             | Report::StillWaiting(_)
             | Report::Resuming { .. }
             | Report::Stopping { .. }
+            | Report::StoppingServers { .. }
             | Report::Terminated { .. }
             | Report::ArbiterAnswers { .. }
             | Report::ActingAs { .. }

@@ -34,28 +34,18 @@ impl Summary {
     pub fn of(outcome: &RunOutcome, still_serving: &StillServing) -> Summary {
         let facts = &outcome.facts;
         match success(&outcome.ending, facts) {
-            Some(text) => Summary::Success(format!("{text}{}", cut_short(facts))),
+            Some(text) => Summary::Success(format!("{text}{}", CutShort::all(&facts.cut_short))),
             None => Summary::Failure {
                 error: format!(
                     "{}{}; {}",
                     failure(&outcome.ending, facts),
-                    cut_short(facts),
+                    CutShort::all(&facts.cut_short),
                     still(facts, still_serving)
                 ),
                 hint: hints::next(&outcome.ending, facts),
             },
         }
     }
-}
-
-/// What was not finished, with its numbers.
-fn cut_short(facts: &RunFacts) -> String {
-    let texts: Vec<String> = facts.cut_short.iter().take(NAMED_MAX).map(CutShort::text).collect();
-    let more = facts.cut_short.len() - texts.len();
-    let more =
-        (more > 0).then(|| format!("{more} more {} cut short", if more == 1 { "was" } else { "were" }));
-    let parts = texts.into_iter().chain(more);
-    parts.map(|part| format!("; {part}")).collect()
 }
 
 fn success(ending: &RunEnding, facts: &RunFacts) -> Option<String> {

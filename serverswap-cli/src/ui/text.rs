@@ -1,10 +1,14 @@
 //! The text of each report, for people; programs read the JSON.
 
 use std::path::Path;
+use std::time::Duration;
+
+use serverswap::protocol::Address;
 
 use super::duration::text;
 use super::grammar;
 use super::report::{DrainStatus, Report};
+use super::waiting_for::SomeAddresses;
 
 impl Report {
     /// One line, without the name of the program before it.
@@ -105,6 +109,9 @@ impl Report {
             Report::Stopping { pid, signal, drain } => {
                 format!("received {}: stopping pid {pid}, which has {} to drain", signal.name(), text(*drain))
             }
+            Report::StoppingServers { pids, addresses, supervisor, drain } => {
+                stopping(pids, addresses, *supervisor, *drain)
+            }
             Report::RollingBack { pid, drain } => {
                 format!("rolling back: the old server keeps serving; pid {pid} has {} to drain", text(*drain))
             }
@@ -189,6 +196,17 @@ fn logged(stdout: Option<&Path>, stderr: Option<&Path>) -> String {
         }
     };
     format!("{streams}, and is copied here until this command exits")
+}
+
+fn stopping(pids: &[u32], addresses: &[Address], supervisor: Option<u32>, drain: Duration) -> String {
+    let servers = if pids.is_empty() { String::new() } else { format!("pid {}", grammar::list(pids)) };
+    let addresses =
+        if addresses.is_empty() { String::new() } else { format!(" ({})", SomeAddresses::of(addresses)) };
+    match supervisor {
+        Some(supervisor) if pids.is_empty() => format!("stopping pid {supervisor}, whose server is not up"),
+        Some(supervisor) => format!("stopping {servers}{addresses} and its supervisor, pid {supervisor}"),
+        None => format!("stopping {servers}{addresses}, which has {} to drain", text(drain)),
+    }
 }
 
 fn still_open(connections: Option<u64>) -> String {

@@ -42,6 +42,7 @@ mod sockets;
 mod stand_ins;
 mod state;
 mod status;
+mod stop;
 mod stopped;
 mod terminal;
 mod traced;

@@ -44,7 +44,7 @@ impl Stall {
     }
 
     /// The same as a command that leaves.
-    fn swap(&self, options: &[&str], how: &str, version: u32) -> Invocation {
+    pub fn swap(&self, options: &[&str], how: &str, version: u32) -> Invocation {
         self.sandbox.serverswap(self.words(options, how)).env("VERSION", version.to_string())
     }
 

@@ -34,7 +34,8 @@ fn every_command_line_of_the_documents_is_understood() {
 
 #[test]
 fn what_no_command_line_could_be_is_not_understood() {
-    for words in [["serverswap", "--prob"], ["serverswap", "--ready-timeout=soon"], ["serverswap", "stop"]] {
+    for words in [["serverswap", "--prob"], ["serverswap", "--ready-timeout=soon"], ["serverswap", "restart"]]
+    {
         assert!(!is_understood(&words.map(str::to_owned), Program::Serverswap), "{words:?}");
     }
 }

@@ -8,6 +8,7 @@ use serverswap::protocol::message::Form;
 use crate::cli::parse::UsageError;
 use crate::cli::{Extent, Invocation, Logs, Program, Run, Status, Which, parse};
 use crate::readiness::ReadyOption;
+use crate::stop::{Limits, Target};
 use crate::supervisor::Restart;
 use crate::ui::{LogFormat, ResultFormat, Verbosity};
 
@@ -80,15 +81,32 @@ fn a_name_of_a_tool_is_an_argument_when_it_comes_after_the_command() {
 }
 
 #[test]
+fn a_stop_names_addresses_or_all_or_nothing() {
+    let stop = |words: &[&str]| match parsed(Program::Serverswap, words) {
+        Ok(Invocation::Stop(stop)) => stop,
+        other => panic!("no stop: {other:?}"),
+    };
+    assert_eq!(stop(&["stop"]).target, Target::TheOnly);
+    assert_eq!(stop(&["stop", "--all"]).target, Target::Everything);
+    let named = stop(&["--json", "stop", ":1", "mailer", "--drain-timeout", "2s"]);
+    let addresses = [":1", "mailer"].map(|text| text.parse().expect("an address"));
+    assert_eq!(named.target, Target::Addresses(addresses.to_vec()));
+    assert_eq!(named.limits, Limits { drain: Some(Duration::from_secs(2)), kill: None });
+    assert_eq!(named.result, ResultFormat::Json);
+    refused(&["stop", "--all", ":1"], "cannot be used with");
+    refused(&["stop", ":99999"], "write it like `serverswap stop :8080`");
+}
+
+#[test]
 fn an_option_that_does_not_exist_is_not_a_command() {
     refused(&["--sty", "./app"], "unexpected argument '--sty'");
 }
 
 #[test]
 fn a_word_of_other_tools_gets_help_unless_a_program_has_that_name() {
-    let error = parsed(Program::Serverswap, &["stop", ":8080"]).expect_err("there is none");
+    let error = parsed(Program::ServerswapDeploy, &["stop", ":8080"]).expect_err("there is none");
     assert!(
-        error.starts_with("error: `stop` is no command of serverswap, and no program in PATH\nhint: "),
+        error.starts_with("error: `stop` is no command of serverswap-deploy, and no program in PATH\nhint: "),
         "{error}"
     );
     refused(&["restart"], "hint: to start a server or to deploy, write its command alone");
