@@ -120,7 +120,7 @@ async fn a_bound_address_is_served_when_the_server_listens_there_and_not_when_it
 async fn words_of_other_tools_get_help() -> Outcome {
     let sandbox = Sandbox::new()?;
     for (word, status, expected) in [
-        ("kill", 2, "hint: `serverswap stop` stops a server"),
+        ("down", 2, "hint: `serverswap stop` stops a server"),
         ("list", 2, "hint: `serverswap status` shows which server serves what"),
         ("restart", 2, "hint: to start a server or to deploy, write its command alone"),
         ("help", 0, "Usage: serverswap [OPTIONS] CMD"),
