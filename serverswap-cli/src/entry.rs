@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::cli::{self, Invocation, Program};
 use crate::intercept::reader;
 use crate::ui::{Conclusion, Console, ResultFormat};
-use crate::{explain, launch, logs, replay, runtime, status};
+use crate::{explain, launch, logs, reload, replay, runtime, status};
 
 /// Runs `program` with this process's arguments.
 pub fn main(program: Program) -> ExitCode {
@@ -20,6 +20,7 @@ pub fn main(program: Program) -> ExitCode {
         Ok(Invocation::Arbiter(directory)) => runtime::temporary_arbiter::serve(&directory),
         Ok(Invocation::Replay(file)) => replay::show(&file),
         Ok(Invocation::Status(status)) => status::show(&status),
+        Ok(Invocation::Reload(reload)) => reload::show(&reload),
         Ok(Invocation::Logs(logs)) => logs::show(&logs),
         Ok(Invocation::Explain(explain)) => explain::show(&explain),
         Ok(Invocation::Stop(stop)) => runtime::stop::run(stop),

@@ -15,6 +15,7 @@ use serde::Serialize;
 use serverswap::protocol::Generation;
 
 use crate::cli::environment;
+use crate::env_file::{self, EnvFileError};
 use crate::sys::seccomp::InstallError;
 use crate::sys::session;
 
@@ -27,6 +28,8 @@ pub struct ServerCommand {
     pub arguments: Vec<OsString>,
     /// The working directory as it was given; `None` is the supervisor's own.
     pub cwd: Option<PathBuf>,
+    /// More variables for its environment, read at every start.
+    pub env_file: Option<PathBuf>,
     /// The arbiter's socket: `SERVERSWAP_SOCKET`.
     pub socket: PathBuf,
     /// The runtime directory: `SERVERSWAP_DIR`.
@@ -96,6 +99,22 @@ pub enum SpawnFailure {
         /// Why.
         errno: i32,
     },
+    /// `--env-file` cannot be read.
+    #[error("the environment file `{}` cannot be read: {}", .path.display(), io::Error::from_raw_os_error(*.errno))]
+    EnvFile {
+        /// The file as it was given.
+        path: PathBuf,
+        /// Why.
+        errno: i32,
+    },
+    /// A line of `--env-file` sets no variable.
+    #[error("line {line} of the environment file `{}` is not `NAME=VALUE`", .path.display())]
+    EnvFileLine {
+        /// The file as it was given.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+    },
     /// Its system calls cannot be intercepted.
     #[error("its system calls cannot be intercepted: {}", InstallError::from_errno(*.errno))]
     NotIntercepted {
@@ -133,12 +152,15 @@ pub fn start(server: &ServerCommand, streams: ServerStreams) -> Result<u32, Spaw
 /// What starts the server, with its streams, environment and session.
 ///
 /// # Errors
-/// The working directory cannot be entered.
+/// The working directory cannot be entered, or the environment file not read.
 pub(crate) fn command(server: &ServerCommand, streams: ServerStreams) -> Result<Command, SpawnFailure> {
     if let Some(cwd) = &server.cwd {
         enterable(cwd)?;
     }
     let mut command = Command::new(&server.program);
+    if let Some(path) = &server.env_file {
+        command.envs(env_file::read(path).map_err(|error| of_env_file(path, error))?);
+    }
     command
         .args(&server.arguments)
         .stdin(Stdio::null())
@@ -176,6 +198,14 @@ impl From<ServerStream> for Stdio {
             ServerStream::Null => Stdio::null(),
             ServerStream::File(file) => Stdio::from(file),
         }
+    }
+}
+
+fn of_env_file(path: &Path, error: EnvFileError) -> SpawnFailure {
+    let path = path.to_owned();
+    match error {
+        EnvFileError::Io(error) => SpawnFailure::EnvFile { path, errno: errno(&error) },
+        EnvFileError::Line(line) => SpawnFailure::EnvFileLine { path, line },
     }
 }
 

@@ -30,6 +30,7 @@ impl Probe {
             program: program.into(),
             arguments: arguments.iter().map(Into::into).collect(),
             cwd: None,
+            env_file: None,
             socket: "/d/serverswap.sock".into(),
             directory: "/d".into(),
             generation: Generation { start: 2_000, pid: 77 },

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serverswap::protocol::Generation;
-use serverswap::protocol::message::{Event, EventKind, Form, FromArbiter, Timeouts};
+use serverswap::protocol::message::{Event, EventKind, FromArbiter, Timeouts};
 use serverswap::sys::process::Process;
 
 use super::address::state::Notified;
@@ -228,7 +228,7 @@ impl Arbiter {
                 peer.up = Notified::Yes;
                 turn.send(link, FromArbiter::Event(Event::new(EventKind::Up, generation)));
             }
-            if is_done && peer.form == Form::Leave && peer.done == Notified::No {
+            if is_done && peer.done == Notified::No {
                 peer.done = Notified::Yes;
                 turn.send(link, FromArbiter::Event(Event::new(EventKind::Done, generation)));
             }

@@ -190,6 +190,12 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
     pub(super) cwd: Option<PathBuf>,
 
+    /// Variables for the server's environment, as lines of NAME=VALUE; the file is read at every start
+    ///
+    /// A value may be in quotes; nothing is expanded. Empty lines, and those that begin with #, are left out.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) env_file: Option<PathBuf>,
+
     /// Where the server's output goes: `auto`, `inherit`, `null` or a file
     ///
     /// `auto` never gives it to something that ends with this command: a file, /dev/null, the journal and, with
@@ -278,6 +284,14 @@ pub(super) enum Tool {
     /// address) is served, and 3 otherwise.
     #[command(override_usage = "serverswap status [OPTIONS] [ADDRESS]")]
     Status(StatusArguments),
+    /// Start the command of a `serverswap-deploy` again, and wait for that deploy
+    ///
+    /// The same command, as the next generation, with the same environment, in the working directory as it is by now, beside the server that
+    /// serves; that one is replaced when the new one is ready, and goes on if it fails. The process of
+    /// serverswap-deploy stays the same. Without ADDRESS: all of the runtime directory; in ExecReload= of a systemd
+    /// unit, that of the unit. The exit status is that of the deploy.
+    #[command(override_usage = "serverswap reload [OPTIONS] [ADDRESS]...")]
+    Reload(ReloadArguments),
     /// Show what a server printed
     ///
     /// Shows the log of the newest generation, or of the newest that served ADDRESS; says where its
@@ -348,6 +362,22 @@ pub(super) struct ExplainArguments {
     /// Print a JSON object
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// `serverswap reload`.
+#[derive(Debug, Args)]
+pub(super) struct ReloadArguments {
+    /// What serves these addresses, for example `:8080`
+    #[arg(value_name = "ADDRESS")]
+    pub(super) addresses: Vec<String>,
+
+    /// Print the outcome of each as a JSON object on stdout
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// The runtime directory
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
+    pub(super) dir: Option<PathBuf>,
 }
 
 /// `serverswap logs`.

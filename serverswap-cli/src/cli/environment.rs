@@ -43,14 +43,25 @@ pub const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 /// Set by sshd(8): the command was started over a connection that somebody may close. Read.
 pub const SSH_CONNECTION: &str = "SSH_CONNECTION";
 
+/// Set for a command that a resident starts as the next generation: its stdin is where it reports how its deploy went.
+/// Read, and taken away from the server.
+pub const SERVERSWAP_RELOAD: &str = "SERVERSWAP_RELOAD";
+
+/// The working directory as the shell has it, symbolic links included. Read, for the next generation.
+pub const PWD: &str = "PWD";
+
+/// Set by systemd for a command of `ExecReload=`: the main process of the unit. Read.
+pub const MAINPID: &str = "MAINPID";
+
 /// Where the server says that it is ready (sd_notify(3)). Set for a server that is launched with sockets, or intercepted.
 pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
 /// Taken away from the server: what a service manager gave to the supervisor (a server that
 /// sent `STOPPING=1` to it would stop the whole unit), and what a parent that is a Node process gave it
 /// (Node opens the descriptor of its IPC channel, which the server does not have, and would be a worker of
-/// the parent's cluster).
-pub const SCRUBBED: [&str; 12] = [
+/// the parent's cluster). And what a resident told the supervisor.
+pub const SCRUBBED: [&str; 13] = [
+    SERVERSWAP_RELOAD,
     NOTIFY_SOCKET,
     "WATCHDOG_PID",
     "WATCHDOG_USEC",

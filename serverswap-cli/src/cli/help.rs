@@ -7,6 +7,7 @@ use crate::ui::EXIT_STATUSES;
 
 pub(super) const USAGE: &str = "serverswap [OPTIONS] CMD [ARGS]...
        serverswap status [ADDRESS] [--json] [--dir PATH]
+       serverswap reload [ADDRESS]... [--json] [--dir PATH]
        serverswap logs [ADDRESS] [--follow] [--previous] [--dir PATH]
        serverswap explain [--json] CMD [ARGS]...
        serverswap stop [ADDRESS]... [--all] [--dir PATH]
@@ -26,6 +27,7 @@ const EXAMPLES: &str = "Examples:
   serverswap server.js --port 8080       the same, with arguments for the server
   serverswap --ready-timeout 5m ./app    an app that takes long to start
   serverswap status :8080                which server holds it?
+  serverswap reload :8080                start what serves it again, without downtime
   serverswap logs -f :8080               what does it print?
   serverswap explain ./app               which options does it need?
   serverswap --json ./app | jq .outcome  for scripts
@@ -40,7 +42,8 @@ const SIGNALS: &str = "Signals:
   TERM, INT  before the server is up: terminate it; the old one keeps serving. Afterwards: exit at
              once and leave the new server running; with --stay: takedown, drain, TERM, KILL.
              Each further signal starts the next step at once.
-  HUP        ignored: to deploy, run the command again; closing the terminal ends no deploy.";
+  HUP        with --stay: start the command again, as `serverswap reload` does. Without it, and from a
+             terminal that is closed: ignored.";
 
 const ENVIRONMENT: &str = "Environment:
   SERVERSWAP_DIR      the runtime directory, unless --dir is given

@@ -27,6 +27,8 @@ pub enum Invocation {
     Replay(PathBuf),
     /// Show which server holds which address.
     Status(Status),
+    /// Ask residents for their next generation.
+    Reload(Reload),
     /// Show what a server printed.
     Logs(Logs),
     /// Look at a server, and say how it is swapped.
@@ -72,6 +74,8 @@ pub struct Run {
     pub output: OutputOption,
     /// The server's working directory, as given.
     pub cwd: Option<PathBuf>,
+    /// Variables for the server, read at every start.
+    pub env_file: Option<PathBuf>,
     /// `--dir`, as given: see [`environment::runtime_directories`](super::environment::runtime_directories).
     pub dir: Option<PathBuf>,
     /// Where the conversations are recorded.
@@ -104,6 +108,17 @@ pub struct Explain {
     pub ready_timeout: Duration,
     /// Text or a JSON object.
     pub result: ResultFormat,
+}
+
+/// Ask residents for their next generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reload {
+    /// What is served by those; by default anything.
+    pub addresses: Vec<Address>,
+    /// Text or a JSON object.
+    pub result: ResultFormat,
+    /// `--dir`, as given.
+    pub dir: Option<PathBuf>,
 }
 
 /// Show what a server printed.

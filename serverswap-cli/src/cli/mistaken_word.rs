@@ -33,7 +33,7 @@ fn by_word(word: &str) -> Option<Wanted> {
     Some(match word {
         "help" => Wanted::Help,
         "version" => Wanted::Version,
-        "start" | "run" | "up" | "deploy" | "restart" | "reload" | "swap" => Wanted::Advice(DEPLOY),
+        "start" | "run" | "up" | "deploy" | "restart" | "swap" => Wanted::Advice(DEPLOY),
         "list" | "ls" | "ps" | "show" | "info" => Wanted::Advice(STATUS),
         "check" | "inspect" | "doctor" | "probe" => Wanted::Advice(EXPLAIN),
         "stop" | "kill" | "down" | "quit" | "delete" => Wanted::Advice(STOP),

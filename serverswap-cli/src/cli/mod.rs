@@ -24,5 +24,5 @@ pub use self::command_line::CommandLine;
 pub(crate) use self::command_line::for_shell;
 pub use self::definition::{LogFormatOption, Program, RestartOption, Shell, definition};
 pub use self::generate::{completions, man_page};
-pub use self::invocation::{Explain, Extent, Invocation, Logs, Run, Status, Stop, Which};
+pub use self::invocation::{Explain, Extent, Invocation, Logs, Reload, Run, Status, Stop, Which};
 pub use self::parse::{UsageError, parse};

@@ -10,12 +10,12 @@ use serverswap::protocol::message::{Form, UnixSockets};
 use serverswap::protocol::{Address, AddressError};
 
 use super::definition::{
-    DeployArguments, LogsArguments, RunArguments, ServerswapArguments, StatusArguments, StopArguments, Tool,
-    definition,
+    DeployArguments, LogsArguments, ReloadArguments, RunArguments, ServerswapArguments, StatusArguments,
+    StopArguments, Tool, definition,
 };
 use super::mistaken_word::{Wanted, wanted};
 use super::{
-    CommandLine, Explain, Extent, Invocation, LogFormatOption, Logs, Program, RestartOption, Run, Status,
+    CommandLine, Explain, Extent, Invocation, LogFormatOption, Logs, Program, Reload, RestartOption, Run, Status,
     Stop, Which,
 };
 use crate::launch::{PassedSockets, PassedSocketsError};
@@ -132,6 +132,7 @@ fn serverswap(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocatio
 fn tool_invocation(tool: Tool, run: RunArguments) -> Result<Invocation, UsageError> {
     match tool {
         Tool::Status(status) => status_invocation(status, run),
+        Tool::Reload(reload) => reload_invocation(reload, run),
         Tool::Logs(logs) => logs_invocation(logs, run),
         Tool::Explain(explain) => Ok(Invocation::Explain(Explain {
             command: CommandLine::from_words(explain.command, None),
@@ -148,6 +149,15 @@ fn status_invocation(status: StatusArguments, run: RunArguments) -> Result<Invoc
     let address = address(status.address, "status")?;
     let result = result(status.json || run.json);
     Ok(Invocation::Status(Status { address, result, dir: status.dir.or(run.dir) }))
+}
+
+fn reload_invocation(reload: ReloadArguments, run: RunArguments) -> Result<Invocation, UsageError> {
+    let addresses = reload.addresses.into_iter().filter_map(|text| address(Some(text), "reload").transpose());
+    Ok(Invocation::Reload(Reload {
+        addresses: addresses.collect::<Result<_, _>>()?,
+        result: result(reload.json || run.json),
+        dir: reload.dir.or(run.dir),
+    }))
 }
 
 fn logs_invocation(logs: LogsArguments, run: RunArguments) -> Result<Invocation, UsageError> {
@@ -212,6 +222,7 @@ fn run(arguments: RunArguments, form: Form) -> Result<Run, UsageError> {
         },
         output: arguments.output,
         cwd: arguments.cwd,
+        env_file: arguments.env_file,
         dir: arguments.dir,
         trace: arguments.trace,
         verbosity: match (arguments.quiet, arguments.verbose) {
@@ -298,6 +309,7 @@ fn restart_needs_stay(run: &Run) -> Result<(), UsageError> {
 fn nothing_else(tool: &Tool, given: &[String]) -> Result<(), UsageError> {
     let (name, shared): (&str, &[&str]) = match tool {
         Tool::Status(_) => ("status", &["dir", "json"]),
+        Tool::Reload(_) => ("reload", &["dir", "json"]),
         Tool::Logs(_) => ("logs", &["dir"]),
         Tool::Explain(_) => ("explain", &["json", "ready_timeout"]),
         Tool::Stop(_) => ("stop", &["dir", "json"]),

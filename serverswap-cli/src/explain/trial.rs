@@ -30,7 +30,7 @@ use crate::spawn::{self, ServerCommand, ServerStream, ServerStreams, SpawnFailur
 use crate::sys::launch::{Order, Said};
 use crate::sys::notify_socket::NotifySocket;
 use crate::sys::seccomp::{self, InstallError, Selection};
-use crate::sys::signals::SignalDescriptor;
+use crate::sys::signals::{Received, SignalDescriptor};
 use crate::ui::grammar::printable;
 
 /// How often what sends no event is looked at again.
@@ -90,6 +90,7 @@ impl<'a> Trial<'a> {
             program: command.program.clone(),
             arguments: command.arguments.clone(),
             cwd: None,
+            env_file: None,
             socket: folder.join("arbiter"),
             directory: folder.clone(),
             generation,
@@ -205,7 +206,7 @@ impl<'a> Trial<'a> {
     }
 
     fn read_signals(&self) -> Result<(), TrialError> {
-        while let Some((signal, _)) = self.signals.read() {
+        while let Some(Received { signal, .. }) = self.signals.read() {
             if signal != Signal::SIGCHLD {
                 return Err(TrialError::Stopped(signal));
             }

@@ -1,6 +1,7 @@
-//! Keeps the post of a supervisor that has ended, for as long as others would end with its process ([`Post`]).
+//! Keeps the process of a supervisor that has ended, for as long as others would end with it ([`Post`]) or it is the parent
+//! of the next generation.
 //!
-//! It reaps, and waits until nothing of the directory is left. A request to stop is passed on: supervisors get it as
+//! It reaps, reloads, and waits until nothing of the directory is left. A request to stop is passed on: supervisors get it as
 //! a signal; a generation without a supervisor is stopped in the place of one, so that its servers drain.
 
 use std::collections::BTreeSet;
@@ -21,13 +22,14 @@ use super::arbiter::until;
 use super::arbiter_link::{ArbiterLink, LinkEvent};
 use super::arbiter_role::ArbiterRole;
 use super::recovery;
-use super::server::reap_orphans;
+use super::resident::Resident;
+use super::server::reap_others;
 use super::signals::{SignalEvent, Signals};
 use super::supervisor::FIRST_LINK_WAIT;
 use super::trace::TraceWriter;
 use crate::post::Post;
 use crate::state::{self, Directory, GenerationRecord, Snapshot};
-use crate::supervisor::{Plan, Request, SupervisorSignal};
+use crate::supervisor::{Plan, Request, ServerExit, SupervisorSignal};
 use crate::sys::async_fd::async_fd;
 use crate::sys::signals;
 use crate::ui::{Conclusion, Console, Report};
@@ -37,12 +39,13 @@ const DESERTED: u8 = 1;
 
 /// Everything that it needs.
 pub(super) struct Caretaker {
-    pub(super) post: Post,
+    pub(super) post: Option<Post>,
     pub(super) plan: Plan,
     pub(super) directory: Directory,
     pub(super) console: Console,
     pub(super) trace: TraceWriter,
     pub(super) signals: Signals,
+    pub(super) resident: Resident,
 }
 
 /// Why it could end.
@@ -52,34 +55,44 @@ pub(super) enum CaretakerEnd {
     NotNeeded,
     /// It was asked to stop, and so were those who were left.
     Stopped,
-    /// Those who were left have ended by themselves.
-    Deserted,
+    /// Those who were left have ended by themselves; the last one with this status, if it was the next generation.
+    Deserted(Option<u8>),
+    /// The next generation has ended after this one was asked to stop.
+    StoppedBefore,
 }
 
 impl CaretakerEnd {
     /// How the command ends then.
     pub(super) fn concluded(self, conclusion: Conclusion) -> Conclusion {
         match self {
-            CaretakerEnd::NotNeeded => conclusion,
+            CaretakerEnd::NotNeeded | CaretakerEnd::StoppedBefore => conclusion,
             CaretakerEnd::Stopped => Conclusion { status: 0, ..conclusion },
-            CaretakerEnd::Deserted => Conclusion { status: DESERTED, ..conclusion },
+            CaretakerEnd::Deserted(status) => Conclusion { status: status.unwrap_or(DESERTED), ..conclusion },
         }
     }
 }
 
 impl Caretaker {
     /// How the command ended is written before it waits.
-    pub(super) async fn run(self, conclusion: &mut Conclusion) -> CaretakerEnd {
+    pub(super) async fn run(mut self, conclusion: &mut Conclusion) -> CaretakerEnd {
         let (mut stops, mut link) = (0, None);
+        let is_stopped_before = self.resident.successors.is_stopping();
         if self.others(stops).is_empty() {
             return CaretakerEnd::NotNeeded;
         }
         self.console.announce(conclusion);
-        self.console.report(&Report::KeepsPost { pid: std::process::id() });
+        let pid = std::process::id();
+        self.console.report(&match self.resident.successors.is_any_living() {
+            true => Report::ParentOfNext { pid },
+            false => Report::KeepsPost { pid },
+        });
         loop {
             let others = self.others(stops);
             if others.is_empty() {
                 break;
+            }
+            if !self.resident.successors.is_any_living() {
+                self.resident.successors.forget_exit();
             }
             tokio::select! {
                 event = self.signals.next() => match event {
@@ -88,20 +101,35 @@ impl Caretaker {
                         self.stop(stops, &mut link).await;
                     }
                     SignalEvent::Core(SupervisorSignal::Hangup) => {}
-                    SignalEvent::Child => reap_orphans(None),
+                    SignalEvent::Reload => self.resident.successors.start(None),
+                    SignalEvent::Child => reap_others(None, &self.resident.successors),
                 },
+                client = self.resident.asked() => self.resident.successors.start(Some(client)),
                 () = first_end(&others) => {}
-                () = ready(link.as_ref()) => drop(link.as_mut().map(|link| link.step(Vec::new))),
+                () = link_ready(link.as_ref()) => drop(link.as_mut().map(|link| link.step(Vec::new))),
             }
         }
         if let Some(mut link) = link {
             link.give_up_role().await;
         }
-        if stops == 0 { CaretakerEnd::Deserted } else { CaretakerEnd::Stopped }
+        match stops {
+            0 if is_stopped_before => CaretakerEnd::StoppedBefore,
+            0 => CaretakerEnd::Deserted(self.resident.successors.last_exit().map(status)),
+            _ => CaretakerEnd::Stopped,
+        }
     }
 
     /// Those who would end with this process. Once it is asked to stop, it waits for servers and supervisors only.
     fn others(&self, stops: u32) -> Vec<AsyncFd<OwnedFd>> {
+        let mut others = self.resident.successors.living();
+        others.extend(self.held_by_post(stops));
+        others
+    }
+
+    fn held_by_post(&self, stops: u32) -> Vec<AsyncFd<OwnedFd>> {
+        if self.post.is_none() {
+            return Vec::new();
+        }
         let mut processes = self.snapshot().processes();
         if stops == 0 {
             let census = recovery::census(self.directory.path()).unwrap_or_default();
@@ -111,7 +139,9 @@ impl Caretaker {
     }
 
     fn living(&self, process: Process) -> Option<AsyncFd<OwnedFd>> {
-        let is_other = process.pid != std::process::id() && self.post.holds(process.pid);
+        let is_held = self.post.as_ref().is_some_and(|post| post.holds(process.pid));
+        let is_other =
+            is_held && process.pid != std::process::id() && !self.resident.successors.is_one(process.pid);
         let pidfd = is_other.then(|| process.pidfd().ok().flatten()).flatten()?;
         let lives = is_gone(&pidfd).is_ok_and(|gone| !gone);
         lives.then(|| async_fd(pidfd).ok()).flatten()
@@ -122,10 +152,17 @@ impl Caretaker {
     }
 
     async fn stop(&self, stops: u32, link: &mut Option<ArbiterLink>) {
+        self.resident.successors.stop();
+        if self.post.is_none() {
+            return;
+        }
         let snapshot = self.snapshot();
         let mut supervised = BTreeSet::new();
         for (generation, record) in &snapshot.generations {
-            if let Some(supervisor) = record.supervisor.and_then(|supervisor| self.living(supervisor)) {
+            if record.supervisor.is_some_and(|supervisor| self.resident.successors.is_one(supervisor.pid)) {
+                supervised.insert(*generation);
+            } else if let Some(supervisor) = record.supervisor.and_then(|supervisor| self.living(supervisor))
+            {
                 supervised.insert(*generation);
                 // It may have ended just now.
                 let _ = signals::pass_on(supervisor.get_ref(), stops);
@@ -182,7 +219,15 @@ impl Caretaker {
     }
 }
 
-async fn ready(link: Option<&ArbiterLink>) {
+/// As a shell has it.
+fn status(exit: ServerExit) -> u8 {
+    match exit {
+        ServerExit::Status(status) => status,
+        ServerExit::Signal(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+    }
+}
+
+async fn link_ready(link: Option<&ArbiterLink>) {
     match link {
         Some(link) => link.ready().await,
         None => std::future::pending().await,

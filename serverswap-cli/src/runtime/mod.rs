@@ -19,6 +19,7 @@ mod caretaker;
 mod clients;
 mod connection;
 mod control_socket;
+mod deploy_reply;
 mod directory_lease;
 pub(crate) mod error_map;
 mod look;
@@ -30,13 +31,16 @@ mod owner_lookup;
 mod paused_watch;
 mod process_table;
 pub(crate) mod recovery;
+mod reload_socket;
 mod remains_lookup;
+mod resident;
 mod server;
 mod signals;
 mod stand_in;
 mod stand_ins;
 pub(crate) mod stop;
 mod stop_signal;
+mod successors;
 mod supervisor;
 mod task;
 pub(crate) mod temporary_arbiter;
@@ -44,6 +48,7 @@ mod trace;
 mod waiting_lookup;
 
 pub(crate) use look_thread::LookThread;
+pub(crate) use reload_socket::REQUEST as RELOAD_REQUEST;
 pub(crate) use task::Task;
 
 use std::io;
@@ -62,9 +67,10 @@ use crate::sys::descriptors;
 use crate::sys::launch::Order;
 use crate::sys::seccomp::{self, Selection};
 use crate::sys::signals::SignalDescriptor;
-use crate::ui::{Conclusion, Console, SetupError, StillTrue};
+use crate::ui::{Conclusion, Console, DeployResult, SetupError, StillTrue};
 use crate::{acting_user, own_generation, runtime_directory};
 use adoption::Adoption;
+use deploy_reply::DeployReply;
 use stand_in::StandInPlan;
 use supervisor::{Start, SupervisorDriver};
 use trace::TraceWriter;
@@ -76,12 +82,16 @@ pub fn run(run: &Run) -> u8 {
         return UsageError::leaves_as_init(&run.command.display()).print();
     }
     let generation = own_generation::begin();
+    let reply = DeployReply::of_this_process();
     // First, so that no signal of any moment is lost.
     let signals = SignalDescriptor::new();
     descriptors::raise_limit();
     let console = Console::new(run.verbosity, run.log, run.result);
-    let (conclusion, copies) = try_run(run, generation, post, &console, signals)
-        .unwrap_or_else(|error| (console.setup_failed(&error, StillTrue::NothingStarted), Copies::default()));
+    let (conclusion, copies) =
+        try_run(run, generation, post, &console, signals, &reply).unwrap_or_else(|error| {
+            reply.send(|| DeployResult::unable(&error, StillTrue::NothingStarted));
+            (console.setup_failed(&error, StillTrue::NothingStarted), Copies::default())
+        });
     console.finish_run(conclusion, &copies)
 }
 
@@ -95,6 +105,7 @@ fn try_run(
     post: Option<Post>,
     console: &Console,
     signals: io::Result<SignalDescriptor>,
+    reply: &DeployReply,
 ) -> Result<(Conclusion, Copies), SetupError> {
     let signals = signals.map_err(|error| error_map::system("signalfd", &error))?;
     if run.intercept {
@@ -108,6 +119,7 @@ fn try_run(
         program: run.command.program.clone(),
         arguments: run.command.arguments.clone(),
         cwd: run.cwd.clone(),
+        env_file: run.env_file.clone(),
         socket: directory.socket(),
         directory: directory.path().to_owned(),
         generation,
@@ -139,6 +151,6 @@ fn try_run(
             generation,
         };
         let start = Start { plan, post, command, stand_in, adoption, output, directory };
-        SupervisorDriver::run(start, console.clone(), trace, signals).await
+        SupervisorDriver::run(start, console.clone(), trace, signals, reply).await
     })
 }

@@ -9,6 +9,7 @@
 
 use std::future::pending;
 use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
 
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
@@ -20,12 +21,15 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
 use super::look_thread::LookThread;
+use super::successors::Successors;
 use crate::supervisor::{GenerationSignal, Leftovers, ServerExit, SupervisorInput};
 use crate::sys::async_fd::async_fd;
 
 /// The server that was started last.
 pub(super) struct ServerProcess {
     generation: Generation,
+    /// The other children of this process.
+    successors: Rc<Successors>,
     state: State,
     looks: LookThread,
     answers: (mpsc::UnboundedSender<Answer>, mpsc::UnboundedReceiver<Answer>),
@@ -54,9 +58,9 @@ pub(super) enum Answer {
 
 impl ServerProcess {
     /// Nothing was started yet.
-    pub(super) fn none(generation: Generation) -> Self {
-        let looks = LookThread::default();
-        ServerProcess { generation, state: State::None, looks, answers: mpsc::unbounded_channel() }
+    pub(super) fn none(generation: Generation, successors: Rc<Successors>) -> Self {
+        let (looks, answers) = (LookThread::default(), mpsc::unbounded_channel());
+        ServerProcess { generation, successors, state: State::None, looks, answers }
     }
 
     /// A child of this process was started.
@@ -112,7 +116,7 @@ impl ServerProcess {
             self.state = State::Ended { pid };
             self.look_for_living(pid);
         }
-        reap_orphans(self.child());
+        reap_others(self.child(), &self.successors);
     }
 
     /// Counts the connections to these addresses that the generation has open, and signals `server`, the child or
@@ -181,7 +185,7 @@ impl ServerProcess {
                 let exit = child_pid(pid).map_or(ServerExit::Status(u8::MAX), reap);
                 self.state = left(members);
                 // Those that ended meanwhile.
-                reap_orphans(None);
+                reap_others(None, &self.successors);
                 Some(SupervisorInput::ServerExited { pid, exit, leftovers })
             }
             State::LeftoverEnded { server: of } if of == server => {
@@ -219,11 +223,19 @@ fn has_ended(child: Pid) -> bool {
 
 /// Reaps a child that has ended.
 fn reap(child: Pid) -> ServerExit {
-    match waitpid(child, Some(WaitPidFlag::WNOHANG)) {
-        Ok(WaitStatus::Exited(_, status)) => ServerExit::Status(u8::try_from(status).unwrap_or(u8::MAX)),
-        Ok(WaitStatus::Signaled(_, signal, _)) => ServerExit::Signal(signal as i32),
-        // Something else has reaped it: only that it has ended is known.
-        Ok(_) | Err(_) => ServerExit::Status(u8::MAX),
+    // If something else has reaped it, only that it has ended is known.
+    waitpid(child, Some(WaitPidFlag::WNOHANG)).map_or(ServerExit::Status(u8::MAX), exit)
+}
+
+fn exit(status: WaitStatus) -> ServerExit {
+    match status {
+        WaitStatus::Exited(_, status) => ServerExit::Status(u8::try_from(status).unwrap_or(u8::MAX)),
+        WaitStatus::Signaled(_, signal, _) => ServerExit::Signal(signal as i32),
+        WaitStatus::Stopped(..)
+        | WaitStatus::PtraceEvent(..)
+        | WaitStatus::PtraceSyscall(_)
+        | WaitStatus::Continued(_)
+        | WaitStatus::StillAlive => ServerExit::Status(u8::MAX),
     }
 }
 
@@ -232,11 +244,13 @@ fn child_pid(pid: u32) -> Option<Pid> {
 }
 
 /// Reaps every dead child but `server`, which ends with a SIGCHLD of its own.
-pub(super) fn reap_orphans(server: Option<Pid>) {
+pub(super) fn reap_others(server: Option<Pid>, successors: &Successors) {
     let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    while let Some(pid) = waitid(Id::All, look).ok().and_then(|status| status.pid()) {
-        if Some(pid) == server || waitpid(pid, Some(WaitPidFlag::WNOHANG)).is_err() {
+    while let Some(child) = waitid(Id::All, look).ok().and_then(|status| status.pid()) {
+        if Some(child) == server {
             return;
         }
+        let Ok(status) = waitpid(child, Some(WaitPidFlag::WNOHANG)) else { return };
+        successors.reaped(u32::try_from(child.as_raw()).unwrap_or_default(), exit(status));
     }
 }

@@ -1,33 +1,44 @@
 //! Signals to this process, in tokio's event loop.
 
 use std::cell::Cell;
+use std::fs::File;
 use std::io;
 
+use serverswap::protocol::message::Form;
+use serverswap::sys::process::{Process, ancestors};
 use tokio::io::unix::AsyncFd;
 
-use crate::supervisor::{StopPath, StopRequests, SupervisorSignal};
+use crate::supervisor::{Hangup, Sender, StopRequests, SupervisorSignal, Terminal};
 use crate::sys::async_fd::async_fd;
-use crate::sys::signals::SignalDescriptor;
+use crate::sys::signals::{Received, SignalDescriptor};
 
 /// The signals that the supervisor handles.
 pub(super) struct Signals {
     descriptor: AsyncFd<SignalDescriptor>,
     stops: Cell<StopRequests>,
+    form: Form,
+    terminal: Terminal,
 }
 
 /// What a signal means here.
 pub(super) enum SignalEvent {
     /// It is for the core.
     Core(SupervisorSignal),
+    /// The next generation is to be started.
+    Reload,
     /// A child has ended. One such signal may stand for several children.
     Child,
 }
 
 impl Signals {
+    /// For a command that begins now.
+    ///
     /// # Errors
     /// What epoll_ctl(2) says.
-    pub(super) fn new(descriptor: SignalDescriptor) -> io::Result<Self> {
-        Ok(Signals { descriptor: async_fd(descriptor)?, stops: Cell::default() })
+    pub(super) fn new(descriptor: SignalDescriptor, form: Form) -> io::Result<Self> {
+        // It is the name of the controlling terminal (tty(4)).
+        let terminal = if File::open("/dev/tty").is_ok() { Terminal::Ours } else { Terminal::None };
+        Ok(Signals { descriptor: async_fd(descriptor)?, stops: Cell::default(), form, terminal })
     }
 
     /// Of a process that was started to stop others.
@@ -35,7 +46,7 @@ impl Signals {
     /// # Errors
     /// As [`Self::new`].
     pub(super) fn of_a_stop(descriptor: SignalDescriptor) -> io::Result<Self> {
-        Ok(Signals { stops: Cell::new(StopRequests::of_a_stop()), ..Signals::new(descriptor)? })
+        Ok(Signals { stops: Cell::new(StopRequests::of_a_stop()), ..Signals::new(descriptor, Form::Leave)? })
     }
 
     /// The next signal. Nothing is lost when it is cancelled.
@@ -45,7 +56,7 @@ impl Signals {
                 return std::future::pending().await;
             };
             let signal = self.descriptor.get_ref().read();
-            match signal.map(|(signal, path)| self.event(signal, path)) {
+            match signal.map(|received| self.event(received)) {
                 Some(Some(event)) => return event,
                 Some(None) => {}
                 None => guard.clear_ready(),
@@ -54,8 +65,9 @@ impl Signals {
     }
 
     /// `None`: nothing new.
-    fn event(&self, signal: nix::sys::signal::Signal, path: StopPath) -> Option<SignalEvent> {
+    fn event(&self, received: Received) -> Option<SignalEvent> {
         use nix::sys::signal::Signal::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+        let Received { signal, path, sender } = received;
         if signal == SIGTERM {
             let mut stops = self.stops.get();
             let is_new = stops.is_new(path);
@@ -64,9 +76,24 @@ impl Signals {
         } else if signal == SIGINT {
             Some(SignalEvent::Core(SupervisorSignal::Interrupt))
         } else if signal == SIGHUP {
-            Some(SignalEvent::Core(SupervisorSignal::Hangup))
+            Some(match Hangup::of(self.form, self.terminal, kind(sender)) {
+                Hangup::Ignore => SignalEvent::Core(SupervisorSignal::Hangup),
+                Hangup::Reload => SignalEvent::Reload,
+            })
         } else {
             (signal == SIGCHLD).then_some(SignalEvent::Child)
         }
+    }
+}
+
+fn kind(sender: Option<u32>) -> Sender {
+    let is_ancestor = |pid| {
+        let ancestors = Process::current().map(ancestors).into_iter().flatten();
+        ancestors.map(|ancestor| ancestor.pid).any(|ancestor| ancestor == pid)
+    };
+    match sender {
+        None => Sender::Kernel,
+        Some(pid) if is_ancestor(pid) => Sender::Ancestor,
+        Some(_) => Sender::Other,
     }
 }

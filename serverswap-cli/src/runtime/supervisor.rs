@@ -18,9 +18,11 @@ use super::adoption::Adoption;
 use super::arbiter::until;
 use super::arbiter_link::{ArbiterLink, LinkEvent, owned};
 use super::arbiter_role::ArbiterRole;
-use super::caretaker::{Caretaker, CaretakerEnd};
+use super::caretaker::Caretaker;
+use super::deploy_reply::DeployReply;
 use super::error_map;
 use super::other_program::OtherProgram;
+use super::resident::Resident;
 use super::server::{Answer, ServerProcess};
 use super::signals::{SignalEvent, Signals};
 use super::stand_in::{Change, Outcome, StandInDriver, StandInPlan};
@@ -32,10 +34,10 @@ use crate::spawn::{self, ServerCommand};
 use crate::state::Directory;
 use crate::status::still_serving;
 use crate::supervisor::{
-    Due, EventAttachment, Plan, Reminder, Supervisor, SupervisorAction, SupervisorInput,
+    Due, EventAttachment, Plan, Reminder, Supervisor, SupervisorAction, SupervisorInput, SupervisorSignal,
 };
 use crate::sys::signals::SignalDescriptor;
-use crate::ui::{Conclusion, Console, Report, RunEnding, RunOutcome, SetupError, WaitingFor};
+use crate::ui::{Conclusion, Console, DeployResult, Report, RunEnding, RunOutcome, SetupError, WaitingFor};
 
 /// How long the first connection to an arbiter may take.
 pub(super) const FIRST_LINK_WAIT: Duration = Duration::from_secs(10);
@@ -53,7 +55,7 @@ pub(super) struct Start {
 }
 
 /// One generation and everything around its core.
-pub(super) struct SupervisorDriver {
+pub(super) struct SupervisorDriver<'a> {
     core: Supervisor,
     plan: Plan,
     post: Option<Post>,
@@ -66,6 +68,8 @@ pub(super) struct SupervisorDriver {
     directory: Directory,
     link: ArbiterLink,
     signals: Signals,
+    resident: Resident,
+    reply: &'a DeployReply,
     server: ServerProcess,
     output: ServerOutput,
     reminder: Reminder,
@@ -77,7 +81,7 @@ pub(super) struct SupervisorDriver {
     actions: Vec<SupervisorAction>,
 }
 
-impl SupervisorDriver {
+impl<'a> SupervisorDriver<'a> {
     /// Runs a generation to its end.
     ///
     /// # Errors
@@ -87,9 +91,11 @@ impl SupervisorDriver {
         console: Console,
         trace: TraceWriter,
         signals: SignalDescriptor,
+        reply: &'a DeployReply,
     ) -> Result<(Conclusion, Copies), SetupError> {
         let Start { plan, post, command, stand_in, adoption, output, directory } = start;
-        let signals = Signals::new(signals).map_err(|error| error_map::system("epoll_ctl", &error))?;
+        let signals =
+            Signals::new(signals, plan.form).map_err(|error| error_map::system("epoll_ctl", &error))?;
         let report = Rc::new({
             let console = console.clone();
             move |report: Report| console.report(&report)
@@ -97,6 +103,7 @@ impl SupervisorDriver {
         let driver_trace = trace.clone();
         let role = ArbiterRole::new(plan.form, report, trace.clone());
         let generation = plan.generation;
+        let resident = Resident::new(plan.form, &directory, &console);
         let mut driver = SupervisorDriver {
             core: Supervisor::new(plan.clone(), monotonic()),
             link: ArbiterLink::new(directory.clone(), &plan, role, trace),
@@ -112,7 +119,9 @@ impl SupervisorDriver {
             stand_in: None,
             directory,
             signals,
-            server: ServerProcess::none(generation),
+            server: ServerProcess::none(generation, Rc::clone(&resident.successors)),
+            resident,
+            reply,
             output,
             kept: BTreeMap::new(),
             actions: Vec::new(),
@@ -139,7 +148,12 @@ impl SupervisorDriver {
                     }
                     return Ok(self.handle(SupervisorInput::Linked, None).or_else(|| self.link_events(events)));
                 }
+                // Nothing was read yet that could be read anew.
                 event = self.signals.next() => {
+                    let event = match event {
+                        SignalEvent::Reload => SignalEvent::Core(SupervisorSignal::Hangup),
+                        event @ (SignalEvent::Core(_) | SignalEvent::Child) => event,
+                    };
                     if let Some(outcome) = self.signalled(event) {
                         return Ok(Some(outcome));
                     }
@@ -155,6 +169,10 @@ impl SupervisorDriver {
         let reminder = self.reminder.deadline().map(instant);
         tokio::select! {
             event = self.signals.next() => self.signalled(event),
+            client = self.resident.asked() => {
+                self.resident.successors.start(Some(client));
+                None
+            }
             answer = self.server.changed() => self.server_changed(answer),
             () = self.link.ready() => self.link_ready(),
             change = stand_in_changed(&mut self.stand_in) => self.stand_in_changed(change),
@@ -203,7 +221,16 @@ impl SupervisorDriver {
 
     fn signalled(&mut self, event: SignalEvent) -> Option<Box<RunOutcome>> {
         match event {
-            SignalEvent::Core(signal) => self.handle(SupervisorInput::Signal(signal), None),
+            SignalEvent::Core(signal) => {
+                if signal.asks_to_stop() {
+                    self.resident.successors.stop();
+                }
+                self.handle(SupervisorInput::Signal(signal), None)
+            }
+            SignalEvent::Reload => {
+                self.resident.successors.start(None);
+                None
+            }
             SignalEvent::Child => {
                 self.server.child_ended();
                 None
@@ -311,6 +338,7 @@ impl SupervisorDriver {
                         self.observe(&report);
                         self.console.report(&report);
                     }
+                    SupervisorAction::Deployed(outcome) => self.deployed(&outcome, &OutputTail::default()),
                     SupervisorAction::Exit(outcome) => return Some(outcome),
                 }
             }
@@ -356,6 +384,10 @@ impl SupervisorDriver {
         None
     }
 
+    fn deployed(&self, outcome: &RunOutcome, output: &OutputTail) {
+        self.reply.send(|| DeployResult::of(outcome, &still_serving(&self.directory), output));
+    }
+
     async fn conclude(mut self, outcome: &RunOutcome) -> (Conclusion, Copies) {
         let output = match outcome.ending {
             RunEnding::SaidFail(_) | RunEnding::Exited(_) | RunEnding::NotUp => self.output.tail(),
@@ -371,21 +403,30 @@ impl SupervisorDriver {
             | RunEnding::NotUpKept
             | RunEnding::NotStarted(_) => OutputTail::default(),
         };
+        self.deployed(outcome, &output);
         let mut conclusion = self.console.conclude(outcome, &still_serving(&self.directory), &output);
         self.server.finish().await;
         points::at("before the exit");
         self.link.give_up_role().await;
         points::at("after the lock is released");
-        let SupervisorDriver { plan, post, directory, console, trace, signals, link, kept, output, .. } =
-            self;
+        let SupervisorDriver {
+            plan,
+            post,
+            directory,
+            console,
+            trace,
+            signals,
+            resident,
+            link,
+            kept,
+            output,
+            ..
+        } = self;
         drop((link, kept));
-        let end = match post {
-            Some(post) => {
-                let caretaker = Caretaker { post, plan, directory, console, trace, signals };
-                caretaker.run(&mut conclusion).await
-            }
-            None => CaretakerEnd::NotNeeded,
-        };
+        let successors = Rc::clone(&resident.successors);
+        let caretaker = Caretaker { post, plan, directory, console, trace, signals, resident };
+        let end = caretaker.run(&mut conclusion).await;
+        successors.finish().await;
         (end.concluded(conclusion), output.into_copies())
     }
 }

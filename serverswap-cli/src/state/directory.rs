@@ -143,6 +143,21 @@ impl Directory {
         self.path.join(format!("serverswap.sock{UNFINISHED_SUFFIX}"))
     }
 
+    /// Where the resident with this pid is asked for its next generation.
+    pub fn reload_socket(&self, pid: u32) -> PathBuf {
+        self.path.join(format!("{RELOAD_PREFIX}{pid}{RELOAD_SUFFIX}"))
+    }
+
+    /// Those that are there, with the pids in their names.
+    pub fn reload_sockets(path: &Path) -> Vec<(u32, PathBuf)> {
+        let pid = |path: &Path| {
+            let name = path.file_name()?.to_str()?;
+            name.strip_prefix(RELOAD_PREFIX)?.strip_suffix(RELOAD_SUFFIX)?.parse().ok()
+        };
+        let entries = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+        entries.filter_map(|path| Some((pid(&path)?, path))).collect()
+    }
+
     /// The lock.
     pub fn lock(&self) -> PathBuf {
         self.path.join("lock")
@@ -154,6 +169,8 @@ impl Directory {
     }
 }
 
+const RELOAD_PREFIX: &str = "reload-";
+const RELOAD_SUFFIX: &str = ".sock";
 const UNFINISHED_SUFFIX: &str = ".new";
 
 fn trustworthy(path: &Path, found: &fs::Metadata, user: Uid) -> Result<(), DirectoryError> {

@@ -14,12 +14,14 @@ mod table;
 mod tests;
 
 pub(crate) use self::collect::{collect, hidden};
-pub(crate) use self::report::{NOT_SERVED, StatusReport};
+#[cfg(test)]
+pub(crate) use self::report::{Holder, HolderState};
+pub(crate) use self::report::{AddressReport, NOT_SERVED, StatusReport, SupervisedBy};
 pub(crate) use self::still_serving::{is_alive, listens, still_serving};
 
-use self::report::{
-    AddressReport, DrainingServer, Holder, HolderState, Owner, SupervisedBy, UnrecordedProcess,
-};
+use self::report::{DrainingServer, Owner, UnrecordedProcess};
+#[cfg(not(test))]
+use self::report::{Holder, HolderState};
 use crate::cli::Status;
 use crate::runtime_directory;
 use crate::ui::{Conclusion, Console, Report, StillTrue};

@@ -35,6 +35,8 @@ pub enum SupervisorAction {
     },
     /// Show this to the operator.
     Report(Report),
+    /// The deploy of a generation that stays is over with this outcome. After a reconnect the arbiter reports it again.
+    Deployed(Box<RunOutcome>),
     /// The generation has ended with this outcome: nothing more follows.
     Exit(Box<RunOutcome>),
 }

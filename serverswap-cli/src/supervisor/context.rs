@@ -185,6 +185,17 @@ impl Context {
     }
 
     pub(super) fn exit(&mut self, ending: RunEnding) {
+        let outcome = self.outcome(ending);
+        self.out.push(SupervisorAction::Exit(outcome));
+    }
+
+    /// The deploy is over, and the generation stays.
+    pub(super) fn deployed(&mut self, ending: RunEnding) {
+        let outcome = self.outcome(ending);
+        self.out.push(SupervisorAction::Deployed(outcome));
+    }
+
+    fn outcome(&self, ending: RunEnding) -> Box<RunOutcome> {
         let facts = RunFacts {
             command: self.plan.command.clone(),
             generation: self.plan.generation,
@@ -199,7 +210,7 @@ impl Context {
             cut_short: self.cut_short(),
             duration: self.now.saturating_sub(self.began_at),
         };
-        self.out.push(SupervisorAction::Exit(Box::new(RunOutcome { ending, facts })));
+        Box::new(RunOutcome { ending, facts })
     }
 
     /// The own server counts if it was granted something: otherwise no client ever knew it.

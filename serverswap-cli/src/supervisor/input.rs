@@ -135,8 +135,18 @@ pub enum SupervisorSignal {
     Terminate,
     /// INT: stop.
     Interrupt,
-    /// HUP: ignored.
+    /// A HUP that asks for nothing.
     Hangup,
+}
+
+impl SupervisorSignal {
+    /// Whether it asks the supervisor to stop.
+    pub fn asks_to_stop(self) -> bool {
+        match self {
+            SupervisorSignal::Terminate | SupervisorSignal::Interrupt => true,
+            SupervisorSignal::Hangup => false,
+        }
+    }
 }
 
 /// A signal that asks the supervisor to stop.

@@ -32,6 +32,7 @@ mod between_servers;
 mod context;
 mod cut_servers;
 mod exit_policy;
+mod hangup;
 mod input;
 mod life_cycle;
 mod not_executed;
@@ -64,6 +65,7 @@ use crate::ui::{Report, WaitingFor};
 pub(crate) use self::cut_servers::{CutServers, Known};
 
 pub use self::action::{GenerationSignal, Request, SupervisorAction};
+pub use self::hangup::{Hangup, Sender, Terminal};
 pub use self::input::{
     EventAttachment, Leftovers, ServerExit, StopSignal, SupervisorInput, SupervisorSignal,
 };

@@ -81,33 +81,37 @@ impl Up {
     }
 
     fn done(self, context: &mut Context) -> LifeCycle {
+        context.reach(Reached::Up);
+        let ending = match self.degraded.clone() {
+            Degraded::SaidFail(reason) => RunEnding::SaidFail(reason),
+            Degraded::No | Degraded::Late if context.addresses.is_any_failed() => RunEnding::DoneInPart,
+            Degraded::No | Degraded::Late => RunEnding::Done,
+        };
+        self.deployed(ending, context)
+    }
+
+    /// Only a command that leaves ends with its deploy.
+    fn deployed(self, ending: RunEnding, context: &mut Context) -> LifeCycle {
         match context.plan.form {
-            Form::Stay => self.into(),
-            Form::Leave => {
-                context.reach(Reached::Up);
-                let ending = match self.degraded {
-                    Degraded::SaidFail(reason) => RunEnding::SaidFail(reason),
-                    Degraded::No | Degraded::Late if context.addresses.is_any_failed() => {
-                        RunEnding::DoneInPart
-                    }
-                    Degraded::No | Degraded::Late => RunEnding::Done,
-                };
-                exit_policy::done(ending, context)
+            Form::Stay => {
+                context.deployed(ending);
+                self.into()
             }
+            Form::Leave => exit_policy::done(ending, context),
         }
     }
 
     /// A deploy that went wrong does not wait for an `up` that may never come: it ends as
     /// soon as no older server is known to drain.
     fn leave_if_nothing_is_left(self, context: &mut Context) -> LifeCycle {
-        match (context.plan.form, self.degraded.clone()) {
-            (Form::Leave, Degraded::Late) if context.predecessors.none_drains() => {
-                exit_policy::done(RunEnding::NotUpKept, context)
+        match self.degraded.clone() {
+            Degraded::Late if context.predecessors.none_drains() => {
+                self.deployed(RunEnding::NotUpKept, context)
             }
-            (Form::Leave, Degraded::SaidFail(reason)) if context.predecessors.none_drains() => {
-                exit_policy::done(RunEnding::SaidFail(reason), context)
+            Degraded::SaidFail(reason) if context.predecessors.none_drains() => {
+                self.deployed(RunEnding::SaidFail(reason), context)
             }
-            (Form::Leave | Form::Stay, Degraded::No | Degraded::Late | Degraded::SaidFail(_)) => self.into(),
+            Degraded::No | Degraded::Late | Degraded::SaidFail(_) => self.into(),
         }
     }
 

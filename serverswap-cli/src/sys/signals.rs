@@ -16,6 +16,16 @@ pub(super) const INHERITED: [Signal; 3] = [Signal::SIGINT, Signal::SIGQUIT, Sign
 #[derive(Debug)]
 pub(crate) struct SignalDescriptor(SignalFd);
 
+/// A signal that was sent to this process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Received {
+    pub(crate) signal: Signal,
+    /// How it came.
+    pub(crate) path: StopPath,
+    /// The process that has sent it, 0 if that is not visible from here; `None` is the kernel.
+    pub(crate) sender: Option<u32>,
+}
+
 impl SignalDescriptor {
     /// From now on TERM, INT, HUP and CHLD wait here to be read, but for an INT or HUP that was ignored
     /// when this process was started. Called before there is a second thread, which inherits the mask.
@@ -38,13 +48,16 @@ impl SignalDescriptor {
         Ok(SignalDescriptor(descriptor))
     }
 
-    /// The next signal, and how it came; `None` if no more wait.
-    pub(crate) fn read(&self) -> Option<(Signal, StopPath)> {
+    /// The next signal; `None` if no more wait.
+    pub(crate) fn read(&self) -> Option<Received> {
         let info = self.0.read_signal().ok().flatten()?;
         let signal = i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok())?;
         let request = u32::try_from(info.ssi_int.wrapping_sub(BEFORE_PASSED_ON)).unwrap_or_default();
         let is_passed_on = info.ssi_code == libc::SI_QUEUE && (1..=REQUESTS_MAX).contains(&request);
-        Some((signal, if is_passed_on { StopPath::PassedOn { request } } else { StopPath::Direct }))
+        // Positive codes are the kernel's (sigaction(2)).
+        let sender = (info.ssi_code <= 0).then_some(info.ssi_pid);
+        let path = if is_passed_on { StopPath::PassedOn { request } } else { StopPath::Direct };
+        Some(Received { signal, path, sender })
     }
 }
 

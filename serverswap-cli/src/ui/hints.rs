@@ -113,6 +113,9 @@ fn not_started(failure: &SpawnFailure) -> String {
         SpawnFailure::WorkingDirectory { path, .. } => {
             format!("use a directory that exists and may be entered: `ls -ld {}`", path.display())
         }
+        SpawnFailure::EnvFile { path, .. } | SpawnFailure::EnvFileLine { path, .. } => {
+            format!("see `cat {}`: a line is `NAME=VALUE`, empty, or begins with `#`", path.display())
+        }
         SpawnFailure::Output { path, .. } => {
             format!("use a file in a directory that this user may write to: `ls -ld {}`", path.display())
         }

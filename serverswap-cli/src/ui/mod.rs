@@ -7,6 +7,7 @@
 
 mod console;
 mod cut_short;
+mod deploy_result;
 pub mod duration;
 pub(crate) mod grammar;
 mod hints;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use self::console::{Conclusion, Console, ResultFormat};
 pub use self::cut_short::CutShort;
+pub use self::deploy_result::DeployResult;
 pub(crate) use self::json::result_json;
 pub use self::not_adoptable::NotAdoptable;
 pub use self::not_ready::NotReady;

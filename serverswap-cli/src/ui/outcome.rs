@@ -217,6 +217,8 @@ impl RunOutcome {
                 SpawnFailure::WorkingDirectory { .. }
                 | SpawnFailure::NotIntercepted { .. }
                 | SpawnFailure::Output { .. }
+                | SpawnFailure::EnvFile { .. }
+                | SpawnFailure::EnvFileLine { .. }
                 | SpawnFailure::Other { .. },
             ) => UNABLE,
         }
@@ -268,6 +270,9 @@ impl RunOutcome {
             RunEnding::NotStarted(SpawnFailure::NotExecutable { .. }) => "not_executable",
             RunEnding::NotStarted(SpawnFailure::WorkingDirectory { .. }) => "working_directory",
             RunEnding::NotStarted(SpawnFailure::Output { .. }) => "output_file",
+            RunEnding::NotStarted(SpawnFailure::EnvFile { .. } | SpawnFailure::EnvFileLine { .. }) => {
+                "env_file"
+            }
             RunEnding::NotStarted(SpawnFailure::NotIntercepted { .. }) => "not_intercepted",
             RunEnding::NotStarted(SpawnFailure::Other { .. }) => "not_started",
         }

@@ -365,6 +365,31 @@ pub enum Report {
     },
     /// HUP came, and is ignored.
     HangupIgnored,
+    /// The next generation was started, by the same command in a process of its own.
+    Reloading {
+        /// That process.
+        pid: u32,
+    },
+    /// A resident was asked for its next generation.
+    Asked {
+        /// The resident.
+        pid: u32,
+    },
+    /// It was not started.
+    NotReloaded {
+        /// Why, for people.
+        problem: String,
+    },
+    /// `serverswap reload` cannot reach this command.
+    NotAskable {
+        /// Why, for people.
+        problem: String,
+    },
+    /// The supervisor has ended, and its process goes on as the parent of the next generation.
+    ParentOfNext {
+        /// The process.
+        pid: u32,
+    },
     /// A connection to an arbiter stands.
     Linked,
     /// The connection to the arbiter has ended.
@@ -492,12 +517,17 @@ impl Report {
             | Report::NotRecorded { .. }
             | Report::OutputNotLogged { .. }
             | Report::LinesDropped { .. }
+            | Report::NotReloaded { .. }
+            | Report::NotAskable { .. }
             | Report::StateNotWritten { .. } => Level::Warning,
             Report::Started { .. }
             | Report::OutputLogged { .. }
             | Report::LogShown { .. }
             | Report::LogEnded
             | Report::KeepsPost { .. }
+            | Report::Reloading { .. }
+            | Report::Asked { .. }
+            | Report::ParentOfNext { .. }
             | Report::Granted { .. }
             | Report::Adopted { .. }
             | Report::ServerStatus { .. }

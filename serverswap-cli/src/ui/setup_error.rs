@@ -1,6 +1,6 @@
 //! What serverswap itself could not do: exit status 125. Nothing was started then.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
@@ -113,6 +113,26 @@ pub enum SetupError {
         /// Why not.
         why: NotAdoptable,
     },
+    /// A resident that was asked to stop starts nothing.
+    #[error("pid {pid} is being stopped, and starts no next generation")]
+    Stopping {
+        /// The resident.
+        pid: u32,
+    },
+    /// A command ended before it had told how its deploy went.
+    #[error("pid {pid} ended before it could say how the deploy went")]
+    NoResult {
+        /// The command.
+        pid: u32,
+    },
+    /// There is nobody whom `serverswap reload` could ask.
+    #[error("no command that stays serves {}", nothing_of(.address.as_ref(), .directory))]
+    NoResident {
+        /// The runtime directory.
+        directory: PathBuf,
+        /// The address that was asked for.
+        address: Option<Address>,
+    },
     /// Anything else that the operating system refused.
     #[error("{what} failed: {}", os(*.errno))]
     System {
@@ -140,6 +160,9 @@ impl SetupError {
             SetupError::OtherPidNamespace { .. } => "other_pid_namespace",
             SetupError::NotAdopted { .. } => "not_adopted",
             SetupError::NotInterceptable(_) => "not_interceptable",
+            SetupError::Stopping { .. } => "stopping",
+            SetupError::NoResult { .. } => "no_result",
+            SetupError::NoResident { .. } => "no_resident",
             SetupError::System { .. } => "system",
         }
     }
@@ -149,6 +172,7 @@ impl SetupError {
         let still = match still {
             StillTrue::NothingStarted => "nothing was started, and no other server was touched".to_owned(),
             StillTrue::NothingAsked => "no server was touched".to_owned(),
+            StillTrue::NotKnown => "what it had started by then is not known".to_owned(),
         };
         Summary::Failure { error: format!("{self}; {still}"), hint: self.hint() }
     }
@@ -196,6 +220,12 @@ impl SetupError {
             SetupError::NotInterceptable(_) => {
                 "if the server can be passed a socket: `--socket ADDRESS`; else use the library".to_owned()
             }
+            SetupError::Stopping { .. } => "start it again when it has ended".to_owned(),
+            SetupError::NoResult { .. } => "`serverswap status` shows which server serves now".to_owned(),
+            SetupError::NoResident { .. } => {
+                "`serverswap-deploy CMD` stays and can be reloaded; what runs without it is deployed by the same command again"
+                    .to_owned()
+            }
             SetupError::System { .. } => "check the limits of this user: `ulimit -a`".to_owned(),
         }
     }
@@ -208,6 +238,15 @@ pub enum StillTrue {
     NothingStarted,
     /// Nothing was to be started: `serverswap status`.
     NothingAsked,
+    /// Nobody is left who could say.
+    NotKnown,
+}
+
+fn nothing_of(address: Option<&Address>, directory: &Path) -> String {
+    match address {
+        Some(address) => format!("{address} in `{}`", directory.display()),
+        None => format!("anything in `{}`", directory.display()),
+    }
 }
 
 fn process(pid: Option<u32>, program: Option<&str>) -> String {

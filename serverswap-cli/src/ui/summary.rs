@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serverswap::protocol::message::Code;
 
 use super::cut_short::CutShort;
@@ -13,7 +14,8 @@ use crate::spawn::SpawnFailure;
 use crate::supervisor::Starts;
 
 /// The summary, without colour and without the program's name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Summary {
     /// The run has done what it was asked to.
     Success(String),

@@ -138,6 +138,18 @@ impl Report {
                 format!("acting as {user}, the owner of `{}`", directory.display())
             }
             Report::HangupIgnored => "ignoring HUP; to deploy, run the command again".to_owned(),
+            Report::Reloading { pid } => {
+                format!("reloading: the same command is started as the next generation (its pid is {pid})")
+            }
+            Report::Asked { pid } => format!("pid {pid} was asked to reload; waiting until that is done"),
+            Report::NotReloaded { problem } => format!("not reloading: {problem}"),
+            Report::NotAskable { problem } => format!(
+                "`serverswap reload` cannot reach this command: {problem}; HUP to pid {} does the same",
+                std::process::id()
+            ),
+            Report::ParentOfNext { pid } => {
+                format!("pid {pid} goes on as the parent of the next generation; TERM stops that one")
+            }
             Report::Linked => "connected to the arbiter".to_owned(),
             Report::LinkLost => "lost the connection to the arbiter; servers are not affected".to_owned(),
             Report::ArbiterSilent { pid } => {

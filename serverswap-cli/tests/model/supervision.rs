@@ -296,7 +296,7 @@ impl World {
                 SupervisorAction::SignalGeneration { pid, signal, .. } => {
                     self.signal(supervisor, pid, signal)
                 }
-                SupervisorAction::Report(_) => {}
+                SupervisorAction::Report(_) | SupervisorAction::Deployed(_) => {}
                 SupervisorAction::Exit(outcome) => return self.conclude(supervisor, *outcome),
             }
         }

@@ -209,6 +209,7 @@ impl Watched {
                     assert!(matches!(self.group, Group::Running | Group::Left), "{signal:?} to nobody");
                 }
                 SupervisorAction::Report(report) => assert!(!report.text().is_empty()),
+                SupervisorAction::Deployed(_) => {}
                 SupervisorAction::Exit(_) => self.group = Group::Over,
             }
         }

@@ -31,6 +31,7 @@ mod output;
 mod probation;
 mod processes;
 mod pty;
+mod reload;
 mod remains;
 mod restart;
 mod reused;

@@ -22,15 +22,6 @@ async fn term_to_the_supervisor_takes_the_server_down_in_order() -> Outcome {
 }
 
 #[tokio::test]
-async fn hup_changes_nothing() -> Outcome {
-    let mut shop = Shop::open().await?;
-    shop.serving.signal(Signal::HUP);
-    shop.serving.says("HUP").await?;
-    assert_eq!(shop.ask().await?.1, "1");
-    Ok(())
-}
-
-#[tokio::test]
 async fn a_second_term_ends_a_server_that_drains_for_too_long() -> Outcome {
     let (sandbox, address) = (Sandbox::new()?, free_address());
     let command = sandbox.deploy(["node".to_owned(), sandbox.programs().fixture("never-done.js")]);

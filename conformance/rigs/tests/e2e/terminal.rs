@@ -1,8 +1,11 @@
 //! What a terminal does to its foreground group: it reaches the supervisor and nobody else.
 
+use std::path::Path;
+
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::Outcome;
+use crate::pty::Pty;
 use crate::shop::Shop;
 
 /// The test starts every command in a group of its own, as a shell does.
@@ -14,16 +17,20 @@ fn to_the_group_of(pid: u32, signal: Signal) -> Outcome {
 #[tokio::test]
 async fn a_closed_terminal_ends_neither_a_deploy_nor_a_server() -> Outcome {
     let mut shop = Shop::open().await?;
-    to_the_group_of(shop.serving.pid(), Signal::HUP)?;
-    let deploy = shop.sandbox.deploy(["sh", "-c", "echo begun; read line < gate; exit 7"]);
     rustix::fs::mkfifoat(
         rustix::fs::CWD,
         shop.sandbox.path().join("gate"),
         rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
     )?;
-    let mut deploy = deploy.start()?;
+    let pty = Pty::open()?;
+    let deploy = format!(
+        "exec setsid --ctty --wait {} sh -c 'echo begun; read line < gate; exit 7' <{}",
+        shop.sandbox.programs().serverswap_deploy.display(),
+        pty.path.display()
+    );
+    let mut deploy = shop.sandbox.command(Path::new("sh"), ["-c", &deploy]).start()?;
     deploy.prints("begun").await?;
-    to_the_group_of(deploy.pid(), Signal::HUP)?;
+    drop(pty);
     deploy.says("HUP").await?;
     std::fs::write(shop.sandbox.path().join("gate"), "go on\n")?;
     assert_eq!(deploy.exit().await?.status, 7, "{}", deploy.stderr());

@@ -25,11 +25,12 @@ fn a_leaving_supervisor_is_sent_the_whole_handover_in_order() {
 }
 
 #[test]
-fn a_supervisor_that_stays_gets_the_listener_with_serving() {
+fn a_supervisor_that_stays_gets_the_listener_with_serving_and_learns_that_its_deploy_is_done() {
     let mut world = World::new();
     world.supervisor(11, Stay);
     let sent = world.server_is_up(10, &[A]);
-    assert_eq!(of(11, &sent)[2..], [Sent::Event(Serving, Listener), Sent::Event(Up, Nothing)]);
+    let expected = [Sent::Event(Serving, Listener), Sent::Event(Up, Nothing), Sent::Event(Done, Nothing)];
+    assert_eq!(of(11, &sent)[2..], expected);
 }
 
 #[test]

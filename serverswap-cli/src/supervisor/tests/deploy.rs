@@ -395,3 +395,20 @@ fn probation_does_not_count_as_being_late() {
 fn after_probation_the_server_serves_and_is_up() {
     Run::on_probation().serving(":8080").whole(EventKind::Up).forget().at(200_000).did(&[]);
 }
+
+#[test]
+fn a_supervisor_that_stays_goes_on_when_its_deploy_is_over() {
+    let stays = || Run::stay().up(":8080").forget();
+    stays().whole(EventKind::Done).did(&["deployed 0 every_replaced_server_exited"]);
+    Run::stay()
+        .arbiter(EventKind::Serving, ":8080")
+        .arbiter(EventKind::Failed, ":8081")
+        .whole(EventKind::Up)
+        .whole(EventKind::Done)
+        .did(&["deployed 123 claim_failed"]);
+    stays()
+        .sends_fail("no database")
+        .forget()
+        .verdict(DecidedVerdict::Keep)
+        .did(&["deployed 121 server_said_fail"]);
+}

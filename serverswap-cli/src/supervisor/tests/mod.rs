@@ -131,6 +131,9 @@ impl Run {
                     self.done.push(signal.name().to_owned());
                     self.signalled = Some(signal);
                 }
+                SupervisorAction::Deployed(outcome) => {
+                    self.done.push(format!("deployed {} {}", outcome.status(), outcome.reason()));
+                }
                 SupervisorAction::Exit(outcome) => {
                     self.done.push(format!("exit {} {}", outcome.status(), outcome.reason()));
                     self.outcome = Some(outcome);
@@ -224,11 +227,11 @@ impl Run {
 
     /// The server has exited, and nothing of its group is left.
     fn exited(self, status: u8) -> Run {
-        self.ended(ServerExit::Status(status), Leftovers::None)
+        self.failed(ServerExit::Status(status), Leftovers::None)
     }
 
     fn killed_by(self, signal: i32) -> Run {
-        self.ended(ServerExit::Signal(signal), Leftovers::None)
+        self.failed(ServerExit::Signal(signal), Leftovers::None)
     }
 
     /// The server that was started last has ended.

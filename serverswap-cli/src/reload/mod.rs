@@ -1,0 +1,94 @@
+//! `serverswap reload`: asks residents for their next generation, and waits until that deploy is over.
+//!
+//! A resident is asked at a socket of its own, which has nothing to do with the arbiter. Its next generation is a
+//! supervisor in a child of it, which may be asked as well: the one to ask is the outermost.
+
+mod choice;
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use nix::sys::socket::{getsockopt, sockopt};
+use serverswap::sys::process::{self, Process};
+
+use self::choice::{Choice, Wanted, choose};
+use crate::cli::{Reload, environment};
+use crate::runtime::RELOAD_REQUEST;
+use crate::runtime_directory;
+use crate::state::Directory;
+use crate::status::collect;
+use crate::ui::{Console, DeployResult, Report, SetupError, StillTrue};
+
+/// Asks, waits, prints each result, and returns the first exit status that is not 0.
+pub fn show(reload: &Reload) -> u8 {
+    let console = Console::plain(reload.result);
+    let directory = runtime_directory::find(reload.dir.as_deref());
+    match residents(reload, &directory, &console) {
+        Ok(residents) => reload_all(residents, &console),
+        Err(error) => console.finish(console.setup_failed(&error, StillTrue::NothingAsked)),
+    }
+}
+
+fn residents(
+    reload: &Reload,
+    directory: &Path,
+    console: &Console,
+) -> Result<BTreeMap<u32, UnixStream>, SetupError> {
+    let report = collect(directory, |report| console.report(&report))?;
+    let mut askable = askable(directory);
+    let main = std::env::var(environment::MAINPID).ok().and_then(|pid| pid.parse().ok());
+    let wanted =
+        if reload.addresses.is_empty() { Wanted::All { main } } else { Wanted::Only(&reload.addresses) };
+    match choose(&report, wanted, |pid| askable.contains_key(&pid), ancestors) {
+        Choice::Residents(chosen) => {
+            askable.retain(|pid, _| chosen.contains(pid));
+            Ok(askable)
+        }
+        Choice::NoResident(address) => {
+            Err(SetupError::NoResident { directory: directory.to_owned(), address })
+        }
+    }
+}
+
+/// The residents that live, by the number that they have here.
+fn askable(directory: &Path) -> BTreeMap<u32, UnixStream> {
+    let sockets = Directory::reload_sockets(directory).into_iter();
+    let connect = |path| {
+        let stream = UnixStream::connect(path).ok()?;
+        let peer = getsockopt(&stream, sockopt::PeerCredentials).ok()?;
+        Some((u32::try_from(peer.pid()).ok()?, stream))
+    };
+    sockets.filter_map(|(_, path)| connect(path)).collect()
+}
+
+fn ancestors(pid: u32) -> Vec<u32> {
+    let ancestors = Process::of(pid).map(process::ancestors).into_iter().flatten();
+    ancestors.map(|ancestor| ancestor.pid).collect()
+}
+
+fn reload_all(residents: BTreeMap<u32, UnixStream>, console: &Console) -> u8 {
+    let mut asked = Vec::new();
+    for (pid, mut resident) in residents {
+        // One that has ended just now gives no result, which is reported below.
+        if resident.write_all(RELOAD_REQUEST).is_ok() {
+            console.report(&Report::Asked { pid });
+        }
+        asked.push((pid, resident));
+    }
+    let results = asked.into_iter().map(|(pid, resident)| {
+        let no_result = || DeployResult::unable(&SetupError::NoResult { pid }, StillTrue::NotKnown);
+        read(resident).ok().flatten().unwrap_or_else(no_result)
+    });
+    let statuses = results.map(|DeployResult { status, summary, object }| {
+        console.finish(console.concluded(&summary, status, |_| object))
+    });
+    statuses.fold(0, |first, status| if first == 0 { status } else { first })
+}
+
+fn read(resident: UnixStream) -> io::Result<Option<DeployResult>> {
+    let mut line = Vec::new();
+    BufReader::new(resident).read_until(b'\n', &mut line)?;
+    Ok(DeployResult::parse(&line))
+}

@@ -1,0 +1,98 @@
+//! The socket at which a resident is asked for its next generation: `reload-PID.sock` in the runtime directory.
+//!
+//! A client writes [`REQUEST`] and reads one line, a [`DeployResult`](crate::ui::DeployResult). The arbiter has nothing to
+//! do with it, so that every resident can be asked, whichever process the arbiter is.
+
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
+
+use nix::unistd::geteuid;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use tokio::task::spawn_local;
+use tokio::time::{sleep, timeout};
+
+use super::task::Task;
+use crate::state::Directory;
+
+/// What a client writes.
+pub(crate) const REQUEST: &[u8] = b"reload\n";
+
+/// How long it may take to write that.
+const REQUEST_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// How long after a connection that could not be accepted, for want of a descriptor, accepting is tried again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// It is accepted from for as long as this lives; its path is removed with it.
+#[derive(Debug)]
+pub(super) struct ReloadSocket {
+    path: PathBuf,
+    _accepting: Task,
+}
+
+impl ReloadSocket {
+    /// That of this process; `asked` is sent every client. What residents have left that were killed is removed.
+    ///
+    /// # Errors
+    /// As of bind(2).
+    pub(super) fn bind(directory: &Directory, asked: mpsc::UnboundedSender<UnixStream>) -> io::Result<Self> {
+        for (_, path) in Directory::reload_sockets(directory.path()) {
+            if is_abandoned(&path) {
+                // Another resident may be removing it as well.
+                let _ = fs::remove_file(&path);
+            }
+        }
+        let path = directory.reload_socket(std::process::id());
+        let listener = UnixListener::bind(&path)?;
+        Ok(ReloadSocket { path, _accepting: Task::spawn(accept(listener, asked)) })
+    }
+}
+
+impl Drop for ReloadSocket {
+    fn drop(&mut self) {
+        // The directory may have been deleted.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+async fn accept(listener: UnixListener, asked: mpsc::UnboundedSender<UnixStream>) {
+    loop {
+        match listener.accept().await {
+            Ok((client, _)) if is_allowed(&client) => drop(spawn_local(read(client, asked.clone()))),
+            Ok(_) => {}
+            Err(_) => sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+/// The same user, or root.
+fn is_allowed(client: &UnixStream) -> bool {
+    client.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == geteuid().as_raw())
+}
+
+async fn read(client: UnixStream, asked: mpsc::UnboundedSender<UnixStream>) {
+    let request = timeout(REQUEST_WAIT_MAX, async {
+        let (mut request, mut length) = ([0; REQUEST.len()], 0);
+        while length < request.len() {
+            client.readable().await.ok()?;
+            match client.try_read(&mut request[length..]) {
+                Ok(0) => return None,
+                Ok(read) => length += read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return None,
+            }
+        }
+        (request == REQUEST).then_some(())
+    });
+    if let Ok(Some(())) = request.await {
+        // A resident that ends closes the connection.
+        let _ = asked.send(client);
+    }
+}
+
+fn is_abandoned(path: &Path) -> bool {
+    StdUnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}

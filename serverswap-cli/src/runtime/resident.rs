@@ -1,0 +1,41 @@
+//! A supervisor that stays can be asked for the next generation of its command: by HUP, and at its socket.
+
+use std::rc::Rc;
+
+use serverswap::protocol::message::Form;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+
+use super::reload_socket::ReloadSocket;
+use super::successors::Successors;
+use crate::state::Directory;
+use crate::ui::{Console, Report};
+
+/// Who asks, and what was started for that.
+pub(super) struct Resident {
+    pub(super) successors: Rc<Successors>,
+    asked: mpsc::UnboundedReceiver<UnixStream>,
+    /// A command that leaves has none.
+    _socket: Option<ReloadSocket>,
+}
+
+impl Resident {
+    pub(super) fn new(form: Form, directory: &Directory, console: &Console) -> Self {
+        let (asks, asked) = mpsc::unbounded_channel();
+        let socket = match form {
+            Form::Leave => None,
+            Form::Stay => ReloadSocket::bind(directory, asks)
+                .inspect_err(|error| console.report(&Report::NotAskable { problem: error.to_string() }))
+                .ok(),
+        };
+        Resident { successors: Rc::new(Successors::new(console.clone())), asked, _socket: socket }
+    }
+
+    /// The next one who asks. Nothing is lost when it is cancelled.
+    pub(super) async fn asked(&mut self) -> UnixStream {
+        match self.asked.recv().await {
+            Some(client) => client,
+            None => std::future::pending().await,
+        }
+    }
+}
