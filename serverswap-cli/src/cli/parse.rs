@@ -15,8 +15,8 @@ use super::definition::{
 };
 use super::mistaken_word::{Wanted, wanted};
 use super::{
-    CommandLine, Explain, Extent, Invocation, LogFormatOption, Logs, Program, Reload, RestartOption, Run, Status,
-    Stop, Which,
+    CommandLine, Explain, Extent, Invocation, LogFormatOption, Logs, Program, Reload, RestartOption, Run,
+    Status, Stop, Which,
 };
 use crate::launch::{PassedSockets, PassedSocketsError};
 use crate::stop::{Limits, Target};

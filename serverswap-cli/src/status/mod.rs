@@ -14,9 +14,9 @@ mod table;
 mod tests;
 
 pub(crate) use self::collect::{collect, hidden};
+pub(crate) use self::report::{AddressReport, NOT_SERVED, StatusReport, SupervisedBy};
 #[cfg(test)]
 pub(crate) use self::report::{Holder, HolderState};
-pub(crate) use self::report::{AddressReport, NOT_SERVED, StatusReport, SupervisedBy};
 pub(crate) use self::still_serving::{is_alive, listens, still_serving};
 
 use self::report::{DrainingServer, Owner, UnrecordedProcess};

@@ -227,11 +227,11 @@ impl Run {
 
     /// The server has exited, and nothing of its group is left.
     fn exited(self, status: u8) -> Run {
-        self.failed(ServerExit::Status(status), Leftovers::None)
+        self.ended(ServerExit::Status(status), Leftovers::None)
     }
 
     fn killed_by(self, signal: i32) -> Run {
-        self.failed(ServerExit::Signal(signal), Leftovers::None)
+        self.ended(ServerExit::Signal(signal), Leftovers::None)
     }
 
     /// The server that was started last has ended.
