@@ -123,6 +123,11 @@ servers: tools-build ## Well-known servers, by themselves and swapped, under loa
 	@conformance/rigs/servers/real/install.sh $(SERVERS)
 	@$(RIGS) servers --installed $(SERVERS)
 
+.PHONY: systemd
+systemd: tools-build ## The unit of packaging/systemd in a real systemd, under load (root, debootstrap)
+	cargo build --release -p serverswap-cli
+	@conformance/rigs/systemd/run $(TARGET)/release
+
 .PHONY: lint
 lint: tools-test ## Format check and clippy, with every feature and with none, as what is shipped
 	cargo fmt --all --check

@@ -50,10 +50,17 @@ pub const SERVERSWAP_RELOAD: &str = "SERVERSWAP_RELOAD";
 /// The working directory as the shell has it, symbolic links included. Read, for the next generation.
 pub const PWD: &str = "PWD";
 
+/// Set by systemd for a service with `WatchdogSec=`: how often it wants to hear of it, and from which process. Read.
+pub const WATCHDOG_USEC: &str = "WATCHDOG_USEC";
+
+/// See [`WATCHDOG_USEC`].
+pub const WATCHDOG_PID: &str = "WATCHDOG_PID";
+
 /// Set by systemd for a command of `ExecReload=`: the main process of the unit. Read.
 pub const MAINPID: &str = "MAINPID";
 
-/// Where the server says that it is ready (sd_notify(3)). Set for a server that is launched with sockets, or intercepted.
+/// Where systemd is told how the service is (sd_notify(3)). Read by a command that stays; a server that is launched with
+/// sockets, or intercepted, has one of its own.
 pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
 /// Taken away from the server: what a service manager gave to the supervisor (a server that
@@ -63,8 +70,8 @@ pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 pub const SCRUBBED: [&str; 13] = [
     SERVERSWAP_RELOAD,
     NOTIFY_SOCKET,
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
+    WATCHDOG_PID,
+    WATCHDOG_USEC,
     "LISTEN_PID",
     "LISTEN_PIDFDID",
     "LISTEN_FDS",

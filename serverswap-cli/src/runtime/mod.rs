@@ -35,6 +35,7 @@ mod reload_socket;
 mod remains_lookup;
 mod resident;
 mod server;
+mod service_manager;
 mod signals;
 mod stand_in;
 mod stand_ins;

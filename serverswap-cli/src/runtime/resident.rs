@@ -7,28 +7,33 @@ use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
 use super::reload_socket::ReloadSocket;
+use super::service_manager::ServiceManager;
 use super::successors::Successors;
 use crate::state::Directory;
+use crate::supervisor::Plan;
 use crate::ui::{Console, Report};
 
 /// Who asks, and what was started for that.
 pub(super) struct Resident {
     pub(super) successors: Rc<Successors>,
+    pub(super) service: Rc<ServiceManager>,
     asked: mpsc::UnboundedReceiver<UnixStream>,
     /// A command that leaves has none.
     _socket: Option<ReloadSocket>,
 }
 
 impl Resident {
-    pub(super) fn new(form: Form, directory: &Directory, console: &Console) -> Self {
+    pub(super) fn new(plan: &Plan, directory: &Directory, console: &Console) -> Self {
         let (asks, asked) = mpsc::unbounded_channel();
-        let socket = match form {
+        let socket = match plan.form {
             Form::Leave => None,
             Form::Stay => ReloadSocket::bind(directory, asks)
                 .inspect_err(|error| console.report(&Report::NotAskable { problem: error.to_string() }))
                 .ok(),
         };
-        Resident { successors: Rc::new(Successors::new(console.clone())), asked, _socket: socket }
+        let service = Rc::new(ServiceManager::of_this_process(plan));
+        let successors = Rc::new(Successors::new(console.clone(), Rc::clone(&service)));
+        Resident { successors, service, asked, _socket: socket }
     }
 
     /// The next one who asks. Nothing is lost when it is cancelled.

@@ -14,6 +14,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::rc::Rc;
 
 use serverswap::sys::process::pidfd_open;
 use tokio::io::unix::AsyncFd;
@@ -21,6 +22,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::task::{JoinHandle, spawn_local};
 
+use super::service_manager::ServiceManager;
 use crate::cli::environment;
 use crate::supervisor::ServerExit;
 use crate::sys::async_fd::async_fd;
@@ -33,6 +35,7 @@ const RESULT_BYTES_MAX: usize = 65_536;
 /// The supervisors that this process has started.
 pub(super) struct Successors {
     console: Console,
+    service: Rc<ServiceManager>,
     /// The working directory by its name, if the shell has told it.
     folder: Option<PathBuf>,
     living: RefCell<BTreeMap<u32, OwnedFd>>,
@@ -43,9 +46,10 @@ pub(super) struct Successors {
 }
 
 impl Successors {
-    pub(super) fn new(console: Console) -> Self {
+    pub(super) fn new(console: Console, service: Rc<ServiceManager>) -> Self {
         Successors {
             console,
+            service,
             folder: named_folder(),
             living: RefCell::default(),
             last_exit: Cell::default(),
@@ -67,7 +71,8 @@ impl Successors {
         let task = match reply {
             Ok((pid, result)) => {
                 self.console.report(&Report::Reloading { pid });
-                spawn_local(relay(result, pid, client))
+                self.service.reloading();
+                spawn_local(relay(result, pid, client, Rc::clone(&self.service)))
             }
             Err(error) => {
                 self.console.report(&Report::NotReloaded { problem: error.to_string() });
@@ -119,6 +124,7 @@ impl Successors {
     /// This process was asked to stop, and passes that on.
     pub(super) fn stop(&self) {
         self.stops.set(self.stops.get() + 1);
+        self.service.stopping();
         for pidfd in self.living.borrow().values() {
             // It may have ended just now.
             let _ = signals::pass_on(pidfd, self.stops.get());
@@ -180,13 +186,11 @@ fn named_folder() -> Option<PathBuf> {
 }
 
 /// Passes the result on to whoever waits for it.
-async fn relay(result: pipe::Receiver, pid: u32, client: Option<UnixStream>) {
-    let line = read_line(result).await;
-    let line = match DeployResult::parse(&line) {
-        Some(_) => line,
-        None => DeployResult::unable(&SetupError::NoResult { pid }, StillTrue::NotKnown).line(),
-    };
-    answer(client, line).await;
+async fn relay(result: pipe::Receiver, pid: u32, client: Option<UnixStream>, service: Rc<ServiceManager>) {
+    let no_result = || DeployResult::unable(&SetupError::NoResult { pid }, StillTrue::NotKnown);
+    let result = DeployResult::parse(&read_line(result).await).unwrap_or_else(no_result);
+    service.reloaded(&result.summary);
+    answer(client, result.line()).await;
 }
 
 /// Up to the first line feed, or the end.

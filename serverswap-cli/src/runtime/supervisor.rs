@@ -103,7 +103,7 @@ impl<'a> SupervisorDriver<'a> {
         let driver_trace = trace.clone();
         let role = ArbiterRole::new(plan.form, report, trace.clone());
         let generation = plan.generation;
-        let resident = Resident::new(plan.form, &directory, &console);
+        let resident = Resident::new(&plan, &directory, &console);
         let mut driver = SupervisorDriver {
             core: Supervisor::new(plan.clone(), monotonic()),
             link: ArbiterLink::new(directory.clone(), &plan, role, trace),
@@ -347,6 +347,7 @@ impl<'a> SupervisorDriver<'a> {
     }
 
     fn observe(&mut self, report: &Report) {
+        self.resident.service.observe(report);
         if let Report::Serving { address, .. } = report {
             self.output.served(address);
         }

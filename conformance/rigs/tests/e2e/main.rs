@@ -26,6 +26,7 @@ mod inside;
 mod intercept;
 mod kills;
 mod limits;
+mod notified;
 mod orphans;
 mod output;
 mod probation;
