@@ -1,6 +1,7 @@
 //! From arguments to an [`Invocation`].
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -10,8 +11,8 @@ use serverswap::protocol::message::{Form, UnixSockets};
 use serverswap::protocol::{Address, AddressError};
 
 use super::definition::{
-    DeployArguments, LogsArguments, ReloadArguments, RunArguments, ServerswapArguments, StatusArguments,
-    StopArguments, Tool, definition,
+    DeployArguments, ExplainArguments, LogsArguments, ReloadArguments, RunArguments, ServerswapArguments,
+    StatusArguments, StopArguments, Tool, definition,
 };
 use super::mistaken_word::{Wanted, wanted};
 use super::{
@@ -129,16 +130,25 @@ fn serverswap(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocatio
     }
 }
 
+fn explain_invocation(explain: ExplainArguments, run: RunArguments) -> Result<Invocation, UsageError> {
+    let command = CommandLine::from_words(explain.command, None);
+    let program = Path::new(&command.program).file_name().and_then(OsStr::to_str);
+    if let Some(own @ ("serverswap" | "serverswap-deploy")) = program {
+        return Err(UsageError::Combination {
+            error: format!("`serverswap explain` looks at a server, and `{own}` is none"),
+            hint: "write the command of the server alone: `serverswap explain node server.js`".to_owned(),
+        });
+    }
+    let result = result(explain.json || run.json);
+    Ok(Invocation::Explain(Explain { command, ready_timeout: explain.ready_timeout, result }))
+}
+
 fn tool_invocation(tool: Tool, run: RunArguments) -> Result<Invocation, UsageError> {
     match tool {
         Tool::Status(status) => status_invocation(status, run),
         Tool::Reload(reload) => reload_invocation(reload, run),
         Tool::Logs(logs) => logs_invocation(logs, run),
-        Tool::Explain(explain) => Ok(Invocation::Explain(Explain {
-            command: CommandLine::from_words(explain.command, None),
-            ready_timeout: explain.ready_timeout,
-            result: result(explain.json || run.json),
-        })),
+        Tool::Explain(explain) => explain_invocation(explain, run),
         Tool::Stop(stop) => stop_invocation(stop, run),
         Tool::Completions { shell, program } => Ok(Invocation::Completions(shell, program)),
         Tool::Man { program } => Ok(Invocation::Man(program)),

@@ -32,7 +32,7 @@ const CANNOT: u8 = 3;
 
 /// How long a server may take to end at TERM, and at signals that it may not know.
 const TERM_LIMIT: Duration = Duration::from_secs(10);
-const OTHER_LIMIT: Duration = Duration::from_secs(3);
+const OTHER_LIMIT: Duration = Duration::from_secs(5);
 
 /// How often it is stopped at one signal at most.
 const TIMES: u32 = 3;

@@ -193,3 +193,88 @@ fn stop_json(stop: &StopSeen) -> Value {
         "endedAfterMs": stop.ended_after.map(|after| after.as_millis() as u64),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use nix::sys::signal::Signal;
+
+    use super::*;
+
+    fn command() -> CommandLine {
+        let words = ["nginx", "-g", "daemon off;"];
+        CommandLine::from_words(words.into_iter().map(OsString::from).collect(), None)
+    }
+
+    fn seen() -> Seen {
+        let serves = Serves {
+            addresses: vec![":80".parse().expect("an address")],
+            shares_ports: false,
+            processes: 5,
+            takes_sockets: false,
+            speaks_http: true,
+            says_ready: false,
+        };
+        let stop = |signal, finishes_half| StopSeen {
+            signal,
+            is_handled: true,
+            finishes_half,
+            sent: 32,
+            cut: 0,
+            ended_after: Some(Duration::from_millis(20)),
+        };
+        Seen {
+            started: Started::Serves(serves),
+            alongside: Alongside::Runs,
+            takes_sockets: false,
+            stops: vec![stop(Signal::SIGTERM, false), stop(Signal::SIGQUIT, true)],
+        }
+    }
+
+    #[test]
+    fn the_last_line_is_the_command_for_a_shell() {
+        assert_eq!(
+            text(&seen(), &command()),
+            "It binds :80, and has 5 processes.\n\
+             It takes no socket that is passed to it, so its own is learnt and given to the next one.\n\
+             At TERM it finishes its requests, but for one that has arrived in part, and ends after 20 ms.\n\
+             At QUIT it finishes its requests, and ends after 20 ms.\n\n\
+             Start it, and deploy it, with:\n\
+             serverswap --intercept --stop-signal QUIT nginx -g 'daemon off;'\n"
+        );
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_swapped_has_no_command() {
+        let started = Started::NotInTime { addresses: Vec::new(), said: Vec::new() };
+        let seen = Seen { started, alongside: Alongside::NotTried, stops: Vec::new(), ..seen() };
+        assert!(text(&seen, &command()).ends_with("It cannot be swapped as it is.\n"));
+        assert_eq!(json(&seen, &command())["commandLine"], Value::Null);
+    }
+
+    #[test]
+    fn the_object_says_the_same() {
+        let stop = |signal: &str, partial: bool| {
+            json!({
+                "signal": signal, "handled": true, "finishesRequests": true, "finishesPartialRequest": partial,
+                "sent": 32, "cut": 0, "endedAfterMs": 20,
+            })
+        };
+        let expected = json!({
+            "started": "serves",
+            "addresses": [":80"],
+            "said": [],
+            "speaksHttp": true,
+            "saysReady": false,
+            "takesSockets": false,
+            "sharesPorts": false,
+            "processes": 5,
+            "second": { "runs": true },
+            "stops": [stop("TERM", false), stop("QUIT", true)],
+            "options": ["--intercept", "--stop-signal", "QUIT"],
+            "commandLine": "serverswap --intercept --stop-signal QUIT nginx -g 'daemon off;'",
+        });
+        assert_eq!(json(&seen(), &command()), expected);
+    }
+}

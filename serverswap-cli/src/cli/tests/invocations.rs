@@ -181,6 +181,7 @@ fn explain_takes_a_server_with_its_own_options() {
     assert_eq!(explain.command.display(), "./app --json");
     assert_eq!((explain.ready_timeout, explain.result), (Duration::from_secs(5), ResultFormat::Json));
     refused(&["explain"], "CMD");
+    refused(&["explain", "./serverswap", "--intercept", "./app"], "the command of the server alone");
     refused(&["--stay", "explain", "./app"], "`--stay` cannot be used with `serverswap explain`");
 }
 
