@@ -260,6 +260,8 @@ impl StopDriver {
             let role = before.into_role();
             self.client = Client::Observer;
             self.link = Some(link(&self.directory, None, SupervisorRole::observer(), role));
+            // It connects with its first step.
+            self.link_ready();
         }
     }
 

@@ -6,8 +6,8 @@
 //! - A generation whose supervisor lives is stopped by that one, which gets TERM as from anybody else; so a server that it would
 //!   restart is not.
 //! - Any other is taken down through the arbiter, in the place of its supervisor. The arbiter keeps the deadlines.
-//! - What is of no record there, because the state was lost or its supervisor was killed before it was up, gets TERM when the drain timeout is over,
-//!   and KILL after that.
+//! - What the arbiter does not take down gets TERM from here when the drain timeout is over, and KILL after that: a server that does
+//!   not come back to it (it may be stopped), one that is in no state, and one whose supervisor was killed before it was up.
 //! - A deploy that was under way is stopped with what it replaces; one that was typed after the stop is not: the latest
 //!   command wins.
 

@@ -28,7 +28,7 @@ pub(crate) struct Running {
 /// Who keeps the deadlines of a generation without a supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deadlines {
-    /// The arbiter, which knows its servers.
+    /// The arbiter, which has taken its servers down.
     OfArbiter,
     /// Nobody else.
     Ours,
@@ -57,13 +57,22 @@ pub(crate) fn running(
                 let running = found.of(generation);
                 running.servers.insert(process);
                 running.addresses.insert(address.clone());
-                running.keeper = Deadlines::OfArbiter;
             }
+        }
+        for drain in record.draining.iter().filter(|one| lives(one.process)) {
+            found.of(drain.generation).keeper = Deadlines::OfArbiter;
         }
         for owner in record.supervisors.iter().filter(|one| one.owns && lives(one.process)) {
             if let Some(running) = found.all.get_mut(&owner.generation) {
                 running.addresses.insert(address.clone());
             }
+        }
+    }
+    // A server that does not come back to the arbiter is not asked by it.
+    for record in snapshot.addresses.values() {
+        let drains = |process: Process| record.draining.iter().any(|drain| drain.process == process);
+        for holder in record.holders.iter().filter(|one| lives(one.process) && !drains(one.process)) {
+            found.of(holder.generation).keeper = Deadlines::Ours;
         }
     }
     for UnrecordedRecord { process, generation } in snapshot.unrecorded.iter().chain(hidden) {

@@ -324,7 +324,7 @@ fn the_state_says_what_runs_and_who_started_it() {
     let found = running(&snapshot, &[], |one| one.pid != 9, |_| vec![address(":4")]);
     let given = Some(timeouts(1, 2));
     let expected = [
-        Running { timeouts: given, ..supervised(1, 7, 70, &[":1"]) },
+        Running { timeouts: given, keeper: Deadlines::Ours, ..supervised(1, 7, 70, &[":1"]) },
         Running { timeouts: given, ..alone(2, 8, &[":1"]) },
         Running {
             servers: BTreeSet::new(),

@@ -9,6 +9,7 @@ use serverswap_conformance::sandbox::{Exit, LIMIT, Sandbox, Started, free_addres
 use serverswap_protocol::Address;
 
 use crate::Outcome;
+use crate::processes::signal;
 use crate::shop::{Shop, answered, configured};
 use crate::sockets::Stall;
 
@@ -52,6 +53,20 @@ async fn a_server_that_was_left_alone_answers_what_it_has_accepted_and_then_noth
     assert_eq!(object.get("cutShort"), None, "{object}");
     assert!(shop.sandbox.remaining().is_empty(), "{:?}", shop.sandbox.remaining());
     std::net::TcpListener::bind(shop.address.to_string())?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deploy_that_is_under_way_is_stopped_with_the_server_that_it_replaces() -> Outcome {
+    let shop = left_alone(Sandbox::new()?, free_address()).await?;
+    let words = ["--probation", "10m", "node"].map(str::to_owned).into_iter();
+    let words = words.chain([shop.sandbox.programs().example("node/http.js")]);
+    let mut deploy = configured(shop.sandbox.serverswap(words), &shop.address, 2).start()?;
+    deploy.says("alongside the old server").await?;
+    let (exit, mut command) = stop(&shop.sandbox, &[]).await?;
+    assert_eq!(exit.status, 0, "{}", command.stderr());
+    deploy.exit().await?;
+    assert!(shop.sandbox.remaining().is_empty(), "{:?}", shop.sandbox.remaining());
     Ok(())
 }
 
@@ -117,6 +132,17 @@ async fn what_a_shorter_deadline_or_a_second_request_cuts_is_said_with_numbers()
         assert!(command.stderr().contains("got TERM with "), "{}", command.stderr());
         assert!(sandbox.remaining().is_empty(), "{:?}", sandbox.remaining());
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_was_left_alone_and_does_nothing_is_killed_at_the_deadlines() -> Outcome {
+    let shop = left_alone(Sandbox::new()?, free_address()).await?;
+    signal(shop.ask().await?.0, Signal::STOP)?;
+    let deadlines = ["--drain-timeout", "300ms", "--kill-timeout", "300ms"];
+    let (exit, mut command) = stop(&shop.sandbox, &deadlines).await?;
+    assert_eq!(exit.status, 0, "{}", command.stderr());
+    assert!(shop.sandbox.remaining().is_empty(), "{:?}", shop.sandbox.remaining());
     Ok(())
 }
 
