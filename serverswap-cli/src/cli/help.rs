@@ -27,7 +27,6 @@ const EXAMPLES: &str = "Examples:
   serverswap server.js --port 8080       the same, with arguments for the server
   serverswap --ready-timeout 5m ./app    an app that takes long to start
   serverswap status :8080                which server holds it?
-  serverswap reload :8080                start what serves it again, without downtime
   serverswap logs -f :8080               what does it print?
   serverswap explain ./app               which options does it need?
   serverswap --json ./app | jq .outcome  for scripts
