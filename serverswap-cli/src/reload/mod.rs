@@ -8,7 +8,7 @@ mod choice;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sys::socket::{getsockopt, sockopt};
 use serverswap::sys::process::{self, Process};
@@ -55,12 +55,20 @@ fn residents(
 /// The residents that live, by the number that they have here.
 fn askable(directory: &Path) -> BTreeMap<u32, UnixStream> {
     let sockets = Directory::reload_sockets(directory).into_iter();
-    let connect = |path| {
-        let stream = UnixStream::connect(path).ok()?;
+    let connect = |path: PathBuf| {
+        let stream = UnixStream::connect(&path).inspect_err(|error| remove_abandoned(&path, error)).ok()?;
         let peer = getsockopt(&stream, sockopt::PeerCredentials).ok()?;
         Some((u32::try_from(peer.pid()).ok()?, stream))
     };
     sockets.filter_map(|(_, path)| connect(path)).collect()
+}
+
+/// That of a resident that was killed.
+fn remove_abandoned(path: &Path, error: &io::Error) {
+    if error.kind() == io::ErrorKind::ConnectionRefused {
+        // It may be another user's.
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 fn ancestors(pid: u32) -> Vec<u32> {

@@ -34,18 +34,16 @@ pub(super) struct ReloadSocket {
 }
 
 impl ReloadSocket {
-    /// That of this process; `asked` is sent every client. What residents have left that were killed is removed.
+    /// That of this process; `asked` is sent every client. What one with the same pid has left is removed; nobody else's is
+    /// looked at, for to look is to connect, which takes a descriptor of that one.
     ///
     /// # Errors
     /// As of bind(2).
     pub(super) fn bind(directory: &Directory, asked: mpsc::UnboundedSender<UnixStream>) -> io::Result<Self> {
-        for (_, path) in Directory::reload_sockets(directory.path()) {
-            if is_abandoned(&path) {
-                // Another resident may be removing it as well.
-                let _ = fs::remove_file(&path);
-            }
-        }
         let path = directory.reload_socket(std::process::id());
+        if is_abandoned(&path) {
+            fs::remove_file(&path)?;
+        }
         let listener = UnixListener::bind(&path)?;
         Ok(ReloadSocket { path, _accepting: Task::spawn(accept(listener, asked)) })
     }
