@@ -34,8 +34,9 @@ pub struct Journal {
 enum Written {
     /// Nothing, or it is not known what: the next turn writes the whole file.
     Unknown,
-    /// This file, whose name was ours at the last write.
-    File { file: File, inode: (u64, u64), base: u64, length: u64 },
+    /// This file, whose name was ours at the last write. It is open if it can be appended to: a file that is written anew
+    /// each time would have another descriptor each time, and where they are scarce, leave a free one below the reserved ones.
+    File { file: Option<File>, inode: (u64, u64), base: u64, length: u64 },
 }
 
 impl Journal {
@@ -74,22 +75,23 @@ impl Journal {
         fs::rename(&unfinished, &self.path)?;
         points::at("after the state is renamed");
         let (inode, length) = ((found.dev(), found.ino()), found.len());
+        let file = (length > REWRITTEN_BYTES_MAX).then_some(file);
         self.written = Written::File { file, inode, base: length, length };
         Ok(())
     }
 
     fn has_room_for(&self, line: &[u8]) -> bool {
-        let Written::File { inode, base, length, .. } = &self.written else {
+        let Written::File { file: Some(_), inode, base, length } = &self.written else {
             return false;
         };
         let is_ours = fs::symlink_metadata(&self.path)
             .is_ok_and(|found| (found.dev(), found.ino()) == *inode && found.len() == *length);
         let appended = length - base + line.len() as u64;
-        is_ours && *base > REWRITTEN_BYTES_MAX && appended <= *base
+        is_ours && appended <= *base
     }
 
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        let Written::File { file, length, .. } = &mut self.written else {
+        let Written::File { file: Some(file), length, .. } = &mut self.written else {
             return Err(io::ErrorKind::NotFound.into());
         };
         points::at("before the state is appended to");
@@ -109,7 +111,7 @@ impl Journal {
     /// Removes the piece of a line that is written when a disk becomes full in its middle. Where
     /// that fails, nothing more may be appended behind it.
     fn cut_off(&mut self) {
-        let Written::File { file, length, .. } = &mut self.written else {
+        let Written::File { file: Some(file), length, .. } = &mut self.written else {
             return;
         };
         let is_cut = file.set_len(*length).and_then(|()| io::Seek::seek(file, io::SeekFrom::Start(*length)));
@@ -257,7 +259,7 @@ mod tests {
         in_folder(|path, mut journal| {
             let mut state = many(100);
             journal.rewrite(state.clone()).expect("written");
-            let Written::File { file, .. } = &mut journal.written else {
+            let Written::File { file: Some(file), .. } = &mut journal.written else {
                 panic!("a file was written");
             };
             file.write_all(br#"{"addresses":{"na"#).expect("what a full disk takes");
