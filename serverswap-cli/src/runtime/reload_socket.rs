@@ -9,6 +9,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use nix::unistd::geteuid;
+use serverswap::sys::process::{Process, is_gone};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
@@ -88,6 +89,26 @@ async fn read(client: UnixStream, asked: mpsc::UnboundedSender<UnixStream>) {
     if let Ok(Some(())) = request.await {
         // A resident that ends closes the connection.
         let _ = asked.send(client);
+    }
+}
+
+/// After the end of a process: one that was killed has left its socket behind.
+pub(super) fn remove_left_by(pid: u32, directory: &Directory) {
+    let path = directory.reload_socket(pid);
+    if is_abandoned(&path) {
+        // Somebody else may have been faster.
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// The same of every process that was killed while there was no arbiter. One that lives is not asked; one of another
+/// pid namespace answers. To be called when the processes of the state are watched: one that is just ending is seen to.
+pub(super) fn remove_left_by_the_dead(directory: &Directory) {
+    for (pid, _) in Directory::reload_sockets(directory.path()) {
+        let held = Process::hold(pid).ok().flatten();
+        if held.is_none_or(|(_, pidfd)| is_gone(&pidfd).unwrap_or(false)) {
+            remove_left_by(pid, directory);
+        }
     }
 }
 

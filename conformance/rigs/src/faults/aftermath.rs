@@ -1,6 +1,7 @@
 //! After the fault: the next deploy works, everything before it ends, and nothing is left.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -20,7 +21,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(20);
 /// How often it is polled, where there is nothing to wait on.
 const PACE: Duration = Duration::from_millis(20);
 
-/// Everything in a runtime directory in good order.
+/// Everything in a runtime directory in good order, beside a socket of each resident.
 const FILES: [&str; 3] = ["lock", "serverswap.sock", "state.json"];
 
 /// The deploy after the fault.
@@ -175,6 +176,13 @@ fn files(deployment: &Deployment) -> Vec<String> {
     let entries = fs::read_dir(deployment.sandbox.runtime_dir()).into_iter().flatten().flatten();
     let mut names: Vec<String> =
         entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.retain(|name| !is_of_a_living_resident(name));
     names.sort();
     names
+}
+
+/// Whether it is the socket at which a process that lives is asked to reload.
+fn is_of_a_living_resident(name: &str) -> bool {
+    let pid = name.strip_prefix("reload-").and_then(|rest| rest.strip_suffix(".sock"));
+    pid.is_some_and(|pid| Path::new("/proc").join(pid).exists())
 }

@@ -35,6 +35,7 @@ use super::directory_lease::{DirectoryLease, LeaseState};
 use super::look_thread::LookThread;
 use super::owner_lookup::OwnerLookups;
 use super::process_table::ProcessTable;
+use super::reload_socket;
 use super::remains_lookup::RemainsLookups;
 use super::stop_signal::Origin;
 use super::trace::TraceWriter;
@@ -171,6 +172,7 @@ impl ArbiterRuntime {
             alive: alive.clone(),
             remains: remains.clone(),
         });
+        reload_socket::remove_left_by_the_dead(&directory);
         let lease = DirectoryLease::acquire(directory.clone(), lock, watch, sender.clone())?;
         let owners = OwnerLookups::new(sender.clone());
         Ok(ArbiterRuntime {
@@ -310,6 +312,7 @@ impl ArbiterRuntime {
     fn on_process_exit(&mut self, process: Process, events: &mut Vec<Pending>) {
         if self.processes.has_exited(process) && self.clients.read_the_rest_of(process) {
             self.clients.remove_all_of(process);
+            reload_socket::remove_left_by(process.pid, &self.directory);
             self.bound.retain(|link| self.clients.process_of(link).is_some());
             let process_group = self.processes.forget(process);
             let process_group =
