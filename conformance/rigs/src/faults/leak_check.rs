@@ -14,7 +14,7 @@ use super::FaultsError;
 use super::aftermath::Third;
 use super::deployment::Deployment;
 use super::open_descriptors::Descriptors;
-use super::roles::Role;
+use super::roles::{Mode, Role};
 use super::status_check::status;
 
 /// How long it may take until the descriptors for the ended processes and the clients are closed.
@@ -85,7 +85,7 @@ pub(super) async fn only_the_usual_is_open(
     loop {
         pace.tick().await;
         let too_many = match look(&stayers) {
-            Ok(open) => beyond(&open, usual),
+            Ok(open) => beyond(&open, usual, deployment.mode),
             Err(error) => vec![format!("a process that is to stay cannot be inspected: {error}")],
         };
         if too_many.is_empty() {
@@ -114,11 +114,15 @@ fn look(stayers: &BTreeMap<Stayer, u32>) -> std::io::Result<Open> {
     stayers.iter().map(|(stayer, pid)| Ok((*stayer, Descriptors::of(*pid)?))).collect()
 }
 
-fn beyond(open: &Open, usual: &Open) -> Vec<String> {
+fn beyond(open: &Open, usual: &Open, mode: Mode) -> Vec<String> {
     let none = Descriptors::default();
     let of = |stayer| usual.get(stayer).unwrap_or(&none);
     let too_many = open.iter().flat_map(|(stayer, descriptors)| {
-        descriptors.beyond(of(stayer)).into_iter().map(move |words| format!("{stayer} has open: {words}"))
+        let connections = stayer.connections(mode);
+        descriptors
+            .beyond(of(stayer), connections)
+            .into_iter()
+            .map(move |words| format!("{stayer} has open: {words}"))
     });
     too_many.collect()
 }
@@ -151,6 +155,17 @@ async fn decides(deployment: &Deployment, supervisor: u32) -> Result<(), FaultsE
     Ok(())
 }
 
+impl Stayer {
+    /// How many connections to the arbiter it has: a stand-in has one of its own.
+    fn connections(self, mode: Mode) -> usize {
+        match (self, mode) {
+            (Stayer::Supervisor, Mode::Intercept) => 2,
+            (Stayer::Supervisor, Mode::Inherit | Mode::Bind) => 1,
+            (Stayer::Server | Stayer::Neighbour | Stayer::NeighbourServer, _) => 1,
+        }
+    }
+}
+
 impl fmt::Display for Stayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -171,7 +186,7 @@ mod tests {
         let (nothing, one) = (Descriptors::default(), Descriptors::of(std::process::id()).expect("it lives"));
         let usual = Open::from([(Stayer::Supervisor, one.clone()), (Stayer::Server, nothing)]);
         let open = Open::from([(Stayer::Supervisor, one.clone()), (Stayer::Server, one)]);
-        let words = beyond(&open, &usual);
+        let words = beyond(&open, &usual, Mode::Inherit);
         assert!(!words.is_empty() && words.iter().all(|words| words.starts_with("version 3 has open: ")));
     }
 }

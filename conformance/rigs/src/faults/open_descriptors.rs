@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
-/// A process that was without an arbiter for a while makes a watch on the directory and keeps it, paused: one
-/// more than usual is no leak.
+/// A connection that was without an arbiter for a while makes a watch on the directory and keeps it, paused: one
+/// more than usual for each of a process's connections is no leak.
 const OPTIONAL: &str = "inotify";
 
 /// How many descriptors of each kind.
@@ -25,10 +25,11 @@ impl Descriptors {
         Ok(counts)
     }
 
-    /// The kinds of which there are more than usual, in words.
-    pub(super) fn beyond(&self, usual: &Descriptors) -> Vec<String> {
+    /// The kinds of which a process with so many connections to the arbiter has more than usual, in words.
+    pub(super) fn beyond(&self, usual: &Descriptors, connections: usize) -> Vec<String> {
         let counts = self.0.iter().map(|(kind, count)| (kind, *count, usual.number(kind)));
-        let too_many = counts.filter(|(kind, count, usual)| *count > usual + usize::from(*kind == OPTIONAL));
+        let watches = |kind: &str| if kind == OPTIONAL { connections } else { 0 };
+        let too_many = counts.filter(|(kind, count, usual)| *count > usual + watches(kind));
         too_many.map(|(kind, count, usual)| format!("{count} of kind {kind}, usual are {usual}")).collect()
     }
 
@@ -72,15 +73,19 @@ mod tests {
     fn one_descriptor_more_than_usual_is_reported_with_its_kind() {
         let usual = counted(&["/dev/null", "socket:[1]", "anon_inode:[pidfd]"]);
         let leaking = counted(&["/dev/null", "socket:[1]", "socket:[2]", "pipe:[3]"]);
-        assert_eq!(leaking.beyond(&usual), ["1 of kind pipe, usual are 0", "2 of kind socket, usual are 1"]);
+        assert_eq!(
+            leaking.beyond(&usual, 1),
+            ["1 of kind pipe, usual are 0", "2 of kind socket, usual are 1"]
+        );
     }
 
     #[test]
     fn fewer_than_usual_and_one_watch_more_are_not_too_many() {
         let usual = counted(&["/dev/null", "socket:[1]"]);
-        assert_eq!(counted(&["/dev/null", "anon_inode:inotify"]).beyond(&usual), Vec::<String>::new());
+        assert_eq!(counted(&["/dev/null", "anon_inode:inotify"]).beyond(&usual, 1), Vec::<String>::new());
         let leaking = counted(&["anon_inode:inotify", "anon_inode:inotify"]);
-        assert_eq!(leaking.beyond(&usual), ["2 of kind inotify, usual are 0"]);
+        assert_eq!(leaking.beyond(&usual, 1), ["2 of kind inotify, usual are 0"]);
+        assert_eq!(leaking.beyond(&usual, 2), Vec::<String>::new());
     }
 
     #[test]
