@@ -19,20 +19,7 @@ fn without_library(finding: &Finding) -> Option<String> {
     let not_up = "`serverswap explain CMD` starts it by itself, and says what it binds and which options it needs; if it only needs longer, set --ready-timeout";
     match finding {
         Finding::IdleClosed { .. } => Some(cut.to_owned()),
-        Finding::Lost { failure, .. } => match failure {
-            Failure::ClosedBeforeAnswer
-            | Failure::ResetAfterSent
-            | Failure::ReusedClosed
-            | Failure::ReusedReset
-            | Failure::CutShort => Some(cut.to_owned()),
-            Failure::Refused
-            | Failure::ResetOnConnect
-            | Failure::TimeoutOnConnect
-            | Failure::Timeout
-            | Failure::BadStatus
-            | Failure::Malformed
-            | Failure::Local => None,
-        },
+        Finding::Lost { failure, .. } => failure.was_accepted().then(|| cut.to_owned()),
         Finding::Overran { beside, .. } if beside.is_empty() => {
             Some("the server did not end at its stop signal: `serverswap explain CMD` says at which one it does, for --stop-signal; or set a longer --drain-timeout".to_owned())
         }

@@ -301,6 +301,14 @@ pub(super) fn owned(
     holding.into_iter().map(with_listener).collect()
 }
 
+/// [`ArbiterLink::ready`]; for ever if there is none.
+pub(super) async fn ready(link: Option<&ArbiterLink>) {
+    match link {
+        Some(link) => link.ready().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Readable, or writable while something waits to be sent. Readiness is cleared here, and
 /// every step reads until the socket has no more.
 async fn readable(channel: Option<&AsyncFd<ClientChannel>>) {

@@ -5,21 +5,19 @@
 //! a signal; a generation without a supervisor is stopped in the place of one, so that its servers drain.
 
 use std::collections::BTreeSet;
-use std::future::poll_fn;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use serverswap::protocol::Generation;
 use serverswap::protocol::message::Form;
 use serverswap::session::SupervisorEvent;
-use serverswap::sys::process::{Process, Signal, is_gone, signal_generation};
+use serverswap::sys::process::{Process, Signal, signal_generation};
 use tokio::io::unix::AsyncFd;
 use tokio::time::Instant;
 
 use super::arbiter::until;
-use super::arbiter_link::{ArbiterLink, LinkEvent};
+use super::arbiter_link::{self, ArbiterLink, LinkEvent};
 use super::arbiter_role::ArbiterRole;
 use super::recovery;
 use super::resident::Resident;
@@ -30,7 +28,7 @@ use super::trace::TraceWriter;
 use crate::post::Post;
 use crate::state::{self, Directory, GenerationRecord, Snapshot};
 use crate::supervisor::{Plan, Request, ServerExit, SupervisorSignal};
-use crate::sys::async_fd::async_fd;
+use crate::sys::async_fd::{first_end, living};
 use crate::sys::signals;
 use crate::ui::{Conclusion, Console, Report};
 
@@ -106,7 +104,7 @@ impl Caretaker {
                 },
                 client = self.resident.asked() => self.resident.successors.start(Some(client)),
                 () = first_end(&others) => {}
-                () = link_ready(link.as_ref()) => drop(link.as_mut().map(|link| link.step(Vec::new))),
+                () = arbiter_link::ready(link.as_ref()) => drop(link.as_mut().map(|link| link.step(Vec::new))),
             }
         }
         if let Some(mut link) = link {
@@ -142,9 +140,7 @@ impl Caretaker {
         let is_held = self.post.as_ref().is_some_and(|post| post.holds(process.pid));
         let is_other =
             is_held && process.pid != std::process::id() && !self.resident.successors.is_one(process.pid);
-        let pidfd = is_other.then(|| process.pidfd().ok().flatten()).flatten()?;
-        let lives = is_gone(&pidfd).is_ok_and(|gone| !gone);
-        lives.then(|| async_fd(pidfd).ok()).flatten()
+        if is_other { living(process) } else { None }
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -225,19 +221,4 @@ fn status(exit: ServerExit) -> u8 {
         ServerExit::Status(status) => status,
         ServerExit::Signal(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
     }
-}
-
-async fn link_ready(link: Option<&ArbiterLink>) {
-    match link {
-        Some(link) => link.ready().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn first_end(processes: &[AsyncFd<OwnedFd>]) {
-    poll_fn(|context| {
-        let has_ended = processes.iter().any(|pidfd| pidfd.poll_read_ready(context).is_ready());
-        if has_ended { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }

@@ -5,12 +5,10 @@
 //! every event.
 
 use std::collections::BTreeSet;
-use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use serverswap::connection::transport::SharedListener;
@@ -19,13 +17,13 @@ use serverswap::protocol::message::{Form, Timeouts, UnixSockets};
 use serverswap::session::{SupervisorEvent, SupervisorRole};
 use serverswap::sys::clock::monotonic;
 use serverswap::sys::listener::{is_in_use, owner_of};
-use serverswap::sys::process::{Process, Signal, is_gone, signal_generation};
+use serverswap::sys::process::{Process, Signal, signal_generation};
 use tokio::io::unix::AsyncFd;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use super::arbiter::until;
-use super::arbiter_link::{ArbiterLink, LinkEvent};
+use super::arbiter_link::{self, ArbiterLink, LinkEvent};
 use super::arbiter_role::ArbiterRole;
 use super::signals::{SignalEvent, Signals};
 use super::supervisor::{FIRST_LINK_WAIT, instant};
@@ -36,7 +34,7 @@ use crate::state::{Directory, DirectoryError, Snapshot};
 use crate::status::{hidden, is_alive, listens};
 use crate::stop::{NotSelected, NotStopped, Running, Selection, Stop, StopAction, running};
 use crate::supervisor::{GenerationSignal, Request, SupervisorSignal};
-use crate::sys::async_fd::async_fd;
+use crate::sys::async_fd::{first_end, living};
 use crate::sys::descriptors;
 use crate::sys::signals::{self, SignalDescriptor};
 use crate::ui::{Conclusion, Console, Report, SetupError, StillTrue};
@@ -271,7 +269,7 @@ impl StopDriver {
         self.rest = Rest::Settling;
         while !(self.rest == Rest::Settled && self.core.is_under_way(servers)) {
             tokio::select! {
-                () = ready(self.link.as_ref()) => self.link_ready(),
+                () = arbiter_link::ready(self.link.as_ref()) => self.link_ready(),
                 () = until(too_late) => break,
             }
         }
@@ -280,8 +278,8 @@ impl StopDriver {
 
     /// Waits for one thing to happen.
     async fn next(&mut self, running: &[Running]) {
-        let living = running.iter().flat_map(|one| one.servers.iter().chain(&one.supervisor));
-        let living: Vec<AsyncFd<OwnedFd>> = living.filter_map(|process| held(*process)).collect();
+        let processes = running.iter().flat_map(|one| one.servers.iter().chain(&one.supervisor));
+        let pidfds: Vec<AsyncFd<OwnedFd>> = processes.filter_map(|process| living(*process)).collect();
         let deadline = self.core.deadline().map(instant);
         let look = Some(Instant::now() + LOOK_INTERVAL);
         tokio::select! {
@@ -289,8 +287,8 @@ impl StopDriver {
                 SignalEvent::Core(SupervisorSignal::Terminate | SupervisorSignal::Interrupt) => self.core.hasten(),
                 SignalEvent::Core(SupervisorSignal::Hangup) | SignalEvent::Reload | SignalEvent::Child => {}
             },
-            () = ready(self.link.as_ref()) => self.link_ready(),
-            () = first_end(&living) => {}
+            () = arbiter_link::ready(self.link.as_ref()) => self.link_ready(),
+            () = first_end(&pidfds) => {}
             () = until(deadline) => {}
             () = until(look) => {}
         }
@@ -336,26 +334,4 @@ impl StopDriver {
             }
         }
     }
-}
-
-/// Its pidfd, while it lives.
-fn held(process: Process) -> Option<AsyncFd<OwnedFd>> {
-    let pidfd = process.pidfd().ok().flatten()?;
-    let lives = is_gone(&pidfd).is_ok_and(|gone| !gone);
-    lives.then(|| async_fd(pidfd).ok()).flatten()
-}
-
-async fn ready(link: Option<&ArbiterLink>) {
-    match link {
-        Some(link) => link.ready().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn first_end(processes: &[AsyncFd<OwnedFd>]) {
-    poll_fn(|context| {
-        let has_ended = processes.iter().any(|pidfd| pidfd.poll_read_ready(context).is_ready());
-        if has_ended { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }

@@ -1,13 +1,15 @@
 //! Descriptors in tokio's event loop.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
+use std::task::Poll;
 
 use serverswap::Connection;
 use serverswap::protocol::message::{FromArbiter, FromClient};
 use serverswap::sys::channel::Channel;
+use serverswap::sys::process::{Process, is_gone};
 use serverswap::sys::watch::DirectoryWatch;
 use tokio::io::unix::AsyncFd;
 
@@ -44,4 +46,20 @@ pub(crate) async fn readable<T: AsRawFd>(descriptor: Option<&AsyncFd<T>>) {
     if let Ok(mut guard) = descriptor.readable().await {
         guard.clear_ready();
     }
+}
+
+/// The pidfd of a process, while that lives and descriptors are left.
+pub(crate) fn living(process: Process) -> Option<AsyncFd<OwnedFd>> {
+    let pidfd = process.pidfd().ok().flatten()?;
+    let lives = is_gone(&pidfd).is_ok_and(|gone| !gone);
+    lives.then(|| async_fd(pidfd).ok()).flatten()
+}
+
+/// Waits until one of these processes has ended.
+pub(crate) async fn first_end(pidfds: &[AsyncFd<OwnedFd>]) {
+    poll_fn(|context| {
+        let has_ended = pidfds.iter().any(|pidfd| pidfd.poll_read_ready(context).is_ready());
+        if has_ended { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }

@@ -35,6 +35,24 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether it is what the end of a server looks like to a client that it had accepted.
+    pub fn was_accepted(self) -> bool {
+        match self {
+            Failure::ResetAfterSent
+            | Failure::ClosedBeforeAnswer
+            | Failure::ReusedReset
+            | Failure::ReusedClosed
+            | Failure::CutShort => true,
+            Failure::Refused
+            | Failure::ResetOnConnect
+            | Failure::TimeoutOnConnect
+            | Failure::Timeout
+            | Failure::BadStatus
+            | Failure::Malformed
+            | Failure::Local => false,
+        }
+    }
+
     /// In the words of the report.
     pub fn words(self) -> &'static str {
         match self {

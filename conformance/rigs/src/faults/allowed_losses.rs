@@ -50,7 +50,7 @@ impl Allowed {
         }
         let failed = tally.failed_by_kind();
         let (accepted, other): (Vec<_>, Vec<_>) =
-            failed.iter().partition(|(failure, _)| was_accepted(**failure));
+            failed.iter().partition(|(failure, _)| failure.was_accepted());
         let accepted: u64 = accepted.iter().map(|(_, count)| **count).sum();
         if accepted > self.accepted {
             let (may, first) = (self.accepted, &tally.first_failed);
@@ -63,23 +63,5 @@ impl Allowed {
                 wrong.push(format!("{count} requests are lost: {failure} (first: {:?})", tally.first_failed));
             }
         }
-    }
-}
-
-/// What the end of a server looks like to the clients that it had accepted.
-fn was_accepted(failure: Failure) -> bool {
-    match failure {
-        Failure::ResetAfterSent
-        | Failure::ClosedBeforeAnswer
-        | Failure::ReusedReset
-        | Failure::ReusedClosed
-        | Failure::CutShort => true,
-        Failure::Refused
-        | Failure::ResetOnConnect
-        | Failure::TimeoutOnConnect
-        | Failure::Timeout
-        | Failure::BadStatus
-        | Failure::Malformed
-        | Failure::Local => false,
     }
 }

@@ -11,8 +11,7 @@ use crate::sockets::{Result, Stall};
 
 /// A server that serverswap did not start, at the address of a stall.
 async fn foreign(stall: &Stall) -> Result<Started> {
-    let port = stall.socket().rsplit(':').next().unwrap_or_default().to_owned();
-    let mut words = stall.server(&format!("port {port}")).into_iter();
+    let mut words = stall.server(&format!("port {}", stall.port())).into_iter();
     let program = words.next().ok_or("no program")?;
     let mut foreign = stall.sandbox.command(program.as_ref(), words).start()?;
     foreign.prints("version 1 serves").await?;
@@ -87,8 +86,7 @@ async fn a_foreign_server_serves_on_if_the_new_one_fails_and_the_next_deploy_rep
 async fn a_foreign_server_at_another_address_that_is_in_the_way_is_named_with_its_own() -> Outcome {
     let stall = Stall::new()?;
     let old = foreign(&stall).await?;
-    let port = stall.socket().rsplit(':').next().unwrap_or_default().to_owned();
-    let every = Stall { sandbox: stall.sandbox, address: format!(":{port}").parse()? };
+    let every = Stall { address: format!(":{}", stall.port()).parse()?, sandbox: stall.sandbox };
     let mut new = every.deploy(&["--adopt"], "systemd", 2).start()?;
     assert_eq!(new.exit().await?.status, 125, "{}", new.stderr());
     let stderr = new.stderr().to_owned();

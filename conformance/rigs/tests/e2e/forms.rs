@@ -4,6 +4,7 @@ use serverswap_conformance::sandbox::{Invocation, LIMIT, Sandbox, free_address};
 use serverswap_load::{Target, ask};
 
 use crate::Outcome;
+use crate::processes::stat;
 use crate::shop::{configured, load_on, nothing_failed};
 
 fn leave(sandbox: &Sandbox, version: u32) -> Invocation {
@@ -62,10 +63,9 @@ async fn the_server_gets_no_input_and_a_session_of_its_own() -> Outcome {
     command.exit().await?;
     let pid = ask(&Target::try_from(&address)?, LIMIT).await?.pid.ok_or("no pid")?;
     let stdin = std::fs::read_link(format!("/proc/{pid}/fd/0"))?;
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
     // After the name: state, parent, process group, session (proc(5)).
-    assert_eq!((stdin.to_str(), fields[3]), (Some("/dev/null"), pid.to_string().as_str()));
+    let fields = stat(pid)?;
+    assert_eq!((stdin.to_str(), &fields[3]), (Some("/dev/null"), &pid.to_string()));
     Ok(())
 }
 

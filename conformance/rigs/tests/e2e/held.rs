@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serverswap_conformance::sandbox::{Invocation, Sandbox, free_address, free_port};
 use serverswap_protocol::Address;
 
 use crate::Outcome;
+use crate::processes::signal;
 use crate::shop::{Shop, configured};
 
 /// Listens at the address, and knows nothing of serverswap.
@@ -111,7 +112,7 @@ async fn a_bound_address_is_served_when_the_server_listens_there_and_not_when_it
     let mut late = binds(&sandbox, &address, "60s").start()?;
     let pid = late.prints("granted to").await?.rsplit(' ').next().unwrap_or_default().parse()?;
     late.says("does not listen there").await?;
-    kill_process(Pid::from_raw(pid).ok_or("no pid")?, Signal::USR2)?;
+    signal(pid, Signal::USR2)?;
     assert_eq!(late.exit().await?.status, 0, "{}", late.stderr());
     Ok(())
 }

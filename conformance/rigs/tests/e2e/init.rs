@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serverswap_conformance::sandbox::{LIMIT, Sandbox, free_address};
 
 use crate::Outcome;
-use crate::processes::signal;
+use crate::processes::{signal, stat};
 use crate::shop::configured;
 
 #[tokio::test]
@@ -46,6 +46,5 @@ fn children(pid: u32) -> Result<Vec<u32>, Box<dyn std::error::Error>> {
 }
 
 fn is_zombie(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
+    stat(pid).is_ok_and(|fields| fields[0] == "Z")
 }

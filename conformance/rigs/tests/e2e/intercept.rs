@@ -4,31 +4,26 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
-use serverswap_conformance::sandbox::{Invocation, LIMIT, Sandbox, Started, free_address, free_port};
-use serverswap_load::{Load, Phase, Plan, Slot, Target, ask};
-use serverswap_protocol::Address;
+use serverswap_conformance::sandbox::{Invocation, LIMIT, Sandbox, Started, free_port};
 
 use crate::Outcome;
-use crate::processes::ended;
-use crate::shop::{ANSWERS, PACE, nothing_failed};
+use crate::processes::{ended, signal};
+use crate::shop::nothing_failed;
+use crate::sockets::{Result, Stall};
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
-
-/// A sandbox, and a command that listens at this address by itself.
+/// A stall whose server listens there by itself.
 struct Bare {
-    sandbox: Sandbox,
-    address: Address,
+    stall: Stall,
     server: Vec<String>,
 }
 
 impl Bare {
     /// `words` get the port as their last one.
     fn new(words: impl FnOnce(&Sandbox) -> Vec<String>) -> Result<Bare> {
-        let (sandbox, address) = (Sandbox::new()?, free_address());
-        let port = address.to_string().rsplit_once(':').map(|(_, port)| port.to_owned()).unwrap_or_default();
-        let mut server = words(&sandbox);
-        server.push(port);
-        Ok(Bare { sandbox, address, server })
+        let stall = Stall::new()?;
+        let port = stall.port();
+        let server = words(&stall.sandbox).into_iter().chain([port]).collect();
+        Ok(Bare { stall, server })
     }
 
     fn python() -> Result<Bare> {
@@ -37,17 +32,17 @@ impl Bare {
         })
     }
 
-    fn words(&self, options: &[&str]) -> Vec<String> {
-        let options = ["--intercept", "--probation", "0"].iter().chain(options).map(|&one| one.to_owned());
-        options.chain(self.server.iter().cloned()).collect()
+    fn words(&self) -> Vec<String> {
+        let options = ["--intercept", "--probation", "0"].map(str::to_owned);
+        options.into_iter().chain(self.server.iter().cloned()).collect()
     }
 
     fn deploy(&self, version: u32) -> Invocation {
-        self.sandbox.deploy(self.words(&[])).env("VERSION", version.to_string())
+        self.stall.sandbox.deploy(self.words()).env("VERSION", version.to_string())
     }
 
     fn swap(&self, version: u32) -> Invocation {
-        self.sandbox.serverswap(self.words(&[])).env("VERSION", version.to_string())
+        self.stall.sandbox.serverswap(self.words()).env("VERSION", version.to_string())
     }
 
     async fn up(&self, version: u32) -> Result<Started> {
@@ -56,32 +51,10 @@ impl Bare {
         Ok(started)
     }
 
-    fn target(&self) -> Result<Target> {
-        Ok(Target::try_from(&self.address)?)
-    }
-
-    async fn version(&self) -> Result<String> {
-        ask(&self.target()?, LIMIT).await?.version.ok_or_else(|| "no version".into())
-    }
-
-    async fn pid(&self) -> Result<u32> {
-        ask(&self.target()?, LIMIT).await?.pid.ok_or_else(|| "no pid".into())
-    }
-
-    async fn load(&self) -> Result<Load> {
-        let mut load = Load::start(Plan {
-            request_timeout: LIMIT,
-            ..Plan::new(self.target()?, vec![Slot::NEW.paced(PACE); 3])
-        })?;
-        load.more_answers(ANSWERS, LIMIT).await?;
-        load.enter(Phase::Swap);
-        Ok(load)
-    }
-
     /// Two versions after the first one, under load.
     async fn swaps(&self) -> Outcome {
         let mut old = self.up(1).await?;
-        let load = self.load().await?;
+        let load = self.stall.load().await?;
         for version in [2, 3] {
             let new = self.up(version).await?;
             let exit = old.exit().await?;
@@ -89,7 +62,7 @@ impl Bare {
             old = new;
         }
         nothing_failed(load).await?;
-        assert_eq!(self.version().await?, "3");
+        assert_eq!(self.stall.version().await?, "3");
         old.signal(Signal::TERM);
         assert_eq!(old.exit().await?.status, 0, "{}", old.stderr());
         Ok(())
@@ -137,13 +110,13 @@ async fn a_server_that_was_left_alone_is_replaced_by_the_next_command_without_lo
     let bare = Bare::python()?;
     let mut first = bare.swap(1).start()?;
     assert_eq!(first.exit().await?.status, 0, "{}", first.stderr());
-    let load = bare.load().await?;
-    let old = bare.pid().await?;
+    let load = bare.stall.load().await?;
+    let old = bare.stall.pid().await?;
     let mut second = bare.swap(2).start()?;
     assert_eq!(second.exit().await?.status, 0, "{}", second.stderr());
     ended(old).await?;
     nothing_failed(load).await?;
-    assert_eq!(bare.version().await?, "2");
+    assert_eq!(bare.stall.version().await?, "2");
     Ok(())
 }
 
@@ -153,12 +126,12 @@ async fn so_is_one_whose_supervisor_was_killed() -> Outcome {
     let mut first = bare.up(1).await?;
     first.signal(Signal::KILL);
     first.exit().await?;
-    let load = bare.load().await?;
-    let old = bare.pid().await?;
+    let load = bare.stall.load().await?;
+    let old = bare.stall.pid().await?;
     let _second = bare.up(2).await?;
     ended(old).await?;
     nothing_failed(load).await?;
-    assert_eq!(bare.version().await?, "2");
+    assert_eq!(bare.stall.version().await?, "2");
     Ok(())
 }
 
@@ -183,8 +156,7 @@ async fn a_server_whose_supervisor_was_killed_can_still_bind() -> Outcome {
         .ok_or("there is no server")?;
     deploy.signal(Signal::KILL);
     deploy.exit().await?;
-    let pid = rustix::process::Pid::from_raw(i32::try_from(server.pid)?).ok_or("no pid")?;
-    rustix::process::kill_process(pid, Signal::USR1)?;
+    signal(server.pid, Signal::USR1)?;
     let began = std::time::Instant::now();
     while std::net::TcpStream::connect(("127.0.0.1", second)).is_err() {
         assert!(began.elapsed() < LIMIT, "it never listened");
@@ -199,11 +171,11 @@ async fn a_unix_path_that_each_server_unlinks_is_handed_over() -> Outcome {
     let path = sandbox.path().join("app.sock").display().to_string();
     let address = format!("unix:{path}").parse()?;
     let server = ["python3".to_owned(), sandbox.programs().fixture("sockets.py"), "path".to_owned(), path];
-    let bare = Bare { sandbox, address, server: server.into() };
+    let bare = Bare { stall: Stall { sandbox, address }, server: server.into() };
     let mut first = bare.up(1).await?;
     let _second = bare.up(2).await?;
     assert_eq!(first.exit().await?.status, 0, "{}", first.stderr());
-    assert_eq!(bare.version().await?, "2");
+    assert_eq!(bare.stall.version().await?, "2");
     Ok(())
 }
 

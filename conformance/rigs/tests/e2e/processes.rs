@@ -44,7 +44,7 @@ pub fn parent(pid: u32) -> Result<u32, Box<dyn std::error::Error>> {
 }
 
 /// The fields of proc_pid_stat(5) behind the name, from the third.
-fn stat(pid: u32) -> std::io::Result<Vec<String>> {
+pub fn stat(pid: u32) -> std::io::Result<Vec<String>> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     Ok(stat.rsplit(") ").next().unwrap_or_default().split(' ').map(str::to_owned).collect())
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serverswap_conformance::sandbox::{LIMIT, Sandbox, free_address};
 use serverswap_load::{Probe, Target, ask};
 
 use crate::Outcome;
+use crate::processes::signal;
 use crate::shop::{Shop, configured};
 
 #[tokio::test]
@@ -19,7 +20,7 @@ async fn a_crashed_server_is_started_again_while_its_clients_wait() -> Outcome {
     command.says("up after").await?;
     let first = ask(&target, LIMIT).await?.pid.ok_or("no pid")?;
     let probe = Probe::start(target.clone(), Duration::from_secs(60))?;
-    kill(first)?;
+    signal(first, Signal::KILL)?;
     command.prints("version 1 serves").await?;
     let second = ask(&target, LIMIT).await?.pid.ok_or("no pid")?;
     assert_ne!(first, second);
@@ -30,12 +31,7 @@ async fn a_crashed_server_is_started_again_while_its_clients_wait() -> Outcome {
 #[tokio::test]
 async fn without_restart_a_crash_is_the_exit_status_of_the_supervisor() -> Outcome {
     let mut shop = Shop::open().await?;
-    kill(shop.ask().await?.0)?;
+    signal(shop.ask().await?.0, Signal::KILL)?;
     assert_eq!(shop.serving.exit().await?.status, 128 + 9, "{}", shop.serving.stderr());
     Ok(())
-}
-
-pub fn kill(pid: u32) -> Outcome {
-    let pid = Pid::from_raw(i32::try_from(pid)?).ok_or("no process has this number")?;
-    Ok(kill_process(pid, Signal::KILL)?)
 }

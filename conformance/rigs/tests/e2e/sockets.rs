@@ -13,7 +13,7 @@ use serverswap_load::{Load, Phase, Plan, Probe, Slot, Target, ask};
 use serverswap_protocol::Address;
 
 use crate::Outcome;
-use crate::processes::ended;
+use crate::processes::{ended, signal};
 use crate::shop::{ANSWERS, PACE, nothing_failed};
 
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -31,6 +31,10 @@ impl Stall {
 
     pub fn socket(&self) -> String {
         self.address.to_string()
+    }
+
+    pub fn port(&self) -> String {
+        self.socket().rsplit(':').next().unwrap_or_default().to_owned()
     }
 
     pub fn server(&self, how: &str) -> Vec<String> {
@@ -68,7 +72,7 @@ impl Stall {
         ask(&self.target()?, LIMIT).await?.version.ok_or_else(|| "no version".into())
     }
 
-    async fn pid(&self) -> Result<u32> {
+    pub async fn pid(&self) -> Result<u32> {
         ask(&self.target()?, LIMIT).await?.pid.ok_or_else(|| "no pid".into())
     }
 
@@ -343,7 +347,7 @@ async fn a_crashed_server_is_started_again_while_its_clients_wait() -> Outcome {
     command.says("up after").await?;
     let first = stall.pid().await?;
     let probe = Probe::start(stall.target()?, Duration::from_secs(60))?;
-    crate::restart::kill(first)?;
+    signal(first, Signal::KILL)?;
     command.says("started").await?;
     command.says("now served").await?;
     assert_ne!(stall.pid().await?, first);
