@@ -162,9 +162,8 @@ fn status_invocation(status: StatusArguments, run: RunArguments) -> Result<Invoc
 }
 
 fn reload_invocation(reload: ReloadArguments, run: RunArguments) -> Result<Invocation, UsageError> {
-    let addresses = reload.addresses.into_iter().filter_map(|text| address(Some(text), "reload").transpose());
     Ok(Invocation::Reload(Reload {
-        addresses: addresses.collect::<Result<_, _>>()?,
+        addresses: addresses(reload.addresses, "reload")?,
         result: result(reload.json || run.json),
         dir: reload.dir.or(run.dir),
     }))
@@ -180,10 +179,7 @@ fn logs_invocation(logs: LogsArguments, run: RunArguments) -> Result<Invocation,
 }
 
 fn stop_invocation(stop: StopArguments, run: RunArguments) -> Result<Invocation, UsageError> {
-    let mut addresses = Vec::new();
-    for text in stop.addresses {
-        addresses.extend(address(Some(text), "stop")?);
-    }
+    let addresses = addresses(stop.addresses, "stop")?;
     Ok(Invocation::Stop(Stop {
         target: match (stop.all, addresses.is_empty()) {
             (true, _) => Target::Everything,
@@ -194,6 +190,10 @@ fn stop_invocation(stop: StopArguments, run: RunArguments) -> Result<Invocation,
         result: result(stop.json || run.json),
         dir: stop.dir.or(run.dir),
     }))
+}
+
+fn addresses(texts: Vec<String>, tool: &str) -> Result<Vec<Address>, UsageError> {
+    texts.into_iter().filter_map(|text| address(Some(text), tool).transpose()).collect()
 }
 
 fn address(text: Option<String>, tool: &str) -> Result<Option<Address>, UsageError> {

@@ -1,9 +1,8 @@
 //! What our own stdout and stderr are.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::sys::socket::{UnixAddr, getpeername};
@@ -11,6 +10,7 @@ use nix::sys::stat::{FileStat, SFlag, fstat, major, minor};
 use nix::unistd::geteuid;
 
 use crate::cli::environment;
+use crate::sys::session;
 
 use super::destination::{OurStreams, StartedFrom, StreamKind};
 use super::log_directory;
@@ -64,14 +64,12 @@ pub(super) fn ours() -> OurStreams {
 }
 
 /// What started this process. A command that began inside a generation shows its own
-/// ([`own_generation`](crate::own_generation)); `/dev/tty` can be opened by a process with a controlling terminal
-/// only (tty(4)); `SSH_CONNECTION` is set by sshd(8).
+/// ([`own_generation`](crate::own_generation)); `SSH_CONNECTION` is set by sshd(8).
 pub(super) fn started_from() -> StartedFrom {
     let is_set = |name| std::env::var_os(name).is_some();
-    let terminal = || File::options().read(true).custom_flags(libc::O_NOCTTY).open("/dev/tty");
     if is_set(environment::SERVERSWAP_GENERATION) {
         StartedFrom::Generation
-    } else if is_set(environment::SSH_CONNECTION) || terminal().is_ok() {
+    } else if is_set(environment::SSH_CONNECTION) || session::has_terminal() {
         StartedFrom::Login
     } else {
         StartedFrom::Service
@@ -80,6 +78,7 @@ pub(super) fn started_from() -> StartedFrom {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::os::unix::net::UnixStream;
 
     use super::*;

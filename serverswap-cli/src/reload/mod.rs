@@ -15,7 +15,7 @@ use serverswap::sys::process::{self, Process};
 
 use self::choice::{Choice, Wanted, choose};
 use crate::cli::{Reload, environment};
-use crate::runtime::RELOAD_REQUEST;
+use crate::runtime::{RELOAD_REQUEST, remove_if_abandoned};
 use crate::runtime_directory;
 use crate::state::Directory;
 use crate::status::collect;
@@ -56,19 +56,11 @@ fn residents(
 fn askable(directory: &Path) -> BTreeMap<u32, UnixStream> {
     let sockets = Directory::reload_sockets(directory).into_iter();
     let connect = |path: PathBuf| {
-        let stream = UnixStream::connect(&path).inspect_err(|error| remove_abandoned(&path, error)).ok()?;
+        let stream = UnixStream::connect(&path).inspect_err(|_| remove_if_abandoned(&path)).ok()?;
         let peer = getsockopt(&stream, sockopt::PeerCredentials).ok()?;
         Some((u32::try_from(peer.pid()).ok()?, stream))
     };
     sockets.filter_map(|(_, path)| connect(path)).collect()
-}
-
-/// That of a resident that was killed.
-fn remove_abandoned(path: &Path, error: &io::Error) {
-    if error.kind() == io::ErrorKind::ConnectionRefused {
-        // It may be another user's.
-        let _ = std::fs::remove_file(path);
-    }
 }
 
 fn ancestors(pid: u32) -> Vec<u32> {

@@ -75,7 +75,9 @@ impl Caretaker {
     pub(super) async fn run(mut self, conclusion: &mut Conclusion) -> CaretakerEnd {
         let (mut stops, mut link) = (0, None);
         let is_stopped_before = self.resident.successors.is_stopping();
-        if self.others(stops).is_empty() {
+        // Those that ended before the server was reaped.
+        reap_others(None, &self.resident.successors);
+        if self.others(stops).is_empty() && !self.resident.successors.is_any_living() {
             return CaretakerEnd::NotNeeded;
         }
         self.console.announce(conclusion);
@@ -86,10 +88,10 @@ impl Caretaker {
         });
         loop {
             let others = self.others(stops);
-            if others.is_empty() {
-                break;
-            }
             if !self.resident.successors.is_any_living() {
+                if others.is_empty() {
+                    break;
+                }
                 self.resident.successors.forget_exit();
             }
             tokio::select! {
@@ -112,19 +114,14 @@ impl Caretaker {
         }
         match stops {
             0 if is_stopped_before => CaretakerEnd::StoppedBefore,
-            0 => CaretakerEnd::Deserted(self.resident.successors.last_exit().map(status)),
+            0 => CaretakerEnd::Deserted(self.resident.successors.last_exit().map(ServerExit::shell_status)),
             _ => CaretakerEnd::Stopped,
         }
     }
 
-    /// Those who would end with this process. Once it is asked to stop, it waits for servers and supervisors only.
+    /// Those who would end with this process, but for its own next generation, whose end SIGCHLD tells. Once it is asked to
+    /// stop, it waits for servers and supervisors only.
     fn others(&self, stops: u32) -> Vec<AsyncFd<OwnedFd>> {
-        let mut others = self.resident.successors.living();
-        others.extend(self.held_by_post(stops));
-        others
-    }
-
-    fn held_by_post(&self, stops: u32) -> Vec<AsyncFd<OwnedFd>> {
         if self.post.is_none() {
             return Vec::new();
         }
@@ -212,13 +209,5 @@ impl Caretaker {
                 return;
             }
         }
-    }
-}
-
-/// As a shell has it.
-fn status(exit: ServerExit) -> u8 {
-    match exit {
-        ServerExit::Status(status) => status,
-        ServerExit::Signal(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
     }
 }

@@ -49,7 +49,7 @@ mod trace;
 mod waiting_lookup;
 
 pub(crate) use look_thread::LookThread;
-pub(crate) use reload_socket::REQUEST as RELOAD_REQUEST;
+pub(crate) use reload_socket::{REQUEST as RELOAD_REQUEST, remove_if_abandoned};
 pub(crate) use task::Task;
 
 use std::io;

@@ -3,12 +3,12 @@
 //! A client writes [`REQUEST`] and reads one line, a [`DeployResult`](crate::ui::DeployResult). The arbiter has nothing to
 //! do with it, so that every resident can be asked, whichever process the arbiter is.
 
-use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
 use nix::unistd::geteuid;
+use serverswap::sys::channel::connect;
 use serverswap::sys::process::{Process, is_gone};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
@@ -42,9 +42,7 @@ impl ReloadSocket {
     /// As of bind(2).
     pub(super) fn bind(directory: &Directory, asked: mpsc::UnboundedSender<UnixStream>) -> io::Result<Self> {
         let path = directory.reload_socket(std::process::id());
-        if is_abandoned(&path) {
-            fs::remove_file(&path)?;
-        }
+        remove_if_abandoned(&path);
         let listener = UnixListener::bind(&path)?;
         Ok(ReloadSocket { path, _accepting: Task::spawn(accept(listener, asked)) })
     }
@@ -94,24 +92,25 @@ async fn read(client: UnixStream, asked: mpsc::UnboundedSender<UnixStream>) {
 
 /// After the end of a process: one that was killed has left its socket behind.
 pub(super) fn remove_left_by(pid: u32, directory: &Directory) {
-    let path = directory.reload_socket(pid);
-    if is_abandoned(&path) {
-        // Somebody else may have been faster.
-        let _ = fs::remove_file(path);
-    }
+    remove_if_abandoned(&directory.reload_socket(pid));
 }
 
 /// The same of every process that was killed while there was no arbiter. One that lives is not asked; one of another
 /// pid namespace answers. To be called when the processes of the state are watched: one that is just ending is seen to.
 pub(super) fn remove_left_by_the_dead(directory: &Directory) {
-    for (pid, _) in Directory::reload_sockets(directory.path()) {
+    for (pid, path) in Directory::reload_sockets(directory.path()) {
         let held = Process::hold(pid).ok().flatten();
         if held.is_none_or(|(_, pidfd)| is_gone(&pidfd).unwrap_or(false)) {
-            remove_left_by(pid, directory);
+            remove_if_abandoned(&path);
         }
     }
 }
 
-fn is_abandoned(path: &Path) -> bool {
-    StdUnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+/// Removes a socket that nobody accepts from any more. Nobody waits for one whose backlog is full.
+pub(crate) fn remove_if_abandoned(path: &Path) {
+    let is_there = fs::symlink_metadata(path).is_ok();
+    if is_there && connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        // It may be another user's, and somebody else may have been faster.
+        let _ = fs::remove_file(path);
+    }
 }

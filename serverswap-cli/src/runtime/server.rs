@@ -15,12 +15,13 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::listener::open_connections;
-use serverswap::sys::process::{Process, Signal, generation_members, signal_generation};
+use serverswap::sys::process::{Process, generation_members, signal_generation};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
 use super::look_thread::LookThread;
+use super::signals;
 use super::successors::Successors;
 use crate::supervisor::{GenerationSignal, Leftovers, ServerExit, SupervisorInput};
 use crate::sys::async_fd::async_fd;
@@ -137,10 +138,7 @@ impl ServerProcess {
         };
         // It was not reaped: its number is still its own.
         let child = child.and_then(|pid| Process::hold(pid).ok().flatten());
-        let number = match signal {
-            GenerationSignal::Term => Signal::SIGTERM,
-            GenerationSignal::Kill => Signal::SIGKILL,
-        };
+        let number = signals::number(signal);
         let generation = self.generation;
         self.look(move || {
             let is_any = !addresses.is_empty();

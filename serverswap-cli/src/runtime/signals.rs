@@ -1,15 +1,15 @@
 //! Signals to this process, in tokio's event loop.
 
 use std::cell::Cell;
-use std::fs::File;
 use std::io;
 
 use serverswap::protocol::message::Form;
-use serverswap::sys::process::{Process, ancestors};
+use serverswap::sys::process::{Process, Signal, ancestors};
 use tokio::io::unix::AsyncFd;
 
-use crate::supervisor::{Hangup, Sender, StopRequests, SupervisorSignal, Terminal};
+use crate::supervisor::{GenerationSignal, Hangup, Sender, StopRequests, SupervisorSignal, Terminal};
 use crate::sys::async_fd::async_fd;
+use crate::sys::session;
 use crate::sys::signals::{Received, SignalDescriptor};
 
 /// The signals that the supervisor handles.
@@ -36,8 +36,7 @@ impl Signals {
     /// # Errors
     /// What epoll_ctl(2) says.
     pub(super) fn new(descriptor: SignalDescriptor, form: Form) -> io::Result<Self> {
-        // It is the name of the controlling terminal (tty(4)).
-        let terminal = if File::open("/dev/tty").is_ok() { Terminal::Ours } else { Terminal::None };
+        let terminal = if session::has_terminal() { Terminal::Ours } else { Terminal::None };
         Ok(Signals { descriptor: async_fd(descriptor)?, stops: Cell::default(), form, terminal })
     }
 
@@ -83,6 +82,14 @@ impl Signals {
         } else {
             (signal == SIGCHLD).then_some(SignalEvent::Child)
         }
+    }
+}
+
+/// As the kernel has it.
+pub(super) fn number(signal: GenerationSignal) -> Signal {
+    match signal {
+        GenerationSignal::Term => Signal::SIGTERM,
+        GenerationSignal::Kill => Signal::SIGKILL,
     }
 }
 

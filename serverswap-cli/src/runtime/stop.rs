@@ -17,7 +17,7 @@ use serverswap::protocol::message::{Form, Timeouts, UnixSockets};
 use serverswap::session::{SupervisorEvent, SupervisorRole};
 use serverswap::sys::clock::monotonic;
 use serverswap::sys::listener::{is_in_use, owner_of};
-use serverswap::sys::process::{Process, Signal, signal_generation};
+use serverswap::sys::process::{Process, signal_generation};
 use tokio::io::unix::AsyncFd;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -25,15 +25,15 @@ use tokio::time::Instant;
 use super::arbiter::until;
 use super::arbiter_link::{self, ArbiterLink, LinkEvent};
 use super::arbiter_role::ArbiterRole;
-use super::signals::{SignalEvent, Signals};
+use super::signals::{SignalEvent, Signals, number};
 use super::supervisor::{FIRST_LINK_WAIT, instant};
 use super::trace::TraceWriter;
 use super::{error_map, recovery, single_threaded};
 use crate::cli;
-use crate::state::{Directory, DirectoryError, Snapshot};
+use crate::state::{Directory, DirectoryError, Header, Snapshot};
 use crate::status::{hidden, is_alive, listens};
 use crate::stop::{NotSelected, NotStopped, Running, Selection, Stop, StopAction, running};
-use crate::supervisor::{GenerationSignal, Request, SupervisorSignal};
+use crate::supervisor::{Request, SupervisorSignal};
 use crate::sys::async_fd::{first_end, living};
 use crate::sys::descriptors;
 use crate::sys::signals::{self, SignalDescriptor};
@@ -65,10 +65,12 @@ fn try_run(
     signals: io::Result<SignalDescriptor>,
 ) -> Result<Conclusion, SetupError> {
     let signals = signals.map_err(|error| error_map::system("signalfd", &error))?;
-    let path = runtime_directory::find(stop.dir.as_deref());
+    let path = std::path::absolute(runtime_directory::find(stop.dir.as_deref()))
+        .map_err(|error| error_map::system("the working directory", &error))?;
     acting_user::become_owner_of(&path, |report| console.report(report))
         .map_err(|error| error_map::system("setresuid", &error))?;
-    let found = now(&path, |report| console.report(&report), is_alive)?;
+    let header = recovery::header().map_err(|error| error_map::system("/proc", &error))?;
+    let found = now(&path, &header, |report| console.report(&report), is_alive)?;
     let selection = match Selection::of(&found, stop.target, own) {
         Ok(selection) => selection,
         Err(reason) => {
@@ -89,30 +91,26 @@ fn try_run(
         let link = Some(link(&directory, None, SupervisorRole::observer(), role));
         let core = Stop::new(selection, stop.limits, monotonic());
         let (console, client, rest) = (console.clone(), Client::Observer, Rest::Awaited);
-        StopDriver { core, directory, console, signals, link, client, rest }.run().await
+        StopDriver { core, directory, header, console, signals, link, client, rest }.run().await
     })
 }
 
 /// What runs in a directory, which need not exist any more.
 fn now(
     path: &Path,
+    header: &Header,
     report: impl Fn(Report),
     lives: impl Fn(Process) -> bool,
 ) -> Result<Vec<Running>, SetupError> {
     let proc_error = |error: io::Error| error_map::system("/proc", &error);
-    let path =
-        std::path::absolute(path).map_err(|error| error_map::system("the working directory", &error))?;
-    let snapshot = match Directory::check(&path) {
-        Ok(directory) => {
-            let header = recovery::header().map_err(proc_error)?;
-            recovery::snapshot(&directory, &header, &report).map_err(proc_error)?
-        }
+    let snapshot = match Directory::check(path) {
+        Ok(directory) => recovery::snapshot(&directory, header, &report).map_err(proc_error)?,
         Err(DirectoryError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            recovery::census(&path).map_err(proc_error)?
+            recovery::census(path).map_err(proc_error)?
         }
         Err(error) => return Err(error_map::directory(error)),
     };
-    Ok(of(&path, &snapshot, lives))
+    Ok(of(path, &snapshot, lives))
 }
 
 fn of(path: &Path, snapshot: &Snapshot, lives: impl Fn(Process) -> bool) -> Vec<Running> {
@@ -163,6 +161,8 @@ enum Client {
 struct StopDriver {
     core: Stop,
     directory: Directory,
+    /// Of this boot, and of this process.
+    header: Header,
     console: Console,
     signals: Signals,
     /// Taken while it becomes another one.
@@ -179,7 +179,7 @@ impl StopDriver {
         }
         let running = loop {
             // The record of a process that has ended stays until the arbiter knows what else runs of its generation.
-            let running = now(self.directory.path(), |_| {}, |_| true)?;
+            let running = now(self.directory.path(), &self.header, |_| {}, |_| true)?;
             match (self.core.look(&running, is_alive, monotonic()), self.rest) {
                 (None, Rest::Settled) => break running,
                 (None, Rest::Awaited) => self.settle(),
@@ -217,11 +217,7 @@ impl StopDriver {
                 }
             }
             StopAction::Signal { generation, signal } => {
-                let signal = match signal {
-                    GenerationSignal::Term => Signal::SIGTERM,
-                    GenerationSignal::Kill => Signal::SIGKILL,
-                };
-                drop(signal_generation(generation, [], &[], &[], signal));
+                drop(signal_generation(generation, [], &[], &[], number(signal)));
             }
             StopAction::TakeDown { generation, timeouts, servers } => {
                 self.take_down(generation, timeouts, &servers).await;

@@ -5,10 +5,9 @@
 //! other. Deliberately nothing is decided here about a handover.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -17,7 +16,6 @@ use std::process::Command;
 use std::rc::Rc;
 
 use serverswap::sys::process::pidfd_open;
-use tokio::io::unix::AsyncFd;
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::task::{JoinHandle, spawn_local};
@@ -25,7 +23,6 @@ use tokio::task::{JoinHandle, spawn_local};
 use super::service_manager::ServiceManager;
 use crate::cli::environment;
 use crate::supervisor::ServerExit;
-use crate::sys::async_fd::async_fd;
 use crate::sys::{session, signals};
 use crate::ui::{Console, DeployResult, Report, SetupError, StillTrue};
 
@@ -38,7 +35,8 @@ pub(super) struct Successors {
     service: Rc<ServiceManager>,
     /// The working directory by its name, if the shell has told it.
     folder: Option<PathBuf>,
-    living: RefCell<BTreeMap<u32, OwnedFd>>,
+    /// Children that were not reaped: their numbers are their own.
+    living: RefCell<BTreeSet<u32>>,
     last_exit: Cell<Option<ServerExit>>,
     replies: RefCell<Vec<JoinHandle<()>>>,
     /// How often this process was asked to stop.
@@ -90,8 +88,7 @@ impl Successors {
         let mut command = self.command();
         command.stdin(writer);
         let pid = command.spawn()?.id();
-        // It is a child that was not reaped: the number is its own.
-        self.living.borrow_mut().insert(pid, pidfd_open(pid)?);
+        self.living.borrow_mut().insert(pid);
         Ok((pid, reader))
     }
 
@@ -116,7 +113,7 @@ impl Successors {
 
     /// A child of this process was reaped.
     pub(super) fn reaped(&self, pid: u32, exit: ServerExit) {
-        if self.living.borrow_mut().remove(&pid).is_some() {
+        if self.living.borrow_mut().remove(&pid) {
             self.last_exit.set(Some(exit));
         }
     }
@@ -125,9 +122,9 @@ impl Successors {
     pub(super) fn stop(&self) {
         self.stops.set(self.stops.get() + 1);
         self.service.stopping();
-        for pidfd in self.living.borrow().values() {
+        for pid in self.living.borrow().iter() {
             // It may have ended just now.
-            let _ = signals::pass_on(pidfd, self.stops.get());
+            let _ = pidfd_open(*pid).and_then(|pidfd| signals::pass_on(&pidfd, self.stops.get()));
         }
     }
 
@@ -140,13 +137,7 @@ impl Successors {
     }
 
     pub(super) fn is_one(&self, pid: u32) -> bool {
-        self.living.borrow().contains_key(&pid)
-    }
-
-    pub(super) fn living(&self) -> Vec<AsyncFd<OwnedFd>> {
-        let living = self.living.borrow();
-        let pidfds = living.values().filter_map(|pidfd| pidfd.try_clone().ok());
-        pidfds.filter_map(|pidfd| async_fd(pidfd).ok()).collect()
+        self.living.borrow().contains(&pid)
     }
 
     /// How the last one ended, if one has since this was forgotten.

@@ -338,7 +338,10 @@ impl<'a> SupervisorDriver<'a> {
                         self.observe(&report);
                         self.console.report(&report);
                     }
-                    SupervisorAction::Deployed(outcome) => self.deployed(&outcome, &OutputTail::default()),
+                    SupervisorAction::Deployed(outcome) => {
+                        let serving = || still_serving(&self.directory);
+                        self.reply.send(|| DeployResult::of(&outcome, &serving(), &OutputTail::default()));
+                    }
                     SupervisorAction::Exit(outcome) => return Some(outcome),
                 }
             }
@@ -385,10 +388,6 @@ impl<'a> SupervisorDriver<'a> {
         None
     }
 
-    fn deployed(&self, outcome: &RunOutcome, output: &OutputTail) {
-        self.reply.send(|| DeployResult::of(outcome, &still_serving(&self.directory), output));
-    }
-
     async fn conclude(mut self, outcome: &RunOutcome) -> (Conclusion, Copies) {
         let output = match outcome.ending {
             RunEnding::SaidFail(_) | RunEnding::Exited(_) | RunEnding::NotUp => self.output.tail(),
@@ -404,8 +403,9 @@ impl<'a> SupervisorDriver<'a> {
             | RunEnding::NotUpKept
             | RunEnding::NotStarted(_) => OutputTail::default(),
         };
-        self.deployed(outcome, &output);
-        let mut conclusion = self.console.conclude(outcome, &still_serving(&self.directory), &output);
+        let serving = still_serving(&self.directory);
+        self.reply.send(|| DeployResult::of(outcome, &serving, &output));
+        let mut conclusion = self.console.conclude(outcome, &serving, &output);
         self.server.finish().await;
         points::at("before the exit");
         self.link.give_up_role().await;

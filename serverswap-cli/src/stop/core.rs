@@ -9,7 +9,7 @@ use serverswap::sys::process::Process;
 
 use super::running::Deadlines;
 use super::{Running, Selection, Stopped};
-use crate::supervisor::{CutServers, GenerationSignal, Known};
+use crate::supervisor::{CutServers, GenerationSignal};
 use crate::ui::{DrainStatus, Report};
 
 /// The deadlines of a generation that has given none: as those of a deploy.
@@ -146,24 +146,14 @@ impl Stop {
         let Some(pid) = event.pid.filter(|_| self.selection.contains(event.generation)) else {
             return Vec::new();
         };
-        let mut reports = Vec::new();
-        if let Some(connections) = event.cut
-            && self.cut.has_cut(pid, connections) == Known::Newly
-        {
-            reports.push(Report::ConnectionsCut { pid, connections });
-        }
+        let mut reports: Vec<Report> = self.cut.note_cut(pid, event.cut).into_iter().collect();
         let remaining = event.remaining_ms.map(Duration::from_millis);
         match event.what {
             EventKind::Draining => {
                 // Without time to drain, its TERM follows.
                 if remaining != Some(Duration::ZERO) {
-                    let status = DrainStatus {
-                        pid,
-                        address: event.address,
-                        connections: event.connections,
-                        remaining,
-                    };
                     let is_first = self.ending.insert(pid, event.connections).is_none();
+                    let status = DrainStatus::of(pid, event);
                     reports.push(if is_first {
                         Report::Draining(status)
                     } else {
@@ -173,16 +163,14 @@ impl Stop {
             }
             EventKind::Terminated => {
                 self.ending.insert(pid, event.connections);
-                if self.cut.was_sent(pid, GenerationSignal::Term, event.connections) == Known::Newly {
-                    let kill_after = remaining.unwrap_or_default();
-                    reports.push(Report::Terminated { pid, kill_after, connections: event.connections });
-                }
+                let kill_after = remaining.unwrap_or_default();
+                let term = GenerationSignal::Term;
+                reports.extend(self.cut.note_signal(pid, term, event.connections, kill_after));
             }
             EventKind::Killed => {
                 self.ending.insert(pid, event.connections);
-                if self.cut.was_sent(pid, GenerationSignal::Kill, event.connections) == Known::Newly {
-                    reports.push(Report::Killed { pid, connections: event.connections });
-                }
+                let kill = GenerationSignal::Kill;
+                reports.extend(self.cut.note_signal(pid, kill, event.connections, Duration::ZERO));
             }
             EventKind::Gone => {
                 if self.gone.insert(pid) {
@@ -241,7 +229,8 @@ impl Stop {
         if asked.requests > 1 {
             for server in &one.servers {
                 if let Some(connections) = self.ending.get(&server.pid) {
-                    self.cut.was_sent(server.pid, signal, *connections);
+                    // Nothing is said of it: the operator has asked for it.
+                    let _ = self.cut.note_signal(server.pid, signal, *connections, Duration::ZERO);
                 }
             }
         }

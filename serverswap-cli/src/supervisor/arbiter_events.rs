@@ -93,7 +93,7 @@ impl Context {
                 };
                 let seen = self.predecessors.drains(pid, reported);
                 self.note_cut(pid, event.cut);
-                let status = drain_status(pid, event);
+                let status = DrainStatus::of(pid, event);
                 self.report(match seen {
                     Seen::First => Report::Draining(status),
                     Seen::Again => Report::DrainProgress(status),
@@ -248,14 +248,5 @@ impl Context {
             | OwnedAddress::Superseded
             | OwnedAddress::Vacant { .. } => {}
         }
-    }
-}
-
-fn drain_status(pid: u32, event: message::Event) -> DrainStatus {
-    DrainStatus {
-        pid,
-        address: event.address,
-        connections: event.connections,
-        remaining: event.remaining_ms.map(Duration::from_millis),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cut_servers::{CutServers, Known};
+use super::cut_servers::CutServers;
 use super::life_cycle::ChildServer;
 use super::owned_addresses::OwnedAddresses;
 use super::predecessors::{DrainDeadlines, Predecessors};
@@ -160,11 +160,8 @@ impl Context {
         let is_own = self.is_current(pid);
         // A server that was never granted anything has no connections.
         let connections = if is_own && !self.addresses.is_any_granted() { Some(0) } else { connections };
-        if self.cut.was_sent(pid, signal, connections) == Known::Newly {
-            self.report(match signal {
-                GenerationSignal::Term => Report::Terminated { pid, kill_after, connections },
-                GenerationSignal::Kill => Report::Killed { pid, connections },
-            });
+        if let Some(report) = self.cut.note_signal(pid, signal, connections, kill_after) {
+            self.report(report);
         }
     }
 
@@ -177,10 +174,8 @@ impl Context {
 
     /// A server has closed so many connections unfinished, all told.
     pub(super) fn note_cut(&mut self, pid: u32, cut: Option<u64>) {
-        if let Some(connections) = cut.filter(|cut| *cut > 0)
-            && self.cut.has_cut(pid, connections) == Known::Newly
-        {
-            self.report(Report::ConnectionsCut { pid, connections });
+        if let Some(report) = self.cut.note_cut(pid, cut) {
+            self.report(report);
         }
     }
 

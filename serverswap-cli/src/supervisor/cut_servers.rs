@@ -1,9 +1,10 @@
 //! What the servers of the deploy, the own one and those that it replaces, could not finish.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::GenerationSignal;
-use crate::ui::CutShort;
+use crate::ui::{CutShort, Report};
 
 /// By process id.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -13,14 +14,35 @@ pub(crate) struct CutServers {
 
 /// Whether something was not known before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Known {
+enum Known {
     Newly,
     Already,
 }
 
 impl CutServers {
-    /// It has closed so many connections unfinished, all told.
-    pub(crate) fn has_cut(&mut self, pid: u32, connections: u64) -> Known {
+    /// A server has closed so many connections unfinished, all told; what is to be said if that is new.
+    pub(crate) fn note_cut(&mut self, pid: u32, cut: Option<u64>) -> Option<Report> {
+        let connections = cut.filter(|cut| *cut > 0)?;
+        let is_new = self.has_cut(pid, connections) == Known::Newly;
+        is_new.then_some(Report::ConnectionsCut { pid, connections })
+    }
+
+    /// A server was signalled, by whomever; `kill_after` is from TERM to KILL. What is to be said if that is new.
+    pub(crate) fn note_signal(
+        &mut self,
+        pid: u32,
+        signal: GenerationSignal,
+        connections: Option<u64>,
+        kill_after: Duration,
+    ) -> Option<Report> {
+        let is_new = self.was_sent(pid, signal, connections) == Known::Newly;
+        is_new.then_some(match signal {
+            GenerationSignal::Term => Report::Terminated { pid, kill_after, connections },
+            GenerationSignal::Kill => Report::Killed { pid, connections },
+        })
+    }
+
+    fn has_cut(&mut self, pid: u32, connections: u64) -> Known {
         let known = self.of(pid);
         if known.cut.unwrap_or_default() >= connections {
             return Known::Already;
@@ -30,7 +52,7 @@ impl CutServers {
     }
 
     /// It was sent a signal, with so many connections open. The arbiter and a supervisor may both send it.
-    pub(crate) fn was_sent(&mut self, pid: u32, signal: GenerationSignal, connections: Option<u64>) -> Known {
+    fn was_sent(&mut self, pid: u32, signal: GenerationSignal, connections: Option<u64>) -> Known {
         let known = self.of(pid);
         let is_first = known.signal.is_none();
         if known.signal >= Some(signal) {

@@ -126,6 +126,14 @@ impl ServerExit {
     pub fn is_success(self) -> bool {
         self == ServerExit::Status(0)
     }
+
+    /// As a shell has it: 128 and the number of the signal.
+    pub(crate) fn shell_status(self) -> u8 {
+        match self {
+            ServerExit::Status(status) => status,
+            ServerExit::Signal(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+        }
+    }
 }
 
 /// A signal that was sent to the supervisor.

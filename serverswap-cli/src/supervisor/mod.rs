@@ -62,7 +62,7 @@ use self::life_cycle::{ChildServer, Done, LaunchNotice, LifeCycle, Phase, PhaseI
 use self::starting::AwaitingLink;
 use crate::ui::{Report, WaitingFor};
 
-pub(crate) use self::cut_servers::{CutServers, Known};
+pub(crate) use self::cut_servers::CutServers;
 
 pub use self::action::{GenerationSignal, Request, SupervisorAction};
 pub use self::hangup::{Hangup, Sender, Terminal};

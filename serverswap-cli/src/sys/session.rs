@@ -4,7 +4,9 @@
 //! A signal of a shell that this process was started with as ignored stays ignored, as it does
 //! without serverswap.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -35,6 +37,11 @@ pub(crate) fn begin() -> io::Result<()> {
 pub(crate) fn is_own() -> bool {
     // SAFETY: both take or return numbers only.
     unsafe { libc::getsid(0) == libc::getpid() }
+}
+
+/// Whether this process has a controlling terminal: one that has can open it by this name (tty(4)).
+pub(crate) fn has_terminal() -> bool {
+    File::options().read(true).custom_flags(libc::O_NOCTTY).open("/dev/tty").is_ok()
 }
 
 fn prepare() -> io::Result<()> {

@@ -209,7 +209,7 @@ impl RunOutcome {
             RunEnding::SaidFail(_) => SAID_FAIL,
             RunEnding::Exited(ServerExit::Status(0)) => ENDED_EARLY,
             RunEnding::Exited(ServerExit::Status(status)) => (*status).min(SERVER_STATUS_MAX),
-            RunEnding::Exited(ServerExit::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+            RunEnding::Exited(exit @ ServerExit::Signal(_)) => exit.shell_status(),
             RunEnding::NotUp | RunEnding::NotUpKept => NOT_UP,
             RunEnding::NotStarted(SpawnFailure::NotFound { .. }) => NOT_FOUND,
             RunEnding::NotStarted(SpawnFailure::NotExecutable { .. }) => NOT_EXECUTABLE,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serverswap::protocol::Address;
+use serverswap::protocol::message::Event;
 
 use super::duration::text;
 use super::grammar;
@@ -227,6 +228,12 @@ fn still_open(connections: Option<u64>) -> String {
 }
 
 impl DrainStatus {
+    /// As the arbiter has reported it.
+    pub(crate) fn of(pid: u32, event: Event) -> DrainStatus {
+        let remaining = event.remaining_ms.map(Duration::from_millis);
+        DrainStatus { pid, address: event.address, connections: event.connections, remaining }
+    }
+
     fn text(&self) -> String {
         let address = self.address.as_ref().map(|address| format!(" {address}")).unwrap_or_default();
         let connections = self.connections.map(|count| grammar::count(count, "connection"));

@@ -10,7 +10,7 @@ use serverswap_rigs::faults::{self, Extent, FaultCase, ManyDeploys, Matrix, Play
 use serverswap_conformance::exit::{Ended, Found};
 
 /// Every so manieth point of the reduced matrix.
-const REDUCED_STEP: usize = 12;
+const REDUCED_STEP: usize = 8;
 
 /// How many deploys are started in the same instant.
 const AT_ONCE: u32 = 64;

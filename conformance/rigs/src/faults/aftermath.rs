@@ -160,7 +160,7 @@ async fn only_it_is_named(
             holders == [server] && owners == [supervisor] && said.draining.is_empty()
         });
         // A state that is being written has a second file for a moment.
-        let files = files(deployment);
+        let files = files(deployment, supervisor);
         if is_so && status.arbiter.is_some() && files == FILES {
             return Ok(());
         }
@@ -172,17 +172,16 @@ async fn only_it_is_named(
     }
 }
 
-fn files(deployment: &Deployment) -> Vec<String> {
+/// But for the sockets of the residents that are to stay.
+fn files(deployment: &Deployment, supervisor: u32) -> Vec<String> {
     let entries = fs::read_dir(deployment.sandbox.runtime_dir()).into_iter().flatten().flatten();
     let mut names: Vec<String> =
         entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.retain(|name| !is_of_a_living_resident(name));
+    let neighbour = deployment.neighbour.as_ref().map(|one| one.supervisor.pid());
+    let residents = neighbour.filter(|pid| Path::new(&format!("/proc/{pid}")).exists());
+    let sockets: Vec<String> =
+        residents.into_iter().chain([supervisor]).map(|pid| format!("reload-{pid}.sock")).collect();
+    names.retain(|name| !sockets.contains(name));
     names.sort();
     names
-}
-
-/// Whether it is the socket at which a process that lives is asked to reload.
-fn is_of_a_living_resident(name: &str) -> bool {
-    let pid = name.strip_prefix("reload-").and_then(|rest| rest.strip_suffix(".sock"));
-    pid.is_some_and(|pid| Path::new("/proc").join(pid).exists())
 }

@@ -10,7 +10,7 @@ use crate::processes::ended;
 use crate::shop::{Shop, answered, nothing_failed};
 
 /// In one step, so that nothing is made anew in it meanwhile.
-fn delete_directory(shop: &Shop) -> Outcome {
+pub fn delete_directory(shop: &Shop) -> Outcome {
     let aside = shop.sandbox.path().join("deleted");
     fs::rename(shop.sandbox.runtime_dir(), &aside)?;
     Ok(fs::remove_dir_all(aside)?)

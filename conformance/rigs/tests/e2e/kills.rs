@@ -7,6 +7,7 @@ use serverswap_conformance::sandbox::{Invocation, Sandbox, free_address};
 use serverswap_load::Load;
 
 use crate::Outcome;
+use crate::deleted::delete_directory;
 use crate::processes::{ended, signal};
 use crate::shop::{Shop, answered, configured, nothing_failed};
 
@@ -72,7 +73,8 @@ pub async fn left_alone() -> Result<Shop, Box<dyn std::error::Error>> {
     left_alone_in(Sandbox::new()?).await
 }
 
-async fn left_alone_in(sandbox: Sandbox) -> Result<Shop, Box<dyn std::error::Error>> {
+/// The same in a sandbox of one's choice.
+pub async fn left_alone_in(sandbox: Sandbox) -> Result<Shop, Box<dyn std::error::Error>> {
     let address = free_address();
     let file = sandbox.programs().example("node/http.js");
     let mut serving = configured(sandbox.serverswap([file]), &address, 1).start()?;
@@ -120,7 +122,7 @@ async fn a_deploy_that_waits_for_a_drain_when_the_arbiter_and_the_state_are_lost
     let mut second = leave(&shop, 2).start()?;
     second.says("is draining").await?;
     arbiter.signal(Signal::KILL);
-    std::fs::remove_dir_all(shop.sandbox.runtime_dir())?;
+    delete_directory(&shop)?;
     until_it_drains(&shop, old).await?;
     assert!(!second.stderr().contains("done"), "{}", second.stderr());
     assert!(answered(connection).await?.contains("Version: 1"));

@@ -6,9 +6,9 @@ use std::net::TcpStream;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use serverswap_conformance::sandbox::{Exit, LIMIT, Sandbox, Started, free_address};
-use serverswap_protocol::Address;
 
 use crate::Outcome;
+use crate::kills::{left_alone, left_alone_in};
 use crate::processes::signal;
 use crate::shop::{Shop, answered, configured};
 use crate::sockets::Stall;
@@ -22,17 +22,9 @@ async fn stop(sandbox: &Sandbox, words: &[&str]) -> Result<(Exit, Started)> {
     Ok((exit, command))
 }
 
-/// A shop whose server was left alone.
-async fn left_alone(sandbox: Sandbox, address: Address) -> Result<Shop> {
-    let file = sandbox.programs().example("node/http.js");
-    let mut serving = configured(sandbox.serverswap(["node".to_owned(), file]), &address, 1).start()?;
-    assert_eq!(serving.exit().await?.status, 0, "{}", serving.stderr());
-    Ok(Shop { sandbox, address, serving })
-}
-
 #[tokio::test]
 async fn a_server_that_was_left_alone_answers_what_it_has_accepted_and_then_nothing_is_left() -> Outcome {
-    let shop = left_alone(Sandbox::new()?, free_address()).await?;
+    let shop = left_alone().await?;
     let mut open = Vec::new();
     for _ in 0..20 {
         open.push(shop.asking(1).await?);
@@ -58,7 +50,7 @@ async fn a_server_that_was_left_alone_answers_what_it_has_accepted_and_then_noth
 
 #[tokio::test]
 async fn a_deploy_that_is_under_way_is_stopped_with_the_server_that_it_replaces() -> Outcome {
-    let shop = left_alone(Sandbox::new()?, free_address()).await?;
+    let shop = left_alone().await?;
     let words = ["--probation", "10m", "node"].map(str::to_owned).into_iter();
     let words = words.chain([shop.sandbox.programs().example("node/http.js")]);
     let mut deploy = configured(shop.sandbox.serverswap(words), &shop.address, 2).start()?;
@@ -91,7 +83,7 @@ async fn of_several_servers_one_is_named_and_a_server_with_a_stand_in_is_one_of_
     let stall = Stall::new()?;
     let mut leaves = stall.swap(&["--probation", "0"], "fd {fd}", 1).start()?;
     assert_eq!(leaves.exit().await?.status, 0, "{}", leaves.stderr());
-    let shop = left_alone(stall.sandbox, free_address()).await?;
+    let shop = left_alone_in(stall.sandbox).await?;
     let (socket, other) = (stall.address.to_string(), shop.address.to_string());
     let (exit, mut command) = stop(&shop.sandbox, &["--json"]).await?;
     assert_eq!(exit.status, 2, "{}", command.stderr());
@@ -137,7 +129,7 @@ async fn what_a_shorter_deadline_or_a_second_request_cuts_is_said_with_numbers()
 
 #[tokio::test]
 async fn a_server_that_was_left_alone_and_does_nothing_is_killed_at_the_deadlines() -> Outcome {
-    let shop = left_alone(Sandbox::new()?, free_address()).await?;
+    let shop = left_alone().await?;
     signal(shop.ask().await?.0, Signal::STOP)?;
     let deadlines = ["--drain-timeout", "300ms", "--kill-timeout", "300ms"];
     let (exit, mut command) = stop(&shop.sandbox, &deadlines).await?;

@@ -104,13 +104,15 @@ async fn the_arbiter_that_a_worker_started_is_no_part_of_its_generation_and_ends
             signal(primary, Signal::USR2)?;
             let count = serving(&sandbox).await?.len() + 1;
             if let Some(seen) = arbiter_before_serving(&sandbox, count).await? {
-                return Ok::<_, Box<dyn std::error::Error>>(seen);
+                return Ok::<_, Box<dyn std::error::Error>>((seen, count));
             }
         }
     };
-    let (arbiter, stderr) = timeout(LIMIT, started).await.map_err(|_| "no arbiter was seen")??;
+    let ((arbiter, stderr), count) = timeout(LIMIT, started).await.map_err(|_| "no arbiter was seen")??;
     assert_eq!(stderr.to_str(), Some("/dev/null"));
-    ended(arbiter).await
+    ended(arbiter).await?;
+    assert_eq!(serving(&sandbox).await?.len(), count);
+    Ok(())
 }
 
 /// The temporary arbiter that shows a generation of its own, and its stderr; none if it was not seen before so many

@@ -9,7 +9,7 @@ use serverswap_rigs::faults::{self, Extent, Selection};
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 /// Every so manieth point, so that this takes some seconds.
-const STEP: usize = 13;
+const STEP: usize = 9;
 
 #[test]
 fn kill_9_of_anyone_at_a_point_of_a_handover_loses_only_what_a_killed_server_had_accepted() -> Outcome {

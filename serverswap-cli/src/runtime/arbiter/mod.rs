@@ -172,8 +172,8 @@ impl ArbiterRuntime {
             alive: alive.clone(),
             remains: remains.clone(),
         });
-        reload_socket::remove_left_by_the_dead(&directory);
         let lease = DirectoryLease::acquire(directory.clone(), lock, watch, sender.clone())?;
+        reload_socket::remove_left_by_the_dead(&directory);
         let owners = OwnerLookups::new(sender.clone());
         Ok(ArbiterRuntime {
             core,
