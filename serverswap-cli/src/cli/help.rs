@@ -41,8 +41,8 @@ const SIGNALS: &str = "Signals:
   TERM, INT  before the server is up: terminate it; the old one keeps serving. Afterwards: exit at
              once and leave the new server running; with --stay: takedown, drain, TERM, KILL.
              Each further signal starts the next step at once.
-  HUP        with --stay: start the command again, as `serverswap reload` does. Without it, and from a
-             terminal that is closed: ignored.";
+  HUP        with --stay: start the command again, as `serverswap reload` does. Without it, and
+             from a terminal that is closed: ignored.";
 
 const ENVIRONMENT: &str = "Environment:
   SERVERSWAP_DIR      the runtime directory, unless --dir is given
