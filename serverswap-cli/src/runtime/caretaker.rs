@@ -7,11 +7,10 @@
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::time::Duration;
 
 use serverswap::protocol::Generation;
-use serverswap::protocol::message::Form;
-use serverswap::session::SupervisorEvent;
+use serverswap::protocol::message::{Form, Timeouts};
+use serverswap::session::{SupervisorEvent, SupervisorRole};
 use serverswap::sys::process::{Process, Signal, signal_generation};
 use tokio::io::unix::AsyncFd;
 use tokio::time::Instant;
@@ -183,15 +182,12 @@ impl Caretaker {
             let console = self.console.clone();
             ArbiterRole::new(Form::Stay, Rc::new(move |report| console.report(&report)), self.trace.clone())
         });
-        let deadlines = record.map_or_else(|| self.plan.timeouts(), |record| record.timeouts);
-        let plan = Plan {
-            form: Form::Stay,
-            generation,
-            drain_timeout: Duration::from_millis(deadlines.drain_ms),
-            kill_timeout: Duration::from_millis(deadlines.kill_ms),
-            ..self.plan.clone()
-        };
-        let link = link.insert(ArbiterLink::new(self.directory.clone(), &plan, role, self.trace.clone()));
+        let own = self.plan.timeouts();
+        let Timeouts { drain_ms, kill_ms, .. } = record.map_or(own, |record| record.timeouts);
+        let timeouts = Timeouts { drain_ms, kill_ms, ..own };
+        let supervisor = SupervisorRole::new(Form::Stay, timeouts, self.plan.unix_sockets);
+        let (directory, trace) = (self.directory.clone(), self.trace.clone());
+        let link = link.insert(ArbiterLink::of_client(directory, Some(generation), supervisor, role, trace));
         let too_late = Some(Instant::now() + FIRST_LINK_WAIT);
         if link.connect_first(until(too_late)).await.is_err() {
             return;
