@@ -9,7 +9,7 @@ use super::findings::Speaks;
 use crate::sandbox::Programs;
 
 /// Options of `serverswap` that are followed by a value.
-const VALUED: [&str; 15] = [
+const VALUED: [&str; 16] = [
     "--socket",
     "--ready",
     "--stop-signal",
@@ -19,6 +19,7 @@ const VALUED: [&str; 15] = [
     "--kill-timeout",
     "--restart",
     "--cwd",
+    "--env-file",
     "--output",
     "--unix-mode",
     "--unix-group",
@@ -113,6 +114,8 @@ fn located(word: &str, programs: &Programs) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn form(line: &str) -> Result<Form, String> {
@@ -139,10 +142,25 @@ mod tests {
             SwapCommand::from_words(&words, &Programs::find(), Path::new("recording"))
                 .map(|command| command.speaks)
         };
-        for line in ["--intercept ./app", "--stop-signal QUIT --socket :80 ./app", "--adopt=:80 ./app"] {
+        for line in [
+            "--intercept ./app",
+            "--stop-signal QUIT --socket :80 ./app",
+            "--env-file x --intercept ./app",
+            "--adopt=:80 ./app",
+        ] {
             assert!(matches!(speaks(&format!("serverswap {line}")), Ok(Speaks::Supervisor)), "{line}");
         }
         assert!(matches!(speaks("serverswap ./app --intercept"), Ok(Speaks::Server)));
+    }
+
+    #[test]
+    fn every_option_that_the_help_shows_with_a_value_has_one_here() {
+        let help = include_str!("../../../serverswap-cli/tests/snapshots/serverswap.help.txt");
+        let shown = help.lines().filter_map(|line| {
+            let (option, value) = line.trim_start().split_once(' ')?;
+            (option.starts_with("--") && value.starts_with('<')).then_some(option)
+        });
+        assert_eq!(shown.collect::<BTreeSet<_>>(), BTreeSet::from(VALUED));
     }
 
     #[test]
