@@ -60,19 +60,23 @@ fn look(command: &CommandLine, limit: Duration) -> Result<Seen, TrialError> {
     let scratch = Scratch::new()?;
     let mut first = Trial::start(command, None, &scratch)?;
     let started = first.started(limit)?;
-    let mut seen = Seen { started, alongside: Alongside::NotTried, takes_sockets: false, stops: Vec::new() };
+    let mut seen = Seen { started, alongside: Alongside::NotTried, stops: Vec::new() };
     let Started::Serves(serves) = &seen.started else { return Ok(seen) };
-    (seen.alongside, seen.takes_sockets) = second(command, limit, serves.addresses.first(), &scratch)?;
-    let others: Vec<Signal> = OTHERS.into_iter().filter(|signal| first.handles(*signal)).collect();
-    seen.stops.push(first.stop(Signal::SIGTERM, TERM_LIMIT)?);
+    seen.alongside = second(command, limit, serves.addresses.first(), &scratch)?;
+    let others = first.handled(&OTHERS)?;
+    let term = first.stop(Signal::SIGTERM, TERM_LIMIT)?;
     drop(first);
-    if seen.alongside == Alongside::Runs {
+    if matches!(seen.alongside, Alongside::Runs { .. }) {
+        let mut known = Some(term);
         for signal in [Signal::SIGTERM].into_iter().chain(others) {
-            try_signal(command, limit, &scratch, signal, &mut seen.stops)?;
-            if seen.stops.last().is_some_and(StopSeen::is_best) {
+            let stop = try_signal(command, limit, &scratch, signal, known.take())?;
+            seen.stops.extend(stop);
+            if stop.as_ref().is_some_and(StopSeen::is_best) {
                 break;
             }
         }
+    } else {
+        seen.stops.push(term);
     }
     Ok(seen)
 }
@@ -84,27 +88,30 @@ fn second(
     limit: Duration,
     address: Option<&Address>,
     scratch: &Scratch,
-) -> Result<(Alongside, bool), TrialError> {
+) -> Result<Alongside, TrialError> {
     let mut said = Vec::new();
     for passed in [address, None] {
-        match Trial::start(command, passed, scratch)?.started(limit)? {
-            Started::Serves(serves) => return Ok((Alongside::Runs, serves.takes_sockets)),
+        let mut trial = Trial::start(command, passed, scratch)?;
+        match trial.started(limit)? {
+            Started::Serves(_) => {
+                let takes_sockets = trial.given.as_ref().is_some_and(|given| given.is_taken);
+                return Ok(Alongside::Runs { takes_sockets });
+            }
             Started::Ended { said: last, .. } | Started::NotInTime { said: last, .. } => said = last,
             Started::UsesPackage | Started::InBackground => {}
         }
     }
-    Ok((Alongside::Fails { said }, false))
+    Ok(Alongside::Fails { said })
 }
 
-/// What it does at this signal, after what is known: one that was lucky is not lucky three times.
+/// What it does at this signal, after what is known of that: one that was lucky is not lucky three times.
 fn try_signal(
     command: &CommandLine,
     limit: Duration,
     scratch: &Scratch,
     signal: Signal,
-    stops: &mut Vec<StopSeen>,
-) -> Result<(), TrialError> {
-    let mut seen = stops.pop_if(|stop| stop.signal == signal);
+    mut seen: Option<StopSeen>,
+) -> Result<Option<StopSeen>, TrialError> {
     for _ in 0..TIMES {
         if seen.is_some_and(|stop| stop.is_settled()) {
             break;
@@ -112,8 +119,7 @@ fn try_signal(
         let Some(again) = stopped(command, limit, scratch, signal)? else { break };
         seen = Some(seen.map_or(again, |stop| stop.and(again)));
     }
-    stops.extend(seen);
-    Ok(())
+    Ok(seen)
 }
 
 /// Starts it once more, and stops it by this signal; `None` if it does not come up.

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::errno::Errno;
 use nix::sys::socket::{SockType, SockaddrStorage, UnixAddr, bind, getsockname, getsockopt, sockopt};
 use serverswap::protocol::Address;
-use serverswap::sys::listener::endpoint_of;
+use serverswap::sys::listener::{endpoint_of, inet_name};
 
 use crate::intercept::call::{self, Looked, Name};
 use crate::sys::seccomp::{self, Notification};
@@ -47,7 +47,7 @@ impl Bound {
 
     /// Whether it is one of several at the same port (SO_REUSEPORT), or may be.
     pub(super) fn shares_port(&self) -> bool {
-        getsockopt(&self.socket, sockopt::ReusePort) == Ok(true)
+        call::shares_port(&self.socket)
     }
 
     fn is_stream(&self) -> bool {
@@ -117,8 +117,7 @@ fn is_socket(path: &Path) -> bool {
 /// every machine knows without asking anybody. A socket that shares its port would take connections to it there from others
 /// that share it.
 fn bind_privately(socket: &OwnedFd, port: u16) -> Result<SocketAddr, Errno> {
-    let name = || getsockname::<SockaddrStorage>(socket.as_raw_fd());
-    let is_v6 = name()?.as_sockaddr_in6().is_some();
+    let is_v6 = inet_name(socket).is_some_and(|name| name.is_ipv6());
     let is_v6_only = is_v6 && getsockopt(socket, sockopt::Ipv6V6Only) == Ok(true);
     let ip = |ip: Ipv4Addr| match (is_v6, is_v6_only) {
         (_, true) => IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -127,13 +126,11 @@ fn bind_privately(socket: &OwnedFd, port: u16) -> Result<SocketAddr, Errno> {
     };
     let at = |ip: IpAddr, port| bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(ip, port)));
     let own = ip(own_loopback());
-    let shares = getsockopt(socket, sockopt::ReusePort) == Ok(true);
-    let known = if shares { Err(Errno::EADDRINUSE) } else { at(ip(Ipv4Addr::LOCALHOST), port) };
+    let known =
+        if call::shares_port(socket) { Err(Errno::EADDRINUSE) } else { at(ip(Ipv4Addr::LOCALHOST), port) };
     known.or_else(|_| at(own, port)).or_else(|_| at(own, 0))?;
-    let name = name()?;
-    let v4 = name.as_sockaddr_in().map(|name| SocketAddr::V4((*name).into()));
-    let at = v4.or_else(|| name.as_sockaddr_in6().map(|name| SocketAddr::V6((*name).into())));
-    at.map(|at| SocketAddr::new(at.ip().to_canonical(), at.port())).ok_or(Errno::EAFNOSUPPORT)
+    let at = inet_name(socket).ok_or(Errno::EAFNOSUPPORT)?;
+    Ok(SocketAddr::new(at.ip().to_canonical(), at.port()))
 }
 
 /// One of 127.0.0.0/8 that was not given out before.

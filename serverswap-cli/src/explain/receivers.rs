@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::OwnedFd;
 
-use nix::sys::stat::fstat;
 use serverswap::sys::listener::sockets_of;
-use serverswap::sys::process::{self, Process, Signal};
+use serverswap::sys::process::{Process, Signal, topmost};
+
+use crate::sys::registrations::inode;
 
 /// The inode numbers of sockets.
 pub(super) fn inodes<'a>(sockets: impl Iterator<Item = &'a OwnedFd>) -> BTreeSet<u64> {
-    sockets.filter_map(|socket| fstat(socket).ok()).map(|found| found.st_ino).collect()
+    sockets.filter_map(inode).collect()
 }
 
 /// Of these processes.
@@ -19,12 +20,8 @@ pub(super) fn receivers(
     members: Vec<(Process, OwnedFd)>,
     sockets: &BTreeSet<u64>,
 ) -> Vec<(Process, OwnedFd)> {
-    let has_one = |pid| sockets_of(pid).is_ok_and(|held| !held.is_disjoint(sockets));
-    let holders: BTreeSet<Process> =
-        members.iter().map(|(process, _)| *process).filter(|process| has_one(process.pid)).collect();
-    let has_none_above =
-        |process: Process| !process::ancestors(process).any(|ancestor| holders.contains(&ancestor));
-    members.into_iter().filter(|(process, _)| holders.contains(process) && has_none_above(*process)).collect()
+    let has_one = |process: &Process| sockets_of(process.pid).is_ok_and(|held| !held.is_disjoint(sockets));
+    topmost(members.into_iter().filter(|(process, _)| has_one(process)).collect())
 }
 
 /// Whether a process handles a signal, or ignores it: `SigCgt` and `SigIgn` of proc_pid_status(5).

@@ -2,11 +2,11 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use serverswap::sys::channel::connect;
 
 use super::private_bind::Place;
 
@@ -52,12 +52,7 @@ impl Request {
                 stream.set_nonblocking(true)?;
                 Ok(Request::Tcp(stream))
             }
-            Place::Unix(path) => {
-                let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-                let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-                connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
-                Ok(Request::Unix(socket.into()))
-            }
+            Place::Unix(path) => Ok(Request::Unix(connect(path)?.into())),
         }
     }
 

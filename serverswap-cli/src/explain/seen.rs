@@ -12,8 +12,6 @@ pub(super) struct Seen {
     pub(super) started: Started,
     /// What a second one came to, while the first one ran.
     pub(super) alongside: Alongside,
-    /// Whether that one took the socket that it was passed.
-    pub(super) takes_sockets: bool,
     /// How it ended, for each signal that was tried.
     pub(super) stops: Vec<StopSeen>,
 }
@@ -42,8 +40,6 @@ pub(super) struct Serves {
     pub(super) shares_ports: bool,
     /// How many processes it has.
     pub(super) processes: usize,
-    /// Whether it takes connections at the socket that it was passed.
-    pub(super) takes_sockets: bool,
     /// Whether HTTP is spoken at one of them.
     pub(super) speaks_http: bool,
     /// Whether it has said `READY=1` (sd_notify(3)).
@@ -56,7 +52,10 @@ pub(super) enum Alongside {
     /// It was not tried.
     NotTried,
     /// They do.
-    Runs,
+    Runs {
+        /// Whether the second one took the socket that it was passed.
+        takes_sockets: bool,
+    },
     /// The second one did not come up.
     Fails {
         /// Its last words.
@@ -121,9 +120,9 @@ impl StopSeen {
 impl Seen {
     /// What follows.
     pub(super) fn verdict(&self) -> Verdict {
-        let serves = match (&self.started, &self.alongside) {
+        let (serves, takes_sockets) = match (&self.started, &self.alongside) {
             (Started::UsesPackage, _) => return Verdict::Start(Vec::new()),
-            (Started::Serves(serves), Alongside::Runs) => serves,
+            (Started::Serves(serves), Alongside::Runs { takes_sockets }) => (serves, *takes_sockets),
             (
                 Started::Serves(_)
                 | Started::InBackground
@@ -132,7 +131,7 @@ impl Seen {
                 _,
             ) => return Verdict::No,
         };
-        let mut options = match (self.takes_sockets, serves.addresses.as_slice()) {
+        let mut options = match (takes_sockets, serves.addresses.as_slice()) {
             (true, [address]) => vec!["--socket".to_owned(), address.to_string()],
             (true | false, _) => vec!["--intercept".to_owned()],
         };
@@ -176,12 +175,10 @@ mod tests {
                 addresses,
                 shares_ports: false,
                 processes: 1,
-                takes_sockets: false,
                 speaks_http: true,
                 says_ready: false,
             }),
-            alongside: Alongside::Runs,
-            takes_sockets,
+            alongside: Alongside::Runs { takes_sockets },
             stops: stops.iter().map(stop).collect(),
         }
     }

@@ -58,19 +58,15 @@ impl Trial<'_> {
             (0..given + self.bound.len()).map(|number| asked.reply(number)).collect();
         let (of_given, of_bound) = replies.split_at(given);
         self.http = of_bound.iter().position(|reply| *reply == Some(Reply::Http));
+        if let Some(given) = &mut self.given {
+            given.is_taken = of_given.iter().any(Option::is_some);
+        }
         let answered = self.bound.iter().zip(of_bound).filter(|(_, reply)| reply.is_some());
         let answered: Vec<&Bound> = answered.map(|(bound, _)| bound).collect();
-        let mut addresses: Vec<Address> = Vec::new();
-        for bound in &answered {
-            if !addresses.contains(&bound.wanted) {
-                addresses.push(bound.wanted.clone());
-            }
-        }
         Serves {
-            addresses,
+            addresses: wanted(answered.iter().copied()),
             shares_ports: answered.iter().any(|bound| bound.shares_port()),
             processes: self.members().len(),
-            takes_sockets: of_given.iter().any(Option::is_some),
             speaks_http: replies.contains(&Some(Reply::Http)),
             says_ready: self.says_ready,
         }
@@ -85,8 +81,17 @@ impl Trial<'_> {
     }
 
     fn not_in_time(&self) -> Started {
-        let mut addresses: Vec<Address> = self.bound.iter().map(|bound| bound.wanted.clone()).collect();
-        addresses.dedup();
-        Started::NotInTime { addresses, said: self.said() }
+        Started::NotInTime { addresses: wanted(&self.bound), said: self.said() }
     }
+}
+
+/// Where they were wanted, each address once.
+fn wanted<'a>(bound: impl IntoIterator<Item = &'a Bound>) -> Vec<Address> {
+    let mut addresses: Vec<Address> = Vec::new();
+    for one in bound {
+        if !addresses.contains(&one.wanted) {
+            addresses.push(one.wanted.clone());
+        }
+    }
+    addresses
 }

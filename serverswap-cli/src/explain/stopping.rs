@@ -6,8 +6,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serverswap::sys::process::Signal;
+use serverswap::sys::wait::wait_readable;
 
 use super::request::{FIRST_HALF, Reply, Request, SECOND_HALF};
 use super::seen::StopSeen;
@@ -19,7 +19,7 @@ use crate::sys::listen;
 const NOTICES: Duration = Duration::from_secs(2);
 
 /// The same until the first of many requests is answered.
-const FIRST_ANSWER_MS: u16 = 1_000;
+const FIRST_ANSWER: Duration = Duration::from_secs(1);
 
 /// How long it may take to answer a request that is under way.
 const ANSWERS: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ impl Trial<'_> {
     /// # Errors
     /// This process was asked to stop, or the kernel refuses something.
     pub(super) fn stop(&mut self, signal: Signal, limit: Duration) -> Result<StopSeen, TrialError> {
-        let is_handled = self.handles(signal);
+        let is_handled = self.handled(&[signal])?.contains(&signal);
         let mut half = self.request(&[FIRST_HALF]);
         // It is in the server's hands when it waits no more.
         self.until(NOTICES, |trial| (trial.waiting() == 0).then_some(()))?;
@@ -104,8 +104,7 @@ impl Burst {
     /// From the first answer on the server is in the middle of them.
     fn wait_for_the_first(&self) -> io::Result<()> {
         if let Some(first) = self.under_way.first() {
-            let mut fds = [PollFd::new(first.as_fd(), PollFlags::POLLIN)];
-            poll(&mut fds, PollTimeout::from(FIRST_ANSWER_MS))?;
+            wait_readable(&[first.as_fd()], Some(Instant::now() + FIRST_ANSWER))?;
         }
         Ok(())
     }

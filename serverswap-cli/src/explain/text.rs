@@ -44,7 +44,7 @@ pub(super) fn text(seen: &Seen, command: &CommandLine) -> String {
                 Alongside::Fails { .. } => {
                     "It cannot be swapped: a deploy runs the old and the new one at the same time. Stop the old one first, and start the new one then."
                 }
-                Alongside::NotTried | Alongside::Runs => "It cannot be swapped as it is.",
+                Alongside::NotTried | Alongside::Runs { .. } => "It cannot be swapped as it is.",
             }
             .to_owned(),
         ),
@@ -68,12 +68,14 @@ fn command_line(seen: &Seen, command: &CommandLine) -> Option<String> {
 
 fn of_serving(seen: &Seen, serves: &Serves) -> Vec<String> {
     let mut lines = vec![binds(serves)];
-    if seen.takes_sockets {
-        lines.push("It takes a socket that is passed to it.".to_owned());
-    } else if seen.alongside == Alongside::Runs {
+    if let Alongside::Runs { takes_sockets } = seen.alongside {
         lines.push(
-            "It takes no socket that is passed to it, so its own is learnt and given to the next one."
-                .to_owned(),
+            if takes_sockets {
+                "It takes a socket that is passed to it."
+            } else {
+                "It takes no socket that is passed to it, so its own is learnt and given to the next one."
+            }
+            .to_owned(),
         );
     }
     if serves.says_ready {
@@ -83,9 +85,9 @@ fn of_serving(seen: &Seen, serves: &Serves) -> Vec<String> {
         lines.push(format!("A second one does not come up while the first one runs.{}", last_words(said)));
         lines.extend(quoted(said));
     }
+    lines.extend(seen.stops.iter().map(of_stop));
     if serves.speaks_http {
-        lines.extend(seen.stops.iter().map(of_stop));
-        let is_swapped = seen.alongside == Alongside::Runs;
+        let is_swapped = matches!(seen.alongside, Alongside::Runs { .. });
         if is_swapped && !seen.stops.iter().any(StopSeen::is_graceful) {
             lines.push(
                 "At a deploy no connection is refused, but what is under way in the old one is cut."
@@ -93,7 +95,6 @@ fn of_serving(seen: &Seen, serves: &Serves) -> Vec<String> {
             );
         }
     } else if !seen.stops.is_empty() {
-        lines.extend(seen.stops.iter().map(of_stop));
         lines.push(
             "It does not speak HTTP: what becomes of requests that are under way is not known here."
                 .to_owned(),
@@ -159,7 +160,7 @@ pub(super) fn json(seen: &Seen, command: &CommandLine) -> Value {
     };
     let second = match &seen.alongside {
         Alongside::NotTried => Value::Null,
-        Alongside::Runs => json!({ "runs": true }),
+        Alongside::Runs { .. } => json!({ "runs": true }),
         Alongside::Fails { said } => json!({ "runs": false, "said": said }),
     };
     let stops: Vec<Value> = seen.stops.iter().map(stop_json).collect();
@@ -169,7 +170,7 @@ pub(super) fn json(seen: &Seen, command: &CommandLine) -> Value {
         "said": said,
         "speaksHttp": serves.map(|serves| serves.speaks_http),
         "saysReady": serves.map(|serves| serves.says_ready),
-        "takesSockets": seen.takes_sockets,
+        "takesSockets": matches!(seen.alongside, Alongside::Runs { takes_sockets: true }),
         "sharesPorts": serves.map(|serves| serves.shares_ports),
         "processes": serves.map(|serves| serves.processes),
         "second": second,
@@ -212,7 +213,6 @@ mod tests {
             addresses: vec![":80".parse().expect("an address")],
             shares_ports: false,
             processes: 5,
-            takes_sockets: false,
             speaks_http: true,
             says_ready: false,
         };
@@ -226,8 +226,7 @@ mod tests {
         };
         Seen {
             started: Started::Serves(serves),
-            alongside: Alongside::Runs,
-            takes_sockets: false,
+            alongside: Alongside::Runs { takes_sockets: false },
             stops: vec![stop(Signal::SIGTERM, false), stop(Signal::SIGQUIT, true)],
         }
     }
@@ -248,7 +247,7 @@ mod tests {
     #[test]
     fn a_server_that_cannot_be_swapped_has_no_command() {
         let started = Started::NotInTime { addresses: Vec::new(), said: Vec::new() };
-        let seen = Seen { started, alongside: Alongside::NotTried, stops: Vec::new(), ..seen() };
+        let seen = Seen { started, alongside: Alongside::NotTried, stops: Vec::new() };
         assert!(text(&seen, &command()).ends_with("It cannot be swapped as it is.\n"));
         assert_eq!(json(&seen, &command())["commandLine"], Value::Null);
     }

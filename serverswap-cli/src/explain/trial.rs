@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,16 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serverswap::protocol::{Address, Endpoint, Generation};
 use serverswap::sys::clock::boottime_micros;
+use serverswap::sys::listener::{inet_name, open};
 use serverswap::sys::process::{Process, Signal, generation_members, pidfd_send_signal, signal_generation};
+use serverswap::sys::wait::wait_readable;
 
 use super::private_bind::{Bound, Place, answer};
 use super::receivers::{handles, inodes, receivers};
 use super::scratch::Scratch;
 use crate::cli::CommandLine;
 use crate::launch::{self, Launched, PassedSocket, PassedSockets};
+use crate::output::end_of;
 use crate::readiness::{Notification, Notifications};
 use crate::spawn::{self, ServerCommand, ServerStream, ServerStreams, SpawnFailure};
 use crate::sys::launch::{Order, Said};
@@ -37,7 +40,7 @@ use crate::ui::grammar::printable;
 const PACE_MS: u8 = 10;
 
 /// How long a process that was killed may take to be gone.
-const GONE_MS: u16 = 5_000;
+const GONE: Duration = Duration::from_secs(5);
 
 /// Lines of its output that are shown.
 const LINES_SHOWN: usize = 5;
@@ -70,6 +73,8 @@ pub(super) struct Trial<'a> {
 pub(super) struct Given {
     pub(super) listener: OwnedFd,
     pub(super) at: Place,
+    /// Whether it was answered there, when that was seen.
+    pub(super) is_taken: bool,
 }
 
 impl<'a> Trial<'a> {
@@ -144,11 +149,7 @@ impl<'a> Trial<'a> {
                 Some(Said::Over) if self.notify.is_some() => return Ok(()),
                 Some(Said::Over) => return Err(io::Error::from(Errno::ESRCH).into()),
             }
-            let mut fds = [
-                PollFd::new(launched.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            ];
-            poll(&mut fds, PollTimeout::NONE).map_err(io::Error::from)?;
+            wait_readable(&[launched.as_fd(), self.signals.as_fd()], None)?;
             self.read_signals()?;
         }
     }
@@ -230,31 +231,28 @@ impl<'a> Trial<'a> {
         generation_members(self.generation, &[self.process.pid]).unwrap_or_default()
     }
 
-    fn receivers(&self) -> Vec<(Process, OwnedFd)> {
-        receivers(self.members(), &inodes(self.bound.iter().map(|bound| &bound.socket)))
+    /// Those that have its listeners, or, where none has one, the process that was started.
+    fn receivers(&self) -> io::Result<Vec<(Process, OwnedFd)>> {
+        let holders = receivers(self.members(), &inodes(self.bound.iter().map(|bound| &bound.socket)));
+        Ok(if holders.is_empty() { vec![(self.process, self.pidfd.try_clone()?)] } else { holders })
     }
 
-    /// Whether a signal is handled by all that would get it.
-    pub(super) fn handles(&self, signal: Signal) -> bool {
-        let receivers = self.receivers();
-        if receivers.is_empty() {
-            return handles(self.process.pid, signal);
-        }
-        receivers.iter().all(|(process, _)| handles(process.pid, signal))
+    /// Those of the signals that are handled by all that would get them.
+    pub(super) fn handled(&self, signals: &[Signal]) -> io::Result<Vec<Signal>> {
+        let receivers = self.receivers()?;
+        let is_handled = |signal| receivers.iter().all(|(process, _)| handles(process.pid, signal));
+        Ok(signals.iter().copied().filter(|signal| is_handled(*signal)).collect())
     }
 
-    /// Sends it to those that have its listeners, or, where none has one, to the process that was started.
+    /// Sends it to its receivers, as they are now.
     pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
-        let receivers = self.receivers();
-        if receivers.is_empty() {
-            return pidfd_send_signal(&self.pidfd, signal);
-        }
-        receivers.iter().try_for_each(|(_, pidfd)| pidfd_send_signal(pidfd, signal))
+        self.receivers()?.iter().try_for_each(|(_, pidfd)| pidfd_send_signal(pidfd, signal))
     }
 
     /// The last lines of its output.
     pub(super) fn said(&self) -> Vec<String> {
-        let text = String::from_utf8_lossy(&std::fs::read(&self.output).unwrap_or_default()).into_owned();
+        let end = File::open(&self.output).map(|file| end_of(&file, 0)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&end);
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         lines[lines.len().saturating_sub(LINES_SHOWN)..].iter().map(|line| printable(line)).collect()
     }
@@ -266,7 +264,7 @@ impl Drop for Trial<'_> {
         let server = [(self.process, self.pidfd.as_fd())];
         let _ = signal_generation(self.generation, server, &[], &[self.process.pid], Signal::SIGKILL);
         for (_, pidfd) in &members {
-            let _ = poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], PollTimeout::from(GONE_MS));
+            let _ = wait_readable(&[pidfd.as_fd()], Some(Instant::now() + GONE));
         }
         self.reap(WaitPidFlag::empty());
         for path in self.bound.iter().filter_map(Bound::own_path) {
@@ -279,21 +277,22 @@ impl Given {
     /// Of the family of this address.
     fn like(address: &Address, folder: &Path) -> io::Result<Given> {
         let is_v4 = matches!(address, Address::Tcp(Endpoint::Ip(at)) if at.is_ipv4());
+        let open = |address| open(&address).map_err(io::Error::other);
         let (listener, at) = match address {
             Address::Unix(_) => {
                 let path = folder.join("given");
-                (UnixListener::bind(&path)?.into(), Place::Unix(path))
+                (open(Address::Unix(path.clone()))?, Place::Unix(path))
             }
             Address::Tcp(_) | Address::Udp(_) | Address::Name(_) => {
-                let v4 = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-                let v6 = || TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).or_else(|_| v4());
+                let at = |ip: IpAddr| open(Address::Tcp(Endpoint::Ip(SocketAddr::new(ip, 0))));
+                let v4 = || at(Ipv4Addr::LOCALHOST.into());
+                let v6 = || at(Ipv6Addr::LOCALHOST.into()).or_else(|_| v4());
                 let listener = if is_v4 { v4() } else { v6() }?;
-                listener.set_nonblocking(true)?;
-                let at = listener.local_addr()?;
-                (listener.into(), Place::Tcp(at))
+                let at = inet_name(&listener).ok_or(Errno::EAFNOSUPPORT)?;
+                (listener, Place::Tcp(at))
             }
         };
-        Ok(Given { listener, at })
+        Ok(Given { listener, at, is_taken: false })
     }
 }
 

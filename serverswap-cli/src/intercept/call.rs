@@ -199,10 +199,12 @@ fn stream_socket(caller: &Caller, number: RawFd) -> io::Result<Option<OwnedFd>> 
 }
 
 fn sharing(socket: &OwnedFd) -> Sharing {
-    match getsockopt(socket, sockopt::ReusePort) {
-        Ok(true) => Sharing::ReusePort,
-        Ok(false) | Err(_) => Sharing::Alone,
-    }
+    if shares_port(socket) { Sharing::ReusePort } else { Sharing::Alone }
+}
+
+/// Whether its port may be that of others, too (SO_REUSEPORT).
+pub(crate) fn shares_port(socket: &OwnedFd) -> bool {
+    getsockopt(socket, sockopt::ReusePort) == Ok(true)
 }
 
 /// In `sockaddr`, what we can claim.

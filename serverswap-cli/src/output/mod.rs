@@ -24,3 +24,4 @@ pub(crate) use self::stream::is_journal;
 pub use self::tail::OutputTail;
 #[cfg(test)]
 pub(crate) use self::tail::Unseen;
+pub(crate) use self::tail::end_of;

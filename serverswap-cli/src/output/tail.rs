@@ -98,14 +98,19 @@ impl OutputFile {
     }
 
     fn last_lines(&self) -> Vec<String> {
-        let end = self.file.metadata().map_or(0, |found| found.len());
-        // A file that was emptied meanwhile is read from its beginning.
-        let from = if self.from <= end { self.from } else { 0 }.max(end.saturating_sub(BYTES_MAX));
-        let mut bytes = vec![0; usize::try_from(end - from).unwrap_or_default()];
-        match self.file.read_exact_at(&mut bytes, from) {
-            Ok(()) => last_lines(&bytes),
-            Err(_) => Vec::new(),
-        }
+        last_lines(&end_of(&self.file, self.from))
+    }
+}
+
+/// The last bytes of what a file has from there on; nothing that cannot be had.
+pub(crate) fn end_of(file: &File, from: u64) -> Vec<u8> {
+    let end = file.metadata().map_or(0, |found| found.len());
+    // A file that was emptied meanwhile is read from its beginning.
+    let from = if from <= end { from } else { 0 }.max(end.saturating_sub(BYTES_MAX));
+    let mut bytes = vec![0; usize::try_from(end - from).unwrap_or_default()];
+    match file.read_exact_at(&mut bytes, from) {
+        Ok(()) => bytes,
+        Err(_) => Vec::new(),
     }
 }
 

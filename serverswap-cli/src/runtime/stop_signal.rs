@@ -3,13 +3,12 @@
 //! A wrapper does not know it, and a worker must not get it before its main process: it is for the topmost processes
 //! that have the listener. Where none has it, or none may be looked into, it is for the main process.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::listener;
-use serverswap::sys::process::{Process, ancestors, descendants, generation_members};
+use serverswap::sys::process::{Process, descendants, generation_members, topmost};
 
 /// The processes of a server, with their pidfds; `process_groups` are those of its generation.
 ///
@@ -42,10 +41,7 @@ pub(super) fn topmost_listeners<'a>(
     addresses: &[Address],
 ) -> Vec<&'a (Process, OwnedFd)> {
     let has = |(process, pidfd): &&(Process, OwnedFd)| has_listener(*process, pidfd, addresses);
-    let mut listening: Vec<_> = processes.iter().filter(has).collect();
-    let all: BTreeSet<Process> = listening.iter().map(|(process, _)| *process).collect();
-    listening.retain(|(process, _)| !ancestors(*process).any(|ancestor| all.contains(&ancestor)));
-    listening
+    topmost(processes.iter().filter(has).collect())
 }
 
 /// Whether a process has a listener of one of the addresses, as far as we may look.

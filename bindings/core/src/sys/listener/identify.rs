@@ -72,7 +72,8 @@ fn has_ipv6() -> bool {
     made.err() != Some(Errno::EAFNOSUPPORT)
 }
 
-fn inet_name(fd: &impl AsFd) -> Option<SocketAddr> {
+/// The name of an IP socket (getsockname(2)); `None` for any other. One that is not bound has port 0.
+pub fn inet_name(fd: &impl AsFd) -> Option<SocketAddr> {
     let name = getsockname::<SockaddrStorage>(fd.as_fd().as_raw_fd()).ok()?;
     let v4 = name.as_sockaddr_in().map(|name| SocketAddr::V4((*name).into()));
     v4.or_else(|| name.as_sockaddr_in6().map(|name| SocketAddr::V6((*name).into())))

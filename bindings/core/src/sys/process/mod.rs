@@ -18,7 +18,7 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-pub use ancestors::ancestors;
+pub use ancestors::{ancestors, topmost};
 pub use descendants::descendants;
 pub(in crate::sys) use environ::pids;
 pub use environ::{environment, shown_now, started_with};
