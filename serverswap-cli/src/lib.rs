@@ -52,4 +52,4 @@ mod ui;
 pub mod ui;
 
 pub use cli::Program;
-pub use entry::main;
+pub use entry::{main, main_by_name};

@@ -1,4 +1,4 @@
-//! The same as `serverswap --stay`.
+//! The same as `serverswap --stay`, for `cargo install`. A package has a link to `serverswap` instead.
 
 use std::process::ExitCode;
 

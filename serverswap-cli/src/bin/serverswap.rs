@@ -1,7 +1,7 @@
-//! Starts a new copy of a server while the old one serves, and swaps them.
+//! Starts a new copy of a server while the old one serves, and swaps them. By a link called `serverswap-deploy`, it is that.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    serverswap_cli::main(serverswap_cli::Program::Serverswap)
+    serverswap_cli::main_by_name()
 }

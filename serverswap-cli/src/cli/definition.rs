@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, Value
 
 use super::duration::duration;
 use super::help;
+use super::man::page;
 use super::output::output;
 use super::ready::ready;
 use super::stop_signal::stop_signal;
@@ -282,7 +283,7 @@ pub(super) enum Tool {
     ///
     /// Works without a running supervisor. The exit status is 0 if ADDRESS (by default: any
     /// address) is served, and 3 otherwise.
-    #[command(override_usage = "serverswap status [OPTIONS] [ADDRESS]")]
+    #[command(override_usage = "serverswap status [OPTIONS] [ADDRESS]", after_long_help = help::STATUS)]
     Status(StatusArguments),
     /// Start the command of a `serverswap-deploy` again, and wait for that deploy
     ///
@@ -290,13 +291,13 @@ pub(super) enum Tool {
     /// serves; that one is replaced when the new one is ready, and goes on if it fails. The process of
     /// serverswap-deploy stays the same. Without ADDRESS: all of the runtime directory; in ExecReload= of a systemd
     /// unit, that of the unit. The exit status is that of the deploy.
-    #[command(override_usage = "serverswap reload [OPTIONS] [ADDRESS]...")]
+    #[command(override_usage = "serverswap reload [OPTIONS] [ADDRESS]...", after_long_help = help::RELOAD)]
     Reload(ReloadArguments),
     /// Show what a server printed
     ///
     /// Shows the log of the newest generation, or of the newest that served ADDRESS; says where its
     /// output goes if it has no log. The exit status is 3 if there is nothing to show.
-    #[command(override_usage = "serverswap logs [OPTIONS] [ADDRESS]")]
+    #[command(override_usage = "serverswap logs [OPTIONS] [ADDRESS]", after_long_help = help::LOGS)]
     Logs(LogsArguments),
     /// Say with which options a server is swapped
     ///
@@ -304,7 +305,7 @@ pub(super) enum Tool {
     /// touched, but by what CMD itself does when it starts. Says what it binds, whether it takes sockets that are passed to it,
     /// whether two of it run at the same time, and at which signal it finishes its requests. The exit status is 3 if it cannot
     /// be swapped.
-    #[command(override_usage = "serverswap explain [OPTIONS] CMD...")]
+    #[command(override_usage = "serverswap explain [OPTIONS] CMD...", after_long_help = help::EXPLAIN)]
     Explain(ExplainArguments),
     /// Stop servers
     ///
@@ -312,10 +313,10 @@ pub(super) enum Tool {
     /// everything of them has ended; a supervisor that stays ends with its server. Without ADDRESS there must be one
     /// server only. INT or TERM starts the next step at once: TERM to the servers, then KILL. The exit status is 3
     /// if no server of the directory has ADDRESS.
-    #[command(override_usage = "serverswap stop [OPTIONS] [ADDRESS]...")]
+    #[command(override_usage = "serverswap stop [OPTIONS] [ADDRESS]...", after_long_help = help::STOP)]
     Stop(StopArguments),
     /// Print shell completions
-    #[command(override_usage = "serverswap completions SHELL [PROGRAM]")]
+    #[command(override_usage = "serverswap completions SHELL [PROGRAM]", after_long_help = help::COMPLETIONS)]
     Completions {
         /// The shell
         shell: Shell,
@@ -323,12 +324,16 @@ pub(super) enum Tool {
         #[arg(value_enum, default_value = "serverswap")]
         program: Program,
     },
-    /// Print the man page
-    #[command(override_usage = "serverswap man [PROGRAM]")]
+    /// Print a man page
+    #[command(override_usage = "serverswap man [PAGE]\n       serverswap man --into FOLDER", after_long_help = help::MAN)]
     Man {
-        /// The program
-        #[arg(value_enum, default_value = "serverswap")]
-        program: Program,
+        /// The page: of a program, or of a command, such as `serverswap-status` or `status`
+        #[arg(value_name = "PAGE", default_value = "serverswap", value_parser = page)]
+        page: String,
+
+        /// Write every page into this folder instead, as man(1) looks for them
+        #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "page")]
+        into: Option<PathBuf>,
     },
 }
 

@@ -12,7 +12,7 @@ pub(super) const USAGE: &str = "serverswap [OPTIONS] CMD [ARGS]...
        serverswap explain [--json] CMD [ARGS]...
        serverswap stop [ADDRESS]... [--all] [--dir PATH]
        serverswap completions SHELL [PROGRAM]
-       serverswap man [PROGRAM]";
+       serverswap man [PAGE]";
 
 pub(super) const DEPLOY_USAGE: &str = "serverswap-deploy [OPTIONS] CMD [ARGS]...";
 
@@ -56,6 +56,77 @@ const ENVIRONMENT: &str = "Environment:
   (NODE_CHANNEL_*, NODE_UNIQUE_ID). With --socket it gets its own NOTIFY_SOCKET and LISTEN_*, with
   --intercept the first of these.";
 
+const FILES: &str = "Files:
+  /run/serverswap  the runtime directory of root: state.json, and the socket and the lock of the
+                   arbiter. `--dir` says where that of others is
+  /var/log/serverswap, ~/.local/state/serverswap
+                   the logs of servers, of root and of others
+  /usr/lib/systemd/system/serverswap@.service
+                   a unit for a service of your own, where a package has installed it";
+
+pub(super) const STATUS: &str = "Exit status:
+  0  ADDRESS is served, or without it anything
+  2  usage error
+  3  it is not served
+
+Examples:
+  serverswap status                                which server serves what
+  serverswap status :8080                          who serves this, and since when?
+  serverswap status --json | jq '.addresses[0]'    for scripts";
+
+pub(super) const RELOAD: &str = "Exit status:
+  0      every deploy has succeeded
+  2      usage error
+  121    the new version has sent `fail`; the old one serves on
+  124    it was not up in time; the old one serves on
+  125    nobody could be asked, or serverswap itself failed
+  1-127  any other: that of a deploy that failed
+
+Examples:
+  serverswap reload          the next generation of the only serverswap-deploy, or of each
+  serverswap reload :8080    of what serves this";
+
+pub(super) const LOGS: &str = "Exit status:
+  0  shown
+  2  usage error
+  3  there is nothing to show
+
+Examples:
+  serverswap logs -f             what the newest server prints, as it comes
+  serverswap logs --previous     what the one before it has printed
+  serverswap logs :8080 | tail   the end of what the server of an address has printed";
+
+pub(super) const EXPLAIN: &str = "Exit status:
+  0  it can be swapped; the command line is printed
+  2  usage error
+  3  it cannot be swapped
+
+Examples:
+  serverswap explain nginx -g 'daemon off;'    with which options is it swapped?";
+
+pub(super) const STOP: &str = "Exit status:
+  0  stopped
+  2  usage error
+  3  no server of the directory has ADDRESS
+
+Examples:
+  serverswap stop                            the only server of the directory
+  serverswap stop :8080 --drain-timeout 5m   with more time for what is open
+  serverswap stop --all                      every server of the directory";
+
+pub(super) const COMPLETIONS: &str = "Examples:
+  serverswap completions bash > ~/.local/share/bash-completion/completions/serverswap
+           for the next bash, if bash-completion is installed
+  serverswap completions zsh > ~/.zfunc/_serverswap
+           for zsh, if ~/.zfunc is in its fpath
+  serverswap completions fish > ~/.config/fish/completions/serverswap.fish
+           for fish";
+
+pub(super) const MAN: &str = "Examples:
+  serverswap man | man -l -                             the page of serverswap
+  serverswap man status | man -l -                      that of one of its commands
+  serverswap man --into ~/.local/share/man/man1         afterwards `man serverswap` finds it";
+
 /// After the options of `serverswap --help`.
 pub(super) fn long() -> String {
     sections(EXAMPLES)
@@ -67,7 +138,7 @@ pub(super) fn deploy_long() -> String {
 }
 
 fn sections(examples: &str) -> String {
-    format!("{examples}\n\n{}\n{SIGNALS}\n\n{ENVIRONMENT}", exit_statuses())
+    format!("{examples}\n\n{}\n{SIGNALS}\n\n{ENVIRONMENT}\n\n{FILES}", exit_statuses())
 }
 
 fn exit_statuses() -> String {

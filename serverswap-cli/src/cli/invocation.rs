@@ -37,8 +37,17 @@ pub enum Invocation {
     Stop(Stop),
     /// Print the completions of a program.
     Completions(Shell, Program),
-    /// Print the man page of a program.
-    Man(Program),
+    /// Print a man page, or write all of them.
+    Man(Man),
+}
+
+/// Which man pages, and where to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Man {
+    /// The page of this name, to stdout.
+    Page(String),
+    /// Every page, into this folder.
+    Into(PathBuf),
 }
 
 /// Start a server and supervise it.

@@ -4,12 +4,13 @@
 //! Deliberately nothing is done here: no directory is created and nothing is started.
 
 mod command_line;
+mod completions;
 mod definition;
 mod duration;
 pub mod environment;
-mod generate;
 mod help;
 mod invocation;
+mod man;
 mod mistaken_word;
 mod output;
 mod parse;
@@ -22,7 +23,8 @@ mod tests;
 
 pub use self::command_line::CommandLine;
 pub(crate) use self::command_line::for_shell;
+pub use self::completions::completions;
 pub use self::definition::{LogFormatOption, Program, RestartOption, Shell, definition};
-pub use self::generate::{completions, man_page};
-pub use self::invocation::{Explain, Extent, Invocation, Logs, Reload, Run, Status, Stop, Which};
+pub use self::invocation::{Explain, Extent, Invocation, Logs, Man, Reload, Run, Status, Stop, Which};
+pub use self::man::man_pages;
 pub use self::parse::{UsageError, parse};

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Parser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::{ArgMatches, FromArgMatches};
 use serverswap::protocol::message::{Form, UnixSockets};
 use serverswap::protocol::{Address, AddressError};
 
@@ -16,8 +16,8 @@ use super::definition::{
 };
 use super::mistaken_word::{Wanted, wanted};
 use super::{
-    CommandLine, Explain, Extent, Invocation, LogFormatOption, Logs, Program, Reload, RestartOption, Run,
-    Status, Stop, Which,
+    CommandLine, Explain, Extent, Invocation, LogFormatOption, Logs, Man, Program, Reload, RestartOption,
+    Run, Status, Stop, Which,
 };
 use crate::launch::{PassedSockets, PassedSocketsError};
 use crate::stop::{Limits, Target};
@@ -109,7 +109,7 @@ fn without_server(arguments: &RunArguments) -> Option<Invocation> {
 }
 
 fn serverswap(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, UsageError> {
-    let matches = ServerswapArguments::command().try_get_matches_from(arguments)?;
+    let matches = definition(Program::Serverswap).try_get_matches_from(arguments)?;
     let given = given(&matches);
     let arguments = ServerswapArguments::from_arg_matches(&matches)?;
     let form = if arguments.stay { Form::Stay } else { Form::Leave };
@@ -151,7 +151,8 @@ fn tool_invocation(tool: Tool, run: RunArguments) -> Result<Invocation, UsageErr
         Tool::Explain(explain) => explain_invocation(explain, run),
         Tool::Stop(stop) => stop_invocation(stop, run),
         Tool::Completions { shell, program } => Ok(Invocation::Completions(shell, program)),
-        Tool::Man { program } => Ok(Invocation::Man(program)),
+        Tool::Man { into: Some(folder), .. } => Ok(Invocation::Man(Man::Into(folder))),
+        Tool::Man { page, into: None } => Ok(Invocation::Man(Man::Page(page))),
     }
 }
 

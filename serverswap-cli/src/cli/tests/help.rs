@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::cli::{Program, Shell, completions, definition, environment, man_page};
+use crate::cli::{Program, Shell, completions, definition, environment, man_pages};
 use crate::ui::EXIT_STATUSES;
 
 const PROGRAMS: [Program; 2] = [Program::Serverswap, Program::ServerswapDeploy];
@@ -56,24 +56,67 @@ fn the_definition_is_sound() {
     }
 }
 
+fn page(name: &str) -> String {
+    let page = man_pages().into_iter().find(|page| page.name == name).expect("there is such a page");
+    String::from_utf8(page.text).expect("roff is text")
+}
+
 #[test]
-fn every_option_is_in_the_man_page() {
+fn every_program_and_every_command_has_a_man_page() {
+    let serverswap = definition(Program::Serverswap);
+    let commands = serverswap.get_subcommands().map(|command| format!("serverswap-{}", command.get_name()));
+    let expected: Vec<String> = std::iter::once("serverswap".to_owned())
+        .chain(commands)
+        .chain(["serverswap-deploy".to_owned()])
+        .collect();
+    assert_eq!(man_pages().into_iter().map(|page| page.name).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn every_option_is_in_its_man_page() {
     for program in PROGRAMS {
-        let page = String::from_utf8(man_page(program)).expect("roff is text");
         let definition = definition(program);
-        let shown = definition.get_arguments().filter(|argument| !argument.is_hide_set());
-        let options: Vec<&str> = shown.filter_map(clap::Arg::get_long).collect();
-        let missing: Vec<&&str> =
-            options.iter().filter(|option| !page.contains(&option.replace('-', "\\-"))).collect();
-        assert_eq!(missing, [&""; 0]);
+        let of_commands = definition
+            .get_subcommands()
+            .map(|command| (format!("serverswap-{}", command.get_name()), command));
+        for (name, command) in std::iter::once((program.name().to_owned(), &definition)).chain(of_commands) {
+            let page = page(&name);
+            let shown = command.get_arguments().filter(|argument| !argument.is_hide_set());
+            let options = shown
+                .filter_map(clap::Arg::get_long)
+                .map(|option| format!("\\-\\-{}", option.replace('-', "\\-")));
+            assert_eq!(
+                options.filter(|option| !page.contains(option)).collect::<Vec<_>>(),
+                [""; 0],
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_page_of_a_program_has_the_sections_that_are_looked_for() {
+    for program in PROGRAMS {
+        let page = page(program.name());
+        let titles: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
+        let last = ["\"EXIT STATUS\"", "SIGNALS", "ENVIRONMENT", "FILES", "EXAMPLES", "\"SEE ALSO\""];
+        assert!(titles.starts_with(&["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS"]), "{titles:?}");
+        assert!(titles.ends_with(&last), "{titles:?}");
+        for (status, _) in EXIT_STATUSES {
+            assert!(page.contains(&format!("\n\\fB{}\\fR\n", status.replace('-', "\\-"))), "{status}");
+        }
     }
 }
 
 #[test]
 fn every_shell_has_completions() {
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
-        let text = String::from_utf8(completions(shell, Program::Serverswap)).expect("scripts are text");
-        assert!(text.contains("drain-timeout"), "{shell}");
+        for program in PROGRAMS {
+            let text = String::from_utf8(completions(shell, program)).expect("scripts are text");
+            assert!(text.contains("drain-timeout"), "{shell}");
+            let places = ["@PROGRAM@", "@FUNCTION@", "@COMMANDS@", "@TABLES@", "@VALUES@"];
+            assert!(!places.iter().any(|place| text.contains(place)), "{shell}");
+        }
     }
 }
 
