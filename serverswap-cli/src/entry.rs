@@ -47,6 +47,7 @@ fn run(arguments: Vec<OsString>, program: Program) -> ExitCode {
         Ok(Invocation::Reload(reload)) => reload::show(&reload),
         Ok(Invocation::Logs(logs)) => logs::show(&logs),
         Ok(Invocation::Explain(explain)) => explain::show(&explain),
+        Ok(Invocation::Hold(hold)) => runtime::hold::run(&hold),
         Ok(Invocation::Stop(stop)) => runtime::stop::run(stop),
         Ok(Invocation::Completions(shell, of)) => print(&cli::completions(shell, of)),
         Ok(Invocation::Man(man)) => show_man_pages(&man),

@@ -315,6 +315,13 @@ pub(super) enum Tool {
     /// if no server of the directory has ADDRESS.
     #[command(override_usage = "serverswap stop [OPTIONS] [ADDRESS]...", after_long_help = help::STOP)]
     Stop(StopArguments),
+    /// Let servers in containers of their own swap an address
+    ///
+    /// Decides which server has which address, for every server of the runtime directory, starts none, and stays until INT or TERM; what
+    /// serves serves on then. It has to see the processes of all containers: run it on the host, or with the host's pid
+    /// namespace. The addresses are opened in its network.
+    #[command(override_usage = "serverswap hold [OPTIONS]")]
+    Hold(HoldArguments),
     /// Print shell completions
     #[command(override_usage = "serverswap completions SHELL [PROGRAM]", after_long_help = help::COMPLETIONS)]
     Completions {
@@ -383,6 +390,26 @@ pub(super) struct ReloadArguments {
     /// The runtime directory
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
     pub(super) dir: Option<PathBuf>,
+}
+
+/// `serverswap hold`.
+#[derive(Debug, Args)]
+pub(super) struct HoldArguments {
+    /// The runtime directory, which the containers share
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
+    pub(super) dir: Option<PathBuf>,
+
+    /// Append every protocol message to FILE, one JSON object per line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) trace: Option<PathBuf>,
+
+    /// Print errors only
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+
+    /// The format of the lines on stderr
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub(super) log_format: LogFormatOption,
 }
 
 /// `serverswap logs`.

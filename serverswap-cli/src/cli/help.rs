@@ -11,6 +11,7 @@ pub(super) const USAGE: &str = "serverswap [OPTIONS] CMD [ARGS]...
        serverswap logs [ADDRESS] [--follow] [--previous] [--dir PATH]
        serverswap explain [--json] CMD [ARGS]...
        serverswap stop [ADDRESS]... [--all] [--dir PATH]
+       serverswap hold [--dir PATH]
        serverswap completions SHELL [PROGRAM]
        serverswap man [PAGE]";
 

@@ -33,6 +33,8 @@ pub enum Invocation {
     Logs(Logs),
     /// Look at a server, and say how it is swapped.
     Explain(Explain),
+    /// Be the arbiter of a directory until asked to stop.
+    Hold(Hold),
     /// Stop servers.
     Stop(Stop),
     /// Print the completions of a program.
@@ -117,6 +119,19 @@ pub struct Explain {
     pub ready_timeout: Duration,
     /// Text or a JSON object.
     pub result: ResultFormat,
+}
+
+/// Be the arbiter of a directory until asked to stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// `--dir`, as given.
+    pub dir: Option<PathBuf>,
+    /// Where the conversations are recorded.
+    pub trace: Option<PathBuf>,
+    /// How much is shown.
+    pub verbosity: Verbosity,
+    /// The form of the lines on stderr.
+    pub log: LogFormat,
 }
 
 /// Ask residents for their next generation.

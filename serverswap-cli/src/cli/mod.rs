@@ -25,6 +25,6 @@ pub use self::command_line::CommandLine;
 pub(crate) use self::command_line::for_shell;
 pub use self::completions::completions;
 pub use self::definition::{LogFormatOption, Program, RestartOption, Shell, definition};
-pub use self::invocation::{Explain, Extent, Invocation, Logs, Man, Reload, Run, Status, Stop, Which};
+pub use self::invocation::{Explain, Extent, Hold, Invocation, Logs, Man, Reload, Run, Status, Stop, Which};
 pub use self::man::man_pages;
 pub use self::parse::{UsageError, parse};

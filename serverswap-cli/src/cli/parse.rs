@@ -11,13 +11,13 @@ use serverswap::protocol::message::{Form, UnixSockets};
 use serverswap::protocol::{Address, AddressError};
 
 use super::definition::{
-    DeployArguments, ExplainArguments, LogsArguments, ReloadArguments, RunArguments, ServerswapArguments,
-    StatusArguments, StopArguments, Tool, definition,
+    DeployArguments, ExplainArguments, HoldArguments, LogsArguments, ReloadArguments, RunArguments,
+    ServerswapArguments, StatusArguments, StopArguments, Tool, definition,
 };
 use super::mistaken_word::{Wanted, wanted};
 use super::{
-    CommandLine, Explain, Extent, Invocation, LogFormatOption, Logs, Man, Program, Reload, RestartOption,
-    Run, Status, Stop, Which,
+    CommandLine, Explain, Extent, Hold, Invocation, LogFormatOption, Logs, Man, Program, Reload,
+    RestartOption, Run, Status, Stop, Which,
 };
 use crate::launch::{PassedSockets, PassedSocketsError};
 use crate::stop::{Limits, Target};
@@ -150,6 +150,7 @@ fn tool_invocation(tool: Tool, run: RunArguments) -> Result<Invocation, UsageErr
         Tool::Logs(logs) => logs_invocation(logs, run),
         Tool::Explain(explain) => explain_invocation(explain, run),
         Tool::Stop(stop) => stop_invocation(stop, run),
+        Tool::Hold(hold) => Ok(hold_invocation(hold, run)),
         Tool::Completions { shell, program } => Ok(Invocation::Completions(shell, program)),
         Tool::Man { into: Some(folder), .. } => Ok(Invocation::Man(Man::Into(folder))),
         Tool::Man { page, into: None } => Ok(Invocation::Man(Man::Page(page))),
@@ -191,6 +192,18 @@ fn stop_invocation(stop: StopArguments, run: RunArguments) -> Result<Invocation,
         result: result(stop.json || run.json),
         dir: stop.dir.or(run.dir),
     }))
+}
+
+fn hold_invocation(hold: HoldArguments, run: RunArguments) -> Invocation {
+    Invocation::Hold(Hold {
+        dir: hold.dir.or(run.dir),
+        trace: hold.trace.or(run.trace),
+        verbosity: verbosity(hold.quiet || run.quiet, run.verbose),
+        log: match (hold.log_format, run.log_format) {
+            (LogFormatOption::Text, LogFormatOption::Text) => LogFormat::Text,
+            (LogFormatOption::Json, _) | (_, LogFormatOption::Json) => LogFormat::Json,
+        },
+    })
 }
 
 fn addresses(texts: Vec<String>, tool: &str) -> Result<Vec<Address>, UsageError> {
@@ -236,11 +249,7 @@ fn run(arguments: RunArguments, form: Form) -> Result<Run, UsageError> {
         env_file: arguments.env_file,
         dir: arguments.dir,
         trace: arguments.trace,
-        verbosity: match (arguments.quiet, arguments.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (false, true) => Verbosity::Verbose,
-            (false, false) => Verbosity::Normal,
-        },
+        verbosity: verbosity(arguments.quiet, arguments.verbose),
         log: match arguments.log_format {
             LogFormatOption::Text => LogFormat::Text,
             LogFormatOption::Json => LogFormat::Json,
@@ -252,6 +261,14 @@ fn run(arguments: RunArguments, form: Form) -> Result<Run, UsageError> {
         ready: arguments.ready.unwrap_or_default(),
         stop_signal: arguments.stop_signal.unwrap_or(libc::SIGTERM as u32),
     })
+}
+
+fn verbosity(quiet: bool, verbose: bool) -> Verbosity {
+    match (quiet, verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, true) => Verbosity::Verbose,
+        (false, false) => Verbosity::Normal,
+    }
 }
 
 /// Without an address: those of the sockets.
@@ -324,6 +341,7 @@ fn nothing_else(tool: &Tool, given: &[String]) -> Result<(), UsageError> {
         Tool::Logs(_) => ("logs", &["dir"]),
         Tool::Explain(_) => ("explain", &["json", "ready_timeout"]),
         Tool::Stop(_) => ("stop", &["dir", "json"]),
+        Tool::Hold(_) => ("hold", &["dir", "trace", "quiet", "verbose", "log_format"]),
         Tool::Completions { .. } => ("completions", &[]),
         Tool::Man { .. } => ("man", &[]),
     };

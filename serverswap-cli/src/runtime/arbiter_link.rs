@@ -8,7 +8,7 @@ use std::io;
 use std::pin::pin;
 
 use serverswap::connection::transport::{self, Attempt, ClientChannel, SharedListener};
-use serverswap::protocol::message::{ClientInfo, Holding};
+use serverswap::protocol::message::{ClientInfo, Form, Holding};
 use serverswap::protocol::{Address, Generation};
 use serverswap::session::{
     ConnectTimeouts, Identity, Session, SessionAction, SessionInput, SupervisorCall, SupervisorEvent,
@@ -24,7 +24,7 @@ use super::arbiter_role::ArbiterRole;
 use super::error_map;
 use super::paused_watch::PausedWatch;
 use super::trace::{Side, TraceWriter};
-use crate::state::Directory;
+use crate::state::{Candidate, Directory};
 use crate::supervisor::{Plan, Request};
 use crate::sys::async_fd::async_fd;
 use crate::ui::SetupError;
@@ -98,7 +98,9 @@ impl ArbiterLink {
         owned: impl FnOnce() -> Vec<(Holding, Option<SharedListener>)>,
     ) -> Vec<LinkEvent> {
         let was_linked = self.session.is_linked();
-        if !was_linked {
+        if was_linked {
+            self.role.somebody_there();
+        } else {
             self.session.role_mut().set_owned(owned());
         }
         self.act();
@@ -122,7 +124,8 @@ impl ArbiterLink {
         std::mem::take(&mut self.events)
     }
 
-    /// Waits for the first `welcome`, until it is `too_late`; returns what came with it.
+    /// Waits for the first `welcome`, until it is `too_late`; returns what came with it. A command that stays waits on for
+    /// an arbiter that only another process can become.
     ///
     /// # Errors
     /// No arbiter can be had, or the one that lives does not answer.
@@ -131,17 +134,24 @@ impl ArbiterLink {
         too_late: impl Future<Output = ()>,
     ) -> Result<Vec<LinkEvent>, SetupError> {
         let mut too_late = pin!(too_late);
+        let (mut is_too_late, mut refusal) = (false, None);
         loop {
             let mut events = self.step(Vec::new).into_iter();
             while let Some(event) = events.next() {
                 if let LinkEvent::Session(SupervisorEvent::Linked) = event {
                     return Ok(events.collect());
                 }
-                self.check_first(event)?;
+                match self.check_first(event) {
+                    Err(error) if self.is_made_way_for(&error) => refusal = Some(error),
+                    checked => checked?,
+                }
+            }
+            if is_too_late && !self.waits_for_others() {
+                return Err(refusal.unwrap_or_else(|| self.no_answer()));
             }
             tokio::select! {
                 () = self.ready() => {}
-                () = &mut too_late => return Err(self.no_answer()),
+                () = &mut too_late, if !is_too_late => is_too_late = true,
             }
         }
     }
@@ -159,6 +169,16 @@ impl ArbiterLink {
         self.act();
     }
 
+    /// Whether this process is the arbiter.
+    pub(super) fn is_arbiter(&self) -> bool {
+        self.role.is_held()
+    }
+
+    /// The arbiter at the other end of the connection.
+    pub(super) fn arbiter_pid(&self) -> Option<u32> {
+        self.session.arbiter_pid()
+    }
+
     /// Closes the connection; the arbiter's role, if this process has it, goes on.
     pub(super) fn into_role(self) -> ArbiterRole {
         self.role
@@ -167,6 +187,15 @@ impl ArbiterLink {
     /// Gives up the arbiter's role, if this process has it, before the process ends.
     pub(super) async fn give_up_role(&mut self) {
         self.role.give_up().await;
+    }
+
+    /// An arbiter that cannot see `serverswap hold` leaves the lock to it.
+    fn is_made_way_for(&self, error: &SetupError) -> bool {
+        matches!(error, SetupError::OtherPidNamespace { .. }) && self.role.candidate() == Candidate::Holder
+    }
+
+    fn waits_for_others(&self) -> bool {
+        self.role.form() == Form::Stay && self.role.is_left_to_others()
     }
 
     /// What an event before the first `welcome` means.
@@ -196,6 +225,9 @@ impl ArbiterLink {
         match self.session.arbiter_pid() {
             Some(pid) => {
                 SetupError::ArbiterNotResponding { directory: self.directory.path().to_owned(), pid }
+            }
+            None if self.role.is_left_to_others() => {
+                SetupError::HolderMissing { directory: self.directory.path().to_owned() }
             }
             None => error_map::unreachable(&self.directory, &io::Error::from_raw_os_error(libc::ETIMEDOUT)),
         }
@@ -260,7 +292,9 @@ impl ArbiterLink {
         self.channel = None;
         self.connect().unwrap_or_else(|error| {
             let input = transport::not_connected(&self.directory.socket(), &error);
-            if !is_expected(&error) {
+            if is_expected(&error) {
+                self.role.nobody_there(&self.directory);
+            } else {
                 self.events.push(LinkEvent::Unreachable(error));
             }
             input
@@ -343,9 +377,7 @@ mod tests {
     use std::rc::Rc;
     use std::time::Duration;
 
-    use serverswap::protocol::message::{
-        ArbiterInfo, Form, FromArbiter, Greeting, Limits, UnixSockets, VERSION,
-    };
+    use serverswap::protocol::message::{ArbiterInfo, FromArbiter, Greeting, Limits, UnixSockets, VERSION};
 
     use tokio::task::spawn_blocking;
 
@@ -398,7 +430,7 @@ mod tests {
     async fn is_named(hangs: fn(&UnixListener) -> UnixStream) {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let directory = Directory::prepare(&folder.path().join("run")).expect("made");
-        let _lock = Lock::try_take(&directory.lock()).expect("free");
+        let _lock = Lock::try_take(&directory.lock(), Candidate::Supervisor).expect("free");
         let listener = UnixListener::bind(directory.socket()).expect("a free path");
         let arbiter = spawn_blocking(move || hangs(&listener));
         let (mut link, pid) = (link(&directory), std::process::id());

@@ -11,16 +11,29 @@ use tokio::task::{JoinHandle, spawn_local};
 
 use super::arbiter::{ArbiterRuntime, Tenure};
 use super::trace::TraceWriter;
-use crate::state::{Directory, Lock, LockError};
+use crate::state::{Candidate, Directory, Lock, LockError};
 use crate::ui::Report;
 
 /// Whether this process is the arbiter, and what it needs to become it.
 pub(super) struct ArbiterRole {
     held: Option<Held>,
+    candidate: Candidate,
+    presence: Presence,
     form: Form,
     tenure: Tenure,
     report: Rc<dyn Fn(Report)>,
     trace: TraceWriter,
+}
+
+/// Whether there is an arbiter where this process may not be it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    /// This process may be it.
+    Immaterial,
+    /// The lock is reserved for those who see further.
+    Expected,
+    /// The same, nobody was there, and that was reported.
+    Missed,
 }
 
 struct Held {
@@ -31,16 +44,22 @@ struct Held {
 
 impl ArbiterRole {
     pub(super) fn new(form: Form, report: Rc<dyn Fn(Report)>, trace: TraceWriter) -> Self {
-        ArbiterRole { held: None, form, tenure: Tenure::UntilStopped, report, trace }
+        let (candidate, presence) = (Candidate::Supervisor, Presence::Immaterial);
+        ArbiterRole { held: None, candidate, presence, form, tenure: Tenure::UntilStopped, report, trace }
+    }
+
+    /// Of `serverswap hold`.
+    pub(super) fn holder(report: Rc<dyn Fn(Report)>, trace: TraceWriter) -> Self {
+        ArbiterRole { candidate: Candidate::Holder, ..ArbiterRole::new(Form::Stay, report, trace) }
     }
 
     /// Of an arbiter that ends by itself when nothing is under way.
     pub(super) fn temporary(report: Rc<dyn Fn(Report)>) -> Self {
-        let trace = TraceWriter::default();
-        ArbiterRole { held: None, form: Form::Leave, tenure: Tenure::WhileNeeded, report, trace }
+        let role = ArbiterRole::new(Form::Leave, report, TraceWriter::default());
+        ArbiterRole { tenure: Tenure::WhileNeeded, ..role }
     }
 
-    /// Becomes the arbiter if there is none; does nothing if this process is it already.
+    /// Becomes the arbiter if there is none and it may; does nothing if this process is it already.
     ///
     /// # Errors
     /// The lock cannot be looked at, or its holder cannot begin.
@@ -49,7 +68,13 @@ impl ArbiterRole {
             return Ok(());
         }
         let watch = self.new_watch();
-        match self.try_lock(directory) {
+        let lock = self.try_lock(directory);
+        self.presence = match (&lock, self.presence) {
+            (Err(LockError::Reserved), Presence::Missed) => Presence::Missed,
+            (Err(LockError::Reserved), Presence::Immaterial | Presence::Expected) => Presence::Expected,
+            (Ok(_) | Err(LockError::Held | LockError::Io(_)), _) => Presence::Immaterial,
+        };
+        match lock {
             Ok(lock) => {
                 points::at("after the lock is taken");
                 let report = Rc::clone(&self.report);
@@ -65,9 +90,35 @@ impl ArbiterRole {
                 self.held = Some(Held { arbiter: spawn_local(arbiter.run(stopped)), stop });
                 Ok(())
             }
-            Err(LockError::Held) => Ok(()),
+            Err(LockError::Held | LockError::Reserved) => Ok(()),
             Err(LockError::Io(error)) => Err(error),
         }
+    }
+
+    /// There is no arbiter, as the attempt that followed has shown. It is said once that somebody else has to be it.
+    pub(super) fn nobody_there(&mut self, directory: &Directory) {
+        if self.presence == Presence::Expected {
+            self.presence = Presence::Missed;
+            (self.report)(Report::HolderMissing { directory: directory.path().to_owned() });
+        }
+    }
+
+    /// There is one.
+    pub(super) fn somebody_there(&mut self) {
+        self.presence = Presence::Immaterial;
+    }
+
+    /// Whether only a process in another pid namespace can become the arbiter.
+    pub(super) fn is_left_to_others(&self) -> bool {
+        self.presence != Presence::Immaterial
+    }
+
+    pub(super) fn candidate(&self) -> Candidate {
+        self.candidate
+    }
+
+    pub(super) fn form(&self) -> Form {
+        self.form
     }
 
     pub(super) fn is_held(&self) -> bool {
@@ -89,13 +140,13 @@ impl ArbiterRole {
 
     /// Where the directory was deleted while there was no arbiter, it is made anew.
     fn try_lock(&self, directory: &Directory) -> Result<Lock, LockError> {
-        match Lock::try_take(&directory.lock()) {
+        match Lock::try_take(&directory.lock(), self.candidate) {
             Err(LockError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
                 Directory::prepare(directory.path()).map_err(io::Error::other)?;
                 (self.report)(Report::DirectoryRemade { directory: directory.path().to_owned() });
-                Lock::try_take(&directory.lock())
+                Lock::try_take(&directory.lock(), self.candidate)
             }
-            result @ (Ok(_) | Err(LockError::Held | LockError::Io(_))) => result,
+            result @ (Ok(_) | Err(LockError::Held | LockError::Reserved | LockError::Io(_))) => result,
         }
     }
 

@@ -36,6 +36,13 @@ use crate::sys::descriptors;
 /// Most bytes that may wait for a client that does not read.
 const QUEUED_BYTES_MAX: usize = 4 << 20;
 
+/// What became of a new connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    Greeted,
+    Refused(Code),
+}
+
 /// Every open connection.
 pub(super) struct Clients {
     trace: TraceWriter,
@@ -81,18 +88,24 @@ impl Clients {
     }
 
     /// Greets a new client, or sends it the reason why it is refused.
-    pub(super) fn greet(&mut self, stream: UnixStream, processes: &mut ProcessTable, core: &Arbiter) {
+    pub(super) fn greet(
+        &mut self,
+        stream: UnixStream,
+        processes: &mut ProcessTable,
+        core: &Arbiter,
+    ) -> Admission {
         let admitted = self.admit(&stream, processes, core);
         let peer = admitted.as_ref().ok().map(|(process, _)| *process);
         let observer = self.trace.observer(Side::Arbiter, peer);
         let (process, rights) = match admitted {
             Ok(admitted) => admitted,
             Err(AdmissionRefusal { code, message }) => {
+                let refused = Admission::Refused(code.clone());
                 let mut channel = Channel::<FromClient, FromArbiter, _>::new(stream).observed(observer);
                 channel.send(&FromArbiter::Error(Error { re: None, code, message, fatal: true }), Vec::new());
                 // One attempt: nothing is kept for a client that is not admitted.
                 let _ = channel.flush();
-                return;
+                return refused;
             }
         };
         self.next += 1;
@@ -103,6 +116,7 @@ impl Clients {
         let client = ConnectedClient { connection, process, rights, unix_sockets: None, state, task };
         self.clients.insert(link, client);
         self.send(link, &FromArbiter::Greeting(greeting()), None);
+        Admission::Greeted
     }
 
     fn admit(

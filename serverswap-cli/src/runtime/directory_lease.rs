@@ -68,9 +68,12 @@ impl DirectoryLease {
         }
         let directory = Directory::prepare(self.directory.path()).map_err(io::Error::other)?;
         if !self.lock.is_at(&directory.lock())? {
-            match Lock::try_take(&directory.lock()) {
-                Ok(lock) => self.lock = lock,
-                Err(LockError::Held) => return Ok(LeaseState::Lost),
+            match Lock::try_take(&directory.lock(), self.lock.candidate()) {
+                Ok(lock) => {
+                    lock.reserve_like(&self.lock)?;
+                    self.lock = lock;
+                }
+                Err(LockError::Held | LockError::Reserved) => return Ok(LeaseState::Lost),
                 Err(LockError::Io(error)) => return Err(error),
             }
         }
@@ -80,6 +83,17 @@ impl DirectoryLease {
             let _ = watch.get_mut().restart(directory.path());
         }
         Ok(LeaseState::Reacquired)
+    }
+
+    /// Reserves the lock for those who see as far as this process, since others are there who do not. Where it cannot be
+    /// written, one of them may be the next arbiter.
+    pub(super) fn reserve(&self) {
+        let _ = self.lock.reserve();
+    }
+
+    /// Whether the lock was reserved meanwhile for those who see further.
+    pub(super) fn is_reserved_for_others(&self) -> bool {
+        self.lock.is_reserved_for_others().unwrap_or(false)
     }
 
     /// Waits until something in the directory is deleted; for ever if it is not watched.

@@ -22,6 +22,7 @@ mod control_socket;
 mod deploy_reply;
 mod directory_lease;
 pub(crate) mod error_map;
+pub(crate) mod hold;
 mod look;
 mod look_thread;
 mod negotiation;

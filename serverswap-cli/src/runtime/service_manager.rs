@@ -36,27 +36,46 @@ pub(super) struct ServiceManager {
 impl ServiceManager {
     /// Begins to tell it. A command that leaves is no service.
     pub(super) fn of_this_process(plan: &Plan) -> Self {
-        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        let address = match plan.form {
-            Form::Stay => variable(environment::NOTIFY_SOCKET).and_then(|name| address(name.as_bytes())),
-            Form::Leave => None,
+        let stop = plan.drain_timeout + plan.kill_timeout + MARGIN;
+        let manager = match plan.form {
+            Form::Stay => ServiceManager::new(plan.ready_timeout + plan.probation + stop, stop),
+            Form::Leave => ServiceManager::none(),
         };
+        manager.send(&[&extend(manager.deploy), "STATUS=starting"]);
+        manager
+    }
+
+    /// Of a process that starts nothing, and stays.
+    pub(super) fn of_a_holder() -> Self {
+        ServiceManager::new(MARGIN, MARGIN)
+    }
+
+    fn none() -> Self {
+        let (deploy, stop) = (Duration::ZERO, Duration::ZERO);
+        ServiceManager { address: None, socket: None, deploy, stop, reloads: Cell::new(0), _watchdog: None }
+    }
+
+    fn new(deploy: Duration, stop: Duration) -> Self {
+        let name = std::env::var_os(environment::NOTIFY_SOCKET).filter(|value| !value.is_empty());
+        let address = name.and_then(|name| address(name.as_bytes()));
         let socket = || {
             let socket = UnixDatagram::unbound().ok()?;
             socket.set_nonblocking(true).ok()?;
             Some(socket)
         };
-        let stop = plan.drain_timeout + plan.kill_timeout + MARGIN;
-        let manager = ServiceManager {
+        ServiceManager {
             socket: address.as_ref().and_then(|_| socket()),
-            deploy: plan.ready_timeout + plan.probation + stop,
+            deploy,
             stop,
             reloads: Cell::new(0),
             _watchdog: address.as_ref().and_then(watchdog),
             address,
-        };
-        manager.send(&[&extend(manager.deploy), "STATUS=starting"]);
-        manager
+        }
+    }
+
+    /// The directory has an arbiter, in the words of `status`.
+    pub(super) fn holds(&self, status: &str) {
+        self.send(&["READY=1", &format!("STATUS={status}")]);
     }
 
     /// Tells what it ought to know.

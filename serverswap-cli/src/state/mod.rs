@@ -4,6 +4,7 @@ mod directory;
 mod format;
 mod journal;
 mod lock;
+mod reservation;
 mod snapshot;
 
 pub use directory::{Directory, DirectoryError};
@@ -12,6 +13,7 @@ pub use format::parse;
 pub use format::{Header, StateFile, read};
 pub use journal::Journal;
 pub use lock::{Lock, LockError};
+pub use reservation::Candidate;
 pub use snapshot::{
     AddressRecord, DrainRecord, GenerationRecord, HolderRecord, LeftRecord, Snapshot, StandInRecord,
     SupervisorRecord, UnrecordedRecord, Update,

@@ -13,6 +13,10 @@ use crate::supervisor::{ServerExit, Starts};
 pub(super) const MORE_FILES: &str =
     "allow more open files: `ulimit -n` shows the limit, `ulimit -n 1024` raises it";
 
+/// Who can be the arbiter of containers.
+pub(super) const RUN_HOLD: &str =
+    "run `serverswap hold` on the host, or in a container with the pid namespace of the host (`pid: host`)";
+
 const STATUS: &str = "`serverswap status` shows what is serving now";
 
 /// What to do next.

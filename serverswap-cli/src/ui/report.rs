@@ -409,6 +409,24 @@ pub enum Report {
         /// Why, for people.
         problem: String,
     },
+    /// There is no arbiter, and only a process that sees every pid namespace of the directory can be it.
+    HolderMissing {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// This process is the arbiter no more: one that sees more pid namespaces is to be it.
+    MakesWay {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// `serverswap hold` is the arbiter, or the next one.
+    Holds {
+        /// The directory.
+        directory: PathBuf,
+        /// The arbiter, where it is another process.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        arbiter: Option<u32>,
+    },
     /// The supervisor has ended, and its process goes on for others that would end with it.
     KeepsPost {
         /// The process.
@@ -511,6 +529,7 @@ impl Report {
             | Report::LeftoversTerminated { .. }
             | Report::ArbiterSilent { .. }
             | Report::ArbiterUnreachable { .. }
+            | Report::HolderMissing { .. }
             | Report::StateIgnored { .. }
             | Report::DirectoryRemade { .. }
             | Report::DirectoryLost { .. }
@@ -550,6 +569,8 @@ impl Report {
             | Report::StoppingServers { .. }
             | Report::Terminated { .. }
             | Report::ArbiterAnswers { .. }
+            | Report::MakesWay { .. }
+            | Report::Holds { .. }
             | Report::ActingAs { .. }
             | Report::HangupIgnored => Level::Notice,
             Report::Claimed { .. }

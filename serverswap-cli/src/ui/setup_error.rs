@@ -6,7 +6,7 @@ use serverswap::protocol::Address;
 use serverswap::protocol::message::Code;
 
 use super::NotAdoptable;
-use super::hints::MORE_FILES;
+use super::hints::{MORE_FILES, RUN_HOLD};
 use super::summary::Summary;
 
 /// Why serverswap could not do its part. `errno` is as in errno(3).
@@ -101,6 +101,12 @@ pub enum SetupError {
         /// The directory.
         directory: PathBuf,
     },
+    /// Only a process that sees every pid namespace of the directory can be its arbiter, and there is none.
+    #[error("the runtime directory `{}` is shared by containers, and nothing holds it", .directory.display())]
+    HolderMissing {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// `--adopt` cannot take an address over.
     #[error("`{address}` is held by {}, which cannot be taken over: {}", process(*.pid, .program.as_deref()), .why.text())]
     NotAdopted {
@@ -158,6 +164,7 @@ impl SetupError {
             SetupError::ArbiterNotResponding { .. } => "arbiter_not_responding",
             SetupError::ArbiterRefused { .. } => "arbiter_refused",
             SetupError::OtherPidNamespace { .. } => "other_pid_namespace",
+            SetupError::HolderMissing { .. } => "holder_missing",
             SetupError::NotAdopted { .. } => "not_adopted",
             SetupError::NotInterceptable(_) => "not_interceptable",
             SetupError::Stopping { .. } => "stopping",
@@ -214,8 +221,9 @@ impl SetupError {
             }
             SetupError::ArbiterRefused { .. } => "`serverswap status --json` shows which process the arbiter is".to_owned(),
             SetupError::OtherPidNamespace { .. } => {
-                "use one runtime directory per container: `--dir PATH`".to_owned()
+                format!("use one runtime directory per container: `--dir PATH`. To swap servers of several containers: {RUN_HOLD}")
             }
+            SetupError::HolderMissing { .. } => RUN_HOLD.to_owned(),
             SetupError::NotAdopted { why, .. } => why.hint(),
             SetupError::NotInterceptable(_) => {
                 "if the server can be passed a socket: `--socket ADDRESS`; else use the library".to_owned()

@@ -8,6 +8,7 @@ use serverswap::protocol::message::Event;
 
 use super::duration::text;
 use super::grammar;
+use super::hints::RUN_HOLD;
 use super::report::{DrainStatus, Report};
 use super::waiting_for::SomeAddresses;
 
@@ -162,6 +163,25 @@ impl Report {
             Report::ArbiterUnreachable { problem } => {
                 format!("cannot reach an arbiter, retrying: {problem}")
             }
+            Report::HolderMissing { directory } => format!(
+                "waiting for an arbiter: containers share `{}`, and this process does not see the others, so it cannot be it; \
+                 every server keeps serving; {RUN_HOLD}",
+                directory.display()
+            ),
+            Report::MakesWay { directory } => format!(
+                "`{}` has an arbiter that sees more processes than this one; every server keeps serving",
+                directory.display()
+            ),
+            Report::Holds { directory, arbiter: None } => {
+                format!(
+                    "holds `{}`; INT or TERM ends this, and every server keeps serving",
+                    directory.display()
+                )
+            }
+            Report::Holds { directory, arbiter: Some(pid) } => format!(
+                "pid {pid} is the arbiter of `{}`; this process follows it when it ends",
+                directory.display()
+            ),
             Report::KeepsPost { pid } => format!(
                 "pid {pid} goes on for the other servers of this container or unit, which would end with it; TERM stops \
                  them, too"

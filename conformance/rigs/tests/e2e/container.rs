@@ -18,11 +18,17 @@ struct Container {
 }
 
 fn run(sandbox: &Sandbox, command: &[String]) -> Invocation {
-    let options = ["--pid", "--fork", "--kill-child", "--mount-proc"].map(str::to_owned);
-    sandbox.command(Path::new("unshare"), options.into_iter().chain(command.iter().cloned()))
+    isolated(sandbox, &[], command)
 }
 
-fn server(sandbox: &Sandbox, program: &Path) -> [String; 3] {
+/// What an engine does for each container, with these options of unshare(1) besides.
+pub fn isolated(sandbox: &Sandbox, options: &[&str], command: &[String]) -> Invocation {
+    let usual = ["--pid", "--fork", "--kill-child", "--mount-proc"];
+    let options = usual.iter().chain(options).map(|option| (*option).to_owned());
+    sandbox.command(Path::new("unshare"), options.chain(command.iter().cloned()))
+}
+
+pub fn server(sandbox: &Sandbox, program: &Path) -> [String; 3] {
     [program.display().to_string(), "node".to_owned(), sandbox.programs().example("node/http.js")]
 }
 

@@ -20,6 +20,7 @@ mod drops;
 mod explain;
 mod forms;
 mod held;
+mod hold;
 mod hostile;
 mod init;
 mod inside;

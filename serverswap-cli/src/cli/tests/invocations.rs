@@ -57,6 +57,20 @@ fn the_defaults_are_those_of_the_documentation() {
 }
 
 #[test]
+fn hold_takes_its_options_before_and_after_its_name() {
+    let hold = |arguments: &[&str]| match parsed(Program::Serverswap, arguments) {
+        Ok(Invocation::Hold(hold)) => (hold.dir, hold.verbosity, hold.log),
+        other => panic!("{arguments:?}: {other:?}"),
+    };
+    let dir = Some("/d".into());
+    let asked = (dir, Verbosity::Quiet, LogFormat::Json);
+    assert_eq!(hold(&["hold", "--dir", "/d", "-q", "--log-format", "json"]), asked);
+    assert_eq!(hold(&["--dir", "/d", "-q", "--log-format", "json", "hold"]), asked);
+    assert_eq!(hold(&["hold"]), (None, Verbosity::Normal, LogFormat::Text));
+    refused(&["--restart", "always", "hold"], "`--restart` cannot be used with `serverswap hold`");
+}
+
+#[test]
 fn everything_after_the_command_is_its_own() {
     assert_eq!(
         words(&["./app", "--stay", "-v", "--", "status", "--json"]),

@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serverswap::protocol::message::{Code, Role};
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::clock::monotonic;
 use serverswap::sys::listener::SocketOwner;
@@ -29,7 +30,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::bound_addresses::BoundAddresses;
-use super::clients::Clients;
+use super::clients::{Admission, Clients};
 use super::connection::{ReadAhead, ReceivedItem};
 use super::directory_lease::{DirectoryLease, LeaseState};
 use super::look_thread::LookThread;
@@ -40,8 +41,8 @@ use super::remains_lookup::RemainsLookups;
 use super::stop_signal::Origin;
 use super::trace::TraceWriter;
 use crate::arbiter::{
-    Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Changed, ConnectionId, Remains, TerminationSignal,
-    Turn,
+    Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Changed, ClientHello, ConnectionId, Remains,
+    TerminationSignal, Turn,
 };
 use crate::replay::{FORMAT, StartRecord, nanos};
 use crate::state::{Directory, Journal, Lock};
@@ -243,7 +244,10 @@ impl ArbiterRuntime {
         for input in inputs {
             match input {
                 ArbiterInput::Connected(stream) => {
-                    self.clients.greet(stream, &mut self.processes, &self.core)
+                    let admission = self.clients.greet(stream, &mut self.processes, &self.core);
+                    if admission == Admission::Refused(Code::OtherPidNamespace) {
+                        self.make_way();
+                    }
                 }
                 ArbiterInput::Received { link, received, read_ahead } => {
                     self.receive(link, received, read_ahead.as_ref(), &mut events);
@@ -294,6 +298,9 @@ impl ArbiterRuntime {
             let event = self.clients.event(link, one, &mut self.processes, &self.core);
             let event = event.and_then(|event| self.checked(event));
             let is_hello = matches!(event, Some(ArbiterEvent::Hello(_)));
+            if let Some(ArbiterEvent::Hello(hello)) = &event {
+                self.reserve_before(hello);
+            }
             events.extend(event.map(|event| Pending { event, _read_ahead: read_ahead.cloned() }));
             // What comes right behind is looked at when the core knows the client, and answered after its `welcome`.
             if is_hello && received.peek().is_some() {
@@ -304,6 +311,22 @@ impl ArbiterRuntime {
             && self.clients.process_of(link).is_none()
         {
             self.on_process_exit(process, events);
+        }
+    }
+
+    /// A process that this one does not see may be one that sees everybody, and has reserved the lock.
+    fn make_way(&mut self) {
+        if self.lease.is_reserved_for_others() {
+            self.lease_state = LeaseState::Lost;
+            (self.report)(Report::MakesWay { directory: self.directory.path().to_owned() });
+        }
+    }
+
+    /// A supervisor in an inner pid namespace is not to be the next arbiter.
+    fn reserve_before(&self, hello: &ClientHello) {
+        let is_inner = || process::numbers(hello.process.pid).is_ok_and(|numbers| numbers.len() > 1);
+        if hello.role == Role::Supervisor && is_inner() {
+            self.lease.reserve();
         }
     }
 
@@ -479,12 +502,13 @@ mod tests {
     use tokio::task::LocalSet;
 
     use super::*;
+    use crate::state::Candidate;
 
     async fn an_arbiter(directory: &tempfile::TempDir) -> ArbiterRuntime {
         let private = std::fs::Permissions::from_mode(0o700);
         std::fs::set_permissions(directory.path(), private).expect("it is ours");
         let directory = Directory::prepare(directory.path()).expect("it is ours");
-        let lock = Lock::try_take(&directory.lock()).expect("nobody has it");
+        let lock = Lock::try_take(&directory.lock(), Candidate::Supervisor).expect("nobody has it");
         let report = Rc::new(|_| {});
         let trace = TraceWriter::default();
         ArbiterRuntime::start(directory, lock, None, Tenure::UntilStopped, report, trace).expect("an arbiter")

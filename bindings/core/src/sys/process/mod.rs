@@ -27,7 +27,9 @@ pub use generation::{
 };
 pub use nix::sys::signal::Signal;
 pub use pidfd::{is_gone, may_signal, pidfd_getfd, pidfd_open, pidfd_send_signal, pidfd_send_signal_number};
-pub use procfs::{boot_id, group, name, parent, pid_namespace, shares_network, umask};
+pub use procfs::{
+    OUTERMOST_PID_NAMESPACE, boot_id, group, name, numbers, parent, pid_namespace, shares_network, umask,
+};
 
 /// A clock tick of `/proc/PID/stat` in microseconds: USER_HZ is 100 for every program, whatever the
 /// kernel's own clock is (proc(5)).

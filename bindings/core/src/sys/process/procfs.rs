@@ -40,6 +40,21 @@ pub fn pid_namespace() -> io::Result<u64> {
     Ok(fs::metadata("/proc/self/ns/pid")?.ino())
 }
 
+/// The identity of the pid namespace that every other one is in: the kernel's `PROC_PID_INIT_INO`.
+pub const OUTERMOST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+/// The numbers of a process in the pid namespaces from ours, which comes first, to its own: more than one if it is in an
+/// inner one.
+///
+/// # Errors
+/// `NotFound` if there is no such process.
+pub fn numbers(pid: u32) -> io::Result<Vec<u32>> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let text = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    let numbers = text.unwrap_or_default().split_whitespace().map(str::parse);
+    numbers.collect::<Result<_, _>>().map_err(io::Error::other)
+}
+
 /// Whether a process has our network: its ports are ours. `false` where we may not look.
 pub fn shares_network(pid: u32) -> bool {
     let network = |process: &str| fs::metadata(format!("/proc/{process}/ns/net")).map(|file| file.ino()).ok();
@@ -98,6 +113,12 @@ mod tests {
         let own = std::process::id();
         let expected = u32::try_from(nix::unistd::getpgrp().as_raw()).expect("positive");
         assert_eq!(group(own).expect("readable"), expected);
+    }
+
+    #[test]
+    fn this_process_has_one_number_here() {
+        let own = std::process::id();
+        assert_eq!(numbers(own).expect("readable").first(), Some(&own));
     }
 
     #[test]
