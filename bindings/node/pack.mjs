@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 /**
- * Makes the two tarballs of this platform, from what was built before.
+ * Makes the tarballs that npm installs, from what was built before.
  *
- * usage: node bindings/node/pack.mjs [--debug] BINARIES [DESTINATION]
+ * usage: node bindings/node/pack.mjs [--debug] PROGRAMS [DESTINATION]       both, for this platform
+ *        node bindings/node/pack.mjs --platform PLATFORM --addon FILE PROGRAMS DESTINATION
+ *        node bindings/node/pack.mjs --main DESTINATION
  *
- * BINARIES is the folder with `serverswap` and `serverswap-deploy` (`target/release`); the addon is the one
+ * PROGRAMS is the folder with `serverswap` (`target/release`); without `--addon`, the addon is the one
  * that `build.mjs` has put here. DESTINATION is this folder if it is not given. Only with `--debug`, for tests, the
  * addon may be one that `build.mjs --debug` has built.
  */
@@ -14,45 +16,64 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 const require = createRequire(import.meta.url);
 const here = path.dirname(fileURLToPath(import.meta.url));
-const debug = process.argv.includes('--debug');
-const [binaries, destination = here] = process.argv.slice(2).filter((word) => word !== '--debug');
-if (binaries === undefined) {
-  console.error('usage: node bindings/node/pack.mjs [--debug] BINARIES [DESTINATION]');
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    debug: { type: 'boolean' },
+    main: { type: 'boolean' },
+    platform: { type: 'string' },
+    addon: { type: 'string' },
+  },
+});
+const [programs, destination = here] = options.main ? [here, ...positionals] : positionals;
+if (programs === undefined || (options.platform === undefined) !== (options.addon === undefined)) {
+  console.error('usage: node bindings/node/pack.mjs [--debug] PROGRAMS [DESTINATION]');
+  console.error('       node bindings/node/pack.mjs --platform PLATFORM --addon FILE PROGRAMS DESTINATION');
+  console.error('       node bindings/node/pack.mjs --main DESTINATION');
   process.exit(2);
 }
 
 const stage = mkdtempSync(path.join(tmpdir(), 'serverswap-pack-'));
 try {
-  packPlatform(platformOfAddon());
-  packMain();
+  if (options.platform !== undefined) {
+    packPlatform(options.platform, options.addon);
+  } else if (!options.main) {
+    const addon = addonOfThisPlatform();
+    packPlatform(addon.split('.')[1], path.join(here, addon));
+  }
+  if (options.platform === undefined) packMain();
 } finally {
   rmSync(stage, { recursive: true });
 }
 
-/** For example `linux-x64-gnu`. */
-function platformOfAddon() {
+/** For example `serverswap.linux-x64-gnu.node`. */
+function addonOfThisPlatform() {
   const addon = readdirSync(here).find((name) => /^serverswap\..*\.node$/.test(name));
   if (addon === undefined) {
     console.error('error: there is no addon to pack\nhint: node bindings/node/build.mjs');
     process.exit(1);
   }
-  if (!debug && require(path.join(here, addon)).decodeLine !== undefined) {
+  if (!options.debug && require(path.join(here, addon)).decodeLine !== undefined) {
     console.error(`error: ${addon} has what only tests may call\nhint: node bindings/node/build.mjs, without --debug`);
     process.exit(1);
   }
-  return addon.split('.')[1];
+  return addon;
 }
 
-function packPlatform(platform) {
+/** One program is both commands: npm links each to it. */
+function packPlatform(platform, addon) {
   const folder = path.join(stage, platform);
   cpSync(path.join(here, 'npm', platform), folder, { recursive: true });
-  cpSync(path.join(here, `serverswap.${platform}.node`), path.join(folder, 'serverswap.node'));
-  for (const command of ['serverswap', 'serverswap-deploy']) {
-    cpSync(path.join(binaries, command), path.join(folder, command));
-  }
+  cpSync(addon, path.join(folder, 'serverswap.node'));
+  cpSync(path.join(programs, 'serverswap'), path.join(folder, 'serverswap'));
+  const { name, description } = readJson(path.join(folder, 'package.json'));
+  const use = 'Do not install this package: `npm install serverswap` does, where it is of use.';
+  const home = '[serverswap](https://www.npmjs.com/package/serverswap) has the API and the commands.';
+  writeFileSync(path.join(folder, 'README.md'), `# ${name}\n\n${description}. ${use}\n\n${home}\n`);
   pack(folder);
 }
 
@@ -78,6 +99,7 @@ function platformPackages() {
 }
 
 function pack(folder) {
+  cpSync(path.join(here, '..', '..', 'LICENSE'), path.join(folder, 'LICENSE'));
   const output = execFileSync('npm', ['pack', '--json', '--pack-destination', path.resolve(destination)], {
     cwd: folder,
     encoding: 'utf8',

@@ -1,17 +1,20 @@
-"""Builds the wheel with maturin, and puts the commands into it as they are: native programs.
+"""Builds the wheel with maturin, and puts the commands into it as they are: a native program.
 
 pip installs what is in the folder `scripts` of a wheel's data beside its own commands, so that no Python
-process stays beside a server.
+process stays beside a server. There are no links in a wheel: `serverswap-deploy` is a script that becomes `serverswap`.
 
 The wheel is one for every CPython (abi3), and with a free-threaded interpreter one for that: maturin and pyo3
-see to it. There is no source distribution: the crates that the package and the commands are made of
-are in other folders of the repository.
+see to it. The source distribution has the crates that the package and the commands are made of, in the folders of
+the repository, and a `pyproject.toml` above them that says where the package is.
 """
 
+import io
 import json
 import os
+import re
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 
 import maturin
@@ -35,19 +38,77 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 SCRIPTS = HERE / "data" / "scripts"
 
+# What the source distribution has of the repository, and what of that nobody builds with.
+SOURCES = ["Cargo.lock", "LICENSE", "spec", "bindings/core", "serverswap-cli", "bindings/python"]
+MEMBERS = ["bindings/core", "bindings/python", "serverswap-cli", "spec"]
+NO_SOURCE = re.compile(r"bindings/python/tests/|spec/(tests|v1/schema|v1/vectors)/|.*/tests/(recordings|snapshots)/")
+
+# A script is no link: it says in a first argument which of the two it is.
+DEPLOY_SCRIPT = """#!/bin/sh
+exec "$(dirname "$(readlink -f "$0")")/serverswap" --as-serverswap-deploy "$@"
+"""
+
 
 class UnsupportedOperation(Exception):
     """Of PEP 517: what this backend does not do."""
 
 
 def build_sdist(sdist_directory, config_settings=None):
-    """The hook of PEP 517.
+    """The hook of PEP 517."""
+    check_repository()
+    version = re.search(r'^version = "(.*)"', (REPOSITORY / "Cargo.toml").read_text(), re.MULTILINE).group(1)
+    name = f"serverswap-{version}"
+    path = Path(sdist_directory) / f"{name}.tar.gz"
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *SOURCES]
+    files = subprocess.run(listed, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True).stdout.split("\0")
+    sources = [file for file in sorted(filter(None, files)) if not NO_SOURCE.match(file)]
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT, dereference=True) as archive:
+        for file in sources:
+            archive.add(REPOSITORY / file, f"{name}/{file}", filter=reproducible)
+        for file, text in written_sources(version).items():
+            entry = reproducible(tarfile.TarInfo(f"{name}/{file}"))
+            entry.size = len(text.encode())
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return path.name
 
-    :raises UnsupportedOperation: always
-    """
-    raise UnsupportedOperation(
-        "serverswap has no source distribution; install a wheel, or `pip install bindings/python` in a clone"
-    )
+
+def reproducible(entry):
+    """The same for the same source."""
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    entry.mtime = int(os.environ.get("SOURCE_DATE_EPOCH", entry.mtime))
+    return entry
+
+
+def written_sources(version):
+    """The files of the source distribution that are others in the repository."""
+    workspace = (REPOSITORY / "Cargo.toml").read_text()
+    project = (HERE / "pyproject.toml").read_text()
+    here = "bindings/python"
+    for old, new in [
+        ('backend-path = ["."]', f'backend-path = ["{here}"]'),
+        ('readme = "README.md"', f'readme = "{here}/README.md"'),
+        ('python-source = "python"', f'python-source = "{here}/python"\nmanifest-path = "{here}/Cargo.toml"'),
+        ('data = "data"', f'data = "{here}/data"'),
+    ]:
+        assert old in project, f"pyproject.toml has no {old}"
+        project = project.replace(old, new)
+    summary = re.search(r'^description = "(.*)"', project, re.MULTILINE).group(1)
+    metadata = {
+        "Metadata-Version": "2.4",
+        "Name": "serverswap",
+        "Version": version,
+        "Summary": summary,
+        "License-Expression": "MIT",
+        "Requires-Python": ">=3.9",
+        "Description-Content-Type": "text/markdown",
+    }
+    fields = "".join(f"{name}: {value}\n" for name, value in metadata.items())
+    return {
+        "Cargo.toml": re.sub(r"^members = .*$", f"members = {json.dumps(MEMBERS)}", workspace, flags=re.MULTILINE),
+        "pyproject.toml": project,
+        "PKG-INFO": f"{fields}\n{(HERE / 'README.md').read_text()}",
+    }
 
 
 def check_repository():
@@ -68,7 +129,8 @@ def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     """The hook of PEP 517."""
-    put_commands()
+    config_settings = dict(config_settings or {})
+    put_commands(config_settings.pop("commands", None))
     return maturin.build_wheel(wheel_directory, config_settings, metadata_directory)
 
 
@@ -77,22 +139,32 @@ prepare_metadata_for_build_editable = prepare_metadata_for_build_wheel
 
 def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
     """The hook of PEP 660."""
-    put_commands()
+    put_commands(None)
     return maturin.build_editable(wheel_directory, config_settings, metadata_directory)
 
 
-def put_commands():
-    """Builds `serverswap` and `serverswap-deploy`, and puts them where maturin takes them from."""
+def put_commands(built):
+    """Puts `serverswap` and `serverswap-deploy` where maturin takes them from.
+
+    :param built: the folder with the program, for one that was built before (`--config-settings commands=FOLDER`)
+    """
     check_repository()
-    SCRIPTS.mkdir(parents=True, exist_ok=True)
-    command = [os.environ.get("CARGO", "cargo"), "build", "--release", "-p", "serverswap-cli"]
+    shutil.rmtree(SCRIPTS, ignore_errors=True)
+    SCRIPTS.mkdir(parents=True)
+    shutil.copy(Path(built) / "serverswap" if built else build_command(), SCRIPTS)
+    deploy = SCRIPTS / "serverswap-deploy"
+    deploy.write_text(DEPLOY_SCRIPT)
+    deploy.chmod(0o755)
+
+
+def build_command():
+    """Returns the path of `serverswap`, after it was built, as cargo reports it."""
+    command = [os.environ.get("CARGO", "cargo"), "build", "--release", "-p", "serverswap-cli", "--bin", "serverswap"]
     built = subprocess.run(
         [*command, "--message-format=json-render-diagnostics"],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         check=True,
     )
-    for line in built.stdout.splitlines():
-        executable = json.loads(line).get("executable")
-        if executable:
-            shutil.copy(executable, SCRIPTS)
+    messages = [json.loads(line) for line in built.stdout.splitlines()]
+    return next(message["executable"] for message in messages if message.get("executable"))

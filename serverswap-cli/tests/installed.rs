@@ -93,6 +93,43 @@ fn a_link_called_serverswap_deploy_is_that_program() {
     assert_eq!(of_link, serverswap(&["--as-serverswap-deploy", "--help"]));
 }
 
+/// Every path below a folder.
+fn listing(folder: &Path) -> String {
+    text(&Command::new("find").args([".", "-mindepth", "1"]).current_dir(folder).output().expect("find is there"))
+}
+
+#[test]
+fn the_install_script_installs_over_an_older_version_and_removes_what_it_has_installed() {
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (tarball, home) = (folder.path().join("tarball"), folder.path().join("home"));
+    let files = Command::new(packaging.join("files")).args([SERVERSWAP, SERVERSWAP]).arg(&tarball).output();
+    text(&files.expect("it is there"));
+    fs::copy(packaging.join("install.sh"), tarball.join("install.sh")).expect("copied");
+    let install = |options: &[&str]| {
+        let mut script = Command::new("sh");
+        script.arg(tarball.join("install.sh")).args(options).arg("--prefix").arg(&home).env_remove("DESTDIR");
+        text(&script.output().expect("there is a shell"))
+    };
+    fs::create_dir_all(home.join("share/man")).expect("created");
+    fs::write(tarball.join("share/doc/serverswap/OLD.md"), "").expect("written");
+    let before = listing(&home);
+
+    install(&[]);
+    let deploy = Command::new(home.join("bin/serverswap-deploy")).arg("--version").output().expect("it starts");
+    assert!(text(&deploy).starts_with("serverswap-deploy "));
+    let unit = fs::read_to_string(home.join("lib/systemd/system/serverswap@.service")).expect("there is a unit");
+    assert!(unit.contains(&format!("ExecStart={}/bin/serverswap-deploy ", home.display())), "{unit}");
+
+    fs::remove_file(tarball.join("share/doc/serverswap/OLD.md")).expect("removed");
+    install(&[]);
+    assert!(!home.join("share/doc/serverswap/OLD.md").exists());
+    assert!(home.join("share/man/man1/serverswap-status.1").exists());
+
+    install(&["--uninstall"]);
+    assert_eq!(listing(&home), before);
+}
+
 #[test]
 fn bash_completes_what_is_ours_and_leaves_the_command_of_the_server_to_others() {
     let folder = folder();

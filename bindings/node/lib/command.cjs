@@ -21,11 +21,11 @@ function run(name) {
   process.exit(STATUS_NOT_STARTED);
 }
 
-/** Does not return if it succeeds; otherwise returns the reason. */
+/** Does not return if it succeeds; otherwise returns the reason. One file is both commands, by the name it is started with. */
 function become(name, platform) {
   try {
     const { becomeCommand } = require(platform);
-    const file = path.join(path.dirname(require.resolve(`${platform}/package.json`)), name);
+    const file = path.join(path.dirname(require.resolve(`${platform}/package.json`)), 'serverswap');
     return becomeCommand(file, [name, ...process.argv.slice(2)]);
   } catch (error) {
     return `${platform}: ${error.message.split('\n', 1)[0]}`;

@@ -33,9 +33,9 @@ test('the installed commands are native programs', async () => {
 
 test('the package holds the addon and the commands of the platform, and no more than it needs', () => {
   const platform = installation.file('node_modules', '@serverswap', fs.readdirSync(installation.file('node_modules', '@serverswap'))[0]);
-  assert.deepEqual(fs.readdirSync(platform).sort(), ['package.json', 'serverswap', 'serverswap-deploy', 'serverswap.node']);
+  assert.deepEqual(fs.readdirSync(platform).sort(), ['LICENSE', 'README.md', 'package.json', 'serverswap', 'serverswap.node']);
   const main = fs.readdirSync(installation.file('node_modules', 'serverswap')).sort();
-  assert.deepEqual(main, ['README.md', 'bin', 'index.cjs', 'index.d.cts', 'index.d.mts', 'index.mjs', 'lib', 'package.json']);
+  assert.deepEqual(main, ['LICENSE', 'README.md', 'bin', 'index.cjs', 'index.d.cts', 'index.d.mts', 'index.mjs', 'lib', 'package.json']);
 });
 
 test('the package can be installed on a system that has no addon, and loads there', async () => {
@@ -96,7 +96,7 @@ test('where npm starts a command with Node, Node becomes the command', async (t)
   t.after(() => command.kill());
   const lines = new Lines(command.stderr);
   while (!(await lines.next()).includes('started'));
-  assert.equal(path.basename(fs.readlinkSync(`/proc/${command.pid}/exe`)), 'serverswap-deploy');
+  assert.equal(path.basename(fs.readlinkSync(`/proc/${command.pid}/exe`)), 'serverswap');
 });
 
 test('a command without its platform package prints what to do', async () => {

@@ -24,9 +24,15 @@ def run(*command):
     subprocess.run([str(part) for part in command], check=True, timeout=300)
 
 
-@pytest.mark.parametrize("name", ["serverswap", "serverswap-deploy"])
-def test_the_commands_are_native(environment, name):
-    assert (environment / name).read_bytes().startswith(b"\x7fELF")
+def test_the_command_is_native_and_there_once(environment):
+    assert (environment / "serverswap").read_bytes().startswith(b"\x7fELF")
+    assert (environment / "serverswap-deploy").stat().st_size < 200
+
+
+def test_a_link_to_serverswap_deploy_is_serverswap_deploy(environment, tmp_path):
+    (tmp_path / "deploy").symlink_to(environment / "serverswap-deploy")
+    done = subprocess.run([tmp_path / "deploy", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("serverswap-deploy ")
 
 
 def test_a_server_is_swapped_with_what_was_installed(world, environment, port):
@@ -65,7 +71,7 @@ def test_no_python_stays_beside_a_server(world, environment, port):
     )
     command.prints("up after")
     assert world.servers() == [command.server]
-    assert os.readlink(f"/proc/{command.pid}/exe") == str(environment / "serverswap-deploy")
+    assert os.readlink(f"/proc/{command.pid}/exe") == str(environment / "serverswap")
 
 
 def test_nothing_is_imported_that_is_not_needed(environment):
