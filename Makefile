@@ -128,6 +128,18 @@ systemd: tools-build ## The unit of packaging/systemd in a real systemd, under l
 	cargo build --release -p serverswap-cli
 	@conformance/rigs/systemd/run $(TARGET)/release
 
+# ---- packages ----------------------------------------------------------------------------------
+# Each target of Rust takes about five minutes, most of them for linking as a whole.
+
+.PHONY: dist
+dist: tools-build ## Everything that is released, in target/dist (TARGETS="x86_64-unknown-linux-gnu …")
+	@packaging/dist $(TARGETS)
+
+.PHONY: test-dist
+test-dist: tools-build ## Installs each package of target/dist into an empty root, and gives the demo there (root, debootstrap; PACKAGES="deb npm …")
+	cargo build --profile rigs -p serverswap-rigs
+	@conformance/rigs/packages/run $(TARGET)/dist $(TARGET)/rigs/serverswap-rigs $(PACKAGES)
+
 .PHONY: lint
 lint: tools-test ## Format check and clippy, with every feature and with none, as what is shipped
 	cargo fmt --all --check
