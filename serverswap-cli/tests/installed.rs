@@ -95,7 +95,13 @@ fn a_link_called_serverswap_deploy_is_that_program() {
 
 /// Every path below a folder.
 fn listing(folder: &Path) -> String {
-    text(&Command::new("find").args([".", "-mindepth", "1"]).current_dir(folder).output().expect("find is there"))
+    text(
+        &Command::new("find")
+            .args([".", "-mindepth", "1"])
+            .current_dir(folder)
+            .output()
+            .expect("find is there"),
+    )
 }
 
 #[test]
@@ -116,9 +122,11 @@ fn the_install_script_installs_over_an_older_version_and_removes_what_it_has_ins
     let before = listing(&home);
 
     install(&[]);
-    let deploy = Command::new(home.join("bin/serverswap-deploy")).arg("--version").output().expect("it starts");
+    let deploy =
+        Command::new(home.join("bin/serverswap-deploy")).arg("--version").output().expect("it starts");
     assert!(text(&deploy).starts_with("serverswap-deploy "));
-    let unit = fs::read_to_string(home.join("lib/systemd/system/serverswap@.service")).expect("there is a unit");
+    let unit =
+        fs::read_to_string(home.join("lib/systemd/system/serverswap@.service")).expect("there is a unit");
     assert!(unit.contains(&format!("ExecStart={}/bin/serverswap-deploy ", home.display())), "{unit}");
 
     fs::remove_file(tarball.join("share/doc/serverswap/OLD.md")).expect("removed");
