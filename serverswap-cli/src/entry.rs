@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::{self, Invocation, Man, Program};
+use crate::explain::keeper;
 use crate::intercept::reader;
 use crate::ui::grammar::printable;
 use crate::ui::{Conclusion, Console, ResultFormat, UNABLE};
@@ -35,6 +36,9 @@ pub fn main(program: Program) -> ExitCode {
 fn run(arguments: Vec<OsString>, program: Program) -> ExitCode {
     if reader::is_requested() {
         return ExitCode::from(reader::run());
+    }
+    if keeper::is_requested() {
+        return ExitCode::from(keeper::run());
     }
     if launch::is_requested() {
         return ExitCode::from(launch::run());

@@ -5,6 +5,7 @@
     sockets.py starter              it reads SERVER_STARTER_PORT
     sockets.py einhorn              it reads EINHORN_FD_0
     sockets.py port NUMBER          it makes its own
+    sockets.py udp NUMBER           it makes its own, for datagrams
     sockets.py path PATH            it unlinks that path, and makes its own there
 
 What else it does is in its environment: SAY is what it tells NOTIFY_SOCKET before it serves, READY what it tells when it
@@ -42,13 +43,16 @@ def einhorn():
 def listener(how, *arguments):
     if how == "port":
         own = socket.create_server(("127.0.0.1", int(arguments[0])))
+    elif how == "udp":
+        own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        own.bind(("127.0.0.1", int(arguments[0])))
     elif how == "path":
         if os.path.exists(arguments[0]):
             os.unlink(arguments[0])
         own = socket.socket(socket.AF_UNIX)
         own.bind(arguments[0])
         own.listen()
-    if how in ["port", "path"]:
+    if how in ["port", "udp", "path"]:
         own.setblocking(False)
         return own
     number = int(arguments[0]) if how == "fd" else {"systemd": systemd, "starter": starter, "einhorn": einhorn}[how](*arguments)

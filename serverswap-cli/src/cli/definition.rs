@@ -1,6 +1,6 @@
 //! The options, as clap takes them. The comments on the fields are the help text.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -43,6 +43,12 @@ pub fn definition(program: Program) -> clap::Command {
         Program::Serverswap => ServerswapArguments::command(),
         Program::ServerswapDeploy => DeployArguments::command(),
     }
+}
+
+/// Whether serverswap takes this word for one of its own, unless it comes after `--`.
+pub(crate) fn is_own_word(word: &OsStr) -> bool {
+    word.as_encoded_bytes().starts_with(b"-")
+        || word.to_str().is_some_and(|word| definition(Program::Serverswap).find_subcommand(word).is_some())
 }
 
 const STYLES: Styles = Styles::styled()

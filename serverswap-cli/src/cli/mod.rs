@@ -24,6 +24,7 @@ mod tests;
 pub use self::command_line::CommandLine;
 pub(crate) use self::command_line::for_shell;
 pub use self::completions::completions;
+pub(crate) use self::definition::is_own_word;
 pub use self::definition::{LogFormatOption, Program, RestartOption, Shell, definition};
 pub use self::invocation::{Explain, Extent, Hold, Invocation, Logs, Man, Reload, Run, Status, Stop, Which};
 pub use self::man::man_pages;

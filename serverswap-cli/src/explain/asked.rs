@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::private_bind::Place;
-use super::request::{FIRST_HALF, Reply, Request, SECOND_HALF};
+use super::request::{FIRST_HALF, Gist, Reply, Request, SECOND_HALF};
 
 /// A server that has accepted a request and says nothing for so long waits for something else than HTTP.
 const SAYS_NOTHING: Duration = Duration::from_secs(1);
 
 /// A socket that has not answered for so long, while others have, is none that is served: a probe, or one that keeps the port
 /// for others.
-const NOT_SERVED: Duration = Duration::from_secs(2);
+pub(super) const NOT_SERVED: Duration = Duration::from_secs(2);
 
 /// A socket, as it is at the moment.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Socket {
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     under_way: BTreeMap<usize, (Request, Instant)>,
-    replies: BTreeMap<usize, Reply>,
+    replies: BTreeMap<usize, (Reply, Gist)>,
     first_reply: Option<Instant>,
 }
 
@@ -44,7 +44,7 @@ impl Asked {
         for (number, (request, since)) in &mut self.under_way {
             let was_accepted = sockets[*number].waiting == Some(0);
             let silent = was_accepted && since.elapsed() > SAYS_NOTHING;
-            if let Some(reply) = request.reply().or(silent.then_some(Reply::Other)) {
+            if let Some(reply) = request.answer().or(silent.then(|| (Reply::Other, Gist::of(&[])))) {
                 self.replies.insert(*number, reply);
                 self.first_reply.get_or_insert_with(Instant::now);
             }
@@ -61,7 +61,12 @@ impl Asked {
 
     /// What this one has said.
     pub(super) fn reply(&self, number: usize) -> Option<Reply> {
-        self.replies.get(&number).copied()
+        self.replies.get(&number).map(|(reply, _)| *reply)
+    }
+
+    /// What tells that from what the others have said.
+    pub(super) fn gist(&self, number: usize) -> Option<&Gist> {
+        self.replies.get(&number).map(|(_, gist)| gist)
     }
 
     fn ask(&mut self, number: usize, at: &Place) {

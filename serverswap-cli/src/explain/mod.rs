@@ -4,6 +4,7 @@
 //! it, so that a server that serves at the same address is not touched. Whatever else the command does when it starts, it does.
 
 mod asked;
+pub(crate) mod keeper;
 mod private_bind;
 mod receivers;
 mod request;
@@ -17,15 +18,14 @@ mod trial;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use serverswap::protocol::Address;
 
 use self::scratch::Scratch;
-use self::seen::{Alongside, Seen, Started, StopSeen, Verdict};
+use self::seen::{Alongside, Seen, Serves, Started, StopSeen, TakesSockets, Verdict};
 use self::trial::{Trial, TrialError};
 use crate::cli::{CommandLine, Explain};
 use crate::spawn::SpawnFailure;
 use crate::sys::seccomp;
-use crate::ui::{Conclusion, Console, ResultFormat, Summary, UNABLE};
+use crate::ui::{Conclusion, Console, ResultFormat, Summary, UNABLE, not_started};
 
 /// The exit status if the server cannot be swapped.
 const CANNOT: u8 = 3;
@@ -47,7 +47,7 @@ pub(crate) fn show(explain: &Explain) -> u8 {
     let conclusion = match look(&explain.command, explain.ready_timeout) {
         Ok(seen) => conclude(&seen, explain),
         Err(TrialError::Stopped(signal)) => Conclusion::result(128 + signal as u8, String::new()),
-        Err(TrialError::Start(failure)) => console.failed(&not_executed(&failure), UNABLE),
+        Err(TrialError::Start(failure)) => console.failed(&not_executed(&failure), not_started(&failure)),
         Err(error @ (TrialError::Filter(_) | TrialError::Machine(_))) => {
             console.failed(&impossible(&error), UNABLE)
         }
@@ -58,11 +58,11 @@ pub(crate) fn show(explain: &Explain) -> u8 {
 fn look(command: &CommandLine, limit: Duration) -> Result<Seen, TrialError> {
     seccomp::available()?;
     let scratch = Scratch::new()?;
-    let mut first = Trial::start(command, None, &scratch)?;
+    let mut first = Trial::start(command, &[], &scratch)?;
     let started = first.started(limit)?;
     let mut seen = Seen { started, alongside: Alongside::NotTried, stops: Vec::new() };
     let Started::Serves(serves) = &seen.started else { return Ok(seen) };
-    seen.alongside = second(command, limit, serves.addresses.first(), &scratch)?;
+    seen.alongside = second(command, limit, serves, &scratch)?;
     let others = first.handled(&OTHERS)?;
     let term = first.stop(Signal::SIGTERM, TERM_LIMIT)?;
     drop(first);
@@ -81,21 +81,26 @@ fn look(command: &CommandLine, limit: Duration) -> Result<Seen, TrialError> {
     Ok(seen)
 }
 
-/// Whether another one runs beside it, and takes the socket that it is passed. One that does not come up with a socket may
+/// Whether another one runs beside it, and takes the sockets that it is passed. One that does not come up with sockets may
 /// come up without.
 fn second(
     command: &CommandLine,
     limit: Duration,
-    address: Option<&Address>,
+    first: &Serves,
     scratch: &Scratch,
 ) -> Result<Alongside, TrialError> {
     let mut said = Vec::new();
-    for passed in [address, None] {
+    let passable = first.passable();
+    let with = (!passable.is_empty()).then_some(passable.as_slice());
+    for passed in with.into_iter().chain([&[][..]]) {
         let mut trial = Trial::start(command, passed, scratch)?;
         match trial.started(limit)? {
-            Started::Serves(_) => {
-                let takes_sockets = trial.given.as_ref().is_some_and(|given| given.is_taken);
-                return Ok(Alongside::Runs { takes_sockets });
+            Started::Serves(serves) => {
+                let taken = first.taken_by(&serves);
+                let is_blocking = taken != TakesSockets::No && trial.accepts_in_blocking_mode()?;
+                return Ok(Alongside::Runs {
+                    takes: if is_blocking { TakesSockets::Blocking } else { taken },
+                });
             }
             Started::Ended { said: last, .. } | Started::NotInTime { said: last, .. } => said = last,
             Started::UsesPackage | Started::InBackground => {}
@@ -129,7 +134,7 @@ fn stopped(
     scratch: &Scratch,
     signal: Signal,
 ) -> Result<Option<StopSeen>, TrialError> {
-    let mut trial = Trial::start(command, None, scratch)?;
+    let mut trial = Trial::start(command, &[], scratch)?;
     match trial.started(limit)? {
         Started::Serves(_) => Ok(Some(trial.stop(signal, OTHER_LIMIT)?)),
         Started::UsesPackage | Started::InBackground | Started::Ended { .. } | Started::NotInTime { .. } => {

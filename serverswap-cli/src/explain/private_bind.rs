@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::socket::{SockType, SockaddrStorage, UnixAddr, bind, getsockname, getsockopt, sockopt};
-use serverswap::protocol::Address;
+use serverswap::protocol::{Address, Endpoint};
 use serverswap::sys::listener::{endpoint_of, inet_name};
 
 use crate::intercept::call::{self, Looked, Name};
@@ -28,6 +28,32 @@ pub(super) struct Bound {
     pub(super) at: Place,
     /// A duplicate of the server's own.
     pub(super) socket: OwnedFd,
+}
+
+/// A socket at which nothing is asked.
+#[derive(Debug)]
+pub(super) struct Unasked {
+    pub(super) what: What,
+    /// A duplicate of the server's own.
+    pub(super) socket: OwnedFd,
+}
+
+/// What it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum What {
+    /// A UDP socket that has its port for itself.
+    Datagram(Address),
+    /// One that shares its port.
+    SharedDatagram(Address),
+    /// A stream socket at a port that the kernel chooses.
+    RandomPort,
+}
+
+/// What a call has bound.
+#[derive(Debug)]
+pub(super) enum Answered {
+    Bound(Bound),
+    Unasked(Unasked),
 }
 
 /// Where a socket can be reached.
@@ -50,17 +76,28 @@ impl Bound {
         call::shares_port(&self.socket)
     }
 
-    fn is_stream(&self) -> bool {
-        getsockopt(&self.socket, sockopt::SockType) == Ok(SockType::Stream)
-    }
-
     /// Whether connections are let in.
     pub(super) fn is_listening(&self) -> bool {
-        getsockopt(&self.socket, sockopt::AcceptConn) == Ok(true)
+        is_listening(&self.socket)
     }
 }
 
-/// Answers a call; `Some` if it binds a stream socket by that. `folder` is for Unix sockets, and `own` are the paths that the
+impl Unasked {
+    /// Whether connections are let in.
+    pub(super) fn is_listening(&self) -> bool {
+        is_listening(&self.socket)
+    }
+}
+
+fn is_listening(socket: &OwnedFd) -> bool {
+    getsockopt(socket, sockopt::AcceptConn) == Ok(true)
+}
+
+fn is_of(kind: SockType, socket: &OwnedFd) -> bool {
+    getsockopt(socket, sockopt::SockType) == Ok(kind)
+}
+
+/// Answers a call; `Some` if it binds something by that. `folder` is for Unix sockets, and `own` are the paths that the
 /// server has made.
 ///
 /// What cannot be read is refused: done by the kernel, it could share the port of a server that serves.
@@ -69,7 +106,7 @@ pub(super) fn answer(
     notification: Notification,
     folder: &Path,
     own: &[Bound],
-) -> Option<Bound> {
+) -> Option<Answered> {
     let id = notification.id();
     let call = call::look(&notification);
     // What was read is the caller's if it still waits.
@@ -77,21 +114,26 @@ pub(super) fn answer(
         return None;
     }
     let (result, bound) = match call {
+        Ok(Some(Looked::Bind(socket, Name::Inet(at)))) if at.port() == 0 => {
+            seccomp::continue_call(notify, id);
+            let random = is_of(SockType::Stream, &socket);
+            return random.then_some(Answered::Unasked(Unasked { what: What::RandomPort, socket }));
+        }
         Ok(Some(Looked::Bind(socket, Name::Inet(at)))) => {
-            let wanted = Address::Tcp(endpoint_of(&socket, at));
+            let wanted = endpoint_of(&socket, at);
             let bound = bind_privately(&socket, at.port());
-            (bound.map(drop), bound.ok().map(|at| Bound { wanted, at: Place::Tcp(at), socket }))
+            (bound.map(drop), bound.ok().and_then(|at| of_inet(wanted, at, socket)))
         }
         Ok(Some(Looked::Bind(socket, Name::Unix(path)))) if is_socket(&path) => {
             let at = folder.join(format!("bound-{}", own.len()));
             let bound = UnixAddr::new(&at).and_then(|name| bind(socket.as_raw_fd(), &name));
             let wanted = Address::Unix(path);
-            (bound, Some(Bound { wanted, at: Place::Unix(at), socket }))
+            (bound, of_unix(Bound { wanted, at: Place::Unix(at), socket }))
         }
         Ok(Some(Looked::Bind(socket, Name::Unix(path)))) => {
             seccomp::continue_call(notify, id);
             let (wanted, at) = (Address::Unix(path.clone()), Place::Unix(path));
-            return Some(Bound { wanted, at, socket }).filter(Bound::is_stream);
+            return of_unix(Bound { wanted, at, socket });
         }
         // Another server may serve there.
         Ok(Some(Looked::Unlink(path)))
@@ -106,7 +148,21 @@ pub(super) fn answer(
         Err(_) => (Err(Errno::EACCES), None),
     };
     seccomp::answer(notify, id, result);
-    bound.filter(|bound| result.is_ok() && bound.is_stream())
+    bound.filter(|_| result.is_ok())
+}
+
+fn of_inet(wanted: Endpoint, at: SocketAddr, socket: OwnedFd) -> Option<Answered> {
+    if is_of(SockType::Stream, &socket) {
+        return Some(Answered::Bound(Bound { wanted: Address::Tcp(wanted), at: Place::Tcp(at), socket }));
+    }
+    let wanted = Address::Udp(wanted);
+    let is_shared = call::shares_datagrams(&socket);
+    let what = if is_shared { What::SharedDatagram(wanted) } else { What::Datagram(wanted) };
+    is_of(SockType::Datagram, &socket).then_some(Answered::Unasked(Unasked { what, socket }))
+}
+
+fn of_unix(bound: Bound) -> Option<Answered> {
+    is_of(SockType::Stream, &bound.socket).then_some(Answered::Bound(bound))
 }
 
 fn is_socket(path: &Path) -> bool {
@@ -126,9 +182,12 @@ fn bind_privately(socket: &OwnedFd, port: u16) -> Result<SocketAddr, Errno> {
     };
     let at = |ip: IpAddr, port| bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(ip, port)));
     let own = ip(own_loopback());
-    let known =
-        if call::shares_port(socket) { Err(Errno::EADDRINUSE) } else { at(ip(Ipv4Addr::LOCALHOST), port) };
-    known.or_else(|_| at(own, port)).or_else(|_| at(own, 0))?;
+    let is_shared =
+        call::shares_port(socket) || is_of(SockType::Datagram, socket) && call::shares_datagrams(socket);
+    let known = if is_shared { Err(Errno::EADDRINUSE) } else { at(ip(Ipv4Addr::LOCALHOST), port) };
+    // IPv6 has one loopback address.
+    let others = |_| if is_shared && is_v6_only { Err(Errno::EADDRINUSE) } else { at(own, port) };
+    known.or_else(others).or_else(|_| at(own, 0))?;
     let at = inet_name(socket).ok_or(Errno::EAFNOSUPPORT)?;
     Ok(SocketAddr::new(at.ip().to_canonical(), at.port()))
 }

@@ -33,6 +33,33 @@ pub(super) enum Reply {
     Ended,
 }
 
+/// What of an answer is the same each time and says which server it is from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Gist(String);
+
+impl Gist {
+    /// Of HTTP the first line and some fields: the time, a cookie or a page with a counter differs each time. Of what is not HTTP,
+    /// everything that has come.
+    pub(super) fn of(bytes: &[u8]) -> Gist {
+        let text = String::from_utf8_lossy(bytes);
+        if !text.starts_with("HTTP/") {
+            return Gist(text.into_owned());
+        }
+        let mut lines = text.lines().take_while(|line| !line.is_empty());
+        let first = lines.next().unwrap_or_default().to_owned();
+        let stays = |line: &&str| {
+            let name = line.split(':').next().unwrap_or_default();
+            SAME_FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field))
+        };
+        let mut fields: Vec<&str> = lines.filter(stays).collect();
+        fields.sort_unstable();
+        Gist([first.as_str()].into_iter().chain(fields).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// The fields of an answer by which two servers of one program are told apart.
+const SAME_FIELDS: [&str; 4] = ["Content-Length", "Content-Type", "Location", "Server"];
+
 /// A connection.
 #[derive(Debug)]
 pub(super) enum Request {
@@ -66,18 +93,24 @@ impl Request {
 
     /// What has come back, if anything has.
     pub(super) fn reply(&mut self) -> Option<Reply> {
+        self.answer().map(|(reply, _)| reply)
+    }
+
+    /// The same, with what tells it from the answers of other servers.
+    pub(super) fn answer(&mut self) -> Option<(Reply, Gist)> {
         let mut bytes = [0; ANSWER_BYTES_MAX];
         let read = match self {
             Request::Tcp(stream) => stream.read(&mut bytes),
             Request::Unix(stream) => stream.read(&mut bytes),
         };
-        match read {
-            Ok(0) => Some(Reply::Ended),
-            Ok(count) if bytes[..count].starts_with(b"HTTP/") => Some(Reply::Http),
-            Ok(_) => Some(Reply::Other),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-            Err(_) => Some(Reply::Ended),
-        }
+        let (reply, count) = match read {
+            Ok(0) => (Reply::Ended, 0),
+            Ok(count) if bytes[..count].starts_with(b"HTTP/") => (Reply::Http, count),
+            Ok(count) => (Reply::Other, count),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+            Err(_) => (Reply::Ended, 0),
+        };
+        Some((reply, Gist::of(&bytes[..count])))
     }
 }
 
@@ -97,5 +130,22 @@ impl Drop for Request {
             Request::Tcp(stream) => stream.shutdown(Shutdown::Both),
             Request::Unix(stream) => stream.shutdown(Shutdown::Both),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gist_of_an_answer_is_the_same_each_time_and_another_one_of_another_server() {
+        let gist = |date: &str, length: u32| {
+            let text =
+                format!("HTTP/1.1 200 OK\r\nDate: {date}\r\ncontent-length: {length}\r\n\r\nContent-Type: x");
+            Gist::of(text.as_bytes())
+        };
+        assert_eq!(gist("today", 2), gist("tomorrow", 2));
+        assert_ne!(gist("today", 2), gist("today", 3));
+        assert_ne!(Gist::of(b"-ERR a"), Gist::of(b"-ERR b"));
     }
 }

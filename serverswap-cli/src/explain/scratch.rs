@@ -1,4 +1,5 @@
-//! What the trials of a server share: a folder, which goes with what they leave there, and the signals to this process.
+//! What the trials of a server share: a folder, which goes with what they leave there, the signals to this process, and the
+//! keeper, for a process that is killed gets none.
 
 use std::cell::Cell;
 use std::fs::{self, DirBuilder};
@@ -6,6 +7,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
+use super::keeper::Keeper;
 use crate::sys::signals::SignalDescriptor;
 
 /// Only for this user.
@@ -13,11 +15,12 @@ pub(super) struct Scratch {
     folder: PathBuf,
     trials: Cell<u32>,
     signals: SignalDescriptor,
+    keeper: Keeper,
 }
 
 impl Scratch {
     /// # Errors
-    /// No folder can be made where temporary files are.
+    /// No folder can be made where temporary files are, or no process.
     pub(super) fn new() -> io::Result<Scratch> {
         // Before anything is there that would be left.
         let signals = SignalDescriptor::new()?;
@@ -25,12 +28,18 @@ impl Scratch {
         // What an earlier process with this number has left.
         let _ = fs::remove_dir_all(&folder);
         DirBuilder::new().mode(0o700).create(&folder)?;
-        Ok(Scratch { folder, trials: Cell::new(0), signals })
+        let keeper = Keeper::start(&folder)?;
+        Ok(Scratch { folder, trials: Cell::new(0), signals, keeper })
     }
 
     /// Signals to this process: what was started is to end with it.
     pub(super) fn signals(&self) -> &SignalDescriptor {
         &self.signals
+    }
+
+    /// What is to know of everything that would be left.
+    pub(super) fn keeper(&self) -> &Keeper {
+        &self.keeper
     }
 
     /// An empty folder.

@@ -1,15 +1,19 @@
 //! Waits until a server serves, or does something else that tells what it is.
 
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serverswap::protocol::Address;
 
-use super::asked::{Asked, Socket};
-use super::private_bind::Bound;
+use super::asked::{Asked, NOT_SERVED, Socket};
+use super::private_bind::{Bound, What};
 use super::request::Reply;
 use super::seen::{Serves, Started};
 use super::trial::{Trial, TrialError};
+use crate::readiness::is_in_accept;
 use crate::sys::listen;
+use crate::sys::registrations::inode;
 
 /// A server that has answered binds no more sockets if it has bound none for so long.
 pub(super) const SETTLED: Duration = Duration::from_millis(300);
@@ -25,7 +29,8 @@ impl Trial<'_> {
             }
             let sockets = trial.sockets();
             asked.look(&sockets);
-            if trial.bound_at.elapsed() > SETTLED && asked.is_done(&sockets, trial.given_count()) {
+            let answers = trial.bound_at.elapsed() > SETTLED && asked.is_done(&sockets, trial.given.len());
+            if answers || trial.has_only_datagrams() {
                 return Some(Started::Serves(trial.serves(&asked)));
             }
             trial.exit.map(|status| trial.ended(status))
@@ -33,11 +38,7 @@ impl Trial<'_> {
         Ok(started.unwrap_or_else(|| self.not_in_time()))
     }
 
-    fn given_count(&self) -> usize {
-        usize::from(self.given.is_some())
-    }
-
-    /// First the one that it was given, then those that it has bound.
+    /// First those that it was given, then those that it has bound.
     fn sockets(&self) -> Vec<Socket> {
         let given = self.given.iter().map(|given| Socket {
             at: given.at.clone(),
@@ -52,24 +53,72 @@ impl Trial<'_> {
         given.chain(bound).collect()
     }
 
+    /// A server of datagrams alone: what it would answer is not known.
+    fn has_only_datagrams(&self) -> bool {
+        let has_one = self.unasked.iter().any(|unasked| unasked.what != What::RandomPort);
+        self.bound.is_empty() && self.given.is_empty() && has_one && self.bound_at.elapsed() > NOT_SERVED
+    }
+
     fn serves(&mut self, asked: &Asked) -> Serves {
-        let given = self.given_count();
-        let replies: Vec<Option<Reply>> =
-            (0..given + self.bound.len()).map(|number| asked.reply(number)).collect();
-        let (of_given, of_bound) = replies.split_at(given);
-        self.http = of_bound.iter().position(|reply| *reply == Some(Reply::Http));
-        if let Some(given) = &mut self.given {
-            given.is_taken = of_given.iter().any(Option::is_some);
+        let given = self.given.len();
+        let reply = |index: usize| asked.reply(given + index);
+        self.http = (0..self.bound.len()).find(|index| reply(*index) == Some(Reply::Http));
+        let mut served = Vec::new();
+        for (index, bound) in self.bound.iter().enumerate() {
+            if let Some(gist) = asked.gist(given + index)
+                && served.iter().all(|(wanted, _)| *wanted != bound.wanted)
+            {
+                served.push((bound.wanted.clone(), gist.clone()));
+            }
         }
-        let answered = self.bound.iter().zip(of_bound).filter(|(_, reply)| reply.is_some());
-        let answered: Vec<&Bound> = answered.map(|(bound, _)| bound).collect();
+        let (datagrams, shared_datagrams) = self.datagrams();
         Serves {
-            addresses: wanted(answered.iter().copied()),
-            shares_ports: answered.iter().any(|bound| bound.shares_port()),
+            served,
+            datagrams,
+            shared_datagrams,
+            has_random_port: self.has_random_port(),
+            given: (0..given).map(|number| asked.gist(number).cloned()).collect(),
+            shares_ports: (0..self.bound.len())
+                .any(|index| reply(index).is_some() && self.bound[index].shares_port()),
             processes: self.members().len(),
-            speaks_http: replies.contains(&Some(Reply::Http)),
+            speaks_http: (0..given + self.bound.len()).any(|number| asked.reply(number) == Some(Reply::Http)),
             says_ready: self.says_ready,
         }
+    }
+
+    /// Those that have their port for themselves, and the others.
+    fn datagrams(&self) -> (Vec<Address>, Vec<Address>) {
+        let (mut own, mut shared) = (Vec::new(), Vec::new());
+        for unasked in &self.unasked {
+            let (addresses, address) = match &unasked.what {
+                What::Datagram(address) => (&mut own, address),
+                What::SharedDatagram(address) => (&mut shared, address),
+                What::RandomPort => continue,
+            };
+            if !addresses.contains(address) {
+                addresses.push(address.clone());
+            }
+        }
+        (own, shared)
+    }
+
+    fn has_random_port(&self) -> bool {
+        self.unasked.iter().any(|unasked| unasked.what == What::RandomPort && unasked.is_listening())
+    }
+
+    /// Whether it leaves a listener that it was given as it is, and a thread of it waits in accept(2).
+    pub(super) fn accepts_in_blocking_mode(&mut self) -> Result<bool, TrialError> {
+        let is_seen = |trial: &mut Trial<'_>| {
+            let listeners: Vec<&OwnedFd> = trial.given.iter().map(|given| &given.listener).collect();
+            let blocking = listeners.into_iter().filter(|listener| is_blocking(listener)).filter_map(inode);
+            let members = trial.members();
+            let waits = |inode| members.iter().any(|(member, _)| is_in_accept(member.pid, inode));
+            blocking.into_iter().any(waits).then_some(())
+        };
+        if self.given.iter().all(|given| !is_blocking(&given.listener)) {
+            return Ok(false);
+        }
+        Ok(self.until(SETTLED, is_seen)?.is_some())
     }
 
     fn ended(&self, status: i32) -> Started {
@@ -81,8 +130,14 @@ impl Trial<'_> {
     }
 
     fn not_in_time(&self) -> Started {
-        Started::NotInTime { addresses: wanted(&self.bound), said: self.said() }
+        let addresses = wanted(&self.bound);
+        Started::NotInTime { addresses, has_random_port: self.has_random_port(), said: self.said() }
     }
+}
+
+fn is_blocking(listener: &OwnedFd) -> bool {
+    let flags = fcntl(listener, FcntlArg::F_GETFL).map(OFlag::from_bits_retain);
+    flags.is_ok_and(|flags| !flags.contains(OFlag::O_NONBLOCK))
 }
 
 /// Where they were wanted, each address once.

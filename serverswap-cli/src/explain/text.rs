@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 
 use serde_json::{Value, json};
+use serverswap::protocol::Address;
 
-use super::seen::{Alongside, Seen, Serves, Started, StopSeen, Verdict, signal_name};
-use crate::cli::{CommandLine, for_shell};
+use super::seen::{Alongside, Seen, Serves, Started, StopSeen, TakesSockets, Verdict, signal_name};
+use crate::cli::{CommandLine, for_shell, is_own_word};
 use crate::ui::duration;
 
 /// For people. The last line is the command line to use, if there is one.
@@ -22,10 +23,11 @@ pub(super) fn text(seen: &Seen, command: &CommandLine) -> String {
             lines.push(format!("It ended with {status} before it served.{}", last_words(said)));
             lines.extend(quoted(said));
         }
-        Started::NotInTime { addresses, said } => {
-            lines.push(match addresses.as_slice() {
-                [] => format!("It listens at no TCP port and no Unix socket in this time, so there is nothing to hand over.{}", last_words(said)),
-                [_, ..] => format!(
+        Started::NotInTime { addresses, has_random_port, said } => {
+            lines.push(match (addresses.as_slice(), has_random_port) {
+                ([], true) => "It listens only at a port that the kernel chooses, which is another one at each start (port 0), so there is nothing to hand over: give it a port.".to_owned(),
+                ([], false) => format!("It binds no TCP or UDP port and no Unix socket in this time, so there is nothing to hand over.{}", last_words(said)),
+                ([_, ..], _) => format!(
                     "It has bound {}, and takes no connection there in this time.{}",
                     list(addresses), last_words(said)
                 ),
@@ -58,6 +60,7 @@ fn command_line(seen: &Seen, command: &CommandLine) -> Option<String> {
         Verdict::Start(options) => {
             let words = ["serverswap".to_owned()].into_iter().chain(options).map(OsString::from);
             let mut words: Vec<OsString> = words.collect();
+            words.extend(is_own_word(&command.program).then(|| OsString::from("--")));
             words.push(command.program.clone());
             words.extend(command.arguments.iter().cloned());
             Some(for_shell(&words))
@@ -68,15 +71,19 @@ fn command_line(seen: &Seen, command: &CommandLine) -> Option<String> {
 
 fn of_serving(seen: &Seen, serves: &Serves) -> Vec<String> {
     let mut lines = vec![binds(serves)];
-    if let Alongside::Runs { takes_sockets } = seen.alongside {
+    if !serves.shared_datagrams.is_empty() {
+        lines.push(format!(
+            "It shares {} (SO_REUSEADDR or SO_REUSEPORT): that is not handed over, for the old and the new one are both bound there.",
+            list(&serves.shared_datagrams)
+        ));
+    }
+    if serves.has_random_port {
         lines.push(
-            if takes_sockets {
-                "It takes a socket that is passed to it."
-            } else {
-                "It takes no socket that is passed to it, so its own is learnt and given to the next one."
-            }
-            .to_owned(),
+            "It also listens at a port that the kernel chooses (port 0): that is not handed over.".to_owned(),
         );
+    }
+    if let (Alongside::Runs { takes }, [_, ..]) = (&seen.alongside, serves.addresses().as_slice()) {
+        lines.push(of_sockets(*takes, &serves.passable()).to_owned());
     }
     if serves.says_ready {
         lines.push("It says when it is ready (READY=1).".to_owned());
@@ -103,13 +110,35 @@ fn of_serving(seen: &Seen, serves: &Serves) -> Vec<String> {
     lines
 }
 
+fn of_sockets(takes: TakesSockets, passed: &[Address]) -> &'static str {
+    match (takes, passed) {
+        (TakesSockets::No, []) => "Its own sockets are learnt and given to the next one.",
+        (TakesSockets::No, [_, _, ..]) => {
+            "It does not take all the sockets that are passed to it, so its own are learnt and given to the next one."
+        }
+        (TakesSockets::No, [_]) => {
+            "It takes no socket that is passed to it, so its own is learnt and given to the next one."
+        }
+        (TakesSockets::InOrder, [_, _, ..]) => "It takes the sockets that are passed to it.",
+        (TakesSockets::InOrder, _) => "It takes a socket that is passed to it.",
+        (TakesSockets::Blocking, _) => {
+            "It takes a socket that is passed to it, and accepts in blocking mode. Sockets of --socket are non-blocking, so its own is learnt and given to the next one."
+        }
+        (TakesSockets::InSomeOrder, _) => {
+            "It takes the sockets that are passed to it. Which one it takes for which address cannot be told by its answers, so its own are learnt and given to the next one."
+        }
+    }
+}
+
 fn binds(serves: &Serves) -> String {
     let shared = if serves.shares_ports { " with SO_REUSEPORT" } else { "" };
     let processes = match serves.processes {
         0 | 1 => String::new(),
         several => format!(", and has {several} processes"),
     };
-    format!("It binds {}{shared}{processes}.", list(&serves.addresses))
+    let addresses = serves.addresses();
+    let addresses = if addresses.is_empty() { &serves.shared_datagrams } else { &addresses };
+    format!("It binds {}{shared}{processes}.", list(addresses))
 }
 
 /// Whether it ends, and what becomes of requests.
@@ -144,7 +173,7 @@ fn quoted(said: &[String]) -> impl Iterator<Item = String> + '_ {
     said.iter().map(|line| format!("  | {line}"))
 }
 
-fn list(addresses: &[serverswap::protocol::Address]) -> String {
+fn list(addresses: &[Address]) -> String {
     let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     texts.join(", ")
 }
@@ -152,11 +181,17 @@ fn list(addresses: &[serverswap::protocol::Address]) -> String {
 /// The same for programs.
 pub(super) fn json(seen: &Seen, command: &CommandLine) -> Value {
     let (started, addresses, said, serves) = match &seen.started {
-        Started::UsesPackage => ("usesPackage", &[][..], &[][..], None),
-        Started::Serves(serves) => ("serves", serves.addresses.as_slice(), &[][..], Some(serves)),
-        Started::InBackground => ("inBackground", &[][..], &[][..], None),
-        Started::Ended { said, .. } => ("ended", &[][..], said.as_slice(), None),
-        Started::NotInTime { addresses, said } => ("notInTime", addresses.as_slice(), said.as_slice(), None),
+        Started::UsesPackage => ("usesPackage", Vec::new(), &[][..], None),
+        Started::Serves(serves) => ("serves", serves.addresses(), &[][..], Some(serves)),
+        Started::InBackground => ("inBackground", Vec::new(), &[][..], None),
+        Started::Ended { said, .. } => ("ended", Vec::new(), said.as_slice(), None),
+        Started::NotInTime { addresses, said, .. } => ("notInTime", addresses.clone(), said.as_slice(), None),
+    };
+    let has_random_port = match &seen.started {
+        Started::Serves(Serves { has_random_port, .. }) | Started::NotInTime { has_random_port, .. } => {
+            Some(has_random_port)
+        }
+        Started::UsesPackage | Started::InBackground | Started::Ended { .. } => None,
     };
     let second = match &seen.alongside {
         Alongside::NotTried => Value::Null,
@@ -167,10 +202,15 @@ pub(super) fn json(seen: &Seen, command: &CommandLine) -> Value {
     json!({
         "started": started,
         "addresses": addresses,
+        "sharedAddresses": serves.map(|serves| &serves.shared_datagrams),
+        "hasRandomPort": has_random_port,
         "said": said,
         "speaksHttp": serves.map(|serves| serves.speaks_http),
         "saysReady": serves.map(|serves| serves.says_ready),
-        "takesSockets": matches!(seen.alongside, Alongside::Runs { takes_sockets: true }),
+        "takesSockets": match &seen.alongside {
+            Alongside::Runs { takes } => *takes != TakesSockets::No,
+            Alongside::NotTried | Alongside::Fails { .. } => false,
+        },
         "sharesPorts": serves.map(|serves| serves.shares_ports),
         "processes": serves.map(|serves| serves.processes),
         "second": second,
@@ -202,20 +242,35 @@ mod tests {
     use nix::sys::signal::Signal;
 
     use super::*;
+    use crate::explain::request::Gist;
 
-    fn command() -> CommandLine {
-        let words = ["nginx", "-g", "daemon off;"];
+    fn of_words<const N: usize>(words: [&str; N]) -> CommandLine {
         CommandLine::from_words(words.into_iter().map(OsString::from).collect(), None)
     }
 
-    fn seen() -> Seen {
-        let serves = Serves {
-            addresses: vec![":80".parse().expect("an address")],
+    fn command() -> CommandLine {
+        of_words(["nginx", "-g", "daemon off;"])
+    }
+
+    fn served(addresses: &[&str]) -> Vec<(Address, Gist)> {
+        addresses.iter().map(|one| (one.parse().expect("an address"), Gist::of(one.as_bytes()))).collect()
+    }
+
+    fn serves() -> Serves {
+        Serves {
+            served: served(&[":80"]),
+            datagrams: Vec::new(),
+            shared_datagrams: Vec::new(),
+            has_random_port: false,
+            given: Vec::new(),
             shares_ports: false,
             processes: 5,
             speaks_http: true,
             says_ready: false,
-        };
+        }
+    }
+
+    fn seen() -> Seen {
         let stop = |signal, finishes_half| StopSeen {
             signal,
             is_handled: true,
@@ -225,8 +280,8 @@ mod tests {
             ended_after: Some(Duration::from_millis(20)),
         };
         Seen {
-            started: Started::Serves(serves),
-            alongside: Alongside::Runs { takes_sockets: false },
+            started: Started::Serves(serves()),
+            alongside: Alongside::Runs { takes: TakesSockets::No },
             stops: vec![stop(Signal::SIGTERM, false), stop(Signal::SIGQUIT, true)],
         }
     }
@@ -246,10 +301,48 @@ mod tests {
 
     #[test]
     fn a_server_that_cannot_be_swapped_has_no_command() {
-        let started = Started::NotInTime { addresses: Vec::new(), said: Vec::new() };
+        let started = Started::NotInTime { addresses: Vec::new(), has_random_port: true, said: Vec::new() };
         let seen = Seen { started, alongside: Alongside::NotTried, stops: Vec::new() };
-        assert!(text(&seen, &command()).ends_with("It cannot be swapped as it is.\n"));
+        let text = text(&seen, &command());
+        assert!(text.starts_with("It listens only at a port that the kernel chooses"), "{text}");
+        assert!(text.ends_with("It cannot be swapped as it is.\n"), "{text}");
         assert_eq!(json(&seen, &command())["commandLine"], Value::Null);
+    }
+
+    #[test]
+    fn sockets_in_their_order_are_passed_and_a_program_with_the_name_of_a_command_is_told_from_it() {
+        let several = Serves { served: served(&[":80", ":81"]), ..serves() };
+        let seen = Seen {
+            started: Started::Serves(several),
+            alongside: Alongside::Runs { takes: TakesSockets::InOrder },
+            stops: Vec::new(),
+        };
+        let text = text(&seen, &of_words(["status", "-v"]));
+        assert!(text.contains("It takes the sockets that are passed to it.\n"), "{text}");
+        assert!(text.ends_with("\nserverswap --socket :80 --socket :81 -- status -v\n"), "{text}");
+    }
+
+    #[test]
+    fn sockets_that_are_not_handed_over_are_said() {
+        let address = |text: &str| text.parse::<Address>().expect("an address");
+        let others = Serves {
+            datagrams: vec![address("udp::53")],
+            shared_datagrams: vec![address("udp::5353")],
+            has_random_port: true,
+            ..serves()
+        };
+        let text = text(&Seen { started: Started::Serves(others.clone()), ..seen() }, &command());
+        for line in [
+            "It binds :80, udp::53, and has 5 processes.",
+            "It shares udp::5353 (",
+            "It also listens at a port that the kernel chooses",
+            "Its own sockets are learnt and given to the next one.",
+        ] {
+            assert!(text.contains(line), "`{line}` is not in {text}");
+        }
+        let shared_alone = Serves { served: Vec::new(), datagrams: Vec::new(), ..others };
+        let seen = Seen { started: Started::Serves(shared_alone), ..seen() };
+        assert_eq!(json(&seen, &command())["options"], Value::Null);
     }
 
     #[test]
@@ -266,6 +359,8 @@ mod tests {
             "said": [],
             "speaksHttp": true,
             "saysReady": false,
+            "sharedAddresses": [],
+            "hasRandomPort": false,
             "takesSockets": false,
             "sharesPorts": false,
             "processes": 5,

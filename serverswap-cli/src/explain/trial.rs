@@ -2,8 +2,9 @@
 //!
 //! Rules:
 //! - It binds where nobody looks for it, and what it would tell an arbiter or a service manager comes here.
-//! - It and all that it has started are killed when this is dropped.
+//! - It and all that it has started are killed when this is dropped, or by the [keeper](super::keeper) if this process is killed.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,16 +14,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serverswap::protocol::{Address, Endpoint, Generation};
 use serverswap::sys::clock::boottime_micros;
 use serverswap::sys::listener::{inet_name, open};
-use serverswap::sys::process::{Process, Signal, generation_members, pidfd_send_signal, signal_generation};
+use serverswap::sys::process::{Process, Signal, generation_members, pidfd_send_signal};
 use serverswap::sys::wait::wait_readable;
 
-use super::private_bind::{Bound, Place, answer};
+use super::keeper::{Message, kill};
+use super::private_bind::{Answered, Bound, Place, Unasked, What, answer};
 use super::receivers::{handles, inodes, receivers};
 use super::scratch::Scratch;
 use crate::cli::CommandLine;
@@ -33,21 +36,18 @@ use crate::spawn::{self, ServerCommand, ServerStream, ServerStreams, SpawnFailur
 use crate::sys::launch::{Order, Said};
 use crate::sys::notify_socket::NotifySocket;
 use crate::sys::seccomp::{self, InstallError, Selection};
-use crate::sys::signals::{Received, SignalDescriptor};
+use crate::sys::signals::Received;
 use crate::ui::grammar::printable;
 
 /// How often what sends no event is looked at again.
 const PACE_MS: u8 = 10;
-
-/// How long a process that was killed may take to be gone.
-const GONE: Duration = Duration::from_secs(5);
 
 /// Lines of its output that are shown.
 const LINES_SHOWN: usize = 5;
 
 /// A server that is looked at.
 pub(super) struct Trial<'a> {
-    signals: &'a SignalDescriptor,
+    scratch: &'a Scratch,
     process: Process,
     pidfd: OwnedFd,
     generation: Generation,
@@ -57,8 +57,12 @@ pub(super) struct Trial<'a> {
     service_manager: NotifySocket,
     folder: PathBuf,
     output: PathBuf,
-    pub(super) given: Option<Given>,
+    /// In the order of their descriptors.
+    pub(super) given: Vec<Given>,
     pub(super) bound: Vec<Bound>,
+    pub(super) unasked: Vec<Unasked>,
+    /// The sockets of which the keeper knows.
+    told: BTreeSet<PathBuf>,
     /// Which of those speaks HTTP, when that was seen.
     pub(super) http: Option<usize>,
     /// When it was started, or has bound the last one.
@@ -73,19 +77,17 @@ pub(super) struct Trial<'a> {
 pub(super) struct Given {
     pub(super) listener: OwnedFd,
     pub(super) at: Place,
-    /// Whether it was answered there, when that was seen.
-    pub(super) is_taken: bool,
 }
 
 impl<'a> Trial<'a> {
-    /// Starts it. With `passed` it is given a listener as `--socket` with this address would give it one; the listener is
-    /// another one.
+    /// Starts it. It is given listeners as `--socket` with each address of `passed` would give it one; they are other ones, and not
+    /// non-blocking: so it is seen whether the server makes them so.
     ///
     /// # Errors
     /// The command cannot be executed, or the kernel refuses something.
     pub(super) fn start(
         command: &CommandLine,
-        passed: Option<&Address>,
+        passed: &[Address],
         scratch: &'a Scratch,
     ) -> Result<Trial<'a>, TrialError> {
         let folder = scratch.next()?;
@@ -105,9 +107,10 @@ impl<'a> Trial<'a> {
         let arbiter = UnixListener::bind(&server.socket)?;
         arbiter.set_nonblocking(true)?;
         let service_manager = NotifySocket::bind(&manager)?;
-        let given = passed.map(|address| Given::like(address, &folder)).transpose()?;
-        let sockets = passed.cloned().map(|address| PassedSocket { name: None, address });
-        let sockets = PassedSockets::new(sockets.into_iter().collect()).map_err(io::Error::other)?;
+        let given = (0..).zip(passed).map(|(number, address)| Given::like(address, &folder, number));
+        let given = given.collect::<io::Result<Vec<_>>>()?;
+        let sockets = passed.iter().cloned().map(|address| PassedSocket { name: None, address });
+        let sockets = PassedSockets::new(sockets.collect()).map_err(io::Error::other)?;
         let file = File::create(&output)?;
         let streams =
             ServerStreams { stdout: ServerStream::File(file.try_clone()?), stderr: ServerStream::File(file) };
@@ -115,7 +118,7 @@ impl<'a> Trial<'a> {
         // It is our child, and waits.
         let (process, pidfd) = Process::hold(pid)?.ok_or(Errno::ESRCH).map_err(io::Error::from)?;
         let mut trial = Trial {
-            signals: scratch.signals(),
+            scratch,
             process,
             pidfd,
             generation,
@@ -126,12 +129,15 @@ impl<'a> Trial<'a> {
             output,
             given,
             bound: Vec::new(),
+            unasked: Vec::new(),
+            told: BTreeSet::new(),
             http: None,
             bound_at: Instant::now(),
             uses_package: false,
             says_ready: false,
             exit: None,
         };
+        scratch.keeper().say(&Message::Began(generation, process))?;
         trial.execute(&launched, &server)?;
         Ok(trial)
     }
@@ -149,7 +155,7 @@ impl<'a> Trial<'a> {
                 Some(Said::Over) if self.notify.is_some() => return Ok(()),
                 Some(Said::Over) => return Err(io::Error::from(Errno::ESRCH).into()),
             }
-            wait_readable(&[launched.as_fd(), self.signals.as_fd()], None)?;
+            wait_readable(&[launched.as_fd(), self.scratch.signals().as_fd()], None)?;
             self.read_signals()?;
         }
     }
@@ -176,7 +182,7 @@ impl<'a> Trial<'a> {
         let mut fds = vec![
             PollFd::new(self.arbiter.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.service_manager.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.scratch.signals().as_fd(), PollFlags::POLLIN),
         ];
         fds.extend(self.notify.as_ref().map(|notify| PollFd::new(notify.as_fd(), PollFlags::POLLIN)));
         poll(&mut fds, PollTimeout::from(PACE_MS)).map_err(io::Error::from)?;
@@ -188,6 +194,7 @@ impl<'a> Trial<'a> {
             // Whatever had the filter is gone.
             self.notify = None;
         }
+        self.tell_of_paths();
         self.uses_package |= self.arbiter.accept().is_ok();
         while let Some(datagram) = self.service_manager.receive() {
             self.says_ready |= Notifications::parse(&datagram.message).0.contains(&Notification::Ready);
@@ -200,14 +207,31 @@ impl<'a> Trial<'a> {
         // A caller that was killed meanwhile makes no call.
         let Some(notify) = &self.notify else { return };
         let Ok(notification) = seccomp::receive(notify) else { return };
-        if let Some(bound) = answer(notify, notification, &self.folder, &self.bound) {
-            self.bound.push(bound);
-            self.bound_at = Instant::now();
+        match answer(notify, notification, &self.folder, &self.bound) {
+            Some(Answered::Bound(bound)) => self.bound.push(bound),
+            Some(Answered::Unasked(unasked)) if unasked.what == What::RandomPort => {
+                // Our duplicate of one that connects would keep its connection open.
+                self.unasked.retain(|other| other.what != What::RandomPort || other.is_listening());
+                return self.unasked.push(unasked);
+            }
+            Some(Answered::Unasked(unasked)) => self.unasked.push(unasked),
+            None => return,
+        }
+        self.bound_at = Instant::now();
+    }
+
+    /// It is known that a server has made a path when its socket has that name.
+    fn tell_of_paths(&mut self) {
+        for path in self.bound.iter().filter_map(Bound::own_path) {
+            if self.told.insert(path.to_owned()) {
+                // Without a keeper it stays, if this process is killed.
+                let _ = self.scratch.keeper().say(&Message::Made(path.to_owned()));
+            }
         }
     }
 
     fn read_signals(&self) -> Result<(), TrialError> {
-        while let Some(Received { signal, .. }) = self.signals.read() {
+        while let Some(Received { signal, .. }) = self.scratch.signals().read() {
             if signal != Signal::SIGCHLD {
                 return Err(TrialError::Stopped(signal));
             }
@@ -233,7 +257,9 @@ impl<'a> Trial<'a> {
 
     /// Those that have its listeners, or, where none has one, the process that was started.
     fn receivers(&self) -> io::Result<Vec<(Process, OwnedFd)>> {
-        let holders = receivers(self.members(), &inodes(self.bound.iter().map(|bound| &bound.socket)));
+        let bound = self.bound.iter().map(|bound| &bound.socket);
+        let sockets = inodes(bound.chain(self.unasked.iter().map(|unasked| &unasked.socket)));
+        let holders = receivers(self.members(), &sockets);
         Ok(if holders.is_empty() { vec![(self.process, self.pidfd.try_clone()?)] } else { holders })
     }
 
@@ -260,27 +286,23 @@ impl<'a> Trial<'a> {
 
 impl Drop for Trial<'_> {
     fn drop(&mut self) {
-        let members = self.members();
-        let server = [(self.process, self.pidfd.as_fd())];
-        let _ = signal_generation(self.generation, server, &[], &[self.process.pid], Signal::SIGKILL);
-        for (_, pidfd) in &members {
-            let _ = wait_readable(&[pidfd.as_fd()], Some(Instant::now() + GONE));
-        }
+        kill(self.generation, self.process, &self.pidfd);
         self.reap(WaitPidFlag::empty());
         for path in self.bound.iter().filter_map(Bound::own_path) {
             let _ = std::fs::remove_file(path);
         }
+        let _ = self.scratch.keeper().say(&Message::Over(self.process));
     }
 }
 
 impl Given {
     /// Of the family of this address.
-    fn like(address: &Address, folder: &Path) -> io::Result<Given> {
+    fn like(address: &Address, folder: &Path, number: usize) -> io::Result<Given> {
         let is_v4 = matches!(address, Address::Tcp(Endpoint::Ip(at)) if at.is_ipv4());
         let open = |address| open(&address).map_err(io::Error::other);
         let (listener, at) = match address {
             Address::Unix(_) => {
-                let path = folder.join("given");
+                let path = folder.join(format!("given-{number}"));
                 (open(Address::Unix(path.clone()))?, Place::Unix(path))
             }
             Address::Tcp(_) | Address::Udp(_) | Address::Name(_) => {
@@ -292,7 +314,8 @@ impl Given {
                 (listener, Place::Tcp(at))
             }
         };
-        Ok(Given { listener, at, is_taken: false })
+        fcntl(&listener, FcntlArg::F_SETFL(OFlag::empty()))?;
+        Ok(Given { listener, at })
     }
 }
 

@@ -1,8 +1,10 @@
 //! Reads what a call that waits wants: which socket is to be bound where, or is to listen.
 //!
-//! Nothing is for us but stream sockets with an address that has a name: random ports, abstract Unix sockets, datagrams,
-//! netlink and the like are done by the kernel as without us. So are calls in another network, mount or root, and those of
-//! another generation: of a supervisor that was started inside the server, and of its server.
+//! Nothing is for us but stream sockets with an address that has a name, and UDP sockets that want their port for themselves:
+//! random ports, abstract Unix sockets, netlink and the like are done by the kernel as without us. So are UDP sockets that share
+//! their port (`SO_REUSEADDR`, `SO_REUSEPORT`): two versions have it at the same time anyway, and one that connects each of them to
+//! another peer must not find them to be one. So are calls in another network, mount or root, and those of another generation: of
+//! a supervisor that was started inside the server, and of its server.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -165,14 +167,20 @@ fn wrapped_arguments(caller: &Caller, at: u64) -> io::Result<[u64; 3]> {
 
 fn bind(caller: Caller, number: RawFd, name: u64, length: u32) -> io::Result<Option<Call>> {
     let Some(name) = read_name(&caller, name, length)? else { return Ok(None) };
-    let Some(socket) = stream_socket(&caller, number)? else { return Ok(None) };
-    let address = match name {
-        Name::Inet(at) if shares_network(caller.thread()) => Address::Tcp(endpoint_of(&socket, at)),
-        Name::Inet(_) => return Ok(None),
-        Name::Unix(path) => match absolute(&caller, libc::AT_FDCWD, path)? {
+    let socket = caller.duplicate(number)?;
+    let address = match (name, Kind::of(&socket)) {
+        (Name::Inet(at), Some(kind)) if at.port() != 0 && shares_network(caller.thread()) => {
+            let endpoint = endpoint_of(&socket, at);
+            match kind {
+                Kind::Stream => Address::Tcp(endpoint),
+                Kind::Datagram => Address::Udp(endpoint),
+            }
+        }
+        (Name::Unix(path), Some(Kind::Stream)) => match absolute(&caller, libc::AT_FDCWD, path)? {
             Some(path) => Address::Unix(path),
             None => return Ok(None),
         },
+        (Name::Inet(_) | Name::Unix(_), Some(Kind::Stream | Kind::Datagram) | None) => return Ok(None),
     };
     // What has no text of its own cannot be claimed: a link-local scope, a path that is not UTF-8 or has `..`.
     if address.to_string().parse() != Ok(address.clone()) {
@@ -182,7 +190,10 @@ fn bind(caller: Caller, number: RawFd, name: u64, length: u32) -> io::Result<Opt
 }
 
 fn listen(caller: Caller, number: RawFd, backlog: u32) -> io::Result<Option<Call>> {
-    let Some(socket) = stream_socket(&caller, number)? else { return Ok(None) };
+    let socket = caller.duplicate(number)?;
+    if Kind::of(&socket) != Some(Kind::Stream) {
+        return Ok(None);
+    }
     let address = inet_address_of(&socket).map(Address::Tcp);
     Ok(Some(Call {
         sharing: sharing(&socket),
@@ -193,9 +204,22 @@ fn listen(caller: Caller, number: RawFd, backlog: u32) -> io::Result<Option<Call
     }))
 }
 
-fn stream_socket(caller: &Caller, number: RawFd) -> io::Result<Option<OwnedFd>> {
-    let socket = caller.duplicate(number)?;
-    Ok((getsockopt(&socket, sockopt::SockType) == Ok(SockType::Stream)).then_some(socket))
+/// A socket that is for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Stream,
+    /// One that has its port for itself.
+    Datagram,
+}
+
+impl Kind {
+    fn of(socket: &OwnedFd) -> Option<Kind> {
+        match getsockopt(socket, sockopt::SockType) {
+            Ok(SockType::Stream) => Some(Kind::Stream),
+            Ok(SockType::Datagram) => (!shares_datagrams(socket)).then_some(Kind::Datagram),
+            _ => None,
+        }
+    }
 }
 
 fn sharing(socket: &OwnedFd) -> Sharing {
@@ -207,7 +231,12 @@ pub(crate) fn shares_port(socket: &OwnedFd) -> bool {
     getsockopt(socket, sockopt::ReusePort) == Ok(true)
 }
 
-/// In `sockaddr`, what we can claim.
+/// The same of a datagram socket: with SO_REUSEADDR, too.
+pub(crate) fn shares_datagrams(socket: &OwnedFd) -> bool {
+    shares_port(socket) || getsockopt(socket, sockopt::ReuseAddr) == Ok(true)
+}
+
+/// In `sockaddr`, what has a port or a path; port 0 is any that is free.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Name {
     Inet(SocketAddr),
@@ -221,7 +250,7 @@ impl Name {
             libc::AF_INET => {
                 let (port, rest) = rest.split_first_chunk()?;
                 let address: [u8; 4] = *rest.first_chunk()?;
-                Name::inet(Ipv4Addr::from(address).into(), u16::from_be_bytes(*port), 0)
+                Some(Name::inet(Ipv4Addr::from(address).into(), u16::from_be_bytes(*port), 0))
             }
             libc::AF_INET6 => {
                 let (port, rest) = rest.split_first_chunk()?;
@@ -229,7 +258,7 @@ impl Name {
                 let (address, rest) = rest.split_first_chunk::<16>()?;
                 // The kernel takes the shorter structure of the first IPv6 programs, too.
                 let scope = rest.first_chunk().copied().map_or(0, u32::from_ne_bytes);
-                Name::inet(Ipv6Addr::from(*address).into(), u16::from_be_bytes(*port), scope)
+                Some(Name::inet(Ipv6Addr::from(*address).into(), u16::from_be_bytes(*port), scope))
             }
             libc::AF_UNIX => {
                 let path = rest.split(|byte| *byte == 0).next()?;
@@ -239,12 +268,11 @@ impl Name {
         }
     }
 
-    fn inet(ip: IpAddr, port: u16, scope: u32) -> Option<Self> {
-        let at = match ip {
+    fn inet(ip: IpAddr, port: u16, scope: u32) -> Self {
+        Name::Inet(match ip {
             IpAddr::V4(_) => SocketAddr::new(ip, port),
             IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, scope).into(),
-        };
-        (port != 0).then_some(Name::Inet(at))
+        })
     }
 }
 
@@ -294,8 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn random_ports_and_names_without_a_path_are_not_for_us() {
-        assert_eq!(Name::parse(&inet6(0, 0)), None);
+    fn names_without_a_path_are_not_for_us() {
         let abstract_name = [&(libc::AF_UNIX as u16).to_ne_bytes()[..], b"\0name"].concat();
         assert_eq!(Name::parse(&abstract_name), None);
         assert_eq!(Name::parse(&abstract_name[..2]), None);

@@ -10,6 +10,8 @@
 //! | abandoned: was free, and was closed | as with no entry | waits; the supervisor is asked |
 //! | held: there is a listener | `SO_REUSEPORT`: the listener is placed. Else, while the generation has it open, as without us; when it was closed, the listener is placed | the listener itself: returns 0, the backlog only grows. Another socket: placed with `SO_REUSEPORT`, else done, and learnt in place of the listener |
 //!
+//! A datagram socket is never asked to listen: it is learnt as soon as the kernel has bound it.
+//!
 //! Why a held address is not given out twice: two servers of one generation that want the same port are refused the
 //! second time without us, and go to another one.
 
@@ -89,7 +91,8 @@ pub(super) enum CoreInput {
         /// Whether a process of the generation has the listener open.
         is_open: bool,
     },
-    /// [`CoreAction::Listen`] has succeeded: the socket is the address's listener from now on.
+    /// [`CoreAction::Listen`] has succeeded, or the kernel has bound a datagram socket: the socket is the address's listener
+    /// from now on.
     Learnt {
         /// Where.
         address: Address,
@@ -116,7 +119,7 @@ pub(super) enum CoreAction {
     Ask(Address),
     /// Whether a process of the generation has the listener of the address open.
     LookWhetherOpen(CallId, Address),
-    /// The server has called listen: the supervisor is told.
+    /// The server has called listen, or has bound a datagram socket: the supervisor is told.
     TellListens(Address),
     /// The supervisor gives up its claim.
     TellAbandoned(Address),

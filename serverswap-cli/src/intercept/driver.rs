@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serverswap::connection::transport::SharedListener;
 use serverswap::protocol::{Address, Generation};
-use serverswap::sys::listener::{BACKLOG, listen, sockets_of};
+use serverswap::sys::listener::{BACKLOG, inet_address_of, listen, sockets_of};
 use serverswap::sys::process::generation_members;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
@@ -32,6 +32,9 @@ use crate::sys::listen::backlog;
 use crate::sys::registrations::{inode, register, registrations};
 use crate::sys::seccomp::{Notification, answer, continue_call, is_waiting, place};
 
+/// From one look to the next whether the kernel has bound a datagram socket, at first.
+const BINDS: Duration = Duration::from_millis(1);
+
 /// How long after a bind it is looked for the first and the last time whether the socket is still open: that of a server
 /// listens by then, and one that was bound only to see whether the address is free was closed.
 const LOOK_FIRST: Duration = Duration::from_millis(250);
@@ -42,7 +45,7 @@ const LOOK_LAST: Duration = Duration::from_secs(16);
 pub(crate) enum Intercepted {
     /// The generation wants to bind there: claim it, and [`Interception::answer`].
     Asks(Address),
-    /// It has called listen: this is its listener.
+    /// It has called listen, or has bound a datagram socket: this is its listener.
     Listens(Address, SharedListener),
     /// It bound after [`Grant::Empty`], and closed the socket without listening.
     Abandoned(Address),
@@ -93,6 +96,8 @@ struct Bound {
     address: Address,
     /// Until it is closed.
     _looking: Task,
+    /// Of a datagram socket, which is never asked to listen: until the kernel has bound it.
+    _binding: Option<Task>,
 }
 
 /// What was found out about a socket.
@@ -101,6 +106,8 @@ enum Look {
     Call(CallId, Address, bool),
     /// One that was bound is open no more.
     Closed(u64),
+    /// A datagram socket is bound.
+    Binds(OwnedFd),
 }
 
 impl Interception {
@@ -254,7 +261,11 @@ impl Interception {
             && let Some(inode) = inode(&call.socket)
         {
             let looking = self.look_until_closed(inode);
-            self.bound.insert(inode, Bound { address, _looking: looking });
+            let binding = match address {
+                Address::Udp(_) => Some(self.look_until_bound(call.socket)),
+                Address::Tcp(_) | Address::Unix(_) | Address::Name(_) => None,
+            };
+            self.bound.insert(inode, Bound { address, _looking: looking, _binding: binding });
         }
         continue_call(&self.notify, id.0);
     }
@@ -364,6 +375,20 @@ impl Interception {
         })
     }
 
+    /// Why the bind is not done here, as a listen is: it would have the rights of this process. The kernel does it in a
+    /// moment, and nothing reports that.
+    fn look_until_bound(&self, socket: OwnedFd) -> Task {
+        let found = self.found.0.clone();
+        Task::spawn(async move {
+            let mut pause = BINDS;
+            while inet_address_of(&socket).is_none() {
+                sleep(pause).await;
+                pause = (pause * 2).min(LOOK_LAST);
+            }
+            let _ = found.send(Look::Binds(socket));
+        })
+    }
+
     /// Whether a process of the generation has the socket open, for the thread that looks.
     fn is_open(&self, inode: u64) -> impl FnOnce() -> bool + Copy + Send + 'static {
         let (generation, server) = (self.generation, self.server);
@@ -381,6 +406,11 @@ impl Interception {
                 if self.bound.values().all(|other| other.address != address) {
                     self.turn(CoreInput::Abandoned { address });
                 }
+            }
+            Look::Binds(socket) => {
+                let Some(bound) = inode(&socket).and_then(|inode| self.bound.remove(&inode)) else { return };
+                self.holds(&bound.address, Arc::new(socket));
+                self.turn(CoreInput::Learnt { address: bound.address });
             }
         }
     }

@@ -203,15 +203,27 @@ fn inodes_in_epoll(text: &str) -> impl Iterator<Item = u64> {
 /// The sockets that threads of the process wait at; `sockets` has the inode number of each descriptor.
 fn awaited_by_threads(pid: u32, sockets: &BTreeMap<u64, u64>) -> BTreeSet<u64> {
     let mut awaited = BTreeSet::new();
-    for thread in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-        let text = fs::read_to_string(thread.path().join("syscall")).unwrap_or_default();
-        let Some(call) = SystemCall::parse(&text) else { continue };
+    for call in system_calls(pid) {
         let descriptors = call.awaited_descriptors(|at, bytes| {
             File::open(format!("/proc/{pid}/mem")).and_then(|memory| memory.read_exact_at(bytes, at))
         });
         awaited.extend(descriptors.iter().filter_map(|number| sockets.get(number)));
     }
     awaited
+}
+
+/// Whether a thread of the process is in accept(2) on this socket.
+pub(crate) fn is_in_accept(pid: u32, inode: u64) -> bool {
+    let Ok(descriptors) = Descriptors::of(pid, &BTreeSet::from([inode])) else { return false };
+    let mut calls = system_calls(pid);
+    calls.any(|call| call.is_accept() && descriptors.sockets.contains_key(&call.arguments[0]))
+}
+
+fn system_calls(pid: u32) -> impl Iterator<Item = SystemCall> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.filter_map(|thread| {
+        SystemCall::parse(&fs::read_to_string(thread.path().join("syscall")).unwrap_or_default())
+    })
 }
 
 /// The system call that a thread is in.
@@ -228,6 +240,10 @@ impl SystemCall {
         let number = words.next()?.parse().ok().filter(|number| *number >= 0)?;
         let mut argument = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
         Some(SystemCall { number, arguments: [argument()?, argument()?] })
+    }
+
+    fn is_accept(&self) -> bool {
+        matches!(self.number, libc::SYS_accept | libc::SYS_accept4)
     }
 
     /// The descriptors of its own process that it waits for; `read` reads that one's memory.

@@ -8,6 +8,6 @@ mod notification;
 mod option;
 pub(crate) mod probe;
 
-pub(crate) use listening::{Evidence, Look, Wrapper};
+pub(crate) use listening::{Evidence, Look, Wrapper, is_in_accept};
 pub(crate) use notification::{Notification, Notifications};
 pub(crate) use option::ReadyOption;

@@ -184,6 +184,20 @@ pub const EXIT_STATUSES: [(&str, &str); 13] = [
     ("128+N", "signal N killed the server, or stopped serverswap before the server was up"),
 ];
 
+/// The exit status if a command could not be started, as in [`EXIT_STATUSES`].
+pub fn not_started(failure: &SpawnFailure) -> u8 {
+    match failure {
+        SpawnFailure::NotFound { .. } => NOT_FOUND,
+        SpawnFailure::NotExecutable { .. } => NOT_EXECUTABLE,
+        SpawnFailure::WorkingDirectory { .. }
+        | SpawnFailure::NotIntercepted { .. }
+        | SpawnFailure::Output { .. }
+        | SpawnFailure::EnvFile { .. }
+        | SpawnFailure::EnvFileLine { .. }
+        | SpawnFailure::Other { .. } => UNABLE,
+    }
+}
+
 impl RunFacts {
     /// Whether the server ended on probation: the older one was never touched.
     pub fn is_rolled_back(&self) -> bool {
@@ -208,16 +222,7 @@ impl RunOutcome {
             RunEnding::Exited(ServerExit::Status(status)) => (*status).min(SERVER_STATUS_MAX),
             RunEnding::Exited(exit @ ServerExit::Signal(_)) => exit.shell_status(),
             RunEnding::NotUp | RunEnding::NotUpKept => NOT_UP,
-            RunEnding::NotStarted(SpawnFailure::NotFound { .. }) => NOT_FOUND,
-            RunEnding::NotStarted(SpawnFailure::NotExecutable { .. }) => NOT_EXECUTABLE,
-            RunEnding::NotStarted(
-                SpawnFailure::WorkingDirectory { .. }
-                | SpawnFailure::NotIntercepted { .. }
-                | SpawnFailure::Output { .. }
-                | SpawnFailure::EnvFile { .. }
-                | SpawnFailure::EnvFileLine { .. }
-                | SpawnFailure::Other { .. },
-            ) => UNABLE,
+            RunEnding::NotStarted(failure) => not_started(failure),
         }
     }
 

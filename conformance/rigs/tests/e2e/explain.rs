@@ -8,6 +8,7 @@ use serverswap_conformance::sandbox::{LIMIT, Sandbox, free_address, free_port};
 use serverswap_load::{Target, ask};
 
 use crate::Outcome;
+use crate::processes::ended;
 
 /// The exit status of `serverswap explain --json WORDS…`, and what it says.
 async fn explained(sandbox: &Sandbox, words: &[&str]) -> Result<(i32, Value), Box<dyn std::error::Error>> {
@@ -70,16 +71,24 @@ async fn what_does_not_serve_is_said_and_a_look_that_is_interrupted_leaves_nothi
     assert!(said.contains("ended with 7 before it served") && said.contains("| no database"), "{said}");
 
     let mut command = sandbox.serverswap(["explain", "no-such-server"]).start()?;
-    assert_eq!(command.exit().await?.status, 125);
+    assert_eq!(command.exit().await?.status, 127);
     assert!(command.stderr().contains("`no-such-server` was not found"), "{}", command.stderr());
 
-    let words = ["explain", "--ready-timeout", "1m", "sh", "-c", "touch started; sleep 600"];
-    let mut command = sandbox.serverswap(words).start()?;
-    while !sandbox.path().join("started").exists() {
-        tokio::task::yield_now().await;
+    // Killed as well, with what the server has started.
+    for signal in [Signal::TERM, Signal::KILL] {
+        let pids = sandbox.path().join("pids");
+        let script = "sleep 600 & echo $$ $! >written; mv written pids; wait";
+        let words = ["explain", "--ready-timeout", "1m", "sh", "-c", script];
+        let mut command = sandbox.serverswap(words).start()?;
+        while !pids.exists() {
+            tokio::task::yield_now().await;
+        }
+        command.signal(signal);
+        assert_eq!(command.exit().await?.status, 128 + signal.as_raw());
+        for pid in std::fs::read_to_string(&pids)?.split_whitespace() {
+            ended(pid.parse()?).await?;
+        }
+        std::fs::remove_file(&pids)?;
     }
-    command.signal(Signal::TERM);
-    assert_eq!(command.exit().await?.status, 128 + 15);
-    assert!(sandbox.remaining().is_empty(), "{:?}", sandbox.remaining());
     Ok(())
 }

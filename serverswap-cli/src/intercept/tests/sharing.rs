@@ -1,5 +1,7 @@
 //! Several sockets and processes of one generation at one address.
 
+use std::io::Read;
+
 use super::world::{World, connect, free_port, play};
 
 /// Two sockets that are bound before one of them listens.
@@ -74,6 +76,48 @@ for _ in [a, b]: os.wait()"
         expected.sort();
         assert_eq!(found, expected);
         assert!(server.end().await.success());
+    });
+}
+
+/// Its epoll set has the closed listener still, for others have that open.
+#[test]
+fn a_server_that_closes_its_listener_in_an_epoll_set_is_woken_and_takes_no_connection_from_the_next() {
+    play(async {
+        let (world, port) = (World::default(), free_port());
+        let closes = "s, e = tcp(), select.epoll()
+serve(s)
+number = s.fileno()
+e.register(s, select.EPOLLIN)
+hear()
+s.close()
+say('closed')
+say(e.poll() == [(number, select.EPOLLIN)])
+try: e.unregister(number)
+except OSError as error: say(error.strerror)
+hear()
+say(e.poll(0))
+hear()";
+        let mut old = world.start(closes, port, "/");
+        old.listens().await;
+        old.line().await;
+        let mut new = world.start(
+            "s = tcp(); serve(s); hear(); c, _ = s.accept(); c.sendall(b'new'); c.close(); say('done'); hear()",
+            port,
+            "/",
+        );
+        new.line().await;
+        old.go_on();
+        assert_eq!(old.line().await, "closed");
+        let mut connection = connect(port).expect("it listens");
+        assert_eq!([old.line().await, old.line().await], ["True", "Bad file descriptor"]);
+        new.go_on();
+        assert_eq!(new.line().await, "done");
+        old.go_on();
+        assert_eq!(old.line().await, "[]");
+        let mut text = String::new();
+        connection.read_to_string(&mut text).expect("it is answered");
+        assert_eq!(text, "new");
+        assert!(old.end().await.success() && new.end().await.success());
     });
 }
 
