@@ -4,6 +4,8 @@
  * Without a supervisor (`SERVERSWAP_SOCKET` is not set), and on systems other than Linux, every claim is granted at once, an
  * inherited listener is opened in the process, and nothing else happens.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerHttp2Session } from 'node:http2';
 import type { Server as NetServer, Socket } from 'node:net';
 
 /** `':8080'`, `'127.0.0.1:8080'`, `'[::1]:443'`, `'unix:/run/app.sock'`, `'udp::53'`, a name, or a port number. */
@@ -110,6 +112,29 @@ export interface ListenOptions extends ClaimOptions {
   drainTimeout?: number | undefined;
   /** Called when the address is taken, after the server has stopped accepting. */
   onTakedown?: ((takedown: Takedown & { readonly connections: Socket[] }) => unknown) | undefined;
+  /**
+   * Called for each connection that lives on in the drain, when its time to be told goodbye has come, instead of what this
+   * package does by itself. Without it, connections whose protocol it does not know wait for the drain deadline.
+   */
+  goodbye?: ((connection: LivingConnection) => unknown) | undefined;
+}
+
+/** A connection that no answer ends. */
+export interface LivingConnection {
+  /**
+   * `'websocket'` of ws and so of Socket.IO; `'http2'`, a session; `'event-stream'` of an `EventSource`; `'request'` that waits
+   * for its answer, or for the rest of it, and nothing is sent; `'upgraded'` or a tunnel; `'socket'` of a server that is not of HTTP.
+   */
+  readonly kind: 'websocket' | 'http2' | 'event-stream' | 'request' | 'upgraded' | 'socket';
+  readonly socket: Socket;
+  /** Of HTTP/1. */
+  readonly request: IncomingMessage | undefined;
+  readonly response: ServerResponse | undefined;
+  /** The `WebSocket` of ws. */
+  readonly webSocket: { send(data: string | Uint8Array): void; close(code?: number, reason?: string): void } | undefined;
+  readonly session: ServerHttp2Session | undefined;
+  /** Tells it as this package does: close with 1012, GOAWAY, the end of the response. Closes one of an unknown protocol. */
+  end(): void;
 }
 
 /** A server on an address. */

@@ -10,14 +10,19 @@
  *   new server;
  * - on every open connection, silent and idle ones included, one more request is answered, and the connection is
  *   closed with that response;
- * - connections that are still open at the deadline (an upgraded connection, a client that never sends) are
- *   destroyed. The deadline does not keep the event loop alive: the connections do.
+ * - what no answer ends (a websocket, an event stream, an HTTP/2 session) is told goodbye, one after the other;
+ * - connections that are still open at the deadline (a client that never sends, a protocol that is not known) are
+ *   destroyed. Nothing here keeps the event loop alive: the connections do.
  */
 const net = require('node:net');
 
 const { Connections } = require('./connections.cjs');
+const { Flow } = require('./flow.cjs');
+const { Goodbyes } = require('./goodbyes.cjs');
 const { Http1 } = require('./http1.cjs');
 const { Http2 } = require('./http2.cjs');
+const { eventStreamRetryMs } = require('./native.cjs');
+const { OpenConnections } = require('./open-connections.cjs');
 const { ServerListeners } = require('./server-listeners.cjs');
 
 /** The longest delay of a timer; a longer one would fire at once. */
@@ -30,6 +35,10 @@ class Drain {
   #sockets;
   #http1;
   #http2;
+  #open;
+  #told = new WeakSet();
+  #flow = new Flow();
+  #goodbyes;
   #begun = false;
   #drained;
   #timer;
@@ -48,6 +57,7 @@ class Drain {
     this.#sockets = isTls(server) ? new Connections(listeners, 'secureConnection') : this.#connections;
     this.#http1 = new Http1(listeners);
     this.#http2 = new Http2(listeners);
+    this.#open = new OpenConnections(server, listeners, this.#http1, this.#http2);
     // Not `events.once`, which also rejects when the server has an error.
     const closed = new Promise((resolve) => listeners.add('close', resolve));
     this.#drained = closed.then(() => this.#connections.gone());
@@ -72,20 +82,28 @@ class Drain {
    * Stops accepting before it returns, and drains.
    *
    * @param {number} drainMs milliseconds until everything is destroyed
-   * @param {(open: number) => void} [onOpen] called with the number of open connections, at once and as
-   *   they close
-   * @param {(open: number) => void} [onCut] called with the number of those that are destroyed, before they are
+   * @param {object} [options]
+   * @param {(open: number) => void} [options.onOpen] called with the number of open connections, at once and as they close
+   * @param {(open: number) => void} [options.onCut] called with the number of those that are destroyed, before they are
+   * @param {(connection: object) => void} [options.goodbye] tells a connection that lives on; also those of an unknown protocol
+   * @param {number} [options.jitter] a random number from 0 to 1
    */
-  begin(drainMs, onOpen = () => {}, onCut = () => {}) {
+  begin(drainMs, { onOpen = () => {}, onCut = () => {}, goodbye, jitter = Math.random() } = {}) {
     this.#begun = true;
     net.Server.prototype.close.call(this.#server);
     this.#http1.drain(this.sockets);
-    this.#http2.drain();
     onOpen(this.#connections.count);
     this.#connections.onClosed(onOpen);
     this.#onCut = onCut;
+    this.#goodbyes = new Goodbyes({
+      drainMs,
+      jitter,
+      find: () => this.#open.find(this.sockets, this.#told).filter(({ isKnown }) => isKnown || goodbye !== undefined),
+      silentMs: (socket) => this.#flow.silentMs(socket, performance.now()),
+      say: (connection) => this.#say(connection, goodbye),
+    });
     this.extend(drainMs);
-    this.#drained.then(() => clearTimeout(this.#timer));
+    this.#drained.then(() => this.#stop());
   }
 
   /** Makes the deadline no earlier than `drainMs` milliseconds from now. */
@@ -93,6 +111,7 @@ class Drain {
     const deadline = performance.now() + drainMs;
     if (deadline > this.#deadline) {
       this.#deadline = deadline;
+      this.#goodbyes.extend(drainMs);
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#destroy(), Math.min(drainMs, DELAY_MS_MAX)).unref();
     }
@@ -103,7 +122,22 @@ class Drain {
     this.#listeners.removeAll();
   }
 
+  #say(connection, goodbye = ({ end }) => end()) {
+    const { of, kind, socket, request, response, webSocket, session, end } = connection;
+    this.#told.add(of);
+    goodbye(Object.freeze({ kind, socket, request, response, webSocket, session, end }));
+  }
+
+  #stop() {
+    clearTimeout(this.#timer);
+    this.#goodbyes.stop();
+  }
+
   #destroy() {
+    this.#goodbyes.stop();
+    for (const { eventStream } of this.#open.find(this.sockets, this.#told)) {
+      eventStream?.retryAfter(eventStreamRetryMs(Math.random()));
+    }
     this.#onCut(this.#connections.count);
     this.#http2.destroy();
     this.#connections.destroy();

@@ -3,10 +3,11 @@
 /**
  * The HTTP/1 half of a drain: from then on, every connection is closed with its next answer.
  *
- * Until the drain begins, this only keeps the responses under way: a finished one would keep its request, and the
- * whole body of that, in memory.
+ * This keeps the responses under way and no other: a finished one would keep its request, and the whole body of that,
+ * in memory.
  */
 const { closeAfterResponse } = require('./close-after-response.cjs');
+const { EventStream, isEventStream } = require('./event-stream.cjs');
 
 /** The events that pass a request to the program. */
 const REQUEST_EVENTS = ['request', 'checkContinue', 'checkExpectation'];
@@ -14,13 +15,16 @@ const REQUEST_EVENTS = ['request', 'checkContinue', 'checkExpectation'];
 class Http1 {
   /** Socket -> its responses under way: more than one if the client pipelines. */
   #underWay = new WeakMap();
-  #onRequest = (request, response) => this.#keep(request, response);
+  /** Response -> the event stream that it is. */
+  #eventStreams = new WeakMap();
+  #onRequest = () => {};
 
   /** @param {import('./server-listeners.cjs').ServerListeners} listeners */
   constructor(listeners) {
     for (const event of REQUEST_EVENTS) {
       listeners.addWithFirst(event, (request, response) => {
         if (isHttp1(request)) {
+          this.#keep(request, response);
           this.#onRequest(request, response);
         }
       });
@@ -45,11 +49,35 @@ class Http1 {
     this.#onRequest = last;
   }
 
+  /**
+   * The responses under way of a connection, in the order of their requests.
+   *
+   * @returns {{ request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse, eventStream?: EventStream }[]}
+   */
+  underWay(socket) {
+    const responses = [...(this.#underWay.get(socket) ?? [])];
+    return responses.map((response) => ({ request: response.req, response, eventStream: this.#eventStream(response) }));
+  }
+
+  #eventStream(response) {
+    const { method, headers, socket } = response.req;
+    // The headers as they were sent: `writeHead` leaves no other trace of its own.
+    const sent = response._header ?? '';
+    if (!this.#eventStreams.has(response) && isEventStream({ method, accept: headers.accept }, { type: field(sent, 'content-type') })) {
+      this.#eventStreams.set(response, new EventStream(response, field(sent, 'content-encoding') !== undefined, socket));
+    }
+    return this.#eventStreams.get(response);
+  }
+
   #keep({ socket }, response) {
     const responses = this.#underWay.get(socket) ?? new Set();
     this.#underWay.set(socket, responses.add(response));
     response.once('close', () => responses.delete(response));
   }
+}
+
+function field(head, name) {
+  return new RegExp(`^${name}: *(.*)$`, 'im').exec(head)?.[1];
 }
 
 /** An HTTP/2 server with `allowHTTP1` has requests of both kinds. */

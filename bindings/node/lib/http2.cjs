@@ -1,35 +1,39 @@
 'use strict';
 
 /**
- * The HTTP/2 half of a drain: each session gets a GOAWAY at a moment at which no request is on its way to the server.
+ * The HTTP/2 half of a drain: a session gets its GOAWAY at a moment at which no request is on its way to the server.
  *
  * Rules:
  * - Node processes no request that arrives after a GOAWAY that it has sent, whatever stream the GOAWAY allows: the
- *   two of RFC 9113, section 6.8, are not to be had. So requests that arrive once the drain has begun are held, and the
+ *   two of RFC 9113, section 6.8, are not to be had. So requests that arrive from then on are held, and the
  *   GOAWAY is sent when the client cannot have sent another one: it has answered pings that were sent after the last
  *   response. Then the held requests are passed to the program;
  * - a session in which responses keep ending is not waited for longer than `HOLD_MS_MAX`. A request that arrives
  *   after the GOAWAY was not processed, and the client knows that it may send it again.
  */
+const { EventStream, isEventStream } = require('./event-stream.cjs');
 const { HeldRequests } = require('./held-requests.cjs');
 
 const HOLD_MS_MAX = 1_000;
 
 class Http2 {
-  /** Session -> how many of its responses have ended. */
+  /** Session -> its open streams with the headers of their requests, and how many responses have ended. */
   #sessions = new Map();
-  #draining = false;
+  /** Stream -> the event stream that it is. */
+  #eventStreams = new WeakMap();
 
   /** @param {import('./server-listeners.cjs').ServerListeners} listeners */
   constructor(listeners) {
     listeners.add('session', (session) => this.#opened(session));
   }
 
-  drain() {
-    this.#draining = true;
-    for (const session of this.#sessions.keys()) {
-      this.#drain(session);
-    }
+  /** The open sessions, with their event streams. */
+  get sessions() {
+    const open = [...this.#sessions].filter(([session]) => !session.destroyed);
+    return open.map(([session, { streams }]) => ({
+      session,
+      eventStreams: [...streams].flatMap(([stream, headers]) => this.#eventStream(stream, headers) ?? []),
+    }));
   }
 
   destroy() {
@@ -39,30 +43,37 @@ class Http2 {
   }
 
   #opened(session) {
-    this.#sessions.set(session, 0);
-    session.on('stream', (stream) => stream.once('close', () => this.#responded(session)));
+    const state = { streams: new Map(), ended: 0 };
+    this.#sessions.set(session, state);
+    session.on('stream', (stream, headers) => {
+      state.streams.set(stream, headers);
+      stream.once('close', () => {
+        state.streams.delete(stream);
+        state.ended += 1;
+      });
+    });
     session.once('close', () => this.#sessions.delete(session));
-    if (this.#draining) {
-      this.#drain(session);
-    }
   }
 
-  #responded(session) {
-    if (this.#sessions.has(session)) {
-      this.#sessions.set(session, this.#sessions.get(session) + 1);
+  #eventStream(stream, { ':method': method, accept }) {
+    const { 'content-type': type, 'content-encoding': encoding } = stream.sentHeaders ?? {};
+    if (!this.#eventStreams.has(stream) && isEventStream({ method, accept }, { type })) {
+      this.#eventStreams.set(stream, new EventStream(stream, encoding !== undefined));
     }
+    return this.#eventStreams.get(stream);
   }
 
-  async #drain(session) {
+  /** Sends the GOAWAY of a session. */
+  async sayGoodbye(session) {
     const held = new HeldRequests(session);
     const deadline = performance.now() + HOLD_MS_MAX;
-    let responses;
+    let ended;
     do {
-      responses = this.#sessions.get(session);
+      ended = this.#sessions.get(session)?.ended;
       // The client sends the next request when it has read the response: a moment after it has answered the first.
       await roundTrip(session);
       await roundTrip(session);
-    } while (this.#sessions.get(session) !== responses && performance.now() < deadline);
+    } while (this.#sessions.get(session)?.ended !== ended && performance.now() < deadline);
     session.close();
     held.pass();
   }

@@ -21,6 +21,7 @@ const OPTIONS = {
   signal: 'AbortSignal',
   drainTimeout: 'number of milliseconds',
   onTakedown: 'function',
+  goodbye: 'function',
 };
 
 async function listen(server, address, options = {}) {

@@ -92,7 +92,7 @@ class ManagedServer {
       const report = (...numbers) => callIfHeld(addressCall('progress', address, ...numbers));
       const onOpen = (open) => throttle.isDue(open) && report(open);
       const onCut = (cut) => report(undefined, undefined, cut);
-      this.#drain.begin(drainDurationMs(this.#options.drainTimeout, drainMs), onOpen, onCut);
+      this.#drain.begin(drainDurationMs(this.#options.drainTimeout, drainMs), { onOpen, onCut, goodbye: this.#goodbye });
     }
     done();
     removeHandler(this.#handler);
@@ -107,9 +107,15 @@ class ManagedServer {
     }
   }
 
+  /** That of the program, if it has one: a fault of it leaves the connection to the deadline. */
+  get #goodbye() {
+    const { goodbye } = this.#options;
+    return goodbye && ((connection) => void guarded(goodbye, connection));
+  }
+
   #close() {
     if (!this.#drain.begun) {
-      this.#drain.begin(drainDurationMs(this.#options.drainTimeout));
+      this.#drain.begin(drainDurationMs(this.#options.drainTimeout), { goodbye: this.#goodbye });
       this.#release();
     }
     return this.#drain.drained;
@@ -151,6 +157,16 @@ class ManagedServer {
       }
       return server;
     };
+  }
+}
+
+async function guarded(goodbye, connection) {
+  try {
+    await goodbye(connection);
+  } catch (error) {
+    const message = 'a goodbye callback has failed; the connection is closed at the drain deadline';
+    const detail = String(error?.stack ?? error);
+    process.emitWarning(message, { type: 'ServerSwapWarning', code: 'goodbye_callback_failed', detail });
   }
 }
 

@@ -10,6 +10,8 @@ const { isIPv4, isIPv6, SocketAddress } = require('node:net');
 const path = require('node:path');
 
 const DRAIN_TIMEOUT_MS = 30_000;
+const SILENT_AFTER_MS = 3_000;
+const RETRY_MS = 1_000;
 
 /** A call, not yet made. */
 class Call {
@@ -110,6 +112,31 @@ function drainDurationMs(timeoutMs) {
   return timeoutMs ?? DRAIN_TIMEOUT_MS;
 }
 
+/** There are no deploys: a server that stops tells all of its connections at once. */
+class Pace {
+  extend() {}
+
+  nextMs(waiting) {
+    return waiting > 0 ? 0 : null;
+  }
+
+  isDue() {
+    return true;
+  }
+}
+
+function goodbyeOrder(silencesMs) {
+  return silencesMs.map((_, place) => place);
+}
+
+function silentAfterMs() {
+  return SILENT_AFTER_MS;
+}
+
+function eventStreamRetryMs() {
+  return RETRY_MS;
+}
+
 /** The canonical text of an address, and the options of `server.listen` if it is one of TCP or a Unix socket. */
 function parsed(text) {
   if (/^\d+$/.test(text)) {
@@ -143,4 +170,4 @@ function coded(code, message) {
   return Object.assign(new Error(message), { code });
 }
 
-module.exports = { Call, Client, drainDurationMs };
+module.exports = { Call, Client, Pace, drainDurationMs, eventStreamRetryMs, goodbyeOrder, silentAfterMs };

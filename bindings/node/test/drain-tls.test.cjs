@@ -15,6 +15,8 @@ const { RawClient } = require('./support/raw-client.cjs');
 const { Relay } = require('./support/relay.cjs');
 
 const LONG_MS = 60_000;
+/** The first goodbye is said when the drain begins. */
+const AT_ONCE = { jitter: 0 };
 const CLOSED = { status: 200, connection: 'close', body: 'ok' };
 const KEPT = { status: 200, connection: 'keep-alive', body: 'ok' };
 
@@ -69,7 +71,7 @@ test('https: a handshake that has not begun is finished and its request answered
   const accepted = once(server, 'connection');
   const socket = net.connect(port, '127.0.0.1');
   await accepted;
-  drain.begin(LONG_MS);
+  drain.begin(LONG_MS, AT_ONCE);
   assert.equal(drain.sockets.length, 0, 'nothing to speak on yet');
   const client = await secured(tls.connect({ socket, ...trust }));
   assert.deepEqual(await client.ask('/'), CLOSED);
@@ -81,7 +83,7 @@ test('https: an idle keep-alive connection gets one more answer', async () => {
   const { drain, port } = await started(server);
   const client = await secured(tls.connect({ port, host: '127.0.0.1', ...trust }));
   assert.deepEqual(await client.ask('/'), KEPT);
-  drain.begin(LONG_MS);
+  drain.begin(LONG_MS, AT_ONCE);
   assert.equal(drain.sockets[0].encrypted, true);
   assert.deepEqual(await client.ask('/'), CLOSED);
   await drain.drained;
@@ -106,7 +108,7 @@ test('http2: a request on its way when the drain begins is answered', async () =
   await new Promise((resolve) => client.ping(resolve));
   const onItsWay = ask(client);
   await turnInWhichItIsWritten();
-  drain.begin(LONG_MS);
+  drain.begin(LONG_MS, AT_ONCE);
   assert.deepEqual(await onItsWay, answered);
   await drain.drained;
 });
@@ -116,7 +118,7 @@ test('http2: a request on its way to an idle session is answered, then the sessi
   const { drain, port } = await started(server);
   const client = await session(server, port);
   assert.deepEqual(await ask(client), answered);
-  drain.begin(LONG_MS);
+  drain.begin(LONG_MS, AT_ONCE);
   assert.deepEqual(await ask(client), answered);
   await once(client, 'close');
   await drain.drained;
@@ -126,7 +128,7 @@ test('http2: a session that stays idle gets a GOAWAY', async () => {
   const server = http2.createSecureServer(credentials, answerOk);
   const { drain, port } = await started(server);
   const client = await session(server, port);
-  drain.begin(LONG_MS);
+  drain.begin(LONG_MS, AT_ONCE);
   await once(client, 'goaway');
   await drain.drained;
 });
@@ -144,7 +146,7 @@ test('http2: no response is followed by a GOAWAY while a request may be on its w
   const onItsWay = [ask(client), ask(client)];
   await relay.holds(1);
   await turnInWhichItIsWritten();
-  drain.begin(LONG_MS);
+  drain.begin(LONG_MS, AT_ONCE);
   answerOk(request, response);
   assert.deepEqual(await underWay, answered);
   server.on('request', answerOk);
@@ -166,7 +168,7 @@ test('http2: a request that is held and withdrawn does not reach the program', a
   const client = await session(server, port, 'http:');
   const withdrawn = client.request({ ':path': '/withdrawn' });
   withdrawn.close(http2.constants.NGHTTP2_CANCEL);
-  drain.begin(LONG_MS);
+  drain.begin(LONG_MS, AT_ONCE);
   assert.deepEqual(await ask(client), answered);
   await drain.drained;
   assert.deepEqual(requests, ['/']);
@@ -183,7 +185,7 @@ test('http2: a listener that the program adds to the session of a late connectio
   const client = http2.connect(`http://127.0.0.1:${relay.port}`);
   const asked = ask(client);
   await accepted;
-  drain.begin(LONG_MS);
+  drain.begin(LONG_MS, AT_ONCE);
   relay.release();
   assert.deepEqual(await asked, answered);
   await drain.drained;
@@ -201,7 +203,7 @@ test('http2: trailers of a request that was held reach the program', async () =>
   });
   const { drain, port } = await started(server);
   const client = await session(server, port, 'http:');
-  drain.begin(LONG_MS);
+  drain.begin(LONG_MS, AT_ONCE);
   const stream = client.request({ ':method': 'POST' }, { waitForTrailers: true });
   stream.on('wantTrailers', () => stream.sendTrailers({ checksum: 'abc' }));
   stream.resume().end('body');
@@ -213,7 +215,7 @@ test('http2: the first request of a session that has sent none is answered', asy
   const server = http2.createSecureServer(credentials, answerOk);
   const { drain, port } = await started(server);
   const client = await session(server, port);
-  drain.begin(LONG_MS);
+  drain.begin(LONG_MS, AT_ONCE);
   assert.deepEqual(await ask(client), answered);
   await drain.drained;
 });
@@ -248,7 +250,7 @@ test('http2: a server that speaks streams alone has no compatibility layer: its 
   const [trailers] = await once(stream, 'trailers');
   assert.equal(trailers.checksum, 'abc');
   client.close();
-  drain.begin(LONG_MS);
+  drain.begin(LONG_MS, AT_ONCE);
   await drain.drained;
 });
 
@@ -257,7 +259,7 @@ test('http2: a request listener that is added later is called once, and drains',
   const { drain, port } = await started(server);
   server.on('request', answerOk);
   const client = await session(server, port);
-  drain.begin(LONG_MS);
+  drain.begin(LONG_MS, AT_ONCE);
   assert.deepEqual(await ask(client), answered);
   await drain.drained;
 });
@@ -271,7 +273,7 @@ test('https: a client whose upload is answered early can finish it, and reads th
   await accepted;
   const errors = [];
   client.socket.on('error', ({ code }) => errors.push(code));
-  drain.begin(LONG_MS);
+  drain.begin(LONG_MS, AT_ONCE);
   const upload = Buffer.alloc(3_000_000, 'x');
   client.socket.write(`POST / HTTP/1.1\r\nHost: test\r\nContent-Length: ${upload.length}\r\n\r\n`);
   client.socket.write(upload.subarray(0, 1_000_000));
@@ -287,7 +289,7 @@ test('http2 with allowHTTP1: an HTTP/1 client is answered with `Connection: clos
   const { drain, port } = await started(server);
   const client = await secured(tls.connect({ port, host: '127.0.0.1', ALPNProtocols: ['http/1.1'], ...trust }));
   assert.deepEqual(await client.ask('/'), KEPT);
-  drain.begin(LONG_MS);
+  drain.begin(LONG_MS, AT_ONCE);
   assert.deepEqual(await client.ask('/'), CLOSED);
   await drain.drained;
 });

@@ -288,7 +288,7 @@ test('the number of open connections is reported at once and after each that clo
   const { drain, port } = await started(server);
   const clients = [await acceptedClient(server, port), await acceptedClient(server, port)];
   const counts = [];
-  drain.begin(LONG_MS, (open) => counts.push(open));
+  drain.begin(LONG_MS, { onOpen: (open) => counts.push(open) });
   clients.forEach((client) => client.socket.end());
   await drain.drained;
   assert.deepEqual(counts, [2, 1, 0]);

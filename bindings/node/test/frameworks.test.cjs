@@ -49,34 +49,38 @@ for (const [name, serverOf] of Object.entries(SERVERS)) {
   }
 }
 
-test('ws: the hook of listen closes websockets, and the drain is over', async () => {
+test('ws: a websocket is closed with 1012, and the drain is over', async () => {
   const { WebSocket, WebSocketServer } = outside('ws');
   const server = http.createServer();
   const sockets = new WebSocketServer({ server });
   const port = await freePort();
   const handle = await listen(server, port);
-  const client = new WebSocket(`ws://127.0.0.1:${port}`);
-  await once(client, 'open');
+  const clients = [1, 2, 3].map(() => new WebSocket(`ws://127.0.0.1:${port}`));
+  await Promise.all(clients.map((client) => once(client, 'open')));
+  const closed = clients.map((client) => once(client, 'close'));
   const drained = handle.close();
-  sockets.clients.forEach((socket) => socket.close(1012, 'service restart'));
-  const [code] = await once(client, 'close');
-  assert.equal(code, 1012);
+  const codes = (await Promise.all(closed)).map(([code]) => code);
+  assert.deepEqual(codes, [1012, 1012, 1012]);
   await drained;
+  assert.equal(sockets.clients.size, 0);
 });
 
-test('socket.io: a client that is disconnected during the drain lets it end', async () => {
+test('socket.io: a client comes back by itself after its goodbye', async () => {
   const { Server } = outside('socket.io');
   const { io } = outside('socket.io-client');
   const server = http.createServer();
   const sockets = new Server(server);
   sockets.on('connection', (socket) => socket.on('echo', (text, answer) => answer(text)));
   const port = await freePort();
-  const handle = await listen(server, port);
-  const client = io(`http://127.0.0.1:${port}`, { transports: ['websocket'], reconnection: false });
+  const handle = await listen(server, port, { goodbye: ({ end }) => setImmediate(end) });
+  const client = io(`http://127.0.0.1:${port}`, { transports: ['websocket'] });
   await once(client, 'connect');
   assert.equal(await client.emitWithAck('echo', 'hello'), 'hello');
+  const disconnected = once(client, 'disconnect');
   const drained = handle.close();
-  assert.equal(await client.emitWithAck('echo', 'still here'), 'still here');
-  sockets.disconnectSockets(true);
+  const [reason] = await disconnected;
+  assert.equal(reason, 'transport close', 'after `io server disconnect` it would not');
+  assert.equal(client.active, true);
+  client.disconnect();
   await drained;
 });

@@ -1,9 +1,11 @@
-//! Open connections: counting them, and how long and how loudly they are finished.
+//! Open connections: counting them, how long and how loudly they are finished, and when those that live on are told goodbye.
 //!
 //! It deliberately closes nothing: whoever serves a connection knows when it is finished.
 
+mod pace;
 mod policy;
 
+pub use pace::{Pace, event_stream_retry, goodbye_order, silent_after};
 pub use policy::{Cleanup, DRAIN_TIMEOUT_DEFAULT, DrainPolicy, ProgressThrottle};
 
 use std::fmt;
