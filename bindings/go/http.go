@@ -1,11 +1,15 @@
 package serverswap
 
 import (
+	"bufio"
 	"context"
 	"io"
+	"math"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"serverswap/internal/client"
@@ -18,9 +22,10 @@ var served sync.Map
 // it over. Then it returns nil, and the program is to exit. With a TLSConfig it serves HTTPS.
 //
 // Nothing is lost in the drain, as it would be with http.Server.Shutdown: every open connection, silent and idle ones
-// included, is answered once more, with `Connection: close`. What is still open a little before the supervisor's TERM is
-// closed, upgraded connections too. A server serves one address; another address has another http.Server with the same
-// handler.
+// included, is answered once more, with `Connection: close`. What no answer ends is told goodbye, one after the other, so that
+// the clients do not all come back at once: a WebSocket is closed with 1012 (service restart), and the context of a request
+// by an EventSource to which nothing is sent ends. What is still open a little before the supervisor's TERM is closed. A
+// server serves one address; another address has another http.Server with the same handler.
 func Serve(srv *http.Server, address string, options ...Option) error {
 	return ServeContext(context.Background(), srv, address, options...)
 }
@@ -37,11 +42,12 @@ func ServeContext(ctx context.Context, srv *http.Server, address string, options
 	}
 	defer claim.Close()
 	defer context.AfterFunc(ctx, func() { claim.leave(time.Now().Add(drainDefault)) })()
-	d := &drain{claim: claim, handler: srv.Handler, changed: sync.NewCond(&sync.Mutex{}), open: map[*conn]bool{}}
+	d := &drain{claim: claim, handler: srv.Handler, changed: sync.NewCond(&sync.Mutex{}), open: map[*conn]bool{}, living: map[*living]bool{}}
 	if d.handler == nil {
 		d.handler = http.DefaultServeMux
 	}
 	srv.Handler = d
+	d.knowsConnections(srv)
 	if srv.TLSConfig != nil {
 		err = srv.ServeTLS(d, "", "")
 	} else {
@@ -62,7 +68,40 @@ type drain struct {
 	// changed is told whenever less is open; its lock guards what follows.
 	changed *sync.Cond
 	open    map[*conn]bool
+	living  map[*living]bool
 	cut     uint64
+	// closing is true when every goodbye was said.
+	closing atomic.Bool
+}
+
+// connOf is the key of a connection in the context of a request.
+type connOf struct{}
+
+// knowsConnections has each request know its connection, and one that is to be closed closed when it is idle.
+func (d *drain) knowsConnections(srv *http.Server) {
+	contextOf, changed := srv.ConnContext, srv.ConnState
+	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if contextOf != nil {
+			ctx = contextOf(ctx, c)
+		}
+		return context.WithValue(ctx, connOf{}, accepted(c))
+	}
+	srv.ConnState = func(c net.Conn, state http.ConnState) {
+		if changed != nil {
+			changed(c, state)
+		}
+		if state == http.StateIdle && accepted(c).closes.Load() {
+			c.Close()
+		}
+	}
+}
+
+// accepted is what a connection was made of, with or without TLS.
+func accepted(c net.Conn) *conn {
+	if outer, ok := c.(interface{ NetConn() net.Conn }); ok {
+		return accepted(outer.NetConn())
+	}
+	return c.(*conn)
 }
 
 // Accept counts the connection as open.
@@ -71,7 +110,8 @@ func (d *drain) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{accepted, d}
+	c := &conn{Conn: accepted, drain: d}
+	c.sends()
 	d.changed.L.Lock()
 	defer d.changed.L.Unlock()
 	d.open[c] = true
@@ -84,6 +124,9 @@ func (d *drain) finish(deadline time.Time) {
 	d.changed.L.Lock()
 	defer d.changed.L.Unlock()
 	defer time.AfterFunc(time.Until(deadline), d.cutOff).Stop()
+	over := make(chan struct{})
+	defer close(over)
+	go d.sayGoodbyes(deadline, over)
 	for reported := uint64(0); ; d.changed.Wait() {
 		open := uint64(len(d.open))
 		if reported == 0 || open <= 10 || open*10 <= reported*9 {
@@ -111,11 +154,16 @@ func (d *drain) cutOff() {
 // ServeHTTP has each answer close its connection once the drain has begun. With HTTP/2 the header becomes GOAWAY.
 func (d *drain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mark(w)
+	of := r.Context().Value(connOf{}).(*conn)
 	if under, ok := w.(http1); ok && r.ProtoMajor == 1 {
-		w = &answer{under, d}
+		w = &answer{under, d, r, of}
 		defer d.mark(w)
 	}
-	d.handler.ServeHTTP(w, r)
+	if isEventSource(r) {
+		d.serveEventSource(w, r, of)
+	} else {
+		d.handler.ServeHTTP(w, r)
+	}
 }
 
 func (d *drain) mark(w http.ResponseWriter) {
@@ -138,7 +186,9 @@ type http1 interface {
 // written.
 type answer struct {
 	http1
-	drain *drain
+	drain   *drain
+	request *http.Request
+	conn    *conn
 }
 
 func (a *answer) marked() http1 {
@@ -159,6 +209,16 @@ func (a *answer) WriteHeader(status int) {
 	a.http1.WriteHeader(status)
 }
 
+// Hijack leaves the connection to the handler, and knows that it lives on.
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	taken, buffered, err := a.http1.Hijack()
+	if err == nil {
+		taken = a.drain.hijacked(taken, a.conn, strings.EqualFold(a.request.Header.Get("Upgrade"), "websocket"))
+		buffered.Writer.Reset(taken)
+	}
+	return taken, buffered, err
+}
+
 // Unwrap is for http.ResponseController.
 func (a *answer) Unwrap() http.ResponseWriter { return a.http1 }
 
@@ -166,6 +226,24 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.http1 }
 type conn struct {
 	net.Conn
 	drain *drain
+	// upgraded is what was hijacked; guarded as that is.
+	upgraded *living
+	// sent is when something was sent last, and closes whether it is closed when it is idle.
+	sent   atomic.Int64
+	closes atomic.Bool
+}
+
+// started is the beginning of the clock of what is sent.
+var started = time.Now()
+
+func (c *conn) sends() { c.sent.Store(int64(time.Since(started))) }
+
+// silence is for how long nothing was sent.
+func (c *conn) silence() time.Duration { return time.Since(started) - time.Duration(c.sent.Load()) }
+
+func (c *conn) Write(body []byte) (int, error) {
+	defer c.sends()
+	return c.Conn.Write(body)
 }
 
 // Close closes it, and wakes the drain.
@@ -173,6 +251,7 @@ func (c *conn) Close() error {
 	c.drain.changed.L.Lock()
 	defer c.drain.changed.L.Unlock()
 	delete(c.drain.open, c)
+	delete(c.drain.living, c.upgraded)
 	c.drain.changed.Broadcast()
 	return c.Conn.Close()
 }
@@ -180,5 +259,19 @@ func (c *conn) Close() error {
 // CloseWrite closes its half, so that a client that still sends can read the answer.
 func (c *conn) CloseWrite() error { return c.Conn.(interface{ CloseWrite() error }).CloseWrite() }
 
-// ReadFrom leaves copying to the kernel, where it can.
-func (c *conn) ReadFrom(from io.Reader) (int64, error) { return io.Copy(c.Conn, from) }
+// copyMax is how much is copied at once, in bytes.
+const copyMax = 1 << 20
+
+// ReadFrom leaves copying to the kernel, where it can: it knows a limited file.
+func (c *conn) ReadFrom(from io.Reader) (copied int64, err error) {
+	whole, isLimited := from.(*io.LimitedReader)
+	if !isLimited {
+		whole = &io.LimitedReader{R: from, N: math.MaxInt64}
+	}
+	for n := int64(1); n > 0 && whole.N > 0 && err == nil; copied += n {
+		n, err = io.Copy(c.Conn, &io.LimitedReader{R: whole.R, N: min(whole.N, copyMax)})
+		whole.N -= n
+		c.sends()
+	}
+	return copied, err
+}
