@@ -1,6 +1,6 @@
-//! The drain policy of the client library, in seconds of `time.monotonic()`.
+//! The drain policy and the pace of the client library, in seconds of `time.monotonic()`.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use serverswap::drain::{Cleanup, DrainPolicy};
@@ -37,6 +37,59 @@ impl ProgressThrottle {
     fn is_due(&self, open: u64) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_due(open)
     }
+}
+
+/// When each connection that lives on is told goodbye.
+#[pyclass(frozen, module = "serverswap._native")]
+pub struct Pace(Mutex<serverswap::drain::Pace>);
+
+#[pymethods]
+impl Pace {
+    /// `jitter`: a random number from 0 to 1.
+    #[new]
+    fn new(begun: f64, deadline: f64, jitter: f64) -> Self {
+        Pace(Mutex::new(serverswap::drain::Pace::new(seconds(begun), seconds(deadline), jitter)))
+    }
+
+    /// When the next goodbye is due; `None` if no connection waits for its one.
+    #[pyo3(signature = (waiting, /))]
+    fn next(&self, waiting: u32) -> Option<f64> {
+        self.lock().next(waiting).map(|next| next.as_secs_f64())
+    }
+
+    /// Whether a goodbye is due now; if so, it counts as said.
+    #[pyo3(signature = (now, waiting, /))]
+    fn is_due(&self, now: f64, waiting: u32) -> bool {
+        self.lock().is_due(seconds(now), waiting)
+    }
+}
+
+impl Pace {
+    fn lock(&self) -> MutexGuard<'_, serverswap::drain::Pace> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// In which order connections are told goodbye, by how long each has been silent.
+#[pyfunction]
+#[pyo3(signature = (silences, /))]
+pub fn goodbye_order(silences: Vec<f64>) -> Vec<usize> {
+    let silences: Vec<_> = silences.into_iter().map(seconds).collect();
+    serverswap::drain::goodbye_order(&silences)
+}
+
+/// For how long nothing is sent on a connection before it counts as silent, if responses have so much time.
+#[pyfunction]
+#[pyo3(signature = (time, /))]
+pub fn silent_after(time: f64) -> f64 {
+    serverswap::drain::silent_after(seconds(time)).as_secs_f64()
+}
+
+/// After what time the client of an event stream that is cut is to come back.
+#[pyfunction]
+#[pyo3(signature = (jitter, /))]
+pub fn event_stream_retry(jitter: f64) -> f64 {
+    serverswap::drain::event_stream_retry(jitter).as_secs_f64()
 }
 
 /// How long `fail` waits until it was sent, in seconds.

@@ -42,6 +42,7 @@ from ._takedown import Takedown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ._goodbyes import LivingConnection
     from ._listener import Listener
 else:
 
@@ -52,6 +53,10 @@ else:
             from ._listener import Listener
 
             return Listener
+        if name == "LivingConnection":
+            from ._goodbyes import LivingConnection
+
+            return LivingConnection
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -77,6 +82,7 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidEnvironmentError",
     "Listener",
+    "LivingConnection",
     "NotHeldError",
     "NotInheritableError",
     "NotListeningError",

@@ -9,6 +9,7 @@ from ._aio_handler import LoopHandler
 from ._arguments import address_of, callable_of, timeout_of
 from ._drain import ProgressReporter, deadline_of
 from ._connection import CONNECTION
+from ._goodbyes import Goodbyes, LivingConnection
 from ._listener import BACKLOG
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Union
 
     from ._aio_tls import TlsServer
+    from ._goodbyes import Goodbye
     from ._listener import Listener
     from ._takedown import Takedown
 
@@ -38,19 +40,31 @@ class StreamServer:
     answer. Silent and idle ones, and those in their TLS handshake, are not closed for that, because a request
     may be on its way; what is still open at the deadline is.
 
+    :param goodbye: called with each :class:`serverswap.LivingConnection`, one after the other, while the server drains: its
+        ``request`` is the ``StreamWriter``. It may be a coroutine function. What the connections speak is known to the
+        program alone, so without it they wait for the deadline
     :param options: those of ``asyncio.start_server``; with ``ssl`` only ``limit`` and those about TLS
     """
 
     def __init__(
-        self, answer: _Answer, address: str | int, *, drain_timeout: float | None = None, **options: Any
+        self,
+        answer: _Answer,
+        address: str | int,
+        *,
+        drain_timeout: float | None = None,
+        goodbye: Goodbye = None,
+        **options: Any,
     ) -> None:
         callable_of(answer, "what answers a connection")
+        self._goodbye = goodbye
         self._answer = answer
         self._address = address_of(address)
         self._drain_timeout = timeout_of(drain_timeout)
         self._options = options
         #: What is open, its handshake included, and how its connection is cut.
         self._open: dict[asyncio.Task[None], Callable[[], object]] = {}
+        #: Those of them that are served, and when something was written on each last.
+        self._writers: dict[asyncio.Task[None], _Writer] = {}
         self._takedown: asyncio.Future[Takedown | None]
         self._released: asyncio.Future[None]
 
@@ -80,7 +94,10 @@ class StreamServer:
         CONNECTION.release(self._address)
         self._released.set_result(None)
         await accepted_are_known()
-        await self._drain(deadline_of(takedown, self._drain_timeout))
+        deadline = deadline_of(takedown, self._drain_timeout)
+        goodbyes = Goodbyes(self._living, self._goodbye, deadline=deadline)
+        await self._drain(deadline)
+        goodbyes.stop()
 
     async def _start(self, listener: Listener) -> _Server:
         if self._options.get("ssl") is None:
@@ -109,11 +126,25 @@ class StreamServer:
         task = asyncio.current_task()
         assert task is not None, "asyncio serves each connection with a task"
         self._open[task] = writer.transport.abort
+        self._writers[task] = _Writer(writer)
         try:
             await self._answer(reader, writer)
         finally:
             writer.close()
-            del self._open[task]
+            del self._open[task], self._writers[task]
+
+    def _living(self) -> list[LivingConnection]:
+        return [self._living_one(task, writer) for task, writer in self._writers.items()]
+
+    def _living_one(self, task: asyncio.Task[None], writer: _Writer) -> LivingConnection:
+        return LivingConnection(
+            "socket",
+            writer.stream,
+            key=task,
+            silent_since=lambda: writer.written_at,
+            is_open=lambda: task in self._writers,
+            end=writer.stream.close,
+        )
 
     async def _drain(self, deadline: float) -> None:
         progress = ProgressReporter(self._address)
@@ -132,6 +163,25 @@ class StreamServer:
             cut()
             task.cancel()
         await asyncio.wait(list(self._open), timeout=_CANCEL_SECONDS)
+
+
+class _Writer:
+    """When something was written on a connection last."""
+
+    def __init__(self, stream: asyncio.StreamWriter) -> None:
+        self.stream = stream
+        self.written_at = time.monotonic()
+        self._write, self._writelines = stream.write, stream.writelines
+        stream.write = self._written  # type: ignore[method-assign]
+        stream.writelines = self._lines_written  # type: ignore[method-assign]
+
+    def _written(self, data: Any) -> None:
+        self.written_at = time.monotonic()
+        self._write(data)
+
+    def _lines_written(self, data: Any) -> None:
+        self.written_at = time.monotonic()
+        self._writelines(data)
 
 
 async def accepted_are_known() -> None:

@@ -2,13 +2,29 @@
 
 from typing import Literal, Optional, final
 
-__all__ = ["FLUSH_TIMEOUT", "Address", "Call", "Connection", "Event", "ProgressThrottle", "drain_deadline"]
+__all__ = [
+    "FLUSH_TIMEOUT",
+    "Address",
+    "Call",
+    "Connection",
+    "Event",
+    "Pace",
+    "ProgressThrottle",
+    "drain_deadline",
+    "event_stream_retry",
+    "goodbye_order",
+    "silent_after",
+]
 
 FLUSH_TIMEOUT: float
 
 def drain_deadline(
     now: float, *, timeout: Optional[float], takedown: Optional[tuple[float, float]], framework: bool
 ) -> float: ...
+
+def event_stream_retry(jitter: float, /) -> float: ...
+def goodbye_order(silences: list[float], /) -> list[int]: ...
+def silent_after(time: float, /) -> float: ...
 
 @final
 class Address:
@@ -79,3 +95,9 @@ class Connection:
 class ProgressThrottle:
     def __new__(cls) -> ProgressThrottle: ...
     def is_due(self, open: int, /) -> bool: ...
+
+@final
+class Pace:
+    def __new__(cls, begun: float, deadline: float, jitter: float) -> Pace: ...
+    def next(self, waiting: int, /) -> Optional[float]: ...
+    def is_due(self, now: float, waiting: int, /) -> bool: ...

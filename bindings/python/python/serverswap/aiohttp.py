@@ -4,8 +4,9 @@
 
     serverswap.aiohttp.run_app(app, ":8080")
 
-``on_shutdown`` of the application is called when the drain begins, so that it can close WebSockets; ``on_cleanup`` when
-nothing is open, or at the drain deadline.
+In a drain, WebSockets are closed with 1012 (service restart) and silent event streams end, one after the other, so that
+their clients come to the new server. ``on_shutdown`` of the application is called when the drain begins; ``on_cleanup``
+when nothing is open, or at the drain deadline.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from . import aio
 from ._aio_handler import LoopHandler
 from ._aio_server import accepted_are_known
 from ._arguments import address_of, timeout_of
+from ._aiohttp_exchanges import Exchanges
 from ._drain import ProgressReporter, framework_deadline_of
 from ._connection import CONNECTION
+from ._goodbyes import Goodbyes
 from ._listener import BACKLOG
 from ._native import Address
 from ._takedown import Takedown
@@ -31,41 +34,60 @@ from ._takedown import Takedown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ._goodbyes import Goodbye
+
 __all__ = ["run_app", "serve"]
 
 
 def run_app(
-    app: web.Application, address: str | int, *, drain_timeout: float | None = None, **options: Any
+    app: web.Application,
+    address: str | int,
+    *,
+    drain_timeout: float | None = None,
+    goodbye: Goodbye = None,
+    **options: Any,
 ) -> None:
     """As ``aiohttp.web.run_app``: serves until the address is taken, or INT or TERM, and nothing is open.
 
+    :param goodbye: called with each :class:`serverswap.LivingConnection` when its time has come, instead of what is done by
+        itself; it may be a coroutine function
     :param options: those of ``aiohttp.web.AppRunner``
     """
-    asyncio.run(serve(app, address, drain_timeout=drain_timeout, **options))
+    asyncio.run(serve(app, address, drain_timeout=drain_timeout, goodbye=goodbye, **options))
 
 
 async def serve(
-    app: web.Application, address: str | int, *, drain_timeout: float | None = None, **options: Any
+    app: web.Application,
+    address: str | int,
+    *,
+    drain_timeout: float | None = None,
+    goodbye: Goodbye = None,
+    **options: Any,
 ) -> None:
     """:func:`run_app` for a running event loop.
 
     :raises ServerSwapError: the claim has failed. The old server serves on
     """
-    await _Served(app, address_of(address), timeout_of(drain_timeout)).serve(options)
+    await _Served(app, address_of(address), timeout_of(drain_timeout), goodbye).serve(options)
 
 
 class _Served:
     """One application, from its start to its last connection."""
 
-    def __init__(self, app: web.Application, address: Address, drain_timeout: float | None) -> None:
+    def __init__(
+        self, app: web.Application, address: Address, drain_timeout: float | None, goodbye: Goodbye
+    ) -> None:
         self._app = app
         self._address = address
         self._drain_timeout = drain_timeout
+        self._goodbye = goodbye
+        self._exchanges = Exchanges()
         self._stopping: asyncio.Future[Takedown | None] = asyncio.get_running_loop().create_future()
         self._released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def serve(self, options: dict[str, Any]) -> None:
         self._app.on_response_prepare.append(self._close_with_answer)
+        self._app.on_response_prepare.append(self._exchanges.prepare)
         runner = _Runner(self._app, **options)
         handler = CONNECTION.add_handler(self._address, LoopHandler(self._taken, CONNECTION))
         with contextlib.ExitStack() as signals:
@@ -84,7 +106,10 @@ class _Served:
                 await accepted_are_known()
                 deadline = framework_deadline_of(takedown, self._drain_timeout)
                 runner.begin_shutdown()
+                goodbyes = Goodbyes(self._exchanges.living, self._goodbye, deadline=deadline)
                 await connections.drain(ProgressReporter(self._address), deadline)
+                goodbyes.stop()
+                await self._exchanges.say_when_to_retry()
                 await runner.finish(deadline)
             finally:
                 CONNECTION.remove_handler(handler)

@@ -5,8 +5,8 @@
     python -m serverswap.uvicorn app:app --address :8080 [options of uvicorn]
 
 or, in a program, ``serverswap.uvicorn.run("app:app", ":8080", log_level="warning")``. The application is
-loaded and started before the address is claimed, and shut down in any case. WebSockets are closed with 1012 (service
-restart) when the address is taken, so that their clients come to the new server.
+loaded and started before the address is claimed, and shut down in any case. In a drain, WebSockets are closed with 1012
+(service restart) and silent event streams end, one after the other, so that their clients come to the new server.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import inspect
 import socket
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from click.core import ParameterSource
@@ -25,11 +25,18 @@ from click.core import ParameterSource
 from . import aio
 from ._aio_server import accepted_are_known
 from ._arguments import address_of, timeout_of
+from ._asgi_exchanges import Exchanges
 from ._drain import ProgressReporter, framework_deadline_of
 from ._connection import CONNECTION
 from ._errors import InvalidArgumentError, NotHeldError
+from ._goodbyes import Goodbyes
 from ._listener import BACKLOG
 from ._takedown import Takedown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ._goodbyes import Goodbye, LivingConnection
 
 __all__ = ["Server", "run"]
 
@@ -37,27 +44,37 @@ __all__ = ["Server", "run"]
 _MEANINGLESS = {"host", "port", "uds", "fd", "workers", "reload"}
 
 
-def run(app: Any, address: str | int, *, drain_timeout: float | None = None, **options: Any) -> None:
+def run(
+    app: Any, address: str | int, *, drain_timeout: float | None = None, goodbye: Goodbye = None, **options: Any
+) -> None:
     """Serves an ASGI application until its address is taken and nothing is open.
 
+    :param goodbye: called with each :class:`serverswap.LivingConnection` when its time has come, instead of what is done by
+        itself; it may be a coroutine function
     :param options: those of ``uvicorn.Config``, without the ones about sockets, workers and reload
     :raises InvalidArgumentError: one of these
     """
     for name in sorted(_MEANINGLESS & set(options)):
         raise InvalidArgumentError(f"`{name}` has no meaning here: the address is `{address}`")
     config = uvicorn.Config(app, **{"backlog": BACKLOG, **options})
-    Server(config, address, drain_timeout=drain_timeout).run()
+    Server(config, address, drain_timeout=drain_timeout, goodbye=goodbye).run()
 
 
 class Server(uvicorn.Server):
     """A ``uvicorn.Server`` that can be swapped."""
 
     def __init__(
-        self, config: uvicorn.Config, address: str | int, *, drain_timeout: float | None = None
+        self,
+        config: uvicorn.Config,
+        address: str | int,
+        *,
+        drain_timeout: float | None = None,
+        goodbye: Goodbye = None,
     ) -> None:
         super().__init__(config)
         self._address = address_of(address)
         self._drain_timeout = timeout_of(drain_timeout)
+        self._goodbye = goodbye
         self._open: _Observed = _Observed()
         self.server_state.connections = self._open
         self._takedown: Takedown | None = None
@@ -68,6 +85,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, with the claim between the start of the application and that of the server. Afterwards the
         old server is asked to release the address."""
+        self._exchanges = Exchanges(self.config.loaded_app)
+        self.config.loaded_app = self._exchanges
         await self.lifespan.startup()
         self.lifespan = _Started(self.lifespan)
         if self.lifespan.should_exit or self.should_exit:
@@ -98,7 +117,10 @@ class Server(uvicorn.Server):
         CONNECTION.release(self._address)
         await accepted_are_known()
         deadline = framework_deadline_of(self._takedown, self._drain_timeout)
+        goodbyes = Goodbyes(self._living, self._goodbye, deadline=deadline)
         await self._drain(deadline)
+        goodbyes.stop()
+        await self._exchanges.say_when_to_retry()
         for connection in list(self._open):
             connection.transport.abort()
         # What goes on without a connection may last as long, and no longer: the application is still to be shut down.
@@ -126,8 +148,10 @@ class Server(uvicorn.Server):
             cycle = getattr(connection, "cycle", None)
             if cycle is not None:
                 cycle.default_headers = state.default_headers
-            elif getattr(connection, "handshake_complete", False):
-                connection.shutdown()
+
+    def _living(self) -> Iterator[LivingConnection]:
+        websockets = {id(each.scope): each for each in self._open if _is_websocket(each)}
+        return self._exchanges.living(websockets)
 
     async def _drain(self, deadline: float) -> None:
         progress = ProgressReporter(self._address)
@@ -138,6 +162,12 @@ class Server(uvicorn.Server):
             if left <= 0 or not await self._open.shrinks(left):
                 break
         progress.finish(len(self._open))
+
+
+def _is_websocket(connection: Any) -> bool:
+    """Whether its handshake is complete, in each of the three ways in which uvicorn speaks the protocol."""
+    completed = getattr(connection, "handshake_completed_event", None)
+    return getattr(connection, "handshake_complete", False) if completed is None else completed.is_set()
 
 
 _CLOSE = (b"connection", b"close")
@@ -168,6 +198,13 @@ class _Observed(set[Any]):
 
     def discard(self, connection: Any) -> None:
         super().discard(connection)
+        self._tell()
+
+    def remove(self, connection: Any) -> None:
+        super().remove(connection)
+        self._tell()
+
+    def _tell(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
