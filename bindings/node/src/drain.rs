@@ -71,7 +71,10 @@ impl Pace {
 pub fn goodbye_order(silences_ms: Vec<f64>) -> Vec<u32> {
     let silences: Vec<Duration> = silences_ms.into_iter().map(duration).collect();
     let places = serverswap::drain::goodbye_order(&silences);
-    places.into_iter().map(|place| u32::try_from(place).expect("an array of JavaScript is no longer")).collect()
+    places
+        .into_iter()
+        .map(|place| u32::try_from(place).expect("an array of JavaScript is no longer"))
+        .collect()
 }
 
 /// For how long nothing is sent on a connection before it counts as silent, if responses have so much time.

@@ -30,7 +30,9 @@ mod _native {
     #[pymodule_export]
     use crate::connection::Connection;
     #[pymodule_export]
-    use crate::drain::{Pace, ProgressThrottle, drain_deadline, event_stream_retry, goodbye_order, silent_after};
+    use crate::drain::{
+        Pace, ProgressThrottle, drain_deadline, event_stream_retry, goodbye_order, silent_after,
+    };
     #[pymodule_export]
     use crate::event::Event;
 
