@@ -38,6 +38,14 @@ pub enum ArbiterAction {
         /// The address that it serves on probation.
         address: Address,
     },
+    /// Look whether servers for which nobody speaks any more wait for connections; answered by
+    /// [`ArbiterEvent::Looked`](super::ArbiterEvent::Looked) in a later turn, whenever that is.
+    Look {
+        /// Of which generation.
+        generation: Generation,
+        /// Which servers, and where.
+        servers: Vec<(Process, Address)>,
+    },
     /// Say something.
     Send {
         /// To whom.

@@ -86,6 +86,13 @@ pub enum ArbiterEvent {
         /// What it said.
         liveness: Liveness,
     },
+    /// The answer to [`ArbiterAction::Look`](super::ArbiterAction::Look); with a descriptor for each address that it names.
+    Looked {
+        /// Of which generation.
+        generation: Generation,
+        /// Those that wait for connections, or of which it cannot be told.
+        listening: Vec<(Process, Address)>,
+    },
     /// The first answer to [`ArbiterAction::Signal`](super::ArbiterAction::Signal): the signal is about to be sent.
     Signalled {
         /// Which process.

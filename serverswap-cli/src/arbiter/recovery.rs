@@ -127,7 +127,8 @@ impl Arbiter {
         let now = turn.now;
         for left in record.left.iter().filter(|left| alive.contains(&left.process)) {
             state.search_remains(left.generation, &[left.process].into());
-            self.follow(left.process, left.generation, Speaker::Itself, Termination::None, turn);
+            let speaker = Speaker::of(left.stand_in);
+            self.follow(left.process, left.generation, speaker, Termination::None, turn);
         }
         for drain in record.draining.iter().filter(|drain| !alive.contains(&drain.process)) {
             for process in remains.get(&drain.generation).into_iter().flatten() {
@@ -190,7 +191,7 @@ fn recorded_address(
         }
     }
     for holder in record.holders.iter().filter(|holder| alive.contains(&holder.process)) {
-        if let Some(stage) = record.given_up_on_probation(holder) {
+        if let Some(stage) = record.given_up_before_it_served(holder) {
             state.participate(holder.process, holder.generation, stage);
             continue;
         }
@@ -218,17 +219,22 @@ fn recorded_address(
 
 impl AddressRecord {
     /// A server that was taken down on probation does not come back as one that serves beside the
-    /// older one: it is still to release the address.
-    fn given_up_on_probation(&self, holder: &HolderRecord) -> Option<Stage> {
-        let until = holder.probation_until()?;
-        self.draining.iter().find(|drain| drain.process == holder.process)?;
-        Some(Stage::TakingDown(PendingTakedown {
-            socket: holder.socket,
-            message: None,
-            reason: TakedownReason::Stopping,
-            served: Served::OnProbation { until },
-            since: holder.since(),
-        }))
+    /// older one, and one that was to open the listener does not come back as one for which others wait:
+    /// it is still to release the address.
+    fn given_up_before_it_served(&self, holder: &HolderRecord) -> Option<Stage> {
+        let served = Served::recorded(holder.serving, holder.probation_until());
+        let is_taken_down = self.draining.iter().any(|drain| drain.process == holder.process);
+        let is_final = holder.provides || matches!(served, Served::OnProbation { .. });
+        (is_taken_down && is_final).then(|| {
+            Stage::TakingDown(PendingTakedown {
+                socket: holder.socket,
+                message: None,
+                reason: TakedownReason::Stopping,
+                served,
+                provides: holder.provides,
+                since: holder.since(),
+            })
+        })
     }
 }
 

@@ -206,8 +206,8 @@ impl AddressState {
     /// What was left by older generations is ended before a claim of a newer one is granted.
     pub(super) fn take_down_left(&mut self, newest: Generation, socket: SocketMode, now: Duration) {
         for (process, left) in self.take_left_older_than(newest) {
-            let (reason, served) = (TakedownReason::Replaced, Served::Not);
-            let takedown = PendingTakedown { socket, message: None, reason, served, since: now };
+            let (reason, served, provides) = (TakedownReason::Replaced, Served::Not, false);
+            let takedown = PendingTakedown { socket, message: None, reason, served, provides, since: now };
             self.participate(process, left.generation, Stage::TakingDown(takedown));
         }
     }

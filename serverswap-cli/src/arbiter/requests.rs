@@ -367,7 +367,7 @@ impl Arbiter {
         }
     }
 
-    fn server_up(&mut self, generation: Generation, turn: &mut Turn) {
+    pub(super) fn server_up(&mut self, generation: Generation, turn: &mut Turn) {
         match self.generation(generation).up {
             UpStatus::Implied | UpStatus::Awaited => {
                 self.edit_generation(generation, turn, |state| state.up = UpStatus::Announced);

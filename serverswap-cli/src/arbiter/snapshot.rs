@@ -48,6 +48,9 @@ impl Arbiter {
                 holder.stand_in = server.stand_in();
             }
         }
+        for left in &mut record.left {
+            left.stand_in = self.servers.get(left.process).and_then(ServerRecord::stand_in);
+        }
         (!record.is_empty()).then_some(record)
     }
 
@@ -97,7 +100,7 @@ impl AddressState {
                 Stage::TakingDown(takedown) => {
                     let (serving, until) = takedown.served.record();
                     let holder = holder(takedown.socket, serving, takedown.since);
-                    record.holders.push(holder.on_probation_until(until));
+                    record.holders.push(holder.on_probation_until(until).providing(takedown.provides));
                     record.draining.push(drain(takedown.since, takedown.served));
                 }
                 Stage::Released { since, served, .. } => record.draining.push(drain(*since, *served)),
@@ -110,16 +113,14 @@ impl AddressState {
                     let holder = HolderRecord::new(process, generation, socket, serving, since);
                     record.holders.push(holder.on_probation_until(probation_until).providing(provides));
                 }
-                Had::Remains => record.left.push(LeftRecord { process, generation }),
+                Had::Remains => record.left.push(LeftRecord::new(process, generation)),
                 Had::Ownership { owns, keeps } => {
                     record.supervisors.push(SupervisorRecord { process, generation, owns, keeps });
                 }
             }
         }
         let left = self.left.iter();
-        record.left.extend(
-            left.map(|(process, left)| LeftRecord { process: *process, generation: left.generation }),
-        );
+        record.left.extend(left.map(|(process, left)| LeftRecord::new(*process, left.generation)));
         record.supervisors.extend(self.supervisor_records());
         record
     }

@@ -13,7 +13,7 @@ use super::address::AddressState;
 use super::address::effects::{Effect, effects};
 use super::address::handover::{Ending, Facts, Wait, reconcile};
 use super::address::notices::{self, Reader, millis};
-use super::address::state::{ListenerState, Refused, Search, Stage};
+use super::address::state::{ListenerState, Participant, Refused, Search, Stage};
 use super::generation::SupervisorPresence;
 use super::peer::Intent;
 use super::{Arbiter, ArbiterAction, ArbiterEvent, Attached, ConnectionId, Fetched, Turn};
@@ -53,6 +53,7 @@ impl Arbiter {
             ArbiterEvent::Polled { process, address, liveness } => {
                 self.polled(process, &address, liveness, turn)
             }
+            ArbiterEvent::Looked { generation, listening } => self.looked(generation, &listening, turn),
             ArbiterEvent::Signalled { process, signal, connections } => {
                 self.notify_signalled(process, signal, connections, turn)
             }
@@ -192,7 +193,7 @@ impl Arbiter {
                 | SupervisorPresence::Stopping(_) => {}
             }
         }
-        if !state.claimants(SocketMode::Bind).is_empty() {
+        if state.participants.values().any(Participant::claims_what_may_be_held_unseen) {
             facts.unrecorded.extend(self.unrecorded.keys().copied());
         }
         facts

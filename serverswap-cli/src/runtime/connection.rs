@@ -301,6 +301,7 @@ mod tests {
                 | ArbiterInput::Ended { .. }
                 | ArbiterInput::Signalled { .. }
                 | ArbiterInput::SignalSent { .. }
+                | ArbiterInput::Looked { .. }
                 | ArbiterInput::OwnerFound { .. }
                 | ArbiterInput::BindOwnerFound { .. }
                 | ArbiterInput::Listens { .. }

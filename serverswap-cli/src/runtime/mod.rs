@@ -31,6 +31,7 @@ mod other_program;
 mod owner_lookup;
 mod paused_watch;
 mod process_table;
+mod readiness_lookup;
 pub(crate) mod recovery;
 mod reload_socket;
 mod remains_lookup;

@@ -88,6 +88,7 @@ mod tests {
             | ArbiterInput::Ended { .. }
             | ArbiterInput::Signalled { .. }
             | ArbiterInput::SignalSent { .. }
+            | ArbiterInput::Looked { .. }
             | ArbiterInput::BindOwnerFound { .. }
             | ArbiterInput::Listens { .. }
             | ArbiterInput::DoesNotListen { .. } => {

@@ -162,6 +162,7 @@ impl TraceWriter {
                 | ArbiterEvent::HeldByAbsent { .. }
                 | ArbiterEvent::Fetched { .. }
                 | ArbiterEvent::Polled { .. }
+                | ArbiterEvent::Looked { .. }
                 | ArbiterEvent::Signalled { .. }
                 | ArbiterEvent::SignalSent { .. }
                 | ArbiterEvent::Tick => {}

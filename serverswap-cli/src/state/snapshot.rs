@@ -185,12 +185,16 @@ pub struct SupervisorRecord {
 
 /// A process that a server which ended by itself has left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LeftRecord {
     /// The process.
     #[serde(flatten)]
     pub process: Process,
     /// Its generation.
     pub generation: Generation,
+    /// How it is stopped, if a stand-in spoke for the server. Earlier builds did not record that: it gets TERM then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<StandInRecord>,
 }
 
 /// A server that finishes what is open.
@@ -269,6 +273,13 @@ impl AddressRecord {
     pub fn is_empty(&self) -> bool {
         let has_servers = !(self.holders.is_empty() && self.draining.is_empty());
         !has_servers && self.supervisors.is_empty() && self.left.is_empty()
+    }
+}
+
+impl LeftRecord {
+    /// A record of what a server has left that spoke for itself.
+    pub fn new(process: Process, generation: Generation) -> Self {
+        LeftRecord { process, generation, stand_in: None }
     }
 }
 

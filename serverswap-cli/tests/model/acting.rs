@@ -1,12 +1,13 @@
 //! What the arbiter's core asks and orders in a turn, done in the world.
 
-use serverswap::protocol::Address;
 use serverswap::protocol::message::{FromArbiter, TakedownReason};
+use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 use serverswap_cli::arbiter::{self, ArbiterAction, ArbiterEvent, Fetched, TerminationSignal};
 use serverswap_cli::supervisor::ServerExit;
 
 use super::arbiter_process::Answer;
+use super::server::Doing;
 use super::wire::{End, Listener};
 use super::world::{Broken, World};
 
@@ -25,7 +26,7 @@ impl World {
 
     fn open(&mut self, address: Address) -> Answer {
         let listener = self.open_listener(&address);
-        let found = Some((address.clone(), listener));
+        let found = vec![(address.clone(), listener)];
         Answer { event: ArbiterEvent::Opened { address, result: Ok(()) }, found }
     }
 
@@ -48,8 +49,21 @@ impl World {
         let of_supervisor = supervisor.and_then(|supervisor| supervisor.kept.get(&address).copied());
         let listener = of_server.or(of_supervisor);
         let fetched = if listener.is_some() { Fetched::Found } else { Fetched::Absent };
-        let found = listener.map(|listener| (address.clone(), listener));
+        let found = listener.map(|listener| (address.clone(), listener)).into_iter().collect();
         Answer { event: ArbiterEvent::Fetched { process, address, found: fetched }, found }
+    }
+
+    /// Who accepts, whether or not anybody has said so.
+    fn look(&self, generation: Generation, servers: Vec<(Process, Address)>) -> Answer {
+        let mut found = Vec::new();
+        let mut listening = servers;
+        listening.retain(|(process, address)| {
+            let doing = self.servers.get(&process.pid).and_then(|server| server.doing(address));
+            let doing = doing.filter(|doing| doing.accepts());
+            found.extend(doing.and_then(Doing::listener).map(|listener| (address.clone(), listener)));
+            doing.is_some()
+        });
+        Answer { event: ArbiterEvent::Looked { generation, listening }, found }
     }
 
     pub(super) fn perform(&mut self, action: ArbiterAction) -> Option<Answer> {
@@ -79,11 +93,12 @@ impl World {
             }
             ArbiterAction::Open { address } => return Some(self.open(address)),
             ArbiterAction::Fetch { process, address } => return Some(self.fetch(process, address)),
+            ArbiterAction::Look { generation, servers } => return Some(self.look(generation, servers)),
             ArbiterAction::Poll { process, address } => {
                 let liveness = self.liveness(process.pid);
                 return Some(Answer {
                     event: ArbiterEvent::Polled { process, address, liveness },
-                    found: None,
+                    found: Vec::new(),
                 });
             }
         }

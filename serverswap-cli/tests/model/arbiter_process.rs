@@ -32,11 +32,11 @@ pub struct ArbiterProcess {
     pub answers: VecDeque<Answer>,
 }
 
-/// What the kernel says, and the listener that comes with it.
+/// What the kernel says, and the listeners that come with it.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub event: ArbiterEvent,
-    pub found: Option<(Address, Listener)>,
+    pub found: Vec<(Address, Listener)>,
 }
 
 impl ArbiterProcess {
@@ -245,7 +245,7 @@ impl World {
     pub fn answer(&mut self) {
         let Some(arbiter_process) = &mut self.arbiter_process else { return };
         if let Some(answer) = arbiter_process.edit(|arbiter_process| arbiter_process.answers.pop_front()) {
-            self.turn(vec![answer.event], answer.found.into_iter().collect(), Cut::Never);
+            self.turn(vec![answer.event], answer.found, Cut::Never);
         }
     }
 
@@ -260,7 +260,7 @@ impl World {
                 (Answers::AtOnce, Some(arbiter_process)) if !arbiter_process.answers.is_empty() => {
                     let answers =
                         arbiter_process.edit(|arbiter_process| std::mem::take(&mut arbiter_process.answers));
-                    offered = answers.iter().filter_map(|answer| answer.found.clone()).collect();
+                    offered = answers.iter().flat_map(|answer| answer.found.clone()).collect();
                     events = answers.into_iter().map(|answer| answer.event).collect();
                 }
                 (Answers::AtOnce | Answers::Later, _) => return Done::Whole,

@@ -30,7 +30,8 @@
 //! (`runs`), and with a text behind `deep` only from those that have it in their name.
 //!
 //! A server that does not speak the protocol is one with its stand-in here until its supervisor ends; from then on
-//! nobody speaks for it. It opens its listener by itself, and ends with its stop signal.
+//! nobody speaks for it: it begins to accept if it has the listener, and ends if it was to get one or to open one. It
+//! opens its listener by itself, and ends with its stop signal.
 //!
 //! **Left out**: a process that stands still alone, TERM that is ignored, leftovers of a
 //! process group, garbled lines, failing writes, `serverUp`, clients without a takedown handler

@@ -102,6 +102,14 @@ fn servers_that_do_not_speak_the_protocol_are_swapped() {
 }
 
 #[test]
+fn whoever_is_killed_in_the_swap_of_servers_that_do_not_speak_the_protocol() {
+    for forms in [[Leave, Leave], [Leave, Stay], [Stay, Leave]] {
+        holds_shallow(Setup::new(Inherit, &forms).warm().spoken_for().faults(Faults::kills(1)));
+    }
+    holds_shallow(Setup::new(Inherit, &[Leave, Leave]).warm().one_spoken_for(1).faults(Faults::kills(1)));
+}
+
+#[test]
 fn a_new_server_serves_on_probation() {
     for forms in FORMS {
         holds_shallow(Setup::new(Inherit, forms).warm().probations(&[0, 10]));
@@ -217,6 +225,21 @@ fn deep_setups() -> Vec<Deep> {
         setups.extend([(pair.clone(), DEEP), (pair.faults(faults), WIDE)]);
     }
     setups.extend(deep_setups_with_probation());
+    setups.extend(deep_setups_with_stand_ins());
+    setups
+}
+
+fn deep_setups_with_stand_ins() -> Vec<Deep> {
+    let mut setups = Vec::new();
+    for forms in FORMS {
+        let cold = Setup::new(Inherit, forms);
+        let warm = cold.clone().warm();
+        let pairs = [warm.clone().spoken_for(), warm.clone().one_spoken_for(0), warm.one_spoken_for(1)];
+        setups.extend(pairs.clone().map(|pair| (pair.faults(Faults::kills_and_stalls(1)), DEEP)));
+        let twice = pairs.map(|pair| pair.faults(Faults::kills(2)));
+        setups.extend(twice.map(|pair| (pair, WIDE)));
+        setups.push((cold.spoken_for().faults(Faults::kills(1)), WIDE));
+    }
     setups
 }
 

@@ -234,7 +234,12 @@ impl World {
                 program.session.provide(address, opened).expect("it is held");
                 program.doings.insert(address.clone(), Doing::Serves(Some(opened)));
             } else if let Some(Doing::Prepares(listener)) = program.doings.get(address).copied() {
-                program.session.call(Call::Serving(address.clone()), now).expect("it is held");
+                match program.will {
+                    Will::GoesOn | Will::GivesUp => {
+                        program.session.call(Call::Serving(address.clone()), now).expect("it is held");
+                    }
+                    Will::IsMute => {}
+                }
                 program.doings.insert(address.clone(), Doing::Serves(listener));
             }
         });
@@ -248,6 +253,12 @@ impl World {
                     world.close_below(id);
                 }
                 (program.watch, program.will) = (Watch::Off, Will::IsMute);
+                // It is passed no listener any more, and its bind(2) fails.
+                for doing in program.doings.values_mut() {
+                    if let Doing::Waits | Doing::Prepares(None) = doing {
+                        *doing = Doing::Lost;
+                    }
+                }
             }
         });
     }

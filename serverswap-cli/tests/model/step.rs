@@ -206,7 +206,7 @@ impl World {
             }
             for (address, doing) in server.doings() {
                 match doing {
-                    Doing::Prepares(_) if program.will != Will::GoesOn => {}
+                    Doing::Prepares(_) if program.will == Will::GivesUp => {}
                     Doing::Prepares(_) => steps.push(Step::Serve(*pid, address.clone())),
                     Doing::Leaves { .. } => steps.push(Step::Release(*pid, address.clone())),
                     Doing::Waits | Doing::Serves(_) | Doing::Released | Doing::Lost => {}

@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use serverswap_conformance::sandbox::{Invocation, LIMIT, Sandbox, Started, free_address, free_port};
 use serverswap_load::{Load, Phase, Plan, Probe, Slot, Target, ask};
 use serverswap_protocol::Address;
+use tokio::time::{Instant, interval};
 
 use crate::Outcome;
 use crate::processes::{ended, signal};
@@ -165,6 +166,36 @@ async fn so_is_one_whose_supervisor_was_killed() -> Outcome {
     let mut second = stall.deploy(&["--probation", "0"], "systemd", 2).start()?;
     second.says("up after").await?;
     ended(old).await?;
+    nothing_failed(load).await?;
+    assert_eq!(stall.version().await?, "2");
+    Ok(())
+}
+
+/// A supervisor that is killed before its server was seen to be ready: another one is the arbiter.
+#[tokio::test]
+async fn the_only_server_goes_on_although_nobody_is_left_to_say_that_it_is_ready() -> Outcome {
+    let stall = Stall::new()?;
+    let mut arbiter = stall.sandbox.deploy(["sh", "-c", "echo started; exec sleep 600"]).start()?;
+    arbiter.prints("started").await?;
+    let options = ["--ready", "exec=false", "--ready-timeout", "4s"];
+    let mut killed = stall.deploy(&options, "systemd", 1).start()?;
+    killed.prints("version 1 serves").await?;
+    killed.signal(Signal::KILL);
+    killed.exit().await?;
+    let (load, pid) = (stall.load().await?, stall.pid().await?);
+    let (give_up_at, mut pace) = (Instant::now() + LIMIT, interval(PACE));
+    loop {
+        pace.tick().await;
+        let mut status = stall.sandbox.serverswap(["status"]).start()?;
+        status.exit().await?;
+        if status.stdout().contains("serving") {
+            break;
+        }
+        assert!(Instant::now() < give_up_at, "{}", status.stdout());
+    }
+    let mut second = stall.deploy(&["--probation", "0"], "systemd", 2).start()?;
+    second.says("up after").await?;
+    ended(pid).await?;
     nothing_failed(load).await?;
     assert_eq!(stall.version().await?, "2");
     Ok(())

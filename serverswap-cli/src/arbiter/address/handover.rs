@@ -198,6 +198,7 @@ impl AddressState {
                     message: None,
                     reason: TakedownReason::Replaced,
                     served: expected.served(),
+                    provides: false,
                     since: facts.now,
                 };
                 self.participate(process, expected.generation, Stage::TakingDown(takedown));
@@ -289,8 +290,8 @@ impl AddressState {
         let Some(socket) = participant.stage.socket() else {
             return;
         };
-        let served = participant.served();
-        let takedown = PendingTakedown { socket, message: None, reason, served, since: facts.now };
+        let (served, provides) = (participant.served(), participant.is_providing());
+        let takedown = PendingTakedown { socket, message: None, reason, served, provides, since: facts.now };
         participant.stage = Stage::TakingDown(takedown);
     }
 
@@ -365,6 +366,10 @@ impl AddressState {
         }
         if waits_for.is_empty() {
             match self.provider(claimants) {
+                // One of them may have the address, and come back with its listener.
+                Some(_) if facts.wait == Wait::Running && !facts.unrecorded.is_empty() => {
+                    waits_for.clone_from(&facts.unrecorded);
+                }
                 Some(provider) => {
                     self.participate(provider, newest, Stage::Providing { since: facts.now });
                     waits_for.insert(provider);

@@ -143,6 +143,8 @@ pub(crate) struct PendingTakedown {
     pub(crate) message: Option<u64>,
     pub(crate) reason: TakedownReason,
     pub(crate) served: Served,
+    /// It was to open the listener by itself, and had not sent it.
+    pub(crate) provides: bool,
     pub(crate) since: Duration,
 }
 
@@ -407,6 +409,11 @@ impl Participant {
             | Stage::TakingDown(_)
             | Stage::Released { .. } => None,
         }
+    }
+
+    /// Whether it claims what the arbiter does not open itself, which would show who has it.
+    pub(crate) fn claims_what_may_be_held_unseen(&self) -> bool {
+        self.claim().is_some_and(|claim| claim.socket == SocketMode::Bind || claim.provides)
     }
 
     /// When it is to be asked whether it lived to the end of its probation.

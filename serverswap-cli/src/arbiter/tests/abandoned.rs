@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serverswap::protocol::SocketMode::Inherit;
 use serverswap::protocol::message::Form::{Leave, Stay};
-use serverswap::protocol::message::{Code, Fail, FromClient};
+use serverswap::protocol::message::{Code, Fail, FromClient, StandIn};
 
 use super::world::{A, DRAIN, KILL, Sent, World, of};
-use crate::arbiter::TerminationSignal::{Kill, Term};
+use crate::arbiter::TerminationSignal::{self, Kill, Term};
 
 /// The ready timeout in the `hello` of every supervisor of these tests.
 const READY: Duration = Duration::from_secs(60);
@@ -82,4 +82,58 @@ fn a_server_that_sends_fail_is_ended_at_once_and_claims_nothing_more() {
     assert_eq!(world.passes(MOMENT), [(20, Sent::Signalled(Term))]);
     assert_eq!(world.claims(20, A, Inherit), [(20, Sent::Refused(Code::Withdrawn))]);
     assert_eq!(world.passes(KILL), [(20, Sent::Signalled(Kill))]);
+}
+
+// --- of servers with a stand-in, which is gone with the supervisor ---------------------------------
+
+/// 20 was granted the address, and nobody is left to say that it serves.
+fn unspoken_for(serving: &[u32]) -> World {
+    let mut world = World::new();
+    for pid in serving {
+        world.server_is_up(*pid, &[A]);
+    }
+    world.supervisor(21, Leave);
+    world.stand_in_arrives(StandIn { pid: 20, stop_signal: 3, adopt: false }, Vec::new());
+    world.claims_to_provide(20, A);
+    world.link_ends(20);
+    world.ends(21);
+    world
+}
+
+const STOP: Sent = Sent::Signalled(TerminationSignal::Stop(3));
+
+#[test]
+fn a_server_that_nobody_speaks_for_serves_if_it_waits_for_connections_when_its_time_is_over() {
+    let mut world = unspoken_for(&[]);
+    assert_eq!(world.passes(READY - MOMENT), []);
+    assert!(world.serving(A).is_empty());
+    assert_eq!(world.passes(MOMENT), []);
+    assert_eq!(world.serving(A), [20]);
+    assert!(world.has_listener(A));
+    assert_eq!(world.passes(2 * READY), []);
+    assert_eq!(of(20, &world.server_is_up(30, &[A])), [STOP]);
+}
+
+#[test]
+fn so_it_is_where_the_arbiter_was_killed_with_its_supervisor() {
+    let mut world = unspoken_for(&[]);
+    world.supervisor(21, Leave);
+    let mut world = world.taken_over(&[21]);
+    assert_eq!(world.passes(READY), []);
+    assert_eq!(world.serving(A), [20]);
+}
+
+#[test]
+fn one_that_does_not_wait_for_connections_is_ended() {
+    let mut world = unspoken_for(&[]);
+    world.hanging.insert(20);
+    assert_eq!(world.passes(READY), [(20, STOP)]);
+    assert_eq!(of(20, &world.passes(DRAIN)), [Sent::Signalled(Kill)]);
+}
+
+#[test]
+fn one_beside_an_older_server_is_ended_since_nobody_knows_whether_it_is_ready() {
+    let mut world = unspoken_for(&[10]);
+    assert_eq!(world.passes(READY), [(20, STOP)]);
+    assert_eq!(world.serving(A), [10]);
 }

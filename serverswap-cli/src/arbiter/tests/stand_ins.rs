@@ -198,6 +198,18 @@ fn what_remains_of_one_that_ended_by_itself_is_stopped_by_its_signal() {
 }
 
 #[test]
+fn what_such_a_server_has_left_is_stopped_by_its_signal_by_the_next_arbiter_too() {
+    let mut world = World::new();
+    stands_in(&mut world, 10, &[A]);
+    world.ends_and_leaves(10, &[12]);
+    // The second one takes over what is still being looked for.
+    let mut world = world.taken_over(&[]).taken_over(&[]);
+    world.server(20);
+    assert_eq!(of(20, &world.claims(20, A, Inherit)), [Sent::Granted(Listener)]);
+    assert_eq!(of(12, &world.serves(20, A)), [Sent::Signalled(STOP)]);
+}
+
+#[test]
 fn so_it_is_where_the_next_arbiter_finds_only_what_remains() {
     let mut world = World::new();
     stands_in(&mut world, 10, &[A]);
@@ -306,6 +318,40 @@ fn one_that_does_not_come_back_may_have_opened_the_listener_meanwhile() {
         sent.extend(world.ends(10));
         assert!(of(20, &sent).contains(&Sent::Granted(granted)), "{found:?}");
     }
+}
+
+#[test]
+fn one_that_is_stopped_before_it_has_opened_the_listener_does_not_keep_the_next_ones_waiting() {
+    let mut world = World::new();
+    world.supervisor(11, Stay);
+    world.stand_in_arrives(quits(10), Vec::new());
+    world.claims_to_provide(10, A);
+    world.is_signalling = true;
+    assert_eq!(
+        of(10, &world.sends(11, FromClient::Stop(StopRequest {}))),
+        [Sent::Takedown, Sent::Signalled(STOP)]
+    );
+    let mut world = world.taken_over(&[11]);
+    assert_eq!(of(10, &world.stand_in_arrives(quits(20), Vec::new())), [Sent::Signalled(STOP)]);
+    assert_eq!(of(20, &world.claims_to_provide(20, A)), [Sent::Waiting]);
+    assert_eq!(of(20, &world.ends(10)), [Sent::Granted(Nothing)]);
+}
+
+#[test]
+fn no_listener_is_asked_for_while_a_server_may_have_it_of_which_no_state_says_so() {
+    let mut world = World::knowing_only_of(&[10]);
+    world.stand_in_arrives(quits(20), Vec::new());
+    assert_eq!(world.claims_to_provide(20, A), [(20, Sent::Waiting)]);
+    let sent = world.arrives(10, serverswap::protocol::message::Role::Server, Leave, vec![held(A, true)]);
+    assert_eq!(of(20, &sent), [Sent::Granted(Listener)]);
+}
+
+#[test]
+fn the_kernel_says_whether_it_is_free_once_nobody_comes_back_any_more() {
+    let mut world = World::knowing_only_of(&[10]);
+    world.stand_in_arrives(quits(20), Vec::new());
+    assert_eq!(world.claims_to_provide(20, A), [(20, Sent::Waiting)]);
+    assert_eq!(world.passes(WAIT), [(20, Sent::Granted(Nothing))]);
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub(super) struct World {
     pub(super) probation_ms: u64,
     /// The processes that have ended without a `Gone` event yet.
     pub(super) dead: BTreeSet<u32>,
+    /// The processes that do not wait for connections when they are looked at.
+    pub(super) hanging: BTreeSet<u32>,
     /// How many connections a server has open when it is signalled.
     pub(super) open_connections: BTreeMap<u32, u64>,
     /// Whether signals are still on their way.
@@ -97,6 +99,7 @@ impl World {
             fetch: BTreeMap::new(),
             probation_ms: 0,
             dead: BTreeSet::new(),
+            hanging: BTreeSet::new(),
             open_connections: BTreeMap::new(),
             is_signalling: false,
             sent: Vec::new(),
@@ -195,6 +198,11 @@ impl World {
                 let liveness = if is_dead { Liveness::Dead } else { Liveness::Alive };
                 Some(ArbiterEvent::Polled { process, address, liveness })
             }
+            ArbiterAction::Look { generation, servers } => {
+                let waits = |(process, _): &(Process, Address)| !self.hanging.contains(&process.pid);
+                let listening = servers.into_iter().filter(waits).collect();
+                Some(ArbiterEvent::Looked { generation, listening })
+            }
             ArbiterAction::Signal { process, signal, .. } => {
                 let connections = self.open_connections.get(&process.pid).copied();
                 Some(ArbiterEvent::Signalled { process, signal, connections })
@@ -233,7 +241,8 @@ impl World {
             | ArbiterAction::CloseListener { .. }
             | ArbiterAction::Open { .. }
             | ArbiterAction::Fetch { .. }
-            | ArbiterAction::Poll { .. } => return None,
+            | ArbiterAction::Poll { .. }
+            | ArbiterAction::Look { .. } => return None,
         };
         let pid = self.links.iter().find(|(_, at)| **at == link).map(|(pid, _)| *pid)?;
         let attached = if listener.is_some() { Attached::Listener } else { Attached::Nothing };

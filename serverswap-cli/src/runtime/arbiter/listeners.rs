@@ -9,6 +9,7 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::listener::{self, OpenError, SocketOwner};
 use serverswap::sys::process::{self, Process};
 
+use super::super::readiness_lookup::Socket;
 use super::super::stop_signal;
 use super::ArbiterRuntime;
 use crate::arbiter::{ArbiterEvent, Fetched};
@@ -74,6 +75,23 @@ impl ArbiterRuntime {
             }
         }
         refused
+    }
+
+    /// Where there is no listener, nobody can wait at it.
+    pub(super) fn look(&self, generation: Generation, servers: Vec<(Process, Address)>) {
+        let socket = |(server, address): (Process, Address)| {
+            let kept = self.listeners.get(&address).cloned();
+            let fetched = || self.fetch_from_processes_of(server, &address).ok().flatten().map(Arc::new);
+            let listener = kept.or_else(fetched)?;
+            Some(Socket { server, address, listener })
+        };
+        self.readiness.start(generation, servers.into_iter().filter_map(socket).collect());
+    }
+
+    pub(super) fn listening(&mut self, generation: Generation, listening: Vec<Socket>) -> ArbiterEvent {
+        let known = listening.iter().map(|one| (one.server, one.address.clone())).collect();
+        self.found.extend(listening.into_iter().map(|one| (one.address, one.listener)));
+        ArbiterEvent::Looked { generation, listening: known }
     }
 
     fn processes_of_stand_in(&self, process: Process) -> io::Result<Vec<(Process, OwnedFd)>> {

@@ -36,6 +36,7 @@ use super::directory_lease::{DirectoryLease, LeaseState};
 use super::look_thread::LookThread;
 use super::owner_lookup::OwnerLookups;
 use super::process_table::ProcessTable;
+use super::readiness_lookup::{ReadinessLookups, Socket};
 use super::reload_socket;
 use super::remains_lookup::RemainsLookups;
 use super::stop_signal::Origin;
@@ -94,6 +95,8 @@ pub(super) enum ArbiterInput {
     OwnerFound { address: Address, owner: Option<SocketOwner> },
     /// The same of an address that a server claims, to bind it.
     BindOwnerFound { link: ConnectionId, address: Address, owner: Option<SocketOwner> },
+    /// Of the servers of a generation for which nobody speaks, these wait for connections.
+    Looked { generation: Generation, listening: Vec<Socket> },
     /// A server that said `serving` for an address that it bound itself listens there.
     Listens { link: ConnectionId, address: Address },
     /// It does not, and has had the time; who has the address.
@@ -117,6 +120,7 @@ pub(super) struct ArbiterRuntime {
     owners: OwnerLookups,
     bound: BoundAddresses,
     remains: RemainsLookups,
+    readiness: ReadinessLookups,
     looks: LookThread,
     listeners: BTreeMap<Address, Arc<OwnedFd>>,
     /// Listeners that were opened or fetched for an event that the core has not taken in yet.
@@ -185,7 +189,8 @@ impl ArbiterRuntime {
             processes,
             bound: BoundAddresses::new(owners.threads(), sender.clone()),
             owners,
-            remains: RemainsLookups::new(looks.clone(), sender),
+            remains: RemainsLookups::new(looks.clone(), sender.clone()),
+            readiness: ReadinessLookups::new(looks.clone(), sender),
             looks,
             listeners: BTreeMap::new(),
             found: Vec::new(),
@@ -273,6 +278,9 @@ impl ArbiterRuntime {
                 }
                 ArbiterInput::BindOwnerFound { link, address, owner } => {
                     events.extend(self.claim_looked_into(link, &address, owner).map(Pending::from));
+                }
+                ArbiterInput::Looked { generation, listening } => {
+                    events.push(self.listening(generation, listening).into());
                 }
                 ArbiterInput::Listens { link, address } => {
                     events.extend(self.serves(link, address).map(Pending::from))
@@ -430,6 +438,7 @@ impl ArbiterRuntime {
                 }
                 ArbiterAction::Open { address } => self.open(address),
                 ArbiterAction::Fetch { process, address } => self.fetch(process, address),
+                ArbiterAction::Look { generation, servers } => self.look(generation, servers),
                 ArbiterAction::Poll { process, address } => {
                     let liveness = self.processes.liveness(process);
                     self.answers.push(ArbiterEvent::Polled { process, address, liveness }.into());

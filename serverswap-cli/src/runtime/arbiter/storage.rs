@@ -81,6 +81,7 @@ impl ArbiterRuntime {
                 | ArbiterEvent::HeldByAbsent { .. }
                 | ArbiterEvent::Fetched { .. }
                 | ArbiterEvent::Polled { .. }
+                | ArbiterEvent::Looked { .. }
                 | ArbiterEvent::Signalled { .. }
                 | ArbiterEvent::SignalSent { .. } => self.deferred.push(pending),
             }
