@@ -73,6 +73,9 @@ enum SuiteCommand {
     /// A server that hands its connection to the suite.
     #[command(hide = true)]
     FakeServer(supervisor::FakeServerArgs),
+    /// A server that does not speak the protocol.
+    #[command(hide = true)]
+    SilentServer,
 }
 
 /// Reads the command line, does what it says and gives the exit status.
@@ -91,6 +94,7 @@ pub(crate) fn main() -> ExitCode {
         SuiteCommand::Matrix(matrix) => code(matrix::matrix(matrix)),
         SuiteCommand::Rehearse(rehearse) => until_interrupted(rehearse::rehearse(rehearse)),
         SuiteCommand::FakeServer(server) => code(supervisor::fake_server(&server)),
+        SuiteCommand::SilentServer => code(supervisor::silent_server()),
     }
 }
 

@@ -1,5 +1,5 @@
 //! `supervisor`: the cases of the role supervisor against a command, and the hidden `fake-server` that
-//! the command starts.
+//! the command starts, and `silent-server`, which that one starts.
 
 use std::path::PathBuf;
 
@@ -46,6 +46,11 @@ pub(super) fn supervisor(run: SupervisorArgs) -> Ended {
     let judgement = lists.judge(&report, scope);
     remember(&report, &judgement);
     run.output.put(&report, &judgement)
+}
+
+pub(super) fn silent_server() -> Ended {
+    supervisor::silent_server()?;
+    Ok(Found::Good)
 }
 
 pub(super) fn fake_server(server: &FakeServerArgs) -> Ended {

@@ -83,6 +83,7 @@ impl SubjectUnderTest for Client {
             | Step::AnyOrder(_)
             | Step::Start(_)
             | Step::FakeServer(_)
+            | Step::SilentServer(_)
             | Step::Kill(_)
             | Step::Probe(_) => Err(Failure::Suite(format!(
                 "`{}` belongs to scenarios of the role `supervisor`",

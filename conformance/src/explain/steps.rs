@@ -76,6 +76,10 @@ fn text(step: &Step, role: Role) -> String {
         Step::Limit(step) => limit(*step).to_owned(),
         Step::AnyOrder(_) => "in any order:".to_owned(),
         Step::Start(step) => format!("the command is started: {}", step.name),
+        Step::SilentServer(step) => match &step.of {
+            Some(of) => format!("the fake server of {of} starts a server that says nothing: {}", step.name),
+            None => format!("a server that says nothing and is of no generation is started: {}", step.name),
+        },
         Step::FakeServer(step) => format!("the fake server of {} connects: {}", step.of, step.name),
         Step::Kill(step) => format!("{} is killed", step.name),
         Step::Probe(step) => probe(step),

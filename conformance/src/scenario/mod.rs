@@ -37,7 +37,7 @@ pub use located::Located;
 pub use matrix::{Axis, EveryByte};
 pub use parse::{ParseError, parse};
 pub use pattern::Pattern;
-pub use process::{FakeServer, Kill, Probe, Start};
+pub use process::{FakeServer, Kill, Probe, SilentServer, Start};
 pub use schema::document;
 pub use short::Short;
 pub use split::{Offset, Split};
@@ -71,6 +71,9 @@ pub struct Scenario {
     /// What the driver has to support; otherwise the case is skipped.
     #[serde(default)]
     pub needs: Vec<Support>,
+    /// The capabilities that the arbiter's `greeting` has to list; otherwise the case is skipped.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
     /// The version of the suite that has it first.
     pub since: SuiteVersion,
     /// The requirements that the case as a whole proves.

@@ -41,11 +41,24 @@ pub struct FakeServer {
     pub within_ms: Option<u64>,
 }
 
+/// Starts a server that does not speak the protocol: it says nothing, and TERM does not end it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SilentServer {
+    /// The name of the process.
+    #[serde(rename = "as")]
+    pub name: String,
+    /// The `fake_server` that starts it, as another process of its generation. Absent: the suite does, as a process that
+    /// is of none.
+    #[serde(default)]
+    pub of: Option<String>,
+}
+
 /// Kills a process.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Kill {
-    /// The name of a `start` or `fake_server` step.
+    /// The name of a `start`, `fake_server` or `silent_server` step.
     pub name: String,
 }
 

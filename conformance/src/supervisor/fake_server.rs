@@ -1,7 +1,7 @@
 //! The fake server: it does nothing by itself. It connects to the arbiter, so that the kernel takes it for the peer, and
 //! hands the connection to the suite, which speaks on it.
 //!
-//! It ends with 0 when it gets TERM and when the suite is gone.
+//! It ends with 0 when it gets TERM and when the suite is gone. The silent servers that it starts end with it.
 
 use std::io;
 use std::path::Path;
@@ -14,7 +14,8 @@ use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::interval;
 
-use super::handover::{Connected, send};
+use super::handover::{Connected, News, send};
+use super::silent_server;
 
 /// How often the arbiter is looked for while there is none.
 const PACE: Duration = Duration::from_millis(10);
@@ -34,26 +35,40 @@ pub fn fake_server(control: &Path) -> io::Result<()> {
     })
 }
 
-/// One connection at once, and one more for every byte that the suite sends.
+/// What the suite can ask for, as the byte that it sends.
+pub(super) const ANOTHER_CONNECTION: u8 = b'c';
+pub(super) const SILENT_SERVER: u8 = b's';
+
+/// One connection at once, and what the suite asks for after that.
 async fn obey(control: &Path) -> io::Result<()> {
     let mut control = tokio::net::UnixStream::connect(control).await?;
-    let mut order = [0];
+    let mut silent = Vec::new();
+    let mut order = [ANOTHER_CONNECTION];
     loop {
-        let made = Connected {
-            pid: std::process::id(),
-            generation: std::env::var("SERVERSWAP_GENERATION").ok(),
-            socket: std::env::var("SERVERSWAP_SOCKET").ok(),
-        };
-        let connection = match &made.socket {
-            Some(path) => Some(connect(Path::new(path)).await),
-            None => None,
-        };
-        send(&control, &made, connection.as_ref())?;
-        drop(connection);
+        if order == [SILENT_SERVER] {
+            let server = silent_server::start(&std::env::current_exe()?)?;
+            send(&control, &News::Started { pid: server.id() }, None)?;
+            silent.push(server);
+        } else {
+            report_connection(&control).await?;
+        }
         if control.read(&mut order).await? == 0 {
             return Ok(());
         }
     }
+}
+
+async fn report_connection(control: &tokio::net::UnixStream) -> io::Result<()> {
+    let made = Connected {
+        pid: std::process::id(),
+        generation: std::env::var("SERVERSWAP_GENERATION").ok(),
+        socket: std::env::var("SERVERSWAP_SOCKET").ok(),
+    };
+    let connection = match &made.socket {
+        Some(path) => Some(connect(Path::new(path)).await),
+        None => None,
+    };
+    send(control, &News::Connected(made), connection.as_ref())
 }
 
 /// A connection to the arbiter, as soon as there is one.

@@ -8,13 +8,16 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::command::watched;
-use super::handover::{Connected, Handover, receive};
+use super::fake_server::{ANOTHER_CONNECTION, SILENT_SERVER};
+use super::handover::{Connected, Handover, News, receive};
 
 /// Every fake server that has come, and the connections that it has made.
 pub(super) struct FakeServers {
     listener: UnixListener,
     servers: Vec<Process>,
     made: VecDeque<(usize, Connected, Option<OwnedFd>)>,
+    /// The silent servers that were started and not asked about yet.
+    started: VecDeque<u32>,
 }
 
 struct Process {
@@ -30,7 +33,7 @@ pub(super) struct FakeServerId(usize);
 
 impl FakeServers {
     pub(super) fn new(listener: UnixListener) -> FakeServers {
-        FakeServers { listener, servers: Vec::new(), made: VecDeque::new() }
+        FakeServers { listener, servers: Vec::new(), made: VecDeque::new(), started: VecDeque::new() }
     }
 
     pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
@@ -44,7 +47,8 @@ impl FakeServers {
         }
         for (index, server) in self.servers.iter_mut().enumerate().filter(|(_, server)| !server.gone) {
             match receive(&server.control)? {
-                Handover::Connection(made, connection) => {
+                Handover::News(News::Started { pid }, _) => self.started.push_back(pid),
+                Handover::News(News::Connected(made), connection) => {
                     // It may have ended since.
                     server.pidfd = watched(made.pid).ok();
                     self.made.push_back((index, made, connection));
@@ -67,8 +71,19 @@ impl FakeServers {
         if let Some(newest) = self.servers.last_mut().filter(|server| !server.gone && server.pidfd.is_some())
         {
             // One that has ended meanwhile is noticed when it is read.
-            let _ = newest.control.write_all(b"\n");
+            let _ = newest.control.write_all(&[ANOTHER_CONNECTION]);
         }
+    }
+
+    /// Asks a server to start a silent one; [`Self::next_started`] has it.
+    pub(super) fn ask_for_silent_server(&mut self, FakeServerId(index): FakeServerId) -> io::Result<()> {
+        let server = self.servers.get_mut(index).ok_or(io::ErrorKind::NotFound)?;
+        server.control.write_all(&[SILENT_SERVER])
+    }
+
+    /// The process of the next silent server that was started.
+    pub(super) fn next_started(&mut self) -> Option<u32> {
+        self.started.pop_front()
     }
 
     /// Whether one lives, with or without its command.

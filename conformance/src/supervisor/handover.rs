@@ -25,9 +25,18 @@ pub(super) struct Connected {
     pub(super) socket: Option<String>,
 }
 
+/// What a fake server reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum News {
+    /// A connection that it has made.
+    Connected(Connected),
+    /// A server that does not speak, which it has started.
+    Started { pid: u32 },
+}
+
 /// Sends a line with a descriptor. It is short enough to go at once.
-pub(super) fn send(control: impl AsFd, made: &Connected, connection: Option<&OwnedFd>) -> io::Result<()> {
-    let line = serde_json::to_vec(made)?;
+pub(super) fn send(control: impl AsFd, news: &News, connection: Option<&OwnedFd>) -> io::Result<()> {
+    let line = serde_json::to_vec(news)?;
     let fds: Vec<_> = connection.iter().map(|fd| fd.as_fd()).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -40,7 +49,7 @@ pub(super) fn send(control: impl AsFd, made: &Connected, connection: Option<&Own
 
 /// What came from a fake server.
 pub(super) enum Handover {
-    Connection(Connected, Option<OwnedFd>),
+    News(News, Option<OwnedFd>),
     Nothing,
     /// It is gone.
     End,
@@ -68,5 +77,5 @@ pub(super) fn receive(control: impl AsFd) -> io::Result<Handover> {
     if received.bytes == 0 {
         return Ok(Handover::End);
     }
-    Ok(Handover::Connection(serde_json::from_slice(&bytes[..received.bytes])?, connection))
+    Ok(Handover::News(serde_json::from_slice(&bytes[..received.bytes])?, connection))
 }

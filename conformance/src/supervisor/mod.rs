@@ -18,6 +18,8 @@ mod fake_server;
 mod fake_servers;
 mod handover;
 mod processes;
+mod silent_server;
+mod silent_servers;
 mod steps;
 
 use std::fmt;
@@ -25,13 +27,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::report::{Report, Role, Subject, Suite};
-use crate::runner::{Budget, CaseRun, Failure, NoFault, in_parallel};
+use crate::report::{Outcome, Report, Role, Subject, Suite};
+use crate::runner::{Budget, CaseResult, CaseRun, Failure, NoFault, in_parallel};
 use crate::sandbox::{Sandbox, SandboxError};
-use crate::scenario::{Catalogue, LEVEL_MAX, Selection, Start};
+use crate::scenario::{Catalogue, LEVEL_MAX, Scenario, Selection, Start};
 
 pub use case::{WIRE_VALID_SPEC, play as play_case};
 pub use fake_server::fake_server;
+pub use silent_server::silent_server;
 
 use steps::{Supervisor, SupervisorRun};
 
@@ -83,7 +86,7 @@ pub fn run(
     command: &SupervisorCommand,
     settings: SupervisorSettings,
 ) -> Result<Report, SupervisorError> {
-    let subject = introduce(command, settings)?;
+    let (subject, capabilities) = introduce(command, settings)?;
     let instances = catalogue.select(Role::Supervisor, selection);
     if instances.is_empty() {
         return Err(SupervisorError::NoCase(selection.only.join(" ")));
@@ -91,14 +94,27 @@ pub fn run(
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let order: Vec<usize> = (0..instances.len()).collect();
     let cases = in_parallel(jobs, &order, |index| {
-        case::play(&instances[index], command, settings, Box::new(NoFault))
+        let instance = &instances[index];
+        match lacking(&instance.scenario, &capabilities) {
+            Some(why) => CaseResult::none(Outcome::Skipped { why }).of(instance),
+            None => case::play(instance, command, settings, Box::new(NoFault)),
+        }
     });
     let level = selection.level.unwrap_or(LEVEL_MAX);
     Ok(Report { suite: Suite::this(), subject, protocol: 1, level, cases })
 }
 
-/// Starts the command once; its arbiter says in `greeting` who it is.
-fn introduce(command: &SupervisorCommand, settings: SupervisorSettings) -> Result<Subject, SupervisorError> {
+/// Why a case is skipped.
+fn lacking(scenario: &Scenario, capabilities: &Value) -> Option<String> {
+    let missing = scenario.capabilities.iter().find(|wanted| capabilities.get(wanted).is_none())?;
+    Some(format!("the arbiter does not have the capability `{missing}`"))
+}
+
+/// Starts the command once; its arbiter says in `greeting` who it is, and what it can do.
+fn introduce(
+    command: &SupervisorCommand,
+    settings: SupervisorSettings,
+) -> Result<(Subject, Value), SupervisorError> {
     if !command.words.first().is_some_and(|program| command::is_there(program)) {
         return Err(SupervisorError::Missing(command.clone()));
     }
@@ -109,14 +125,15 @@ fn introduce(command: &SupervisorCommand, settings: SupervisorSettings) -> Resul
         SupervisorError::NoSupervisor { command: command.clone(), why: format!("{failure}\n{said}") }
     })?;
     let text = |key: &str| greeting["arbiter"][key].as_str().unwrap_or_default().to_owned();
-    Ok(Subject {
+    let subject = Subject {
         role: Role::Supervisor,
         name: text("name"),
         version: text("version"),
         language: None,
         language_version: None,
         homepage: None,
-    })
+    };
+    Ok((subject, greeting["capabilities"].clone()))
 }
 
 impl SupervisorRun<'_> {

@@ -1,10 +1,11 @@
-//! `start`, `fake_server`, `kill`, `signal`, `exits`, `probe`: processes, and users of the address.
+//! `start`, `fake_server`, `silent_server`, `kill`, `signal`, `exits`, `probe`: processes, and users of the address.
 
 use rustix::process::Signal as Kernel;
 use serverswap_load::{Probe, Target};
 use serverswap_protocol::Address;
 
 use super::command::StartedCommand;
+use super::silent_servers::SilentServer;
 use super::steps::SupervisorRun;
 use crate::runner::{Exited, Failure, kernel_signal};
 use crate::sandbox::LIMIT;
@@ -55,19 +56,45 @@ impl SupervisorRun<'_> {
         Ok(())
     }
 
+    pub(super) fn start_silent_server(&mut self, step: &scenario::SilentServer) -> Result<(), Failure> {
+        let (pid, server) = match &step.of {
+            None => SilentServer::start(&self.subject.command.fake_server)
+                .map_err(Failure::io("cannot start a server"))?,
+            Some(of) => self.start_silent_server_of(of)?,
+        };
+        self.variables.set(format!("{}.pid", step.name), pid);
+        self.subject.silent.insert(step.name.clone(), server);
+        Ok(())
+    }
+
+    fn start_silent_server_of(&mut self, of: &str) -> Result<(u32, SilentServer), Failure> {
+        let known = self.subject.servers.get(of).cloned();
+        let (command, fake_server) = known.ok_or_else(|| Failure::unknown("fake server", of))?;
+        let asked = self.command_of(&command)?.servers.ask_for_silent_server(fake_server);
+        asked.map_err(|error| Failure::Subject(format!("`{of}` is gone: {error}")))?;
+        let what = format!("a server that `{of}` starts");
+        let pid = self.wait(&what, None, &mut |run| Ok(run.command_of(&command)?.servers.next_started()))?;
+        let server = SilentServer::of_fake_server(pid);
+        Ok((pid, server.map_err(|error| Failure::Subject(format!("{what} is gone: {error}")))?))
+    }
+
     pub(super) fn signal(&mut self, step: &Signal) -> Result<(), Failure> {
         self.signal_to(&step.to.0, kernel_signal(step.name))
     }
 
     pub(super) fn signal_to(&mut self, name: &str, signal: Kernel) -> Result<(), Failure> {
         self.trace.remark(None, &format!("{signal:?} to {name}"));
-        let sent = match (self.subject.started.get(name), self.subject.servers.get(name)) {
-            (Some(started), _) => started.signal(signal),
-            (None, Some((of, server))) => match self.subject.started.get(of) {
-                Some(started) => started.servers.signal(*server, signal),
-                None => return Err(Failure::unknown("process", name)),
-            },
-            (None, None) => return Err(Failure::unknown("process", name)),
+        let subject = &self.subject;
+        let sent = if let Some(started) = subject.started.get(name) {
+            started.signal(signal)
+        } else if let Some(silent) = subject.silent.get(name) {
+            silent.signal(signal)
+        } else if let Some((of, server)) = subject.servers.get(name)
+            && let Some(started) = subject.started.get(of)
+        {
+            started.servers.signal(*server, signal)
+        } else {
+            return Err(Failure::unknown("process", name));
         };
         sent.map_err(|error| Failure::Subject(format!("`{name}` is gone: {error}")))
     }
@@ -78,6 +105,12 @@ impl SupervisorRun<'_> {
         if let Some((of, server)) = self.subject.servers.get(name).cloned() {
             return self.wait(&what, exits.within_ms, &mut |run| {
                 let gone = run.command_of(&of)?.servers.is_gone(server);
+                Ok((gone && run.fault.ends_servers()).then_some(()))
+            });
+        }
+        if self.subject.silent.contains_key(name) {
+            return self.wait(&what, exits.within_ms, &mut |run| {
+                let gone = run.subject.silent.get(name).is_some_and(|server| server.is_gone);
                 Ok((gone && run.fault.ends_servers()).then_some(()))
             });
         }

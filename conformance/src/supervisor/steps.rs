@@ -12,6 +12,7 @@ use super::SupervisorCommand;
 use super::case::WIRE_VALID_SPEC;
 use super::command::StartedCommand;
 use super::fake_servers::FakeServerId;
+use super::silent_servers::SilentServer;
 use crate::connection::{ScriptedConnection, Trace, Validation};
 use crate::runner::{CaseRun, Failure, Fault, SubjectUnderTest};
 use crate::sandbox::Sandbox;
@@ -27,6 +28,7 @@ pub(super) struct Supervisor<'a> {
     pub started: BTreeMap<String, StartedCommand>,
     /// By the name of their connection: the `start` that they belong to, and which they are.
     pub servers: BTreeMap<String, (String, FakeServerId)>,
+    pub silent: BTreeMap<String, SilentServer>,
     pub probes: BTreeMap<String, Probe>,
 }
 
@@ -38,6 +40,7 @@ impl<'a> Supervisor<'a> {
             command,
             started: BTreeMap::new(),
             servers: BTreeMap::new(),
+            silent: BTreeMap::new(),
             probes: BTreeMap::new(),
         }
     }
@@ -52,6 +55,7 @@ impl SubjectUnderTest for Supervisor<'_> {
         match step {
             Step::Start(Short(start)) => run.start(start),
             Step::FakeServer(server) => run.await_server(server),
+            Step::SilentServer(server) => run.start_silent_server(server),
             Step::Kill(Short(kill)) => run.signal_to(&kill.name, Signal::KILL),
             Step::Signal(signal) => run.signal(signal),
             Step::Exits(exits) => run.exits(exits),
@@ -84,14 +88,19 @@ impl SubjectUnderTest for Supervisor<'_> {
     }
 
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        self.started.values().flat_map(StartedCommand::descriptors).collect()
+        let commands = self.started.values().flat_map(StartedCommand::descriptors);
+        commands.chain(self.silent.values().filter_map(SilentServer::descriptor)).collect()
     }
 
     fn read(&mut self, _fault: &mut dyn Fault, _trace: &mut Trace) -> Result<(), Failure> {
         self.started
             .values_mut()
             .try_for_each(StartedCommand::read)
-            .map_err(Failure::io("cannot read what a fake server reports"))
+            .map_err(Failure::io("cannot read what a fake server reports"))?;
+        self.silent
+            .values_mut()
+            .try_for_each(SilentServer::read)
+            .map_err(Failure::io("cannot poll a process"))
     }
 
     /// `progress` tells of no outcome: an arbiter may send it or not.

@@ -40,6 +40,9 @@ pub(super) fn review(scenario: &Scenario, id: &str) -> Result<(), Mistake> {
     if let Err(message) = check_citations(&scenario.spec, scenario.role) {
         return head("spec", message);
     }
+    if scenario.role == Role::Client && !scenario.capabilities.is_empty() {
+        return head("capabilities", "they are those of an arbiter, which here is the suite".to_owned());
+    }
     if let Err(message) = matrix::review(scenario) {
         return head("matrix", message);
     }

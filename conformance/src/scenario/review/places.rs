@@ -73,6 +73,7 @@ impl Places {
             | Step::Exits(_)
             | Step::AnyOrder(_)
             | Step::Start(_)
+            | Step::SilentServer(_)
             | Step::Kill(_)
             | Step::Probe(_) => {}
         }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::contract;
 use crate::scenario::pattern::Pattern;
-use crate::scenario::process::{FakeServer, Probe, Start};
+use crate::scenario::process::{FakeServer, Probe, SilentServer, Start};
 use crate::scenario::short::Short;
 use crate::scenario::step::{ConnectTo, Descriptors, DriverStep, EventStep, Expect, Greet, Send, Step};
 use crate::scenario::template::Template;
@@ -47,6 +47,10 @@ impl Uses {
             }
             Step::FakeServer(FakeServer { name, .. }) => {
                 self.bound.extend(["pid", "generation"].map(|fact| format!("{name}.{fact}")));
+                Ok(())
+            }
+            Step::SilentServer(SilentServer { name, .. }) => {
+                self.bound.push(format!("{name}.pid"));
                 Ok(())
             }
             Step::Probe(Probe { begin, end, .. }) => {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::located::Located;
-use super::process::{FakeServer, Kill, Probe, Start};
+use super::process::{FakeServer, Kill, Probe, SilentServer, Start};
 use super::short::Short;
 use crate::report::Role;
 
@@ -77,6 +77,8 @@ pub enum Step {
     Start(Short<Start>),
     /// Supervisor: takes the connection of a fake server.
     FakeServer(FakeServer),
+    /// Supervisor: starts a server that does not speak the protocol.
+    SilentServer(SilentServer),
     /// Supervisor: kills a process.
     Kill(Short<Kill>),
     /// Supervisor: connects as a user does, again and again.
@@ -123,6 +125,7 @@ impl Step {
             Step::AnyOrder(_) => "any_order",
             Step::Start(_) => "start",
             Step::FakeServer(_) => "fake_server",
+            Step::SilentServer(_) => "silent_server",
             Step::Kill(_) => "kill",
             Step::Probe(_) => "probe",
         }
@@ -159,6 +162,7 @@ impl Step {
             | Step::Signal(_)
             | Step::AnyOrder(_)
             | Step::Start(_)
+            | Step::SilentServer(_)
             | Step::Kill(_) => return None,
         };
         Some(CheckLabel { check, spec })
@@ -194,6 +198,7 @@ impl Step {
             | Step::AnyOrder(_)
             | Step::Start(_)
             | Step::FakeServer(_)
+            | Step::SilentServer(_)
             | Step::Kill(_)
             | Step::Probe(_) => None,
         }
@@ -223,7 +228,9 @@ impl Step {
             | Step::Listen {}
             | Step::Limit(_)
             | Step::Descriptors(_) => Some(Role::Client),
-            Step::Start(_) | Step::FakeServer(_) | Step::Kill(_) | Step::Probe(_) => Some(Role::Supervisor),
+            Step::Start(_) | Step::FakeServer(_) | Step::SilentServer(_) | Step::Kill(_) | Step::Probe(_) => {
+                Some(Role::Supervisor)
+            }
             Step::Send(_)
             | Step::Greet(_)
             | Step::Expect(_)

@@ -14,7 +14,7 @@ pub struct Signal {
     pub name: SignalName,
 }
 
-/// A process of the case: `driver`, or the name of a `start` or `fake_server` step.
+/// A process of the case: `driver`, or the name of a `start`, `fake_server` or `silent_server` step.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Recipient(pub String);
