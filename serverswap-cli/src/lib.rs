@@ -17,6 +17,7 @@ mod cli;
 mod entry;
 mod env_file;
 mod explain;
+mod history;
 mod intercept;
 mod launch;
 mod logs;

@@ -1,10 +1,13 @@
 //! What the arbiter knows of a process before it says anything: the driver asks, to decide whether a process of
 //! another user is admitted.
 
+use std::collections::BTreeSet;
+
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::process::Process;
 
 use super::Arbiter;
+use super::address::state::Stage;
 use super::server::{ServerKind, Speaker};
 use crate::state::StandInRecord;
 
@@ -33,6 +36,25 @@ impl Arbiter {
     /// The generations whose supervisor it is.
     pub fn generations_of_supervisor(&self, process: Process) -> Vec<Generation> {
         self.generations.of_supervisor(process)
+    }
+
+    /// What a server serves that has no supervisor, that nobody has asked to release it and that is the only one of its
+    /// generation to serve it; with its generation.
+    pub fn serves_alone(&self, process: Process) -> Option<(Generation, BTreeSet<Address>)> {
+        let generation = self.servers.get(process)?.generation;
+        if self.generation(generation).supervisor.process().is_some() {
+            return None;
+        }
+        let serves = |address: &Address| {
+            let state = self.address(address);
+            let own =
+                state.participants.iter().filter(|(_, participant)| participant.generation == generation);
+            let mut serving =
+                own.filter(|(_, participant)| matches!(participant.stage, Stage::Serving { .. }));
+            serving.next().is_some_and(|(first, _)| *first == process) && serving.next().is_none()
+        };
+        let served: BTreeSet<Address> = self.index.addresses_of(process).into_iter().filter(serves).collect();
+        (!served.is_empty()).then_some((generation, served))
     }
 
     /// Whether it claims, holds or drains the address.

@@ -305,6 +305,12 @@ pub(super) enum Tool {
     /// output goes if it has no log. The exit status is 3 if there is nothing to show.
     #[command(override_usage = "serverswap logs [OPTIONS] [ADDRESS]", after_long_help = help::LOGS)]
     Logs(LogsArguments),
+    /// Show what was done: starts, swaps, failures, restarts, stops
+    ///
+    /// Each with its time, who did it, how long it took and what was cut; the newest is the last. Says what to type to run an older
+    /// version again. It is kept across a boot. The exit status is 3 if there is nothing to show.
+    #[command(override_usage = "serverswap history [OPTIONS] [ADDRESS]")]
+    History(HistoryArguments),
     /// Say with which options a server is swapped
     ///
     /// Starts CMD a few times, each for a short time, and binds it where nobody looks for it: what serves now is not
@@ -432,6 +438,26 @@ pub(super) struct LogsArguments {
     /// Of the generation before the newest one
     #[arg(long)]
     pub(super) previous: bool,
+
+    /// The runtime directory to inspect
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
+    pub(super) dir: Option<PathBuf>,
+}
+
+/// `serverswap history`.
+#[derive(Debug, Args)]
+pub(super) struct HistoryArguments {
+    /// What concerns this address, for example `:8080`
+    #[arg(value_name = "ADDRESS")]
+    pub(super) address: Option<String>,
+
+    /// Show the last N entries; 0: all
+    #[arg(long, value_name = "N", default_value = "20")]
+    pub(super) limit: usize,
+
+    /// Print a JSON object
+    #[arg(long)]
+    pub(super) json: bool,
 
     /// The runtime directory to inspect
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]

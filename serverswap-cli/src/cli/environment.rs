@@ -43,6 +43,9 @@ pub const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 /// Set by sshd(8): the command was started over a connection that somebody may close. Read.
 pub const SSH_CONNECTION: &str = "SSH_CONNECTION";
 
+/// Set by sudo(8): who has logged in. Read.
+pub const SUDO_USER: &str = "SUDO_USER";
+
 /// Set for a command that a resident starts as the next generation: its stdin is where it reports how its deploy went.
 /// Read, and taken away from the server.
 pub const SERVERSWAP_RELOAD: &str = "SERVERSWAP_RELOAD";

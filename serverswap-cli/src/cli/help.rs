@@ -9,6 +9,7 @@ pub(super) const USAGE: &str = "serverswap [OPTIONS] CMD [ARGS]...
        serverswap status [ADDRESS] [--json] [--dir PATH]
        serverswap reload [ADDRESS]... [--json] [--dir PATH]
        serverswap logs [ADDRESS] [--follow] [--previous] [--dir PATH]
+       serverswap history [ADDRESS] [--limit N] [--json] [--dir PATH]
        serverswap explain [--json] CMD [ARGS]...
        serverswap stop [ADDRESS]... [--all] [--dir PATH]
        serverswap hold [--dir PATH]
@@ -29,6 +30,7 @@ const EXAMPLES: &str = "Examples:
   serverswap --ready-timeout 5m ./app    an app that takes long to start
   serverswap status :8080                which server holds it?
   serverswap logs -f :8080               what does it print?
+  serverswap history :8080               who deployed what, and what to type to go back
   serverswap explain ./app               which options does it need?
   serverswap --json ./app | jq .outcome  for scripts
   serverswap stop --all                  stop every server, when it has answered what is open";
@@ -49,7 +51,7 @@ const ENVIRONMENT: &str = "Environment:
   SERVERSWAP_DIR      the runtime directory, unless --dir is given
   XDG_RUNTIME_DIR     where it is looked for, for users other than root
   XDG_STATE_HOME      the parent of the directory of logs, which is else /var/log/serverswap for
-                      root, ~/.local/state/serverswap for others
+                      root, ~/.local/state/serverswap for others; the history is there, too
   NO_COLOR            no colour; so it is with TERM=dumb
   The server gets SERVERSWAP_SOCKET, SERVERSWAP_GENERATION, SERVERSWAP_DIR, SERVERSWAP_ARBITER and
   SERVERSWAP_ABSTRACT_SOCKET (if root starts it), and none of the variables that a service manager

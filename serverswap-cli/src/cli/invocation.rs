@@ -31,6 +31,8 @@ pub enum Invocation {
     Reload(Reload),
     /// Show what a server printed.
     Logs(Logs),
+    /// Show what was done.
+    History(History),
     /// Look at a server, and say how it is swapped.
     Explain(Explain),
     /// Be the arbiter of a directory until asked to stop.
@@ -154,6 +156,19 @@ pub struct Logs {
     pub which: Which,
     /// Up to where.
     pub extent: Extent,
+    /// `--dir`, as given.
+    pub dir: Option<PathBuf>,
+}
+
+/// Show what was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// What concerns this address.
+    pub address: Option<Address>,
+    /// At most so many entries.
+    pub limit: Option<usize>,
+    /// Text or a JSON object.
+    pub result: ResultFormat,
     /// `--dir`, as given.
     pub dir: Option<PathBuf>,
 }

@@ -26,6 +26,8 @@ pub(crate) use self::command_line::for_shell;
 pub use self::completions::completions;
 pub(crate) use self::definition::is_own_word;
 pub use self::definition::{LogFormatOption, Program, RestartOption, Shell, definition};
-pub use self::invocation::{Explain, Extent, Hold, Invocation, Logs, Man, Reload, Run, Status, Stop, Which};
+pub use self::invocation::{
+    Explain, Extent, History, Hold, Invocation, Logs, Man, Reload, Run, Status, Stop, Which,
+};
 pub use self::man::man_pages;
 pub use self::parse::{UsageError, parse};

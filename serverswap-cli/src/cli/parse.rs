@@ -11,12 +11,12 @@ use serverswap::protocol::message::{Form, UnixSockets};
 use serverswap::protocol::{Address, AddressError};
 
 use super::definition::{
-    DeployArguments, ExplainArguments, HoldArguments, LogsArguments, ReloadArguments, RunArguments,
-    ServerswapArguments, StatusArguments, StopArguments, Tool, definition,
+    DeployArguments, ExplainArguments, HistoryArguments, HoldArguments, LogsArguments, ReloadArguments,
+    RunArguments, ServerswapArguments, StatusArguments, StopArguments, Tool, definition,
 };
 use super::mistaken_word::{Wanted, wanted};
 use super::{
-    CommandLine, Explain, Extent, Hold, Invocation, LogFormatOption, Logs, Man, Program, Reload,
+    CommandLine, Explain, Extent, History, Hold, Invocation, LogFormatOption, Logs, Man, Program, Reload,
     RestartOption, Run, Status, Stop, Which,
 };
 use crate::launch::{PassedSockets, PassedSocketsError};
@@ -148,6 +148,7 @@ fn tool_invocation(tool: Tool, run: RunArguments) -> Result<Invocation, UsageErr
         Tool::Status(status) => status_invocation(status, run),
         Tool::Reload(reload) => reload_invocation(reload, run),
         Tool::Logs(logs) => logs_invocation(logs, run),
+        Tool::History(history) => history_invocation(history, run),
         Tool::Explain(explain) => explain_invocation(explain, run),
         Tool::Stop(stop) => stop_invocation(stop, run),
         Tool::Hold(hold) => Ok(hold_invocation(hold, run)),
@@ -177,6 +178,15 @@ fn logs_invocation(logs: LogsArguments, run: RunArguments) -> Result<Invocation,
         which: if logs.previous { Which::Previous } else { Which::Newest },
         extent: if logs.follow { Extent::Follow } else { Extent::UntilNow },
         dir: logs.dir.or(run.dir),
+    }))
+}
+
+fn history_invocation(history: HistoryArguments, run: RunArguments) -> Result<Invocation, UsageError> {
+    Ok(Invocation::History(History {
+        address: address(history.address, "history")?,
+        limit: (history.limit > 0).then_some(history.limit),
+        result: result(history.json || run.json),
+        dir: history.dir.or(run.dir),
     }))
 }
 
@@ -339,6 +349,7 @@ fn nothing_else(tool: &Tool, given: &[String]) -> Result<(), UsageError> {
         Tool::Status(_) => ("status", &["dir", "json"]),
         Tool::Reload(_) => ("reload", &["dir", "json"]),
         Tool::Logs(_) => ("logs", &["dir"]),
+        Tool::History(_) => ("history", &["dir", "json"]),
         Tool::Explain(_) => ("explain", &["json", "ready_timeout"]),
         Tool::Stop(_) => ("stop", &["dir", "json"]),
         Tool::Hold(_) => ("hold", &["dir", "trace", "quiet", "verbose", "log_format"]),

@@ -8,10 +8,8 @@ mod choice;
 mod elsewhere;
 mod print;
 
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use nix::unistd::{Uid, geteuid};
 use serverswap::sys::process;
 
 use self::choice::{Choice, LivingServer, choose};
@@ -49,12 +47,7 @@ fn conclude(logs: &Logs, directory: &Path, report: &StatusReport, console: &Cons
 
 /// The logs of a runtime directory, oldest first, wherever they are kept. Root may look at everybody's.
 fn all_logs(directory: &Path) -> Vec<FoundLog> {
-    let owner = std::fs::metadata(directory).map_or(geteuid(), |found| Uid::from_raw(found.uid()));
-    let mut places = log_directory::candidates(owner);
-    if owner != geteuid() {
-        places.extend(log_directory::candidates(geteuid()));
-    }
-    let found = places.iter().flat_map(|place| FoundLog::all(place));
+    let found = log_directory::candidates_of(directory).into_iter().flat_map(|place| FoundLog::all(&place));
     let mut found: Vec<FoundLog> = found.filter(|log| log.record.directory == directory).collect();
     found.sort_by(|one, other| one.name().cmp(&other.name()));
     found

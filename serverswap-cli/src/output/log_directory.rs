@@ -30,13 +30,23 @@ pub(crate) enum LogDirectoryError {
 ///
 /// # Errors
 /// There is none; why the first one cannot.
-pub(super) fn prepare() -> Result<PathBuf, LogDirectoryError> {
+pub(crate) fn prepare() -> Result<PathBuf, LogDirectoryError> {
     first_usable(candidates(geteuid()))
+}
+
+/// Where the logs of a runtime directory may be: where its owner has them and, if that is somebody else, this user.
+pub(crate) fn candidates_of(directory: &Path) -> Vec<PathBuf> {
+    let owner = fs::metadata(directory).map_or(geteuid(), |found| Uid::from_raw(found.uid()));
+    let mut places = candidates(owner);
+    if owner != geteuid() {
+        places.extend(candidates(geteuid()));
+    }
+    places
 }
 
 /// Where the logs of a user may be, best first: `$XDG_STATE_HOME/serverswap` if that is set;
 /// `/var/log/serverswap` for root, `~/.local/state/serverswap` for others; `/var/tmp/serverswap-UID`.
-pub(crate) fn candidates(user: Uid) -> Vec<PathBuf> {
+pub(super) fn candidates(user: Uid) -> Vec<PathBuf> {
     let variable = |name: &str| if user == geteuid() { std::env::var_os(name) } else { None };
     let home = || User::from_uid(user).ok().flatten().map(|found| found.dir);
     candidates_with(variable, home, user)

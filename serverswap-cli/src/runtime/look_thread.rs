@@ -49,7 +49,7 @@ impl LookThread {
     }
 
     /// Waits until everything that was asked for is done.
-    pub(super) async fn finish(&self) {
+    pub(crate) async fn finish(&self) {
         if lock(&self.queue).is_running {
             self.run(|| ()).await;
         }
@@ -72,7 +72,7 @@ fn run_all(queue: &Mutex<Queue>) {
 }
 
 /// Of what looks share with the loop: no code under the lock panics.
-pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

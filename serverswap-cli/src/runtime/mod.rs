@@ -50,7 +50,7 @@ pub(crate) mod temporary_arbiter;
 mod trace;
 mod waiting_lookup;
 
-pub(crate) use look_thread::LookThread;
+pub(crate) use look_thread::{LookThread, lock};
 pub(crate) use reload_socket::{REQUEST as RELOAD_REQUEST, remove_if_abandoned};
 pub(crate) use task::Task;
 
@@ -62,6 +62,7 @@ use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 
 use crate::cli::{Run, UsageError};
+use crate::history::{DeployHistory, Who};
 use crate::output::{Copies, OutputOf, ServerOutput};
 use crate::post::Post;
 use crate::spawn::ServerCommand;
@@ -85,13 +86,14 @@ pub fn run(run: &Run) -> u8 {
         return UsageError::leaves_as_init(&run.command.display()).print();
     }
     let generation = own_generation::begin();
+    let who = Who::of_this_command();
     let reply = DeployReply::of_this_process();
     // First, so that no signal of any moment is lost.
     let signals = SignalDescriptor::new();
     descriptors::raise_limit();
     let console = Console::new(run.verbosity, run.log, run.result);
     let (conclusion, copies) =
-        try_run(run, generation, post, &console, signals, &reply).unwrap_or_else(|error| {
+        try_run(run, generation, who, post, &console, signals, &reply).unwrap_or_else(|error| {
             reply.send(|| DeployResult::unable(&error, StillTrue::NothingStarted));
             (console.setup_failed(&error, StillTrue::NothingStarted), Copies::default())
         });
@@ -105,6 +107,7 @@ fn single_threaded() -> io::Result<Runtime> {
 fn try_run(
     run: &Run,
     generation: Generation,
+    who: Who,
     post: Option<Post>,
     console: &Console,
     signals: io::Result<SignalDescriptor>,
@@ -153,7 +156,8 @@ fn try_run(
             timeouts: plan.timeouts(),
             generation,
         };
-        let start = Start { plan, post, command, stand_in, adoption, output, directory };
+        let history = DeployHistory::new(run, who, directory.path(), generation);
+        let start = Start { plan, post, command, stand_in, adoption, output, history, directory };
         SupervisorDriver::run(start, console.clone(), trace, signals, reply).await
     })
 }

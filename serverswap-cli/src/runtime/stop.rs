@@ -30,6 +30,7 @@ use super::supervisor::{FIRST_LINK_WAIT, instant};
 use super::trace::TraceWriter;
 use super::{error_map, recovery, single_threaded};
 use crate::cli;
+use crate::history::{HistoryWriter, What, Who};
 use crate::state::{Directory, DirectoryError, Header, Snapshot};
 use crate::status::{hidden, is_alive, listens};
 use crate::stop::{NotSelected, NotStopped, Running, Selection, Stop, StopAction, running};
@@ -49,11 +50,12 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// Stops what is asked for and returns the exit status.
 pub(crate) fn run(stop: cli::Stop) -> u8 {
     let own = own_generation::begin();
+    let who = Who::of_this_command();
     // First, so that no signal of any moment is lost.
     let signals = SignalDescriptor::new();
     descriptors::raise_limit();
     let console = Console::plain(stop.result);
-    let conclusion = try_run(stop, own, &console, signals)
+    let conclusion = try_run(stop, own, who, &console, signals)
         .unwrap_or_else(|error| console.setup_failed(&error, StillTrue::NothingAsked));
     console.finish(conclusion)
 }
@@ -61,6 +63,7 @@ pub(crate) fn run(stop: cli::Stop) -> u8 {
 fn try_run(
     stop: cli::Stop,
     own: Generation,
+    who: Who,
     console: &Console,
     signals: io::Result<SignalDescriptor>,
 ) -> Result<Conclusion, SetupError> {
@@ -91,7 +94,7 @@ fn try_run(
         let link = Some(link(&directory, None, SupervisorRole::observer(), role));
         let core = Stop::new(selection, stop.limits, monotonic());
         let (console, client, rest) = (console.clone(), Client::Observer, Rest::Awaited);
-        StopDriver { core, directory, header, console, signals, link, client, rest }.run().await
+        StopDriver { core, who, directory, header, console, signals, link, client, rest }.run().await
     })
 }
 
@@ -160,6 +163,7 @@ enum Client {
 
 struct StopDriver {
     core: Stop,
+    who: Who,
     directory: Directory,
     /// Of this boot, and of this process.
     header: Header,
@@ -197,6 +201,11 @@ impl StopDriver {
             link.give_up_role().await;
         }
         let stopped = self.core.over(&running, monotonic());
+        let history = HistoryWriter::new(self.directory.path());
+        history.write(&stopped.record(self.who, history.record(What::Stop)));
+        if let Some(report) = history.finish().await {
+            self.console.report(&report);
+        }
         Ok(self.console.concluded(&stopped.summary(), 0, |summary| stopped.json(summary)))
     }
 

@@ -22,6 +22,7 @@ use tokio::task::{JoinHandle, spawn_local};
 
 use super::service_manager::ServiceManager;
 use crate::cli::environment;
+use crate::history::Who;
 use crate::supervisor::ServerExit;
 use crate::sys::{session, signals};
 use crate::ui::{Console, DeployResult, Report, SetupError, StillTrue};
@@ -61,7 +62,7 @@ impl Successors {
         let reply = if self.is_stopping() {
             Err(SetupError::Stopping { pid: std::process::id() })
         } else {
-            self.spawn().map_err(|error| SetupError::System {
+            self.spawn(client.as_ref()).map_err(|error| SetupError::System {
                 what: "starting the next generation",
                 errno: error.raw_os_error().unwrap_or_default(),
             })
@@ -82,10 +83,10 @@ impl Successors {
         replies.push(task);
     }
 
-    fn spawn(&self) -> io::Result<(u32, pipe::Receiver)> {
+    fn spawn(&self, client: Option<&UnixStream>) -> io::Result<(u32, pipe::Receiver)> {
         let (reader, writer) = io::pipe()?;
         let reader = pipe::Receiver::from_owned_fd(reader.into())?;
-        let mut command = self.command();
+        let mut command = self.command(&asker(client));
         command.stdin(writer);
         let pid = command.spawn()?.id();
         self.living.borrow_mut().insert(pid);
@@ -93,7 +94,7 @@ impl Successors {
     }
 
     /// This command, as it was given; what is installed in its place by now is executed.
-    fn command(&self) -> Command {
+    fn command(&self, asker: &str) -> Command {
         let mut arguments = std::env::args_os();
         let mut command = Command::new(program());
         if let Some(name) = arguments.next() {
@@ -103,7 +104,7 @@ impl Successors {
         for name in environment::SCRUBBED {
             command.env_remove(name);
         }
-        command.env(environment::SERVERSWAP_RELOAD, "1");
+        command.env(environment::SERVERSWAP_RELOAD, asker);
         if let Some(folder) = self.folder.as_ref().filter(|folder| folder.is_dir()) {
             command.current_dir(folder);
         }
@@ -156,6 +157,14 @@ impl Successors {
             let _ = reply.await;
         }
     }
+}
+
+/// Who has asked, for the history: a client that runs, or whoever has sent HUP, of whom nothing is known.
+fn asker(client: Option<&UnixStream>) -> String {
+    let pid =
+        client.and_then(|client| client.peer_cred().ok()?.pid()).and_then(|pid| u32::try_from(pid).ok());
+    let who = pid.map(Who::of).and_then(|who| serde_json::to_string(&who).ok());
+    who.unwrap_or_else(|| "1".to_owned())
 }
 
 /// By its path, so that an upgrade is followed; by what runs now where there is nothing.

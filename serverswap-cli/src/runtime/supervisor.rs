@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serverswap::connection::transport::SharedListener;
 use serverswap::protocol::Address;
+use serverswap::protocol::message::EventKind;
 use serverswap::session::SupervisorEvent;
 use serverswap::sys::clock::monotonic;
 use serverswap::sys::points;
@@ -28,6 +29,7 @@ use super::signals::{SignalEvent, Signals};
 use super::stand_in::{Change, Outcome, StandInDriver, StandInPlan};
 use super::trace::TraceWriter;
 use super::waiting_lookup::{Found, WaitingLookup};
+use crate::history::DeployHistory;
 use crate::output::{Copies, OutputTail, ServerOutput};
 use crate::post::Post;
 use crate::spawn::{self, ServerCommand};
@@ -51,6 +53,7 @@ pub(super) struct Start {
     pub(super) stand_in: Option<StandInPlan>,
     pub(super) adoption: Adoption,
     pub(super) output: ServerOutput,
+    pub(super) history: DeployHistory,
     pub(super) directory: Directory,
 }
 
@@ -72,6 +75,7 @@ pub(super) struct SupervisorDriver<'a> {
     reply: &'a DeployReply,
     server: ServerProcess,
     output: ServerOutput,
+    history: DeployHistory,
     reminder: Reminder,
     waiting_lookup: WaitingLookup,
     other_program: OtherProgram,
@@ -93,7 +97,7 @@ impl<'a> SupervisorDriver<'a> {
         signals: SignalDescriptor,
         reply: &'a DeployReply,
     ) -> Result<(Conclusion, Copies), SetupError> {
-        let Start { plan, post, command, stand_in, adoption, output, directory } = start;
+        let Start { plan, post, command, stand_in, adoption, output, history, directory } = start;
         let signals =
             Signals::new(signals, plan.form).map_err(|error| error_map::system("epoll_ctl", &error))?;
         let report = Rc::new({
@@ -123,6 +127,7 @@ impl<'a> SupervisorDriver<'a> {
             resident,
             reply,
             output,
+            history,
             kept: BTreeMap::new(),
             actions: Vec::new(),
         };
@@ -292,7 +297,12 @@ impl<'a> SupervisorDriver<'a> {
             SupervisorEvent::Notice(event, listener) => {
                 let attached =
                     if listener.is_some() { EventAttachment::Listener } else { EventAttachment::Nothing };
-                self.handle(SupervisorInput::FromArbiter(event, attached), listener)
+                let is_up = event.what == EventKind::Up && event.generation == self.plan.generation;
+                let outcome = self.handle(SupervisorInput::FromArbiter(event, attached), listener);
+                if is_up {
+                    self.history.up();
+                }
+                outcome
             }
             SupervisorEvent::Verdict(verdict) => self.handle(SupervisorInput::Verdict(verdict), None),
             SupervisorEvent::BarrierPassed => self.handle(SupervisorInput::BarrierPassed, None),
@@ -339,6 +349,7 @@ impl<'a> SupervisorDriver<'a> {
                         self.console.report(&report);
                     }
                     SupervisorAction::Deployed(outcome) => {
+                        self.history.deployed(&outcome);
                         let serving = || still_serving(&self.directory);
                         self.reply.send(|| DeployResult::of(&outcome, &serving(), &OutputTail::default()));
                     }
@@ -351,6 +362,7 @@ impl<'a> SupervisorDriver<'a> {
 
     fn observe(&mut self, report: &Report) {
         self.resident.service.observe(report);
+        self.history.observe(report);
         if let Report::Serving { address, .. } = report {
             self.output.served(address);
         }
@@ -403,10 +415,14 @@ impl<'a> SupervisorDriver<'a> {
             | RunEnding::NotUpKept
             | RunEnding::NotStarted(_) => OutputTail::default(),
         };
+        self.history.ended(outcome);
         let serving = still_serving(&self.directory);
         self.reply.send(|| DeployResult::of(outcome, &serving, &output));
         let mut conclusion = self.console.conclude(outcome, &serving, &output);
         self.server.finish().await;
+        if let Some(report) = self.history.finish().await {
+            self.console.report(&report);
+        }
         points::at("before the exit");
         self.link.give_up_role().await;
         points::at("after the lock is released");

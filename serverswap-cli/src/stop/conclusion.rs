@@ -10,6 +10,7 @@ use serverswap::sys::listener::SocketOwner;
 
 use super::Running;
 use super::core::StoppedGeneration;
+use crate::history::{Record, Who};
 use crate::status::NOT_SERVED;
 use crate::ui::duration::{millis, text};
 use crate::ui::{CutShort, Summary, grammar, result_json};
@@ -76,6 +77,22 @@ impl Stopped {
             CutShort::all(&self.cut_short),
             later.collect::<String>()
         ))
+    }
+
+    /// For the history; `new` has its time.
+    pub(crate) fn record(&self, who: Who, new: Record) -> Record {
+        let pids = self.generations.values().flat_map(|one| one.servers.iter().copied());
+        Record {
+            generations: self.generations.keys().copied().collect(),
+            addresses: self.generations.values().flat_map(|one| one.addresses.iter().cloned()).collect(),
+            pid: pids.max(),
+            who: Some(who),
+            outcome: Some("stopped".to_owned()),
+            status: Some(0),
+            duration_ms: Some(millis(self.duration)),
+            cut_short: self.cut_short.clone(),
+            ..new
+        }
     }
 
     /// The object of `--json`.

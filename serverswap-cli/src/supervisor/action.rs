@@ -1,6 +1,6 @@
 //! What comes out of the supervisor's core.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serverswap::protocol::Address;
 
 use crate::ui::{Report, RunOutcome};
@@ -58,7 +58,8 @@ pub enum Request {
 }
 
 /// A signal to the processes of a generation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum GenerationSignal {
     /// TERM.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serverswap::protocol::message::{self, DecidedVerdict};
 
 use super::GenerationSignal;
@@ -112,7 +112,8 @@ pub enum Leftovers {
 }
 
 /// How a server ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ServerExit {
     /// It exited with this status.

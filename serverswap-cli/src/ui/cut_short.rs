@@ -1,13 +1,14 @@
 //! What a server could not finish before its end: connections that it closed at its deadline, and the signals
 //! that it needed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::grammar;
 use crate::supervisor::GenerationSignal;
 
 /// A server that was cut short.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CutShort {
     /// The server.
@@ -27,6 +28,12 @@ pub struct CutShort {
 const NAMED_MAX: usize = 4;
 
 impl CutShort {
+    /// How many connections it has not finished, as far as that is known.
+    pub(crate) fn connections_cut(&self) -> u64 {
+        let open = self.signal.and(self.connections).unwrap_or_default();
+        self.cut.unwrap_or_default() + open
+    }
+
     /// What was not finished, with its numbers, behind what was done: empty if there is nothing.
     pub(crate) fn all(all: &[CutShort]) -> String {
         let texts: Vec<String> = all.iter().take(NAMED_MAX).map(CutShort::text).collect();

@@ -120,7 +120,7 @@ pub(crate) fn result_json(
     json_line(&ResultObject { outcome, reason, status, message, hint, details })
 }
 
-pub(super) fn json_line(value: &impl Serialize) -> String {
+pub(crate) fn json_line(value: &impl Serialize) -> String {
     let mut line = serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
     line.push('\n');
     line

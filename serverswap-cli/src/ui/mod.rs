@@ -30,7 +30,7 @@ mod tests;
 pub use self::console::{Conclusion, Console, ResultFormat};
 pub use self::cut_short::CutShort;
 pub use self::deploy_result::DeployResult;
-pub(crate) use self::json::result_json;
+pub(crate) use self::json::{json_line, result_json};
 pub use self::not_adoptable::NotAdoptable;
 pub use self::not_ready::NotReady;
 pub use self::outcome::*;

@@ -172,7 +172,10 @@ pub const EXIT_STATUSES: [(&str, &str); 13] = [
     ("0", "done; or replaced by a later generation; or stopped on request"),
     ("1-119", "the server failed: its own status (higher ones become 119)"),
     ("2", "usage error"),
-    ("3", "of `status`: not served; `logs`: no log; `explain`: cannot be swapped; `stop`: nothing to stop"),
+    (
+        "3",
+        "of `status`: not served; `logs`, `history`: nothing to show; `explain`: cannot be swapped; `stop`: nothing to stop",
+    ),
     ("120", "superseded by a newer generation"),
     ("121", "the server sent `fail`"),
     ("122", "the server exited with 0 although it should have kept running, for example without a claim"),

@@ -456,6 +456,21 @@ pub enum Report {
         /// Why, for people.
         problem: String,
     },
+    /// What this command did cannot be written to the history.
+    HistoryNotWritten {
+        /// Why, for people.
+        problem: String,
+        /// Where it is kept until it can.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kept: Option<PathBuf>,
+    },
+    /// Lines of the history cannot be read.
+    HistoryUnreadable {
+        /// Those of a later version.
+        newer: u64,
+        /// Those that were cut off, or are not ours.
+        cut_off: u64,
+    },
     /// Lines of this log were dropped because stderr took no more.
     LinesDropped {
         /// How many.
@@ -534,6 +549,8 @@ impl Report {
             | Report::DirectoryRemade { .. }
             | Report::DirectoryLost { .. }
             | Report::NotRecorded { .. }
+            | Report::HistoryNotWritten { .. }
+            | Report::HistoryUnreadable { .. }
             | Report::OutputNotLogged { .. }
             | Report::LinesDropped { .. }
             | Report::NotReloaded { .. }

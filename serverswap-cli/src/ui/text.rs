@@ -203,6 +203,21 @@ impl Report {
             Report::NotRecorded { path, problem } => {
                 format!("`{}` cannot be written: {problem}; the trace ends here", path.display())
             }
+            Report::HistoryNotWritten { problem, kept: Some(kept) } => format!(
+                "the history cannot be written: {problem}; what was done here is kept in `{}` until it can",
+                kept.display()
+            ),
+            Report::HistoryNotWritten { problem, kept: None } => {
+                format!("the history cannot be written: {problem}; it lacks what was done here")
+            }
+            Report::HistoryUnreadable { newer, cut_off } => {
+                let newer = (*newer > 0)
+                    .then(|| format!("{} written by a newer serverswap", grammar::count_was(*newer, "line")));
+                let cut_off =
+                    (*cut_off > 0).then(|| format!("{} cut off", grammar::count_was(*cut_off, "line")));
+                let lines: Vec<String> = newer.into_iter().chain(cut_off).collect();
+                format!("of the history, {}; the rest is shown", grammar::list(&lines))
+            }
             Report::LinesDropped { lines } => {
                 format!(
                     "{} dropped because stderr accepted no more output",

@@ -20,6 +20,7 @@ mod drops;
 mod explain;
 mod forms;
 mod held;
+mod history;
 mod hold;
 mod hostile;
 mod init;

@@ -174,7 +174,9 @@ async fn a_file_of_ones_choice_gets_both_streams_and_null_gets_neither() -> Outc
     let mut silent = shell.run("serverswap --output null node $SERVER", 3).await?;
     assert!(!silent.stderr().contains("version 3 starts"), "{}", silent.stderr());
     shell.serves_on(3).await?;
-    assert!(!shell.sandbox.state_home().exists(), "there is no log of what goes elsewhere");
+    let kept = std::fs::read_dir(shell.sandbox.state_home().join("serverswap"))?;
+    let kept: Vec<_> = kept.flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(kept, ["history.jsonl"], "there is no log of what goes elsewhere");
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The arbiter, told events one by one. Each test reads as a list of what happens.
 
 mod abandoned;
+mod alone;
 mod bind;
 mod changes;
 mod ending;

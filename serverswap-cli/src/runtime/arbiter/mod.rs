@@ -45,6 +45,7 @@ use crate::arbiter::{
     Arbiter, ArbiterAction, ArbiterEvent, ArbiterLimits, Changed, ClientHello, ConnectionId, Remains,
     TerminationSignal, Turn,
 };
+use crate::history::ArbiterHistory;
 use crate::replay::{FORMAT, StartRecord, nanos};
 use crate::state::{Directory, Journal, Lock};
 use crate::ui::Report;
@@ -136,6 +137,7 @@ pub(super) struct ArbiterRuntime {
     /// When something was under way the last time.
     last_busy: Instant,
     trace: TraceWriter,
+    history: ArbiterHistory,
     report: Rc<dyn Fn(Report)>,
 }
 
@@ -180,6 +182,7 @@ impl ArbiterRuntime {
         let lease = DirectoryLease::acquire(directory.clone(), lock, watch, sender.clone())?;
         reload_socket::remove_left_by_the_dead(&directory);
         let owners = OwnerLookups::new(sender.clone());
+        let history = ArbiterHistory::begin(directory.path(), &snapshot, &alive);
         Ok(ArbiterRuntime {
             core,
             journal: Journal::new(directory.state(), header),
@@ -202,6 +205,7 @@ impl ArbiterRuntime {
             tenure,
             last_busy: Instant::now(),
             trace,
+            history,
             report,
         })
     }
@@ -212,9 +216,13 @@ impl ArbiterRuntime {
     pub(super) async fn run(mut self, stop: oneshot::Receiver<()>) {
         self.serve(stop).await;
         let looks = self.looks.clone();
+        let (history, report) = (self.history.clone(), Rc::clone(&self.report));
         self.close().await;
         // Whoever is to be signalled is.
         looks.finish().await;
+        if let Some(problem) = history.finish().await {
+            report(problem);
+        }
     }
 
     /// Connections that were not greeted yet wait in the inbox: they are closed with the others, when this returns.
@@ -343,6 +351,9 @@ impl ArbiterRuntime {
     fn on_process_exit(&mut self, process: Process, events: &mut Vec<Pending>) {
         if self.processes.has_exited(process) && self.clients.read_the_rest_of(process) {
             self.clients.remove_all_of(process);
+            if let Some((generation, addresses)) = self.core.serves_alone(process) {
+                self.history.crashed(process, generation, addresses);
+            }
             reload_socket::remove_left_by(process.pid, &self.directory);
             self.bound.retain(|link| self.clients.process_of(link).is_some());
             let process_group = self.processes.forget(process);

@@ -1,0 +1,137 @@
+//! What was done here: every start, swap, failure, restart, stop and crash, with who did it. `serverswap history` shows it.
+//!
+//! Who knows something writes it: a supervisor of its generation ([`DeployHistory`]), `serverswap stop` of what it has stopped, the
+//! arbiter of a server that has no supervisor. A record is one JSON object on a line; the file is beside the logs. Nothing is decided by
+//! it, and nobody waits for it.
+
+mod arbiter;
+mod command;
+mod deploy;
+mod entry;
+mod file;
+mod record;
+mod table;
+mod who;
+mod writer;
+
+use std::collections::HashSet;
+use std::io::IsTerminal;
+use std::path::Path;
+
+use serde::Serialize;
+use serverswap::protocol::Generation;
+use serverswap::sys::process::{self, Process};
+
+use self::entry::{Entry, entries};
+use self::record::Line;
+use self::writer::{kept_in, of_user};
+use crate::cli;
+use crate::output::log_directory;
+use crate::runtime_directory;
+use crate::ui::{Conclusion, Console, Report, ResultFormat, Summary, json_line};
+
+pub(crate) use self::arbiter::ArbiterHistory;
+pub(crate) use self::deploy::DeployHistory;
+pub(crate) use self::record::{Record, What};
+pub(crate) use self::who::Who;
+pub(crate) use self::writer::HistoryWriter;
+
+/// The exit status if there is nothing to show.
+const NOTHING: u8 = 3;
+
+/// What was read of a runtime directory.
+pub(crate) struct Found {
+    /// Oldest first.
+    pub(crate) records: Vec<Record>,
+    /// Lines of a later version that cannot be read.
+    newer: u64,
+    /// Lines that were cut off.
+    unreadable: u64,
+}
+
+#[derive(Serialize)]
+struct HistoryJson<'a> {
+    directory: &'a str,
+    entries: &'a [Entry],
+    newer: u64,
+    unreadable: u64,
+}
+
+/// Prints it and returns the exit status.
+pub fn show(history: &cli::History) -> u8 {
+    let console = Console::plain(history.result);
+    let directory = runtime_directory::find(history.dir.as_deref());
+    let found = read(&directory);
+    let entries = entries(&found.records, &runtime_directory::find(None), lives);
+    let mut entries = match &history.address {
+        Some(address) => entry::only(entries, address),
+        None => entries,
+    };
+    let older = table::older(&entry::older(&entries));
+    let left_out = entries.len().saturating_sub(history.limit.unwrap_or(usize::MAX));
+    entries.drain(..left_out);
+    if found.newer > 0 || found.unreadable > 0 {
+        console.report(&Report::HistoryUnreadable { newer: found.newer, cut_off: found.unreadable });
+    }
+    let conclusion = match history.result {
+        ResultFormat::Json => {
+            let text = directory.to_string_lossy();
+            let Found { newer, unreadable, .. } = found;
+            let status = if entries.is_empty() { NOTHING } else { 0 };
+            let object = HistoryJson { directory: &text, entries: &entries, newer, unreadable };
+            Conclusion::result(status, json_line(&object))
+        }
+        ResultFormat::None if entries.is_empty() => console.failed(&nothing(&directory, history), NOTHING),
+        ResultFormat::None => Conclusion::result(0, table::render(&entries, width()) + &older),
+    };
+    console.finish(conclusion)
+}
+
+/// What was written of a runtime directory, wherever that is.
+pub(crate) fn read(directory: &Path) -> Found {
+    let folders = log_directory::candidates_of(directory).into_iter();
+    let texts = folders.map(|folder| of_user(&folder).read()).chain([kept_in(directory).read()]);
+    let mut found = Found { records: Vec::new(), newer: 0, unreadable: 0 };
+    // What was passed on by a process that was killed then is there twice.
+    let mut seen = HashSet::new();
+    for text in texts {
+        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            match Line::read(line) {
+                Line::Record(record) if Path::new(&record.directory) == directory => {
+                    if seen.insert(line.to_owned()) {
+                        found.records.push(*record);
+                    }
+                }
+                Line::Record(_) => {}
+                Line::Newer => found.newer += 1,
+                Line::Unreadable => found.unreadable += 1,
+            }
+        }
+    }
+    found.records.sort_by(|one, other| one.at.cmp(&other.at));
+    found
+}
+
+/// Whether the supervisor of a generation does.
+fn lives(boot: &str, generation: Generation) -> bool {
+    let is_of_this_boot = process::boot_id().is_ok_and(|this| this == boot);
+    let supervisor = Process::of(generation.pid);
+    is_of_this_boot && supervisor.is_ok_and(|process| process::is_supervisor_of(process, generation))
+}
+
+fn nothing(directory: &Path, history: &cli::History) -> Summary {
+    let of = history.address.as_ref().map(|address| format!(" of {address}")).unwrap_or_default();
+    Summary::Failure {
+        error: format!("there is no history{of} in `{}`", directory.display()),
+        hint: "`serverswap history --dir PATH` shows that of another directory; `serverswap status` what serves now"
+            .to_owned(),
+    }
+}
+
+/// Of the terminal, if stdout is one.
+fn width() -> Option<usize> {
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
+}
