@@ -4,7 +4,7 @@
  *
  * usage: node bindings/node/pack.mjs [--debug] PROGRAMS [DESTINATION]       both, for this platform
  *        node bindings/node/pack.mjs --platform PLATFORM --addon FILE PROGRAMS DESTINATION
- *        node bindings/node/pack.mjs --main DESTINATION
+ *        node bindings/node/pack.mjs --main PROGRAMS DESTINATION           PROGRAMS runs here, and writes the man pages
  *
  * PROGRAMS is the folder with `serverswap` (`target/release`); without `--addon`, the addon is the one
  * that `build.mjs` has put here. DESTINATION is this folder if it is not given. Only with `--debug`, for tests, the
@@ -29,11 +29,11 @@ const { values: options, positionals } = parseArgs({
     addon: { type: 'string' },
   },
 });
-const [programs, destination = here] = options.main ? [here, ...positionals] : positionals;
+const [programs, destination = here] = positionals;
 if (programs === undefined || (options.platform === undefined) !== (options.addon === undefined)) {
   console.error('usage: node bindings/node/pack.mjs [--debug] PROGRAMS [DESTINATION]');
   console.error('       node bindings/node/pack.mjs --platform PLATFORM --addon FILE PROGRAMS DESTINATION');
-  console.error('       node bindings/node/pack.mjs --main DESTINATION');
+  console.error('       node bindings/node/pack.mjs --main PROGRAMS DESTINATION');
   process.exit(2);
 }
 
@@ -87,7 +87,10 @@ function packMain() {
     cpSync(path.join(here, name), path.join(folder, name));
   }
   const { devDependencies, scripts, ...published } = manifest;
-  const full = { ...published, optionalDependencies: platformPackages() };
+  execFileSync(path.join(programs, 'serverswap'), ['man', '--into', path.join(folder, 'man')]);
+  const man = readdirSync(path.join(folder, 'man')).map((page) => `man/${page}`);
+  const files = [...published.files, 'man'];
+  const full = { ...published, files, man, optionalDependencies: platformPackages() };
   writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(full, null, 2)}\n`);
   pack(folder);
 }

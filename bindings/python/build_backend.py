@@ -36,7 +36,8 @@ __all__ = [
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
-SCRIPTS = HERE / "data" / "scripts"
+DATA = HERE / "data"
+SCRIPTS = DATA / "scripts"
 
 # What the source distribution has of the repository, and what of that nobody builds with.
 SOURCES = ["Cargo.lock", "LICENSE", "spec", "bindings/core", "serverswap-cli", "bindings/python"]
@@ -130,7 +131,7 @@ def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     """The hook of PEP 517."""
     config_settings = dict(config_settings or {})
-    put_commands(config_settings.pop("commands", None))
+    put_commands(config_settings.pop("commands", None), config_settings.pop("pages", None))
     return maturin.build_wheel(wheel_directory, config_settings, metadata_directory)
 
 
@@ -139,22 +140,26 @@ prepare_metadata_for_build_editable = prepare_metadata_for_build_wheel
 
 def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
     """The hook of PEP 660."""
-    put_commands(None)
+    put_commands(None, None)
     return maturin.build_editable(wheel_directory, config_settings, metadata_directory)
 
 
-def put_commands(built):
-    """Puts `serverswap` and `serverswap-deploy` where maturin takes them from.
+def put_commands(built, pages):
+    """Puts `serverswap` and `serverswap-deploy`, and their man pages, where maturin takes them from.
 
     :param built: the folder with the program, for one that was built before (`--config-settings commands=FOLDER`)
+    :param pages: the program that writes the man pages, if that one does not run here (`--config-settings pages=PROGRAM`)
     """
     check_repository()
-    shutil.rmtree(SCRIPTS, ignore_errors=True)
+    shutil.rmtree(DATA, ignore_errors=True)
     SCRIPTS.mkdir(parents=True)
-    shutil.copy(Path(built) / "serverswap" if built else build_command(), SCRIPTS)
+    command = Path(built) / "serverswap" if built else build_command()
+    shutil.copy(command, SCRIPTS)
     deploy = SCRIPTS / "serverswap-deploy"
     deploy.write_text(DEPLOY_SCRIPT)
     deploy.chmod(0o755)
+    # Below the prefix of the environment: man(1) looks beside each folder of PATH.
+    subprocess.run([pages or command, "man", "--into", DATA / "data/share/man/man1"], check=True)
 
 
 def build_command():

@@ -35,7 +35,7 @@ test('the package holds the addon and the commands of the platform, and no more 
   const platform = installation.file('node_modules', '@serverswap', fs.readdirSync(installation.file('node_modules', '@serverswap'))[0]);
   assert.deepEqual(fs.readdirSync(platform).sort(), ['LICENSE', 'README.md', 'package.json', 'serverswap', 'serverswap.node']);
   const main = fs.readdirSync(installation.file('node_modules', 'serverswap')).sort();
-  assert.deepEqual(main, ['LICENSE', 'README.md', 'bin', 'index.cjs', 'index.d.cts', 'index.d.mts', 'index.mjs', 'lib', 'package.json']);
+  assert.deepEqual(main, ['LICENSE', 'README.md', 'bin', 'index.cjs', 'index.d.cts', 'index.d.mts', 'index.mjs', 'lib', 'man', 'package.json']);
 });
 
 test('the package can be installed on a system that has no addon, and loads there', async () => {

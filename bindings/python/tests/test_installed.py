@@ -29,6 +29,10 @@ def test_the_command_is_native_and_there_once(environment):
     assert (environment / "serverswap-deploy").stat().st_size < 200
 
 
+def test_the_man_pages_are_where_man_looks(environment):
+    assert (environment.parent / "share/man/man1/serverswap-status.1").exists()
+
+
 def test_a_link_to_serverswap_deploy_is_serverswap_deploy(environment, tmp_path):
     (tmp_path / "deploy").symlink_to(environment / "serverswap-deploy")
     done = subprocess.run([tmp_path / "deploy", "--version"], capture_output=True, text=True, check=True)

@@ -332,7 +332,7 @@ pub(super) enum Tool {
     /// Decides which server has which address, for every server of the runtime directory, starts none, and stays until INT or TERM; what
     /// serves serves on then. It has to see the processes of all containers: run it on the host, or with the host's pid
     /// namespace. The addresses are opened in its network.
-    #[command(override_usage = "serverswap hold [OPTIONS]")]
+    #[command(override_usage = "serverswap hold [OPTIONS]", after_long_help = help::HOLD)]
     Hold(HoldArguments),
     /// Print shell completions
     #[command(override_usage = "serverswap completions SHELL [PROGRAM]", after_long_help = help::COMPLETIONS)]

@@ -117,6 +117,14 @@ Examples:
   serverswap stop :8080 --drain-timeout 5m   with more time for what is open
   serverswap stop --all                      every server of the directory";
 
+pub(super) const HOLD: &str = "Exit status:
+  0    ended by INT or TERM; what serves serves on
+  2    usage error
+  125  it cannot be the arbiter of the directory
+
+Examples:
+  serverswap hold --dir /run/serverswap-shop   on the host; each container mounts this directory";
+
 pub(super) const COMPLETIONS: &str = "Examples:
   serverswap completions bash > ~/.local/share/bash-completion/completions/serverswap
            for the next bash, if bash-completion is installed
