@@ -110,7 +110,11 @@ fn the_page_of_a_program_has_the_sections_that_are_looked_for() {
 
 #[test]
 fn the_page_of_a_command_has_examples() {
-    let without: Vec<String> = man_pages().into_iter().map(|page| page.name).filter(|name| !page(name).contains(".SH EXAMPLES")).collect();
+    let without: Vec<String> = man_pages()
+        .into_iter()
+        .map(|page| page.name)
+        .filter(|name| !page(name).contains(".SH EXAMPLES"))
+        .collect();
     assert_eq!(without, [""; 0], "`after_long_help` in definition.rs, as the other commands have it");
 }
 
