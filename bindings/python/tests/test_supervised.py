@@ -161,11 +161,11 @@ def test_a_progress_beyond_every_limit_is_clamped(world):
 
 
 STAGGERED = """
-import os, serverswap, threading
+import serverswap, sys, threading
 serverswap.on_takedown("first", print)
 first = serverswap.ready_for("first", more=True)
 serverswap.serving("first")
-print("first served")
+print("first served", file=sys.stderr)  # As the command does: lines of one pipe keep their order.
 serverswap.ready_for("second", more=True)
 serverswap.server_up()
 threading.Event().wait()

@@ -6,6 +6,7 @@
 //! Rules:
 //! - Each arbiter is judged by itself: what happened while another one decided is not in its recording.
 //! - What a `hello` lists counts as held from the `welcome` on, when the arbiter has read it.
+//! - A stand-in's connection is that of the process that it speaks for, and not of the supervisor that it is a part of.
 //! - Where the recording does not say which process is at the other end, a connection is taken for one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,8 @@ pub(super) struct Arbiters {
 struct Judged {
     judge: Judge<String>,
     connections: BTreeMap<String, Connection>,
+    /// The processes that live, by process id: a stand-in's `hello` says no more of the one that it speaks for.
+    processes: BTreeMap<u32, String>,
 }
 
 /// One of its connections.
@@ -64,15 +67,18 @@ impl Arbiters {
         if let (Some(pid), Some(peer)) = (entry.arbiter, entry.peer) {
             self.of_connection.insert(on.clone(), pid);
             let connection = Connection { is_named: true, ..Connection::of(name(peer)) };
-            self.judged.entry(pid).or_default().connections.insert(on, connection);
+            let judged = self.judged.entry(pid).or_default();
+            judged.processes.insert(peer.pid, name(peer));
+            judged.connections.insert(on, connection);
             return Ok(());
         }
         if let Some(judged) = entry.arbiter.and_then(|pid| self.judged.get_mut(&pid)) {
             if let Some(process) = entry.gone {
-                judged.is_gone(&name(process));
+                judged.is_gone(process);
             }
             if let Some(process) = entry.signalled {
-                judged.judge.is_ended(&name(process));
+                let who = judged.name_of(process);
+                judged.judge.is_ended(&who);
             }
             if entry.hidden.is_some() {
                 judged.judge.descriptors_are_hidden();
@@ -93,6 +99,10 @@ impl Arbiters {
         let connection = judged.connections.entry(on.clone()).or_insert_with(|| Connection::of(on.clone()));
         match by {
             Side::Client => {
+                if let Some(pid) = stands_in_for(&line) {
+                    let who = judged.processes.entry(pid).or_insert_with(|| format!("pid {pid}"));
+                    connection.who.clone_from(who);
+                }
                 connection.received(&line, &mut judged.judge);
                 Ok(())
             }
@@ -110,7 +120,9 @@ impl Judged {
     fn at_the_start(start: &Value) -> Judged {
         let state = &start["state"];
         let living = start["alive"].as_array().into_iter().flatten();
-        let living: BTreeSet<String> = living.filter_map(process_of).collect();
+        let processes: BTreeMap<u32, String> =
+            living.filter_map(process_of).map(|process| (process.pid, name(process))).collect();
+        let living: BTreeSet<String> = processes.values().cloned().collect();
         let mut judge = Judge::default();
         let objects =
             |value: &Value, key: &str| -> Vec<Value> { value[key].as_array().cloned().unwrap_or_default() };
@@ -133,13 +145,20 @@ impl Judged {
         if !objects(state, "unrecorded").is_empty() {
             judge.state_is_lost();
         }
-        Judged { judge, connections: BTreeMap::new() }
+        Judged { judge, connections: BTreeMap::new(), processes }
+    }
+
+    /// What a process is called here.
+    fn name_of(&self, process: ProcessEntry) -> String {
+        self.processes.get(&process.pid).cloned().unwrap_or_else(|| name(process))
     }
 
     /// Where the generation is not up, nobody else will ask whether its server is late.
-    fn is_gone(&mut self, who: &String) {
-        self.judge.ends(who);
-        let connections = self.connections.values().filter(|connection| connection.who == *who);
+    fn is_gone(&mut self, process: ProcessEntry) {
+        let who = self.name_of(process);
+        self.processes.remove(&process.pid);
+        self.judge.ends(&who);
+        let connections = self.connections.values().filter(|connection| connection.who == who);
         for connection in connections.filter(|connection| !connection.is_server()) {
             if let Some(generation) = connection.generation {
                 self.judge.may_stop(generation);
@@ -282,13 +301,19 @@ fn name(process: ProcessEntry) -> String {
     format!("pid {pid} (started at {start})")
 }
 
-fn process_of(record: &Value) -> Option<String> {
-    serde_json::from_value::<ProcessEntry>(record.clone()).ok().map(name)
+fn process_of(record: &Value) -> Option<ProcessEntry> {
+    serde_json::from_value(record.clone()).ok()
+}
+
+/// The process that a `hello` of a stand-in names.
+fn stands_in_for(line: &Map<String, Value>) -> Option<u32> {
+    let pid = line.get("standIn")?.get("pid")?.as_u64()?;
+    u32::try_from(pid).ok()
 }
 
 /// A process that the state names, if it lives, and its generation.
 fn living_in(living: &BTreeSet<String>, record: &Value) -> Option<(String, Generation)> {
-    let who = process_of(record).filter(|who| living.contains(who))?;
+    let who = process_of(record).map(name).filter(|who| living.contains(who))?;
     Some((who, record["generation"].as_str()?.parse().ok()?))
 }
 

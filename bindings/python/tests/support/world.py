@@ -102,8 +102,10 @@ class Command:
         self._lines = []
         self._printed = threading.Condition()
         # Of one pipe for both, two processes would write into each other's lines.
-        for output in (self._process.stdout, self._process.stderr):
-            threading.Thread(target=self._read, args=(output,)).start()
+        outputs = (self._process.stdout, self._process.stderr)
+        self._readers = [threading.Thread(target=self._read, args=(output,)) for output in outputs]
+        for reader in self._readers:
+            reader.start()
 
     def _read(self, output):
         with output:
@@ -140,11 +142,14 @@ class Command:
         return int(re.search(r"\(pid (\d+)\)", self.prints("serverswap: started"))[1])
 
     def exit(self):
-        """Waits until it has ended, and returns its exit status."""
+        """Waits until it has ended and all that it printed is read, and returns its exit status."""
         try:
-            return self._process.wait(LIMIT)
+            status = self._process.wait(LIMIT)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"it has not ended after {LIMIT} s:\n{self.output}") from None
+        for reader in self._readers:
+            reader.join(LIMIT)
+        return status
 
     def runs(self):
         return self._process.poll() is None

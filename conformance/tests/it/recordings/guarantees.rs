@@ -185,3 +185,28 @@ fn what_a_server_lists_when_it_is_back_counts_and_so_does_what_the_state_says() 
     assert_eq!(recovered(json!([process(12)])), Some(Guarantee::NeverTwoHolders));
     assert_eq!(recovered(json!([])), None);
 }
+
+#[test]
+fn what_a_stand_in_lists_is_held_by_the_process_that_it_speaks_for_whatever_its_supervisor_lists() {
+    let hello = |generation: u32, pid: u32| {
+        json!({"type": "hello", "id": 1, "version": 1, "client": {"name": "c", "version": "1"}, "role": "server",
+            "generation": format!("{generation}-1"), "holding": [{"address": ":80", "serving": true}],
+            "standIn": {"pid": pid}, "fds": [":80"]})
+        .to_string()
+    };
+    let supervises = |generation: u32| {
+        json!({"type": "hello", "id": 1, "version": 1, "client": {"name": "c", "version": "1"}, "role": "supervisor",
+            "generation": format!("{generation}-1"), "form": "stay",
+            "timeouts": {"drainMs": 9, "killMs": 9, "readyMs": 9}})
+        .to_string()
+    };
+    let peer = |on: &str, pid: u32| json!({"on": on, "peer": process(pid)});
+    let holder = json!({"pid": 12, "start": 5, "generation": "1-1", "socket": "inherit", "serving": true});
+    let start = json!({"state": {"addresses": {":80": {"holders": [holder]}}}, "alive": [process(12)]});
+    let start = json!({"at": 1, "from": "core", "arbiter": 7, "start": start}).to_string();
+    let began = Recording(vec![start]).kernel(peer("new", 21)).kernel(peer("of new", 21)).kernel(peer("old", 11));
+    let back = began.arbiter("new", GREETING).client("new", &hello(2, 22)).welcome("new", 2);
+    let back = back.arbiter("of new", GREETING).client("of new", &supervises(2)).welcome("of new", 2);
+    let back = back.arbiter("old", GREETING).client("old", &hello(1, 12)).welcome("old", 1);
+    assert_eq!(back.taken_down("old", ":80", "replaced").broken(), None);
+}
