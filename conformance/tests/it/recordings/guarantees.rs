@@ -204,7 +204,8 @@ fn what_a_stand_in_lists_is_held_by_the_process_that_it_speaks_for_whatever_its_
     let holder = json!({"pid": 12, "start": 5, "generation": "1-1", "socket": "inherit", "serving": true});
     let start = json!({"state": {"addresses": {":80": {"holders": [holder]}}}, "alive": [process(12)]});
     let start = json!({"at": 1, "from": "core", "arbiter": 7, "start": start}).to_string();
-    let began = Recording(vec![start]).kernel(peer("new", 21)).kernel(peer("of new", 21)).kernel(peer("old", 11));
+    let began =
+        Recording(vec![start]).kernel(peer("new", 21)).kernel(peer("of new", 21)).kernel(peer("old", 11));
     let back = began.arbiter("new", GREETING).client("new", &hello(2, 22)).welcome("new", 2);
     let back = back.arbiter("of new", GREETING).client("of new", &supervises(2)).welcome("of new", 2);
     let back = back.arbiter("old", GREETING).client("old", &hello(1, 12)).welcome("old", 1);
