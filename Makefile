@@ -67,8 +67,6 @@ bench: build ## The promised figures, measured
 LANE := $(MAKE) --no-print-directory --keep-going BUILT=all
 LANE_OF_DRIVERS = $(patsubst %,conformance-%,$(filter-out python,$(DRIVERS)))
 LANE_OF_PACKAGES := package-node test-node package-python test-python test-workers test-go conformance-python
-# What is shipped takes minutes to optimise and link as a whole; what is tested of the packages is the same without.
-QUICK_RELEASE := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0
 
 .PHONY: test
 test: tools-test ## Everything that CI does
@@ -76,7 +74,7 @@ test: tools-test ## Everything that CI does
 	@$(MAKE) --no-print-directory lint build-tests
 	@set -m; \
 		$(LANE) $(LANE_OF_DRIVERS) > $(LOGS)/drivers.txt 2>&1 & drivers=$$!; \
-		$(QUICK_RELEASE) $(LANE) $(LANE_OF_PACKAGES) > $(LOGS)/packages.txt 2>&1 & packages=$$!; \
+		$(LANE) $(LANE_OF_PACKAGES) > $(LOGS)/packages.txt 2>&1 & packages=$$!; \
 		trap 'kill -- -$$drivers -$$packages 2>/dev/null || true' EXIT; \
 		status=0; $(LANE) test-rust || status=$$?; \
 		wait $$drivers || status=$$?; cat $(LOGS)/drivers.txt; \
@@ -86,13 +84,12 @@ test: tools-test ## Everything that CI does
 	@cat $(LOGS)/*.log | awk -f conformance/sum-tests.awk
 
 .PHONY: package-node package-python
-# One test packs the package with the release programs, installs it and gives the demo with it; others run other runtimes.
+# What other runtimes need. One test packs the package with the programs that are tested; `make test-dist` with those that are released.
 package-node: tools-test
-	cargo build --release -p serverswap-cli
 	cd $(NODE) && npm ci --no-audit --no-fund && node test/outside/install.mjs
 
-# The wheel carries the release programs, so they are built here too; the tests drive the debug ones.
-package-python: tools-test
+# The wheel is made of the debug build, as everything that is tested; `make test-dist` tests what is released.
+package-python: $(if $(BUILT),tools-test,build-tests)
 	$(PYTHON)/setup.sh --conformance
 
 # The programs are debug builds with the feature `points`, which no shipped program has.

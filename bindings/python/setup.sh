@@ -4,7 +4,7 @@
 # usage: bindings/python/setup.sh [--conformance]
 #
 # --conformance adds what the tests need, and to the package what only the driver of serverswap-conformance calls, which
-# no published wheel has. PYTHON is the interpreter to use (default: python3); CARGO_TARGET_DIR moves the build elsewhere.
+# no published wheel has; it is a debug build then, with the programs that cargo has built with the workspace. PYTHON is the interpreter to use (default: python3); CARGO_TARGET_DIR moves the build elsewhere.
 # An environment that an earlier run did not finish is made anew.
 set -euo pipefail
 
@@ -30,7 +30,11 @@ rm "$unfinished"
 
 # By the build backend of the package, as `pip install bindings/python` does it.
 settings=()
-[ "${1:-}" != --conformance ] || settings=(--config-settings "build-args=--features=conformance")
+if [ "${1:-}" = --conformance ]; then
+    programs=${CARGO_TARGET_DIR:-$here/../../target}/debug
+    [ -x "$programs/serverswap" ] || { echo "error: $programs has no serverswap" >&2; echo "hint: make build-tests" >&2; exit 1; }
+    settings=(--config-settings "build-args=--profile=dev --features=conformance" --config-settings "commands=$(realpath "$programs")")
+fi
 rm -rf "$here/dist"
 PATH=$venv/bin:$PATH "$venv/bin/python" -m pip wheel --quiet --no-build-isolation --no-deps "${settings[@]}" --wheel-dir "$here/dist" "$here"
 "$venv/bin/python" -m pip install --quiet --force-reinstall --no-deps "$here"/dist/*.whl
