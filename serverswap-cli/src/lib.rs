@@ -42,6 +42,7 @@ mod state;
 pub mod state;
 mod status;
 mod stop;
+mod store;
 #[cfg(not(feature = "cores"))]
 mod supervisor;
 #[cfg(feature = "cores")]

@@ -10,6 +10,8 @@ use std::fs;
 
 use serverswap::sys::process;
 
+use crate::cli::environment;
+
 /// A process at which others hang.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Post {
@@ -48,8 +50,8 @@ impl Post {
             pid,
             parent: process::parent(pid).unwrap_or_default(),
             init: process::name(1).unwrap_or_default(),
-            exec_pid: number("SYSTEMD_EXEC_PID"),
-            main_pid: number("MAINPID"),
+            exec_pid: number(environment::SYSTEMD_EXEC_PID),
+            main_pid: number(environment::MAINPID),
             cgroup: cgroup(pid),
         })
     }

@@ -66,21 +66,42 @@ pub const MAINPID: &str = "MAINPID";
 /// sockets, or intercepted, has one of its own.
 pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
+/// The process that systemd has executed as the main one of a unit. Read.
+pub const SYSTEMD_EXEC_PID: &str = "SYSTEMD_EXEC_PID";
+
+/// How many descriptors systemd has passed to this process, with their names, if `LISTEN_PID` is it (sd_listen_fds(3)).
+/// Read by a command that is started by a service manager; a server that is launched with sockets has its own.
+pub const LISTEN_FDS: &str = "LISTEN_FDS";
+
+/// See [`LISTEN_FDS`].
+pub const LISTEN_PID: &str = "LISTEN_PID";
+
+/// See [`LISTEN_FDS`].
+pub const LISTEN_FDNAMES: &str = "LISTEN_FDNAMES";
+
+/// How many descriptors systemd keeps for the unit (systemd 254). Read.
+pub const FDSTORE: &str = "FDSTORE";
+
+/// Set for a command that a resident starts as the next generation: the listeners that it was passed, or has in the
+/// store of its service manager, each with its name. Read, and taken away from the server.
+pub const SERVERSWAP_LISTENERS: &str = "SERVERSWAP_LISTENERS";
+
 /// Taken away from the server: what a service manager gave to the supervisor (a server that
 /// sent `STOPPING=1` to it would stop the whole unit), and what a parent that is a Node process gave it
 /// (Node opens the descriptor of its IPC channel, which the server does not have, and would be a worker of
 /// the parent's cluster). And what a resident told the supervisor.
-pub const SCRUBBED: [&str; 13] = [
+pub const SCRUBBED: [&str; 14] = [
     SERVERSWAP_RELOAD,
+    SERVERSWAP_LISTENERS,
     NOTIFY_SOCKET,
     WATCHDOG_PID,
     WATCHDOG_USEC,
-    "LISTEN_PID",
+    LISTEN_PID,
     "LISTEN_PIDFDID",
-    "LISTEN_FDS",
-    "LISTEN_FDNAMES",
+    LISTEN_FDS,
+    LISTEN_FDNAMES,
     "LISTEN_FDS_FIRST_FD",
-    "FDSTORE",
+    FDSTORE,
     "NODE_CHANNEL_FD",
     "NODE_CHANNEL_SERIALIZATION_MODE",
     "NODE_UNIQUE_ID",

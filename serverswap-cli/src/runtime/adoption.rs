@@ -17,6 +17,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::arbiter_link::client_info;
 use super::error_map;
+use super::listener_store::ListenerStore;
 use crate::state::{self, Directory, StateFile};
 use crate::status::is_alive;
 use crate::sys::async_fd::async_fd;
@@ -45,9 +46,13 @@ impl Adoption {
     ///
     /// # Errors
     /// An address is held by a process that cannot be taken over. Nobody was touched.
-    pub(super) async fn run(&self, directory: &Directory) -> Result<Vec<Report>, SetupError> {
+    pub(super) async fn run(
+        &self,
+        directory: &Directory,
+        store: &ListenerStore,
+    ) -> Result<Vec<Report>, SetupError> {
         let mut reports = Vec::new();
-        let foreign = self.foreign(directory)?;
+        let foreign = self.foreign(directory, store)?;
         for (number, foreign) in (1..).zip(foreign) {
             let (pid, program) = (foreign.process.pid, foreign.program.clone());
             let addresses: Vec<Address> =
@@ -62,14 +67,15 @@ impl Adoption {
     }
 
     /// Everybody is looked at before anybody is taken over.
-    fn foreign(&self, directory: &Directory) -> Result<Vec<Foreign>, SetupError> {
+    fn foreign(&self, directory: &Directory, store: &ListenerStore) -> Result<Vec<Foreign>, SetupError> {
         let mut found: BTreeMap<Process, Foreign> = BTreeMap::new();
         if self.addresses.is_empty() {
             return Ok(Vec::new());
         }
         let state = state::read(&directory.state()).ok().flatten();
         for address in &self.addresses {
-            if is_held_here(state.as_ref(), address) || !is_in_use(address) {
+            let is_ours = is_held_here(state.as_ref(), address) || store.listener(address).is_some();
+            if is_ours || !is_in_use(address) {
                 continue;
             }
             let Some((process, program, listener)) = look(address)? else { continue };

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::arbiter::{ArbiterRuntime, Tenure};
+use super::listener_store::ListenerStore;
 use super::trace::TraceWriter;
 use crate::state::{Candidate, Directory, Lock, LockError};
 use crate::ui::Report;
@@ -23,6 +24,8 @@ pub(super) struct ArbiterRole {
     tenure: Tenure,
     report: Rc<dyn Fn(Report)>,
     trace: TraceWriter,
+    /// That of this process.
+    store: Option<Rc<ListenerStore>>,
 }
 
 /// Whether there is an arbiter where this process may not be it.
@@ -45,12 +48,18 @@ struct Held {
 impl ArbiterRole {
     pub(super) fn new(form: Form, report: Rc<dyn Fn(Report)>, trace: TraceWriter) -> Self {
         let (candidate, presence) = (Candidate::Supervisor, Presence::Immaterial);
-        ArbiterRole { held: None, candidate, presence, form, tenure: Tenure::UntilStopped, report, trace }
+        let tenure = Tenure::UntilStopped;
+        ArbiterRole { held: None, candidate, presence, form, tenure, report, trace, store: None }
     }
 
     /// Of `serverswap hold`.
     pub(super) fn holder(report: Rc<dyn Fn(Report)>, trace: TraceWriter) -> Self {
         ArbiterRole { candidate: Candidate::Holder, ..ArbiterRole::new(Form::Stay, report, trace) }
+    }
+
+    /// Listeners that a service manager has for this process are the first ones of their addresses.
+    pub(super) fn with_store(self, store: &Rc<ListenerStore>) -> Self {
+        ArbiterRole { store: Some(Rc::clone(store)), ..self }
     }
 
     /// Of an arbiter that ends by itself when nothing is under way.
@@ -85,6 +94,7 @@ impl ArbiterRole {
                     self.tenure,
                     report,
                     self.trace.clone(),
+                    self.store.clone(),
                 )?;
                 let (stop, stopped) = oneshot::channel();
                 self.held = Some(Held { arbiter: spawn_local(arbiter.run(stopped)), stop });

@@ -80,6 +80,7 @@ impl Caretaker {
             return CaretakerEnd::NotNeeded;
         }
         self.console.announce(conclusion);
+        self.resident.store.ended(std::process::id());
         let pid = std::process::id();
         self.console.report(&match self.resident.successors.is_any_living() {
             true => Report::ParentOfNext { pid },
@@ -93,6 +94,7 @@ impl Caretaker {
                 }
                 self.resident.successors.forget_exit();
             }
+            self.resident.store.sweep();
             tokio::select! {
                 event = self.signals.next() => match event {
                     SignalEvent::Core(SupervisorSignal::Terminate | SupervisorSignal::Interrupt) => {

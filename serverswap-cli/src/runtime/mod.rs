@@ -23,6 +23,7 @@ mod deploy_reply;
 mod directory_lease;
 pub(crate) mod error_map;
 pub(crate) mod hold;
+mod listener_store;
 mod look;
 mod look_thread;
 mod negotiation;
@@ -75,9 +76,17 @@ use crate::ui::{Conclusion, Console, DeployResult, SetupError, StillTrue};
 use crate::{acting_user, own_generation, runtime_directory};
 use adoption::Adoption;
 use deploy_reply::DeployReply;
+use listener_store::PassedListeners;
 use stand_in::StandInPlan;
 use supervisor::{Start, SupervisorDriver};
 use trace::TraceWriter;
+
+/// By whom this process was started, and with what.
+struct StartedWith {
+    who: Who,
+    post: Option<Post>,
+    passed: PassedListeners,
+}
 
 /// Runs a command to its end and returns the exit status.
 pub fn run(run: &Run) -> u8 {
@@ -85,6 +94,8 @@ pub fn run(run: &Run) -> u8 {
     if run.form == Form::Leave && post == Some(Post::Init) {
         return UsageError::leaves_as_init(&run.command.display()).print();
     }
+    // Before anything is opened: they are the first descriptors of this process.
+    let passed = PassedListeners::take();
     let generation = own_generation::begin();
     let who = Who::of_this_command();
     let reply = DeployReply::of_this_process();
@@ -92,8 +103,9 @@ pub fn run(run: &Run) -> u8 {
     let signals = SignalDescriptor::new();
     descriptors::raise_limit();
     let console = Console::new(run.verbosity, run.log, run.result);
+    let started = StartedWith { who, post, passed };
     let (conclusion, copies) =
-        try_run(run, generation, who, post, &console, signals, &reply).unwrap_or_else(|error| {
+        try_run(run, generation, started, &console, signals, &reply).unwrap_or_else(|error| {
             reply.send(|| DeployResult::unable(&error, StillTrue::NothingStarted));
             (console.setup_failed(&error, StillTrue::NothingStarted), Copies::default())
         });
@@ -107,8 +119,7 @@ fn single_threaded() -> io::Result<Runtime> {
 fn try_run(
     run: &Run,
     generation: Generation,
-    who: Who,
-    post: Option<Post>,
+    StartedWith { who, post, passed }: StartedWith,
     console: &Console,
     signals: io::Result<SignalDescriptor>,
     reply: &DeployReply,
@@ -157,7 +168,7 @@ fn try_run(
             generation,
         };
         let history = DeployHistory::new(run, who, directory.path(), generation);
-        let start = Start { plan, post, command, stand_in, adoption, output, history, directory };
+        let start = Start { plan, post, passed, command, stand_in, adoption, output, history, directory };
         SupervisorDriver::run(start, console.clone(), trace, signals, reply).await
     })
 }

@@ -20,12 +20,13 @@ use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::task::{JoinHandle, spawn_local};
 
+use super::listener_store::ListenerStore;
 use super::service_manager::ServiceManager;
 use crate::cli::environment;
 use crate::history::Who;
 use crate::supervisor::ServerExit;
-use crate::sys::{session, signals};
-use crate::ui::{Console, DeployResult, Report, SetupError, StillTrue};
+use crate::sys::{passed, session, signals};
+use crate::ui::{Console, DeployResult, Report, SetupError, StillTrue, Summary};
 
 /// Longest result, in bytes: what a pipe takes without a reader (pipe(7)).
 const RESULT_BYTES_MAX: usize = 65_536;
@@ -34,10 +35,11 @@ const RESULT_BYTES_MAX: usize = 65_536;
 pub(super) struct Successors {
     console: Console,
     service: Rc<ServiceManager>,
+    store: Rc<ListenerStore>,
     /// The working directory by its name, if the shell has told it.
     folder: Option<PathBuf>,
     /// Children that were not reaped: their numbers are their own.
-    living: RefCell<BTreeSet<u32>>,
+    living: Rc<RefCell<BTreeSet<u32>>>,
     last_exit: Cell<Option<ServerExit>>,
     replies: RefCell<Vec<JoinHandle<()>>>,
     /// How often this process was asked to stop.
@@ -45,12 +47,18 @@ pub(super) struct Successors {
 }
 
 impl Successors {
-    pub(super) fn new(console: Console, service: Rc<ServiceManager>) -> Self {
+    pub(super) fn new(
+        console: Console,
+        service: Rc<ServiceManager>,
+        store: Rc<ListenerStore>,
+        living: Rc<RefCell<BTreeSet<u32>>>,
+    ) -> Self {
         Successors {
             console,
             service,
+            store,
             folder: named_folder(),
-            living: RefCell::default(),
+            living,
             last_exit: Cell::default(),
             replies: RefCell::default(),
             stops: Cell::default(),
@@ -71,7 +79,7 @@ impl Successors {
             Ok((pid, result)) => {
                 self.console.report(&Report::Reloading { pid });
                 self.service.reloading();
-                spawn_local(relay(result, pid, client, Rc::clone(&self.service)))
+                spawn_local(relay(result, pid, client, Rc::clone(&self.service), Rc::clone(&self.store)))
             }
             Err(error) => {
                 self.console.report(&Report::NotReloaded { problem: error.to_string() });
@@ -88,6 +96,9 @@ impl Successors {
         let reader = pipe::Receiver::from_owned_fd(reader.into())?;
         let mut command = self.command(&asker(client));
         command.stdin(writer);
+        let (variables, listeners) = self.store.passed_on();
+        command.envs(variables);
+        passed::leave_to(&mut command, &listeners);
         let pid = command.spawn()?.id();
         self.living.borrow_mut().insert(pid);
         Ok((pid, reader))
@@ -115,6 +126,7 @@ impl Successors {
     /// A child of this process was reaped.
     pub(super) fn reaped(&self, pid: u32, exit: ServerExit) {
         if self.living.borrow_mut().remove(&pid) {
+            self.store.ended(pid);
             self.last_exit.set(Some(exit));
         }
     }
@@ -123,6 +135,7 @@ impl Successors {
     pub(super) fn stop(&self) {
         self.stops.set(self.stops.get() + 1);
         self.service.stopping();
+        self.store.stopping();
         for pid in self.living.borrow().iter() {
             // It may have ended just now.
             let _ = pidfd_open(*pid).and_then(|pidfd| signals::pass_on(&pidfd, self.stops.get()));
@@ -186,9 +199,18 @@ fn named_folder() -> Option<PathBuf> {
 }
 
 /// Passes the result on to whoever waits for it.
-async fn relay(result: pipe::Receiver, pid: u32, client: Option<UnixStream>, service: Rc<ServiceManager>) {
+async fn relay(
+    result: pipe::Receiver,
+    pid: u32,
+    client: Option<UnixStream>,
+    service: Rc<ServiceManager>,
+    store: Rc<ListenerStore>,
+) {
     let no_result = || DeployResult::unable(&SetupError::NoResult { pid }, StillTrue::NotKnown);
     let result = DeployResult::parse(&read_line(result).await).unwrap_or_else(no_result);
+    if let Summary::Success(_) = &result.summary {
+        store.up();
+    }
     service.reloaded(&result.summary);
     answer(client, result.line()).await;
 }

@@ -4,6 +4,7 @@
 //! nothing is started and nothing was touched.
 
 use std::collections::BTreeMap;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use super::arbiter_role::ArbiterRole;
 use super::caretaker::Caretaker;
 use super::deploy_reply::DeployReply;
 use super::error_map;
+use super::listener_store::PassedListeners;
 use super::other_program::OtherProgram;
 use super::resident::Resident;
 use super::server::{Answer, ServerProcess};
@@ -48,6 +50,7 @@ pub(super) const FIRST_LINK_WAIT: Duration = Duration::from_secs(10);
 pub(super) struct Start {
     pub(super) plan: Plan,
     pub(super) post: Option<Post>,
+    pub(super) passed: PassedListeners,
     pub(super) command: ServerCommand,
     /// For a server that does not speak the protocol.
     pub(super) stand_in: Option<StandInPlan>,
@@ -97,7 +100,7 @@ impl<'a> SupervisorDriver<'a> {
         signals: SignalDescriptor,
         reply: &'a DeployReply,
     ) -> Result<(Conclusion, Copies), SetupError> {
-        let Start { plan, post, command, stand_in, adoption, output, history, directory } = start;
+        let Start { plan, post, passed, command, stand_in, adoption, output, history, directory } = start;
         let signals =
             Signals::new(signals, plan.form).map_err(|error| error_map::system("epoll_ctl", &error))?;
         let report = Rc::new({
@@ -105,9 +108,12 @@ impl<'a> SupervisorDriver<'a> {
             move |report: Report| console.report(&report)
         });
         let driver_trace = trace.clone();
-        let role = ArbiterRole::new(plan.form, report, trace.clone());
         let generation = plan.generation;
-        let resident = Resident::new(&plan, &directory, &console);
+        let resident = Resident::new(&plan, passed, &directory, &console);
+        if matches!(post, Some(Post::MainOfUnit { .. })) && !resident.service.is_there() {
+            console.report(&Report::ServiceManagerDeaf);
+        }
+        let role = ArbiterRole::new(plan.form, report, trace.clone()).with_store(&resident.store);
         let mut driver = SupervisorDriver {
             core: Supervisor::new(plan.clone(), monotonic()),
             link: ArbiterLink::new(directory.clone(), &plan, role, trace),
@@ -148,7 +154,8 @@ impl<'a> SupervisorDriver<'a> {
             tokio::select! {
                 events = self.link.connect_first(until(deadline)) => {
                     let events = events?;
-                    for report in adoption.run(&self.directory).await? {
+                    self.resident.store.linked(self.link.arbiter_pid());
+                    for report in adoption.run(&self.directory, &self.resident.store).await? {
                         self.console.report(&report);
                     }
                     return Ok(self.handle(SupervisorInput::Linked, None).or_else(|| self.link_events(events)));
@@ -238,6 +245,7 @@ impl<'a> SupervisorDriver<'a> {
             }
             SignalEvent::Child => {
                 self.server.child_ended();
+                self.resident.store.sweep();
                 None
             }
         }
@@ -292,7 +300,10 @@ impl<'a> SupervisorDriver<'a> {
 
     fn session_event(&mut self, event: SupervisorEvent<SharedListener>) -> Option<Box<RunOutcome>> {
         match event {
-            SupervisorEvent::Linked => self.handle(SupervisorInput::Linked, None),
+            SupervisorEvent::Linked => {
+                self.resident.store.linked(self.link.arbiter_pid());
+                self.handle(SupervisorInput::Linked, None)
+            }
             SupervisorEvent::LinkLost => self.handle(SupervisorInput::LinkLost, None),
             SupervisorEvent::Notice(event, listener) => {
                 let attached =
@@ -322,7 +333,11 @@ impl<'a> SupervisorDriver<'a> {
         listener: Option<SharedListener>,
     ) -> Option<Box<RunOutcome>> {
         let now = monotonic();
+        let is_done = self.tell_service_manager(&event);
         self.core.handle(event, now, &mut self.actions);
+        if is_done {
+            self.resident.store.sweep();
+        }
         self.reminder.turned(now);
         self.perform(listener)
     }
@@ -337,10 +352,14 @@ impl<'a> SupervisorDriver<'a> {
                     SupervisorAction::Send(request) => self.link.send(request),
                     SupervisorAction::Keep { address } => {
                         if let Some(listener) = listener.take() {
+                            self.resident.store.keep(&address, listener.as_fd());
                             self.kept.insert(address, listener);
                         }
                     }
-                    SupervisorAction::Close { address } => drop(self.kept.remove(&address)),
+                    SupervisorAction::Close { address, reason } => {
+                        self.kept.remove(&address);
+                        self.resident.store.close(&address, reason);
+                    }
                     SupervisorAction::SignalGeneration { pid, signal, addresses } => {
                         self.server.signal(pid, signal, addresses)
                     }
@@ -360,9 +379,26 @@ impl<'a> SupervisorDriver<'a> {
         None
     }
 
+    /// Returns whether the last server that was replaced is gone.
+    fn tell_service_manager(&self, event: &SupervisorInput) -> bool {
+        if let SupervisorInput::NeedsTime { time, .. } = event {
+            self.resident.service.needs(*time);
+        }
+        let SupervisorInput::FromArbiter(event, _) = event else { return false };
+        if event.what == EventKind::Draining
+            && let Some(remaining) = event.remaining_ms
+        {
+            self.resident.service.drains(Duration::from_millis(remaining));
+        }
+        event.what == EventKind::Done && event.generation == self.plan.generation
+    }
+
     fn observe(&mut self, report: &Report) {
         self.resident.service.observe(report);
         self.history.observe(report);
+        if let Report::Up { .. } = report {
+            self.resident.store.up();
+        }
         if let Report::Serving { address, .. } = report {
             self.output.served(address);
         }

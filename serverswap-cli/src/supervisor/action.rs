@@ -22,6 +22,8 @@ pub enum SupervisorAction {
     Close {
         /// Of which address.
         address: Address,
+        /// Why.
+        reason: CloseReason,
     },
     /// Signal a server and every other process of its generation; answered by
     /// [`SupervisorInput::Signalled`](super::SupervisorInput::Signalled) when it was sent.
@@ -39,6 +41,15 @@ pub enum SupervisorAction {
     Deployed(Box<RunOutcome>),
     /// The generation has ended with this outcome: nothing more follows.
     Exit(Box<RunOutcome>),
+}
+
+/// Why a duplicate is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// A newer generation serves the address.
+    Replaced,
+    /// The arbiter asks for it: nobody has the listener any more.
+    Asked,
 }
 
 /// What a supervisor sends; the driver numbers it.

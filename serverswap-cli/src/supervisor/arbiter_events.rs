@@ -13,7 +13,7 @@ use super::context::Context;
 use super::owned_address::{AddressNotice, ClaimError, Duplicate, OwnedAddress};
 use super::owned_addresses::AddressChange;
 use super::predecessors::{DrainDeadlines, Draining, Seen};
-use super::{EventAttachment, GenerationSignal, Request, Starts, SupervisorAction};
+use super::{CloseReason, EventAttachment, GenerationSignal, Request, Starts, SupervisorAction};
 use crate::ui::{DrainStatus, Reached, Report};
 
 /// What the arbiter reported, for the state to decide on.
@@ -192,7 +192,8 @@ impl Context {
             self.report_change(&address, &before, &after, pid, remaining);
         }
         if before.duplicate() == Duplicate::Kept && after.duplicate() == Duplicate::None {
-            self.out.push(SupervisorAction::Close { address: address.clone() });
+            let reason = if is_replaced { CloseReason::Replaced } else { CloseReason::Asked };
+            self.out.push(SupervisorAction::Close { address: address.clone(), reason });
             self.send(Request::Closed { address });
         }
     }

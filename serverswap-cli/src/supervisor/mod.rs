@@ -64,7 +64,7 @@ use crate::ui::{Report, WaitingFor};
 
 pub(crate) use self::cut_servers::CutServers;
 
-pub use self::action::{GenerationSignal, Request, SupervisorAction};
+pub use self::action::{CloseReason, GenerationSignal, Request, SupervisorAction};
 pub use self::hangup::{Hangup, Sender, Terminal};
 pub use self::input::{
     EventAttachment, Leftovers, ServerExit, StopSignal, SupervisorInput, SupervisorSignal,

@@ -1,13 +1,15 @@
 //! The socket on which a server says that it is ready (sd_notify(3)), with the sender of each message by the kernel's
 //! word.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, setsockopt, sockopt};
+use nix::sys::socket::{MsgFlags, UnixAddr, bind, getsockname, setsockopt, sockopt};
 use serverswap::sys::recvmsg::receive_message;
 
 /// Longest message, in bytes (systemd's `NOTIFY_BUFFER_MAX`).
@@ -34,7 +36,23 @@ impl NotifySocket {
     /// # Errors
     /// As of bind(2).
     pub(crate) fn bind(path: &Path) -> io::Result<NotifySocket> {
-        let socket = UnixDatagram::bind(path)?;
+        NotifySocket::of(UnixDatagram::bind(path)?)
+    }
+
+    /// Binds it at a name of the kernel's choice; returns that as the value of `NOTIFY_SOCKET`.
+    ///
+    /// # Errors
+    /// As of bind(2).
+    pub(crate) fn bind_anywhere() -> io::Result<(NotifySocket, OsString)> {
+        let socket = UnixDatagram::unbound()?;
+        bind(socket.as_raw_fd(), &UnixAddr::new_unnamed())?;
+        let bound = getsockname::<UnixAddr>(socket.as_raw_fd())?;
+        let mut name = OsString::from("@");
+        name.push(OsStr::from_bytes(bound.as_abstract().unwrap_or_default()));
+        Ok((NotifySocket::of(socket)?, name))
+    }
+
+    fn of(socket: UnixDatagram) -> io::Result<NotifySocket> {
         socket.set_nonblocking(true)?;
         setsockopt(&socket, sockopt::PassCred, &true)?;
         Ok(NotifySocket(socket))

@@ -385,6 +385,40 @@ pub enum Report {
         /// Why, for people.
         problem: String,
     },
+    /// The service manager has passed the listener of an address.
+    ListenerPassed {
+        /// The address.
+        address: Address,
+        /// The `.socket` unit that has opened it, or what that calls it; none: it was kept for this unit.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unit: Option<String>,
+    },
+    /// The service manager has passed something else.
+    NotListener {
+        /// What it calls it.
+        name: String,
+    },
+    /// The service manager does not keep the listener of an address.
+    ListenerNotStored {
+        /// The address.
+        address: Address,
+        /// Why, for people.
+        problem: String,
+    },
+    /// The service manager was told not to keep the listener of an address any more.
+    ListenerGivenUp {
+        /// The address.
+        address: Address,
+    },
+    /// No server has claimed what a `.socket` unit has opened.
+    ListenerUnclaimed {
+        /// The address.
+        address: Address,
+        /// The unit, or what that calls it.
+        unit: String,
+    },
+    /// The service manager has started this command, and listens to nothing that it says.
+    ServiceManagerDeaf,
     /// The supervisor has ended, and its process goes on as the parent of the next generation.
     ParentOfNext {
         /// The process.
@@ -555,6 +589,10 @@ impl Report {
             | Report::LinesDropped { .. }
             | Report::NotReloaded { .. }
             | Report::NotAskable { .. }
+            | Report::NotListener { .. }
+            | Report::ListenerNotStored { .. }
+            | Report::ListenerUnclaimed { .. }
+            | Report::ServiceManagerDeaf
             | Report::StateNotWritten { .. } => Level::Warning,
             Report::Started { .. }
             | Report::OutputLogged { .. }
@@ -564,6 +602,8 @@ impl Report {
             | Report::Reloading { .. }
             | Report::Asked { .. }
             | Report::ParentOfNext { .. }
+            | Report::ListenerPassed { .. }
+            | Report::ListenerGivenUp { .. }
             | Report::Granted { .. }
             | Report::Adopted { .. }
             | Report::ServerStatus { .. }

@@ -191,7 +191,10 @@ impl SetupError {
             | SetupError::DirectoryNotDirectory { .. } => {
                 "use a directory of your own: `--dir PATH` or `SERVERSWAP_DIR`".to_owned()
             }
-            SetupError::DirectoryMode { directory, .. } => format!("`chmod 700 {}`", directory.display()),
+            SetupError::DirectoryMode { directory, .. } => {
+                let directory = directory.display();
+                format!("`chmod 700 {directory}`, or in a unit of systemd `RuntimeDirectoryMode=0700`")
+            }
             SetupError::DirectoryTooLong { .. } => {
                 "give a shorter one: `--dir /tmp/swap` or `SERVERSWAP_DIR`".to_owned()
             }

@@ -152,6 +152,31 @@ impl Report {
             Report::ParentOfNext { pid } => {
                 format!("pid {pid} goes on as the parent of the next generation; TERM stops that one")
             }
+            Report::ListenerPassed { address, unit: None } => {
+                format!("the service manager has kept the listener of {address}")
+            }
+            Report::ListenerPassed { address, unit: Some(unit) } => {
+                format!("the service manager has opened the listener of {address} (`{unit}`)")
+            }
+            Report::NotListener { name } => format!(
+                "the service manager has passed `{name}`, which is not the listener of an address that can be reached; it \
+                 is left there (a `.socket` unit needs `Accept=no`)"
+            ),
+            Report::ListenerNotStored { address, problem } => format!(
+                "the service manager does not keep the listener of {address}: {problem}; while this unit is started \
+                 again, who connects may be refused"
+            ),
+            Report::ListenerGivenUp { address } => {
+                format!("no server has {address} any more; the service manager has let go of it")
+            }
+            Report::ListenerUnclaimed { address, unit } => format!(
+                "no server has claimed {address}, which `{unit}` has opened: who connects there waits for ever; a server \
+                 that does not claim it itself is given it with `--socket {address}`"
+            ),
+            Report::ServiceManagerDeaf => {
+                "systemd is told nothing by this unit, and keeps no listener for it: write `Type=notify`"
+                    .to_owned()
+            }
             Report::Linked => "connected to the arbiter".to_owned(),
             Report::LinkLost => "lost the connection to the arbiter; servers are not affected".to_owned(),
             Report::ArbiterSilent { pid } => {

@@ -292,7 +292,7 @@ impl World {
                         supervisor.kept.insert(address, listener);
                     }
                 }
-                SupervisorAction::Close { address } => drop(supervisor.kept.remove(&address)),
+                SupervisorAction::Close { address, .. } => drop(supervisor.kept.remove(&address)),
                 SupervisorAction::SignalGeneration { pid, signal, .. } => {
                     self.signal(supervisor, pid, signal)
                 }

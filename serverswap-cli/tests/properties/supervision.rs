@@ -201,7 +201,7 @@ impl Watched {
                     assert_eq!(Some(&address), offered.as_ref(), "there is no such listener");
                     self.kept.insert(address);
                 }
-                SupervisorAction::Close { address } => {
+                SupervisorAction::Close { address, .. } => {
                     assert!(self.kept.remove(&address), "{address} is not kept")
                 }
                 SupervisorAction::SignalGeneration { pid, signal, .. } => {

@@ -48,6 +48,7 @@ mod state;
 mod status;
 mod stop;
 mod stopped;
+mod stored;
 mod terminal;
 mod traced;
 mod typed;

@@ -1,16 +1,20 @@
 //! What is to be known about an address that a server binds itself, before the core takes a message about it in.
 
-use serverswap::protocol::message::{Code, FromClient, Released, Serving};
+use serverswap::protocol::message::{Code, FromClient, ReadyFor, Released, Serving};
 use serverswap::protocol::{Address, SocketMode};
-use serverswap::sys::listener::{self, OpenError, SocketOwner};
+use serverswap::sys::listener::{self, SocketOwner};
 use serverswap::sys::process;
 
+use super::super::listener_store::OwnListener;
 use super::ArbiterRuntime;
 use crate::arbiter::{ArbiterEvent, ConnectionId};
 
 impl ArbiterRuntime {
     /// The event that the core takes in; `None` where it waits for an answer of the kernel's, or is answered here.
-    pub(super) fn checked(&mut self, event: ArbiterEvent) -> Option<ArbiterEvent> {
+    pub(super) fn checked(&mut self, mut event: ArbiterEvent) -> Option<ArbiterEvent> {
+        if let ArbiterEvent::Received { message: FromClient::ReadyFor(claim), .. } = &mut event {
+            self.consider_stored(claim);
+        }
         let ArbiterEvent::Received { link, message, .. } = &event else {
             return Some(event);
         };
@@ -51,6 +55,21 @@ impl ArbiterRuntime {
         Some(event)
     }
 
+    /// Where a service manager has the listener for this process, a server that would open one itself is given that; who
+    /// binds an address exclusively does not find it in the way.
+    fn consider_stored(&self, claim: &mut ReadyFor) {
+        match claim.socket {
+            SocketMode::Inherit if claim.provide => {
+                claim.provide = self.stored(&claim.address).is_none();
+                self.make_way_for(&claim.address, OwnListener::Used);
+            }
+            SocketMode::Bind if self.core.is_free(&claim.address) => {
+                self.make_way_for(&claim.address, OwnListener::GivenUp);
+            }
+            SocketMode::Inherit | SocketMode::Bind => {}
+        }
+    }
+
     /// The claim goes on where the process belongs to this directory: the core knows what to do.
     pub(super) fn claim_looked_into(
         &mut self,
@@ -64,8 +83,8 @@ impl ArbiterRuntime {
             let (message, liveness) = (FromClient::ReadyFor(claim), self.processes.liveness(process));
             return Some(ArbiterEvent::Received { link, message, liveness });
         }
-        let error = OpenError::InUse { address: address.clone(), owner };
-        self.refuse_claim(link, &claim, error.code(), error.to_string());
+        let (code, message) = self.refusal_of_in_use(address, owner);
+        self.refuse_claim(link, &claim, code, message);
         None
     }
 

@@ -9,6 +9,7 @@ use serverswap::protocol::{Address, Generation};
 use serverswap::sys::listener::{self, OpenError, SocketOwner};
 use serverswap::sys::process::{self, Process};
 
+use super::super::listener_store::OwnListener;
 use super::super::readiness_lookup::Socket;
 use super::super::stop_signal;
 use super::ArbiterRuntime;
@@ -18,7 +19,11 @@ use crate::sys::descriptors;
 impl ArbiterRuntime {
     /// Opens a listener. Where another process has the address, the answer comes when it is known which.
     pub(super) fn open(&mut self, address: Address) {
-        let result = match listener::try_open(&address, self.unix_sockets(&address)) {
+        if let Some(listener) = self.stored(&address) {
+            self.found.push((address.clone(), listener));
+            return self.answers.push(ArbiterEvent::Opened { address, result: Ok(()) }.into());
+        }
+        let result = match self.try_open(&address) {
             Ok(fd) if descriptors::is_reserved(&fd) => {
                 let message = "the arbiter has no descriptor left for another listener".to_owned();
                 Err((Code::Exhausted, message))
@@ -27,10 +32,44 @@ impl ArbiterRuntime {
                 self.found.push((address.clone(), Arc::new(fd)));
                 Ok(())
             }
-            Err(OpenError::InUse { .. }) => return self.owners.start(address),
+            Err(OpenError::InUse { .. }) => match self.passed_to_supervisor_of_claimant(&address) {
+                Some(fd) => {
+                    self.found.push((address.clone(), Arc::new(fd)));
+                    Ok(())
+                }
+                None => return self.owners.start(address),
+            },
             Err(error) => Err((error.code(), error.to_string())),
         };
         self.answers.push(ArbiterEvent::Opened { address, result }.into());
+    }
+
+    /// What a service manager keeps for this process, and nobody has, is given up where it is in the way.
+    fn try_open(&self, address: &Address) -> Result<OwnedFd, OpenError> {
+        let open = || listener::try_open(address, self.unix_sockets(address));
+        match open() {
+            Err(OpenError::InUse { .. }) if self.make_way_for(address, OwnListener::Used) => open(),
+            result => result,
+        }
+    }
+
+    /// What a service manager has for that process.
+    fn passed_to_supervisor_of_claimant(&self, address: &Address) -> Option<OwnedFd> {
+        let (_, supervisors) = self.core.claimant(address)?;
+        let mut supervisors = supervisors.into_iter().filter_map(|link| self.clients.process_of(link));
+        supervisors.find_map(|supervisor| {
+            let pidfd = self.processes.pidfd(supervisor)?;
+            listener::duplicate(supervisor, pidfd, address).ok().flatten()
+        })
+    }
+
+    /// What a service manager has for this process.
+    pub(super) fn stored(&self, address: &Address) -> Option<Arc<OwnedFd>> {
+        self.store.as_ref().and_then(|store| store.listener(address))
+    }
+
+    pub(super) fn make_way_for(&self, address: &Address, own: OwnListener) -> bool {
+        self.store.as_ref().is_some_and(|store| store.make_way_for(address, own))
     }
 
     /// As the command of the server that claims the address says, or else its umask.
@@ -130,8 +169,20 @@ impl ArbiterRuntime {
         {
             return ArbiterEvent::HeldByAbsent { address, generation, holder: owner.to_string() };
         }
+        let result = Err(self.refusal_of_in_use(&address, owner));
+        ArbiterEvent::Opened { address, result }
+    }
+
+    /// Who has it, in words: a process, or the service manager.
+    pub(super) fn refusal_of_in_use(&self, address: &Address, owner: Option<SocketOwner>) -> (Code, String) {
+        let unit = self.store.as_ref().and_then(|store| store.unit_in_the_way_of(address));
+        if let Some((other, unit)) = unit {
+            let message =
+                format!("`{address}` is held by the service manager, which has opened `{other}` as `{unit}`");
+            return (Code::AddressInUse, message);
+        }
         let error = OpenError::InUse { address: address.clone(), owner };
-        ArbiterEvent::Opened { address, result: Err((error.code(), error.to_string())) }
+        (error.code(), error.to_string())
     }
 
     /// The generation of a process that was started in this directory.

@@ -33,6 +33,7 @@ use super::bound_addresses::BoundAddresses;
 use super::clients::{Admission, Clients};
 use super::connection::{ReadAhead, ReceivedItem};
 use super::directory_lease::{DirectoryLease, LeaseState};
+use super::listener_store::ListenerStore;
 use super::look_thread::LookThread;
 use super::owner_lookup::OwnerLookups;
 use super::process_table::ProcessTable;
@@ -124,6 +125,8 @@ pub(super) struct ArbiterRuntime {
     readiness: ReadinessLookups,
     looks: LookThread,
     listeners: BTreeMap<Address, Arc<OwnedFd>>,
+    /// Those that a service manager has for this process.
+    store: Option<Rc<ListenerStore>>,
     /// Listeners that were opened or fetched for an event that the core has not taken in yet.
     found: Vec<(Address, Arc<OwnedFd>)>,
     /// What the core asked in its last turn, answered.
@@ -156,6 +159,7 @@ impl ArbiterRuntime {
         tenure: Tenure,
         report: Rc<dyn Fn(Report)>,
         trace: TraceWriter,
+        store: Option<Rc<ListenerStore>>,
     ) -> io::Result<Self> {
         let (sender, inbox) = mpsc::channel(INBOX_MAX);
         let header = super::recovery::header()?;
@@ -196,6 +200,7 @@ impl ArbiterRuntime {
             readiness: ReadinessLookups::new(looks.clone(), sender),
             looks,
             listeners: BTreeMap::new(),
+            store,
             found: Vec::new(),
             answers: Vec::new(),
             storage: Storage::Writable,
@@ -531,7 +536,8 @@ mod tests {
         let lock = Lock::try_take(&directory.lock(), Candidate::Supervisor).expect("nobody has it");
         let report = Rc::new(|_| {});
         let trace = TraceWriter::default();
-        ArbiterRuntime::start(directory, lock, None, Tenure::UntilStopped, report, trace).expect("an arbiter")
+        ArbiterRuntime::start(directory, lock, None, Tenure::UntilStopped, report, trace, None)
+            .expect("an arbiter")
     }
 
     #[tokio::test]

@@ -126,7 +126,7 @@ impl Run {
                 SupervisorAction::Send(Request::Stop) => self.done.push("send stop".to_owned()),
                 SupervisorAction::Send(Request::Barrier) => self.done.push("send ping".to_owned()),
                 SupervisorAction::Keep { address } => self.done.push(format!("keep {address}")),
-                SupervisorAction::Close { address } => self.done.push(format!("close {address}")),
+                SupervisorAction::Close { address, .. } => self.done.push(format!("close {address}")),
                 SupervisorAction::SignalGeneration { signal, .. } => {
                     self.done.push(signal.name().to_owned());
                     self.signalled = Some(signal);

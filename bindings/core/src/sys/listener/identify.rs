@@ -35,7 +35,7 @@ pub fn inet_address_of(fd: &impl AsFd) -> Option<Endpoint> {
 }
 
 /// The address whose listener `fd` is; `None` for anything else.
-pub(super) fn address_of(fd: &impl AsFd) -> Option<Address> {
+pub fn address_of(fd: &impl AsFd) -> Option<Address> {
     if is_listening(fd) {
         inet_address_of(fd).map(Address::Tcp).or_else(|| bound_at(fd).map(Address::Unix))
     } else if is_unconnected_datagram(fd) {

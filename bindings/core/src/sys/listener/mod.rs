@@ -18,7 +18,7 @@ mod unix_path;
 pub use connections::{open_connections, sockets_of};
 pub use duplicate::{addresses_of, duplicate, find_in_sockets};
 pub use error::{OpenError, SocketOwner, StartedBy};
-pub use identify::{endpoint_of, inet_address_of, inet_name, is_listener_of};
+pub use identify::{address_of, endpoint_of, inet_address_of, inet_name, is_listener_of};
 pub use listening::listens;
 pub use open::{BACKLOG, is_in_use, listen, open, try_open};
 pub use owner::owner_of;
