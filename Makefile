@@ -123,7 +123,8 @@ servers: tools-build ## Well-known servers, by themselves and swapped, under loa
 .PHONY: systemd
 systemd: tools-build ## The unit of packaging/systemd in a real systemd, under load (root, debootstrap)
 	cargo build --release -p serverswap-cli
-	@conformance/rigs/systemd/run $(TARGET)/release
+	cargo build --profile rigs -p serverswap-rigs
+	@RIGS='$(RIGS)' conformance/rigs/systemd/run $(TARGET)/release
 
 # ---- packages ----------------------------------------------------------------------------------
 # Each target of Rust takes about five minutes, most of them for linking as a whole.

@@ -5,6 +5,7 @@
 
 mod faults;
 mod interop;
+mod load;
 mod servers;
 mod upgrade;
 
@@ -42,6 +43,8 @@ enum Command {
     Interop(interop::InteropArgs),
     /// Swap well-known servers that know nothing of serverswap, and show each by itself, under load.
     Servers(servers::ServersArgs),
+    /// Ask a server all the time, until stdin is closed.
+    Load(load::LoadArgs),
     /// The server of the bench: claims addresses and writes down when they were granted.
     #[command(hide = true)]
     Server(Claims),
@@ -70,6 +73,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Upgrade(upgrade) => until_interrupted(upgrade::upgrade(upgrade)),
         Command::Interop(interop) => until_interrupted(interop::interop(interop)),
         Command::Servers(servers) => until_interrupted(servers::servers(servers)),
+        Command::Load(load) => until_interrupted(load::load(load)),
         Command::Server(claims) => code(bench::run_server(&claims).map(|()| Found::Good).map_err(Into::into)),
         Command::Clock => {
             bench::clock();
