@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
+const { once } = require('node:events');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -93,7 +94,8 @@ test('where npm starts a command with Node, Node becomes the command', async (t)
     env: { ...process.env, SERVERSWAP_DIR: fs.mkdtempSync(path.join(folder, 'run-')), XDG_STATE_HOME: folder },
     stdio: ['ignore', 'inherit', 'pipe'],
   });
-  t.after(() => command.kill());
+  // It leaves its runtime directory when it has ended its server.
+  t.after(() => Promise.all([once(command, 'exit'), command.kill()]));
   const lines = new Lines(command.stderr);
   while (!(await lines.next()).includes('started'));
   assert.equal(path.basename(fs.readlinkSync(`/proc/${command.pid}/exe`)), 'serverswap');
