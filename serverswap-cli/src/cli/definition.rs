@@ -309,7 +309,7 @@ pub(super) enum Tool {
     ///
     /// Each with its time, who did it, how long it took and what was cut; the newest is the last. Says what to type to run an older
     /// version again. It is kept across a boot. The exit status is 3 if there is nothing to show.
-    #[command(override_usage = "serverswap history [OPTIONS] [ADDRESS]")]
+    #[command(override_usage = "serverswap history [OPTIONS] [ADDRESS]", after_long_help = help::HISTORY)]
     History(HistoryArguments),
     /// Say with which options a server is swapped
     ///

@@ -117,6 +117,16 @@ Examples:
   serverswap stop :8080 --drain-timeout 5m   with more time for what is open
   serverswap stop --all                      every server of the directory";
 
+pub(super) const HISTORY: &str = "Exit status:
+  0  shown
+  2  usage error
+  3  there is nothing to show
+
+Examples:
+  serverswap history                       the last twenty, of the whole directory
+  serverswap history :8080 --limit 0       everything that concerns an address
+  serverswap history --json | jq .         for scripts";
+
 pub(super) const HOLD: &str = "Exit status:
   0    ended by INT or TERM; what serves serves on
   2    usage error
