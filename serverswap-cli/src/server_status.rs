@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serverswap::protocol::Generation;
+
 /// The file of one server; it is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct ServerStatus {
@@ -12,8 +14,8 @@ pub(crate) struct ServerStatus {
 
 impl ServerStatus {
     /// Of a server that has said nothing yet.
-    pub(crate) fn new(directory: &Path, server: u32) -> ServerStatus {
-        let status = ServerStatus { path: path(directory, server) };
+    pub(crate) fn new(directory: &Path, generation: Generation) -> ServerStatus {
+        let status = ServerStatus { path: path(directory, generation) };
         status.remove();
         status
     }
@@ -23,7 +25,7 @@ impl ServerStatus {
         let _ = fs::write(&self.path, words);
     }
 
-    /// That of a server that had the same pid and whose supervisor was killed, or this one's own.
+    /// That of an earlier server of the generation, or this one's own.
     fn remove(&self) {
         let _ = fs::remove_file(&self.path);
     }
@@ -36,27 +38,31 @@ impl Drop for ServerStatus {
 }
 
 /// What a server says of itself.
-pub(crate) fn read(directory: &Path, server: u32) -> Option<String> {
-    fs::read_to_string(path(directory, server)).ok().filter(|words| !words.is_empty())
+pub(crate) fn read(directory: &Path, generation: Generation) -> Option<String> {
+    fs::read_to_string(path(directory, generation)).ok().filter(|words| !words.is_empty())
 }
 
-fn path(directory: &Path, server: u32) -> PathBuf {
-    directory.join(format!("{server}.status"))
+fn path(directory: &Path, generation: Generation) -> PathBuf {
+    directory.join(format!("{generation}.status"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn generation(pid: u32) -> Generation {
+        Generation { start: 1, pid }
+    }
+
     #[test]
     fn what_a_server_says_can_be_read_until_it_is_not_heard_any_more() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let status = ServerStatus::new(folder.path(), 7);
-        assert_eq!(read(folder.path(), 7), None);
+        let status = ServerStatus::new(folder.path(), generation(7));
+        assert_eq!(read(folder.path(), generation(7)), None);
         status.write("warming up");
-        assert_eq!(read(folder.path(), 7).as_deref(), Some("warming up"));
-        assert_eq!(read(folder.path(), 8), None);
+        assert_eq!(read(folder.path(), generation(7)).as_deref(), Some("warming up"));
+        assert_eq!(read(folder.path(), generation(8)), None);
         drop(status);
-        assert_eq!(read(folder.path(), 7), None);
+        assert_eq!(read(folder.path(), generation(7)), None);
     }
 }

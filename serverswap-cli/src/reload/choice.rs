@@ -1,10 +1,10 @@
 //! Which residents are asked: pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serverswap::protocol::Address;
+use serverswap::protocol::{Address, Generation};
 
-use crate::status::{AddressReport, StatusReport, SupervisedBy};
+use crate::status::{AddressReport, Numbers, StatusReport, SupervisedBy};
 
 /// What is to be reloaded.
 #[derive(Debug, Clone, Copy)]
@@ -21,31 +21,42 @@ pub(super) enum Wanted<'a> {
 /// Who is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Choice {
-    /// These.
-    Residents(BTreeSet<u32>),
+    /// Those that have started these generations first.
+    Residents(BTreeSet<Generation>),
     /// Nobody can be, for this address or for any.
     NoResident(Option<Address>),
 }
 
+/// `askable` are the residents that live, each with its number here; 0 in another pid namespace.
 pub(super) fn choose(
     report: &StatusReport,
     wanted: Wanted<'_>,
-    is_askable: impl Fn(u32) -> bool,
+    askable: &BTreeMap<Generation, u32>,
     ancestors: impl Fn(u32) -> Vec<u32>,
 ) -> Choice {
-    let outermost = |supervisor: u32| {
-        let chain = std::iter::once(supervisor).chain(ancestors(supervisor));
-        chain.filter(|pid| is_askable(*pid)).last()
+    let resident =
+        |pid: u32| askable.iter().find(|(_, asked)| pid != 0 && **asked == pid).map(|(one, _)| *one);
+    let outermost = |Supervisor { generation, pid }: Supervisor| {
+        let pid = askable.get(&generation).copied().or(pid).unwrap_or_default();
+        let above = if pid == 0 { Vec::new() } else { ancestors(pid) };
+        let own = askable.contains_key(&generation).then_some(generation).or_else(|| resident(pid));
+        own.into_iter().chain(above.into_iter().filter_map(resident)).last()
     };
-    let of =
-        |address: &AddressReport| supervisors(address).into_iter().filter_map(outermost).collect::<Vec<_>>();
-    match wanted {
-        Wanted::All { main: Some(main) } if is_askable(main) => Choice::Residents([main].into()),
-        Wanted::All { .. } => {
-            let residents: BTreeSet<u32> = report.addresses.iter().flat_map(of).collect();
+    let of = |address: &AddressReport| -> Vec<Generation> {
+        supervisors(address, report.numbers).into_iter().filter_map(outermost).collect()
+    };
+    match (wanted, report.numbers) {
+        (Wanted::All { main: Some(main) }, _) if resident(main).is_some() => {
+            Choice::Residents(resident(main).into_iter().collect())
+        }
+        (Wanted::All { .. }, numbers) => {
+            let all = report.addresses.iter().flat_map(of);
+            // Of several containers that share the directory, this one.
+            let is_meant = |one: &Generation| numbers == Numbers::Own || askable.get(one) != Some(&0);
+            let residents: BTreeSet<Generation> = all.filter(is_meant).collect();
             if residents.is_empty() { Choice::NoResident(None) } else { Choice::Residents(residents) }
         }
-        Wanted::Only(addresses) => {
+        (Wanted::Only(addresses), _) => {
             let mut residents = BTreeSet::new();
             for wanted in addresses {
                 let found = report.addresses.iter().find(|found| found.address == *wanted).map(of);
@@ -59,13 +70,26 @@ pub(super) fn choose(
     }
 }
 
+/// Who has started a generation, with its number here if it has one.
+struct Supervisor {
+    generation: Generation,
+    pid: Option<u32>,
+}
+
 /// Of the servers that hold it, and those that start one again.
-fn supervisors(address: &AddressReport) -> Vec<u32> {
+fn supervisors(address: &AddressReport, numbers: Numbers) -> Vec<Supervisor> {
+    let of = |generation: Generation, pid: u32| Supervisor {
+        generation,
+        pid: match numbers {
+            Numbers::Own => Some(pid),
+            Numbers::OfArbiter => None,
+        },
+    };
     let of_holders = address.holders.iter().filter_map(|holder| match holder.supervisor {
-        SupervisedBy::Pid(pid) => Some(pid),
+        SupervisedBy::Pid(pid) => Some(of(holder.generation, pid)),
         SupervisedBy::Nobody => None,
     });
-    of_holders.chain(address.owners.iter().map(|owner| owner.pid)).collect()
+    of_holders.chain(address.owners.iter().map(|owner| of(owner.generation, owner.pid))).collect()
 }
 
 #[cfg(test)]

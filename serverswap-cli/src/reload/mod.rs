@@ -10,7 +10,8 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use nix::sys::socket::{getsockopt, sockopt};
+use serverswap::protocol::Generation;
+use serverswap::sys::peer::credentials;
 use serverswap::sys::process::{self, Process};
 
 use self::choice::{Choice, Wanted, choose};
@@ -31,20 +32,23 @@ pub fn show(reload: &Reload) -> u8 {
     }
 }
 
-fn residents(
-    reload: &Reload,
-    directory: &Path,
-    console: &Console,
-) -> Result<BTreeMap<u32, UnixStream>, SetupError> {
+/// A resident that lives.
+struct Askable {
+    /// Its number here; 0 in another pid namespace.
+    pid: u32,
+    stream: UnixStream,
+}
+
+fn residents(reload: &Reload, directory: &Path, console: &Console) -> Result<Vec<Askable>, SetupError> {
     let report = collect(directory, |report| console.report(&report))?;
     let mut askable = askable(directory);
+    let pids = askable.iter().map(|(generation, resident)| (*generation, resident.pid)).collect();
     let main = std::env::var(environment::MAINPID).ok().and_then(|pid| pid.parse().ok());
     let wanted =
         if reload.addresses.is_empty() { Wanted::All { main } } else { Wanted::Only(&reload.addresses) };
-    match choose(&report, wanted, |pid| askable.contains_key(&pid), ancestors) {
+    match choose(&report, wanted, &pids, ancestors) {
         Choice::Residents(chosen) => {
-            askable.retain(|pid, _| chosen.contains(pid));
-            Ok(askable)
+            Ok(chosen.iter().filter_map(|generation| askable.remove(generation)).collect())
         }
         Choice::NoResident(address) => {
             Err(SetupError::NoResident { directory: directory.to_owned(), address })
@@ -52,15 +56,15 @@ fn residents(
     }
 }
 
-/// The residents that live, by the number that they have here.
-fn askable(directory: &Path) -> BTreeMap<u32, UnixStream> {
+/// The residents that live, by the generation that each has started first.
+fn askable(directory: &Path) -> BTreeMap<Generation, Askable> {
     let sockets = Directory::reload_sockets(directory).into_iter();
     let connect = |path: PathBuf| {
         let stream = UnixStream::connect(&path).inspect_err(|_| remove_if_abandoned(&path)).ok()?;
-        let peer = getsockopt(&stream, sockopt::PeerCredentials).ok()?;
-        Some((u32::try_from(peer.pid()).ok()?, stream))
+        let pid = credentials(&stream).ok()?.pid;
+        Some(Askable { pid, stream })
     };
-    sockets.filter_map(|(_, path)| connect(path)).collect()
+    sockets.filter_map(|(generation, path)| Some((generation, connect(path)?))).collect()
 }
 
 fn ancestors(pid: u32) -> Vec<u32> {
@@ -68,14 +72,14 @@ fn ancestors(pid: u32) -> Vec<u32> {
     ancestors.map(|ancestor| ancestor.pid).collect()
 }
 
-fn reload_all(residents: BTreeMap<u32, UnixStream>, console: &Console) -> u8 {
+fn reload_all(residents: Vec<Askable>, console: &Console) -> u8 {
     let mut asked = Vec::new();
-    for (pid, mut resident) in residents {
+    for Askable { pid, mut stream } in residents {
         // One that has ended just now gives no result, which is reported below.
-        if resident.write_all(RELOAD_REQUEST).is_ok() {
+        if stream.write_all(RELOAD_REQUEST).is_ok() {
             console.report(&Report::Asked { pid });
         }
-        asked.push((pid, resident));
+        asked.push((pid, stream));
     }
     let results = asked.into_iter().map(|(pid, resident)| {
         let no_result = || DeployResult::unable(&SetupError::NoResult { pid }, StillTrue::NotKnown);

@@ -38,11 +38,11 @@ impl NotifyInbox {
     ///
     /// # Errors
     /// As of bind(2).
-    pub(super) fn bind(runtime_directory: &Path) -> io::Result<NotifyInbox> {
-        let name = format!("{}.notify", std::process::id());
+    pub(super) fn bind(runtime_directory: &Path, generation: Generation) -> io::Result<NotifyInbox> {
+        let name = format!("{generation}.notify");
         let bind = |folder: &Path| {
             let path = folder.join(&name);
-            // That of an earlier server, or of a process that had this pid and was killed.
+            // That of an earlier server of the generation.
             let _ = fs::remove_file(&path);
             NotifySocket::bind(&path).map(|socket| (socket, path))
         };
@@ -122,8 +122,8 @@ mod tests {
     const GENERATION: Generation = Generation { start: 2_000, pid: 77 };
 
     fn inbox(folder: &tempfile::TempDir) -> NotifyInbox {
-        NotifyInbox::bind(&folder.path().join("run"))
-            .or_else(|_| NotifyInbox::bind(folder.path()))
+        NotifyInbox::bind(&folder.path().join("run"), GENERATION)
+            .or_else(|_| NotifyInbox::bind(folder.path(), GENERATION))
             .expect("bound")
     }
 

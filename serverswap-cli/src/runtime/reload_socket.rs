@@ -1,4 +1,4 @@
-//! The socket at which a resident is asked for its next generation: `reload-PID.sock` in the runtime directory.
+//! The socket at which a resident is asked for its next generation: `reload-GENERATION.sock` in the runtime directory.
 //!
 //! A client writes [`REQUEST`] and reads one line, a [`DeployResult`](crate::ui::DeployResult). The arbiter has nothing to
 //! do with it, so that every resident can be asked, whichever process the arbiter is.
@@ -8,8 +8,9 @@ use std::time::Duration;
 use std::{fs, io};
 
 use nix::unistd::geteuid;
+use serverswap::protocol::Generation;
 use serverswap::sys::channel::connect;
-use serverswap::sys::process::{Process, is_gone};
+use serverswap::sys::process::{Process, is_gone, is_supervisor_of};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
@@ -35,14 +36,16 @@ pub(super) struct ReloadSocket {
 }
 
 impl ReloadSocket {
-    /// That of this process; `asked` is sent every client. What one with the same pid has left is removed; nobody else's is
-    /// looked at, for to look is to connect, which takes a descriptor of that one.
+    /// That of this process, which has started this generation; `asked` is sent every client.
     ///
     /// # Errors
     /// As of bind(2).
-    pub(super) fn bind(directory: &Directory, asked: mpsc::UnboundedSender<UnixStream>) -> io::Result<Self> {
-        let path = directory.reload_socket(std::process::id());
-        remove_if_abandoned(&path);
+    pub(super) fn bind(
+        directory: &Directory,
+        generation: Generation,
+        asked: mpsc::UnboundedSender<UnixStream>,
+    ) -> io::Result<Self> {
+        let path = directory.reload_socket(generation);
         let listener = UnixListener::bind(&path)?;
         Ok(ReloadSocket { path, _accepting: Task::spawn(accept(listener, asked)) })
     }
@@ -90,17 +93,26 @@ async fn read(client: UnixStream, asked: mpsc::UnboundedSender<UnixStream>) {
     }
 }
 
-/// After the end of a process: one that was killed has left its socket behind.
-pub(super) fn remove_left_by(pid: u32, directory: &Directory) {
-    remove_if_abandoned(&directory.reload_socket(pid));
+/// After the end of a process, which had started these generations if they are known: one that was killed has left its socket
+/// behind.
+pub(super) fn remove_left_by(pid: u32, generations: &[Generation], directory: &Directory) {
+    for (generation, path) in Directory::reload_sockets(directory.path()) {
+        if generation.pid == pid || generations.contains(&generation) {
+            remove_if_abandoned(&path);
+        }
+    }
 }
 
-/// The same of every process that was killed while there was no arbiter. One that lives is not asked; one of another
-/// pid namespace answers. To be called when the processes of the state are watched: one that is just ending is seen to.
+/// The same of every process that was killed while there was no arbiter. One that is seen to live is not asked, for to ask is to
+/// connect, which takes a descriptor of it; one of another pid namespace answers. To be called when the processes of the
+/// state are watched: one that is just ending is seen to.
 pub(super) fn remove_left_by_the_dead(directory: &Directory) {
-    for (pid, path) in Directory::reload_sockets(directory.path()) {
-        let held = Process::hold(pid).ok().flatten();
-        if held.is_none_or(|(_, pidfd)| is_gone(&pidfd).unwrap_or(false)) {
+    for (generation, path) in Directory::reload_sockets(directory.path()) {
+        let held = Process::hold(generation.pid).ok().flatten();
+        let lives = held.is_some_and(|(process, pidfd)| {
+            is_supervisor_of(process, generation) && !is_gone(&pidfd).unwrap_or(false)
+        });
+        if !lives {
             remove_if_abandoned(&path);
         }
     }

@@ -35,7 +35,7 @@ impl Resident {
         let (asks, asked) = mpsc::unbounded_channel();
         let socket = match plan.form {
             Form::Leave => None,
-            Form::Stay => ReloadSocket::bind(directory, asks)
+            Form::Stay => ReloadSocket::bind(directory, plan.generation, asks)
                 .inspect_err(|error| console.report(&Report::NotAskable { problem: error.to_string() }))
                 .ok(),
         };

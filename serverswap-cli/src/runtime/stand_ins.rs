@@ -1,6 +1,6 @@
 //! Which process a stand-in may speak for.
 //!
-//! The stand-in names it by its number. It is held by its pidfd before anything is found out about it, and belongs to
+//! The stand-in names it by its number in its own pid namespace. It is held by its pidfd before anything is found out about it, and belongs to
 //! the generation of the stand-in by what it shows of itself, or by being started by the stand-in.
 
 use std::io;
@@ -8,7 +8,9 @@ use std::os::fd::OwnedFd;
 
 use serverswap::protocol::Generation;
 use serverswap::protocol::message::StandIn;
-use serverswap::sys::process::{GENERATION_VARIABLE, Process, ancestors, is_gone, may_signal, shown_now};
+use serverswap::sys::process::{
+    GENERATION_VARIABLE, Process, ancestors, is_gone, may_signal, number_here, shown_now,
+};
 
 use crate::arbiter::{Arbiter, Speaker};
 
@@ -20,7 +22,10 @@ pub(super) fn identify(
     core: &Arbiter,
 ) -> Result<(Process, OwnedFd), String> {
     let pid = stand_in.pid;
-    let found = hold(pid).map_err(|error| format!("`standIn`: pid {pid} cannot be looked at: {error}"))?;
+    let here = number_here(peer.pid, pid);
+    let found = here
+        .and_then(|here| here.map_or(Ok(None), hold))
+        .map_err(|error| format!("`standIn`: pid {pid} cannot be looked at: {error}"))?;
     let (process, pidfd) = found.ok_or_else(|| format!("`standIn`: pid {pid} has ended"))?;
     if core.connected_speaker(process) == Some(Speaker::Itself) {
         return Err(format!("pid {pid} is connected as a server itself, and needs no stand-in"));

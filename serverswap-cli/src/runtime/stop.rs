@@ -31,7 +31,7 @@ use super::trace::TraceWriter;
 use super::{error_map, recovery, single_threaded};
 use crate::cli;
 use crate::history::{HistoryWriter, What, Who};
-use crate::state::{Directory, DirectoryError, Header, Snapshot};
+use crate::state::{Directory, DirectoryError, Header, Lock, Snapshot};
 use crate::status::{hidden, is_alive, listens};
 use crate::stop::{NotSelected, NotStopped, Running, Selection, Stop, StopAction, running};
 use crate::supervisor::{Request, SupervisorSignal};
@@ -72,6 +72,9 @@ fn try_run(
         .map_err(|error| error_map::system("the working directory", &error))?;
     acting_user::become_owner_of(&path, |report| console.report(report))
         .map_err(|error| error_map::system("setresuid", &error))?;
+    if Lock::is_left_to_others(&path.join("lock")) {
+        return Err(SetupError::NotSeenFromHere { directory: path });
+    }
     let header = recovery::header().map_err(|error| error_map::system("/proc", &error))?;
     let found = now(&path, &header, |report| console.report(&report), is_alive)?;
     let selection = match Selection::of(&found, stop.target, own) {

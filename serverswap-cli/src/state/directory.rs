@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, geteuid};
+use serverswap::protocol::Generation;
 use serverswap::sys::process;
 
 /// Longest path that fits a socket's address, without the closing NUL (unix(7)).
@@ -143,19 +144,19 @@ impl Directory {
         self.path.join(format!("serverswap.sock{UNFINISHED_SUFFIX}"))
     }
 
-    /// Where the resident with this pid is asked for its next generation.
-    pub fn reload_socket(&self, pid: u32) -> PathBuf {
-        self.path.join(format!("{RELOAD_PREFIX}{pid}{RELOAD_SUFFIX}"))
+    /// Where the resident that started a generation is asked for its next one. In containers several have the same pid.
+    pub fn reload_socket(&self, generation: Generation) -> PathBuf {
+        self.path.join(format!("{RELOAD_PREFIX}{generation}{RELOAD_SUFFIX}"))
     }
 
-    /// Those that are there, with the pids in their names.
-    pub fn reload_sockets(path: &Path) -> Vec<(u32, PathBuf)> {
-        let pid = |path: &Path| {
+    /// Those that are there, with the generations in their names.
+    pub fn reload_sockets(path: &Path) -> Vec<(Generation, PathBuf)> {
+        let generation = |path: &Path| {
             let name = path.file_name()?.to_str()?;
             name.strip_prefix(RELOAD_PREFIX)?.strip_suffix(RELOAD_SUFFIX)?.parse().ok()
         };
         let entries = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-        entries.filter_map(|path| Some((pid(&path)?, path))).collect()
+        entries.filter_map(|path| Some((generation(&path)?, path))).collect()
     }
 
     /// The lock.

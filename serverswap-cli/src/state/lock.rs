@@ -65,6 +65,11 @@ impl Lock {
         if lock.is_at(path)? { Ok(lock) } else { Err(LockError::Held) }
     }
 
+    /// Whether a command in this pid namespace has to leave it to others, because they see further.
+    pub fn is_left_to_others(path: &Path) -> bool {
+        File::open(path).and_then(|file| admits(&file, Candidate::Supervisor)).is_ok_and(|admits| !admits)
+    }
+
     /// As what it was taken.
     pub fn candidate(&self) -> Candidate {
         self.candidate

@@ -8,19 +8,20 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use serverswap::protocol::{Address, Generation};
+use serverswap::sys::channel::connect;
 use serverswap::sys::clock::monotonic;
 use serverswap::sys::process::{self, Process};
 
 use super::still_serving::{is_alive, listens};
 use super::{
-    AddressReport, DrainingServer, Holder, HolderState, Owner, StatusReport, SupervisedBy, UnrecordedProcess,
-    offline,
+    AddressReport, DrainingServer, Holder, HolderState, Numbers, Owner, StatusReport, SupervisedBy,
+    UnrecordedProcess, offline,
 };
 use crate::runtime::{error_map, recovery};
 use crate::server_status;
 use crate::state::{
-    self, AddressRecord, Directory, DirectoryError, GenerationRecord, HolderRecord, Snapshot, StateFile,
-    UnrecordedRecord,
+    self, AddressRecord, Directory, DirectoryError, GenerationRecord, HolderRecord, Lock, Snapshot,
+    StateFile, UnrecordedRecord,
 };
 use crate::ui::{Report, SetupError};
 
@@ -34,6 +35,7 @@ pub(crate) fn collect(path: &Path, report: impl Fn(Report)) -> Result<StatusRepo
         directory: path.to_owned(),
         now: SystemTime::now(),
         arbiter: None,
+        numbers: Numbers::Own,
         addresses: Vec::new(),
         unrecorded: Vec::new(),
     };
@@ -47,8 +49,19 @@ pub(crate) fn collect(path: &Path, report: impl Fn(Report)) -> Result<StatusRepo
         Err(error) => return Err(error_map::directory(error)),
     };
     match state::read(&directory.state()) {
-        Ok(Some(file)) if is_of_this_boot(&file) => Ok(filled(empty, &file, directory.path())),
-        Ok(Some(_)) => Ok(empty),
+        Ok(Some(file)) if !is_of_this_boot(&file) => Ok(empty),
+        Ok(Some(file)) => match numbers(&file) {
+            Numbers::Own => Ok(filled(empty, &file, &directory, Numbers::Own)),
+            Numbers::OfArbiter if connect(&directory.socket()).is_ok() => {
+                report(Report::NumbersOfArbiter);
+                Ok(filled(empty, &file, &directory, Numbers::OfArbiter))
+            }
+            Numbers::OfArbiter if Lock::is_left_to_others(&directory.lock()) => {
+                Err(SetupError::HolderMissing { directory: directory.path().to_owned() })
+            }
+            // Of a container that was, in whose volume it is.
+            Numbers::OfArbiter => from_census(empty, directory.path()),
+        },
         Ok(None) => from_census(empty, directory.path()),
         Err(error) => {
             report(Report::StateIgnored { path: directory.state(), problem: error.to_string() });
@@ -66,17 +79,39 @@ fn is_of_this_boot(file: &StateFile) -> bool {
     process::boot_id().is_ok_and(|boot| boot == file.header.boot)
 }
 
-fn filled(empty: StatusReport, file: &StateFile, directory: &Path) -> StatusReport {
-    let arbiter = is_alive(file.header.arbiter).then_some(file.header.arbiter.pid);
+/// Whose the process ids in a state are.
+pub(super) fn numbers(file: &StateFile) -> Numbers {
+    match process::pid_namespace() {
+        Ok(own) if own != file.header.pid_namespace => Numbers::OfArbiter,
+        Ok(_) | Err(_) => Numbers::Own,
+    }
+}
+
+impl Numbers {
+    /// Whether a process of the state lives, as far as that can be seen from here.
+    pub(super) fn is_alive(self, process: Process) -> bool {
+        self == Numbers::OfArbiter || is_alive(process)
+    }
+}
+
+fn filled(empty: StatusReport, file: &StateFile, directory: &Directory, numbers: Numbers) -> StatusReport {
+    let arbiter = numbers.is_alive(file.header.arbiter).then_some(file.header.arbiter.pid);
     let addresses = file.snapshot.addresses.iter();
+    let look = One { snapshot: &file.snapshot, directory: directory.path(), numbers };
     let addresses = addresses.map(|(address, record)| match arbiter {
-        Some(_) => one(address, record, &file.snapshot, directory),
-        None => one(address, &offline::as_it_is(address, record), &file.snapshot, directory),
+        Some(_) => look.at(address, record),
+        None => look.at(address, &offline::as_it_is(address, record)),
     });
     let addresses = addresses.filter(has_anything).collect();
-    let mut unrecorded = unrecorded(&file.snapshot);
-    unrecorded.extend(hidden(directory, &file.snapshot).iter().filter_map(look));
-    StatusReport { arbiter, addresses, unrecorded, ..empty }
+    let unrecorded = match numbers {
+        Numbers::Own => {
+            let mut unrecorded = unrecorded(&file.snapshot);
+            unrecorded.extend(hidden(directory.path(), &file.snapshot).iter().filter_map(self::look));
+            unrecorded
+        }
+        Numbers::OfArbiter => Vec::new(),
+    };
+    StatusReport { arbiter, numbers, addresses, unrecorded, ..empty }
 }
 
 /// Of the generations whose supervisor was killed before they were up, what lives and holds nothing.
@@ -108,42 +143,60 @@ fn has_anything(report: &AddressReport) -> bool {
     !(report.holders.is_empty() && report.draining.is_empty() && report.owners.is_empty())
 }
 
-fn one(address: &Address, record: &AddressRecord, snapshot: &Snapshot, directory: &Path) -> AddressReport {
-    let now = monotonic();
-    let drains = |process: Process| record.draining.iter().any(|drain| drain.process == process);
-    let holders = record.holders.iter().filter(|holder| !drains(holder.process) && is_alive(holder.process));
-    let draining = record.draining.iter().filter(|drain| is_alive(drain.process));
-    let owners = record.supervisors.iter().filter(|one| one.owns && is_alive(one.process));
-    AddressReport {
-        address: address.clone(),
-        holders: holders
-            .map(|holder| {
-                let supervisor = supervisor(snapshot, holder.generation);
-                let says = match supervisor {
-                    SupervisedBy::Pid(_) => server_status::read(directory, holder.process.pid),
-                    SupervisedBy::Nobody => None,
-                };
-                Holder {
-                    pid: holder.process.pid,
-                    generation: holder.generation,
-                    state: state(holder),
-                    says,
-                    age: now.saturating_sub(holder.since()),
-                    supervisor,
-                }
-            })
-            .collect(),
-        draining: draining
-            .map(|drain| DrainingServer {
-                pid: drain.process.pid,
-                generation: drain.generation,
-                age: now.saturating_sub(drain.since()),
-                remaining: Some(drain.until().saturating_sub(now)),
-                connections: drain.connections,
-                supervisor: supervisor(snapshot, drain.generation),
-            })
-            .collect(),
-        owners: owners.map(|one| Owner { pid: one.process.pid, generation: one.generation }).collect(),
+/// What an address is looked at with.
+struct One<'a> {
+    snapshot: &'a Snapshot,
+    directory: &'a Path,
+    numbers: Numbers,
+}
+
+impl One<'_> {
+    fn at(&self, address: &Address, record: &AddressRecord) -> AddressReport {
+        let now = monotonic();
+        let lives = |process: Process| self.numbers.is_alive(process);
+        let drains = |process: Process| record.draining.iter().any(|drain| drain.process == process);
+        let holders = record.holders.iter().filter(|holder| !drains(holder.process) && lives(holder.process));
+        let draining = record.draining.iter().filter(|drain| lives(drain.process));
+        let owners = record.supervisors.iter().filter(|one| one.owns && lives(one.process));
+        AddressReport {
+            address: address.clone(),
+            holders: holders
+                .map(|holder| {
+                    let supervisor = self.supervisor(holder.generation);
+                    let says = match supervisor {
+                        SupervisedBy::Pid(_) => server_status::read(self.directory, holder.generation),
+                        SupervisedBy::Nobody => None,
+                    };
+                    Holder {
+                        pid: holder.process.pid,
+                        generation: holder.generation,
+                        state: state(holder),
+                        says,
+                        age: now.saturating_sub(holder.since()),
+                        supervisor,
+                    }
+                })
+                .collect(),
+            draining: draining
+                .map(|drain| DrainingServer {
+                    pid: drain.process.pid,
+                    generation: drain.generation,
+                    age: now.saturating_sub(drain.since()),
+                    remaining: Some(drain.until().saturating_sub(now)),
+                    connections: drain.connections,
+                    supervisor: self.supervisor(drain.generation),
+                })
+                .collect(),
+            owners: owners.map(|one| Owner { pid: one.process.pid, generation: one.generation }).collect(),
+        }
+    }
+
+    fn supervisor(&self, generation: Generation) -> SupervisedBy {
+        let supervisor = self.snapshot.generations.get(&generation).and_then(|record| record.supervisor);
+        match supervisor.filter(|supervisor| self.numbers.is_alive(*supervisor)) {
+            Some(supervisor) => SupervisedBy::Pid(supervisor.pid),
+            None => SupervisedBy::Nobody,
+        }
     }
 }
 
@@ -152,13 +205,5 @@ fn state(holder: &HolderRecord) -> HolderState {
         (true, Some(_)) => HolderState::Probation,
         (true, None) => HolderState::Serving,
         (false, _) => HolderState::Granted,
-    }
-}
-
-fn supervisor(snapshot: &Snapshot, generation: Generation) -> SupervisedBy {
-    let supervisor = snapshot.generations.get(&generation).and_then(|record| record.supervisor);
-    match supervisor.filter(|supervisor| is_alive(*supervisor)) {
-        Some(supervisor) => SupervisedBy::Pid(supervisor.pid),
-        None => SupervisedBy::Nobody,
     }
 }

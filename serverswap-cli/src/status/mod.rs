@@ -14,7 +14,7 @@ mod table;
 mod tests;
 
 pub(crate) use self::collect::{collect, hidden};
-pub(crate) use self::report::{AddressReport, NOT_SERVED, StatusReport, SupervisedBy};
+pub(crate) use self::report::{AddressReport, NOT_SERVED, Numbers, StatusReport, SupervisedBy};
 #[cfg(test)]
 pub(crate) use self::report::{Holder, HolderState};
 pub(crate) use self::still_serving::{is_alive, listens, still_serving};

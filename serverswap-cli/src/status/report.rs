@@ -22,11 +22,22 @@ pub struct StatusReport {
     pub now: SystemTime,
     /// The arbiter, if one lives.
     pub arbiter: Option<u32>,
+    /// Whose the process ids are.
+    pub numbers: Numbers,
     /// The addresses that have a server or an owner, or the one that was asked for.
     pub addresses: Vec<AddressReport>,
     /// The living processes of the directory of which the state says nothing more: it was lost, and they have
     /// not reconnected since; or their supervisor was killed before they were up.
     pub unrecorded: Vec<UnrecordedProcess>,
+}
+
+/// In which pid namespace the process ids of a report mean something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbers {
+    /// In that of this process.
+    Own,
+    /// In that of the arbiter, which is another one: what it has written is taken for true.
+    OfArbiter,
 }
 
 /// A process of the directory of which the state does not say what it holds.

@@ -9,6 +9,8 @@ use serverswap::protocol::Address;
 use serverswap::sys::listener;
 use serverswap::sys::process::{Process, is_gone};
 
+use super::Numbers;
+use super::collect::numbers;
 use crate::runtime::recovery;
 use crate::state::{self, Directory, UnrecordedRecord};
 use crate::ui::{ServingServer, StillServing};
@@ -18,14 +20,18 @@ pub(crate) fn still_serving(directory: &Directory) -> StillServing {
     let Ok(Some(file)) = state::read(&directory.state()) else {
         return without_state(directory.path());
     };
-    let listening = listening(&file.snapshot.unrecorded);
+    let numbers = numbers(&file);
+    let listening = match numbers {
+        Numbers::Own => listening(&file.snapshot.unrecorded),
+        Numbers::OfArbiter => Vec::new(),
+    };
     let addresses = file.snapshot.addresses.into_iter();
     let serving = addresses.flat_map(|(address, record)| {
         let drains: Vec<Process> = record.draining.iter().map(|drain| drain.process).collect();
         let holders = record.holders.into_iter();
         holders
             .filter(move |holder| holder.serving && !drains.contains(&holder.process))
-            .filter(|holder| is_alive(holder.process))
+            .filter(move |holder| numbers.is_alive(holder.process))
             .map(move |holder| ServingServer { address: address.clone(), pid: holder.process.pid })
     });
     StillServing::Known(serving.chain(listening).collect())

@@ -15,7 +15,14 @@ fn generation(start: u64, pid: u32) -> Generation {
 fn report(addresses: Vec<AddressReport>) -> StatusReport {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let directory = std::path::PathBuf::from("/run/serverswap");
-    StatusReport { directory, now, arbiter: Some(4200), addresses, unrecorded: Vec::new() }
+    StatusReport {
+        directory,
+        now,
+        arbiter: Some(4200),
+        numbers: Numbers::Own,
+        addresses,
+        unrecorded: Vec::new(),
+    }
 }
 
 fn swapped() -> AddressReport {

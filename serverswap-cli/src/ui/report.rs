@@ -443,6 +443,8 @@ pub enum Report {
         /// Why, for people.
         problem: String,
     },
+    /// The process ids that are shown are those of another pid namespace.
+    NumbersOfArbiter,
     /// There is no arbiter, and only a process that sees every pid namespace of the directory can be it.
     HolderMissing {
         /// The directory.
@@ -626,6 +628,7 @@ impl Report {
             | Report::StoppingServers { .. }
             | Report::Terminated { .. }
             | Report::ArbiterAnswers { .. }
+            | Report::NumbersOfArbiter
             | Report::MakesWay { .. }
             | Report::Holds { .. }
             | Report::ActingAs { .. }

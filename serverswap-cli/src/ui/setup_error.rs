@@ -107,6 +107,12 @@ pub enum SetupError {
         /// The directory.
         directory: PathBuf,
     },
+    /// What is to be done takes a look at processes that are in other pid namespaces.
+    #[error("the runtime directory `{}` is shared by containers, and this process does not see the servers of the others", .directory.display())]
+    NotSeenFromHere {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// `--adopt` cannot take an address over.
     #[error("`{address}` is held by {}, which cannot be taken over: {}", process(*.pid, .program.as_deref()), .why.text())]
     NotAdopted {
@@ -165,6 +171,7 @@ impl SetupError {
             SetupError::ArbiterRefused { .. } => "arbiter_refused",
             SetupError::OtherPidNamespace { .. } => "other_pid_namespace",
             SetupError::HolderMissing { .. } => "holder_missing",
+            SetupError::NotSeenFromHere { .. } => "not_seen_from_here",
             SetupError::NotAdopted { .. } => "not_adopted",
             SetupError::NotInterceptable(_) => "not_interceptable",
             SetupError::Stopping { .. } => "stopping",
@@ -227,6 +234,9 @@ impl SetupError {
                 format!("use one runtime directory per container: `--dir PATH`. To swap servers of several containers: {RUN_HOLD}")
             }
             SetupError::HolderMissing { .. } => RUN_HOLD.to_owned(),
+            SetupError::NotSeenFromHere { .. } => {
+                "run this where `serverswap hold` runs; what is in this container ends with TERM to its first process".to_owned()
+            }
             SetupError::NotAdopted { why, .. } => why.hint(),
             SetupError::NotInterceptable(_) => {
                 "if the server can be passed a socket: `--socket ADDRESS`; else use the library".to_owned()

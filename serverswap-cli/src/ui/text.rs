@@ -143,6 +143,9 @@ impl Report {
             Report::Reloading { pid } => {
                 format!("reloading: the same command is started as the next generation (its pid is {pid})")
             }
+            Report::Asked { pid: 0 } => {
+                "a command in another container was asked to reload; waiting until that is done".to_owned()
+            }
             Report::Asked { pid } => format!("pid {pid} was asked to reload; waiting until that is done"),
             Report::NotReloaded { problem } => format!("not reloading: {problem}"),
             Report::NotAskable { problem } => format!(
@@ -193,6 +196,9 @@ impl Report {
                  every server keeps serving; {RUN_HOLD}",
                 directory.display()
             ),
+            Report::NumbersOfArbiter => {
+                "the arbiter runs in another pid namespace: the process ids are those that it sees".to_owned()
+            }
             Report::MakesWay { directory } => format!(
                 "`{}` has an arbiter that sees more processes than this one; every server keeps serving",
                 directory.display()

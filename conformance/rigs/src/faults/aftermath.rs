@@ -179,9 +179,9 @@ fn files(deployment: &Deployment, supervisor: u32) -> Vec<String> {
         entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     let neighbour = deployment.neighbour.as_ref().map(|one| one.supervisor.pid());
     let residents = neighbour.filter(|pid| Path::new(&format!("/proc/{pid}")).exists());
-    let sockets: Vec<String> =
-        residents.into_iter().chain([supervisor]).map(|pid| format!("reload-{pid}.sock")).collect();
-    names.retain(|name| !sockets.contains(name));
+    let ends: Vec<String> =
+        residents.into_iter().chain([supervisor]).map(|pid| format!("-{pid}.sock")).collect();
+    names.retain(|name| !(name.starts_with("reload-") && ends.iter().any(|end| name.ends_with(end))));
     names.sort();
     names
 }

@@ -28,7 +28,7 @@ pub fn isolated(sandbox: &Sandbox, options: &[&str], command: &[String]) -> Invo
     sandbox.command(Path::new("unshare"), options.chain(command.iter().cloned()))
 }
 
-pub fn server(sandbox: &Sandbox, program: &Path) -> [String; 3] {
+fn server(sandbox: &Sandbox, program: &Path) -> [String; 3] {
     [program.display().to_string(), "node".to_owned(), sandbox.programs().example("node/http.js")]
 }
 

@@ -1,13 +1,16 @@
 //! Servers in containers of their own, with `serverswap hold` outside: each has a pid namespace, mounts and a network of its own,
 //! and nothing in that network.
 
+use std::path::Path;
+
 use rustix::process::Signal;
-use serverswap_conformance::sandbox::{LIMIT, Sandbox, Started, free_address};
+use serverswap_conformance::sandbox::{LIMIT, Remaining, Sandbox, Started, free_address};
 use serverswap_load::{Target, ask};
 use serverswap_protocol::Address;
 
 use crate::Outcome;
-use crate::container::{isolated, server};
+use crate::container::isolated;
+use crate::processes::signal;
 use crate::shop::{configured, load_on, nothing_failed};
 use crate::users::is_root;
 
@@ -31,10 +34,20 @@ impl Service {
 
     /// Another container of an image of this version.
     fn container(&self, version: u32) -> Result<Started, Box<dyn std::error::Error>> {
-        let [program, arguments @ ..] = server(&self.sandbox, &self.sandbox.programs().serverswap_deploy);
-        let at_once = ["--probation", "0"].map(str::to_owned);
-        let command: Vec<String> = [program].into_iter().chain(at_once).chain(arguments).collect();
-        Ok(configured(isolated(&self.sandbox, &["--net"], &command), &self.address, version).start()?)
+        let server = ["node".to_owned(), self.sandbox.programs().example("node/http.js")];
+        self.of(&self.address, version, &server)
+    }
+
+    fn of(
+        &self,
+        address: &Address,
+        version: u32,
+        command: &[String],
+    ) -> Result<Started, Box<dyn std::error::Error>> {
+        let program = self.sandbox.programs().serverswap_deploy.display().to_string();
+        let words = [program, "--probation".to_owned(), "0".to_owned()];
+        let command: Vec<String> = words.iter().chain(command).cloned().collect();
+        Ok(configured(isolated(&self.sandbox, &["--net"], &command), address, version).start()?)
     }
 
     async fn serving(&self, version: u32) -> Result<Started, Box<dyn std::error::Error>> {
@@ -42,6 +55,25 @@ impl Service {
         container.prints(&format!("version {version} serves")).await?;
         container.says("up after").await?;
         Ok(container)
+    }
+
+    /// The number outside of the first process of a container.
+    fn init(&self, version: u32) -> Result<u32, Box<dyn std::error::Error>> {
+        let is_init = |one: &Remaining| {
+            let is_of_this_version = one.variable("VERSION") == Some(version.to_string());
+            is_of_this_version && one.command.contains("serverswap-deploy") && !one.command.contains("--fork")
+        };
+        Ok(self.sandbox.remaining().iter().find(|one| is_init(one)).ok_or("no PID 1")?.pid)
+    }
+
+    /// `docker exec CONTAINER serverswap WORD`
+    async fn inside(&self, init: u32, word: &str) -> Result<Started, Box<dyn std::error::Error>> {
+        let serverswap = self.sandbox.programs().serverswap.display().to_string();
+        let init = init.to_string();
+        let words = ["--target", &init, "--pid", "--mount", &serverswap, word].map(str::to_owned);
+        let mut command = self.sandbox.command(Path::new("nsenter"), words).start()?;
+        ends_well(&mut command).await?;
+        Ok(command)
     }
 
     async fn version(&self) -> Result<Option<String>, Box<dyn std::error::Error>> {
@@ -82,12 +114,7 @@ async fn containers_without_a_network_swap_a_port_also_when_their_holder_is_kill
     nothing_failed(load).await?;
     assert_eq!(service.version().await?.as_deref(), Some("3"));
     // As an engine stops a container.
-    let init = service.sandbox.remaining().into_iter();
-    let init =
-        init.filter(|one| one.command.contains("serverswap-deploy") && !one.command.contains("--fork"));
-    for one in init {
-        crate::processes::signal(one.pid, Signal::TERM)?;
-    }
+    signal(service.init(3)?, Signal::TERM)?;
     ends_well(&mut third).await?;
     assert!(service.sandbox.remaining().is_empty(), "{:?}", service.sandbox.remaining());
     Ok(())
@@ -110,5 +137,39 @@ async fn a_container_without_a_holder_keeps_others_out_and_makes_way_for_one() -
     assert!(first.stderr().contains("has an arbiter that sees more"), "{}", first.stderr());
     second.signal(Signal::KILL);
     second.exit().await?;
+    Ok(())
+}
+
+/// The first process of each has the same number; one of them has a stand-in, which names its server by the number that this
+/// has inside.
+#[tokio::test]
+async fn a_reload_inside_a_container_and_hup_are_for_that_container_alone() -> Outcome {
+    if !is_root() {
+        return Ok(());
+    }
+    let service = Service::new()?;
+    let _holder = service.hold().await?;
+    let mut first = service.serving(1).await?;
+    let address = free_address();
+    let socket = ["--socket".to_owned(), address.to_string(), "python3".to_owned()];
+    let server = [service.sandbox.programs().fixture("sockets.py"), "fd".to_owned(), "{fd}".to_owned()];
+    let mut second = service.of(&address, 2, &[socket, server].concat())?;
+    second.says("up after").await?;
+    let (init, other) = (service.init(1)?, service.init(2)?);
+    service.inside(init, "reload").await?;
+    first.says("reloading: the same command").await?;
+    let mut status = service.inside(init, "status").await?;
+    assert!(status.stdout().contains(&address.to_string()), "{}", status.stdout());
+    assert!(status.stderr().contains("the process ids are those that it sees"), "{}", status.stderr());
+    assert!(!second.stderr().contains("reloading"), "{}", second.stderr());
+    signal(other, Signal::HUP)?;
+    second.says("reloading: the same command").await?;
+    second.says("up after").await?;
+    assert_eq!(ask(&Target::try_from(&address)?, LIMIT).await?.version.as_deref(), Some("2"));
+    for init in [init, other] {
+        signal(init, Signal::TERM)?;
+    }
+    ends_well(&mut first).await?;
+    ends_well(&mut second).await?;
     Ok(())
 }

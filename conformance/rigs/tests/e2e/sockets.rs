@@ -323,7 +323,8 @@ async fn ready_from_a_stranger_does_not_count() -> Outcome {
     new.says("warming up").await?;
     let mut beside = stall.sandbox.runtime_dir().into_os_string();
     beside.push("-notify");
-    let is_notify = |entry: &fs::DirEntry| entry.file_name() == *format!("{}.notify", new.pid());
+    let end = format!("-{}.notify", new.pid());
+    let is_notify = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().ends_with(&end);
     let folders = [PathBuf::from(beside), stall.sandbox.runtime_dir()];
     let mut entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
     let path = entries.find(is_notify).ok_or("there is no NOTIFY_SOCKET")?.path();

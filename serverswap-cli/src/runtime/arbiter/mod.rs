@@ -359,7 +359,8 @@ impl ArbiterRuntime {
             if let Some((generation, addresses)) = self.core.serves_alone(process) {
                 self.history.crashed(process, generation, addresses);
             }
-            reload_socket::remove_left_by(process.pid, &self.directory);
+            let generations = self.core.generations_of_supervisor(process);
+            reload_socket::remove_left_by(process.pid, &generations, &self.directory);
             self.bound.retain(|link| self.clients.process_of(link).is_some());
             let process_group = self.processes.forget(process);
             let process_group =

@@ -9,6 +9,7 @@ mod ancestors;
 mod descendants;
 mod environ;
 mod generation;
+mod inner;
 mod pidfd;
 mod procfs;
 
@@ -25,6 +26,7 @@ pub use environ::{environment, shown_now, started_with};
 pub use generation::{
     GENERATION_VARIABLE, Members, generation_members, is_supervisor_of, members_of_each, signal_generation,
 };
+pub use inner::number_here;
 pub use nix::sys::signal::Signal;
 pub use pidfd::{is_gone, may_signal, pidfd_getfd, pidfd_open, pidfd_send_signal, pidfd_send_signal_number};
 pub use procfs::{
