@@ -120,6 +120,14 @@ servers: tools-build ## Well-known servers, by themselves and swapped, under loa
 	@conformance/rigs/servers/real/install.sh $(SERVERS)
 	@$(RIGS) servers --installed $(SERVERS)
 
+.PHONY: containers
+containers: tools-build ## Containers without a network swap a port, under load (root)
+	cargo build --release -p serverswap-cli
+	cargo build --profile rigs -p serverswap-rigs
+	node $(NODE)/build.mjs
+	packaging/container/build
+	@$(RIGS) containers --program $(TARGET)/container/bin/serverswap
+
 .PHONY: systemd
 systemd: tools-build ## The unit of packaging/systemd in a real systemd, under load (root, debootstrap)
 	cargo build --release -p serverswap-cli

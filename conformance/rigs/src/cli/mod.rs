@@ -3,6 +3,7 @@
 //! It deliberately decides nothing: a command reads its options, runs its rig, shows the answer and turns it into an
 //! exit status.
 
+mod containers;
 mod faults;
 mod interop;
 mod load;
@@ -37,6 +38,8 @@ enum Command {
     Bench(Bench),
     /// Kill and stop every process of a handover at every point of it, under load.
     Faults(faults::FaultsArgs),
+    /// Swap an address between containers without a network, with `serverswap hold` outside, under load (root).
+    Containers(containers::ContainersArgs),
     /// Deploy with another build of serverswap and with this one in turn, under load.
     Upgrade(upgrade::UpgradeArgs),
     /// Swap every driver of this repository for every other one, across languages, under load.
@@ -70,6 +73,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Demo(servers) => until_interrupted(demo(servers)),
         Command::Bench(bench) => until_interrupted(measure(bench)),
         Command::Faults(faults) => until_interrupted(faults::faults(faults)),
+        Command::Containers(arguments) => until_interrupted(containers::containers(arguments)),
         Command::Upgrade(upgrade) => until_interrupted(upgrade::upgrade(upgrade)),
         Command::Interop(interop) => until_interrupted(interop::interop(interop)),
         Command::Servers(servers) => until_interrupted(servers::servers(servers)),
