@@ -128,6 +128,16 @@ containers: tools-build ## Containers without a network swap a port, under load 
 	packaging/container/build
 	@$(RIGS) containers --program $(TARGET)/container/bin/serverswap
 
+# Two minutes. What it measures are the clients of a deploy.
+.PHONY: streams
+streams: tools-test package-python ## What clients of websockets and long answers see of a deploy, in Node, Python and Go
+	cargo build --release -p serverswap-cli
+	node $(NODE)/build.mjs
+	cd $(NODE) && node test/outside/install.mjs
+	cd conformance/rigs/streams/go && go build -o $(abspath $(TARGET))/streams-go .
+	@SERVERSWAP_BIN_DIR=$(abspath $(RELEASE)) node conformance/rigs/streams/run.cjs \
+		node="node conformance/rigs/streams/server.cjs" aiohttp=".venv/bin/python conformance/rigs/streams/server.py" go=$(abspath $(TARGET))/streams-go
+
 .PHONY: systemd
 systemd: tools-build ## The unit of packaging/systemd in a real systemd, under load (root, debootstrap)
 	cargo build --release -p serverswap-cli

@@ -23,10 +23,10 @@ var goodbyes sync.Map
 // (service restart), and what speaks another protocol waits for the deadline. There is one function for an address.
 func OnGoodbye(address string, handler func(net.Conn)) { goodbyes.Store(address, handler) }
 
-// How long until it is looked again what lives on, at most; and how often before a connection counts as silent.
+// How long until it is looked again what lives on; and how often before a connection counts as silent.
 const (
-	lookMax = time.Second
-	looks   = 4
+	lookMin, lookMax = 10 * time.Millisecond, time.Second
+	looks            = 4
 )
 
 // living is what no answer ends: a hijacked connection, or the answer to an EventSource.
@@ -74,17 +74,16 @@ func (d *drain) isOpen(l *living) bool {
 }
 
 // sayGoodbyes tells what lives on, at an even pace until a moment before the deadline.
-func (d *drain) sayGoodbyes(deadline time.Time, over <-chan struct{}) {
+func (d *drain) sayGoodbyes(deadline time.Time, silentAfter time.Duration, over <-chan struct{}) {
 	begun := time.Now()
 	left := max(deadline.Sub(begun), 0)
-	silentAfter := pace.SilentAfter(left)
 	rhythm := pace.New(left, rand.Float64())
 	defer time.AfterFunc(left-pace.Closing(left), func() { d.closing.Store(true) }).Stop()
 	var waiting []*living
 	for lookAgain := time.Duration(0); ; {
 		now := time.Since(begun)
 		if now >= lookAgain {
-			waiting, lookAgain = d.waiting(silentAfter), now+max(min(silentAfter/looks, lookMax), 10*time.Millisecond)
+			waiting, lookAgain = d.waiting(silentAfter), now+max(min(silentAfter/looks, lookMax), lookMin)
 		}
 		for len(waiting) > 0 {
 			next := waiting[0]

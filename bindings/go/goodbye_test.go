@@ -25,12 +25,13 @@ func streams() *http.Server {
 	})
 	mux.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
-		for pause := time.Hour; ; {
+		until, _ := time.ParseDuration(r.URL.Query().Get("for"))
+		for began, pause := time.Now(), time.Hour; until == 0 || time.Since(began) < until; {
 			if _, err := io.WriteString(w, "data: hello\n\n"); err != nil {
 				return
 			}
 			w.(http.Flusher).Flush()
-			if r.URL.RawQuery == "flow" {
+			if r.URL.Query().Has("flow") {
 				pause = 5 * time.Millisecond
 			}
 			select {
@@ -155,5 +156,23 @@ func TestAnAnswerThatUpgradesNothingIsNoFrame(t *testing.T) {
 	f.follow([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
 	if f.areWhole() {
 		t.Error("it is")
+	}
+}
+
+func TestWhatFlowsLivesOnUntilTheLimitOfStreamsAndTheTimeIsAskedFor(t *testing.T) {
+	s := serving(t, context.Background(), streams())
+	flowing, silent := s.visit(), s.visit()
+	events := flowing.listensTo("/events?flow&for=2s")
+	s.says(fmt.Sprintf(`{"type":"takedown","id":1,"address":"%s","reason":"replaced","drainMs":1000,"streamMs":60000}`, s.address), nil)
+	s.hears("released")
+	for report := s.hears("progress"); report["extendMs"] == nil; report = s.hears("progress") {
+	}
+	silent.isClosed()
+	if text, err := io.ReadAll(events); err != nil || !bytes.HasSuffix(text, []byte("data: hello\n\n")) {
+		t.Errorf("%q, %v", text, err)
+	}
+	flowing.Close()
+	if err := s.ends(); err != nil {
+		t.Error(err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"serverswap/internal/client"
+	"serverswap/internal/pace"
 )
 
 // served has each http.Server that serves an address.
@@ -41,7 +42,10 @@ func ServeContext(ctx context.Context, srv *http.Server, address string, options
 		return err
 	}
 	defer claim.Close()
-	defer context.AfterFunc(ctx, func() { claim.leave(time.Now().Add(drainDefault)) })()
+	defer context.AfterFunc(ctx, func() {
+		until := time.Now().Add(drainDefault)
+		claim.leave(limits{until, until, until})
+	})()
 	d := &drain{claim: claim, handler: srv.Handler, changed: sync.NewCond(&sync.Mutex{}), open: map[*conn]bool{}, living: map[*living]bool{}}
 	if d.handler == nil {
 		d.handler = http.DefaultServeMux
@@ -70,6 +74,10 @@ type drain struct {
 	open    map[*conn]bool
 	living  map[*living]bool
 	cut     uint64
+	// until is when what is open is cut, silentAfter for how long nothing is sent on what is silent by then.
+	until       limits
+	silentAfter time.Duration
+	hasAsked    bool
 	// closing is true when every goodbye was said.
 	closing atomic.Bool
 }
@@ -120,13 +128,14 @@ func (d *drain) Accept() (net.Conn, error) {
 
 // finish waits until nothing is open, or cuts what is open at the deadline. It reports how many are: the last ones one
 // by one, and above those each count that is a tenth lower.
-func (d *drain) finish(deadline time.Time) {
+func (d *drain) finish(until limits) {
 	d.changed.L.Lock()
 	defer d.changed.L.Unlock()
-	defer time.AfterFunc(time.Until(deadline), d.cutOff).Stop()
+	d.until, d.silentAfter = until, pace.SilentAfter(time.Until(until.drain), time.Until(until.stream))
+	defer time.AfterFunc(time.Until(until.drain), d.cutOff).Stop()
 	over := make(chan struct{})
 	defer close(over)
-	go d.sayGoodbyes(deadline, over)
+	go d.sayGoodbyes(until.drain, d.silentAfter, over)
 	for reported := uint64(0); ; d.changed.Wait() {
 		open := uint64(len(d.open))
 		if reported == 0 || open <= 10 || open*10 <= reported*9 {
@@ -139,15 +148,26 @@ func (d *drain) finish(deadline time.Time) {
 	}
 }
 
-// cutOff closes what is not finished.
+// cutOff closes what is silent, and asks for time for what flows, as long as there is time for that.
 func (d *drain) cutOff() {
 	d.changed.L.Lock()
 	defer d.changed.L.Unlock()
 	for each := range d.open {
+		if time.Now().Before(d.until.stream) && each.silence() < d.silentAfter {
+			continue
+		}
 		each.Conn.Close()
+		delete(d.open, each)
+		d.cut++
 	}
-	d.cut = uint64(len(d.open))
-	clear(d.open)
+	if len(d.open) > 0 {
+		if !d.hasAsked {
+			d.hasAsked = true
+			more := uint64(max(time.Until(d.until.term), 0).Milliseconds())
+			_ = say(d.address, &client.ProgressMessage{ExtendMS: &more})
+		}
+		time.AfterFunc(max(d.silentAfter/looks, lookMin), d.cutOff)
+	}
 	d.changed.Broadcast()
 }
 

@@ -133,8 +133,22 @@ type claim struct {
 	serving sync.Once
 	// draining is true before anybody can know that the address is released.
 	draining atomic.Bool
-	// left gets the deadline of the drain, before the listener is closed.
-	left chan time.Time
+	// left gets the limits of the drain, before the listener is closed.
+	left chan limits
+}
+
+// limits is until when what is open may be finished, and what flows; and when the time for that is over for the supervisor.
+type limits struct{ drain, stream, term time.Time }
+
+// limitsOf is those of a takedown that has just arrived.
+func limitsOf(takedown *client.TakedownMessage) limits {
+	now, drain := time.Now(), time.Duration(takedown.DrainMS)*time.Millisecond
+	stream := drain
+	if takedown.StreamMS != nil {
+		stream = max(drain, time.Duration(*takedown.StreamMS)*time.Millisecond)
+	}
+	before := func(term time.Duration) time.Time { return now.Add(term - min(term/10, marginMax)) }
+	return limits{before(drain), before(stream), now.Add(stream)}
 }
 
 // newClaim returns a claim that was granted: by `inherit` with a socket, of packets or to listen on.
@@ -142,7 +156,7 @@ func newClaim(ctx context.Context, address, mode string, packets bool, options [
 	if mode == "inherit" && strings.HasPrefix(address, "udp:") != packets {
 		return nil, client.Errorf("invalid_argument", "the socket of %s is of another kind", address)
 	}
-	c := &claim{address: address, ended: make(chan error, 1), left: make(chan time.Time, 2)}
+	c := &claim{address: address, ended: make(chan error, 1), left: make(chan limits, 2)}
 	err := connection().Do(func(s *client.Session) error {
 		err := s.ReadyFor(c, address, mode, slices.Contains(options, More), time.Now())
 		if err == nil && mode == "inherit" {
@@ -176,18 +190,18 @@ func (c *claim) Close() error {
 	return Released(c.address)
 }
 
-// leave is Close with a deadline for the drain.
-func (c *claim) leave(deadline time.Time) {
-	c.left <- deadline
+// leave is Close with limits for the drain.
+func (c *claim) leave(until limits) {
+	c.left <- until
 	c.Close()
 }
 
 // takeDown releases what was inherited at once, and what the program binds when its handler returns.
-func (c *claim) takeDown(address string, deadline time.Time) {
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+func (c *claim) takeDown(address string, until limits) {
+	ctx, cancel := context.WithDeadline(context.Background(), until.drain)
 	defer cancel()
 	if c.socket != nil {
-		c.leave(deadline)
+		c.leave(until)
 	}
 	handler, ok := handlers.Load(c.address)
 	if !ok {
@@ -214,7 +228,6 @@ func deliver(of *client.Claim, message client.Message) {
 	case *client.ErrorMessage:
 		c.ended <- client.Errorf(message.Code, "%s was not granted: %s", c.address, message.Message)
 	case *client.TakedownMessage:
-		drain := time.Duration(message.DrainMS) * time.Millisecond
-		go c.takeDown(of.Address, time.Now().Add(drain-min(drain/10, marginMax)))
+		go c.takeDown(of.Address, limitsOf(message))
 	}
 }

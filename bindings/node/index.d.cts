@@ -21,6 +21,8 @@ export interface Takedown {
   readonly reason: TakedownReason;
   /** Milliseconds from the takedown until the process gets TERM. */
   readonly drainMs: number;
+  /** The same for responses that still make progress, if `progress` asks for it; no shorter. `listen` does by itself. */
+  readonly streamMs: number;
 }
 
 /** An address that this server holds. */

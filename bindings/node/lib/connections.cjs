@@ -45,13 +45,6 @@ class Connections {
       await new Promise((resolve) => socket.once('close', resolve));
     }
   }
-
-  /** Closes all of them, whatever they are doing. */
-  destroy() {
-    for (const socket of this.#open) {
-      socket.destroy();
-    }
-  }
 }
 
 module.exports = { Connections };

@@ -5,7 +5,7 @@
  *
  * What is told is looked for again all the time: a websocket may be opened on a connection that was silent, a stream falls silent.
  */
-const { Pace, goodbyeOrder, silentAfterMs } = require('./native.cjs');
+const { Pace, goodbyeOrder } = require('./native.cjs');
 
 /** How long until it is looked again, at most. */
 const LOOK_MS_MAX = 1_000;
@@ -27,16 +27,17 @@ class Goodbyes {
   /**
    * @param {object} options
    * @param {number} options.drainMs how long the drain lasts
+   * @param {number} options.silentAfterMs for how long nothing is sent before a response is silent
    * @param {number} options.jitter a random number from 0 to 1
    * @param {() => object[]} options.find what lives on and was not told yet
    * @param {(socket: import('node:net').Socket) => number} options.silentMs for how long nothing was sent on a socket
    * @param {(connection: object) => void} options.say tells one of them
    */
-  constructor({ drainMs, jitter, find, silentMs, say }) {
+  constructor({ drainMs, silentAfterMs, jitter, find, silentMs, say }) {
     this.#find = find;
     this.#say = say;
     this.#silentMs = silentMs;
-    this.#silentAfterMs = silentAfterMs(drainMs);
+    this.#silentAfterMs = silentAfterMs;
     this.#pace = new Pace(drainMs, jitter);
     this.#run();
   }

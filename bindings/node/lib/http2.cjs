@@ -36,9 +36,12 @@ class Http2 {
     }));
   }
 
-  destroy() {
-    for (const session of this.#sessions.keys()) {
-      session.destroy();
+  /** Destroys the sessions for which that is true. */
+  destroy(isOver) {
+    for (const { session } of this.sessions) {
+      if (isOver(session)) {
+        session.destroy();
+      }
     }
   }
 

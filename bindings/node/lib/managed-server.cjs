@@ -86,17 +86,21 @@ class ManagedServer {
     }
   }
 
-  #onTakedown(done, { address, reason, drainMs }) {
+  #onTakedown(done, { address, reason, drainMs, streamMs }) {
     if (!this.#drain.begun) {
+      const arrived = performance.now();
       const throttle = new ProgressThrottle();
       const report = (...numbers) => callIfHeld(addressCall('progress', address, ...numbers));
       const onOpen = (open) => throttle.isDue(open) && report(open);
       const onCut = (cut) => report(undefined, undefined, cut);
-      this.#drain.begin(drainDurationMs(this.#options.drainTimeout, drainMs), { onOpen, onCut, goodbye: this.#goodbye });
+      const onFlow = () => report(undefined, Math.max(Math.ceil(arrived + streamMs - performance.now()), 0));
+      const duration = (ms) => drainDurationMs(this.#options.drainTimeout, ms);
+      const options = { streamMs: duration(streamMs), onOpen, onFlow, onCut, goodbye: this.#goodbye };
+      this.#drain.begin(duration(drainMs), options);
     }
     done();
     removeHandler(this.#handler);
-    this.#hook({ address, reason, drainMs, connections: this.#drain.sockets });
+    this.#hook({ address, reason, drainMs, streamMs, connections: this.#drain.sockets });
   }
 
   async #hook(takedown) {

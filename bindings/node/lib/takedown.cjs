@@ -44,8 +44,8 @@ function removeHandler(number) {
   client().removeHandler(number);
 }
 
-receive('takedown', ({ handlers, address, reason, drainMs }) => {
-  const takedown = Object.freeze({ address, reason, drainMs });
+receive('takedown', ({ handlers, address, reason, drainMs, streamMs }) => {
+  const takedown = Object.freeze({ address, reason, drainMs, streamMs });
   const called = handlers.filter((number) => callbacks.has(number));
   if (called.length > 0) {
     // What was removed while the takedown was on its way is not waited for.

@@ -77,10 +77,10 @@ pub fn goodbye_order(silences_ms: Vec<f64>) -> Vec<u32> {
         .collect()
 }
 
-/// For how long nothing is sent on a connection before it counts as silent, if responses have so much time.
+/// For how long nothing is sent on a connection before it counts as silent.
 #[napi(catch_unwind)]
-pub fn silent_after_ms(time_ms: f64) -> f64 {
-    millis(serverswap::drain::silent_after(duration(time_ms)))
+pub fn silent_after_ms(drain_ms: f64, stream_ms: f64) -> f64 {
+    millis(serverswap::drain::silent_after(duration(drain_ms), duration(stream_ms)))
 }
 
 /// After what time the client of an event stream that is cut is to come back.

@@ -33,6 +33,8 @@ pub struct JsEvent {
     pub reason: Option<String>,
     /// `takedown`: milliseconds until TERM.
     pub drain_ms: Option<f64>,
+    /// `takedown`: the same for responses that still make progress.
+    pub stream_ms: Option<f64>,
 }
 
 /// An event on its way to a thread. Dropped before it arrives, it closes its descriptor.
@@ -100,9 +102,10 @@ impl Message {
             Event::Waiting { address, waiting_for } => {
                 JsEvent { waiting_for, ..of("waiting", Some(&address)) }
             }
-            Event::Takedown { address, reason, drain } => JsEvent {
+            Event::Takedown { address, reason, drain, stream } => JsEvent {
                 reason: Some(reason_text(reason)),
                 drain_ms: Some(millis(drain)),
+                stream_ms: Some(millis(stream)),
                 ..of("takedown", Some(&address))
             },
             Event::Error { code, message } => {

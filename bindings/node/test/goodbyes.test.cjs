@@ -45,6 +45,7 @@ function told(connections, drainMs) {
     const alive = setTimeout(() => {}, LONG_MS);
     const goodbyes = new Goodbyes({
       drainMs,
+      silentAfterMs: drainMs / 10,
       jitter: 0.5,
       find: () => connections.filter(({ socket }) => !names.includes(socket)),
       silentMs: (socket) => connections.find((connection) => connection.socket === socket).silentMs,
@@ -175,4 +176,34 @@ test('the program says goodbye on the connections of a server that is not of HTT
   assert.equal((await client.answer()).status, 200);
   client.socket.end();
   await drain.drained;
+});
+
+test('an answer that flows lives on until the limit of streams, and a silent one ends at that of the drain', async () => {
+  const [flowing, silent] = [await streaming({ method: 'POST' }), await streaming({ method: 'POST' })];
+  const flow = setInterval(() => flowing.response.write('data: more\n\n'), 5);
+  let asked = 0;
+  const options = { jitter: 0, streamMs: LONG_MS, onFlow: () => (asked += 1) };
+  silent.drain.begin(1_500, options);
+  flowing.drain.begin(1_500, options);
+  await silent.drain.drained;
+  while (asked === 0) {
+    await new Promise(setImmediate);
+  }
+  clearInterval(flow);
+  flowing.response.end('data: the end\n\n');
+  await once(flowing.answer, 'end');
+  assert.deepEqual([flowing.answer.complete, silent.answer.complete, asked], [true, false, 1]);
+  flowing.agent.destroy();
+  await flowing.drain.drained;
+});
+
+test('an answer that flows beyond the limit of streams is cut', async () => {
+  const { drain, response, answer } = await streaming({ method: 'POST' });
+  const flow = setInterval(() => response.write('data: more\n\n'), 5);
+  const cuts = [];
+  const closed = new Promise((resolve) => answer.once('close', resolve));
+  drain.begin(100, { jitter: 0, streamMs: 500, onCut: (cut) => cuts.push(cut) });
+  await Promise.all([closed, drain.drained]);
+  clearInterval(flow);
+  assert.deepEqual([answer.complete, cuts], [false, [1]]);
 });

@@ -11,7 +11,8 @@ const { run } = require('./support/installation.cjs');
 const { RUNTIMES, skipped } = require('./support/outside.cjs');
 const { PACKAGE } = require('./support/program.cjs');
 
-const READMES = [path.join(PACKAGE, '..', '..', 'README.md'), path.join(PACKAGE, 'README.md')];
+const REPOSITORY = path.join(PACKAGE, '..', '..');
+const READMES = [path.join(REPOSITORY, 'README.md'), path.join(PACKAGE, 'README.md'), path.join(REPOSITORY, 'docs', 'streams.md')];
 
 const programs = READMES.flatMap((readme) => {
   const blocks = [...fs.readFileSync(readme, 'utf8').matchAll(/^```js\n(.*?)^```$/gms)];

@@ -78,11 +78,11 @@ pub fn goodbye_order(silences: Vec<f64>) -> Vec<usize> {
     serverswap::drain::goodbye_order(&silences)
 }
 
-/// For how long nothing is sent on a connection before it counts as silent, if responses have so much time.
+/// For how long nothing is sent on a connection before it counts as silent.
 #[pyfunction]
-#[pyo3(signature = (time, /))]
-pub fn silent_after(time: f64) -> f64 {
-    serverswap::drain::silent_after(seconds(time)).as_secs_f64()
+#[pyo3(signature = (drain, stream, /))]
+pub fn silent_after(drain: f64, stream: f64) -> f64 {
+    serverswap::drain::silent_after(seconds(drain), seconds(stream)).as_secs_f64()
 }
 
 /// After what time the client of an event stream that is cut is to come back.

@@ -33,6 +33,9 @@ pub struct Event {
     /// `takedown`: how many seconds the server may take to finish open connections.
     #[pyo3(get)]
     drain: Option<f64>,
+    /// `takedown`: the same for responses that still make progress.
+    #[pyo3(get)]
+    stream: Option<f64>,
     /// The descriptor of an inherited grant until somebody takes it.
     listener: Mutex<Option<OwnedFd>>,
 }
@@ -79,9 +82,10 @@ fn contents(event: CoreEvent) -> Event {
         CoreEvent::Waiting { address, waiting_for } => {
             Event { message: waiting_for, ..about("waiting", address) }
         }
-        CoreEvent::Takedown { address, reason, drain } => Event {
+        CoreEvent::Takedown { address, reason, drain, stream } => Event {
             reason: Some(reason_text(&reason)),
             drain: Some(drain.as_secs_f64()),
+            stream: Some(stream.as_secs_f64()),
             ..about("takedown", address)
         },
         CoreEvent::Error { code, message } => {
@@ -104,6 +108,7 @@ fn of(kind: &'static str) -> Event {
         message: None,
         reason: None,
         drain: None,
+        stream: None,
         listener: Mutex::new(None),
     }
 }

@@ -4,7 +4,15 @@ import time
 
 import pytest
 from serverswap import Takedown
-from serverswap._drain import deadline_of, framework_deadline_of
+from serverswap._drain import Limits
+
+
+def deadline_of(takedown, drain_timeout):
+    return Limits(takedown, drain_timeout).drain
+
+
+def framework_deadline_of(takedown, drain_timeout):
+    return Limits(takedown, drain_timeout, framework=True).drain
 
 
 def takedown(drain):
@@ -42,3 +50,12 @@ def test_a_limit_of_the_server_itself_makes_it_sooner_and_never_later():
 def test_without_a_takedown_it_is_the_servers_own():
     assert is_after(10, lambda: deadline_of(None, 10))
     assert is_after(30, lambda: deadline_of(None, None))
+
+
+def test_what_flows_has_the_time_of_streams_and_the_drain_at_least():
+    given = Takedown(":8080", "replaced", 30, 600)
+    limits = Limits(given, None)
+    assert limits.stream - limits.drain == pytest.approx(570)
+    assert limits.more == pytest.approx(600, abs=1)
+    assert Limits(takedown(30), None).stream == pytest.approx(deadline_of(takedown(30), None), abs=1)
+    assert Limits(given, 10).stream == pytest.approx(Limits(given, 10).drain)

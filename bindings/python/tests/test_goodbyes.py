@@ -5,6 +5,7 @@ import socket
 import time
 
 import pytest
+from serverswap._drain import Limits
 from serverswap._goodbyes import Goodbyes, LivingConnection, is_event_stream
 from support.programs import program
 
@@ -25,15 +26,20 @@ async def events(request):
     answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await answer.prepare(request)
     await answer.write(b"data: hello\\n\\n")
-    await asyncio.Event().wait()
+    for _ in range(40 if request.path == "/flow" else 0):
+        await asyncio.sleep(0.05)
+        await answer.write(b"data: more\\n\\n")
+    if request.path != "/flow":
+        await asyncio.Event().wait()
+    return answer
 
 app = web.Application()
-app.add_routes([web.get("/ws", websocket), web.get("/events", events)])
-serverswap.aiohttp.run_app(app, os.environ["ADDRESS"], drain_timeout=2)
+app.add_routes([web.get("/ws", websocket), web.get("/events", events), web.post("/{any}", events)])
+serverswap.aiohttp.run_app(app, os.environ["ADDRESS"], drain_timeout=LIMIT)
 """
 
 UVICORN = """
-import os, serverswap.uvicorn
+import asyncio, os, serverswap.uvicorn
 
 async def app(scope, receive, send):
     if scope["type"] == "websocket":
@@ -44,10 +50,16 @@ async def app(scope, receive, send):
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"data: hello\\n\\n", "more_body": True})
+        for _ in range(40 if scope["path"] == "/flow" else 0):
+            await asyncio.sleep(0.05)
+            await send({"type": "http.response.body", "body": b"data: more\\n\\n", "more_body": True})
+        if scope["path"] == "/flow":
+            await send({"type": "http.response.body", "body": b""})
+            return
         while (await receive())["type"] != "http.disconnect":
             pass
 
-serverswap.uvicorn.run(app, os.environ["ADDRESS"], drain_timeout=2, log_level="warning", http="HTTP")
+serverswap.uvicorn.run(app, os.environ["ADDRESS"], drain_timeout=LIMIT, log_level="warning", http="HTTP")
 """
 
 STREAMS = """
@@ -87,6 +99,14 @@ class Client:
         with self._socket, self._file:
             return self._file.read(size)
 
+    def reads_answer(self):
+        """The rest of an answer in chunks, whole; then it closes the connection."""
+        with self._socket, self._file:
+            chunks = []
+            while size := int(self._file.readline(), 16):
+                chunks.append(self._file.read(size + 2))
+            return b"".join(chunks)
+
     def rest(self):
         """Until the server closes the connection."""
         return self.reads(-1)
@@ -94,6 +114,10 @@ class Client:
 
 def event_source(port):
     return Client(port, b"GET /events HTTP/1.1\r\nHost: test\r\nAccept: text/event-stream\r\n\r\n")
+
+
+def asks_for(port, path):
+    return Client(port, b"POST " + path.encode() + b" HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n")
 
 
 def websocket(port):
@@ -104,7 +128,7 @@ def websocket(port):
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_event_streams_end_and_websockets_are_closed_with_1012(world, port, name):
-    command = program(SERVERS[name])
+    command = program(SERVERS[name].replace("LIMIT", "2"))
     old = world.first(command, port)
     streams, websockets = [event_source(port), event_source(port)], [websocket(port), websocket(port)]
     world.swap(command, port, old)
@@ -113,6 +137,18 @@ def test_event_streams_end_and_websockets_are_closed_with_1012(world, port, name
     for each in websockets:
         frame = each.reads(4)
         assert (frame[0], frame[2:4]) == (0x88, bytes(divmod(1012, 256)))
+    assert old.exit() == 0, old.output
+
+
+@pytest.mark.parametrize("name", ["aiohttp", "uvicorn, h11"])
+def test_an_answer_that_flows_lives_on_and_a_silent_one_does_not(world, port, name):
+    limits = ["--drain-timeout", "1s", "--drain-stream-timeout", "60s"]
+    command = [*limits, *program(SERVERS[name].replace("LIMIT", "None"))]
+    old = world.first(command, port)
+    flowing, silent = asks_for(port, "/flow"), asks_for(port, "/silent")
+    world.swap(command, port, old)
+    assert not silent.rest().endswith(b"0\r\n\r\n")
+    assert flowing.reads_answer().count(b"data: more") == 40
     assert old.exit() == 0, old.output
 
 
@@ -147,7 +183,7 @@ def told(living, count, goodbye=True):
                 over.set()
 
         found = [each.connection for each in living]
-        goodbyes = Goodbyes(lambda: found, say, deadline=time.monotonic() + 1)
+        goodbyes = Goodbyes(lambda: found, say, limits=Limits(None, 1))
         await asyncio.wait_for(over.wait(), 30)
         goodbyes.stop()
         return names

@@ -9,13 +9,14 @@ use super::findings::Speaks;
 use crate::sandbox::Programs;
 
 /// Options of `serverswap` that are followed by a value.
-const VALUED: [&str; 16] = [
+const VALUED: [&str; 17] = [
     "--socket",
     "--ready",
     "--stop-signal",
     "--probation",
     "--ready-timeout",
     "--drain-timeout",
+    "--drain-stream-timeout",
     "--kill-timeout",
     "--restart",
     "--cwd",

@@ -100,7 +100,13 @@ impl Default for ArbiterLimits {
         ArbiterLimits {
             recover_wait: Duration::from_secs(2),
             rejoin_wait: Duration::from_secs(2),
-            timeouts: Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0, ready_ms: None },
+            timeouts: Timeouts {
+                drain_ms: 30_000,
+                kill_ms: 5_000,
+                probation_ms: 0,
+                stream_ms: None,
+                ready_ms: None,
+            },
         }
     }
 }

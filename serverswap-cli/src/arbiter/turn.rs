@@ -313,6 +313,10 @@ impl Arbiter {
             return;
         };
         let drain_ms = millis(server.drain_until().unwrap_or(turn.now).saturating_sub(turn.now));
+        let timeouts = self.timeouts(server.generation);
+        let stream_ms = timeouts
+            .stream_ms
+            .map(|stream| drain_ms.saturating_add(stream.saturating_sub(timeouts.drain_ms)));
         let reason = takedown.reason.clone();
         let Some(id) = self.peers.next_id(link) else {
             return;
@@ -327,7 +331,10 @@ impl Arbiter {
                 takedown.message = Some(id);
             }
         });
-        turn.send(link, FromArbiter::Takedown(Takedown { id, address: address.clone(), reason, drain_ms }));
+        turn.send(
+            link,
+            FromArbiter::Takedown(Takedown { id, address: address.clone(), reason, drain_ms, stream_ms }),
+        );
     }
 
     // --- supervisors and observers -----------------------------------------------------------

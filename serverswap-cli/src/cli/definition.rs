@@ -171,6 +171,13 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(super) drain_timeout: Duration,
 
+    /// How long its responses may go on that still make progress; the default is --drain-timeout
+    ///
+    /// For answers of language models, server-sent events and downloads: what is silent ends at --drain-timeout. Only
+    /// for servers with a library that finishes connections: Node, Python, Go.
+    #[arg(long, value_name = "DURATION", value_parser = duration, hide_short_help = true)]
+    pub(super) drain_stream_timeout: Option<Duration>,
+
     /// How long it may take to exit after TERM, before KILL
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub(super) kill_timeout: Duration,

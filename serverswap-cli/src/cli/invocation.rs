@@ -67,6 +67,8 @@ pub struct Run {
     pub ready_timeout: Duration,
     /// From the takedown to TERM.
     pub drain_timeout: Duration,
+    /// The same for responses that still make progress.
+    pub stream_timeout: Option<Duration>,
     /// From TERM to KILL.
     pub kill_timeout: Duration,
     /// Who may connect to the Unix sockets that are made for it.
@@ -219,6 +221,7 @@ impl Run {
             probation: self.probation,
             ready_timeout: self.ready_timeout,
             drain_timeout: self.drain_timeout,
+            stream_timeout: self.stream_timeout,
             kill_timeout: self.kill_timeout,
             unix_sockets: self.unix_sockets,
             starts: if self.has_stand_in() { Starts::Observed(self.ready.clone()) } else { Starts::Speaking },

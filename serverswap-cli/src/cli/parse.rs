@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -228,6 +229,17 @@ fn address(text: Option<String>, tool: &str) -> Result<Option<Address>, UsageErr
     })
 }
 
+/// A shorter one than that of the drain would mean nothing.
+fn stream_timeout(given: Option<Duration>, drain: Duration) -> Result<Option<Duration>, UsageError> {
+    if given.is_some_and(|given| given < drain) {
+        return Err(UsageError::Combination {
+            error: "`--drain-stream-timeout` is shorter than `--drain-timeout`".to_owned(),
+            hint: "it is the longer time that responses have which still make progress".to_owned(),
+        });
+    }
+    Ok(given)
+}
+
 fn run(arguments: RunArguments, form: Form) -> Result<Run, UsageError> {
     let mut command = CommandLine::from_words(arguments.command, arguments.cwd.as_deref());
     let sockets = PassedSockets::new(arguments.socket)?;
@@ -247,6 +259,7 @@ fn run(arguments: RunArguments, form: Form) -> Result<Run, UsageError> {
         probation: arguments.probation,
         ready_timeout: arguments.ready_timeout,
         drain_timeout: arguments.drain_timeout,
+        stream_timeout: stream_timeout(arguments.drain_stream_timeout, arguments.drain_timeout)?,
         kill_timeout: arguments.kill_timeout,
         unix_sockets: UnixSockets { mode: arguments.unix_mode, gid: arguments.unix_group },
         restart: match arguments.restart {

@@ -401,6 +401,7 @@ mod tests {
             restart: Restart::Never,
             ready_timeout: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(1),
+            stream_timeout: None,
             kill_timeout: Duration::from_secs(1),
             probation: Duration::ZERO,
             unix_sockets: UnixSockets::default(),

@@ -185,8 +185,8 @@ impl Caretaker {
             ArbiterRole::new(Form::Stay, Rc::new(move |report| console.report(&report)), self.trace.clone())
         });
         let own = self.plan.timeouts();
-        let Timeouts { drain_ms, kill_ms, .. } = record.map_or(own, |record| record.timeouts);
-        let timeouts = Timeouts { drain_ms, kill_ms, ..own };
+        let Timeouts { drain_ms, stream_ms, kill_ms, .. } = record.map_or(own, |record| record.timeouts);
+        let timeouts = Timeouts { drain_ms, stream_ms, kill_ms, ..own };
         let supervisor = SupervisorRole::new(Form::Stay, timeouts, self.plan.unix_sockets);
         let (directory, trace) = (self.directory.clone(), self.trace.clone());
         let link = link.insert(ArbiterLink::of_client(directory, Some(generation), supervisor, role, trace));

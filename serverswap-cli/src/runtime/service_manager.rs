@@ -34,7 +34,7 @@ pub(super) struct ServiceManager {
 impl ServiceManager {
     /// Begins to tell it. A command that leaves has none.
     pub(super) fn of_a_supervisor(plan: &Plan, notifier: Option<Rc<Notifier>>) -> Self {
-        let stop = plan.drain_timeout + plan.kill_timeout + MARGIN;
+        let stop = plan.longest_drain() + plan.kill_timeout + MARGIN;
         let manager = ServiceManager::new(notifier, plan.ready_timeout + plan.probation + stop, stop);
         manager.send(&[&extend(manager.deploy), "STATUS=starting"]);
         manager
@@ -157,6 +157,7 @@ mod tests {
             restart: Restart::Never,
             ready_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
+            stream_timeout: None,
             kill_timeout: Duration::from_secs(5),
             probation: Duration::from_secs(2),
             unix_sockets: UnixSockets::default(),

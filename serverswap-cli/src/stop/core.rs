@@ -13,7 +13,8 @@ use crate::supervisor::{CutServers, GenerationSignal};
 use crate::ui::{DrainStatus, Report};
 
 /// The deadlines of a generation that has given none: as those of a deploy.
-const TIMEOUTS: Timeouts = Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0, ready_ms: None };
+const TIMEOUTS: Timeouts =
+    Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0, stream_ms: None, ready_ms: None };
 
 /// Takedown, TERM, KILL.
 const REQUESTS_MAX: u32 = 3;
@@ -263,7 +264,8 @@ impl Stop {
     /// be shorter.
     fn deadlines(&self, one: &Running, asked: Asked) -> Vec<Duration> {
         let timeouts = self.timeouts(one);
-        let term_at = asked.at + Duration::from_millis(timeouts.drain_ms);
+        let drain_ms = timeouts.drain_ms.max(timeouts.stream_ms.unwrap_or(0));
+        let term_at = asked.at + Duration::from_millis(drain_ms);
         let kill_at = term_at + Duration::from_millis(timeouts.kill_ms);
         match (asked.way, one.keeper) {
             (Way::Supervisor(_), _) => {
@@ -284,6 +286,8 @@ impl Stop {
         let own = one.timeouts.unwrap_or(TIMEOUTS);
         Timeouts {
             drain_ms: millis(self.limits.drain, own.drain_ms),
+            // Who says how long it may take means everything.
+            stream_ms: own.stream_ms.filter(|_| self.limits.drain.is_none()),
             kill_ms: millis(self.limits.kill, own.kill_ms),
             ..own
         }

@@ -35,7 +35,7 @@ fn process(pid: u32) -> Process {
 }
 
 fn timeouts(drain_ms: u64, kill_ms: u64) -> Timeouts {
-    Timeouts { drain_ms, kill_ms, probation_ms: 0, ready_ms: None }
+    Timeouts { drain_ms, kill_ms, probation_ms: 0, stream_ms: None, ready_ms: None }
 }
 
 /// A server that is left alone.

@@ -29,6 +29,8 @@ pub struct Plan {
     pub ready_timeout: Duration,
     /// From the takedown to TERM.
     pub drain_timeout: Duration,
+    /// The same for responses that still make progress, when the server asks for it.
+    pub stream_timeout: Option<Duration>,
     /// From TERM to KILL.
     pub kill_timeout: Duration,
     /// How long a new server serves an inherited address beside the old one, which is only
@@ -54,6 +56,11 @@ pub enum Starts {
 }
 
 impl Plan {
+    /// From the takedown to TERM, at most.
+    pub fn longest_drain(&self) -> Duration {
+        self.drain_timeout.max(self.stream_timeout.unwrap_or_default())
+    }
+
     /// The deadlines as the supervisor's `hello` has them.
     pub fn timeouts(&self) -> Timeouts {
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -61,6 +68,7 @@ impl Plan {
             drain_ms: millis(self.drain_timeout),
             kill_ms: millis(self.kill_timeout),
             probation_ms: millis(self.probation),
+            stream_ms: self.stream_timeout.map(millis),
             ready_ms: Some(millis(self.ready_timeout)),
         }
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// What users and contributors read. A changelog tells of the past.
-const DOCUMENTS: [&str; 20] = [
+const DOCUMENTS: [&str; 21] = [
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "README.md",
@@ -19,6 +19,7 @@ const DOCUMENTS: [&str; 20] = [
     "conformance/rigs/README.md",
     "docs/glossary.md",
     "docs/output.md",
+    "docs/streams.md",
     "examples/go/README.md",
     "examples/node/README.md",
     "examples/python/README.md",

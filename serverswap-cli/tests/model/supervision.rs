@@ -81,6 +81,7 @@ impl Supervision {
             restart: Restart::Always,
             ready_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
+            stream_timeout: None,
             kill_timeout: Duration::from_secs(5),
             generation,
         };

@@ -81,6 +81,7 @@ impl Watched {
             restart: *choices.one_of(&[Restart::Never, Restart::OnFailure, Restart::Always]),
             ready_timeout: seconds(60),
             drain_timeout: seconds(30),
+            stream_timeout: None,
             kill_timeout: seconds(5),
             probation: *choices.one_of(&[Duration::ZERO, seconds(10)]),
             generation: OURS,

@@ -139,6 +139,11 @@ pub struct Takedown {
     /// it gets TERM.
     #[cfg_attr(feature = "schema", schemars(range(max = INTEGER_MAX)))]
     pub drain_ms: u64,
+    /// For how many milliseconds from now the server may ask for more time, for responses that
+    /// still make progress. Absent: for none beyond `drainMs`.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = INTEGER_MAX)))]
+    pub stream_ms: Option<u64>,
 }
 
 /// Why an address is taken from a server. An unknown reason is treated as `replaced`.

@@ -147,6 +147,10 @@ pub struct Timeouts {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[cfg_attr(feature = "schema", schemars(range(max = INTEGER_MAX)))]
     pub probation_ms: u64,
+    /// From the takedown to TERM, for responses that still make progress; absent: as long as `drainMs`.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64", range(max = INTEGER_MAX)))]
+    pub stream_ms: Option<u64>,
     /// From the supervisor's start until its server must be up, where the supervisor is gone by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(max = INTEGER_MAX)))]

@@ -58,11 +58,13 @@ fn holding() -> impl Strategy<Value = (Vec<Holding>, Vec<String>)> {
 fn hello() -> impl Strategy<Value = Hello> {
     let role = prop_oneof![Just(Role::Server), Just(Role::Supervisor), Just(Role::Observer)];
     let form = option::of(prop_oneof![Just(Form::Leave), Just(Form::Stay)]);
-    let times = (0..=INTEGER_MAX, 0..=INTEGER_MAX, 0..=INTEGER_MAX, option::of(0..=INTEGER_MAX));
-    let timeouts = times.prop_map(|(drain_ms, kill_ms, probation_ms, ready_ms)| Timeouts {
+    let time = 0..=INTEGER_MAX;
+    let times = (time.clone(), time.clone(), time.clone(), option::of(time.clone()), option::of(time));
+    let timeouts = times.prop_map(|(drain_ms, kill_ms, probation_ms, stream_ms, ready_ms)| Timeouts {
         drain_ms,
         kill_ms,
         probation_ms,
+        stream_ms,
         ready_ms,
     });
     let timeouts = option::of(timeouts);
@@ -205,8 +207,15 @@ pub(crate) fn from_arbiter() -> impl Strategy<Value = FromArbiter> {
     );
     let granted = (id(), address(), listener()).prop_map(|(re, address, fds)| Granted { re, address, fds });
     let reason = prop_oneof![Just(TakedownReason::Replaced), Just(TakedownReason::Stopping)];
-    let takedown = (id(), address(), reason, 0..=INTEGER_MAX)
-        .prop_map(|(id, address, reason, drain_ms)| Takedown { id, address, reason, drain_ms });
+    let times = (0..=INTEGER_MAX, option::of(0..=INTEGER_MAX));
+    let takedown =
+        (id(), address(), reason, times).prop_map(|(id, address, reason, (drain_ms, stream_ms))| Takedown {
+            id,
+            address,
+            reason,
+            drain_ms,
+            stream_ms,
+        });
     let decided = prop_oneof![Just(DecidedVerdict::End), Just(DecidedVerdict::Keep)];
     prop_oneof![
         greeting().prop_map(FromArbiter::Greeting),

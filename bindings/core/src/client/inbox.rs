@@ -22,6 +22,8 @@ pub(crate) struct TakedownNotice {
     pub address: Address,
     pub reason: TakedownReason,
     pub drain: Duration,
+    /// The same for responses that still make progress.
+    pub stream: Duration,
     pub arrived: Instant,
 }
 
@@ -61,8 +63,8 @@ impl Inbox {
             Event::Refused { address, error } => {
                 self.put_answer(to, Err(ClientError::Refused { address, source: error }));
             }
-            Event::Takedown { address, reason, drain } => {
-                let notice = TakedownNotice { address: address.clone(), reason, drain, arrived: now };
+            Event::Takedown { address, reason, drain, stream } => {
+                let notice = TakedownNotice { address: address.clone(), reason, drain, stream, arrived: now };
                 self.taken.insert(address.clone(), notice);
                 self.unseen.push_back(address);
             }

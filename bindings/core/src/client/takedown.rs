@@ -45,7 +45,13 @@ impl Takedown {
         self.notice.drain
     }
 
-    /// When that is over, and the server gets TERM.
+    /// For how long responses may that still make progress, if the server asks for the time with
+    /// [`progress`](crate::Client::progress); no shorter than [`Self::drain`].
+    pub fn stream(&self) -> Duration {
+        self.notice.stream
+    }
+
+    /// When [`Self::drain`] is over, and the server gets TERM.
     pub fn deadline(&self) -> Instant {
         self.notice.term()
     }

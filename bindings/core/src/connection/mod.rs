@@ -234,8 +234,8 @@ impl Connection {
             }
             session::ServerEvent::Refused { address, error } => Event::Refused { address, error },
             session::ServerEvent::Waiting { address, waiting_for } => Event::Waiting { address, waiting_for },
-            session::ServerEvent::Takedown { address, reason, drain } => {
-                Event::Takedown { address, reason, drain }
+            session::ServerEvent::Takedown { address, reason, drain, stream } => {
+                Event::Takedown { address, reason, drain, stream }
             }
             session::ServerEvent::Error { code, message } => Event::Error { code, message },
         }

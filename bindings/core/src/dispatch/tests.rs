@@ -29,7 +29,12 @@ fn refused(text: &str) -> ServerEvent<u32> {
 }
 
 fn taken(text: &str) -> ServerEvent<u32> {
-    ServerEvent::Takedown { address: address(text), reason: TakedownReason::Replaced, drain: Duration::ZERO }
+    ServerEvent::Takedown {
+        address: address(text),
+        reason: TakedownReason::Replaced,
+        drain: Duration::ZERO,
+        stream: Duration::ZERO,
+    }
 }
 
 #[test]

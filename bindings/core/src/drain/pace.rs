@@ -25,9 +25,11 @@ const CLOSING_SHARE: u32 = 20;
 /// Goodbyes that are later than this are not said together.
 const CATCH_UP_MAX: Duration = Duration::from_millis(100);
 
-/// A response is silent when nothing was sent for a tenth of the time that responses have, and for no more than this.
+/// A response is silent when nothing was sent for a tenth of the time that flowing responses have, for no more than half of the
+/// time that silent ones have, and for no more than this.
 const SILENT_MAX: Duration = Duration::from_secs(10);
 const SILENT_SHARE: u32 = 10;
+const SILENT_SHARE_OF_DRAIN: u32 = 2;
 
 /// After which times the clients of event streams that are cut together come back.
 const RETRY_MIN: Duration = Duration::from_secs(1);
@@ -94,10 +96,11 @@ pub fn goodbye_order(silences: &[Duration]) -> Vec<usize> {
     order
 }
 
-/// For how long nothing is sent on a connection before it counts as silent, if responses have so much time.
+/// For how long nothing is sent on a connection before it counts as silent. `drain`: the time of the drain; `stream`: that of
+/// responses that flow.
 #[must_use]
-pub fn silent_after(time: Duration) -> Duration {
-    (time / SILENT_SHARE).min(SILENT_MAX)
+pub fn silent_after(drain: Duration, stream: Duration) -> Duration {
+    (stream / SILENT_SHARE).min(drain / SILENT_SHARE_OF_DRAIN).min(SILENT_MAX)
 }
 
 /// After what time the client of an event stream that is cut is to come back. `jitter`: a random number from 0 to 1.
@@ -150,7 +153,8 @@ mod tests {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Silence {
-        time_ms: u64,
+        drain_ms: u64,
+        stream_ms: u64,
         silent_after_ms: u64,
     }
 
@@ -192,8 +196,9 @@ mod tests {
             let silences: Vec<Duration> = silences_ms.into_iter().map(Duration::from_millis).collect();
             assert_eq!(goodbye_order(&silences), order);
         }
-        for Silence { time_ms, silent_after_ms } in vectors.silences {
-            assert_eq!(silent_after(Duration::from_millis(time_ms)), Duration::from_millis(silent_after_ms));
+        for Silence { drain_ms, stream_ms, silent_after_ms } in vectors.silences {
+            let [drain, stream, silent] = [drain_ms, stream_ms, silent_after_ms].map(Duration::from_millis);
+            assert_eq!(silent_after(drain, stream), silent);
         }
         for Retry { jitter, retry_ms } in vectors.retries {
             assert_eq!(event_stream_retry(jitter), Duration::from_millis(retry_ms));

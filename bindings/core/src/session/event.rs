@@ -37,6 +37,8 @@ pub enum ServerEvent<L> {
         reason: TakedownReason,
         /// For how long, from the takedown on, open connections may be finished.
         drain: Duration,
+        /// For how long responses may that still make progress; it is no shorter.
+        stream: Duration,
     },
     /// The arbiter reports a fault that is about no claim. What is held goes on being
     /// served.

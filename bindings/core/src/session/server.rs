@@ -228,6 +228,7 @@ impl<L: Clone + Debug> Session<L> {
             address: takedown.address.clone(),
             reason: takedown.reason.clone().or_replaced(),
             drain: Duration::from_millis(takedown.drain_ms),
+            stream: Duration::from_millis(takedown.stream_ms.unwrap_or(0).max(takedown.drain_ms)),
         });
     }
 

@@ -126,7 +126,7 @@ impl Link {
 
     pub fn take_down(&mut self, id: u64, address: &Address) {
         let reason = TakedownReason::Replaced;
-        let takedown = Takedown { id, address: address.clone(), reason, drain_ms: 30_000 };
+        let takedown = Takedown { id, address: address.clone(), reason, drain_ms: 30_000, stream_ms: None };
         self.send(&FromArbiter::Takedown(takedown));
     }
 

@@ -72,6 +72,8 @@ type Timeouts struct {
 	KillMS uint64 `json:"killMs"`
 	// From `serving` an inherited address until older servers are taken down.
 	ProbationMS *uint64 `json:"probationMs,omitempty"`
+	// From the takedown to TERM, for responses that still make progress; absent: as long as `drainMs`.
+	StreamMS *uint64 `json:"streamMs,omitempty"`
 	// From the supervisor's start until its server must be up, where the supervisor is gone by then.
 	ReadyMS *uint64 `json:"readyMs,omitempty"`
 }
@@ -510,6 +512,8 @@ type TakedownMessage struct {
 	Reason string `json:"reason"`
 	// How many milliseconds from now the server may go on finishing what is open, before it gets TERM.
 	DrainMS uint64 `json:"drainMs"`
+	// For how many milliseconds from now the server may ask for more time, for responses that still make progress. Absent: for none beyond `drainMs`.
+	StreamMS *uint64 `json:"streamMs,omitempty"`
 }
 
 // Type is "takedown".

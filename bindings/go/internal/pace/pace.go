@@ -15,9 +15,11 @@ const (
 	closingShare = 20
 	// Goodbyes that are later than this are not said together.
 	catchUpMax = 100 * time.Millisecond
-	// A response is silent when nothing was sent for a tenth of the time that responses have, and for no more than this.
-	silentMax   = 10 * time.Second
-	silentShare = 10
+	// A response is silent when nothing was sent for a tenth of the time that flowing ones have, for no more than half of the
+	// time that silent ones have, and for no more than this.
+	silentMax          = 10 * time.Second
+	silentShare        = 10
+	silentShareOfDrain = 2
 	// After which times the clients of event streams that are cut together come back.
 	retryMin, retryMax = time.Second, 10 * time.Second
 )
@@ -64,8 +66,11 @@ func (p *Pace) IsDue(now time.Duration, waiting int) bool {
 // Closing is how long before the deadline the last goodbye is said.
 func Closing(drain time.Duration) time.Duration { return min(drain/closingShare, closingMax) }
 
-// SilentAfter is for how long nothing is sent on a connection before it counts as silent, if responses have so much time.
-func SilentAfter(limit time.Duration) time.Duration { return min(limit/silentShare, silentMax) }
+// SilentAfter is for how long nothing is sent on a connection before it counts as silent, by the time of the drain and that of
+// responses that flow.
+func SilentAfter(drain, stream time.Duration) time.Duration {
+	return min(stream/silentShare, drain/silentShareOfDrain, silentMax)
+}
 
 // Retry is after what time the client of an event stream that is cut is to come back, by a random number from 0 to 1.
 func Retry(jitter float64) time.Duration {

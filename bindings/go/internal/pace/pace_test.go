@@ -21,7 +21,7 @@ type vectors struct {
 			ExtendMS int64
 		}
 	}
-	Silences []struct{ TimeMS, SilentAfterMS int64 }
+	Silences []struct{ DrainMS, StreamMS, SilentAfterMS int64 }
 	Retries  []struct {
 		Jitter  float64
 		RetryMS int64
@@ -62,8 +62,8 @@ func TestGoodbyesAreDueWhenTheVectorsSay(t *testing.T) {
 func TestSilencesAndRetriesAreThoseOfTheVectors(t *testing.T) {
 	v := read(t)
 	for _, each := range v.Silences {
-		if found := SilentAfter(ms(each.TimeMS)); found != ms(each.SilentAfterMS) {
-			t.Errorf("%v after %d ms", found, each.TimeMS)
+		if found := SilentAfter(ms(each.DrainMS), ms(each.StreamMS)); found != ms(each.SilentAfterMS) {
+			t.Errorf("%v for %d and %d ms", found, each.DrainMS, each.StreamMS)
 		}
 	}
 	for _, each := range v.Retries {

@@ -7,7 +7,7 @@ import time
 
 from ._aio_handler import LoopHandler
 from ._arguments import address_of, callable_of, timeout_of
-from ._drain import ProgressReporter, deadline_of
+from ._drain import Limits, ProgressReporter
 from ._connection import CONNECTION
 from ._goodbyes import Goodbyes, LivingConnection
 from ._listener import BACKLOG
@@ -94,9 +94,9 @@ class StreamServer:
         CONNECTION.release(self._address)
         self._released.set_result(None)
         await accepted_are_known()
-        deadline = deadline_of(takedown, self._drain_timeout)
-        goodbyes = Goodbyes(self._living, self._goodbye, deadline=deadline)
-        await self._drain(deadline)
+        limits = Limits(takedown, self._drain_timeout)
+        goodbyes = Goodbyes(self._living, self._goodbye, limits=limits)
+        await self._drain(limits)
         goodbyes.stop()
 
     async def _start(self, listener: Listener) -> _Server:
@@ -146,23 +146,36 @@ class StreamServer:
             end=writer.stream.close,
         )
 
-    async def _drain(self, deadline: float) -> None:
+    async def _drain(self, limits: Limits) -> None:
         progress = ProgressReporter(self._address)
+        cut: set[asyncio.Task[None]] = set()
         while self._open:
             progress.report(len(self._open))
-            left = deadline - time.monotonic()
-            if left <= 0:
-                progress.finish(len(self._open))
-                await self._cut()
-                return
-            await asyncio.wait(list(self._open), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            now = time.monotonic()
+            timeout = limits.drain - now
+            if timeout <= 0:
+                flowing = self._flowing(limits) if now < limits.stream else set()
+                silent = set(self._open) - flowing - cut
+                cut |= silent
+                progress.cut(len(silent))
+                await self._cut(silent)
+                if not flowing:
+                    return
+                progress.flows(limits)
+                timeout = limits.look_again
+            await asyncio.wait(list(self._open), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         progress.finish(0)
 
-    async def _cut(self) -> None:
-        for task, cut in self._open.items():
-            cut()
+    def _flowing(self, limits: Limits) -> set[asyncio.Task[None]]:
+        now = time.monotonic()
+        return {task for task, writer in self._writers.items() if now - writer.written_at < limits.silent_after}
+
+    async def _cut(self, tasks: set[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            self._open[task]()
             task.cancel()
-        await asyncio.wait(list(self._open), timeout=_CANCEL_SECONDS)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CANCEL_SECONDS)
 
 
 class _Writer:

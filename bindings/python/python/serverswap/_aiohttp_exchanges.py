@@ -40,6 +40,10 @@ class Exchanges:
             if exchange.is_open(response):
                 yield exchange.living(response)
 
+    def flowing(self, silent_after: float) -> set[Any]:
+        """The protocols on which something is sent."""
+        return {each.request.protocol for each in self.living() if each.flows(silent_after)}
+
     async def say_when_to_retry(self) -> None:
         """To the clients of event streams that are about to be cut. What cannot be sent at once is not."""
         retries = [

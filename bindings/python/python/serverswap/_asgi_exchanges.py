@@ -40,6 +40,11 @@ class Exchanges:
             elif id(exchange.scope) in websockets:
                 yield self._living(exchange, "websocket", websockets[id(exchange.scope)].shutdown)
 
+    def flowing(self, silent_after: float) -> set[int]:
+        """The identities of the scopes of those on which something is sent."""
+        now = time.monotonic()
+        return {id(each.scope) for each in self._open if now - each.sent_at < silent_after}
+
     def _living(self, exchange: _Exchange, kind: str, end: Any) -> LivingConnection:
         return LivingConnection(
             kind,

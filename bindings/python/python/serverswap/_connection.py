@@ -219,7 +219,7 @@ class ProcessConnection:
 
     def _taken(self, event: _native.Event) -> None:
         self._let_go(event.address)
-        takedown = Takedown(str(event.address), event.reason, event.drain)
+        takedown = Takedown(str(event.address), event.reason, event.drain, event.stream)
         for number in event.handlers:
             self._start(number, takedown)
 

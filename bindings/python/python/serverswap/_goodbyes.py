@@ -11,19 +11,20 @@ import logging
 import random
 import time
 
-from ._native import Pace, event_stream_retry, goodbye_order, silent_after
+from ._native import Pace, event_stream_retry, goodbye_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, Optional
 
+    from ._drain import Limits
+
     #: What a program does to say goodbye.
     Goodbye = Optional[Callable[["LivingConnection"], object]]
 
-#: How long until it is looked again, in seconds; and how often before a connection counts as silent.
-_LOOK_SECONDS_MIN, _LOOK_SECONDS = 0.01, 1.0
-_LOOKS = 4
+#: How long until it is looked again, in seconds, at most.
+_LOOK_SECONDS = 1.0
 
 _EVENT_STREAM = "text/event-stream"
 
@@ -54,6 +55,10 @@ class LivingConnection:
         self._silent_since = silent_since
         self._is_open = is_open
 
+    def flows(self, silent_after: float) -> bool:
+        """Whether something was sent on it lately."""
+        return self._is_open() and time.monotonic() - self._silent_since() < silent_after
+
     @property
     def _is_known(self) -> bool:
         return self.kind in ("websocket", "event-stream")
@@ -81,12 +86,12 @@ class Goodbyes:
     :param goodbye: what the program says; without it connections whose protocol is not known are not told
     """
 
-    def __init__(self, find: Callable[[], Iterable[LivingConnection]], goodbye: Goodbye, *, deadline: float) -> None:
-        begun = time.monotonic()
+    def __init__(self, find: Callable[[], Iterable[LivingConnection]], goodbye: Goodbye, *, limits: Limits) -> None:
         self._find = find
         self._goodbye = goodbye
-        self._pace = Pace(begun, deadline, random.random())
-        self._silent_after = silent_after(max(deadline - begun, 0))
+        self._pace = Pace(time.monotonic(), limits.drain, random.random())
+        self._silent_after = limits.silent_after
+        self._look_again = min(limits.look_again, _LOOK_SECONDS)
         self._told: set[object] = set()
         self._waiting: list[LivingConnection] = []
         self._running: set[asyncio.Task[object]] = set()
@@ -102,7 +107,7 @@ class Goodbyes:
             now = time.monotonic()
             if now >= look_again:
                 self._look(now)
-                look_again = now + min(max(self._silent_after / _LOOKS, _LOOK_SECONDS_MIN), _LOOK_SECONDS)
+                look_again = now + self._look_again
             while (following := self._next(now)) is not None and self._pace.is_due(now, len(self._waiting)):
                 self._waiting.pop()
                 self._say(following)

@@ -12,16 +12,18 @@ if TYPE_CHECKING:
 class Takedown:
     """An address is to be released: stop accepting on it."""
 
-    __slots__ = ("address", "reason", "drain", "deadline")
+    __slots__ = ("address", "reason", "drain", "stream", "deadline")
 
-    def __init__(self, address: str, reason: str, drain: float) -> None:
+    def __init__(self, address: str, reason: str, drain: float, stream: float | None = None) -> None:
         #: The canonical address.
         self.address = address
         #: ``"replaced"`` or ``"stopping"``.
         self.reason = reason
         #: How many seconds open connections may be finished, from when the takedown arrived.
         self.drain = drain
-        #: When that is over, and the server gets TERM, by ``time.monotonic()``.
+        #: The same for responses that still make progress, if :func:`progress` asks for it; no shorter.
+        self.stream = drain if stream is None else max(drain, stream)
+        #: When ``drain`` is over, and the server gets TERM, by ``time.monotonic()``.
         self.deadline = time.monotonic() + drain
 
     def __repr__(self) -> str:

@@ -24,7 +24,7 @@ from ._aio_handler import LoopHandler
 from ._aio_server import accepted_are_known
 from ._arguments import address_of, timeout_of
 from ._aiohttp_exchanges import Exchanges
-from ._drain import ProgressReporter, framework_deadline_of
+from ._drain import Limits, ProgressReporter
 from ._connection import CONNECTION
 from ._goodbyes import Goodbyes
 from ._listener import BACKLOG
@@ -104,13 +104,12 @@ class _Served:
                 CONNECTION.release(self._address)
                 self._released.set_result(None)
                 await accepted_are_known()
-                deadline = framework_deadline_of(takedown, self._drain_timeout)
+                limits = Limits(takedown, self._drain_timeout, framework=True)
                 runner.begin_shutdown()
-                goodbyes = Goodbyes(self._exchanges.living, self._goodbye, deadline=deadline)
-                await connections.drain(ProgressReporter(self._address), deadline)
+                goodbyes = Goodbyes(self._exchanges.living, self._goodbye, limits=limits)
+                await connections.drain(ProgressReporter(self._address), limits, self._exchanges)
                 goodbyes.stop()
-                await self._exchanges.say_when_to_retry()
-                await runner.finish(deadline)
+                await runner.finish(limits.drain)
             finally:
                 CONNECTION.remove_handler(handler)
                 await runner.cleanup()
@@ -185,19 +184,20 @@ class _Connections:
     """The connections of a server of aiohttp that are open."""
 
     def __init__(self, server: Any) -> None:
-        self._count = 0
+        #: The protocol of each, with its transport.
+        self._open: dict[Any, asyncio.Transport] = {}
         self._closed: asyncio.Future[None] | None = None
         self._is_cut = False
         self._made, self._lost = server.connection_made, server.connection_lost
         server.connection_made, server.connection_lost = self._opens, self._closes
 
-    def _opens(self, *arguments: Any) -> None:
-        self._count += 1
-        self._made(*arguments)
+    def _opens(self, protocol: Any, transport: asyncio.Transport) -> None:
+        self._open[protocol] = transport
+        self._made(protocol, transport)
 
-    def _closes(self, *arguments: Any) -> None:
-        self._count -= 1
-        self._lost(*arguments)
+    def _closes(self, protocol: Any, *arguments: Any) -> None:
+        self._open.pop(protocol, None)
+        self._lost(protocol, *arguments)
         self._wake()
 
     def cut(self) -> None:
@@ -209,12 +209,23 @@ class _Connections:
         if self._closed is not None and not self._closed.done():
             self._closed.set_result(None)
 
-    async def drain(self, progress: ProgressReporter, deadline: float) -> None:
-        """Waits until none is open, or until the deadline, or until they are to be cut."""
-        while self._count > 0 and not self._is_cut:
-            progress.report(self._count)
+    async def drain(self, progress: ProgressReporter, limits: Limits, exchanges: Exchanges) -> None:
+        """Waits until none is open, or until the limits, or until they are to be cut."""
+        while self._open and not self._is_cut:
+            progress.report(len(self._open))
+            now = time.monotonic()
+            timeout = limits.drain - now
+            if timeout <= 0:
+                flowing = exchanges.flowing(limits.silent_after) if now < limits.stream else set()
+                if not flowing:
+                    break
+                silent = [each for each in self._open if each not in flowing]
+                progress.cut(len(silent))
+                for each in silent:
+                    self._open.pop(each).abort()
+                progress.flows(limits)
+                timeout = limits.look_again
             self._closed = asyncio.get_running_loop().create_future()
-            done, _ = await asyncio.wait([self._closed], timeout=max(deadline - time.monotonic(), 0))
-            if not done:
-                break
-        progress.finish(self._count)
+            await asyncio.wait([self._closed], timeout=timeout)
+        await exchanges.say_when_to_retry()
+        progress.finish(len(self._open))

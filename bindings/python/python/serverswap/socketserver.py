@@ -19,7 +19,7 @@ import time
 
 from ._api import listen
 from ._arguments import address_of, timeout_of, wrong
-from ._drain import ProgressReporter, deadline_of
+from ._drain import Limits, ProgressReporter
 from ._http_handler import closing_handler
 from ._connection import CONNECTION
 from ._takedown import ThreadHandler
@@ -74,7 +74,7 @@ class _Served:
             CONNECTION.remove_handler(handler)
             self._closed.set()
         CONNECTION.release(self._address)
-        self._connections.drain(ProgressReporter(self._address), deadline_of(self._takedown, self._drain_timeout))
+        self._connections.drain(ProgressReporter(self._address), Limits(self._takedown, self._drain_timeout).drain)
 
     def _accept(self, listener: Listener) -> None:
         """Until somebody calls ``shutdown`` of the server; a takedown does."""

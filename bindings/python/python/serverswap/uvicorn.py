@@ -26,7 +26,7 @@ from . import aio
 from ._aio_server import accepted_are_known
 from ._arguments import address_of, timeout_of
 from ._asgi_exchanges import Exchanges
-from ._drain import ProgressReporter, framework_deadline_of
+from ._drain import Limits, ProgressReporter
 from ._connection import CONNECTION
 from ._errors import InvalidArgumentError, NotHeldError
 from ._goodbyes import Goodbyes
@@ -116,15 +116,15 @@ class Server(uvicorn.Server):
         self._stop_accepting()
         CONNECTION.release(self._address)
         await accepted_are_known()
-        deadline = framework_deadline_of(self._takedown, self._drain_timeout)
-        goodbyes = Goodbyes(self._living, self._goodbye, deadline=deadline)
-        await self._drain(deadline)
+        limits = Limits(self._takedown, self._drain_timeout, framework=True)
+        goodbyes = Goodbyes(self._living, self._goodbye, limits=limits)
+        await self._drain(limits)
         goodbyes.stop()
         await self._exchanges.say_when_to_retry()
         for connection in list(self._open):
             connection.transport.abort()
         # What goes on without a connection may last as long, and no longer: the application is still to be shut down.
-        left = max(deadline - time.monotonic(), _CANCEL_SECONDS)
+        left = max(limits.drain - time.monotonic(), _CANCEL_SECONDS)
         own = self.config.timeout_graceful_shutdown
         self.config.timeout_graceful_shutdown = left if own is None else min(own, left)  # type: ignore[assignment]
         await super().shutdown(sockets)
@@ -153,15 +153,32 @@ class Server(uvicorn.Server):
         websockets = {id(each.scope): each for each in self._open if _is_websocket(each)}
         return self._exchanges.living(websockets)
 
-    async def _drain(self, deadline: float) -> None:
+    async def _drain(self, limits: Limits) -> None:
         progress = ProgressReporter(self._address)
+        cut: set[Any] = set()
         while self._open and not self.force_exit:
             self._close_with_answers()
             progress.report(len(self._open))
-            left = deadline - time.monotonic()
-            if left <= 0 or not await self._open.shrinks(left):
-                break
-        progress.finish(len(self._open))
+            now = time.monotonic()
+            timeout = limits.drain - now
+            if timeout <= 0:
+                flowing = self._exchanges.flowing(limits.silent_after) if now < limits.stream else set()
+                silent = {each for each in self._open if id(_scope(each)) not in flowing} - cut
+                if not flowing:
+                    break
+                cut |= silent
+                progress.cut(len(silent))
+                for connection in silent:
+                    connection.transport.abort()
+                progress.flows(limits)
+                timeout = limits.look_again
+            await self._open.shrinks(timeout)
+        progress.finish(len(self._open - cut))
+
+
+def _scope(connection: Any) -> Any:
+    """Of the request that a connection has now, or of its WebSocket."""
+    return getattr(getattr(connection, "cycle", None) or connection, "scope", None)
 
 
 def _is_websocket(connection: Any) -> bool:
@@ -208,11 +225,10 @@ class _Observed(set[Any]):
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
-    async def shrinks(self, seconds: float) -> bool:
-        """Waits until one is closed; ``False`` after so many seconds."""
+    async def shrinks(self, seconds: float) -> None:
+        """Waits until one is closed, or for so many seconds."""
         self._waiting = asyncio.get_running_loop().create_future()
-        done, _ = await asyncio.wait([self._waiting], timeout=seconds)
-        return bool(done)
+        await asyncio.wait([self._waiting], timeout=seconds)
 
 
 def _main(arguments: list[str]) -> None:

@@ -104,7 +104,7 @@ impl Driver {
                 json!({"event": "waiting", "op": op(&address), "waitingFor": waiting_for})
             }
             Event::Waiting { address, waiting_for: None } => json!({"event": "waiting", "op": op(&address)}),
-            Event::Takedown { address, reason, drain } => json!({
+            Event::Takedown { address, reason, drain, .. } => json!({
                 "event": "takedown", "address": address, "reason": reason,
                 "drainMs": u64::try_from(drain.as_millis()).unwrap_or(u64::MAX),
             }),

@@ -14,13 +14,14 @@ use serverswap_conformance::sandbox::{Sandbox, Started, free_port};
 use crate::Outcome;
 
 /// Every document with a block of commands: the test that types it.
-const DOCUMENTS: [(&str, &str); 9] = [
+const DOCUMENTS: [(&str, &str); 10] = [
     ("README.md", "what_the_readme_shows"),
     ("bindings/go/README.md", "what_the_readme_for_go_shows"),
     ("bindings/python/README.md", "bindings/python/tests/test_readme.py"),
     ("conformance/README.md", "what_the_readme_of_the_suite_shows"),
     ("docs/output.md", "what_the_text_about_output_shows"),
     ("docs/stopping.md", "what_the_text_about_stopping_shows"),
+    ("docs/streams.md", "what_the_text_about_streams_shows"),
     ("examples/go/README.md", "what_the_examples_for_go_show"),
     ("examples/node/README.md", "what_the_examples_for_node_show"),
     ("examples/python/README.md", "bindings/python/tests/test_readme.py"),
@@ -281,6 +282,14 @@ async fn what_the_text_about_stopping_shows() -> Outcome {
         reader.types(line).await?;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn what_the_text_about_streams_shows() -> Outcome {
+    let mut reader = Reader::new()?;
+    reader.has_a_server()?;
+    let shown = blocks(&reader.repository(), "docs/streams.md", "sh");
+    reader.types(&shown[0]).await
 }
 
 #[tokio::test]

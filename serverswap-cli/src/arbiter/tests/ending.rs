@@ -70,6 +70,19 @@ fn a_draining_server_can_ask_for_more_time() {
 }
 
 #[test]
+fn a_takedown_says_for_how_long_responses_may_make_progress() {
+    for (stream_ms, expected) in [(None, None), (Some(600_000), Some(600_000))] {
+        let mut world = World::new();
+        world.stream_ms = stream_ms;
+        world.supervisor(11, Stay);
+        world.server_is_up(10, &[A]);
+        world.server_is_up(20, &[A]);
+        let said: Vec<Option<u64>> = world.takedowns_to(10).map(|takedown| takedown.stream_ms).collect();
+        assert_eq!(said, [expected]);
+    }
+}
+
+#[test]
 fn what_was_open_at_its_deadline_is_told_to_the_newer_generation_and_its_own() {
     let mut world = World::new();
     world.supervisor(11, Stay);

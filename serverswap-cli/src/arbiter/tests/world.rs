@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serverswap::protocol::message::{
     Code, Event, EventKind, Form, FromArbiter, FromClient, Holding, LISTENER, OnTakedown, ReadyFor, Released,
-    Role, Serving, StandIn, Timeouts,
+    Role, Serving, StandIn, Takedown, Timeouts,
 };
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
@@ -37,6 +37,8 @@ pub(super) struct World {
     pub(super) fetch: BTreeMap<u32, Fetched>,
     /// The probation that supervisors say in their `hello`.
     pub(super) probation_ms: u64,
+    /// The time of responses that make progress, as supervisors say it.
+    pub(super) stream_ms: Option<u64>,
     /// The processes that have ended without a `Gone` event yet.
     pub(super) dead: BTreeSet<u32>,
     /// The processes that do not wait for connections when they are looked at.
@@ -98,6 +100,7 @@ impl World {
             held_by_absent: BTreeSet::new(),
             fetch: BTreeMap::new(),
             probation_ms: 0,
+            stream_ms: None,
             dead: BTreeSet::new(),
             hanging: BTreeSet::new(),
             open_connections: BTreeMap::new(),
@@ -227,6 +230,14 @@ impl World {
         self.events_to(pid).next_back().expect("it was sent one")
     }
 
+    /// The takedowns that a server was sent, in order.
+    pub(super) fn takedowns_to(&self, pid: u32) -> impl Iterator<Item = &Takedown> {
+        let to_it = self.sent.iter().filter(move |(to, _)| *to == pid);
+        to_it.filter_map(
+            |(_, message)| if let FromArbiter::Takedown(takedown) = message { Some(takedown) } else { None },
+        )
+    }
+
     fn sent(&self, action: ArbiterAction) -> Option<(u32, Sent)> {
         let (link, message, listener) = match action {
             ArbiterAction::Send { link, message, listener } => (link, message, listener),
@@ -296,6 +307,7 @@ impl World {
                 drain_ms: 30_000,
                 kill_ms: 5_000,
                 probation_ms: self.probation_ms,
+                stream_ms: self.stream_ms,
                 ready_ms: Some(60_000),
             }),
             stand_in: None,

@@ -200,6 +200,14 @@ fn explain_takes_a_server_with_its_own_options() {
 }
 
 #[test]
+fn the_time_of_responses_that_flow_is_no_shorter_than_that_of_the_drain() {
+    let given = |drain, stream| ["--drain-timeout", drain, "--drain-stream-timeout", stream, "./app"];
+    assert_eq!(run(&["./app"]).stream_timeout, None);
+    assert_eq!(run(&given("30s", "10m")).stream_timeout, Some(Duration::from_secs(600)));
+    refused(&given("30s", "10s"), "`--drain-stream-timeout` is shorter than `--drain-timeout`");
+}
+
+#[test]
 fn status_takes_an_address_in_any_of_its_forms() {
     let expected = Status {
         address: Some(":8080".parse().expect("valid")),

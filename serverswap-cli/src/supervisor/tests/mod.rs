@@ -83,6 +83,7 @@ impl Run {
             restart,
             ready_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
+            stream_timeout: None,
             kill_timeout: Duration::from_secs(5),
             generation: OURS,
             unix_sockets: UnixSockets::default(),

@@ -141,6 +141,7 @@ impl<'a> Story<'a> {
             drain_ms: 3_000,
             kill_ms: 500,
             probation_ms,
+            stream_ms: Some(9_000),
             ready_ms: Some(10_000),
         });
         let program = &mut self.programs[who];

@@ -171,7 +171,7 @@ pub(super) fn event_text(event: &ServerEvent<u32>) -> String {
         ServerEvent::Granted { address, listener: None } => format!("granted {address}"),
         ServerEvent::Refused { address, error } => format!("refused {address} {}", code(&error.code)),
         ServerEvent::Waiting { address, waiting_for } => format!("waiting {address} {waiting_for:?}"),
-        ServerEvent::Takedown { address, reason, drain } => {
+        ServerEvent::Takedown { address, reason, drain, .. } => {
             format!("takedown {address} {reason:?} {drain:?}")
         }
         ServerEvent::Error { code: error, message } => format!("error {}: {message}", code(error)),

@@ -255,7 +255,7 @@ impl Pair {
             let id = self.arbiter.next_id;
             self.arbiter.takedowns.insert(id, address.clone());
             let reason = TakedownReason::Replaced;
-            let takedown = Takedown { id, address: address.clone(), reason, drain_ms: 1 };
+            let takedown = Takedown { id, address: address.clone(), reason, drain_ms: 1, stream_ms: None };
             self.to_client.send(&FromArbiter::Takedown(takedown), &[]);
         }
     }

@@ -21,7 +21,8 @@ impl Watcher {
     }
 
     fn supervisor() -> Self {
-        let timeouts = Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0, ready_ms: None };
+        let timeouts =
+            Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0, stream_ms: None, ready_ms: None };
         let unix_sockets = UnixSockets { mode: Some(0o660), gid: Some(33) };
         Watcher::of(SupervisorRole::new(Form::Stay, timeouts, unix_sockets))
     }
@@ -104,7 +105,8 @@ fn what_a_supervisor_owns_goes_on_in_holding_lines() {
 #[test]
 fn no_duplicate_is_kept_after_the_hello() {
     let listener = std::sync::Arc::new(7);
-    let timeouts = Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0, ready_ms: None };
+    let timeouts =
+        Timeouts { drain_ms: 30_000, kill_ms: 5_000, probation_ms: 0, stream_ms: None, ready_ms: None };
     let role = SupervisorRole::new(Form::Stay, timeouts, UnixSockets::default());
     let now = Duration::from_secs(100);
     let mut session = Session::of_role(role, identity(), ConnectTimeouts::default(), now);
