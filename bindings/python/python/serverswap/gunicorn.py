@@ -28,7 +28,7 @@ from typing import Any
 from . import _api
 from ._arguments import address_of
 from ._connection import CONNECTION
-from ._drain import framework_deadline_of
+from ._drain import Limits
 from ._errors import NotHeldError
 from ._gunicorn_ipc import DEADLINE, READY, STOPPED
 from ._gunicorn_loop import runs_event_loop, when_accepting
@@ -93,7 +93,7 @@ class _Master:
     def _stop(self, takedown: Takedown) -> None:
         workers: list[int] = []
         if self.server is not None:
-            deadline = framework_deadline_of(takedown, None)
+            deadline = Limits(takedown, None, framework=True).drain
             DEADLINE.set(deadline)
             # Later than the workers: what they end is ended in order.
             limit_graceful_timeout(self.server.cfg, (deadline + takedown.deadline) / 2 - time.monotonic())
