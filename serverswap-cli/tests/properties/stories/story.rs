@@ -14,7 +14,7 @@ use serverswap_cli::state::{Snapshot, UnrecordedRecord};
 use serverswap_protocol::trace::guarantees::Judge;
 
 use super::choices::Choices;
-use super::program::{Life, Program, Speaker};
+use super::program::{Life, Program};
 
 /// Plays the story that the bytes tell.
 ///
@@ -86,24 +86,19 @@ impl<'a> Story<'a> {
         for number in 1..=3 {
             let generation = Generation { start: number, pid: 1 };
             let form = *story.choices.one_of(&[Form::Leave, Form::Stay]);
-            let programs = [
-                (Role::Supervisor, Speaker::Itself),
-                (Role::Server, Speaker::Itself),
-                (Role::Server, Speaker::StandIn),
-            ];
-            for (role, speaker) in programs {
-                let program = story.born(generation, role, form, speaker);
+            for role in [Role::Supervisor, Role::Server, Role::Server] {
+                let program = story.born(generation, role, form);
                 story.programs.push(program);
             }
         }
         story
     }
 
-    fn born(&mut self, generation: Generation, role: Role, form: Form, speaker: Speaker) -> Program {
+    fn born(&mut self, generation: Generation, role: Role, form: Form) -> Program {
         self.next_pid += 1;
         let start = u64::try_from(self.now.as_millis() / 10).expect("a short story");
         self.judge.appears(self.next_pid, generation);
-        Program::new(Process { pid: self.next_pid, start }, generation, role, form, speaker)
+        Program::new(Process { pid: self.next_pid, start }, generation, role, form)
     }
 
     fn step(&mut self) {
@@ -133,9 +128,7 @@ impl<'a> Story<'a> {
         self.next_link += 1;
         let link = ConnectionId(self.next_link);
         // Without a state nobody knows that what it holds is inherited: it is taken down first.
-        let may_be_minimal = self.programs[who].role == Role::Server && !self.lost;
-        let is_minimal =
-            self.choices.once_in(8) && may_be_minimal && self.programs[who].speaker == Speaker::Itself;
+        let is_minimal = self.choices.once_in(8) && self.programs[who].role == Role::Server && !self.lost;
         let probation_ms = if self.choices.once_in(2) { 2_000 } else { 0 };
         let timeouts = self.choices.once_in(2).then_some(Timeouts {
             drain_ms: 3_000,
@@ -159,7 +152,7 @@ impl<'a> Story<'a> {
             draining: program.draining.iter().cloned().collect(),
             form: Some(program.form),
             timeouts,
-            stand_in: program.stand_in(),
+            stand_in: None,
         };
         self.read.push(ArbiterEvent::Hello(arrival));
     }
@@ -183,14 +176,14 @@ impl<'a> Story<'a> {
             return;
         }
         self.connection_ends(who);
-        let Program { process, generation, role, form, speaker, .. } = self.programs[who];
+        let Program { process, generation, role, form, .. } = self.programs[who];
         self.judge.ends(&process.pid);
         self.read.push(ArbiterEvent::Gone { process, remains: Default::default() });
         // Where the generation is not up, nobody else will ask whether its server is late.
         if role == Role::Supervisor {
             self.judge.may_stop(generation);
         }
-        self.programs[who] = self.born(generation, role, form, speaker);
+        self.programs[who] = self.born(generation, role, form);
     }
 
     /// Until the next deadline, or some time.

@@ -1,13 +1,12 @@
 //! What a program says: any message at any moment, with what it then is true about itself.
 
 use serverswap::protocol::message::{
-    Closed, Code, Error, Fail, FromClient, LISTENER, OnTakedown, Ping, Pong, Progress, ReadyFor, Released,
-    Role, ServerUp, Serving, Stop, TimedOut,
+    Closed, Code, Error, Fail, FromClient, OnTakedown, Ping, Pong, Progress, ReadyFor, Released, Role,
+    ServerUp, Serving, Stop, TimedOut,
 };
 use serverswap::protocol::{Address, SocketMode};
 use serverswap_cli::arbiter::ArbiterEvent;
 
-use super::program::Speaker;
 use super::story::{Asked, Story};
 
 impl Story<'_> {
@@ -84,22 +83,17 @@ impl Story<'_> {
     fn claim(&mut self, who: usize, address: Address) -> FromClient {
         let socket = *self.choices.one_of(&[SocketMode::Inherit, SocketMode::Inherit, SocketMode::Bind]);
         let id = self.ask(who, Asked::Claim(address.clone(), socket));
-        let provide = socket == SocketMode::Inherit && self.programs[who].speaker == Speaker::StandIn;
-        FromClient::ReadyFor(ReadyFor { id, address, socket, more: self.choices.once_in(8), provide })
+        FromClient::ReadyFor(ReadyFor { id, address, socket, more: self.choices.once_in(8), provide: false })
     }
 
     fn serve(&mut self, who: usize, address: Address) -> FromClient {
         let program = &mut self.programs[who];
         // The messages of a server that is dead by now, or has released, change nothing.
-        let mut fds = Vec::new();
         if let Some(held) = program.held.get_mut(&address) {
             held.serving = true;
-            if std::mem::replace(&mut held.is_owed, false) {
-                fds.push(LISTENER.to_owned());
-            }
             self.judge.serves(&program.process.pid, &address);
         }
-        FromClient::Serving(Serving { address, fds })
+        FromClient::Serving(Serving { address, fds: Vec::new() })
     }
 
     fn release(&mut self, who: usize, address: Address) -> FromClient {
