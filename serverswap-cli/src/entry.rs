@@ -10,7 +10,7 @@ use crate::explain::keeper;
 use crate::intercept::reader;
 use crate::ui::grammar::printable;
 use crate::ui::{Conclusion, Console, ResultFormat, UNABLE};
-use crate::{explain, history, launch, logs, reload, replay, runtime, status};
+use crate::{events, explain, history, launch, logs, metrics, reload, replay, runtime, status};
 
 /// The first argument of what stands for a link called `serverswap-deploy` where there can be none: a script in a wheel.
 const AS_DEPLOY: &str = "--as-serverswap-deploy";
@@ -51,6 +51,8 @@ fn run(arguments: Vec<OsString>, program: Program) -> ExitCode {
         Ok(Invocation::Reload(reload)) => reload::show(&reload),
         Ok(Invocation::Logs(logs)) => logs::show(&logs),
         Ok(Invocation::History(history)) => history::show(&history),
+        Ok(Invocation::Events(events)) => events::show(&events),
+        Ok(Invocation::Metrics(metrics)) => metrics::show(&metrics),
         Ok(Invocation::Explain(explain)) => explain::show(&explain),
         Ok(Invocation::Hold(hold)) => runtime::hold::run(&hold),
         Ok(Invocation::Stop(stop)) => runtime::stop::run(stop),

@@ -88,8 +88,19 @@ pub enum SandboxError {
 }
 
 /// The first arguments with which `serverswap` deploys nothing.
-const NO_DEPLOYS: [&str; 9] =
-    ["status", "reload", "logs", "history", "explain", "stop", "hold", "completions", "man"];
+const NO_DEPLOYS: [&str; 11] = [
+    "status",
+    "reload",
+    "logs",
+    "history",
+    "events",
+    "metrics",
+    "explain",
+    "stop",
+    "hold",
+    "completions",
+    "man",
+];
 
 fn without_probation<S: Into<String>>(arguments: impl IntoIterator<Item = S>) -> Vec<String> {
     let arguments: Vec<String> = arguments.into_iter().map(Into::into).collect();

@@ -210,6 +210,10 @@ impl Arbiter {
                 state.up = UpStatus::Yes;
             }
         });
+        if is_up {
+            // To observers; each supervisor is sent it once on each connection.
+            self.notify(&Event::new(EventKind::Up, generation), [], turn);
+        }
     }
 
     fn notify_up_and_done(&mut self, generation: Generation, turn: &mut Turn) {
@@ -230,7 +234,9 @@ impl Arbiter {
             }
             if is_done && peer.done == Notified::No {
                 peer.done = Notified::Yes;
-                turn.send(link, FromArbiter::Event(Event::new(EventKind::Done, generation)));
+                let done = Event::new(EventKind::Done, generation);
+                turn.send(link, FromArbiter::Event(done.clone()));
+                self.notify(&done, [], turn);
             }
         }
     }

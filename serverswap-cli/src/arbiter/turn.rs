@@ -142,6 +142,7 @@ impl Arbiter {
     fn note_changes(&mut self, turn: &mut Turn) {
         for (address, before) in std::mem::take(&mut turn.before) {
             let after = self.address(&address);
+            self.notify_observers(&address, &before, &after, turn);
             if before.record() != after.record() {
                 turn.changes.addresses.insert(address.clone());
             }
@@ -368,6 +369,21 @@ impl Arbiter {
         let generation = peer.generation?;
         let is_supervisor = self.peers.supervisors_of(generation).any(|other| other == link);
         is_supervisor.then_some(Reader { process: peer.process, generation, form: peer.form })
+    }
+
+    fn notify_observers(
+        &self,
+        address: &Address,
+        before: &AddressState,
+        after: &AddressState,
+        turn: &mut Turn,
+    ) {
+        if self.peers.readers([]).is_empty() {
+            return;
+        }
+        for event in notices::changes(before, after, address, turn.now) {
+            self.notify(&event, [], turn);
+        }
     }
 
     /// To the supervisors of the generations, and to every observer.

@@ -318,6 +318,18 @@ pub(super) enum Tool {
     /// version again. It is kept across a boot. The exit status is 3 if there is nothing to show.
     #[command(override_usage = "serverswap history [OPTIONS] [ADDRESS]", after_long_help = help::HISTORY)]
     History(HistoryArguments),
+    /// Print what has happened, and what happens, as JSON lines
+    ///
+    /// The history as it was written, one object a line. With --follow also what is written from now on, and each event of the
+    /// arbiter as it happens, whichever process that is.
+    #[command(override_usage = "serverswap events [OPTIONS] [ADDRESS]", after_long_help = help::EVENTS)]
+    Events(EventsArguments),
+    /// Print metrics as OpenMetrics text, or serve them
+    ///
+    /// What serves each address, for how long and with how many connections; what drains; deploys by how they ended and how long they
+    /// took, restarts, crashes, stops, connections that were cut and changes of the arbiter, counted from the history.
+    #[command(override_usage = "serverswap metrics [OPTIONS]", after_long_help = help::METRICS)]
+    Metrics(MetricsArguments),
     /// Say with which options a server is swapped
     ///
     /// Starts CMD a few times, each for a short time, and binds it where nobody looks for it: what serves now is not
@@ -465,6 +477,34 @@ pub(super) struct HistoryArguments {
     /// Print a JSON object
     #[arg(long)]
     pub(super) json: bool,
+
+    /// The runtime directory to inspect
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
+    pub(super) dir: Option<PathBuf>,
+}
+
+/// `serverswap events`.
+#[derive(Debug, Args)]
+pub(super) struct EventsArguments {
+    /// What concerns this address, for example `:8080`
+    #[arg(value_name = "ADDRESS")]
+    pub(super) address: Option<String>,
+
+    /// Go on with what happens, until this is ended
+    #[arg(short, long)]
+    pub(super) follow: bool,
+
+    /// The runtime directory to inspect
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
+    pub(super) dir: Option<PathBuf>,
+}
+
+/// `serverswap metrics`.
+#[derive(Debug, Args)]
+pub(super) struct MetricsArguments {
+    /// Answer GET /metrics at this address, until this is ended: `127.0.0.1:9464`, `unix:/run/metrics.sock`
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<String>,
 
     /// The runtime directory to inspect
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]

@@ -10,6 +10,8 @@ pub(super) const USAGE: &str = "serverswap [OPTIONS] CMD [ARGS]...
        serverswap reload [ADDRESS]... [--json] [--dir PATH]
        serverswap logs [ADDRESS] [--follow] [--previous] [--dir PATH]
        serverswap history [ADDRESS] [--limit N] [--json] [--dir PATH]
+       serverswap events [ADDRESS] [--follow] [--dir PATH]
+       serverswap metrics [--listen ADDRESS] [--dir PATH]
        serverswap explain [--json] CMD [ARGS]...
        serverswap stop [ADDRESS]... [--all] [--dir PATH]
        serverswap hold [--dir PATH]
@@ -98,6 +100,24 @@ Examples:
   serverswap logs -f             what the newest server prints, as it comes
   serverswap logs --previous     what the one before it has printed
   serverswap logs :8080 | tail   the end of what the server of an address has printed";
+
+pub(super) const EVENTS: &str = "Exit status:
+  0    printed; or nobody reads any more
+  2    usage error
+  125  they cannot be printed, or the directory cannot be used
+
+Examples:
+  serverswap events             what has happened, one JSON object a line
+  serverswap events -f :8080    and what happens at one address";
+
+pub(super) const METRICS: &str = "Exit status:
+  0    printed
+  2    usage error
+  125  the address cannot be listened at, or the directory cannot be looked into
+
+Examples:
+  serverswap metrics                           once, for a collector of text files
+  serverswap metrics --listen 127.0.0.1:9464   for whoever asks, until it is ended";
 
 pub(super) const EXPLAIN: &str = "Exit status:
   0  it can be swapped; the command line is printed

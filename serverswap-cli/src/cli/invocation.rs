@@ -33,6 +33,10 @@ pub enum Invocation {
     Logs(Logs),
     /// Show what was done.
     History(History),
+    /// Show what has happened, and what happens, for programs.
+    Events(Events),
+    /// Show what runs and what was done as metrics.
+    Metrics(Metrics),
     /// Look at a server, and say how it is swapped.
     Explain(Explain),
     /// Be the arbiter of a directory until asked to stop.
@@ -171,6 +175,26 @@ pub struct History {
     pub limit: Option<usize>,
     /// Text or a JSON object.
     pub result: ResultFormat,
+    /// `--dir`, as given.
+    pub dir: Option<PathBuf>,
+}
+
+/// Show what has happened, and what happens, for programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Events {
+    /// What concerns this address.
+    pub address: Option<Address>,
+    /// Up to where.
+    pub extent: Extent,
+    /// `--dir`, as given.
+    pub dir: Option<PathBuf>,
+}
+
+/// Show what runs and what was done as metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metrics {
+    /// Where they can be got, until this is ended; by default they are printed.
+    pub listen: Option<Address>,
     /// `--dir`, as given.
     pub dir: Option<PathBuf>,
 }

@@ -27,7 +27,7 @@ pub use self::completions::completions;
 pub(crate) use self::definition::is_own_word;
 pub use self::definition::{LogFormatOption, Program, RestartOption, Shell, definition};
 pub use self::invocation::{
-    Explain, Extent, History, Hold, Invocation, Logs, Man, Reload, Run, Status, Stop, Which,
+    Events, Explain, Extent, History, Hold, Invocation, Logs, Man, Metrics, Reload, Run, Status, Stop, Which,
 };
 pub use self::man::man_pages;
 pub use self::parse::{UsageError, parse};

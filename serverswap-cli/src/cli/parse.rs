@@ -12,13 +12,14 @@ use serverswap::protocol::message::{Form, UnixSockets};
 use serverswap::protocol::{Address, AddressError};
 
 use super::definition::{
-    DeployArguments, ExplainArguments, HistoryArguments, HoldArguments, LogsArguments, ReloadArguments,
-    RunArguments, ServerswapArguments, StatusArguments, StopArguments, Tool, definition,
+    DeployArguments, EventsArguments, ExplainArguments, HistoryArguments, HoldArguments, LogsArguments,
+    MetricsArguments, ReloadArguments, RunArguments, ServerswapArguments, StatusArguments, StopArguments,
+    Tool, definition,
 };
 use super::mistaken_word::{Wanted, wanted};
 use super::{
-    CommandLine, Explain, Extent, History, Hold, Invocation, LogFormatOption, Logs, Man, Program, Reload,
-    RestartOption, Run, Status, Stop, Which,
+    CommandLine, Events, Explain, Extent, History, Hold, Invocation, LogFormatOption, Logs, Man, Metrics,
+    Program, Reload, RestartOption, Run, Status, Stop, Which,
 };
 use crate::launch::{PassedSockets, PassedSocketsError};
 use crate::stop::{Limits, Target};
@@ -150,6 +151,8 @@ fn tool_invocation(tool: Tool, run: RunArguments) -> Result<Invocation, UsageErr
         Tool::Reload(reload) => reload_invocation(reload, run),
         Tool::Logs(logs) => logs_invocation(logs, run),
         Tool::History(history) => history_invocation(history, run),
+        Tool::Events(events) => events_invocation(events, run),
+        Tool::Metrics(metrics) => metrics_invocation(metrics, run),
         Tool::Explain(explain) => explain_invocation(explain, run),
         Tool::Stop(stop) => stop_invocation(stop, run),
         Tool::Hold(hold) => Ok(hold_invocation(hold, run)),
@@ -189,6 +192,34 @@ fn history_invocation(history: HistoryArguments, run: RunArguments) -> Result<In
         result: result(history.json || run.json),
         dir: history.dir.or(run.dir),
     }))
+}
+
+fn events_invocation(events: EventsArguments, run: RunArguments) -> Result<Invocation, UsageError> {
+    Ok(Invocation::Events(Events {
+        address: address(events.address, "events")?,
+        extent: if events.follow { Extent::Follow } else { Extent::UntilNow },
+        dir: events.dir.or(run.dir),
+    }))
+}
+
+fn metrics_invocation(metrics: MetricsArguments, run: RunArguments) -> Result<Invocation, UsageError> {
+    let listen: Option<Address> = metrics.listen.as_deref().map(str::parse).transpose().map_err(no_place)?;
+    match &listen {
+        None | Some(Address::Tcp(_) | Address::Unix(_)) => {}
+        Some(other @ (Address::Udp(_) | Address::Name(_))) => {
+            return Err(no_place(format!("nobody can connect to `{other}`")));
+        }
+    }
+    Ok(Invocation::Metrics(Metrics { listen, dir: metrics.dir.or(run.dir) }))
+}
+
+fn no_place(problem: impl ToString) -> UsageError {
+    UsageError::Combination {
+        error: problem.to_string(),
+        hint:
+            "write it like `serverswap metrics --listen 127.0.0.1:9464`, or `--listen unix:/run/metrics.sock`"
+                .to_owned(),
+    }
 }
 
 fn stop_invocation(stop: StopArguments, run: RunArguments) -> Result<Invocation, UsageError> {
@@ -363,6 +394,8 @@ fn nothing_else(tool: &Tool, given: &[String]) -> Result<(), UsageError> {
         Tool::Reload(_) => ("reload", &["dir", "json"]),
         Tool::Logs(_) => ("logs", &["dir"]),
         Tool::History(_) => ("history", &["dir", "json"]),
+        Tool::Events(_) => ("events", &["dir"]),
+        Tool::Metrics(_) => ("metrics", &["dir"]),
         Tool::Explain(_) => ("explain", &["json", "ready_timeout"]),
         Tool::Stop(_) => ("stop", &["dir", "json"]),
         Tool::Hold(_) => ("hold", &["dir", "trace", "quiet", "verbose", "log_format"]),

@@ -94,7 +94,7 @@ pub(super) fn entries(
                 }
             }
             (What::End, Some(of)) if is_told_otherwise(record, stopped.contains(&of)) => {}
-            (What::Arbiter, _) => {}
+            (What::Arbiter | What::Following | What::Event, _) => {}
             (
                 What::Restart
                 | What::End
@@ -226,7 +226,9 @@ impl Entry {
             }
             What::End => record.outcome.as_deref().unwrap_or("ended").replace('_', " "),
             What::Other(kind) => kind.clone(),
-            What::Start | What::Up | What::Deploy | What::Arbiter => "of an unknown generation".to_owned(),
+            What::Start | What::Up | What::Deploy | What::Arbiter | What::Following | What::Event => {
+                "of an unknown generation".to_owned()
+            }
         };
         let mut entry = Entry {
             at: record.at.clone(),

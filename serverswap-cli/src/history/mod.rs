@@ -16,7 +16,8 @@ mod writer;
 
 use std::collections::HashSet;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serverswap::protocol::Generation;
@@ -43,10 +44,42 @@ const NOTHING: u8 = 3;
 pub(crate) struct Found {
     /// Oldest first.
     pub(crate) records: Vec<Record>,
+    /// Each as it was written, without its line feed.
+    lines: Vec<Vec<u8>>,
     /// Lines of a later version that cannot be read.
     newer: u64,
     /// Lines that were cut off.
     unreadable: u64,
+}
+
+impl Found {
+    /// Each record, and its line.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (&Record, &[u8])> {
+        self.records.iter().zip(self.lines.iter().map(Vec::as_slice))
+    }
+}
+
+/// Whether something was written since it was looked at.
+pub(crate) struct HistoryWatch {
+    files: Vec<PathBuf>,
+    seen: Option<Vec<Option<(u64, u64)>>>,
+}
+
+impl HistoryWatch {
+    pub(crate) fn new(directory: &Path) -> HistoryWatch {
+        let folders = log_directory::candidates_of(directory).into_iter().map(|folder| of_user(&folder));
+        let files = folders.chain([kept_in(directory)]).map(|file| file.path()).collect();
+        HistoryWatch { files, seen: None }
+    }
+
+    /// Looks; the first time there is always something.
+    pub(crate) fn has_changed(&mut self) -> bool {
+        let look = |path: &PathBuf| std::fs::metadata(path).ok().map(|found| (found.ino(), found.len()));
+        let now = Some(self.files.iter().map(look).collect());
+        let changed = self.seen != now;
+        self.seen = now;
+        changed
+    }
 }
 
 #[derive(Serialize)]
@@ -91,7 +124,7 @@ pub fn show(history: &cli::History) -> u8 {
 pub(crate) fn read(directory: &Path) -> Found {
     let folders = log_directory::candidates_of(directory).into_iter();
     let texts = folders.map(|folder| of_user(&folder).read()).chain([kept_in(directory).read()]);
-    let mut found = Found { records: Vec::new(), newer: 0, unreadable: 0 };
+    let (mut written, mut newer, mut unreadable) = (Vec::new(), 0, 0);
     // What was passed on by a process that was killed then is there twice.
     let mut seen = HashSet::new();
     for text in texts {
@@ -99,17 +132,18 @@ pub(crate) fn read(directory: &Path) -> Found {
             match Line::read(line) {
                 Line::Record(record) if Path::new(&record.directory) == directory => {
                     if seen.insert(line.to_owned()) {
-                        found.records.push(*record);
+                        written.push((*record, line.to_owned()));
                     }
                 }
                 Line::Record(_) => {}
-                Line::Newer => found.newer += 1,
-                Line::Unreadable => found.unreadable += 1,
+                Line::Newer => newer += 1,
+                Line::Unreadable => unreadable += 1,
             }
         }
     }
-    found.records.sort_by(|one, other| one.at.cmp(&other.at));
-    found
+    written.sort_by(|(one, _), (other, _)| one.at.cmp(&other.at));
+    let (records, lines) = written.into_iter().unzip();
+    Found { records, lines, newer, unreadable }
 }
 
 /// Whether the supervisor of a generation does.

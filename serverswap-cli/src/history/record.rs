@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
+use serverswap::protocol::message::Event;
 use serverswap::protocol::{Address, Generation};
 
 use super::who::Who;
@@ -86,6 +87,9 @@ pub(crate) struct Record {
     /// `delayed`: how many of the records that follow were written later than they happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) records: Option<u64>,
+    /// `event`: the event of the protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) event: Option<Event>,
 }
 
 /// What a record is about. A kind that is not known is a later version's.
@@ -109,6 +113,10 @@ pub(crate) enum What {
     Stop,
     /// Another process is the arbiter of servers that run.
     Arbiter,
+    /// From here on the events of the arbiter `pid` follow; such a line is printed only, by `serverswap events --follow`.
+    Following,
+    /// What the arbiter reports now, in `event`; such a line is printed only, by `serverswap events --follow`.
+    Event,
     /// The records that follow could not be written when they happened: the disk was full.
     Delayed,
     /// A kind from the future.
@@ -153,6 +161,7 @@ impl Record {
             cut_short: Vec::new(),
             generations: Vec::new(),
             records: None,
+            event: None,
         }
     }
 

@@ -68,12 +68,18 @@ impl ArbiterRole {
         ArbiterRole { tenure: Tenure::WhileNeeded, ..role }
     }
 
+    /// Of a process that only looks on: it never becomes the arbiter.
+    pub(super) fn onlooker(report: Rc<dyn Fn(Report)>) -> Self {
+        let role = ArbiterRole::new(Form::Leave, report, TraceWriter::default());
+        ArbiterRole { tenure: Tenure::Never, ..role }
+    }
+
     /// Becomes the arbiter if there is none and it may; does nothing if this process is it already.
     ///
     /// # Errors
     /// The lock cannot be looked at, or its holder cannot begin.
     pub(super) fn try_acquire(&mut self, directory: &Directory) -> io::Result<()> {
-        if self.is_held() {
+        if self.is_held() || self.tenure == Tenure::Never {
             return Ok(());
         }
         let watch = self.new_watch();

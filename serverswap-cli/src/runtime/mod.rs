@@ -22,6 +22,7 @@ mod control_socket;
 mod deploy_reply;
 mod directory_lease;
 pub(crate) mod error_map;
+pub(crate) mod events;
 pub(crate) mod hold;
 mod listener_store;
 mod look;

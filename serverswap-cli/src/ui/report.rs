@@ -500,6 +500,11 @@ pub enum Report {
         #[serde(skip_serializing_if = "Option::is_none")]
         kept: Option<PathBuf>,
     },
+    /// `serverswap metrics` answers.
+    MetricsServed {
+        /// Where.
+        address: Address,
+    },
     /// Lines of the history cannot be read.
     HistoryUnreadable {
         /// Those of a later version.
@@ -601,6 +606,7 @@ impl Report {
             | Report::LogShown { .. }
             | Report::LogEnded
             | Report::KeepsPost { .. }
+            | Report::MetricsServed { .. }
             | Report::Reloading { .. }
             | Report::Asked { .. }
             | Report::ParentOfNext { .. }

@@ -241,6 +241,9 @@ impl Report {
             Report::HistoryNotWritten { problem, kept: None } => {
                 format!("the history cannot be written: {problem}; it lacks what was done here")
             }
+            Report::MetricsServed { address } => {
+                format!("GET /metrics is answered at {address}, until this is ended")
+            }
             Report::HistoryUnreadable { newer, cut_off } => {
                 let newer = (*newer > 0)
                     .then(|| format!("{} written by a newer serverswap", grammar::count_was(*newer, "line")));

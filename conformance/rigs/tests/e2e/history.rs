@@ -1,12 +1,13 @@
 //! `serverswap history`: what real commands have written of themselves.
 
+use rustix::process::Signal;
 use serde_json::Value;
 use serverswap_conformance::sandbox::Sandbox;
 
 use crate::Outcome;
 use crate::kills::left_alone;
 use crate::processes::{ended, signal};
-use crate::shop::configured;
+use crate::shop::{Shop, configured};
 
 /// The entries, and whether the command succeeded.
 async fn entries(sandbox: &Sandbox, words: &[&str]) -> Result<Vec<Value>, Box<dyn std::error::Error>> {
@@ -19,6 +20,25 @@ async fn entries(sandbox: &Sandbox, words: &[&str]) -> Result<Vec<Value>, Box<dy
 
 fn happened(entries: &[Value]) -> Vec<&str> {
     entries.iter().filter_map(|entry| entry["happened"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_follower_is_told_what_happens_whichever_process_is_the_arbiter() -> Outcome {
+    let mut shop = Shop::open().await?;
+    let mut follower = shop.sandbox.serverswap(["events", "--follow"]).start()?;
+    follower.prints(r#""what":"following""#).await?;
+    shop.serving.signal(Signal::KILL);
+    shop.serving.exit().await?;
+    shop.serving = shop.deploy(2).start()?;
+    shop.serving.prints("version 2 serves").await?;
+    follower.prints(r#""what":"following""#).await?;
+    shop.replace(3).await?;
+    let line: Value = serde_json::from_str(&follower.prints(r#""event":{"what":"replaced""#).await?)?;
+    assert_eq!(line["addresses"][0].as_str(), Some(shop.address.to_string().as_str()), "{line}");
+    follower.prints(r#""what":"deploy""#).await?;
+    follower.signal(Signal::TERM);
+    follower.exit().await?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -35,7 +55,7 @@ async fn everything_that_was_done_is_told_once_with_who_did_it_and_how_to_run_it
     }
     // Nobody sees this one end: the next command finds it gone.
     let (pid, _) = shop.ask().await?;
-    signal(pid, rustix::process::Signal::KILL)?;
+    signal(pid, Signal::KILL)?;
     ended(pid).await?;
     shop.serving = deploy(&["node", &file]).start()?;
     assert_eq!(shop.serving.exit().await?.status, 0, "{}", shop.serving.stderr());

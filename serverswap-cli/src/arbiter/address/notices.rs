@@ -53,10 +53,10 @@ pub(crate) fn statuses(
             continue;
         }
         if let Some(missed) = state.missed(before, status, reader) {
-            let event = state.status_event(missed, reader, address, now);
+            let event = state.status_event(missed, reader.generation, address, now);
             notices.push(Notice { link: *link, event });
         }
-        let mut event = state.status_event(status, reader, address, now);
+        let mut event = state.status_event(status, reader.generation, address, now);
         if status == GenerationStatus::Serving && state.gives_duplicate_to(reader) {
             let keeper = Keeper { generation: reader.generation, asked_to_close: Notified::No };
             state.keepers.insert(reader.process, keeper);
@@ -95,11 +95,10 @@ impl AddressState {
     fn status_event(
         &self,
         status: GenerationStatus,
-        reader: &Reader,
+        generation: Generation,
         address: &Address,
         now: Duration,
     ) -> Event {
-        let generation = reader.generation;
         let is_holder = |participant: &Participant| {
             participant.holds()
                 && (participant.generation == generation || status == GenerationStatus::Replaced)
@@ -113,6 +112,24 @@ impl AddressState {
         let remaining_ms = probation.map(|until| millis(until.saturating_sub(now)));
         Event { pid, remaining_ms, ..Event::about(status.kind(), generation, address) }
     }
+}
+
+/// To observers: what the address has become to each generation with a server there, now or before the turn.
+pub(crate) fn changes(
+    before: &AddressState,
+    after: &AddressState,
+    address: &Address,
+    now: Duration,
+) -> Vec<Event> {
+    let generations = before.generations_of_servers().chain(after.generations_of_servers());
+    let generations: BTreeSet<Generation> = generations.collect();
+    let changed = generations.into_iter().filter_map(|generation| {
+        let status = after.status(generation).filter(|status| before.status(generation) != Some(*status))?;
+        let is_owner = after.owners.values().any(|owner| *owner == generation);
+        let concerns = status != GenerationStatus::Vacant || is_owner;
+        concerns.then(|| after.status_event(status, generation, address, now))
+    });
+    changed.collect()
 }
 
 /// To the supervisors of the claimant's generation.

@@ -8,6 +8,7 @@ mod ending;
 mod faults;
 mod gap;
 mod inherit;
+mod observers;
 mod overlap;
 mod probation;
 mod reconnect;

@@ -75,6 +75,8 @@ pub(super) enum Tenure {
     UntilStopped,
     /// Until nothing has been under way for a while.
     WhileNeeded,
+    /// Not at all.
+    Never,
 }
 
 /// What the tasks around the arbiter send it.
@@ -481,7 +483,7 @@ impl ArbiterRuntime {
     /// When it ends if nothing happens.
     fn ends_at(&mut self) -> Option<Instant> {
         match self.tenure {
-            Tenure::UntilStopped => None,
+            Tenure::UntilStopped | Tenure::Never => None,
             Tenure::WhileNeeded if self.core.is_at_rest() && self.deferred.is_empty() => {
                 Some(self.last_busy + REST)
             }

@@ -1,13 +1,14 @@
 //! Counts the open connections of processes that do not report them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use serverswap_protocol::Address;
 
-use super::socket_table::{inet_connections, unix_connections};
+use super::socket_table::{all_inet_connections, all_unix_connections, inet_connections, unix_connections};
 
 /// How many connections to these addresses the processes have open, each counted once; `None` when
 /// none of the processes can be looked into. Datagram sockets and names have no connections.
@@ -26,6 +27,41 @@ pub fn open_connections(pids: impl IntoIterator<Item = u32>, addresses: &[Addres
         }
     }
     u64::try_from(connections.intersection(&sockets).count()).ok()
+}
+
+/// The open connections of this machine, for who asks about many servers: each table of the kernel is read once, and so are the
+/// descriptors of each process.
+#[derive(Debug, Default)]
+pub struct ConnectionTable {
+    of_port: BTreeMap<u16, Vec<u64>>,
+    of_path: BTreeMap<PathBuf, Vec<u64>>,
+    of_process: BTreeMap<u32, Option<BTreeSet<u64>>>,
+}
+
+impl ConnectionTable {
+    /// As they are now.
+    pub fn read() -> ConnectionTable {
+        let mut table = ConnectionTable::default();
+        for (port, inode) in all_inet_connections() {
+            table.of_port.entry(port).or_default().push(inode);
+        }
+        for (path, inode) in all_unix_connections() {
+            table.of_path.entry(path).or_default().push(inode);
+        }
+        table
+    }
+
+    /// How many connections to an address a process has open; `None` if it cannot be looked into, or the address has no connections.
+    pub fn open(&mut self, pid: u32, address: &Address) -> Option<u64> {
+        let connections = match address {
+            Address::Tcp(endpoint) => self.of_port.get(&endpoint.port()),
+            Address::Unix(path) => self.of_path.get(path),
+            Address::Udp(_) | Address::Name(_) => return None,
+        };
+        let sockets = self.of_process.entry(pid).or_insert_with(|| sockets_of(pid).ok()).as_ref()?;
+        let open = connections.into_iter().flatten().filter(|inode| sockets.contains(inode));
+        u64::try_from(open.count()).ok()
+    }
 }
 
 /// The inode numbers of the sockets that a process has.
@@ -61,6 +97,7 @@ mod tests {
         let _clients = [TcpStream::connect(at).expect("it listens"), TcpStream::connect(at).expect("so")];
         let accepted = listener.accept().expect("one waits");
         assert_eq!(own(), Some(1), "the other one waits in the backlog");
+        assert_eq!(ConnectionTable::read().open(std::process::id(), &address), Some(1));
         drop(accepted);
         assert_eq!(own(), Some(0));
     }
@@ -73,11 +110,13 @@ mod tests {
         let _client = UnixStream::connect(&path).expect("it listens");
         let _accepted = listener.accept().expect("one waits");
         let address = Address::Unix(path);
+        assert_eq!(ConnectionTable::read().open(std::process::id(), &address), Some(1));
         assert_eq!(open_connections([std::process::id()], &[address]), Some(1));
     }
 
     #[test]
     fn of_a_process_that_is_gone_nothing_is_known() {
         assert_eq!(open_connections([u32::MAX], &[]), None);
+        assert_eq!(ConnectionTable::read().open(u32::MAX, &":1".parse().expect("an address")), None);
     }
 }

@@ -15,7 +15,7 @@ mod owner;
 mod socket_table;
 mod unix_path;
 
-pub use connections::{open_connections, sockets_of};
+pub use connections::{ConnectionTable, open_connections, sockets_of};
 pub use duplicate::{addresses_of, duplicate, find_in_sockets};
 pub use error::{OpenError, SocketOwner, StartedBy};
 pub use identify::{address_of, endpoint_of, inet_address_of, inet_name, is_listener_of};

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The state of a listening TCP socket, in hexadecimal (`TCP_LISTEN`).
 const TCP_LISTEN: &str = "0A";
@@ -93,10 +93,15 @@ fn inet_rows(pid: u32, table: &str) -> impl Iterator<Item = InetSocket> + use<> 
 
 /// The inode numbers of the open connections to a TCP port of this machine.
 pub(super) fn inet_connections(port: u16) -> impl Iterator<Item = u64> {
+    all_inet_connections().filter(move |(of, _)| *of == port).map(|(_, inode)| inode)
+}
+
+/// The local port of every open TCP connection of this machine, and its inode number.
+pub(super) fn all_inet_connections() -> impl Iterator<Item = (u16, u64)> {
     let rows = ["tcp", "tcp6"].into_iter().flat_map(|table| lines(&format!("/proc/net/{table}")));
     let sockets = rows.filter_map(|row| InetSocket::parse(&row));
-    let open = sockets.filter(move |socket| socket.at.port() == port && socket.state == InetState::Open);
-    open.map(|socket| socket.inode).filter(|inode| *inode != 0)
+    let open = sockets.filter(|socket| socket.state == InetState::Open && socket.inode != 0);
+    open.map(|socket| (socket.at.port(), socket.inode))
 }
 
 /// The inode numbers of the connections that were accepted at a path.
@@ -104,6 +109,14 @@ pub(super) fn unix_connections(path: &Path) -> impl Iterator<Item = u64> {
     lines("/proc/net/unix").filter_map(move |row| {
         let socket = UnixRow::parse(&row, path)?;
         (socket.state == UNIX_CONNECTED).then_some(socket.inode)
+    })
+}
+
+/// The path of every connection of this machine that was accepted at one, and its inode number.
+pub(super) fn all_unix_connections() -> impl Iterator<Item = (PathBuf, u64)> {
+    lines("/proc/net/unix").filter_map(|row| {
+        let (socket, path) = UnixRow::with_path(&row)?;
+        (socket.state == UNIX_CONNECTED).then(|| (path.to_owned(), socket.inode))
     })
 }
 
@@ -154,15 +167,18 @@ impl UnixRow<'_> {
     /// `Num: RefCount Protocol Flags Type St Inode Path`, if it has this path: a connection has that of the
     /// listener by which it was accepted.
     fn parse<'a>(line: &'a str, path: &Path) -> Option<UnixRow<'a>> {
+        UnixRow::with_path(line).filter(|(_, of)| *of == path).map(|(row, _)| row)
+    }
+
+    /// A row that has a path, and that.
+    fn with_path(line: &str) -> Option<(UnixRow<'_>, &Path)> {
         let (fixed, _) = line.split_once(" /")?;
-        if Path::new(line.get(fixed.len() + 1..)?) != path {
-            return None;
-        }
+        let path = Path::new(line.get(fixed.len() + 1..)?);
         let fields: Vec<&str> = fixed.split_ascii_whitespace().collect();
         let [_, _, _, flags, _, state, inode] = fields[..] else {
             return None;
         };
-        Some(UnixRow { flags, state, inode: inode.parse().ok()? })
+        Some((UnixRow { flags, state, inode: inode.parse().ok()? }, path))
     }
 }
 
