@@ -34,6 +34,8 @@ pub struct ServerCommand {
     pub socket: PathBuf,
     /// The runtime directory: `SERVERSWAP_DIR`.
     pub directory: PathBuf,
+    /// Where the supervisor may have files of its own.
+    pub own_folder: PathBuf,
     /// The generation that the server belongs to: `SERVERSWAP_GENERATION`.
     pub generation: Generation,
     /// The name of the arbiter's second socket, for a server that may become another user:

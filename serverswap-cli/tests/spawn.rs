@@ -33,6 +33,7 @@ impl Probe {
             env_file: None,
             socket: "/d/serverswap.sock".into(),
             directory: "/d".into(),
+            own_folder: "/d".into(),
             generation: Generation { start: 2_000, pid: 77 },
             abstract_socket: None,
             arbiter: Some("/bin/serverswap".into()),

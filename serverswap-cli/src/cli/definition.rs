@@ -14,6 +14,7 @@ use super::output::output;
 use super::ready::ready;
 use super::stop_signal::stop_signal;
 use super::unix_sockets::{unix_group, unix_mode};
+use super::user::user;
 use crate::launch::PassedSocket;
 use crate::output::OutputOption;
 use crate::readiness::ReadyOption;
@@ -426,6 +427,13 @@ pub(super) struct ReloadArguments {
 /// `serverswap hold`.
 #[derive(Debug, Args)]
 pub(super) struct HoldArguments {
+    /// Let servers of this user take part, too: a number or a name; once for each
+    ///
+    /// For images that do not run as root. Such a user can take every address of the runtime directory, and has its servers end by
+    /// that. Takes root.
+    #[arg(long, value_name = "USER", value_parser = user, action = ArgAction::Append)]
+    pub(super) allow_user: Vec<u32>,
+
     /// The runtime directory, which the containers share
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
     pub(super) dir: Option<PathBuf>,

@@ -14,7 +14,7 @@ pub(super) const USAGE: &str = "serverswap [OPTIONS] CMD [ARGS]...
        serverswap metrics [--listen ADDRESS] [--dir PATH]
        serverswap explain [--json] CMD [ARGS]...
        serverswap stop [ADDRESS]... [--all] [--dir PATH]
-       serverswap hold [--dir PATH]
+       serverswap hold [--allow-user USER]... [--dir PATH]
        serverswap completions SHELL [PROGRAM]
        serverswap man [PAGE]";
 

@@ -1,5 +1,6 @@
 //! What the command line asks for, typed.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serverswap::protocol::Address;
@@ -132,6 +133,8 @@ pub struct Explain {
 /// Be the arbiter of a directory until asked to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
+    /// Who may take part besides the user of the directory.
+    pub users: BTreeSet<u32>,
     /// `--dir`, as given.
     pub dir: Option<PathBuf>,
     /// Where the conversations are recorded.

@@ -17,6 +17,7 @@ mod parse;
 mod ready;
 mod stop_signal;
 mod unix_sockets;
+mod user;
 
 #[cfg(test)]
 mod tests;

@@ -238,6 +238,7 @@ fn stop_invocation(stop: StopArguments, run: RunArguments) -> Result<Invocation,
 
 fn hold_invocation(hold: HoldArguments, run: RunArguments) -> Invocation {
     Invocation::Hold(Hold {
+        users: hold.allow_user.into_iter().collect(),
         dir: hold.dir.or(run.dir),
         trace: hold.trace.or(run.trace),
         verbosity: verbosity(hold.quiet || run.quiet, run.verbose),

@@ -100,6 +100,7 @@ impl<'a> Trial<'a> {
             env_file: None,
             socket: folder.join("arbiter"),
             directory: folder.clone(),
+            own_folder: folder.clone(),
             generation,
             abstract_socket: None,
             arbiter: None,

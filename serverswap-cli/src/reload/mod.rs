@@ -40,8 +40,11 @@ struct Askable {
 }
 
 fn residents(reload: &Reload, directory: &Path, console: &Console) -> Result<Vec<Askable>, SetupError> {
-    let report = collect(directory, |report| console.report(&report))?;
     let mut askable = askable(directory);
+    if Directory::check(directory).is_ok_and(|directory| directory.is_of_another()) {
+        return own(reload, directory, askable);
+    }
+    let report = collect(directory, |report| console.report(&report))?;
     let pids = askable.iter().map(|(generation, resident)| (*generation, resident.pid)).collect();
     let main = std::env::var(environment::MAINPID).ok().and_then(|pid| pid.parse().ok());
     let wanted =
@@ -54,6 +57,25 @@ fn residents(reload: &Reload, directory: &Path, console: &Console) -> Result<Vec
             Err(SetupError::NoResident { directory: directory.to_owned(), address })
         }
     }
+}
+
+/// Who cannot read the state asks what runs in this container.
+fn own(
+    reload: &Reload,
+    directory: &Path,
+    askable: BTreeMap<Generation, Askable>,
+) -> Result<Vec<Askable>, SetupError> {
+    if !reload.addresses.is_empty() {
+        return Err(SetupError::NotSeenFromHere { directory: directory.to_owned() });
+    }
+    let pids: Vec<u32> = askable.values().map(|resident| resident.pid).filter(|pid| *pid != 0).collect();
+    let is_outermost =
+        |one: &Askable| one.pid != 0 && !ancestors(one.pid).iter().any(|ancestor| pids.contains(ancestor));
+    let own: Vec<Askable> = askable.into_values().filter(is_outermost).collect();
+    if own.is_empty() {
+        return Err(SetupError::NoResident { directory: directory.to_owned(), address: None });
+    }
+    Ok(own)
 }
 
 /// The residents that live, by the generation that each has started first.

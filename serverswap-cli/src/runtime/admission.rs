@@ -6,11 +6,15 @@
 //!   back with what it holds, and claims nothing;
 //! - a server whose supervisor lives, and is its ancestor by the kernel's word, is a server like any other.
 //!
+//! A holder of root lets further users take part (`--allow-user`): in images, servers and their supervisors have some user.
+//! Such a user has supervisors and servers of his own, each with the generation that it has by the kernel's word: by its number
+//! and start, or by who has started it. He cannot have root make a Unix socket for him.
+//!
 //! What a process shows or says of itself counts for nothing: both could be copied.
 
 use serverswap::protocol::message::{FromClient, Hello, Role};
 use serverswap::protocol::{Address, Generation};
-use serverswap::sys::process::{Process, ancestors};
+use serverswap::sys::process::{Process, ancestors, is_supervisor_of, numbers};
 
 use crate::arbiter::Arbiter;
 
@@ -23,6 +27,45 @@ pub(super) enum Rights {
     Server(Generation),
     /// To be a server of this generation with what it has.
     Holder(Generation),
+    /// Of a user whom a holder lets take part.
+    Allowed(AllowedProcess),
+}
+
+/// A process of a user whom a holder lets take part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AllowedProcess {
+    /// The user.
+    pub(super) user: u32,
+    /// Itself, with the number that it has in its own pid namespace.
+    pub(super) inside: Process,
+    /// The generation of which it is a server, if it is one.
+    pub(super) generation: Option<Generation>,
+}
+
+impl AllowedProcess {
+    /// What the kernel says of it.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub(super) fn look(process: Process, user: u32, arbiter: &Arbiter) -> std::io::Result<Self> {
+        let number = numbers(process.pid)?.last().copied().unwrap_or(process.pid);
+        let generation = match Rights::of_other_user(process, arbiter) {
+            Some(Rights::Server(generation) | Rights::Holder(generation)) => Some(generation),
+            Some(Rights::Everything | Rights::Allowed(_)) | None => None,
+        };
+        Ok(AllowedProcess { user, inside: Process { pid: number, ..process }, generation })
+    }
+
+    /// A supervisor, and a stand-in, which is one, names the generation that it has started; a server that of which it is.
+    fn objection(self, hello: &Hello) -> Option<String> {
+        let generation = hello.generation?;
+        let is_its_own = match (hello.role, hello.stand_in) {
+            (Role::Observer, _) => true,
+            (Role::Supervisor, _) | (Role::Server, Some(_)) => is_supervisor_of(self.inside, generation),
+            (Role::Server, None) => self.generation == Some(generation),
+        };
+        (!is_its_own).then(|| format!("generation {generation} is not that of this process"))
+    }
 }
 
 impl Rights {
@@ -40,6 +83,7 @@ impl Rights {
     pub(super) fn objection_to_hello(self, hello: &Hello, had: impl Fn(&Address) -> bool) -> Option<String> {
         match self {
             Rights::Everything => None,
+            Rights::Allowed(process) => process.objection(hello),
             Rights::Server(generation) => is_other(hello, generation),
             Rights::Holder(generation) => is_other(hello, generation).or_else(|| {
                 let held = hello.holding.iter().map(|holding| &holding.address);
@@ -53,6 +97,11 @@ impl Rights {
     pub(super) fn objection_to_claim(self, message: &FromClient) -> Option<(u64, String)> {
         match self {
             Rights::Everything | Rights::Server(_) => None,
+            Rights::Allowed(_) => {
+                let FromClient::ReadyFor(claim) = message else { return None };
+                let Address::Unix(_) = claim.address else { return None };
+                Some((claim.id, format!("`{}` would be made by root: claim a port", claim.address)))
+            }
             Rights::Holder(_) => {
                 let FromClient::ReadyFor(claim) = message else { return None };
                 let address = &claim.address;
@@ -109,6 +158,26 @@ mod tests {
             }
         }
         assert_eq!(objection(Rights::Everything, &hello("supervisor", "7-10", "", "")), None);
+    }
+
+    #[test]
+    fn an_allowed_user_has_supervisors_and_servers_of_his_own_generations_and_no_unix_socket() {
+        let inside = Process { pid: 9, start: 0 };
+        let allowed = |generation| Rights::Allowed(AllowedProcess { user: 1000, inside, generation });
+        assert_eq!(objection(allowed(None), &hello("supervisor", "7-9", "", "")), None);
+        assert_eq!(objection(allowed(Some(GENERATION)), &hello("server", "7-9", "", "")), None);
+        let refused = "generation 7-10 is not that of this process";
+        for role in ["supervisor", "server"] {
+            let other = hello(role, "7-10", "", "");
+            assert_eq!(objection(allowed(Some(GENERATION)), &other).as_deref(), Some(refused));
+        }
+        assert!(objection(allowed(None), &hello("server", "7-9", "", "")).is_some());
+        let claim = |address: &str| -> FromClient {
+            let text = format!(r#"{{"type":"readyFor","id":2,"address":"{address}","socket":"inherit"}}"#);
+            serde_json::from_str(&text).expect("a claim")
+        };
+        assert!(allowed(None).objection_to_claim(&claim(":1")).is_none());
+        assert!(allowed(None).objection_to_claim(&claim("unix:/etc/x")).is_some());
     }
 
     #[test]

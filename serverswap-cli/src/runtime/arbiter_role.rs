@@ -156,6 +156,9 @@ impl ArbiterRole {
 
     /// Where the directory was deleted while there was no arbiter, it is made anew.
     fn try_lock(&self, directory: &Directory) -> Result<Lock, LockError> {
+        if directory.is_of_another() {
+            return Err(LockError::Reserved);
+        }
         match Lock::try_take(&directory.lock(), self.candidate) {
             Err(LockError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
                 Directory::prepare(directory.path()).map_err(io::Error::other)?;

@@ -10,20 +10,20 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use nix::unistd::geteuid;
-use serverswap::protocol::Address;
 use serverswap::protocol::limits::CONNECTIONS_MAX;
 use serverswap::protocol::message::{
     ArbiterInfo, Code, Error, FromArbiter, FromClient, Greeting, LISTENER, Limits, Role, Serving,
     UnixSockets, VERSION,
 };
+use serverswap::protocol::{Address, Generation};
 use serverswap::sys::channel::Channel;
 use serverswap::sys::listener::is_listener_of;
 use serverswap::sys::peer::{credentials, peer_pidfd};
-use serverswap::sys::process::{Process, is_gone, pidfd_open};
+use serverswap::sys::process::{self, Process, is_gone, pidfd_open};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
-use super::admission::Rights;
+use super::admission::{AllowedProcess, Rights};
 use super::arbiter::ArbiterInput;
 use super::connection::{ClientConnection, ReceivedItem};
 use super::process_table::ProcessTable;
@@ -43,6 +43,9 @@ pub(super) enum Admission {
     Refused(Code),
 }
 
+/// Most generations of allowed users of which it is known who has started them; the oldest are forgotten first.
+const USERS_MAX: usize = 65_536;
+
 /// Every open connection.
 pub(super) struct Clients {
     trace: TraceWriter,
@@ -51,6 +54,8 @@ pub(super) struct Clients {
     clients: BTreeMap<ConnectionId, ConnectedClient>,
     /// The connections with something to send, or to be closed.
     dirty: BTreeSet<ConnectionId>,
+    /// The users whom a holder lets take part, by the generations that they have started.
+    users: BTreeMap<Generation, u32>,
     /// Listeners that came with a `hello` in this turn.
     offered: Vec<(Address, Arc<OwnedFd>)>,
 }
@@ -83,6 +88,7 @@ impl Clients {
             next: 0,
             clients: BTreeMap::new(),
             dirty: BTreeSet::new(),
+            users: BTreeMap::new(),
             offered: Vec::new(),
         }
     }
@@ -93,8 +99,9 @@ impl Clients {
         stream: UnixStream,
         processes: &mut ProcessTable,
         core: &Arbiter,
+        is_allowed: impl Fn(u32) -> bool,
     ) -> Admission {
-        let admitted = self.admit(&stream, processes, core);
+        let admitted = self.admit(&stream, processes, core, is_allowed);
         let peer = admitted.as_ref().ok().map(|(process, _)| *process);
         let observer = self.trace.observer(Side::Arbiter, peer);
         let (process, rights) = match admitted {
@@ -124,6 +131,7 @@ impl Clients {
         stream: &UnixStream,
         processes: &mut ProcessTable,
         core: &Arbiter,
+        is_allowed: impl Fn(u32) -> bool,
     ) -> Result<(Process, Rights), AdmissionRefusal> {
         let peer = credentials(stream).map_err(|error| AdmissionRefusal::internal(&error))?;
         let user = geteuid().as_raw();
@@ -145,7 +153,10 @@ impl Clients {
         }
         let identified = identify(stream, peer.pid);
         let (process, pidfd) = identified.map_err(|error| AdmissionRefusal::internal(&error))?;
-        let rights = if is_other_user {
+        let rights = if is_other_user && is_allowed(peer.uid) {
+            let allowed = AllowedProcess::look(process, peer.uid, core);
+            Rights::Allowed(allowed.map_err(|error| AdmissionRefusal::internal(&error))?)
+        } else if is_other_user {
             let rights = Rights::of_other_user(process, core);
             rights.ok_or_else(|| AdmissionRefusal::stranger(peer.uid, user))?
         } else {
@@ -233,7 +244,17 @@ impl Clients {
             ReceivedItem::Hello(hello) => {
                 match rights.objection_to_hello(hello.hello(), |address| core.has(process, address)) {
                     Some(message) => ReceivedItem::Fault { code, message },
-                    None => ReceivedItem::Hello(hello),
+                    None => {
+                        if let (Rights::Allowed(process), Role::Supervisor, Some(generation)) =
+                            (rights, hello.hello().role, hello.hello().generation)
+                        {
+                            self.users.insert(generation, process.user);
+                            if self.users.len() > USERS_MAX {
+                                self.users.pop_first();
+                            }
+                        }
+                        ReceivedItem::Hello(hello)
+                    }
                 }
             }
             ReceivedItem::Message(message, fds) => match rights.objection_to_claim(&message) {
@@ -257,10 +278,16 @@ impl Clients {
             return received;
         };
         let code = Code::NotPermitted;
+        let rights = self.clients.get(&link).map(|client| client.rights);
         match (hello.hello().stand_in, hello.hello().generation) {
             (Some(stand_in), Some(generation)) => {
                 let watched =
                     stand_ins::identify(peer, stand_in, generation, core).and_then(|(process, pidfd)| {
+                        if let Some(Rights::Allowed(allowed)) = rights
+                            && process::user(process.pid).ok() != Some(allowed.user)
+                        {
+                            return Err(format!("pid {} runs as another user", stand_in.pid));
+                        }
                         processes.watch(process, pidfd).map_err(|error| error.to_string())?;
                         Ok(process)
                     });
@@ -280,6 +307,11 @@ impl Clients {
             (Some(_), None) | (None, _) => {}
         }
         ReceivedItem::Hello(hello)
+    }
+
+    /// The user who has started a generation, if it is one whom a holder lets take part.
+    pub(super) fn user_of(&self, generation: Generation) -> Option<u32> {
+        self.users.get(&generation).copied()
     }
 
     /// The listener of `serving` is at hand if the core asks for it.

@@ -1,5 +1,6 @@
 //! The arbiter's socket: bound under another name, renamed, accepted from.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,18 +30,27 @@ pub(super) struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Binds the socket; [`ArbiterInput::Connected`] is sent for every client.
+    /// Binds the socket, for these users too; [`ArbiterInput::Connected`] is sent for every client.
     ///
     /// # Errors
     /// The directory is not writable.
-    pub(super) fn bind(directory: &Directory, inbox: mpsc::Sender<ArbiterInput>) -> io::Result<Self> {
+    pub(super) fn bind(
+        directory: &Directory,
+        users: &BTreeSet<u32>,
+        inbox: mpsc::Sender<ArbiterInput>,
+    ) -> io::Result<Self> {
         let unfinished = directory.unfinished_socket();
         match fs::remove_file(&unfinished) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
         let listener = UnixListener::bind(&unfinished)?;
-        fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
+        // Who has connected is looked at then.
+        let mode = if users.is_empty() { 0o600 } else { 0o666 };
+        fs::set_permissions(&unfinished, fs::Permissions::from_mode(mode))?;
+        if !users.is_empty() {
+            directory.open_for(users)?;
+        }
         let inode = inode(&unfinished)?;
         points::at("before the socket is renamed");
         fs::rename(&unfinished, directory.socket())?;

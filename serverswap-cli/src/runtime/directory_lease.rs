@@ -51,7 +51,7 @@ impl DirectoryLease {
         watch: Option<DirectoryWatch>,
         inbox: mpsc::Sender<ArbiterInput>,
     ) -> io::Result<Self> {
-        let socket = ControlSocket::bind(&directory, inbox.clone())?;
+        let socket = ControlSocket::bind(&directory, &lock.users()?, inbox.clone())?;
         // Where it cannot be watched, a deletion is noticed with the next write.
         let watch = watch.and_then(|mut watch| watch.restart(directory.path()).map(|()| watch).ok());
         let watch = watch.and_then(|watch| async_fd(watch).ok());
@@ -77,7 +77,7 @@ impl DirectoryLease {
                 Err(LockError::Io(error)) => return Err(error),
             }
         }
-        self.socket = ControlSocket::bind(&directory, self.inbox.clone())?;
+        self.socket = ControlSocket::bind(&directory, &self.lock.users()?, self.inbox.clone())?;
         if let Some(watch) = &mut self.watch {
             // Where it cannot be watched any more, a deletion is noticed with the next write.
             let _ = watch.get_mut().restart(directory.path());
@@ -89,6 +89,11 @@ impl DirectoryLease {
     /// written, one of them may be the next arbiter.
     pub(super) fn reserve(&self) {
         let _ = self.lock.reserve();
+    }
+
+    /// Whether a holder lets this user take part.
+    pub(super) fn allows(&self, user: u32) -> bool {
+        self.lock.users().is_ok_and(|users| users.contains(&user))
     }
 
     /// Whether the lock was reserved meanwhile for those who see further.

@@ -5,10 +5,13 @@
 //! they serve on, and the next arbiter finds them.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
 use std::time::Duration;
+use std::{fs, io};
 
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::geteuid;
 use serverswap::protocol::Address;
 use serverswap::protocol::message::{Event, EventKind, Form};
 use serverswap::session::{SupervisorEvent, SupervisorRole};
@@ -25,7 +28,7 @@ use super::supervisor::FIRST_LINK_WAIT;
 use super::trace::TraceWriter;
 use super::{error_map, single_threaded};
 use crate::cli::Hold;
-use crate::state::Directory;
+use crate::state::{Directory, Lock};
 use crate::supervisor::SupervisorSignal;
 use crate::sys::descriptors;
 use crate::sys::signals::SignalDescriptor;
@@ -46,6 +49,12 @@ pub(crate) fn run(hold: &Hold) -> u8 {
         acting_user::become_owner_of(&path, |report| console.report(report))
             .map_err(|error| error_map::system("setresuid", &error))?;
         let directory = Directory::prepare(&path).map_err(error_map::directory)?;
+        if !hold.users.is_empty() && !geteuid().is_root() {
+            return Err(SetupError::AllowsNobody);
+        }
+        let opened =
+            Lock::allow(&directory.lock(), &hold.users).and_then(|()| open_for(&directory, &hold.users));
+        opened.map_err(|error| error_map::unreachable(&directory, &error))?;
         descriptors::room_for_a_runtime().map_err(|error| error_map::system("open", &error))?;
         let runtime = single_threaded().map_err(|error| error_map::system("epoll_create1", &error))?;
         LocalSet::new().block_on(&runtime, async {
@@ -58,6 +67,16 @@ pub(crate) fn run(hold: &Hold) -> u8 {
     };
     let conclusion = try_run().unwrap_or_else(|error| console.setup_failed(&error, StillTrue::NothingAsked));
     console.finish(conclusion)
+}
+
+/// The arbiter may be another process at this moment: its socket is there already.
+fn open_for(directory: &Directory, users: &BTreeSet<u32>) -> io::Result<()> {
+    directory.open_for(users)?;
+    let mode = if users.is_empty() { 0o600 } else { 0o666 };
+    match fs::set_permissions(directory.socket(), fs::Permissions::from_mode(mode)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 struct HoldDriver {

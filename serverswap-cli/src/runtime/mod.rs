@@ -140,6 +140,7 @@ fn try_run(
         env_file: run.env_file.clone(),
         socket: directory.socket(),
         directory: directory.path().to_owned(),
+        own_folder: directory.own_folder(),
         generation,
         abstract_socket: directory.abstract_socket(),
         arbiter: std::env::current_exe().ok(),

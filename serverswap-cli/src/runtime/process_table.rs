@@ -146,6 +146,7 @@ impl ProcessTable {
         generation: Generation,
         signal: TerminationSignal,
         origin: Origin,
+        user: Option<u32>,
         servers: Vec<(Process, Vec<Address>)>,
         is_helper: impl Fn(Process) -> bool,
     ) {
@@ -160,7 +161,7 @@ impl ProcessTable {
             is_helper: is_helper(process),
         };
         let servers = servers.into_iter().map(watched).collect();
-        let signalled = Arc::new(SignalledGeneration { generation, origin, servers, groups });
+        let signalled = Arc::new(SignalledGeneration { generation, origin, user, servers, groups });
         let processes: Vec<Process> = signalled.servers.iter().map(|server| server.process).collect();
         for process in &processes {
             *self.signalling.entry(*process).or_default() += 1;
@@ -216,6 +217,8 @@ impl SignalledServer {
 struct SignalledGeneration {
     generation: Generation,
     origin: Origin,
+    /// The only one whose processes are sent anything, where that user is not to reach those of others by this one.
+    user: Option<u32>,
     servers: Vec<SignalledServer>,
     groups: Vec<u32>,
 }
@@ -250,7 +253,13 @@ impl SignalledGeneration {
 
     fn processes(&self) -> Vec<(Process, OwnedFd)> {
         match self.origin {
-            Origin::Generation => generation_members(self.generation, &self.groups).unwrap_or_default(),
+            Origin::Generation => {
+                let mut members = generation_members(self.generation, &self.groups).unwrap_or_default();
+                members.retain(|(member, _)| {
+                    self.user.is_none_or(|user| process::user(member.pid).ok() == Some(user))
+                });
+                members
+            }
             Origin::Foreign => {
                 let all = self.servers.iter().map(|server| descendants(server.process).unwrap_or_default());
                 all.flatten().collect()
@@ -265,6 +274,14 @@ impl SignalledGeneration {
 
     fn send_to_all(&self, signal: Signal) {
         match self.origin {
+            Origin::Generation if self.user.is_some() => {
+                for (_, pidfd) in self.living() {
+                    let _ = pidfd_send_signal(pidfd, signal);
+                }
+                for (_, pidfd) in self.processes() {
+                    let _ = pidfd_send_signal(&pidfd, signal);
+                }
+            }
             Origin::Generation => {
                 let (helpers, servers): (Vec<_>, Vec<_>) =
                     self.living().partition(|(server, _)| server.is_helper);

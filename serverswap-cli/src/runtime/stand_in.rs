@@ -105,7 +105,7 @@ impl StandInDriver {
         streams: ServerStreams,
     ) -> Result<StandInDriver, SpawnFailure> {
         let other = |error: io::Error| SpawnFailure::other(command, &error);
-        let notify = NotifyInbox::bind(&command.directory, command.generation).map_err(other)?;
+        let notify = NotifyInbox::bind(&command.own_folder, command.generation).map_err(other)?;
         let (pid, launched) = crate::launch::start(command, &plan.sockets, Some(notify.path()), streams)?;
         let identity = Identity { client: client_info(), generation: Some(command.generation) };
         let stand_in = SessionStandIn { pid, stop_signal: plan.stop_signal, adopt: None };
@@ -131,7 +131,7 @@ impl StandInDriver {
             probe: None,
             next: Instant::now(),
             pause: Duration::ZERO,
-            status: ServerStatus::new(&command.directory, command.generation),
+            status: ServerStatus::new(&command.own_folder, command.generation),
             last_status: None,
         };
         // Claims are always possible before anything was claimed.

@@ -72,7 +72,8 @@ fn try_run(
         .map_err(|error| error_map::system("the working directory", &error))?;
     acting_user::become_owner_of(&path, |report| console.report(report))
         .map_err(|error| error_map::system("setresuid", &error))?;
-    if Lock::is_left_to_others(&path.join("lock")) {
+    let is_of_another = Directory::check(&path).is_ok_and(|directory| directory.is_of_another());
+    if is_of_another || Lock::is_left_to_others(&path.join("lock")) {
         return Err(SetupError::NotSeenFromHere { directory: path });
     }
     let header = recovery::header().map_err(|error| error_map::system("/proc", &error))?;

@@ -3,10 +3,11 @@
 //! A process that can write here can speak to every server of the user, so the directory must belong
 //! to us, for us alone, and be no symbolic link (guarantee 6).
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, geteuid};
@@ -20,6 +21,8 @@ const SOCKET_PATH_BYTES_MAX: usize = 107;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
     path: PathBuf,
+    /// This user, in a directory of root.
+    guest: Option<u32>,
 }
 
 /// A directory that cannot be used.
@@ -110,8 +113,10 @@ impl Directory {
     fn check_as(path: &Path, user: impl Fn(Uid) -> Uid) -> Result<Self, DirectoryError> {
         let path = std::path::absolute(path).map_err(|source| io_error(path, source))?;
         let found = fs::symlink_metadata(&path).map_err(|source| io_error(&path, source))?;
-        trustworthy(&path, &found, user(Uid::from_raw(found.uid())))?;
-        let directory = Directory { path };
+        let user = user(Uid::from_raw(found.uid()));
+        let guest = is_open_to_guests(&found) && !user.is_root();
+        trustworthy(&path, &found, if guest { Uid::from_raw(0) } else { user })?;
+        let directory = Directory { path, guest: guest.then_some(user.as_raw()) };
         let socket = directory.socket();
         let length = socket.as_os_str().len();
         let limit = SOCKET_PATH_BYTES_MAX - UNFINISHED_SUFFIX.len();
@@ -124,6 +129,42 @@ impl Directory {
     /// Where it is, absolute.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether it belongs to root, who lets this user take part: nothing in it is this user's own but [`Self::own_folder`].
+    pub fn is_of_another(&self) -> bool {
+        self.guest.is_some()
+    }
+
+    /// Where this user has sockets and files of his own.
+    pub fn own_folder(&self) -> PathBuf {
+        self.guest.map_or_else(|| self.path.clone(), |user| folder_of(&self.path, user))
+    }
+
+    /// Lets these users enter, with a folder for each; nobody but the owner, if there are none.
+    ///
+    /// # Errors
+    /// As of chmod(2), mkdir(2) and chown(2).
+    pub fn open_for(&self, users: &BTreeSet<u32>) -> io::Result<()> {
+        let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+        let make = |path: &Path| match fs::create_dir(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        };
+        if users.is_empty() {
+            return mode(&self.path, 0o700);
+        }
+        mode(&self.path, ENTERED_BY_OTHERS)?;
+        let all = self.path.join(USERS);
+        make(&all)?;
+        mode(&all, ENTERED_BY_OTHERS)?;
+        for user in users {
+            let folder = folder_of(&self.path, *user);
+            make(&folder)?;
+            mode(&folder, 0o700)?;
+            lchown(&folder, Some(*user), None)?;
+        }
+        Ok(())
     }
 
     /// The arbiter's socket.
@@ -146,7 +187,7 @@ impl Directory {
 
     /// Where the resident that started a generation is asked for its next one. In containers several have the same pid.
     pub fn reload_socket(&self, generation: Generation) -> PathBuf {
-        self.path.join(format!("{RELOAD_PREFIX}{generation}{RELOAD_SUFFIX}"))
+        self.own_folder().join(format!("{RELOAD_PREFIX}{generation}{RELOAD_SUFFIX}"))
     }
 
     /// Those that are there, with the generations in their names.
@@ -155,7 +196,13 @@ impl Directory {
             let name = path.file_name()?.to_str()?;
             name.strip_prefix(RELOAD_PREFIX)?.strip_suffix(RELOAD_SUFFIX)?.parse().ok()
         };
-        let entries = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+        let entries =
+            |path: &Path| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut folders: Vec<PathBuf> = entries(&path.join(USERS)).collect();
+        folders.extend([path.to_owned(), folder_of(path, geteuid().as_raw())]);
+        folders.sort();
+        folders.dedup();
+        let entries = folders.iter().flat_map(|folder| entries(folder));
         entries.filter_map(|path| Some((generation(&path)?, path))).collect()
     }
 
@@ -170,9 +217,23 @@ impl Directory {
     }
 }
 
+/// Search permission alone: what is in it cannot be listed, and everything has rights of its own.
+const ENTERED_BY_OTHERS: u32 = 0o711;
+
+/// The folders of other users.
+const USERS: &str = "users";
+
 const RELOAD_PREFIX: &str = "reload-";
 const RELOAD_SUFFIX: &str = ".sock";
 const UNFINISHED_SUFFIX: &str = ".new";
+
+fn folder_of(directory: &Path, user: u32) -> PathBuf {
+    directory.join(USERS).join(user.to_string())
+}
+
+fn is_open_to_guests(found: &fs::Metadata) -> bool {
+    found.is_dir() && found.uid() == 0 && found.mode() & 0o7777 == ENTERED_BY_OTHERS
+}
 
 fn trustworthy(path: &Path, found: &fs::Metadata, user: Uid) -> Result<(), DirectoryError> {
     let path = path.to_owned();
@@ -186,7 +247,7 @@ fn trustworthy(path: &Path, found: &fs::Metadata, user: Uid) -> Result<(), Direc
         return Err(DirectoryError::OwnedByAnother { path, owner: found.uid(), ours: user.as_raw() });
     }
     let mode = found.mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    if mode & 0o077 != 0 && mode != ENTERED_BY_OTHERS {
         return Err(DirectoryError::OpenToOthers { path, mode });
     }
     Ok(())
@@ -205,7 +266,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -234,6 +295,22 @@ mod tests {
         fs::create_dir(&path).expect("made");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("opened");
         assert!(matches!(Directory::prepare(&path), Err(DirectoryError::OpenToOthers { mode: 0o755, .. })));
+    }
+
+    #[test]
+    fn a_directory_that_others_may_only_enter_is_the_owners_still() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let directory = Directory::prepare(&folder.path().join("run")).expect("made");
+        directory.open_for(&[geteuid().as_raw()].into()).expect("opened");
+        let opened = Directory::check(directory.path()).expect("nobody can write or list there");
+        assert!(!opened.is_of_another() && opened.own_folder() == opened.path());
+        let mode = |path: &Path| path.metadata().expect("there").permissions().mode() & 0o7777;
+        assert_eq!(
+            (mode(opened.path()), mode(&folder_of(opened.path(), geteuid().as_raw()))),
+            (0o711, 0o700)
+        );
+        opened.open_for(&BTreeSet::new()).expect("closed");
+        assert_eq!(mode(opened.path()), 0o700);
     }
 
     #[test]

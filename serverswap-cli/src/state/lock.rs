@@ -3,6 +3,7 @@
 //! The kernel releases it when the process ends, however it ends (flock(2)); there is
 //! nothing to clean up and nobody to elect. What is written in it, if anything, is a [`Reservation`].
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -40,14 +41,7 @@ impl Lock {
     /// # Errors
     /// [`LockError::Held`] while another process has it; [`LockError::Reserved`].
     pub fn try_take(path: &Path, candidate: Candidate) -> Result<Self, LockError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).bits())
-            .open(path)?;
+        let file = open(path)?;
         if !admits(&file, candidate)? {
             return Err(LockError::Reserved);
         }
@@ -75,6 +69,27 @@ impl Lock {
         self.candidate
     }
 
+    /// Reserves it for a holder, and says who may take part besides the user of the directory.
+    ///
+    /// # Errors
+    /// It cannot be opened or written.
+    pub fn allow(path: &Path, users: &BTreeSet<u32>) -> io::Result<()> {
+        let file = open(path)?;
+        match Reservation::read(&file)? {
+            // It has to wait.
+            Some(written) if !written.admits(Candidate::Holder, &PidNamespace::own()?) => Ok(()),
+            _ => Reservation::new(ReservedBy::Hold)?.write_for(users.clone(), &file),
+        }
+    }
+
+    /// Who may take part besides the user of the directory.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn users(&self) -> io::Result<BTreeSet<u32>> {
+        Ok(Reservation::read(&self.file)?.map(|written| written.users().clone()).unwrap_or_default())
+    }
+
     /// Notes that this arbiter sees a supervisor in an inner pid namespace.
     ///
     /// # Errors
@@ -88,7 +103,10 @@ impl Lock {
     /// # Errors
     /// One of them cannot be read or written.
     pub fn reserve_like(&self, other: &Lock) -> io::Result<()> {
-        Reservation::read(&other.file)?.map_or(Ok(()), |reservation| reservation.write(&self.file))
+        match Reservation::read(&other.file)? {
+            Some(reservation) => reservation.write_for(reservation.users().clone(), &self.file),
+            None => Ok(()),
+        }
     }
 
     /// Whether somebody who sees further has reserved it since it was taken.
@@ -112,6 +130,17 @@ impl Lock {
             Err(error) => Err(error),
         }
     }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).bits())
+        .open(path)
 }
 
 fn admits(lock: &File, candidate: Candidate) -> io::Result<bool> {

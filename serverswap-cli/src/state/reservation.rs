@@ -7,6 +7,7 @@
 //!
 //! What `serverswap hold` has written stands also after a reboot: containers may be started before it then.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serverswap::sys::process::{self, OUTERMOST_PID_NAMESPACE};
 
 /// Longest text, in bytes; what is longer is none.
-const TEXT_BYTES_MAX: usize = 512;
+const TEXT_BYTES_MAX: usize = 65_536;
 
 /// Who would take the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,9 @@ pub struct Reservation {
     by: ReservedBy,
     #[serde(flatten)]
     namespace: PidNamespace,
+    /// The users that the holder lets take part.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    users: BTreeSet<u32>,
 }
 
 impl PidNamespace {
@@ -73,7 +77,12 @@ impl Reservation {
     /// # Errors
     /// `/proc` is not mounted.
     pub fn new(by: ReservedBy) -> io::Result<Self> {
-        Ok(Reservation { by, namespace: PidNamespace::own()? })
+        Ok(Reservation { by, namespace: PidNamespace::own()?, users: BTreeSet::new() })
+    }
+
+    /// Who may take part besides the user of the directory.
+    pub(super) fn users(&self) -> &BTreeSet<u32> {
+        &self.users
     }
 
     /// Whether a process in this pid namespace may have the lock.
@@ -96,18 +105,24 @@ impl Reservation {
         Ok(serde_json::from_slice(&text[..length]).ok())
     }
 
-    /// Writes it, unless what is written lets the same processes have the lock.
+    /// Writes it with these users.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn write_for(&self, users: BTreeSet<u32>, lock: &File) -> io::Result<()> {
+        let text = serde_json::to_vec(&Reservation { users, ..self.clone() })?;
+        lock.write_all_at(&text, 0)?;
+        lock.set_len(text.len() as u64)
+    }
+
+    /// Writes it, unless what is written lets the same processes have the lock. The users stay.
     ///
     /// # Errors
     /// It cannot be written.
     pub(super) fn write(&self, lock: &File) -> io::Result<()> {
         match Reservation::read(lock)? {
             Some(written) if written.namespace == self.namespace && written.by <= self.by => Ok(()),
-            _ => {
-                let text = serde_json::to_vec(self)?;
-                lock.write_all_at(&text, 0)?;
-                lock.set_len(text.len() as u64)
-            }
+            written => self.write_for(written.map(|written| written.users).unwrap_or_default(), lock),
         }
     }
 }
@@ -123,7 +138,8 @@ mod tests {
     }
 
     fn admits(by: ReservedBy, of: u64, candidate: Candidate, own: u64, boot: &str) -> bool {
-        Reservation { by, namespace: namespace("this", of) }.admits(candidate, &namespace(boot, own))
+        Reservation { by, namespace: namespace("this", of), users: BTreeSet::new() }
+            .admits(candidate, &namespace(boot, own))
     }
 
     #[test]
@@ -155,12 +171,19 @@ mod tests {
     fn a_holder_writes_over_an_arbiter_and_not_the_other_way_round() {
         let lock = tempfile::tempfile().expect("a file");
         assert_eq!(Reservation::read(&lock).expect("readable"), None);
-        let [by_arbiter, by_hold] = [ReservedBy::Arbiter, ReservedBy::Hold]
-            .map(|by| Reservation { by, namespace: namespace("this", OUTER) });
+        let [by_arbiter, by_hold] = [ReservedBy::Arbiter, ReservedBy::Hold].map(|by| Reservation {
+            by,
+            namespace: namespace("this", OUTER),
+            users: BTreeSet::new(),
+        });
         for (written, found) in [(&by_arbiter, &by_arbiter), (&by_hold, &by_hold), (&by_arbiter, &by_hold)] {
             written.write(&lock).expect("writable");
             assert_eq!(Reservation::read(&lock).expect("readable").as_ref(), Some(found));
         }
+        by_hold.write_for([7].into(), &lock).expect("writable");
+        by_arbiter.write(&lock).expect("writable");
+        let found = Reservation::read(&lock).expect("readable").expect("written");
+        assert_eq!(found.users(), &[7].into(), "whoever may take part stays");
         lock.write_all_at(b"?", 0).expect("writable");
         assert_eq!(Reservation::read(&lock).expect("readable"), None, "what makes no sense is none");
     }

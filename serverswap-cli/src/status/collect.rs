@@ -48,6 +48,9 @@ pub(crate) fn collect(path: &Path, report: impl Fn(Report)) -> Result<StatusRepo
         }
         Err(error) => return Err(error_map::directory(error)),
     };
+    if directory.is_of_another() {
+        return Err(SetupError::NotSeenFromHere { directory: directory.path().to_owned() });
+    }
     match state::read(&directory.state()) {
         Ok(Some(file)) if !is_of_this_boot(&file) => Ok(empty),
         Ok(Some(file)) => match numbers(&file) {

@@ -107,6 +107,9 @@ pub enum SetupError {
         /// The directory.
         directory: PathBuf,
     },
+    /// Other users cannot be let take part.
+    #[error("`--allow-user` is for root: the servers of another user are watched and ended")]
+    AllowsNobody,
     /// What is to be done takes a look at processes that are in other pid namespaces.
     #[error("the runtime directory `{}` is shared by containers, and this process does not see the servers of the others", .directory.display())]
     NotSeenFromHere {
@@ -171,6 +174,7 @@ impl SetupError {
             SetupError::ArbiterRefused { .. } => "arbiter_refused",
             SetupError::OtherPidNamespace { .. } => "other_pid_namespace",
             SetupError::HolderMissing { .. } => "holder_missing",
+            SetupError::AllowsNobody => "allows_nobody",
             SetupError::NotSeenFromHere { .. } => "not_seen_from_here",
             SetupError::NotAdopted { .. } => "not_adopted",
             SetupError::NotInterceptable(_) => "not_interceptable",
@@ -234,6 +238,9 @@ impl SetupError {
                 format!("use one runtime directory per container: `--dir PATH`. To swap servers of several containers: {RUN_HOLD}")
             }
             SetupError::HolderMissing { .. } => RUN_HOLD.to_owned(),
+            SetupError::AllowsNobody => {
+                "run it as root; the containers of one user, and root, need no `--allow-user`".to_owned()
+            }
             SetupError::NotSeenFromHere { .. } => {
                 "run this where `serverswap hold` runs; what is in this container ends with TERM to its first process".to_owned()
             }

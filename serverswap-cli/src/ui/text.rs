@@ -192,7 +192,7 @@ impl Report {
                 format!("cannot reach an arbiter, retrying: {problem}")
             }
             Report::HolderMissing { directory } => format!(
-                "waiting for an arbiter: containers share `{}`, and this process does not see the others, so it cannot be it; \
+                "waiting for an arbiter: containers share `{}`, and this process cannot be it, since it does not see the others; \
                  every server keeps serving; {RUN_HOLD}",
                 directory.display()
             ),

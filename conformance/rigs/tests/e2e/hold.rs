@@ -1,6 +1,8 @@
 //! Servers in containers of their own, with `serverswap hold` outside: each has a pid namespace, mounts and a network of its own,
 //! and nothing in that network.
 
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -12,7 +14,7 @@ use crate::Outcome;
 use crate::container::isolated;
 use crate::processes::signal;
 use crate::shop::{configured, load_on, nothing_failed};
-use crate::users::is_root;
+use crate::users::{OTHER, can_run, is_root};
 
 /// A service that consists of containers.
 struct Service {
@@ -35,19 +37,25 @@ impl Service {
     /// Another container of an image of this version.
     fn container(&self, version: u32) -> Result<Started, Box<dyn std::error::Error>> {
         let server = ["node".to_owned(), self.sandbox.programs().example("node/http.js")];
-        self.of(&self.address, version, &server)
+        // The first one has another clock, in which it is younger than all others.
+        let has_clocks = Path::new("/proc/self/ns/time").exists();
+        let clock: &[&str] =
+            if version == 1 && has_clocks { &["--time", "--boottime", "864000"] } else { &[] };
+        self.of(&self.address, version, clock, &server)
     }
 
     fn of(
         &self,
         address: &Address,
         version: u32,
+        options: &[&str],
         command: &[String],
     ) -> Result<Started, Box<dyn std::error::Error>> {
         let program = self.sandbox.programs().serverswap_deploy.display().to_string();
         let words = [program, "--probation".to_owned(), "0".to_owned()];
         let command: Vec<String> = words.iter().chain(command).cloned().collect();
-        Ok(configured(isolated(&self.sandbox, &["--net"], &command), address, version).start()?)
+        Ok(configured(isolated(&self.sandbox, &[&["--net"], options].concat(), &command), address, version)
+            .start()?)
     }
 
     async fn serving(&self, version: u32) -> Result<Started, Box<dyn std::error::Error>> {
@@ -153,7 +161,7 @@ async fn a_reload_inside_a_container_and_hup_are_for_that_container_alone() -> O
     let address = free_address();
     let socket = ["--socket".to_owned(), address.to_string(), "python3".to_owned()];
     let server = [service.sandbox.programs().fixture("sockets.py"), "fd".to_owned(), "{fd}".to_owned()];
-    let mut second = service.of(&address, 2, &[socket, server].concat())?;
+    let mut second = service.of(&address, 2, &[], &[socket, server].concat())?;
     second.says("up after").await?;
     let (init, other) = (service.init(1)?, service.init(2)?);
     service.inside(init, "reload").await?;
@@ -171,5 +179,49 @@ async fn a_reload_inside_a_container_and_hup_are_for_that_container_alone() -> O
     }
     ends_well(&mut first).await?;
     ends_well(&mut second).await?;
+    Ok(())
+}
+
+/// As in an image with `USER 12345`: its first process is of that user, and so is its server.
+#[tokio::test]
+async fn an_allowed_user_swaps_in_containers_of_its_own_and_another_is_kept_out() -> Outcome {
+    if !is_root() {
+        return Ok(());
+    }
+    let service = Service::new()?;
+    set_permissions(service.sandbox.path(), Permissions::from_mode(0o755))?;
+    if !can_run(&service.sandbox).await? {
+        return Ok(());
+    }
+    let mut holder = service.sandbox.serverswap(["hold", "--allow-user", &OTHER.to_string()]).start()?;
+    holder.says("holds `").await?;
+    let as_user = |version: u32, user: u32| {
+        let programs = service.sandbox.programs();
+        let user = user.to_string();
+        let words = ["setpriv", "--reuid", &user, "--regid", &user, "--clear-groups"].map(str::to_owned);
+        let deploy =
+            [programs.serverswap_deploy.display().to_string(), "--probation".to_owned(), "0".to_owned()];
+        let command = [&words[..], &deploy, &["node".to_owned(), programs.example("node/http.js")]].concat();
+        configured(isolated(&service.sandbox, &["--net"], &command), &service.address, version).start()
+    };
+    let mut first = as_user(1, OTHER)?;
+    first.says("up after").await?;
+    let load = load_on(Target::try_from(&service.address)?).await?;
+    let mut stranger = as_user(9, OTHER + 1)?;
+    assert_eq!(stranger.exit().await?.status, 125);
+    assert!(stranger.stderr().contains("may not speak to the servers of user 0"), "{}", stranger.stderr());
+    let mut second = as_user(2, OTHER)?;
+    second.says("up after").await?;
+    ends_well(&mut first).await?;
+    // The container's own user is who `docker exec` runs a command as.
+    let init = service.init(2)?.to_string();
+    let (user, program) = (OTHER.to_string(), service.sandbox.programs().serverswap.display().to_string());
+    let words =
+        ["--target", &init, "--pid", "--mount", "--setuid", &user, "--setgid", &user, &program, "reload"];
+    let mut reload = service.sandbox.command(Path::new("nsenter"), words.map(str::to_owned)).start()?;
+    ends_well(&mut reload).await?;
+    nothing_failed(load).await?;
+    second.signal(Signal::KILL);
+    second.exit().await?;
     Ok(())
 }

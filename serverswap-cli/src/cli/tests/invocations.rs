@@ -66,6 +66,12 @@ fn hold_takes_its_options_before_and_after_its_name() {
     let asked = (dir, Verbosity::Quiet, LogFormat::Json);
     assert_eq!(hold(&["hold", "--dir", "/d", "-q", "--log-format", "json"]), asked);
     assert_eq!(hold(&["--dir", "/d", "-q", "--log-format", "json", "hold"]), asked);
+    let Ok(Invocation::Hold(allowing)) =
+        parsed(Program::Serverswap, &["hold", "--allow-user", "1000", "--allow-user", "root"])
+    else {
+        panic!("it holds")
+    };
+    assert_eq!(allowing.users, [0, 1000].into());
     assert_eq!(hold(&["hold"]), (None, Verbosity::Normal, LogFormat::Text));
     refused(&["--restart", "always", "hold"], "`--restart` cannot be used with `serverswap hold`");
 }

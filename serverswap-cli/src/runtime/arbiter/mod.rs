@@ -264,7 +264,9 @@ impl ArbiterRuntime {
         for input in inputs {
             match input {
                 ArbiterInput::Connected(stream) => {
-                    let admission = self.clients.greet(stream, &mut self.processes, &self.core);
+                    let admission = self
+                        .clients
+                        .greet(stream, &mut self.processes, &self.core, |user| self.lease.allows(user));
                     if admission == Admission::Refused(Code::OtherPidNamespace) {
                         self.make_way();
                     }
@@ -468,7 +470,8 @@ impl ArbiterRuntime {
         for ((generation, signal), servers) in signals {
             let origin = self.origin_of(servers.iter().map(|(process, _)| *process));
             let is_helper = |process| self.core.is_helper(process);
-            self.processes.signal_generation(generation, signal, origin, servers, is_helper);
+            let user = self.clients.user_of(generation);
+            self.processes.signal_generation(generation, signal, origin, user, servers, is_helper);
         }
     }
 

@@ -19,6 +19,8 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
+use super::clock;
+
 pub use ancestors::{ancestors, topmost};
 pub use descendants::descendants;
 pub(in crate::sys) use environ::pids;
@@ -31,6 +33,7 @@ pub use nix::sys::signal::Signal;
 pub use pidfd::{is_gone, may_signal, pidfd_getfd, pidfd_open, pidfd_send_signal, pidfd_send_signal_number};
 pub use procfs::{
     OUTERMOST_PID_NAMESPACE, boot_id, group, name, numbers, parent, pid_namespace, shares_network, umask,
+    user,
 };
 
 /// A clock tick of `/proc/PID/stat` in microseconds: USER_HZ is 100 for every program, whatever the
@@ -132,7 +135,9 @@ impl Stat {
         let parent = fields.nth(1)?.parse().ok()?; // field 4
         let process_group = fields.next()?.parse().ok()?; // field 5
         let flags: u64 = fields.nth(3)?.parse().ok()?; // field 9
-        let start = fields.nth(12)?.parse().ok()?; // field 22
+        let start: i128 = fields.nth(12)?.parse().ok()?; // field 22, by the clock of our time namespace
+        let start = start - clock::boottime_ahead_nanos() / (i128::from(TICK_MICROS) * 1_000);
+        let start = u64::try_from(start.max(0)).ok()?;
         let mut environment = fields.skip(27).map(|field| field.parse::<u64>().unwrap_or_default()); // fields 50, 51
         let (begin, end) = (environment.next().unwrap_or_default(), environment.next().unwrap_or_default());
         let has_empty_environment = begin != 0 && begin == end;

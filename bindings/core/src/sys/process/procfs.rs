@@ -55,6 +55,17 @@ pub fn numbers(pid: u32) -> io::Result<Vec<u32>> {
     numbers.collect::<Result<_, _>>().map_err(io::Error::other)
 }
 
+/// The effective user of a process.
+///
+/// # Errors
+/// `NotFound` if there is no such process.
+pub fn user(pid: u32) -> io::Result<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let text = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    let user = text.and_then(|text| text.split_whitespace().nth(1)?.parse().ok());
+    user.ok_or_else(|| io::Error::other("it has no user"))
+}
+
 /// Whether a process has our network: its ports are ours. `false` where we may not look.
 pub fn shares_network(pid: u32) -> bool {
     let network = |process: &str| fs::metadata(format!("/proc/{process}/ns/net")).map(|file| file.ino()).ok();
@@ -113,6 +124,11 @@ mod tests {
         let own = std::process::id();
         let expected = u32::try_from(nix::unistd::getpgrp().as_raw()).expect("positive");
         assert_eq!(group(own).expect("readable"), expected);
+    }
+
+    #[test]
+    fn this_process_has_its_user() {
+        assert_eq!(user(std::process::id()).expect("readable"), nix::unistd::geteuid().as_raw());
     }
 
     #[test]
