@@ -173,11 +173,13 @@ class Load {
   async #client(port) {
     while (!this.#stopped) {
       const socket = net.connect(port, '127.0.0.1').setEncoding('latin1');
-      socket.on('error', () => {});
+      let heard = () => {};
+      socket.on('error', () => {}).on('data', (text) => heard(text)).on('close', () => heard(''));
       let isLast = false;
       while (!isLast && !this.#stopped) {
+        const answered = new Promise((resolve) => (heard = resolve));
         socket.write('GET / HTTP/1.1\r\nHost: rig\r\n\r\n');
-        const [answer] = await Promise.race([once(socket, 'data'), once(socket, 'close').then(() => [''])]).catch(() => ['']);
+        const answer = await answered;
         this.asked += 1;
         this.asks();
         this.failed += answer.startsWith('HTTP/1.1 200') ? 0 : 1;
