@@ -6,7 +6,8 @@
 //!
 //! Rules:
 //! - Everything started here has this sandbox's `SERVERSWAP_DIR` in its environment, and so has
-//!   everything that it starts: by that, all of it is found and ended when the sandbox is dropped.
+//!   everything that it starts: by that, all of it is found and ended when the sandbox is dropped. So is whatever works
+//!   in its folder: a program may write its title over its environment.
 //! - Programs write to files, never to a pipe of ours: a server outlives the one who started it.
 
 mod invocation;
@@ -184,7 +185,7 @@ impl Sandbox {
 
     /// Ends every process of this sandbox and waits until all are gone.
     pub fn end(&self) {
-        remaining::end(&self.runtime_dir());
+        remaining::end(&self.runtime_dir(), self.path());
     }
 }
 

@@ -90,20 +90,51 @@ fn environment(pid: u32, pidfd: &OwnedFd) -> Option<Vec<u8>> {
     None
 }
 
-/// Kills every process of the directory and waits until none is left.
-pub(super) fn end(runtime_dir: &Path) {
+/// Every living process, but this one, whose working directory is in `folder`: it may have written its title over its
+/// environment (nginx, puma).
+fn working_in(folder: &Path) -> Vec<OwnedFd> {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let works = |pid: u32| {
+        let pidfd = pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()?;
+        let directory = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+        directory.starts_with(&folder).then_some(pidfd)
+    };
+    pids.filter(|pid| *pid != std::process::id()).filter_map(works).collect()
+}
+
+/// Kills every process of the directory, and every one that works in `folder`, and waits until none is left.
+pub(super) fn end(runtime_dir: &Path, folder: &Path) {
     for _ in 0..ROUNDS_MAX {
-        let remaining = of(runtime_dir);
+        let mut remaining: Vec<OwnedFd> = of(runtime_dir).into_iter().map(|process| process.pidfd).collect();
+        remaining.extend(working_in(folder));
         if remaining.is_empty() {
             return;
         }
-        for process in &remaining {
+        for pidfd in &remaining {
             // It may have ended by itself.
-            let _ = pidfd_send_signal(&process.pidfd, Signal::KILL);
+            let _ = pidfd_send_signal(pidfd, Signal::KILL);
         }
-        for process in &remaining {
-            let mut ended = [PollFd::new(&process.pidfd, PollFlags::IN)];
-            let _ = poll(&mut ended, Some(&ROUND_TIMEOUT));
+        for pidfd in &remaining {
+            let _ = poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&ROUND_TIMEOUT));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn whoever_works_in_the_folder_is_ended_whatever_it_shows() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut server = Command::new("env");
+        let server = server.args(["-i", "sleep", "600"]).current_dir(folder.path()).stdout(Stdio::null());
+        let mut server = server.spawn().expect("started");
+        end(&folder.path().join("run"), folder.path());
+        assert!(!server.wait().expect("it is a child").success());
     }
 }

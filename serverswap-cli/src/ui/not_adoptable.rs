@@ -7,7 +7,7 @@ use super::grammar;
 /// The reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotAdoptable {
-    /// No process can be seen that has it: it is another user's, or in another pid namespace.
+    /// No process can be seen that has it: it is another user's, in another pid namespace, or one that only root may look into.
     Unseen,
     /// It is this user's, and the kernel does not let us look: it has file capabilities, or has been another user.
     NotDumpable,
@@ -31,7 +31,9 @@ impl NotAdoptable {
     /// The end of the sentence that names who has it.
     pub(super) fn text(&self) -> String {
         match self {
-            NotAdoptable::Unseen => "it is another user's".to_owned(),
+            NotAdoptable::Unseen => {
+                "it is another user's, or one that only root may look into, such as a program with file capabilities".to_owned()
+            }
             NotAdoptable::NotDumpable => {
                 "the kernel does not let this user look into it, as into a program with file capabilities"
                     .to_owned()

@@ -61,6 +61,10 @@ gems=$(echo "$libraries"/rubygems-integration/*)
 for name in nginx haproxy apache2; do program $name debian/usr/sbin/$name "LD_LIBRARY_PATH=$libraries"; done
 for name in redis-server memcached caddy socat; do program $name debian/usr/bin/$name "LD_LIBRARY_PATH=$libraries"; done
 for path in debian/usr/bin/php[0-9]*; do program php "$path" "LD_LIBRARY_PATH=$libraries"; done
+# PATH has neither.
+for path in /usr/lib/postgresql/*/bin; do
+    for name in postgres initdb; do [ -e "$path/$name" ] && ln -sfn "$path/$name" "bin/$name"; done
+done
 program puma debian/usr/bin/puma "GEM_PATH=$gems"
 
 step python python/bin/granian python

@@ -11,6 +11,7 @@ mod figure;
 mod held;
 mod hostile;
 mod idle;
+mod intercepted;
 mod languages;
 mod loading;
 mod note;
@@ -24,6 +25,7 @@ use serverswap_conformance::style::{BOLD, paint};
 use serverswap_load::LoadError;
 
 pub use figure::WithinLimits;
+pub use intercepted::binds;
 pub use server::{Claims, ServerError, run as run_server};
 pub use start::clock;
 
@@ -38,6 +40,8 @@ pub enum Section {
     Thousand,
     /// What `serverswap` adds to the start of a server.
     Start,
+    /// The swap of a server that is intercepted, beside one with a client.
+    Intercepted,
     /// From the start of a supervisor until the servers without one have reconnected.
     Orphans,
     /// What an idle supervisor costs.
@@ -58,11 +62,12 @@ pub enum Section {
 
 impl Section {
     /// Every one, in the order of the report.
-    pub const ALL: [Section; 12] = [
+    pub const ALL: [Section; 13] = [
         Section::Claims,
         Section::Held,
         Section::Thousand,
         Section::Start,
+        Section::Intercepted,
         Section::Orphans,
         Section::Idle,
         Section::Hostile,
@@ -79,6 +84,7 @@ impl Section {
             Section::Held => "A claim beside what others hold",
             Section::Thousand => "Many inherited claims, all at once",
             Section::Start => "Starting a server",
+            Section::Intercepted => "A swap of a server that is intercepted",
             Section::Orphans => "No arbiter alive",
             Section::Idle => "An idle supervisor",
             Section::Hostile => "Hostile clients of the same user",
@@ -119,6 +125,7 @@ pub async fn run(sections: &[Section]) -> Result<WithinLimits, BenchError> {
             Section::Held => held::claims().await?,
             Section::Thousand => claims::many().await?,
             Section::Start => start::overhead(&sandbox).await?,
+            Section::Intercepted => intercepted::swaps(&sandbox).await?,
             Section::Orphans => orphan::returns(&sandbox).await?,
             Section::Idle => idle::cost(&sandbox).await?,
             Section::Hostile => hostile::resisted().await?,

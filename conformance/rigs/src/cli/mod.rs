@@ -54,6 +54,12 @@ enum Command {
     /// The server of the bench that prints only when it runs.
     #[command(hide = true)]
     Clock,
+    /// The server of the bench that binds for itself.
+    #[command(hide = true)]
+    Binds {
+        /// Where.
+        address: String,
+    },
     /// Becomes a driver of `interop`, whose commands come from a socket.
     #[command(hide = true)]
     Relay(interop::Relay),
@@ -83,6 +89,7 @@ pub(crate) fn main() -> ExitCode {
             bench::clock();
             ExitCode::SUCCESS
         }
+        Command::Binds { address } => code(bench::binds(&address).map(|()| Found::Good).map_err(Into::into)),
         Command::Relay(relay) => code(interop::relay(&relay)),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serverswap_conformance::sandbox::{Sandbox, Started, free_address};
-use serverswap_load::{Failure, Load, LoadError, Phase, Plan, Tally, Target};
+use serverswap_load::{Failure, Load, LoadError, Phase, Plan, RequestKind, Tally, Target};
 
 use super::ServersError;
 use super::installed::Installed;
@@ -58,6 +58,7 @@ pub(super) async fn measure(
     program: &Path,
     installed: &Installed,
     stop: Stop,
+    kind: &RequestKind,
 ) -> Result<Alone, AloneError> {
     let mut alone = Alone {
         stop,
@@ -67,7 +68,7 @@ pub(super) async fn measure(
         lost: BTreeMap::new(),
     };
     for _ in 0..ROUNDS {
-        let round = round(server, program, installed, stop).await?;
+        let round = round(server, program, installed, stop, kind).await?;
         alone.ready_after = alone.ready_after.max(round.ready_after);
         alone.ended_after = alone.ended_after.zip(round.ended_after).map(|(longest, this)| longest.max(this));
         alone.answered += round.tally.ok();
@@ -89,6 +90,7 @@ async fn round(
     program: &Path,
     installed: &Installed,
     stop: Stop,
+    kind: &RequestKind,
 ) -> Result<Round, AloneError> {
     let (sandbox, address) = (Sandbox::new()?, free_address());
     let target = Target::try_from(&address).expect("a free address is on the loopback");
@@ -98,14 +100,13 @@ async fn round(
     let arguments = words.arguments(&folder, &apps).map_err(folder_failed)?;
     let command = words.environment(sandbox.command(program, arguments), &folder, &apps).within(&folder);
     let mut started = command.start()?;
-    let kind = server.asked.kind();
     let answered = tokio::select! {
-        answered = answers(&target, &kind) => answered.map_err(|failure| format!("did not answer: {failure}")),
+        answered = answers(&target, kind) => answered.map_err(|failure| format!("did not answer: {failure}")),
         exit = started.exit() => Err(exit.map_or("never ended".to_owned(), |exit| format!("ended with {}", exit.status))),
     };
     answered.map_err(|why| AloneError::Server(format!("{why}; it said: {}", last_words(&mut started))))?;
     let ready_after = started.began().elapsed();
-    let mut load = Load::start(Plan { request: kind, ..Plan::new(target, clients()) })?;
+    let mut load = Load::start(Plan { request: kind.clone(), ..Plan::new(target, clients()) })?;
     match load.more_answers(ANSWERS, ANSWERS_LIMIT).await {
         Ok(()) | Err(LoadError::TooLate { .. } | LoadError::Ended) => {}
         Err(error @ LoadError::Start(_)) => return Err(error.into()),

@@ -21,6 +21,8 @@ pub struct Server {
     pub passed: Option<Passed>,
     /// What it is asked.
     pub asked: Asked,
+    /// What makes its data, programs beside its own with their arguments, before it is started for the first time.
+    pub prepared_by: &'static [(&'static str, &'static [&'static str])],
     /// The signals that ask it to stop, the one of a service manager first.
     pub stops: &'static [Stop],
     /// How it can be had.
@@ -45,6 +47,8 @@ pub enum Asked {
     Http,
     /// One line, and how its answer begins.
     Line(&'static str, &'static str),
+    /// Nothing: two of it cannot run at the same time, so there is no swap to be measured.
+    Nothing,
 }
 
 /// A signal that asks a server to stop.
@@ -65,10 +69,11 @@ const WINCH: Stop = Stop { name: "WINCH", signal: Signal::WINCH };
 
 impl Asked {
     /// As the load has it.
-    pub fn kind(self) -> RequestKind {
+    pub fn kind(self) -> Option<RequestKind> {
         match self {
-            Asked::Http => RequestKind::http("/"),
-            Asked::Line(sent, answered) => RequestKind::line(sent, answered),
+            Asked::Http => Some(RequestKind::http("/")),
+            Asked::Line(sent, answered) => Some(RequestKind::line(sent, answered)),
+            Asked::Nothing => None,
         }
     }
 }
@@ -82,6 +87,7 @@ impl Server {
         files: &[],
         passed: None,
         asked: Asked::Http,
+        prepared_by: &[],
         stops: &[TERM],
         source: HERE,
     };
@@ -332,6 +338,24 @@ pub const SERVERS: &[Server] = &[
         program: "axum-server",
         arguments: &[],
         source: "cargo build, from `conformance/rigs/servers/real/axum`",
+        ..Server::PLAIN
+    },
+    Server {
+        name: "postgres",
+        program: "postgres",
+        arguments: &[
+            "-D",
+            "{dir}",
+            "-p",
+            "{port}",
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "unix_socket_directories={dir}",
+        ],
+        asked: Asked::Nothing,
+        prepared_by: &[("initdb", &["--pgdata", "{dir}", "--no-sync"])],
+        source: DEBIAN,
         ..Server::PLAIN
     },
 ];

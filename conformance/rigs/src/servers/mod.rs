@@ -7,6 +7,7 @@
 //! - What is refused after a server was asked to stop is not counted: nobody is there.
 
 mod alone;
+mod exclusive;
 mod installed;
 mod known_servers;
 mod servers_text;
@@ -19,6 +20,7 @@ use serverswap_conformance::sandbox::SandboxError;
 use serverswap_load::LoadError;
 
 pub use alone::Alone;
+pub use exclusive::Refused;
 pub use known_servers::Server;
 pub use servers_text::print;
 pub use swapped::{Swapped, Way};
@@ -59,6 +61,8 @@ pub enum Outcome {
         /// Swapped, once for each way that it understands.
         swapped: Vec<Swapped>,
     },
+    /// Two of it cannot run at the same time.
+    Exclusive(Refused),
 }
 
 /// Why nothing could be measured. Nothing is said about a server.
@@ -79,12 +83,14 @@ pub enum ServersError {
 }
 
 impl Table {
-    /// Whether every server that is on this machine could be measured, and no connection was refused in a swap.
+    /// Whether every server that is on this machine could be measured, no connection was refused in a swap, and what cannot be
+    /// swapped was refused.
     pub fn is_good(&self) -> bool {
         self.rows.iter().all(|row| match &row.outcome {
             Outcome::NotInstalled => true,
             Outcome::Failed { .. } => false,
             Outcome::Measured { swapped, .. } => swapped.iter().all(Swapped::is_good),
+            Outcome::Exclusive(refused) => refused.is_good(),
         })
     }
 }
@@ -129,9 +135,16 @@ async fn measure(
     program: &Path,
     installed: &Installed,
 ) -> Result<Outcome, ServersError> {
+    let Some(kind) = server.asked.kind() else {
+        return match exclusive::measure(server, program, installed).await {
+            Ok(refused) => Ok(Outcome::Exclusive(refused)),
+            Err(alone::AloneError::Server(why)) => Ok(Outcome::Failed { why }),
+            Err(alone::AloneError::Machine(error)) => Err(error),
+        };
+    };
     let (mut alone, mut swapped) = (Vec::new(), Vec::new());
     for stop in server.stops {
-        match alone::measure(server, program, installed, *stop).await {
+        match alone::measure(server, program, installed, *stop, &kind).await {
             Ok(seen) => alone.push(seen),
             Err(alone::AloneError::Server(why)) => return Ok(Outcome::Failed { why }),
             Err(alone::AloneError::Machine(error)) => return Err(error),
@@ -139,7 +152,7 @@ async fn measure(
     }
     let graceful = *server.stops.last().expect("every server has one, says a test");
     for way in Way::of(server) {
-        match swapped::measure(server, program, installed, way, graceful).await {
+        match swapped::measure(server, program, installed, way, graceful, &kind).await {
             Ok(seen) => swapped.push(seen),
             Err(alone::AloneError::Server(why)) => swapped.push(Swapped::not_started(way, graceful, why)),
             Err(alone::AloneError::Machine(error)) => return Err(error),

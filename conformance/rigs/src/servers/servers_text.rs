@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Alone, Outcome, Row, Swapped, Table};
+use super::{Alone, Outcome, Refused, Row, Swapped, Table};
 use serverswap_conformance::style::{BAD, BOLD, DIM, GOOD, duration, number, paint, table};
 use serverswap_load::Failure;
 
@@ -21,6 +21,7 @@ pub fn print(seen: &Table) {
                 anstream::println!("{}", paint(DIM, note));
             }
             Outcome::Failed { why } => anstream::println!("{} {} {why}", paint(BAD, "✗"), row.server.name),
+            Outcome::Exclusive(refused) => anstream::println!("{}", exclusive(row.server.name, refused)),
             Outcome::Measured { swapped, .. } => {
                 for (way, why) in swapped.iter().filter_map(|seen| Some((seen.way, seen.failed.as_ref()?))) {
                     anstream::println!("{} {} {}: {why}", paint(BAD, "✗"), row.server.name, way.option());
@@ -28,14 +29,25 @@ pub fn print(seen: &Table) {
             }
         }
     }
-    let measured = seen.rows.iter().filter(|row| matches!(row.outcome, Outcome::Measured { .. })).count();
+    let is_measured = |row: &&Row| matches!(row.outcome, Outcome::Measured { .. } | Outcome::Exclusive(_));
+    let measured = seen.rows.iter().filter(is_measured).count();
     let (mark, style) = if seen.is_good() { ("✓", GOOD) } else { ("✗", BAD) };
     anstream::println!("{} {measured} of {} servers measured", paint(style, mark), seen.rows.len());
 }
 
+/// What was said of a server of which two cannot run.
+fn exclusive(name: &str, refused: &Refused) -> String {
+    let Refused { explained: (explained, advice), deployed: (deployed, said), serves_on } = refused;
+    let mark = if refused.is_good() { paint(GOOD, "✓") } else { paint(BAD, "✗") };
+    let serves = if *serves_on { "the first one serves on" } else { "the first one does not serve any more" };
+    format!(
+        "{mark} {name}: a second one was refused, and {serves}\n  explain ({explained}): {advice}\n  deploy ({deployed}): {said}"
+    )
+}
+
 fn alone_rows(row: &Row) -> Vec<Vec<String>> {
     match &row.outcome {
-        Outcome::NotInstalled | Outcome::Failed { .. } => Vec::new(),
+        Outcome::NotInstalled | Outcome::Failed { .. } | Outcome::Exclusive(_) => Vec::new(),
         Outcome::Measured { alone, .. } => {
             alone.iter().map(|alone| alone_row(row.server.name, alone)).collect()
         }
@@ -44,7 +56,7 @@ fn alone_rows(row: &Row) -> Vec<Vec<String>> {
 
 fn swapped_rows(row: &Row) -> Vec<Vec<String>> {
     match &row.outcome {
-        Outcome::NotInstalled | Outcome::Failed { .. } => Vec::new(),
+        Outcome::NotInstalled | Outcome::Failed { .. } | Outcome::Exclusive(_) => Vec::new(),
         Outcome::Measured { swapped, .. } => {
             swapped.iter().map(|swapped| swapped_row(row.server.name, swapped)).collect()
         }

@@ -63,7 +63,7 @@ impl Words<'_> {
             .env("PYTHONDONTWRITEBYTECODE", "1")
     }
 
-    fn filled(&self, text: &str, folder: &Path, apps: &str) -> String {
+    pub(super) fn filled(&self, text: &str, folder: &Path, apps: &str) -> String {
         let values = [
             ("{port}", self.port.to_string()),
             ("{dir}", folder.display().to_string()),

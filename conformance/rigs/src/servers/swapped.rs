@@ -90,6 +90,7 @@ pub(super) async fn measure(
     installed: &Installed,
     way: Way,
     stop: Stop,
+    kind: &RequestKind,
 ) -> Result<Swapped, AloneError> {
     let (sandbox, address) = (Sandbox::new()?, free_address());
     let target = Target::try_from(&address).expect("a free address is on the loopback");
@@ -97,9 +98,8 @@ pub(super) async fn measure(
     let words = Words { server, installed, port: socket.port() };
     let run = Run { sandbox: &sandbox, words, program, way, stop, address: &address };
     let mut first = run.first()?;
-    let kind = server.asked.kind();
-    run.serves(&mut first, &target, &kind).await?;
-    let mut load = Load::start(Plan { request: kind, ..Plan::new(target, clients()) })?;
+    run.serves(&mut first, &target, kind).await?;
+    let mut load = Load::start(Plan { request: kind.clone(), ..Plan::new(target, clients()) })?;
     let (mut failed, mut done_after) = (None, Duration::ZERO);
     for number in 1..=SWAPS {
         more_answers(&mut load).await?;

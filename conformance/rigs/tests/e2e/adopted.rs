@@ -1,13 +1,14 @@
 //! `--adopt`: an address that a process holds which serverswap did not start.
 
 use rustix::process::Signal;
-use serverswap_conformance::sandbox::{LIMIT, Started};
+use serverswap_conformance::sandbox::{LIMIT, Started, free_address};
 use serverswap_load::ask;
 use serverswap_protocol::Address;
 
 use crate::Outcome;
 use crate::shop::{configured, nothing_failed};
 use crate::sockets::{Result, Stall};
+use crate::users::{as_other, his_sandbox};
 
 /// A server that serverswap did not start, at the address of a stall.
 async fn foreign(stall: &Stall) -> Result<Started> {
@@ -101,6 +102,26 @@ async fn a_foreign_server_at_another_address_that_is_in_the_way_is_named_with_it
     );
     let answer = ask(&(&stall.address as &Address).try_into()?, LIMIT).await?;
     assert_eq!(answer.version.as_deref(), Some("1"));
+    old.signal(Signal::TERM);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_of_another_user_is_not_taken_over_and_serves_on() -> Outcome {
+    let Some(sandbox) = his_sandbox().await? else {
+        return Ok(());
+    };
+    let stall = Stall { sandbox, address: free_address() };
+    let old = foreign(&stall).await?;
+    let program = stall.sandbox.programs().serverswap_deploy.display().to_string();
+    let options = ["--socket".to_owned(), stall.socket(), "--adopt".to_owned()];
+    let words = [vec![program], options.to_vec(), stall.server("systemd")].concat();
+    let mut new = as_other(&stall.sandbox, &words).start()?;
+    assert_eq!(new.exit().await?.status, 125, "{}", new.stderr());
+    let said = new.stderr();
+    assert!(said.contains("cannot be taken over: it is another user's, or one that only root"), "{said}");
+    assert!(said.contains("hint: run the command as root"), "{said}");
+    assert_eq!(stall.version().await?, "1");
     old.signal(Signal::TERM);
     Ok(())
 }

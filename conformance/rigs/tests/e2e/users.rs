@@ -26,7 +26,7 @@ pub fn is_root() -> bool {
     is_root
 }
 
-fn as_other(sandbox: &Sandbox, command: &[String]) -> Invocation {
+pub fn as_other(sandbox: &Sandbox, command: &[String]) -> Invocation {
     let user = OTHER.to_string();
     let options = ["--reuid", &user, "--regid", &user, "--clear-groups"].map(str::to_owned);
     sandbox.command(Path::new("setpriv"), options.into_iter().chain(command.iter().cloned()))

@@ -432,7 +432,8 @@ fn what_cannot_be_taken_over_is_said_with_who_has_it_and_why() {
     assert_eq!(
         error,
         format!(
-            "`:80` is held by a process that cannot be seen from here, which cannot be taken over: it is another user's; {still}"
+            "`:80` is held by a process that cannot be seen from here, which cannot be taken over: it is another user's, or one \
+             that only root may look into, such as a program with file capabilities; {still}"
         )
     );
     assert_eq!(hint, "run the command as root");
