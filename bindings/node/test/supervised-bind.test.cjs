@@ -120,7 +120,7 @@ test('a takedown callback with a parameter is done when it calls `done`, and get
   await grants(arbiter);
   await arbiter.receives('serving');
   arbiter.sends(takedown('mailer'));
-  assert.deepEqual(JSON.parse(await program.nextLine()), { address: 'mailer', reason: 'replaced', drainMs: 30_000 });
+  assert.deepEqual(JSON.parse(await program.nextLine()), { address: 'mailer', reason: 'replaced', drainMs: 30_000, streamMs: 30_000 });
   await arbiter.barrier();
   program.writeLine('done');
   await arbiter.receives('released');

@@ -12,8 +12,16 @@ use serverswap_conformance::sandbox::Programs;
 const WORDS: [&str; 6] =
     ["SystemTime", "UNIX_EPOCH", "CLOCK_REALTIME", "gettimeofday", "libc::time(", "SystemClock"];
 
-/// Where people are told the time: lines with a time in front, since when somebody serves, and which log is newest.
-const TELLS: [&str; 7] = [
+/// Where people are told the time: lines with a time in front, since when somebody serves, which log is newest, and what was
+/// done when.
+const TELLS: [&str; 14] = [
+    "serverswap-cli/src/events/mod.rs",
+    "serverswap-cli/src/history/command.rs",
+    "serverswap-cli/src/history/entry.rs",
+    "serverswap-cli/src/history/record.rs",
+    "serverswap-cli/src/history/writer.rs",
+    "serverswap-cli/src/metrics/exposition.rs",
+    "serverswap-cli/src/metrics/totals.rs",
     "serverswap-cli/src/output/generation_log.rs",
     "serverswap-cli/src/status/collect.rs",
     "serverswap-cli/src/ui/console.rs",
