@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn every_option_that_the_help_shows_with_a_value_has_one_here() {
-        let help = include_str!("../../../serverswap-cli/tests/snapshots/serverswap.help.txt");
+        let help = include_str!("../../../serverswap-cli/tests/snapshots/serverswap.long-help.txt");
         let shown = help.lines().filter_map(|line| {
             let (option, value) = line.trim_start().split_once(' ')?;
             (option.starts_with("--") && value.starts_with('<')).then_some(option)
