@@ -12,7 +12,7 @@ use std::path::Path;
 
 use serverswap::protocol::Address;
 use serverswap::protocol::message::UnixSockets;
-use serverswap::sys::listener::{self, ConnectionTable, OpenError, owner_of};
+use serverswap::sys::listener::{self, ConnectionTable};
 
 use self::exposition::{AddressGauges, render};
 use self::server::Listener;
@@ -42,16 +42,7 @@ pub fn show(metrics: &Metrics) -> u8 {
 /// Returns only if it cannot go on.
 fn serve(address: &Address, directory: &Path, console: &Console) -> Conclusion {
     let rights = UnixSockets { mode: Some(UNIX_MODE), gid: None };
-    let socket = listener::try_open(address, rights).map_err(|error| match error {
-        OpenError::InUse { address, .. } => OpenError::InUse { owner: owner_of(&address), address },
-        error @ (OpenError::OtherFile(_)
-        | OpenError::NotPermitted { .. }
-        | OpenError::NotAvailable { .. }
-        | OpenError::Exhausted { .. }
-        | OpenError::NoSocket(_)
-        | OpenError::Io { .. }) => error,
-    });
-    let socket = socket.map_err(io::Error::other);
+    let socket = listener::open_with(address, rights).map_err(io::Error::other);
     let listener = socket.and_then(|socket| match address {
         Address::Unix(_) => Listener::unix(socket),
         Address::Tcp(_) | Address::Udp(_) | Address::Name(_) => Listener::tcp(socket),

@@ -1,6 +1,5 @@
 //! Servers that have never heard of serverswap and bind for themselves: they are intercepted.
 
-use std::net::UdpSocket;
 use std::path::Path;
 use std::process::Command;
 
@@ -10,7 +9,7 @@ use serverswap_conformance::sandbox::{Invocation, LIMIT, Sandbox, Started, free_
 use crate::Outcome;
 use crate::processes::{ended, signal};
 use crate::shop::nothing_failed;
-use crate::sockets::{Result, Stall};
+use crate::sockets::{Result, Stall, UdpClient};
 
 /// A stall whose server listens there by itself.
 struct Bare {
@@ -183,21 +182,14 @@ async fn a_unix_path_that_each_server_unlinks_is_handed_over() -> Outcome {
 #[tokio::test]
 async fn a_udp_port_is_handed_over_with_what_has_arrived() -> Outcome {
     let (sandbox, port) = (Sandbox::new()?, free_port());
-    let client = UdpSocket::bind("127.0.0.1:0")?;
-    client.set_read_timeout(Some(LIMIT))?;
-    let ask = || -> Result<String> {
-        client.send_to(b"who?", ("127.0.0.1", port))?;
-        let mut answer = [0; 64];
-        let length = client.recv(&mut answer)?;
-        Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
-    };
+    let client = UdpClient::of(port)?;
     let words =
         ["--intercept", "python3", &sandbox.programs().fixture("sockets.py"), "udp", &port.to_string()];
     for version in ["1", "2"] {
         let mut command = sandbox.serverswap(words).env("VERSION", version).start()?;
         let exit = command.exit().await?;
         assert_eq!(exit.status, 0, "{}", command.stderr());
-        assert_eq!(ask()?, format!("version {version}"));
+        assert_eq!(client.ask()?, format!("version {version}"));
     }
     Ok(())
 }

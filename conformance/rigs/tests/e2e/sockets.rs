@@ -236,24 +236,38 @@ async fn a_unix_socket_is_passed() -> Outcome {
     Ok(())
 }
 
+/// One client, which asks a server of datagrams for its version.
+pub(crate) struct UdpClient {
+    socket: UdpSocket,
+    port: u16,
+}
+
+impl UdpClient {
+    pub(crate) fn of(port: u16) -> Result<UdpClient> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.set_read_timeout(Some(LIMIT))?;
+        Ok(UdpClient { socket, port })
+    }
+
+    pub(crate) fn ask(&self) -> Result<String> {
+        self.socket.send_to(b"who?", ("127.0.0.1", self.port))?;
+        let mut answer = [0; 64];
+        let length = self.socket.recv(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
+    }
+}
+
 #[tokio::test]
 async fn a_udp_socket_is_passed() -> Outcome {
     let (sandbox, port) = (Sandbox::new()?, free_port());
     let stall = Stall { sandbox, address: format!("udp:127.0.0.1:{port}").parse()? };
-    let client = UdpSocket::bind("127.0.0.1:0")?;
-    client.set_read_timeout(Some(LIMIT))?;
-    let ask = || -> Result<String> {
-        client.send_to(b"who?", ("127.0.0.1", port))?;
-        let mut answer = [0; 64];
-        let length = client.recv(&mut answer)?;
-        Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
-    };
+    let client = UdpClient::of(port)?;
     let mut first = stall.open().await?;
-    assert_eq!(ask()?, "version 1");
+    assert_eq!(client.ask()?, "version 1");
     let mut second = stall.deploy(&["--probation", "0"], "systemd", 2).start()?;
     second.says("up after").await?;
     assert_eq!(first.exit().await?.status, 0, "{}", first.stderr());
-    assert_eq!(ask()?, "version 2");
+    assert_eq!(client.ask()?, "version 2");
     Ok(())
 }
 

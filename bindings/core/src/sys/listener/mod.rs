@@ -20,6 +20,6 @@ pub use duplicate::{addresses_of, duplicate, find_in_sockets};
 pub use error::{OpenError, SocketOwner, StartedBy};
 pub use identify::{address_of, endpoint_of, inet_address_of, inet_name, is_listener_of};
 pub use listening::listens;
-pub use open::{BACKLOG, is_in_use, listen, open, try_open};
+pub use open::{BACKLOG, is_in_use, listen, open, open_with, try_open};
 pub use owner::owner_of;
 pub use unix_path::remove_stale;

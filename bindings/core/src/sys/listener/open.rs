@@ -33,7 +33,15 @@ pub const BACKLOG: u32 = 4096;
 /// # Errors
 /// See [`OpenError`]. Nothing is left behind.
 pub fn open(address: &Address) -> Result<OwnedFd, OpenError> {
-    try_open(address, UnixSockets::default()).map_err(|error| match error {
+    open_with(address, UnixSockets::default())
+}
+
+/// As [`open`], with the rights of a Unix socket, which it has before anybody can connect to it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(address: &Address, unix_sockets: UnixSockets) -> Result<OwnedFd, OpenError> {
+    try_open(address, unix_sockets).map_err(|error| match error {
         OpenError::InUse { address, .. } => OpenError::InUse { owner: owner_of(&address), address },
         error @ (OpenError::OtherFile(_)
         | OpenError::NotPermitted { .. }
@@ -44,9 +52,8 @@ pub fn open(address: &Address) -> Result<OwnedFd, OpenError> {
     })
 }
 
-/// As [`open`], but an address that is in use has no owner in the error: to find it
-/// ([`owner_of`]) can take a second on a machine with many processes. The path of a Unix socket has
-/// the rights that are given before anybody can connect to it.
+/// As [`open_with`], but an address that is in use has no owner in the error: to find it
+/// ([`owner_of`]) can take a second on a machine with many processes.
 ///
 /// # Errors
 /// As [`open`].
