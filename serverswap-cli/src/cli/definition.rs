@@ -293,10 +293,10 @@ pub type Shell = clap_complete::Shell;
 /// What `serverswap` does besides running a command.
 #[derive(Debug, Subcommand)]
 pub(super) enum Tool {
-    /// Show which server holds which address
+    /// Show what serves each address
     ///
-    /// Works without a running supervisor. The exit status is 0 if ADDRESS (by default: any
-    /// address) is served, and 3 otherwise.
+    /// Since when, with which processes, connections and memory, started by whom; what drains, and how long it may. Works without a
+    /// running supervisor. The exit status is 0 if ADDRESS (by default: any address) is served, and 3 otherwise.
     #[command(override_usage = "serverswap status [OPTIONS] [ADDRESS]", after_long_help = help::STATUS)]
     Status(StatusArguments),
     /// Start the command of a `serverswap-deploy` again, and wait for that deploy
@@ -383,7 +383,15 @@ pub(super) struct StatusArguments {
     #[arg(value_name = "ADDRESS")]
     pub(super) address: Option<String>,
 
-    /// Print a JSON object
+    /// Show every directory that this user may look into; root: those of every user
+    #[arg(long)]
+    pub(super) all: bool,
+
+    /// Show it again with each change, until this is ended
+    #[arg(short, long)]
+    pub(super) watch: bool,
+
+    /// Print a JSON object, one a line
     #[arg(long)]
     pub(super) json: bool,
 

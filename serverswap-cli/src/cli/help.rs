@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::ui::EXIT_STATUSES;
 
 pub(super) const USAGE: &str = "serverswap [OPTIONS] CMD [ARGS]...
-       serverswap status [ADDRESS] [--json] [--dir PATH]
+       serverswap status [ADDRESS] [--all] [--watch] [--json] [--dir PATH]
        serverswap reload [ADDRESS]... [--json] [--dir PATH]
        serverswap logs [ADDRESS] [--follow] [--previous] [--dir PATH]
        serverswap history [ADDRESS] [--limit N] [--json] [--dir PATH]
@@ -30,7 +30,7 @@ const EXAMPLES: &str = "Examples:
   serverswap node server.js              start it; run it again to deploy
   serverswap server.js --port 8080       the same, with arguments for the server
   serverswap --ready-timeout 5m ./app    an app that takes long to start
-  serverswap status :8080                which server holds it?
+  serverswap status --watch              what serves, with each change
   serverswap logs -f :8080               what does it print?
   serverswap history :8080               who deployed what, and what to type to go back
   serverswap explain ./app               which options does it need?
@@ -70,13 +70,15 @@ const FILES: &str = "Files:
                    a unit for a service of your own, where a package has installed it";
 
 pub(super) const STATUS: &str = "Exit status:
-  0  ADDRESS is served, or without it anything
-  2  usage error
-  3  it is not served
+  0    ADDRESS is served, or without it anything; with --watch: it was ended
+  2    usage error
+  3    it is not served
+  125  the directory cannot be looked into
 
 Examples:
-  serverswap status                                which server serves what
-  serverswap status :8080                          who serves this, and since when?
+  serverswap status                                what runs, since when, started by whom?
+  serverswap status :8080                          what serves this?
+  serverswap status --all --watch                  on one screen, as it changes
   serverswap status --json | jq '.addresses[0]'    for scripts";
 
 pub(super) const RELOAD: &str = "Exit status:

@@ -113,10 +113,21 @@ pub struct Run {
 pub struct Status {
     /// Only this address.
     pub address: Option<Address>,
+    /// Where.
+    pub scope: Scope,
+    /// Once, or again with each change.
+    pub extent: Extent,
     /// Text or a JSON object.
     pub result: ResultFormat,
-    /// `--dir`, as given.
-    pub dir: Option<PathBuf>,
+}
+
+/// Where is looked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// In the runtime directory; `--dir`, as given.
+    Directory(Option<PathBuf>),
+    /// In every directory that this user may look into.
+    Everywhere,
 }
 
 /// Look at a server, and say how it is swapped.

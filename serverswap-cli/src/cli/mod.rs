@@ -28,7 +28,8 @@ pub use self::completions::completions;
 pub(crate) use self::definition::is_own_word;
 pub use self::definition::{LogFormatOption, Program, RestartOption, Shell, definition};
 pub use self::invocation::{
-    Events, Explain, Extent, History, Hold, Invocation, Logs, Man, Metrics, Reload, Run, Status, Stop, Which,
+    Events, Explain, Extent, History, Hold, Invocation, Logs, Man, Metrics, Reload, Run, Scope, Status, Stop,
+    Which,
 };
 pub use self::man::man_pages;
 pub use self::parse::{UsageError, parse};

@@ -19,7 +19,7 @@ use super::definition::{
 use super::mistaken_word::{Wanted, wanted};
 use super::{
     CommandLine, Events, Explain, Extent, History, Hold, Invocation, LogFormatOption, Logs, Man, Metrics,
-    Program, Reload, RestartOption, Run, Status, Stop, Which,
+    Program, Reload, RestartOption, Run, Scope, Status, Stop, Which,
 };
 use crate::launch::{PassedSockets, PassedSocketsError};
 use crate::stop::{Limits, Target};
@@ -165,7 +165,20 @@ fn tool_invocation(tool: Tool, run: RunArguments) -> Result<Invocation, UsageErr
 fn status_invocation(status: StatusArguments, run: RunArguments) -> Result<Invocation, UsageError> {
     let address = address(status.address, "status")?;
     let result = result(status.json || run.json);
-    Ok(Invocation::Status(Status { address, result, dir: status.dir.or(run.dir) }))
+    let scope = match (status.all, status.dir.or(run.dir)) {
+        (true, Some(_)) => return Err(all_of_one("status")),
+        (true, None) => Scope::Everywhere,
+        (false, dir) => Scope::Directory(dir),
+    };
+    let extent = if status.watch { Extent::Follow } else { Extent::UntilNow };
+    Ok(Invocation::Status(Status { address, scope, extent, result }))
+}
+
+fn all_of_one(tool: &str) -> UsageError {
+    UsageError::Combination {
+        error: "`--all` is every directory, and `--dir` one".to_owned(),
+        hint: format!("`serverswap {tool} --all`, or `serverswap {tool} --dir PATH`"),
+    }
 }
 
 fn reload_invocation(reload: ReloadArguments, run: RunArguments) -> Result<Invocation, UsageError> {

@@ -74,10 +74,10 @@ fn text(directory: &Path, report: impl Fn(Report)) -> Result<String, SetupError>
 
 fn gauges(report: &AddressReport, table: &mut ConnectionTable) -> AddressGauges {
     let sum = |counts: Vec<Option<u64>>| counts.into_iter().flatten().reduce(|one, other| one + other);
-    let open = report.holders.iter().map(|holder| table.open(holder.pid, &report.address)).collect();
+    let open = report.holders.iter().map(|holder| table.open(&[holder.pid], &report.address)).collect();
     let connections = sum(open);
     let left =
-        report.draining.iter().map(|one| one.connections.or_else(|| table.open(one.pid, &report.address)));
+        report.draining.iter().map(|one| one.connections.or_else(|| table.open(&[one.pid], &report.address)));
     let draining_connections = sum(left.collect());
     AddressGauges {
         address: report.address.to_string(),

@@ -3,9 +3,9 @@
 //! It needs no arbiter: what the last one wrote is still true of every process that is alive, except
 //! for what has been served or released since. That is seen by which process has the listener.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serverswap::protocol::{Address, Generation};
 use serverswap::sys::channel::connect;
@@ -14,14 +14,14 @@ use serverswap::sys::process::{self, Process};
 
 use super::still_serving::{is_alive, listens};
 use super::{
-    AddressReport, DrainingServer, Holder, HolderState, Numbers, Owner, StatusReport, SupervisedBy,
-    UnrecordedProcess, offline,
+    AddressReport, DrainingServer, Ending, Holder, HolderState, Numbers, Owner, Server, StatusReport,
+    SupervisedBy, UnrecordedProcess, offline,
 };
 use crate::runtime::{error_map, recovery};
 use crate::server_status;
 use crate::state::{
-    self, AddressRecord, Directory, DirectoryError, GenerationRecord, HolderRecord, Lock, Snapshot,
-    StateFile, UnrecordedRecord,
+    self, AddressRecord, Directory, DirectoryError, DrainRecord, GenerationRecord, HolderRecord, Lock,
+    Snapshot, StateFile, UnrecordedRecord,
 };
 use crate::ui::{Report, SetupError};
 
@@ -38,6 +38,8 @@ pub(crate) fn collect(path: &Path, report: impl Fn(Report)) -> Result<StatusRepo
         numbers: Numbers::Own,
         addresses: Vec::new(),
         unrecorded: Vec::new(),
+        servers: Vec::new(),
+        generations: BTreeMap::new(),
     };
     let directory = match Directory::inspect(path) {
         Ok(directory) => directory,
@@ -75,7 +77,8 @@ pub(crate) fn collect(path: &Path, report: impl Fn(Report)) -> Result<StatusRepo
 
 fn from_census(empty: StatusReport, directory: &Path) -> Result<StatusReport, SetupError> {
     let census = recovery::census(directory).map_err(|error| error_map::system("/proc", &error))?;
-    Ok(StatusReport { unrecorded: unrecorded(&census), ..empty })
+    let servers = census.unrecorded.iter().map(unrecorded_server).collect();
+    Ok(StatusReport { unrecorded: unrecorded(&census), servers, ..empty })
 }
 
 fn is_of_this_boot(file: &StateFile) -> bool {
@@ -106,15 +109,33 @@ fn filled(empty: StatusReport, file: &StateFile, directory: &Directory, numbers:
         None => look.at(address, &offline::as_it_is(address, record)),
     });
     let addresses = addresses.filter(has_anything).collect();
-    let unrecorded = match numbers {
+    let (unrecorded, servers) = match numbers {
         Numbers::Own => {
+            let hidden = hidden(directory.path(), &file.snapshot);
+            let mut servers = servers(&file.snapshot);
+            servers.extend(file.snapshot.unrecorded.iter().chain(&hidden).map(unrecorded_server));
             let mut unrecorded = unrecorded(&file.snapshot);
-            unrecorded.extend(hidden(directory.path(), &file.snapshot).iter().filter_map(self::look));
-            unrecorded
+            unrecorded.extend(hidden.iter().filter_map(self::look));
+            servers.retain(|server| is_alive(server.process));
+            (unrecorded, servers)
         }
-        Numbers::OfArbiter => Vec::new(),
+        Numbers::OfArbiter => (Vec::new(), Vec::new()),
     };
-    StatusReport { arbiter, numbers, addresses, unrecorded, ..empty }
+    StatusReport { arbiter, numbers, addresses, unrecorded, servers, ..empty }
+}
+
+/// Each once for each address.
+fn servers(snapshot: &Snapshot) -> Vec<Server> {
+    let servers = snapshot.addresses.values().flat_map(|record| {
+        let holders = record.holders.iter();
+        let holders = holders.map(|one| (one.process, one.generation, one.stand_in));
+        holders.chain(record.draining.iter().map(|one| (one.process, one.generation, one.stand_in)))
+    });
+    servers.map(|(process, generation, stand_in)| Server { process, generation, stand_in }).collect()
+}
+
+fn unrecorded_server(record: &UnrecordedRecord) -> Server {
+    Server { process: record.process, generation: record.generation, stand_in: None }
 }
 
 /// Of the generations whose supervisor was killed before they were up, what lives and holds nothing.
@@ -186,11 +207,33 @@ impl One<'_> {
                     generation: drain.generation,
                     age: now.saturating_sub(drain.since()),
                     remaining: Some(drain.until().saturating_sub(now)),
+                    ending: self.ending(drain, now),
                     connections: drain.connections,
                     supervisor: self.supervisor(drain.generation),
                 })
                 .collect(),
             owners: owners.map(|one| Owner { pid: one.process.pid, generation: one.generation }).collect(),
+        }
+    }
+
+    /// As `arbiter/termination.rs` has it.
+    fn ending(&self, drain: &DrainRecord, now: Duration) -> Ending {
+        let holders = self.snapshot.addresses.values().flat_map(|record| {
+            let drains = |process| record.draining.iter().any(|drain| drain.process == process);
+            record.holders.iter().filter(move |holder| !drains(holder.process))
+        });
+        let kill = || {
+            let generation = self.snapshot.generations.get(&drain.generation);
+            generation.map_or(Duration::ZERO, |record| Duration::from_millis(record.timeouts.kill_ms))
+        };
+        if holders.into_iter().any(|holder| holder.generation == drain.generation) {
+            Ending::None
+        } else if drain.stand_in.is_some() {
+            Ending::Kill { after: drain.until().saturating_sub(now) }
+        } else if drain.stopped || drain.until() <= now {
+            Ending::Kill { after: (drain.until() + kill()).saturating_sub(now) }
+        } else {
+            Ending::Term
         }
     }
 

@@ -16,4 +16,5 @@ pub(crate) mod registrations;
 pub(crate) mod seccomp;
 pub(crate) mod session;
 pub(crate) mod signals;
+pub(crate) mod terminal;
 pub(crate) mod write;

@@ -117,7 +117,7 @@ impl AsRawFd for SignalDescriptor {
     }
 }
 
-fn is_ignored(signal: Signal) -> bool {
+pub(super) fn is_ignored(signal: Signal) -> bool {
     let mut found = std::mem::MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: without a new action, sigaction only writes the present one to `found`.
     let asked = unsafe { libc::sigaction(signal as libc::c_int, std::ptr::null(), found.as_mut_ptr()) };

@@ -37,6 +37,6 @@ pub use self::outcome::*;
 pub use self::report::{DrainStatus, Report};
 pub use self::setup_error::{SetupError, StillTrue};
 pub use self::still_serving::{ServingServer, StillServing};
-pub use self::style::{LogFormat, Verbosity};
+pub use self::style::{Colour, LogFormat, Verbosity};
 pub use self::summary::Summary;
 pub use self::waiting_for::{EndingServer, SomeAddresses, WaitingFor};

@@ -468,6 +468,13 @@ pub enum Report {
         /// The process.
         pid: u32,
     },
+    /// `serverswap status --all` passes a directory over.
+    DirectoryNotShown {
+        /// Which.
+        directory: PathBuf,
+        /// Why.
+        problem: String,
+    },
     /// The state file cannot be used; running servers reconnect on their own.
     StateIgnored {
         /// The file.
@@ -587,6 +594,7 @@ impl Report {
             | Report::ArbiterUnreachable { .. }
             | Report::HolderMissing { .. }
             | Report::StateIgnored { .. }
+            | Report::DirectoryNotShown { .. }
             | Report::DirectoryRemade { .. }
             | Report::DirectoryLost { .. }
             | Report::NotRecorded { .. }

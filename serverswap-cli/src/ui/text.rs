@@ -217,6 +217,9 @@ impl Report {
                 "pid {pid} goes on for the other servers of this container or unit, which would end with it; TERM stops \
                  them, too"
             ),
+            Report::DirectoryNotShown { directory, problem } => {
+                format!("`{}` is not shown: {problem}", directory.display())
+            }
             Report::StateIgnored { path, problem } => {
                 format!(
                     "the state file `{}` is not used: {problem}; running servers reconnect on their own",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serverswap::protocol::message::Form;
 
 use crate::cli::parse::UsageError;
-use crate::cli::{Extent, Invocation, Logs, Program, Run, Status, Which, parse};
+use crate::cli::{Extent, Invocation, Logs, Program, Run, Scope, Status, Which, parse};
 use crate::readiness::ReadyOption;
 use crate::stop::{Limits, Target};
 use crate::supervisor::Restart;
@@ -217,13 +217,19 @@ fn the_time_of_responses_that_flow_is_no_shorter_than_that_of_the_drain() {
 fn status_takes_an_address_in_any_of_its_forms() {
     let expected = Status {
         address: Some(":8080".parse().expect("valid")),
+        scope: Scope::Directory(Some("/d".into())),
+        extent: Extent::UntilNow,
         result: ResultFormat::Json,
-        dir: Some("/d".into()),
     };
     let invocation = parsed(Program::Serverswap, &["status", "8080", "--json", "--dir", "/d"]);
     assert_eq!(invocation, Ok(Invocation::Status(expected.clone())));
     let invocation = parsed(Program::Serverswap, &["--dir", "/d", "--json", "status", "8080"]);
     assert_eq!(invocation, Ok(Invocation::Status(expected)));
+}
+
+#[test]
+fn status_of_every_directory_is_not_that_of_one() {
+    refused(&["status", "--all", "--dir", "/d"], "`--all` is every directory, and `--dir` one");
 }
 
 #[test]

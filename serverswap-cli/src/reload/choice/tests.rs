@@ -1,5 +1,6 @@
 //! Three addresses: one of a resident and its successor, one of a resident alone, one of nobody.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -34,7 +35,8 @@ fn served(text: &str, pid: u32, supervisor: SupervisedBy) -> AddressReport {
 
 fn report(numbers: Numbers, addresses: Vec<AddressReport>) -> StatusReport {
     let (directory, now) = (PathBuf::from("/run/serverswap"), SystemTime::UNIX_EPOCH);
-    StatusReport { directory, now, arbiter: None, numbers, addresses, unrecorded: vec![] }
+    let (unrecorded, servers, generations) = (vec![], vec![], BTreeMap::new());
+    StatusReport { directory, now, arbiter: None, numbers, addresses, unrecorded, servers, generations }
 }
 
 /// `:80` is served by 12, a child of 11, which is one of 10; `:81` by 20; nobody supervises `:82`. 11 cannot be asked.

@@ -51,16 +51,23 @@ impl ConnectionTable {
         table
     }
 
-    /// How many connections to an address a process has open; `None` if it cannot be looked into, or the address has no connections.
-    pub fn open(&mut self, pid: u32, address: &Address) -> Option<u64> {
+    /// How many connections to an address these processes have open, each counted once; `None` if none of them can be looked into, or
+    /// the address has no connections.
+    pub fn open(&mut self, pids: &[u32], address: &Address) -> Option<u64> {
         let connections = match address {
             Address::Tcp(endpoint) => self.of_port.get(&endpoint.port()),
             Address::Unix(path) => self.of_path.get(path),
             Address::Udp(_) | Address::Name(_) => return None,
         };
-        let sockets = self.of_process.entry(pid).or_insert_with(|| sockets_of(pid).ok()).as_ref()?;
-        let open = connections.into_iter().flatten().filter(|inode| sockets.contains(inode));
-        u64::try_from(open.count()).ok()
+        for pid in pids {
+            self.of_process.entry(*pid).or_insert_with(|| sockets_of(*pid).ok());
+        }
+        let found: Vec<_> = pids.iter().filter_map(|pid| self.of_process[pid].as_ref()).collect();
+        if found.is_empty() {
+            return None;
+        }
+        let open = connections.into_iter().flatten();
+        u64::try_from(open.filter(|inode| found.iter().any(|sockets| sockets.contains(inode))).count()).ok()
     }
 }
 
@@ -97,7 +104,7 @@ mod tests {
         let _clients = [TcpStream::connect(at).expect("it listens"), TcpStream::connect(at).expect("so")];
         let accepted = listener.accept().expect("one waits");
         assert_eq!(own(), Some(1), "the other one waits in the backlog");
-        assert_eq!(ConnectionTable::read().open(std::process::id(), &address), Some(1));
+        assert_eq!(ConnectionTable::read().open(&[std::process::id()], &address), Some(1));
         drop(accepted);
         assert_eq!(own(), Some(0));
     }
@@ -110,13 +117,13 @@ mod tests {
         let _client = UnixStream::connect(&path).expect("it listens");
         let _accepted = listener.accept().expect("one waits");
         let address = Address::Unix(path);
-        assert_eq!(ConnectionTable::read().open(std::process::id(), &address), Some(1));
+        assert_eq!(ConnectionTable::read().open(&[std::process::id()], &address), Some(1));
         assert_eq!(open_connections([std::process::id()], &[address]), Some(1));
     }
 
     #[test]
     fn of_a_process_that_is_gone_nothing_is_known() {
         assert_eq!(open_connections([u32::MAX], &[]), None);
-        assert_eq!(ConnectionTable::read().open(u32::MAX, &":1".parse().expect("an address")), None);
+        assert_eq!(ConnectionTable::read().open(&[u32::MAX], &":1".parse().expect("an address")), None);
     }
 }

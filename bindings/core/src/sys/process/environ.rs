@@ -2,6 +2,7 @@
 //!
 //! In the middle of exec(2) a process shows nothing at all: where it matters, it is looked at again. A program may write its title over its environment, and another user's is not ours to look at.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
@@ -54,6 +55,14 @@ pub fn started_with(variable: &str, value: &OsStr) -> io::Result<Vec<Process>> {
         }
     }
     Ok(found)
+}
+
+/// Every value that a variable has in the environment of a process, as far as we may look.
+///
+/// # Errors
+/// `/proc` is not readable.
+pub fn values_of(variable: &str) -> io::Result<BTreeSet<OsString>> {
+    Ok(pids()?.into_iter().filter_map(|pid| environment(pid, variable)).collect())
 }
 
 fn look(pid: u32, variable: &str) -> io::Result<(Process, Shown)> {
@@ -154,11 +163,13 @@ mod tests {
         let mut children = [start("/run/a"), start("/run/ab")];
         let found = started_with("SERVERSWAP_TEST_OF_ABOUT", OsStr::new("/run/a")).expect("readable");
         let pids: Vec<u32> = found.iter().map(|process| process.pid).collect();
+        let values = values_of("SERVERSWAP_TEST_OF_ABOUT").expect("readable");
         for child in &mut children {
             child.kill().expect("killed");
             child.wait().expect("reaped");
         }
         assert_eq!(pids, [children[0].id()]);
+        assert_eq!(values, ["/run/a", "/run/ab"].map(OsString::from).into());
     }
 
     #[test]

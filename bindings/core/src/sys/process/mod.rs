@@ -24,7 +24,7 @@ use super::clock;
 pub use ancestors::{ancestors, topmost};
 pub use descendants::descendants;
 pub(in crate::sys) use environ::pids;
-pub use environ::{environment, shown_now, started_with};
+pub use environ::{environment, shown_now, started_with, values_of};
 pub use generation::{
     GENERATION_VARIABLE, Members, generation_members, is_supervisor_of, members_of_each, signal_generation,
 };
@@ -32,8 +32,8 @@ pub use inner::number_here;
 pub use nix::sys::signal::Signal;
 pub use pidfd::{is_gone, may_signal, pidfd_getfd, pidfd_open, pidfd_send_signal, pidfd_send_signal_number};
 pub use procfs::{
-    OUTERMOST_PID_NAMESPACE, boot_id, group, name, numbers, parent, pid_namespace, shares_network, umask,
-    user,
+    OUTERMOST_PID_NAMESPACE, arguments, boot_id, group, memory, name, numbers, parent, pid_namespace,
+    shares_network, umask, user, working_directory,
 };
 
 /// A clock tick of `/proc/PID/stat` in microseconds: USER_HZ is 100 for every program, whatever the

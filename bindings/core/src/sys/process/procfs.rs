@@ -1,11 +1,12 @@
 //! What `/proc` says about a process and about this boot.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::{fs, io};
 
-use super::Stat;
+use super::{Stat, is_no_process};
 
 /// The process group of a process.
 ///
@@ -73,6 +74,39 @@ pub fn shares_network(pid: u32) -> bool {
     own.is_some() && network(&pid.to_string()) == own
 }
 
+/// The arguments of a process, or its title if it has written one over them; `None` where there are none.
+pub fn arguments(pid: u32) -> Option<Vec<OsString>> {
+    let text = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let text = text.trim_ascii_end();
+    let text = &text[..text.iter().rposition(|byte| *byte != 0)? + 1];
+    Some(text.split(|byte| *byte == 0).map(|word| OsStr::from_bytes(word).to_owned()).collect())
+}
+
+/// The working directory of a process, without symbolic links; the kernel adds ` (deleted)` to one that was. `None` where we
+/// may not look.
+pub fn working_directory(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/cwd")).ok()
+}
+
+/// The memory of a process, in bytes: of a page that it shares with others its part of it (PSS), so that it can be added up.
+/// `None` if it is gone.
+///
+/// # Errors
+/// The kernel does not let us look.
+pub fn memory(pid: u32) -> io::Result<Option<u64>> {
+    match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
+        Ok(text) => Ok(memory_in(&text)),
+        Err(error) if is_no_process(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn memory_in(rollup: &str) -> Option<u64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
 /// What a process takes from the mode of every file that it makes.
 ///
 /// # Errors
@@ -135,6 +169,18 @@ mod tests {
     fn this_process_has_one_number_here() {
         let own = std::process::id();
         assert_eq!(numbers(own).expect("readable").first(), Some(&own));
+    }
+
+    #[test]
+    fn this_process_has_its_arguments_working_directory_and_memory() {
+        let own = std::process::id();
+        assert_eq!(arguments(own), Some(std::env::args_os().collect()));
+        assert_eq!(working_directory(own), std::env::current_dir().ok());
+        assert!(memory(own).expect("ours") > Some(1024));
+        assert_eq!(
+            memory_in("00-ff [rollup]\nRss:   9 kB\nPss:       7 kB\nPss_Dirty: 3 kB\n"),
+            Some(7 * 1024)
+        );
     }
 
     #[test]

@@ -1,0 +1,150 @@
+//! What `/proc` and the history say of the servers of a report: their command, working directory, memory and connections, and who
+//! has started them.
+//!
+//! The command that shows a status looks itself: the arbiter is not asked. A process is held by its pidfd while it is looked at, so that
+//! none is shown that has the number of another one by now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
+
+use serverswap::protocol::{Address, Generation};
+use serverswap::sys::listener::ConnectionTable;
+use serverswap::sys::process::{self, Members, Process, descendants, is_gone, members_of_each};
+
+use super::{GenerationReport, Numbers, Server, StatusReport};
+use crate::history::{self, Record, What};
+
+type Held = Vec<(Process, OwnedFd)>;
+
+/// Looks now. Of servers that another pid namespace has, nothing can be seen but who has started them.
+pub(super) fn add(report: &mut StatusReport) {
+    let records = history::read(&report.directory).records;
+    let boot = process::boot_id().unwrap_or_default();
+    let mut look = Look {
+        members: members(&report.servers),
+        connections: ConnectionTable::read(),
+        starts: starts(&records, &boot),
+    };
+    let mut addresses: BTreeMap<Generation, BTreeSet<&Address>> = BTreeMap::new();
+    for one in &report.addresses {
+        let holders = one.holders.iter().map(|holder| holder.generation);
+        let all = holders.chain(one.draining.iter().map(|draining| draining.generation));
+        let all = all.chain(one.owners.iter().map(|owner| owner.generation));
+        for generation in all {
+            addresses.entry(generation).or_default().insert(&one.address);
+        }
+    }
+    for one in &report.unrecorded {
+        addresses.entry(one.generation).or_default().extend(&one.listens);
+    }
+    let generations = addresses.into_iter().map(|(generation, addresses)| {
+        let servers = report.servers.iter().filter(|server| server.generation == generation);
+        let servers: Vec<Server> = match report.numbers {
+            Numbers::Own => servers.copied().collect(),
+            Numbers::OfArbiter => Vec::new(),
+        };
+        (generation, look.at(generation, &servers, &addresses))
+    });
+    report.generations = generations.collect();
+}
+
+struct Look<'a> {
+    members: Members,
+    connections: ConnectionTable,
+    starts: BTreeMap<Generation, &'a Record>,
+}
+
+impl Look<'_> {
+    fn at(
+        &mut self,
+        generation: Generation,
+        servers: &[Server],
+        addresses: &BTreeSet<&Address>,
+    ) -> GenerationReport {
+        let start = self.starts.get(&generation);
+        let who = start.and_then(|record| record.who.clone());
+        let typed = start.map(|record| record.command.clone()).filter(|command| !command.is_empty());
+        let held = self.held(generation, servers);
+        let pids: Vec<u32> = held.iter().map(|(process, _)| process.pid).collect();
+        let first = held.first().filter(|(process, _)| servers.iter().any(|one| one.process == *process));
+        let first = first.map(|(process, _)| process.pid);
+        let memory: Vec<_> = pids.iter().filter_map(|pid| process::memory(*pid).transpose()).collect();
+        let has_memory = !memory.is_empty();
+        let memory = memory.into_iter().collect::<Result<Vec<u64>, _>>().ok().filter(|_| has_memory);
+        let ours: Vec<u32> = pids.iter().copied().filter(|pid| process::shares_network(*pid)).collect();
+        let open = |address: &Address| Some((address.clone(), self.connections.open(&ours, address)?));
+        let report = GenerationReport {
+            processes: living(&held),
+            command: first.and_then(words),
+            cwd: first.and_then(process::working_directory).map(|path| path.to_string_lossy().into_owned()),
+            memory: memory.map(|all| all.into_iter().sum()),
+            connections: addresses.iter().copied().filter_map(open).collect(),
+            who,
+            stand_in: servers.iter().find_map(|server| server.stand_in),
+        };
+        // The number of one that has ended meanwhile may be that of a later process.
+        if report.processes.len() < held.len() {
+            let (processes, who, stand_in) = (report.processes, report.who, report.stand_in);
+            return GenerationReport {
+                processes,
+                command: typed,
+                who,
+                stand_in,
+                ..GenerationReport::default()
+            };
+        }
+        GenerationReport { command: report.command.or(typed), ..report }
+    }
+
+    /// The servers first.
+    fn held(&mut self, generation: Generation, servers: &[Server]) -> Held {
+        let mut held: Held = Vec::new();
+        let mut add = |found: Held| {
+            for (process, pidfd) in found {
+                if held.iter().all(|(known, _)| *known != process) {
+                    held.push((process, pidfd));
+                }
+            }
+        };
+        for server in servers {
+            add(server
+                .process
+                .pidfd()
+                .ok()
+                .flatten()
+                .map(|pidfd| (server.process, pidfd))
+                .into_iter()
+                .collect());
+        }
+        for server in servers.iter().filter(|server| server.stand_in.is_some_and(|one| one.adopted)) {
+            add(descendants(server.process).unwrap_or_default());
+        }
+        add(self.members.remove(&generation).unwrap_or_default());
+        held.retain(|(_, pidfd)| is_gone(pidfd).is_ok_and(|gone| !gone));
+        held
+    }
+}
+
+fn living(held: &Held) -> Vec<u32> {
+    let living = held.iter().filter(|(_, pidfd)| is_gone(pidfd).is_ok_and(|gone| !gone));
+    living.map(|(process, _)| process.pid).collect()
+}
+
+/// The processes of the generations that have servers.
+fn members(servers: &[Server]) -> Members {
+    let mut groups: BTreeMap<Generation, Vec<u32>> = BTreeMap::new();
+    for server in servers {
+        groups.entry(server.generation).or_default().extend(process::group(server.process.pid).ok());
+    }
+    members_of_each(&groups).unwrap_or_default()
+}
+
+fn starts<'a>(records: &'a [Record], boot: &str) -> BTreeMap<Generation, &'a Record> {
+    let starts = records.iter().filter(|record| record.what == What::Start && record.boot == boot);
+    starts.filter_map(|record| Some((record.generation?, record))).collect()
+}
+
+fn words(pid: u32) -> Option<Vec<String>> {
+    let arguments = process::arguments(pid)?;
+    Some(arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect())
+}
