@@ -13,7 +13,7 @@ use super::address::AddressState;
 use super::address::effects::{Effect, effects};
 use super::address::handover::{Ending, Facts, Wait, reconcile};
 use super::address::notices::{self, Reader, millis};
-use super::address::state::{ListenerState, Participant, Refused, Search, Stage};
+use super::address::state::{ListenerState, Refused, Search, Stage};
 use super::generation::SupervisorPresence;
 use super::peer::Intent;
 use super::{Arbiter, ArbiterAction, ArbiterEvent, Attached, ConnectionId, Fetched, Turn};
@@ -179,7 +179,7 @@ impl Arbiter {
             ending: Default::default(),
             residents: Default::default(),
             wait: if self.recover_until.is_some() { Wait::Running } else { Wait::Over },
-            unrecorded: BTreeSet::new(),
+            unrecorded: Default::default(),
         };
         for (process, participant) in &state.participants {
             let generation = participant.generation;
@@ -194,8 +194,9 @@ impl Arbiter {
                 | SupervisorPresence::Stopping(_) => {}
             }
         }
-        if state.participants.values().any(Participant::claims_what_may_be_held_unseen) {
-            facts.unrecorded.extend(self.unrecorded.keys().copied());
+        if state.participants.values().any(|participant| participant.claim().is_some()) {
+            let unrecorded = self.unrecorded.iter();
+            facts.unrecorded.extend(unrecorded.map(|(process, generation)| (*process, *generation)));
         }
         facts
     }

@@ -11,6 +11,7 @@
 //!   address may go to an older one.
 //! - A holder that was asked to let go, or is being ended, does not keep an older generation from the address: a newer
 //!   one wanted it, and may be gone by then.
+//! - Where the state was lost, a server that did not come back in time is not known to serve.
 //! - An inherited address may be taken down once a newer generation has served it, or wants or has it exclusively;
 //!   a bound one once a newer generation has claimed it. What was true once stays so.
 
@@ -70,6 +71,8 @@ struct Program {
     holds: BTreeMap<Address, Held>,
     claims: BTreeMap<Address, SocketMode>,
     duplicates: BTreeSet<Address>,
+    /// Whether no state names it, and it did not come back in time.
+    unknown: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +104,7 @@ impl<P: Ord + Clone + std::fmt::Display> Judge<P> {
             holds: BTreeMap::new(),
             claims: BTreeMap::new(),
             duplicates: BTreeSet::new(),
+            unknown: false,
         });
     }
 
@@ -214,6 +218,20 @@ impl<P: Ord + Clone + std::fmt::Display> Judge<P> {
         self.state_lost = true;
     }
 
+    /// No state names the server, and it did not come back in time.
+    pub fn does_not_return(&mut self, who: &P) {
+        if let Some(program) = self.programs.get_mut(who) {
+            program.unknown = true;
+        }
+    }
+
+    /// The server is back.
+    pub fn returns(&mut self, who: &P) {
+        if let Some(program) = self.programs.get_mut(who) {
+            program.unknown = false;
+        }
+    }
+
     /// The arbiter grants an address to a server that has claimed it so.
     ///
     /// # Errors
@@ -253,7 +271,7 @@ impl<P: Ord + Clone + std::fmt::Display> Judge<P> {
             return breach(Guarantee::NeverTwoHolders, message);
         }
         let serves = held.is_some_and(|held| held.serving && !held.leaving);
-        let serves = serves && !self.stopped.contains(&program.generation);
+        let serves = serves && !program.unknown && !self.stopped.contains(&program.generation);
         if serves && program.generation > generation {
             let newer = program.generation;
             let message = format!(

@@ -33,7 +33,18 @@ pub(crate) struct Facts<'a> {
     /// Whether the holders of the state file may still come back by themselves.
     pub(crate) wait: Wait,
     /// The processes of which no state says what they hold.
-    pub(crate) unrecorded: BTreeSet<Process>,
+    pub(crate) unrecorded: BTreeMap<Process, Generation>,
+}
+
+impl Facts<'_> {
+    /// Who may come back and serve what an older generation claims (R2).
+    fn newer_unrecorded(&self, generation: Generation) -> BTreeSet<Process> {
+        let newer = self.unrecorded.iter().filter(|(_, other)| **other > generation);
+        match self.wait {
+            Wait::Running => newer.map(|(process, _)| *process).collect(),
+            Wait::Over => BTreeSet::new(),
+        }
+    }
 }
 
 /// Why a server gets nothing any more.
@@ -340,8 +351,12 @@ impl AddressState {
     fn grant_inherited(&mut self, newest: Generation, claimants: &BTreeSet<Process>, facts: &Facts<'_>) {
         match self.listener {
             ListenerState::Held | ListenerState::Arrived => {
+                let newer = facts.newer_unrecorded(newest);
                 for claimant in claimants {
-                    self.grant(*claimant, facts);
+                    match newer.is_empty() {
+                        true => self.grant(*claimant, facts),
+                        false => self.wait(*claimant, &newer),
+                    }
                 }
             }
             // The kernel does not let us take it from what an ended server has left.
@@ -368,7 +383,7 @@ impl AddressState {
             match self.provider(claimants) {
                 // One of them may have the address, and come back with its listener.
                 Some(_) if facts.wait == Wait::Running && !facts.unrecorded.is_empty() => {
-                    waits_for.clone_from(&facts.unrecorded);
+                    waits_for.extend(facts.unrecorded.keys());
                 }
                 Some(provider) => {
                     self.participate(provider, newest, Stage::Providing { since: facts.now });
@@ -425,12 +440,14 @@ impl AddressState {
     /// Then the claim waits as long as the holders of a state file would be awaited, and is refused after
     /// that (`unrecorded`).
     fn may_be_held_by_unrecorded(&mut self, claimant: Process, facts: &Facts<'_>) -> bool {
-        let Some(other) = facts.unrecorded.first() else {
+        let Some((other, _)) = facts.unrecorded.first_key_value() else {
             return false;
         };
         match (self.holders, facts.wait) {
             (Holders::Known, _) => return false,
-            (Holders::Unknown, Wait::Running) => self.wait(claimant, &facts.unrecorded),
+            (Holders::Unknown, Wait::Running) => {
+                self.wait(claimant, &facts.unrecorded.keys().copied().collect());
+            }
             (Holders::Unknown, Wait::Over) => {
                 let message = format!(
                     "pid {} was started in this directory, is not connected to its arbiter, and no state says \

@@ -411,11 +411,6 @@ impl Participant {
         }
     }
 
-    /// Whether it claims what the arbiter does not open itself, which would show who has it.
-    pub(crate) fn claims_what_may_be_held_unseen(&self) -> bool {
-        self.claim().is_some_and(|claim| claim.socket == SocketMode::Bind || claim.provides)
-    }
-
     /// When it is to be asked whether it lived to the end of its probation.
     pub(crate) fn check_due(&self) -> Option<Duration> {
         match self.stage {

@@ -44,6 +44,38 @@ fn a_child_of_a_server_that_is_back_is_not_waited_for() {
     assert_eq!(world.passes(Duration::ZERO), [(20, Sent::Refused(Code::AddressInUse))]);
 }
 
+/// Server 10 is back with the listener and its sibling 12 claims it; server 20 lives and may serve it.
+fn claimed_before_a_newer_generation_is_back() -> World {
+    let mut world = World::knowing_only_of(&[10, 20]);
+    world.arrives(10, Server, Leave, vec![held(A, true)]);
+    world.server(12);
+    assert_eq!(world.claims(12, A, Inherit), [(12, Sent::Waiting)]);
+    world
+}
+
+#[test]
+fn a_claim_of_an_older_generation_waits_for_the_return_of_a_newer_one_that_may_serve() {
+    let mut world = claimed_before_a_newer_generation_is_back();
+    let sent = world.arrives(20, Server, Leave, vec![held(A, true)]);
+    assert_eq!((of(10, &sent), of(12, &sent)), (vec![Sent::Takedown], vec![Sent::Refused(Code::Superseded)]));
+}
+
+#[test]
+fn it_is_granted_once_the_newer_one_is_back_without_the_address_or_has_ended_or_does_not_come_back() {
+    let granted = [Sent::Granted(Listener)];
+    assert_eq!(of(12, &claimed_before_a_newer_generation_is_back().server(20)), granted);
+    assert_eq!(of(12, &claimed_before_a_newer_generation_is_back().ends(20)), granted);
+    assert_eq!(of(12, &claimed_before_a_newer_generation_is_back().passes(WAIT)), granted);
+}
+
+#[test]
+fn a_claim_of_the_newest_generation_waits_for_nobody() {
+    let mut world = claimed_before_a_newer_generation_is_back();
+    world.server(30);
+    let sent = world.claims(30, A, Inherit);
+    assert_eq!(of(30, &sent), [Sent::Granted(Listener)]);
+}
+
 /// Server 10 lives and may hold anything; server 20 claims a name.
 fn a_name_is_claimed_beside_an_unnamed_process() -> (World, Vec<(u32, Sent)>) {
     let mut world = World::knowing_only_of(&[10]);

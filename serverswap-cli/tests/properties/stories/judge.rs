@@ -5,11 +5,11 @@ use serverswap::protocol::SocketMode;
 use serverswap::protocol::limits::LINE_BYTES_MAX;
 use serverswap::protocol::line::encode;
 use serverswap::protocol::message::{Error, Form, FromArbiter, Granted, Message, Role, Takedown};
-use serverswap_cli::arbiter::{ArbiterAction, ConnectionId};
+use serverswap_cli::arbiter::{ArbiterAction, ArbiterEvent, ConnectionId, TerminationSignal};
 
 use serverswap_protocol::trace::guarantees::Breach;
 
-use super::program::{Held, Program};
+use super::program::{Held, Program, Speaker};
 use super::story::{Asked, Story};
 
 impl Story<'_> {
@@ -31,7 +31,13 @@ impl Story<'_> {
                 let reads = |one: &Program| one.link.is_some() && one.has_listener_of(&address);
                 assert!(!living.any(reads), "{address} loses the arbiter's duplicate while it is held");
             }
-            ArbiterAction::Signal { process, .. } => {
+            ArbiterAction::Signal { process, generation, signal, .. } => {
+                let stands_in = |one: &Program| one.process == process && one.speaker == Speaker::StandIn;
+                assert!(
+                    signal != TerminationSignal::Term || !self.programs.iter().any(stands_in),
+                    "a server with a stand-in gets TERM instead of its stop signal"
+                );
+                self.answers.push(ArbiterEvent::SignalSent { generation, signal });
                 let supervisors = self.programs.iter().filter(|one| one.role == Role::Supervisor);
                 assert!(
                     !supervisors.map(|one| one.process).any(|one| one == process),
@@ -92,20 +98,30 @@ impl Story<'_> {
 
     fn granted(&mut self, link: ConnectionId, granted: Granted) {
         let Granted { re, address, fds } = granted;
-        let socket = if fds.is_empty() { SocketMode::Bind } else { SocketMode::Inherit };
-        self.is_answered(link, re, &[Asked::Claim(address.clone(), socket)]);
+        let asked = self.asked.remove(&(link, re));
+        let Some(Asked::Claim(claimed, socket)) = asked else {
+            panic!("{re} was not asked, or is answered twice")
+        };
+        assert_eq!(claimed, address);
+        let is_owed = fds.is_empty() && socket == SocketMode::Inherit;
+        assert!(fds.is_empty() || socket == SocketMode::Inherit, "a listener for `bind`");
         let Some(program) = self.at(link) else {
             return;
         };
+        assert!(!is_owed || program.speaker == Speaker::StandIn, "no listener for `inherit`");
         let (pid, is_alive) = (program.process.pid, program.is_alive());
-        kept(self.judge.granted(&pid, &address, socket));
+        let judged = self.judge.granted(&pid, &address, socket);
+        // One that is to open the listener by itself has nothing yet: where the state was lost, the kernel decides.
+        if !(is_owed && self.lost) {
+            kept(judged);
+        }
         if !is_alive {
             self.judge.releases(&pid, &address);
         }
         let program = self.at(link).filter(|one| one.is_alive());
         if let Some(program) = program {
             program.draining.remove(&address);
-            program.held.insert(address, Held { socket, serving: false });
+            program.held.insert(address, Held { socket, serving: false, is_owed });
         }
     }
 
@@ -116,7 +132,8 @@ impl Story<'_> {
         let Some(program) = self.at(link).filter(|one| one.is_alive()) else {
             return;
         };
-        assert!(program.handles.contains(&address), "{address}: it never said `onTakedown`");
+        let is_handled = program.handles.contains(&address) || program.speaker == Speaker::StandIn;
+        assert!(is_handled, "{address}: it never said `onTakedown`");
         if !program.held.contains_key(&address) {
             return;
         }

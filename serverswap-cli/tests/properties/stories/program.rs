@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serverswap::protocol::message::{Form, Holding, Role};
+use serverswap::protocol::message::{Form, Holding, Role, StandIn};
 use serverswap::protocol::{Address, Generation, SocketMode};
 use serverswap::sys::process::Process;
 use serverswap_cli::arbiter::{Attached, ConnectionId, Liveness};
@@ -24,6 +24,16 @@ pub struct Program {
     pub handles: BTreeSet<Address>,
     /// A supervisor's duplicates.
     pub duplicates: BTreeSet<Address>,
+    pub speaker: Speaker,
+    /// Whether no state names it and it has not come back.
+    pub is_forgotten: bool,
+}
+
+/// Who speaks for a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    Itself,
+    StandIn,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +48,12 @@ pub enum Life {
 pub struct Held {
     pub socket: SocketMode,
     pub serving: bool,
+    /// It is to open the listener itself, and has not.
+    pub is_owed: bool,
 }
 
 impl Program {
-    pub fn new(process: Process, generation: Generation, role: Role, form: Form) -> Self {
+    pub fn new(process: Process, generation: Generation, role: Role, form: Form, speaker: Speaker) -> Self {
         Program {
             process,
             generation,
@@ -55,7 +67,15 @@ impl Program {
             takedowns: BTreeMap::new(),
             handles: BTreeSet::new(),
             duplicates: BTreeSet::new(),
+            speaker,
+            is_forgotten: false,
         }
+    }
+
+    /// How its `hello` names it, if it does not speak for itself.
+    pub fn stand_in(&self) -> Option<StandIn> {
+        let stand_in = StandIn { pid: self.process.pid, stop_signal: 3, adopt: false };
+        (self.speaker == Speaker::StandIn).then_some(stand_in)
     }
 
     pub fn is_alive(&self) -> bool {
@@ -80,13 +100,13 @@ impl Program {
     }
 
     pub fn has_socket_of(&self, address: &Address) -> bool {
-        self.held.contains_key(address) || self.duplicates.contains(address)
+        self.held.get(address).is_some_and(|held| !held.is_owed) || self.duplicates.contains(address)
     }
 
     /// Whether its listener can be found among its descriptors.
     pub fn has_listener_of(&self, address: &Address) -> bool {
         self.duplicates.contains(address)
-            || self.held.get(address).is_some_and(|held| held.socket == SocketMode::Inherit)
+            || self.held.get(address).is_some_and(|held| held.socket == SocketMode::Inherit && !held.is_owed)
     }
 
     /// The `holding` of its `hello`; a minimal client attaches nothing.
@@ -99,7 +119,7 @@ impl Program {
         let held = self
             .held
             .iter()
-            .map(|(address, held)| entry(address, held.serving, held.socket == SocketMode::Inherit));
+            .map(|(address, held)| entry(address, held.serving, self.has_listener_of(address)));
         held.chain(self.duplicates.iter().map(|address| entry(address, true, true))).collect()
     }
 }

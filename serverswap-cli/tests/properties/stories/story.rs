@@ -14,7 +14,7 @@ use serverswap_cli::state::{Snapshot, UnrecordedRecord};
 use serverswap_protocol::trace::guarantees::Judge;
 
 use super::choices::Choices;
-use super::program::{Life, Program};
+use super::program::{Life, Program, Speaker};
 
 /// Plays the story that the bytes tell.
 ///
@@ -50,6 +50,8 @@ pub struct Story<'a> {
     pub(super) judge: Judge<u32>,
     /// Whether the state file was ever lost: who had which duplicate was forgotten then.
     pub(super) lost: bool,
+    /// How long the arbiter waits for those who ran when it took over.
+    awaited_until: Duration,
     pub(super) next_link: u64,
     next_pid: u32,
 }
@@ -80,25 +82,31 @@ impl<'a> Story<'a> {
             takedown_ids: BTreeMap::new(),
             judge: Judge::default(),
             lost: false,
+            awaited_until: Duration::ZERO,
             next_link: 0,
             next_pid: 100,
         };
         for number in 1..=3 {
             let generation = Generation { start: number, pid: 1 };
             let form = *story.choices.one_of(&[Form::Leave, Form::Stay]);
-            for role in [Role::Supervisor, Role::Server, Role::Server] {
-                let program = story.born(generation, role, form);
+            let programs = [
+                (Role::Supervisor, Speaker::Itself),
+                (Role::Server, Speaker::Itself),
+                (Role::Server, Speaker::StandIn),
+            ];
+            for (role, speaker) in programs {
+                let program = story.born(generation, role, form, speaker);
                 story.programs.push(program);
             }
         }
         story
     }
 
-    fn born(&mut self, generation: Generation, role: Role, form: Form) -> Program {
+    fn born(&mut self, generation: Generation, role: Role, form: Form, speaker: Speaker) -> Program {
         self.next_pid += 1;
         let start = u64::try_from(self.now.as_millis() / 10).expect("a short story");
         self.judge.appears(self.next_pid, generation);
-        Program::new(Process { pid: self.next_pid, start }, generation, role, form)
+        Program::new(Process { pid: self.next_pid, start }, generation, role, form, speaker)
     }
 
     fn step(&mut self) {
@@ -128,7 +136,9 @@ impl<'a> Story<'a> {
         self.next_link += 1;
         let link = ConnectionId(self.next_link);
         // Without a state nobody knows that what it holds is inherited: it is taken down first.
-        let is_minimal = self.choices.once_in(8) && self.programs[who].role == Role::Server && !self.lost;
+        let may_be_minimal = self.programs[who].role == Role::Server && !self.lost;
+        let is_minimal =
+            self.choices.once_in(8) && may_be_minimal && self.programs[who].speaker == Speaker::Itself;
         let probation_ms = if self.choices.once_in(2) { 2_000 } else { 0 };
         let timeouts = self.choices.once_in(2).then_some(Timeouts {
             drain_ms: 3_000,
@@ -139,6 +149,8 @@ impl<'a> Story<'a> {
         });
         let program = &mut self.programs[who];
         program.loses_connection();
+        program.is_forgotten = false;
+        self.judge.returns(&program.process.pid);
         (program.link, program.last_id) = (Some(link), 1);
         self.asked.insert((link, 1), Asked::Hello);
         let arrival = ClientHello {
@@ -152,7 +164,7 @@ impl<'a> Story<'a> {
             draining: program.draining.iter().cloned().collect(),
             form: Some(program.form),
             timeouts,
-            stand_in: None,
+            stand_in: program.stand_in(),
         };
         self.read.push(ArbiterEvent::Hello(arrival));
     }
@@ -176,14 +188,14 @@ impl<'a> Story<'a> {
             return;
         }
         self.connection_ends(who);
-        let Program { process, generation, role, form, .. } = self.programs[who];
+        let Program { process, generation, role, form, speaker, .. } = self.programs[who];
         self.judge.ends(&process.pid);
         self.read.push(ArbiterEvent::Gone { process, remains: Default::default() });
         // Where the generation is not up, nobody else will ask whether its server is late.
         if role == Role::Supervisor {
             self.judge.may_stop(generation);
         }
-        self.programs[who] = self.born(generation, role, form);
+        self.programs[who] = self.born(generation, role, form, speaker);
     }
 
     /// Until the next deadline, or some time.
@@ -193,14 +205,21 @@ impl<'a> Story<'a> {
         let deadline = self.arbiter.deadline().filter(|_| self.choices.once_in(2));
         self.now = self.now.max(deadline.unwrap_or(self.now + some));
         self.read.push(ArbiterEvent::Tick);
+        if self.now >= self.awaited_until {
+            let forgotten = self.programs.iter().filter(|one| one.is_forgotten);
+            forgotten.for_each(|one| self.judge.does_not_return(&one.process.pid));
+        }
         self.turn();
         assert!(self.arbiter.deadline().is_none_or(|next| next > self.now), "the arbiter waits for the past");
     }
 
     /// What the next arbiter knows then is who runs.
     fn lose_the_file(&mut self) {
-        let servers = self.programs.iter().filter(|one| one.is_alive() && one.role == Role::Server);
-        let record = |one: &Program| UnrecordedRecord { process: one.process, generation: one.generation };
+        let servers = self.programs.iter_mut().filter(|one| one.is_alive() && one.role == Role::Server);
+        let record = |one: &mut Program| {
+            one.is_forgotten = true;
+            UnrecordedRecord { process: one.process, generation: one.generation }
+        };
         self.file = Snapshot { unrecorded: servers.map(record).collect(), ..Snapshot::default() };
         self.lost = true;
         self.judge.state_is_lost();
@@ -227,6 +246,7 @@ impl<'a> Story<'a> {
         let alive = alive.map(|one| one.process).collect();
         self.arbiter =
             Arbiter::recover(ArbiterLimits::default(), &snapshot, &alive, &Default::default(), self.now);
+        self.awaited_until = self.now + ArbiterLimits::default().recover_wait;
         self.written = None;
         for who in 0..self.programs.len() {
             self.programs[who].loses_connection();

@@ -109,7 +109,17 @@ impl Story<'_> {
                 let liveness = if is_alive { Liveness::Alive } else { Liveness::Dead };
                 Some(ArbiterEvent::Polled { process, address, liveness })
             }
-            ArbiterAction::Look { .. } => unreachable!("every server of the stories speaks for itself"),
+            ArbiterAction::Look { generation, servers } => {
+                let mut listening = servers;
+                listening.retain(|(process, address)| {
+                    let mut programs = self.programs.iter().filter(|one| one.process == *process);
+                    programs.any(|one| one.has_listener_of(address)) && self.choices.once_in(2)
+                });
+                for (process, address) in &listening {
+                    self.judge.serves(&process.pid, address);
+                }
+                Some(ArbiterEvent::Looked { generation, listening })
+            }
             ArbiterAction::Send { .. }
             | ArbiterAction::Disconnect { .. }
             | ArbiterAction::KeepListener { .. }

@@ -1,12 +1,13 @@
 //! What a program says: any message at any moment, with what it then is true about itself.
 
 use serverswap::protocol::message::{
-    Closed, Code, Error, Fail, FromClient, OnTakedown, Ping, Pong, Progress, ReadyFor, Released, Role,
-    ServerUp, Serving, Stop, TimedOut,
+    Closed, Code, Error, Fail, FromClient, LISTENER, OnTakedown, Ping, Pong, Progress, ReadyFor, Released,
+    Role, ServerUp, Serving, Stop, TimedOut,
 };
 use serverswap::protocol::{Address, SocketMode};
 use serverswap_cli::arbiter::ArbiterEvent;
 
+use super::program::Speaker;
 use super::story::{Asked, Story};
 
 impl Story<'_> {
@@ -81,19 +82,31 @@ impl Story<'_> {
     }
 
     fn claim(&mut self, who: usize, address: Address) -> FromClient {
-        let socket = *self.choices.one_of(&[SocketMode::Inherit, SocketMode::Inherit, SocketMode::Bind]);
+        let drawn = *self.choices.one_of(&[SocketMode::Inherit, SocketMode::Inherit, SocketMode::Bind]);
+        let provide = self.programs[who].speaker == Speaker::StandIn;
+        // Without a state, one that has bound nothing yet cannot be told from one that is to open its listener.
+        let socket = if provide { SocketMode::Inherit } else { drawn };
         let id = self.ask(who, Asked::Claim(address.clone(), socket));
-        FromClient::ReadyFor(ReadyFor { id, address, socket, more: self.choices.once_in(8), provide: false })
+        FromClient::ReadyFor(ReadyFor { id, address, socket, more: self.choices.once_in(8), provide })
     }
 
     fn serve(&mut self, who: usize, address: Address) -> FromClient {
+        let is_owed = self.programs[who].held.get(&address).is_some_and(|held| held.is_owed);
+        if is_owed && self.programs.iter().any(|one| one.has_socket_of(&address)) {
+            // The kernel refuses its bind(2).
+            return self.release(who, address);
+        }
         let program = &mut self.programs[who];
         // The messages of a server that is dead by now, or has released, change nothing.
+        let mut fds = Vec::new();
         if let Some(held) = program.held.get_mut(&address) {
             held.serving = true;
+            if std::mem::replace(&mut held.is_owed, false) {
+                fds.push(LISTENER.to_owned());
+            }
             self.judge.serves(&program.process.pid, &address);
         }
-        FromClient::Serving(Serving { address, fds: Vec::new() })
+        FromClient::Serving(Serving { address, fds })
     }
 
     fn release(&mut self, who: usize, address: Address) -> FromClient {
