@@ -1,5 +1,5 @@
-//! What only the arbiter knows: that a server is gone which had no supervisor and which nobody had asked to end, and that the arbiter
-//! has changed. While there is no arbiter nobody sees a server end; the next one finds it gone.
+//! What only the arbiter knows: that a server is gone which had no supervisor and which nobody had asked to end, that a command was
+//! killed in its deploy, and that the arbiter has changed. While there is no arbiter nobody sees a process end; the next one finds it gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -27,6 +27,11 @@ impl ArbiterHistory {
             let reason = Some(FOUND_GONE.to_owned());
             writer.write(&Record { reason, ..crash(&writer, process, generation, addresses) });
         }
+        let killed = snapshot
+            .generations
+            .iter()
+            .filter(|(_, record)| record.supervisor.is_some_and(|supervisor| !alive.contains(&supervisor)));
+        writer.write_killed(killed.map(|(generation, _)| *generation).collect());
         if !alive.is_empty() {
             writer.write(&Record { pid: Some(std::process::id()), ..writer.record(What::Arbiter) });
         }
@@ -36,6 +41,11 @@ impl ArbiterHistory {
     /// A server is gone that served these and that nobody had asked to end.
     pub(crate) fn crashed(&self, process: Process, generation: Generation, addresses: BTreeSet<Address>) {
         self.writer.write(&crash(&self.writer, process, generation, addresses));
+    }
+
+    /// The process is gone that had started these: one that was killed has not written how its deploy went.
+    pub(crate) fn supervisor_gone(&self, generations: Vec<Generation>) {
+        self.writer.write_killed(generations);
     }
 
     /// Waits until it is written, for a while; what went wrong.

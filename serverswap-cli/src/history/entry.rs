@@ -14,6 +14,9 @@ use crate::supervisor::ServerExit;
 /// The reason of the record of a server that has crashed while there was no arbiter.
 pub(super) const FOUND_GONE: &str = "found_gone";
 
+/// The outcome of a deploy whose command was killed, as the arbiter writes it.
+pub(super) const KILLED: &str = "killed";
+
 /// One thing that happened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -188,12 +191,16 @@ impl Entry {
 
     fn conclude(&mut self, record: &Record) {
         let outcome = record.outcome.as_deref().unwrap_or("not known");
-        let came_up = matches!(outcome, "done" | "left" | "done_in_part" | "replaced" | "ended" | "stopped");
+        let was_up = outcome == KILLED && self.stage == Stage::Up;
+        let came_up =
+            was_up || matches!(outcome, "done" | "left" | "done_in_part" | "replaced" | "ended" | "stopped");
         self.stage = if came_up { Stage::Up } else { Stage::Over };
         self.happened = match outcome {
             "done" | "left" if record.replaced.is_empty() => "started".to_owned(),
             "done" | "left" => "swapped".to_owned(),
             "done_in_part" => "up in part".to_owned(),
+            KILLED if was_up => "up; its command was killed".to_owned(),
+            KILLED => "its command was killed".to_owned(),
             other => other.replace('_', " "),
         };
         self.fill(record);
@@ -319,6 +326,12 @@ mod tests {
         assert_eq!(told(&[started(1, 1, "/1")]), ["its command was killed"]);
         assert_eq!(told(&[started(1, 1, "/1"), record(2, What::Up, 1)]), ["up; its command was killed"]);
         assert_eq!(told(&[started(1, 100, "/1")]), ["under way"]);
+        let killed = || over(3, 1, KILLED, &[], &[]);
+        assert_eq!(told(&[started(1, 1, "/1"), killed()]), ["its command was killed"]);
+        assert_eq!(
+            told(&[started(1, 1, "/1"), record(2, What::Up, 1), killed()]),
+            ["up; its command was killed"]
+        );
     }
 
     #[test]

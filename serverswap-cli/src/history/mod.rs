@@ -122,13 +122,24 @@ pub fn show(history: &cli::History) -> u8 {
 
 /// What was written of a runtime directory, wherever that is.
 pub(crate) fn read(directory: &Path) -> Found {
+    read_if(directory, |_| true)
+}
+
+/// The same of a few generations: other lines are not looked into.
+fn of_generations(directory: &Path, generations: &[Generation]) -> Vec<Record> {
+    let named: Vec<String> = generations.iter().map(ToString::to_string).collect();
+    read_if(directory, |line| named.iter().any(|generation| line.contains(generation))).records
+}
+
+fn read_if(directory: &Path, is_meant: impl Fn(&str) -> bool) -> Found {
     let folders = log_directory::candidates_of(directory).into_iter();
     let texts = folders.map(|folder| of_user(&folder).read()).chain([kept_in(directory).read()]);
     let (mut written, mut newer, mut unreadable) = (Vec::new(), 0, 0);
     // What was passed on by a process that was killed then is there twice.
     let mut seen = HashSet::new();
     for text in texts {
-        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        for line in lines.filter(|line| is_meant(&String::from_utf8_lossy(line))) {
             match Line::read(line) {
                 Line::Record(record) if Path::new(&record.directory) == directory => {
                     if seen.insert(line.to_owned()) {

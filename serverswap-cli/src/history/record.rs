@@ -57,7 +57,8 @@ pub(crate) struct Record {
     /// `start` and `stop`: who did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) who: Option<Who>,
-    /// `deploy`, `end` and `stop`: how it went, as `outcome` of the object of `--json`.
+    /// `deploy`, `end` and `stop`: how it went, as `outcome` of the object of `--json`; `killed`: its command was killed, and the
+    /// arbiter has written that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) outcome: Option<String>,
     /// Why, as `reason` of the object of `--json`.

@@ -63,6 +63,12 @@ impl Who {
         }
     }
 
+    /// Who has sent a signal: of a process that has ended since, such as kill(1), it is known of which user it was.
+    pub(crate) fn of_sender(pid: Option<u32>, uid: u32) -> Who {
+        let sender = pid.filter(|pid| *pid != 0).map(Who::of).filter(|who| who.uid == uid);
+        sender.unwrap_or_else(|| Who { uid, name: name_of(uid), ..Who::default() })
+    }
+
     /// `ann (pts/3, ssh 10.0.0.7)`.
     pub(crate) fn text(&self) -> String {
         let login = self.login.as_ref().map(|login| format!("login {login}"));
@@ -122,6 +128,15 @@ mod tests {
         let from = Who { tty: Some("pts/3".to_owned()), ssh: Some("10.0.0.7".to_owned()), ..ann };
         assert_eq!(from.text(), "ann (pts/3, ssh 10.0.0.7)");
         assert_eq!(Who { uid: 9, ..Who::default() }.text(), "uid 9");
+    }
+
+    #[test]
+    fn of_a_sender_that_is_gone_the_user_is_known() {
+        let own = Uid::current().as_raw();
+        assert_eq!(Who::of_sender(Some(std::process::id()), own), Who::of(std::process::id()));
+        let gone = Who { uid: own + 1, name: name_of(own + 1), ..Who::default() };
+        assert_eq!(Who::of_sender(Some(std::process::id()), own + 1), gone);
+        assert_eq!(Who::of_sender(None, own + 1), gone);
     }
 
     #[test]

@@ -4,15 +4,19 @@
 //! directory, and the next record that can be written takes it along, behind one that says so ([`What::Delayed`]). Where there is no
 //! such directory, the runtime directory has all there is; that does not survive a boot.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use serverswap::protocol::Generation;
 use serverswap::sys::process;
 use tokio::time::timeout;
 
+use super::entry::KILLED;
 use super::file::HistoryFile;
+use super::of_generations;
 use super::record::{Record, What};
 use crate::output::log_directory;
 use crate::runtime::{LookThread, lock};
@@ -63,11 +67,32 @@ impl HistoryWriter {
 
     /// Writes it, in its turn.
     pub(crate) fn write(&self, record: &Record) {
-        let (directory, problem, line) = (self.directory.clone(), Arc::clone(&self.problem), record.line());
+        let line = record.line();
+        self.write_lines(move |_| line);
+    }
+
+    /// Of these generations, whose supervisors are gone, those that were started and of which nobody has written how the deploy went.
+    pub(crate) fn write_killed(&self, generations: Vec<Generation>) {
+        if generations.is_empty() {
+            return;
+        }
+        let new = self.record(What::Deploy);
+        self.write_lines(move |directory| {
+            killed(&of_generations(directory, &generations), &new).iter().flat_map(Record::line).collect()
+        });
+    }
+
+    /// `lines` is called on the thread, when everything before it is written.
+    fn write_lines(&self, lines: impl FnOnce(&Path) -> Vec<u8> + Send + 'static) {
+        let (directory, problem) = (self.directory.clone(), Arc::clone(&self.problem));
         let delayed = self.record(What::Delayed);
         drop(self.thread.run(move || {
+            let lines = lines(&directory);
+            if lines.is_empty() {
+                return;
+            }
             let folder = log_directory::prepare().ok();
-            if let Some(report) = write(folder.as_deref(), &directory, delayed, &line) {
+            if let Some(report) = write(folder.as_deref(), &directory, delayed, &lines) {
                 lock(&problem).get_or_insert(report);
             }
         }));
@@ -81,6 +106,26 @@ impl HistoryWriter {
         }
         lock(&self.problem).take()
     }
+}
+
+/// How the deploys have ended whose commands were killed; `new` has its time. `records` are those of their generations.
+fn killed(records: &[Record], new: &Record) -> Vec<Record> {
+    let mut begun: BTreeMap<Generation, Record> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.boot == new.boot) {
+        let Some(generation) = record.generation else { continue };
+        if record.what == What::Start {
+            begun.insert(generation, Record { generation: Some(generation), ..new.clone() });
+        } else if record.what == What::Up {
+            begun.entry(generation).and_modify(|known| {
+                known.addresses.clone_from(&record.addresses);
+                known.pid = record.pid;
+            });
+        } else if record.what == What::Deploy {
+            begun.remove(&generation);
+        }
+    }
+    let killed = begun.into_values();
+    killed.map(|record| Record { outcome: Some(KILLED.to_owned()), ..record }).collect()
 }
 
 fn write(folder: Option<&Path>, directory: &Path, delayed: Record, line: &[u8]) -> Option<Report> {
@@ -142,6 +187,30 @@ mod tests {
         );
         assert_eq!(lines.collect::<Vec<_>>(), ["one", "two"]);
         assert!(!run.join("history.jsonl").exists());
+    }
+
+    #[test]
+    fn a_deploy_whose_command_was_killed_gets_an_outcome_once_and_another_none() {
+        let generation = |start| Some(Generation { start, pid: 7 });
+        let new = |what| Record::new(what, Path::new("/run/x"), "boot", SystemTime::UNIX_EPOCH);
+        let record = |what, start| Record { generation: generation(start), ..new(what) };
+        let addresses = [":1".parse().expect("valid")];
+        let mut records = vec![
+            record(What::Start, 1),
+            record(What::Deploy, 1),
+            record(What::Start, 2),
+            Record { pid: Some(70), addresses: addresses.clone().into(), ..record(What::Up, 2) },
+            record(What::Start, 3),
+            Record { boot: "another".to_owned(), ..record(What::Start, 4) },
+        ];
+        let written = killed(&records, &new(What::Deploy));
+        let outcome = Some(KILLED.to_owned());
+        let up = Record { pid: Some(70), addresses: addresses.into(), ..record(What::Deploy, 2) };
+        let expected =
+            [up, record(What::Deploy, 3)].map(|record| Record { outcome: outcome.clone(), ..record });
+        assert_eq!(written, expected);
+        records.extend(written);
+        assert_eq!(killed(&records, &new(What::Deploy)), []);
     }
 
     #[test]

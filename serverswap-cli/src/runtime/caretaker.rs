@@ -22,6 +22,7 @@ use super::recovery;
 use super::resident::Resident;
 use super::server::reap_others;
 use super::signals::{SignalEvent, Signals};
+use super::successors::Asker;
 use super::supervisor::FIRST_LINK_WAIT;
 use super::trace::TraceWriter;
 use crate::post::Post;
@@ -102,10 +103,10 @@ impl Caretaker {
                         self.stop(stops, &mut link).await;
                     }
                     SignalEvent::Core(SupervisorSignal::Hangup) => {}
-                    SignalEvent::Reload => self.resident.successors.start(None),
+                    SignalEvent::Reload(who) => self.resident.successors.start(Asker::Signal(who)),
                     SignalEvent::Child => reap_others(None, &self.resident.successors),
                 },
-                client = self.resident.asked() => self.resident.successors.start(Some(client)),
+                client = self.resident.asked() => self.resident.successors.start(Asker::Client(client)),
                 () = first_end(&others) => {}
                 () = arbiter_link::ready(link.as_ref()) => drop(link.as_mut().map(|link| link.step(Vec::new))),
             }

@@ -188,7 +188,7 @@ fn asked(event: &SignalEvent) -> Asked {
             }
             Asked::Nothing
         }
-        SignalEvent::Core(SupervisorSignal::Hangup) | SignalEvent::Reload => Asked::Nothing,
+        SignalEvent::Core(SupervisorSignal::Hangup) | SignalEvent::Reload(_) => Asked::Nothing,
     }
 }
 

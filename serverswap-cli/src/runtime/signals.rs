@@ -7,6 +7,7 @@ use serverswap::protocol::message::Form;
 use serverswap::sys::process::{Process, Signal, ancestors};
 use tokio::io::unix::AsyncFd;
 
+use crate::history::Who;
 use crate::supervisor::{GenerationSignal, Hangup, Sender, StopRequests, SupervisorSignal, Terminal};
 use crate::sys::async_fd::async_fd;
 use crate::sys::session;
@@ -24,8 +25,8 @@ pub(super) struct Signals {
 pub(super) enum SignalEvent {
     /// It is for the core.
     Core(SupervisorSignal),
-    /// The next generation is to be started.
-    Reload,
+    /// The next generation is to be started, as this one has asked.
+    Reload(Who),
     /// A child has ended. One such signal may stand for several children.
     Child,
 }
@@ -66,7 +67,7 @@ impl Signals {
     /// `None`: nothing new.
     fn event(&self, received: Received) -> Option<SignalEvent> {
         use nix::sys::signal::Signal::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
-        let Received { signal, path, sender } = received;
+        let Received { signal, path, sender, user } = received;
         if signal == SIGTERM {
             let mut stops = self.stops.get();
             let is_new = stops.is_new(path);
@@ -77,7 +78,7 @@ impl Signals {
         } else if signal == SIGHUP {
             Some(match Hangup::of(self.form, self.terminal, kind(sender)) {
                 Hangup::Ignore => SignalEvent::Core(SupervisorSignal::Hangup),
-                Hangup::Reload => SignalEvent::Reload,
+                Hangup::Reload => SignalEvent::Reload(Who::of_sender(sender, user)),
             })
         } else {
             (signal == SIGCHLD).then_some(SignalEvent::Child)

@@ -294,7 +294,7 @@ impl StopDriver {
         tokio::select! {
             event = self.signals.next() => match event {
                 SignalEvent::Core(SupervisorSignal::Terminate | SupervisorSignal::Interrupt) => self.core.hasten(),
-                SignalEvent::Core(SupervisorSignal::Hangup) | SignalEvent::Reload | SignalEvent::Child => {}
+                SignalEvent::Core(SupervisorSignal::Hangup) | SignalEvent::Reload(_) | SignalEvent::Child => {}
             },
             () = arbiter_link::ready(self.link.as_ref()) => self.link_ready(),
             () = first_end(&pidfds) => {}

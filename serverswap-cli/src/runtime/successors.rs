@@ -46,6 +46,14 @@ pub(super) struct Successors {
     stops: Cell<u32>,
 }
 
+/// Who asks for the next generation.
+pub(super) enum Asker {
+    /// `serverswap reload`, which waits for the answer.
+    Client(UnixStream),
+    /// Who has sent HUP.
+    Signal(Who),
+}
+
 impl Successors {
     pub(super) fn new(
         console: Console,
@@ -66,11 +74,16 @@ impl Successors {
     }
 
     /// Starts one; how its deploy went is told to the client that has asked for it.
-    pub(super) fn start(&self, client: Option<UnixStream>) {
+    pub(super) fn start(&self, asker: Asker) {
+        let who = asker.who();
+        let client = match asker {
+            Asker::Client(client) => Some(client),
+            Asker::Signal(_) => None,
+        };
         let reply = if self.is_stopping() {
             Err(SetupError::Stopping { pid: std::process::id() })
         } else {
-            self.spawn(client.as_ref()).map_err(|error| SetupError::System {
+            self.spawn(who).map_err(|error| SetupError::System {
                 what: "starting the next generation",
                 errno: error.raw_os_error().unwrap_or_default(),
             })
@@ -91,10 +104,11 @@ impl Successors {
         replies.push(task);
     }
 
-    fn spawn(&self, client: Option<&UnixStream>) -> io::Result<(u32, pipe::Receiver)> {
+    fn spawn(&self, who: Option<Who>) -> io::Result<(u32, pipe::Receiver)> {
         let (reader, writer) = io::pipe()?;
         let reader = pipe::Receiver::from_owned_fd(reader.into())?;
-        let mut command = self.command(&asker(client));
+        let who = who.and_then(|who| serde_json::to_string(&who).ok());
+        let mut command = self.command(who.as_deref().unwrap_or("1"));
         command.stdin(writer);
         let (variables, listeners) = self.store.passed_on();
         command.envs(variables);
@@ -172,12 +186,14 @@ impl Successors {
     }
 }
 
-/// Who has asked, for the history: a client that runs, or whoever has sent HUP, of whom nothing is known.
-fn asker(client: Option<&UnixStream>) -> String {
-    let pid =
-        client.and_then(|client| client.peer_cred().ok()?.pid()).and_then(|pid| u32::try_from(pid).ok());
-    let who = pid.map(Who::of).and_then(|who| serde_json::to_string(&who).ok());
-    who.unwrap_or_else(|| "1".to_owned())
+impl Asker {
+    /// For the history; `None` if it does not live any more.
+    fn who(&self) -> Option<Who> {
+        match self {
+            Asker::Client(client) => Some(Who::of(u32::try_from(client.peer_cred().ok()?.pid()?).ok()?)),
+            Asker::Signal(who) => Some(who.clone()),
+        }
+    }
 }
 
 /// By its path, so that an upgrade is followed; by what runs now where there is nothing.

@@ -29,6 +29,7 @@ use super::resident::Resident;
 use super::server::{Answer, ServerProcess};
 use super::signals::{SignalEvent, Signals};
 use super::stand_in::{Change, Outcome, StandInDriver, StandInPlan};
+use super::successors::Asker;
 use super::trace::TraceWriter;
 use super::waiting_lookup::{Found, WaitingLookup};
 use crate::history::DeployHistory;
@@ -163,7 +164,7 @@ impl<'a> SupervisorDriver<'a> {
                 // Nothing was read yet that could be read anew.
                 event = self.signals.next() => {
                     let event = match event {
-                        SignalEvent::Reload => SignalEvent::Core(SupervisorSignal::Hangup),
+                        SignalEvent::Reload(_) => SignalEvent::Core(SupervisorSignal::Hangup),
                         event @ (SignalEvent::Core(_) | SignalEvent::Child) => event,
                     };
                     if let Some(outcome) = self.signalled(event) {
@@ -182,7 +183,7 @@ impl<'a> SupervisorDriver<'a> {
         tokio::select! {
             event = self.signals.next() => self.signalled(event),
             client = self.resident.asked() => {
-                self.resident.successors.start(Some(client));
+                self.resident.successors.start(Asker::Client(client));
                 None
             }
             answer = self.server.changed() => self.server_changed(answer),
@@ -239,8 +240,8 @@ impl<'a> SupervisorDriver<'a> {
                 }
                 self.handle(SupervisorInput::Signal(signal), None)
             }
-            SignalEvent::Reload => {
-                self.resident.successors.start(None);
+            SignalEvent::Reload(who) => {
+                self.resident.successors.start(Asker::Signal(who));
                 None
             }
             SignalEvent::Child => {

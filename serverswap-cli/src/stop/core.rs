@@ -9,8 +9,8 @@ use serverswap::sys::process::Process;
 
 use super::running::Deadlines;
 use super::{Running, Selection, Stopped};
-use crate::supervisor::{CutServers, GenerationSignal};
-use crate::ui::{DrainStatus, Report};
+use crate::supervisor::{CutServers, GenerationSignal, REMIND_INTERVAL};
+use crate::ui::{DrainStatus, EndingServer, Report, WaitingFor};
 
 /// The deadlines of a generation that has given none: as those of a deploy.
 const TIMEOUTS: Timeouts =
@@ -56,6 +56,8 @@ pub(crate) struct Stop {
     gone: BTreeSet<u32>,
     cut: CutServers,
     next: Option<Duration>,
+    /// When the operator is told next what is waited for.
+    remind_at: Duration,
 }
 
 /// How a generation was asked to end.
@@ -93,6 +95,7 @@ impl Stop {
             gone: BTreeSet::new(),
             cut: CutServers::default(),
             next: None,
+            remind_at: now + REMIND_INTERVAL,
         }
     }
 
@@ -110,7 +113,7 @@ impl Stop {
         let to_be_asked =
             |one: &&Running| one.supervisor.is_some() || one.servers.iter().any(|server| lives(*server));
         for one in meant.iter().filter(to_be_asked) {
-            for action in self.ask(one, now) {
+            for action in self.ask(one, &lives, now) {
                 match &action {
                     // What a supervisor brings about is seen by an observer; what we bring about is waited for.
                     StopAction::TakeDown { .. } | StopAction::Report(_) => through_arbiter.push(action),
@@ -119,6 +122,10 @@ impl Stop {
             }
         }
         through_arbiter.extend(others);
+        if self.remind_at <= now {
+            self.remind_at = now + REMIND_INTERVAL;
+            through_arbiter.extend(self.waits_for(&meant, lives, now).map(StopAction::Report));
+        }
         (!meant.is_empty()).then_some(through_arbiter)
     }
 
@@ -207,7 +214,38 @@ impl Stop {
         }
     }
 
-    fn ask(&mut self, one: &Running, now: Duration) -> Vec<StopAction> {
+    /// For people: every process that has not ended.
+    fn waits_for(&self, meant: &[Running], lives: impl Fn(Process) -> bool, now: Duration) -> Option<Report> {
+        let mut servers = Vec::new();
+        for one in meant {
+            let living: Vec<u32> =
+                one.servers.iter().filter(|server| lives(**server)).map(|server| server.pid).collect();
+            let supervisor = one.supervisor.filter(|_| living.is_empty()).map(|supervisor| supervisor.pid);
+            let pids = living.into_iter().chain(supervisor);
+            servers.extend(pids.map(|pid| EndingServer {
+                pid,
+                generation: one.generation,
+                connections: self.ending.get(&pid).copied().flatten(),
+                signal: self.cut.signal(pid),
+                remaining: self.remaining(one, pid, now),
+            }));
+        }
+        (!servers.is_empty()).then_some(Report::StillWaiting(WaitingFor::Exit { servers }))
+    }
+
+    /// Until its next signal, if that is to be known: an answer that flows may move it.
+    fn remaining(&self, one: &Running, pid: u32, now: Duration) -> Option<Duration> {
+        let (timeouts, asked) = (self.timeouts(one), self.asked.get(&one.generation)?);
+        let term_at = asked.at + Duration::from_millis(timeouts.drain_ms);
+        let at = match self.cut.signal(pid) {
+            None => Some(term_at),
+            Some(GenerationSignal::Term) => Some(term_at + Duration::from_millis(timeouts.kill_ms)),
+            Some(GenerationSignal::Kill) => None,
+        };
+        at?.checked_sub(now).filter(|left| !left.is_zero())
+    }
+
+    fn ask(&mut self, one: &Running, lives: impl Fn(Process) -> bool, now: Duration) -> Vec<StopAction> {
         let way = one.supervisor.map_or(Way::Arbiter, Way::Supervisor);
         let known = self.stopped.entry(one.generation).or_default();
         known.supervisor = known.supervisor.or(one.supervisor.map(|supervisor| supervisor.pid));
@@ -219,20 +257,20 @@ impl Stop {
         let mut actions = Vec::new();
         while asked.requests < due.min(REQUESTS_MAX) {
             asked.requests += 1;
-            actions.extend(self.request(one, asked));
+            actions.extend(self.request(one, &lives, asked));
         }
         self.asked.insert(one.generation, asked);
         actions
     }
 
-    fn request(&mut self, one: &Running, asked: Asked) -> Vec<StopAction> {
+    fn request(&mut self, one: &Running, lives: impl Fn(Process) -> bool, asked: Asked) -> Vec<StopAction> {
         let signal = if asked.requests == 2 { GenerationSignal::Term } else { GenerationSignal::Kill };
         if asked.requests > 1 {
-            for server in &one.servers {
-                if let Some(connections) = self.ending.get(&server.pid) {
-                    // Nothing is said of it: the operator has asked for it.
-                    let _ = self.cut.note_signal(server.pid, signal, *connections, Duration::ZERO);
-                }
+            // Also of one that is stopped (SIGSTOP), or for another reason has never said that it drains.
+            for server in one.servers.iter().filter(|server| lives(**server)) {
+                let connections = self.ending.get(&server.pid).copied().flatten();
+                // Nothing is said of it now: the operator has asked for it.
+                let _ = self.cut.note_signal(server.pid, signal, connections, Duration::ZERO);
             }
         }
         let timeouts = self.timeouts(one);

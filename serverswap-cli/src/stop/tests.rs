@@ -12,7 +12,7 @@ use super::running::Deadlines;
 use super::*;
 use crate::state::{AddressRecord, DrainRecord, GenerationRecord, HolderRecord, Snapshot, UnrecordedRecord};
 use crate::supervisor::GenerationSignal;
-use crate::ui::Summary;
+use crate::ui::{Report, Summary};
 
 const START: u64 = 1_000_000_000;
 const NOW: Duration = Duration::from_secs(9);
@@ -273,6 +273,38 @@ fn who_hastens_a_supervisor_is_told_what_that_cuts() {
     look(&mut stop, &running, Duration::ZERO);
     let Summary::Success(text) = stop.over(&[], NOW).summary() else { panic!("it has ended") };
     assert!(text.ends_with("; pid 7 got TERM with 2 connections open"), "{text}");
+}
+
+#[test]
+fn who_waits_is_reminded_of_what_has_not_ended() {
+    let running = [alone(1, 7, &[":1"]), supervised(2, 8, 80, &[":2"])];
+    let mut stop = everything(&running);
+    let told = |stop: &mut Stop, seconds| {
+        let actions = stop.look(&running, |one| one.pid != 8, NOW + Duration::from_secs(seconds));
+        let reports = actions.into_iter().flatten().filter_map(|action| {
+            let StopAction::Report(report @ Report::StillWaiting(_)) = action else { return None };
+            Some(report.text())
+        });
+        reports.collect::<Vec<_>>()
+    };
+    stop.on_event(Event { connections: Some(2), ..event(EventKind::Draining, &running[0], 7) });
+    assert_eq!((told(&mut stop, 0), told(&mut stop, 4)), (vec![], vec![]));
+    let expected = "still waiting for pid 7 to exit (2 connections left, 25 s of the drain timeout left) \
+                    and pid 80 to exit (25 s of the drain timeout left)";
+    assert_eq!(told(&mut stop, 5), [expected]);
+    assert_eq!(told(&mut stop, 6), [""; 0]);
+    assert_eq!(told(&mut stop, 10).len(), 1);
+}
+
+#[test]
+fn a_server_that_is_stopped_and_says_nothing_is_named_with_the_signal_that_ended_it() {
+    let running = [Running { keeper: Deadlines::Ours, timeouts: None, ..alone(1, 7, &[":1"]) }];
+    let mut stop = everything(&running);
+    for seconds in [0, 30, 35] {
+        look(&mut stop, &running, Duration::from_secs(seconds));
+    }
+    let Summary::Success(text) = stop.over(&[], NOW).summary() else { panic!("it has ended") };
+    assert!(text.ends_with("; pid 7 got KILL with an unknown number of connections open"), "{text}");
 }
 
 #[test]

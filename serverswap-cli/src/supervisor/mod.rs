@@ -71,7 +71,7 @@ pub use self::input::{
 };
 pub use self::plan::{Plan, Restart, Starts};
 pub use self::stop_requests::{StopPath, StopRequests};
-pub use self::waiting::{Due, Reminder};
+pub use self::waiting::{Due, REMIND_INTERVAL, Reminder};
 
 /// The supervisor of one generation.
 #[derive(Debug, Clone)]

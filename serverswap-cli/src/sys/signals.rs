@@ -24,6 +24,8 @@ pub(crate) struct Received {
     pub(crate) path: StopPath,
     /// The process that has sent it, 0 if that is not visible from here; `None` is the kernel.
     pub(crate) sender: Option<u32>,
+    /// The user of that process.
+    pub(crate) user: u32,
 }
 
 impl SignalDescriptor {
@@ -57,7 +59,7 @@ impl SignalDescriptor {
         // Positive codes are the kernel's (sigaction(2)).
         let sender = (info.ssi_code <= 0).then_some(info.ssi_pid);
         let path = if is_passed_on { StopPath::PassedOn { request } } else { StopPath::Direct };
-        Some(Received { signal, path, sender })
+        Some(Received { signal, path, sender, user: info.ssi_uid })
     }
 }
 

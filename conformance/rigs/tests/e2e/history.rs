@@ -36,6 +36,11 @@ async fn a_follower_is_told_what_happens_whichever_process_is_the_arbiter() -> O
     let line: Value = serde_json::from_str(&follower.prints(r#""event":{"what":"replaced""#).await?)?;
     assert_eq!(line["addresses"][0].as_str(), Some(shop.address.to_string().as_str()), "{line}");
     follower.prints(r#""what":"deploy""#).await?;
+    let mut killed = shop.sandbox.serverswap(["--ready-timeout", "1h", "sleep", "600"]).start()?;
+    follower.prints(r#""what":"start""#).await?;
+    killed.signal(Signal::KILL);
+    killed.exit().await?;
+    follower.prints(r#""outcome":"killed""#).await?;
     follower.signal(Signal::TERM);
     follower.exit().await?;
     Ok(())

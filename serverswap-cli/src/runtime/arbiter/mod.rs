@@ -365,6 +365,7 @@ impl ArbiterRuntime {
             }
             let generations = self.core.generations_of_supervisor(process);
             reload_socket::remove_left_by(process.pid, &generations, &self.directory);
+            self.history.supervisor_gone(generations);
             self.bound.retain(|link| self.clients.process_of(link).is_some());
             let process_group = self.processes.forget(process);
             let process_group =
