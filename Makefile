@@ -47,11 +47,11 @@ build: tools-build ## Release programs in target/release, the Node addon, the Py
 RIGS := SERVERSWAP_BIN_DIR=$(abspath $(RELEASE)) $(TARGET)/rigs/serverswap-rigs
 
 .PHONY: demo
-demo: tools-demo ## Five deploys of a Node server under load, one of them broken on purpose
+demo: tools-demo ## Five deploys of a Node server under load, one of them broken on purpose; a page in target/demo shows them
 	cargo build --release -p serverswap-cli
 	node $(NODE)/build.mjs
 	cargo build --profile rigs -p serverswap-rigs
-	@$(RIGS) demo
+	@$(RIGS) demo --report $(TARGET)/demo
 
 # A runtime directory is below /run, in memory, and so is that of what is measured.
 .PHONY: bench
@@ -137,6 +137,20 @@ streams: tools-test package-python ## What clients of websockets and long answer
 	cd conformance/rigs/streams/go && go build -o $(abspath $(TARGET))/streams-go .
 	@SERVERSWAP_BIN_DIR=$(abspath $(RELEASE)) node conformance/rigs/streams/run.cjs \
 		node="node conformance/rigs/streams/server.cjs" aiohttp=".venv/bin/python conformance/rigs/streams/server.py" go=$(abspath $(TARGET))/streams-go
+
+# The pages of a good server, of one that fails its second start and says what looks like HTML, of one without the library, and of the demo.
+# The pictures are in target/report-browser, to be looked at.
+BROWSER := $(abspath $(TARGET))/report-browser
+
+.PHONY: report-browser
+report-browser: tools-test ## The pages of rehearse and demo in headless Chromium (Debian's package chromium)
+	@command -v $${CHROMIUM:-chromium} >/dev/null || { echo "error: there is no chromium" >&2; echo "hint: apt-get install chromium, or CHROMIUM=/path/to/it" >&2; exit 1; }
+	cargo build --workspace --bins --examples --all-features
+	node $(NODE)/build.mjs $(TARGET)/debug/libserverswap_node.so
+	rm -rf $(BROWSER) && mkdir -p $(BROWSER) && cp conformance/rigs/report-browser/* $(BROWSER)
+	cd $(BROWSER) && npm ci --no-audit --no-fund
+	$(BROWSER)/pages $(TARGET)/debug $(BROWSER)
+	@cd $(BROWSER) && node check.mjs pictures */*.html
 
 .PHONY: systemd
 systemd: tools-build ## The unit of packaging/systemd in a real systemd, under load (root, debootstrap)

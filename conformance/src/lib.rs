@@ -19,3 +19,4 @@ pub mod scenario;
 pub mod style;
 pub mod suite;
 pub mod supervisor;
+pub mod swap_report;

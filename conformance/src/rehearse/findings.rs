@@ -9,6 +9,7 @@ use serverswap_protocol::Address;
 use serverswap_load::{Failure, Tally};
 
 use super::server::Language;
+use crate::swap_report::Model;
 
 /// A rehearsal that was carried through, well or not.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Rehearsed {
     pub speaks: Speaks,
     /// What is wrong, in the order in which it should be looked at.
     pub findings: Vec<Finding>,
+    /// What happened when; `None` if no request was made.
+    pub model: Option<Model>,
 }
 
 /// Who speaks the protocol.

@@ -61,7 +61,7 @@ fn findings(rehearsed: &Rehearsed) {
     }
 }
 
-fn what(finding: &Finding) -> String {
+pub(super) fn what(finding: &Finding) -> String {
     match finding {
         Finding::DeployFailed { swap, status, .. } => {
             format!("{} failed with exit status {status}", name(*swap))
@@ -93,7 +93,7 @@ fn what(finding: &Finding) -> String {
     }
 }
 
-fn said(finding: &Finding) -> &[String] {
+pub(super) fn said(finding: &Finding) -> &[String] {
     match finding {
         Finding::DeployFailed { said, .. }
         | Finding::NotInTime { said, .. }

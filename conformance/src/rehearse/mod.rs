@@ -13,6 +13,7 @@
 mod advice;
 mod findings;
 mod findings_text;
+mod overview;
 mod said;
 mod server;
 mod status_poll;
@@ -29,6 +30,7 @@ use serverswap_load::{LoadError, TargetError};
 
 pub use findings::{Beside, Finding, Rehearsed, Speaks};
 pub use findings_text::print;
+pub use overview::report;
 pub use server::Language;
 
 use swap_command::SwapCommand;

@@ -1,6 +1,6 @@
 //! The command that is rehearsed, as a person types it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serverswap_protocol::message::Form;
 
@@ -45,6 +45,8 @@ pub(super) struct SwapCommand {
     pub(super) form: Form,
     /// The `serverswap` that says who serves.
     pub(super) status_program: String,
+    /// Where it records, which the user may have named.
+    pub(super) recording: PathBuf,
 }
 
 impl SwapCommand {
@@ -71,19 +73,26 @@ impl SwapCommand {
         let is_of_others = |option: &&str| OF_OTHERS.contains(&option.split('=').next().unwrap_or(option));
         let speaks = if options.iter().any(is_of_others) { Speaks::Supervisor } else { Speaks::Server };
         let server = words[place + 1 + options.len()..].to_vec();
-        let is_recorded = options.iter().any(|option| *option == "--trace" || option.starts_with("--trace="));
+        let named = options.iter().zip(options.iter().skip(1).chain([&""]));
+        let mut named = named.filter_map(|(option, next)| match option.strip_prefix("--trace") {
+            Some("") => Some(PathBuf::from(next)),
+            Some(rest) => rest.strip_prefix('=').map(PathBuf::from),
+            None => None,
+        });
+        let named = named.next();
         let mut words = words.to_vec();
         words[place] = located(&words[place], programs);
         let status_program = match Path::new(&words[place]).parent() {
             Some(folder) if folder != Path::new("") => folder.join("serverswap").display().to_string(),
             Some(_) | None => "serverswap".to_owned(),
         };
-        if !is_recorded {
+        if named.is_none() {
             let trace = ["--trace".to_owned(), recording.display().to_string()];
             words.splice(place + 1..place + 1, trace);
         }
         let form = if stays { Form::Stay } else { Form::Leave };
-        Ok(SwapCommand { words, server, speaks, form, status_program })
+        let recording = named.unwrap_or_else(|| recording.to_owned());
+        Ok(SwapCommand { words, server, speaks, form, status_program, recording })
     }
 }
 
@@ -162,6 +171,22 @@ mod tests {
             (option.starts_with("--") && value.starts_with('<')).then_some(option)
         });
         assert_eq!(shown.collect::<BTreeSet<_>>(), BTreeSet::from(VALUED));
+    }
+
+    #[test]
+    fn a_recording_is_where_the_command_has_it() {
+        let recording = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let command = SwapCommand::from_words(&words, &Programs::find(), Path::new("ours"));
+            command.map(|command| (command.recording, command.words.contains(&"ours".to_owned())))
+        };
+        let is = |line: &str, path: &str, is_ours| match recording(line) {
+            Ok(found) => assert_eq!(found, (PathBuf::from(path), is_ours), "{line}"),
+            Err(error) => panic!("{line}: {error}"),
+        };
+        is("serverswap ./app --trace no", "ours", true);
+        is("serverswap --trace mine ./app", "mine", false);
+        is("serverswap --stay --trace=mine ./app", "mine", false);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::swap_command::SwapCommand;
 use super::{Rehearsal, RehearseError};
 use crate::recording::complaints;
 use crate::sandbox::{Exit, Remaining, Sandbox, SandboxError, Started};
+use crate::swap_report::{Model, Zero, read_lifecycles};
 use serverswap_load::{Load, LoadError, Phase, Plan, RequestKind, Slot, Tally, Target};
 
 /// Good answers between two swaps, and how long they are waited for: a slow server gives fewer.
@@ -36,6 +37,8 @@ pub(super) struct RehearsalRun<'a> {
     /// Every process that was seen to hold an address, with its generation.
     served: BTreeMap<u32, String>,
     rehearsed: Rehearsed,
+    began: Instant,
+    load_began: Option<Zero>,
 }
 
 /// How the wait for a start or a swap ended.
@@ -63,6 +66,7 @@ impl<'a> RehearsalRun<'a> {
             language: Language::of_command(&command.server),
             speaks: command.speaks,
             findings: Vec::new(),
+            model: None,
         };
         RehearsalRun {
             sandbox,
@@ -72,6 +76,8 @@ impl<'a> RehearsalRun<'a> {
             loads: Vec::new(),
             served: BTreeMap::new(),
             rehearsed,
+            began: Instant::now(),
+            load_began: None,
         }
     }
 
@@ -88,6 +94,7 @@ impl<'a> RehearsalRun<'a> {
             self.look_for_remains(serving.pid()).await?;
             self.finish(number, serving).await?;
             self.look_at_recording()?;
+            self.put_together();
         }
         let mut findings = of_load(&self.rehearsed.tally);
         self.rehearsed.findings.append(&mut findings);
@@ -150,10 +157,12 @@ impl<'a> RehearsalRun<'a> {
         if let (true, Some(first)) = (addresses.is_empty(), served.first()) {
             Target::try_from(first)?;
         }
+        let zero = *self.load_began.insert(Zero::now());
         for address in &addresses {
             let mut plan = Plan::new(Target::try_from(address)?, clients());
             plan.request = RequestKind::http(&self.rehearsal.path);
             plan.duration_max = self.rehearsal.limit * (self.rehearsal.swaps + 1);
+            plan.timeline_since = Some(zero.at);
             self.loads.push(Load::start(plan)?);
         }
         self.rehearsed.addresses = addresses;
@@ -295,6 +304,12 @@ impl<'a> RehearsalRun<'a> {
             self.rehearsed.findings.push(Finding::Recorded { said, recording: kept });
         }
         Ok(())
+    }
+
+    fn put_together(&mut self) {
+        let (Some(zero), Some(timeline)) = (self.load_began, &self.rehearsed.tally.timeline) else { return };
+        let generations = read_lifecycles(&self.command.recording, zero, zero.at - self.began);
+        self.rehearsed.model = Some(Model::new(timeline, &generations));
     }
 
     fn start(&self) -> Result<Started, RehearseError> {

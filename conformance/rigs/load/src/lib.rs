@@ -11,8 +11,10 @@
 //! - The load runs on a thread of its own, so that whoever watches it does not slow it down.
 
 mod ask;
+mod connection;
 mod exchange;
 mod failure;
+mod latency;
 mod load;
 mod probe;
 mod request;
@@ -22,9 +24,11 @@ mod slot;
 mod stream;
 mod tally;
 mod target;
+mod timeline;
 
 pub use ask::{ask, ask_for};
 pub use failure::Failure;
+pub use latency::Latency;
 pub use load::{Load, LoadError, Plan};
 pub use probe::{Probe, ProbeReport, Refusal};
 pub use request::RequestKind;
@@ -32,3 +36,4 @@ pub use response::{Answer, Malformed};
 pub use slot::{Connections, Slot};
 pub use tally::{Answerer, FailedRequest, Figures, Phase, Tally};
 pub use target::{Target, TargetError};
+pub use timeline::{STEPS_MAX, Source, Step, Timeline};

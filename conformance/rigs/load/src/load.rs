@@ -30,6 +30,8 @@ pub struct Plan {
     pub requests_max: u64,
     /// No request is begun after this.
     pub duration_max: Duration,
+    /// The beginning of the timeline in the tally. Loads of which one is made have the same; without, there is none.
+    pub timeline_since: Option<Instant>,
 }
 
 impl Plan {
@@ -43,6 +45,7 @@ impl Plan {
             request_timeout: Duration::from_secs(5),
             requests_max: 10_000_000,
             duration_max: Duration::from_secs(600),
+            timeline_since: None,
         }
     }
 }

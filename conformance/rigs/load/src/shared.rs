@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
+use super::connection::Connection;
 use super::failure::Failure;
 use super::load::Plan;
 use super::response::Answer;
 use super::tally::{Answerer, FailedRequest, Phase, Tally};
+use super::timeline::Timeline;
 
 /// What the thread of the load and its owner tell each other.
 pub(super) struct Signals {
@@ -56,6 +58,8 @@ pub(super) struct Shared {
     requests_left: Cell<u64>,
     last_ok: Cell<Moment>,
     tally: RefCell<Tally>,
+    /// With its beginning, if there is one.
+    timeline: Option<(Instant, RefCell<Timeline>)>,
 }
 
 /// A point in time and the phase it lies in.
@@ -78,6 +82,7 @@ impl Shared {
             requests_left: Cell::new(plan.requests_max),
             last_ok: Cell::new(last_ok),
             tally: RefCell::default(),
+            timeline: plan.timeline_since.map(|since| (since, RefCell::default())),
             plan,
             signals,
             ok,
@@ -103,8 +108,17 @@ impl Shared {
     }
 
     /// A good answer to a request that began at `begin` and was served in `latency`.
-    pub(super) fn succeeded(&self, begin: Moment, latency: Duration, answer: &Answer) {
+    pub(super) fn succeeded(
+        &self,
+        begin: Moment,
+        latency: Duration,
+        answer: &Answer,
+        connection: &Connection,
+    ) {
         let end = self.now();
+        if let (Some((since, timeline)), Some(number)) = (&self.timeline, connection.number) {
+            timeline.borrow_mut().answered(end.at - *since, number, answer.pid, latency);
+        }
         self.close_gap(end);
         let mut tally = self.tally.borrow_mut();
         tally.of(phase_between(begin.epoch, end.epoch)).succeeded(latency);
@@ -115,6 +129,9 @@ impl Shared {
 
     pub(super) fn lost(&self, begin: Moment, failure: Failure) {
         let end = self.now();
+        if let Some((since, timeline)) = &self.timeline {
+            timeline.borrow_mut().lost(end.at - *since, failure);
+        }
         let phase = phase_between(begin.epoch, end.epoch);
         let mut tally = self.tally.borrow_mut();
         tally.of(phase).lost(failure);
@@ -126,10 +143,29 @@ impl Shared {
         self.tally.borrow_mut().idle_closed += 1;
     }
 
+    /// A connection is open; its number, if there is a timeline.
+    pub(super) fn opened(&self) -> Option<usize> {
+        let (since, timeline) = self.timeline.as_ref()?;
+        Some(timeline.borrow_mut().opened(since.elapsed()))
+    }
+
+    /// The connection of this number is closed.
+    pub(super) fn closed(&self, number: usize) {
+        if let Some((_, timeline)) = &self.timeline {
+            timeline.borrow_mut().closed(number);
+        }
+    }
+
     /// The tally so far, with the gap that is still open.
     pub(super) fn finish(&self) -> Tally {
-        self.close_gap(self.now());
-        self.tally.take()
+        let end = self.now();
+        self.close_gap(end);
+        let timeline = self.timeline.as_ref().map(|(since, timeline)| {
+            let mut timeline = timeline.take();
+            timeline.end(end.at - *since);
+            timeline
+        });
+        Tally { timeline, ..self.tally.take() }
     }
 
     fn close_gap(&self, end: Moment) {

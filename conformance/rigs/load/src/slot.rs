@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use super::connection::Connection;
 use super::exchange::{Use, connect_failure, exchange, reset};
 use super::failure::Failure;
-use super::response::Answer;
-use super::shared::Shared;
+use super::shared::{Moment, Shared};
 use super::stream::{Idle, Stream};
 use super::target::Target;
 
@@ -63,52 +63,55 @@ pub(super) async fn run(slot: Slot, shared: Rc<Shared>) {
     let mut kept = None;
     while shared.goes_on() {
         let (begin, began) = (shared.now(), Instant::now());
-        match one_request(slot, &shared, &request, &mut kept).await {
-            Ok((answer, latency)) => shared.succeeded(begin, latency, &answer),
-            Err(failure) => {
-                shared.lost(begin, failure);
-                pace.tick().await;
-            }
+        if let Err(failure) = one_request(slot, &shared, &request, &mut kept, begin).await {
+            shared.lost(begin, failure);
+            pace.tick().await;
         }
         let rest = slot.pace.saturating_sub(began.elapsed());
         match kept.take() {
-            Some(stream) => kept = still_open(stream, slot.pause.max(rest), &shared).await,
+            Some(connection) => kept = still_open(connection, slot.pause.max(rest), &shared).await,
             None if rest.is_zero() => {}
             None => sleep(rest).await,
         }
     }
 }
 
-/// One request with its latency: the time to connect and to be answered, without any pause.
+/// One request. Its latency is the time to connect and to be answered, without any pause.
 /// A connection that may be used again is left in `kept`.
 async fn one_request(
     slot: Slot,
-    shared: &Shared,
+    shared: &Rc<Shared>,
     request: &[u8],
-    kept: &mut Option<Stream>,
-) -> Result<(Answer, Duration), Failure> {
+    kept: &mut Option<Connection>,
+    begin: Moment,
+) -> Result<(), Failure> {
     let limit = shared.plan.request_timeout;
     let connecting = Instant::now();
-    let (stream, used) = match kept.take() {
-        Some(stream) => (stream, Use::Again),
-        None => (connect(&shared.plan.target, limit).await?, Use::First),
+    let (connection, used, connected) = match kept.take() {
+        Some(connection) => (connection, Use::Again, connecting.elapsed()),
+        None => {
+            let stream = connect(&shared.plan.target, limit).await?;
+            let connected = connecting.elapsed();
+            (Connection::new(stream, shared), Use::First, connected)
+        }
     };
-    let connected = connecting.elapsed();
     let says_nothing_yet = slot.connections == Connections::New && !slot.pause.is_zero();
-    if says_nothing_yet && stream.idle(slot.pause).await == Idle::Reset {
+    if says_nothing_yet && connection.stream.idle(slot.pause).await == Idle::Reset {
         return Err(reset(used));
     }
     let sending = Instant::now();
-    let answer = timeout(limit, exchange(&stream, request, &shared.plan.request, used))
+    let answer = timeout(limit, exchange(&connection.stream, request, &shared.plan.request, used))
         .await
         .map_err(|_| Failure::Timeout)??;
+    let latency = connected + sending.elapsed();
+    let is_good = (200..300).contains(&answer.status);
+    if is_good {
+        shared.succeeded(begin, latency, &answer, &connection);
+    }
     if slot.connections == Connections::Kept && !answer.last {
-        *kept = Some(stream);
+        *kept = Some(connection);
     }
-    if !(200..300).contains(&answer.status) {
-        return Err(Failure::BadStatus);
-    }
-    Ok((answer, connected + sending.elapsed()))
+    if is_good { Ok(()) } else { Err(Failure::BadStatus) }
 }
 
 async fn connect(target: &Target, limit: Duration) -> Result<Stream, Failure> {
@@ -120,10 +123,11 @@ async fn connect(target: &Target, limit: Duration) -> Result<Stream, Failure> {
 }
 
 /// Keeps a connection idle for `pause`, as a client does that looks before it uses one again.
-async fn still_open(stream: Stream, pause: Duration, shared: &Shared) -> Option<Stream> {
+async fn still_open(connection: Connection, pause: Duration, shared: &Shared) -> Option<Connection> {
+    let stream = &connection.stream;
     let idle = if pause.is_zero() { stream.look() } else { stream.idle(pause).await };
     match idle {
-        Idle::Quiet => Some(stream),
+        Idle::Quiet => Some(connection),
         Idle::Over | Idle::Reset => {
             shared.idle_closed();
             None

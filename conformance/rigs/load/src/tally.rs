@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use super::failure::Failure;
+use super::timeline::Timeline;
 
 /// Whether a swap is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Tally {
     /// Idle keep-alive connections that the server closed before they were used again: seen by
     /// the client in time, so nothing was lost.
     pub idle_closed: u64,
+    /// What happened when, if the plan asks for it.
+    pub timeline: Option<Timeline>,
 }
 
 /// The figures of one phase.
@@ -117,6 +120,13 @@ impl Tally {
         self.between.merge(other.between);
         self.answerers.extend(other.answerers);
         self.idle_closed += other.idle_closed;
+        self.timeline = match (self.timeline.take(), other.timeline) {
+            (Some(mut mine), Some(theirs)) => {
+                mine.merge(theirs);
+                Some(mine)
+            }
+            (mine, theirs) => mine.or(theirs),
+        };
         self.first_failed = match (self.first_failed.take(), other.first_failed) {
             (Some(mine), Some(theirs)) => Some(if mine.after <= theirs.after { mine } else { theirs }),
             (mine, theirs) => mine.or(theirs),

@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand};
 use serverswap_conformance::exit::{Ended, Found, code};
 use serverswap_conformance::interrupt::until_interrupted;
 use serverswap_rigs::bench::{self, Claims, Section, WithinLimits};
-use serverswap_rigs::demo::{self, Servers, Verdict};
+use serverswap_rigs::demo::{self, Demo, Verdict};
 
 /// Proves and measures the serverswap of this repository.
 #[derive(Debug, Parser)]
@@ -33,7 +33,7 @@ Exit status: 0 all went well, 1 something did not, 2 it could not be tried.";
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make five deploys under load, one of them broken on purpose.
-    Demo(Servers),
+    Demo(Demo),
     /// Measure the figures that serverswap promises.
     Bench(Bench),
     /// Kill and stop every process of a handover at every point of it, under load.
@@ -76,7 +76,7 @@ struct Bench {
 /// Reads the command line, does what it says and gives the exit status.
 pub(crate) fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Demo(servers) => until_interrupted(demo(servers)),
+        Command::Demo(demo) => until_interrupted(give(demo)),
         Command::Bench(bench) => until_interrupted(measure(bench)),
         Command::Faults(faults) => until_interrupted(faults::faults(faults)),
         Command::Containers(arguments) => until_interrupted(containers::containers(arguments)),
@@ -94,8 +94,8 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-async fn demo(servers: Servers) -> Ended {
-    Ok(Found::good_if(demo::run(&servers).await? == Verdict::Good))
+async fn give(demo: Demo) -> Ended {
+    Ok(Found::good_if(demo::run(&demo).await? == Verdict::Good))
 }
 
 async fn measure(bench: Bench) -> Ended {

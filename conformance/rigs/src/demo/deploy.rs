@@ -80,7 +80,8 @@ impl Version {
             paint(DIM, format!("VERSION={number}")),
             paint(BOLD, format!("serverswap-deploy {}", server.typed))
         );
-        let command = sandbox.deploy(server.words.clone());
+        let recorded = ["--trace".to_owned(), sandbox.recording().display().to_string()];
+        let command = sandbox.deploy(recorded.into_iter().chain(server.words.iter().cloned()));
         let command = command.env("VERSION", number.to_string()).env("ADDRESS", address.to_string());
         Ok(Version { number, started: command.start()? })
     }

@@ -8,17 +8,17 @@ mod deploy;
 mod report;
 mod servers;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serverswap_protocol::Address;
 
 use serverswap_conformance::sandbox::{LIMIT, Sandbox, SandboxError, free_address};
 use serverswap_conformance::style::{BOLD, DIM, paint};
+use serverswap_conformance::swap_report::{self, Model, ReportFileError, Zero, read_lifecycles};
 use serverswap_load::{Load, LoadError, Phase, Plan, Slot, Tally, Target};
 
 use deploy::{Deploy, Version};
-use servers::ServerCommand;
-pub use servers::Servers;
+use servers::{ServerCommand, Servers};
 
 /// Deploys after the first start, and which of them is broken.
 const DEPLOYS: u32 = 5;
@@ -26,6 +26,9 @@ const BROKEN: u32 = 4;
 
 /// Good answers between two deploys.
 const ANSWERS_BETWEEN: u64 = 3_000;
+
+/// The name of the page in the folder of `--report`.
+const PAGE: &str = "demo.html";
 
 /// Why a demo could not be given to its end.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +39,18 @@ pub enum DemoError {
     /// The server did not answer as it should.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// There is no place for the page.
+    #[error(transparent)]
+    Report(#[from] ReportFileError),
+}
+
+/// What a demo shows.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Demo {
+    #[command(flatten)]
+    servers: Servers,
+    #[command(flatten)]
+    shown: swap_report::Shown,
 }
 
 /// What a demo has shown.
@@ -45,22 +60,29 @@ pub(crate) struct Shown {
     tally: Tally,
     /// The command lines of processes that were left behind.
     remaining: Vec<String>,
+    /// What happened when.
+    model: Option<Model>,
 }
 
 /// Gives the demo and prints it.
 ///
 /// # Errors
 /// If it cannot go on; everything that it started is ended then, too.
-pub async fn run(servers: &Servers) -> Result<Verdict, DemoError> {
+pub async fn run(demo: &Demo) -> Result<Verdict, DemoError> {
+    let Demo { servers, shown: showing } = demo;
+    let file = showing.prepare(PAGE)?;
     let sandbox = Sandbox::new()?;
     let (good, broken) = (servers.good(sandbox.programs()), servers.broken(sandbox.programs()));
     let address = free_address();
     introduce(&good, &address);
     let mut deploys = Vec::new();
+    let began = Instant::now();
     let mut serving = Version::start(&sandbox, &address, 1, &good)?;
     serving.is_up().await?;
     serving.show();
-    let mut load = Load::start(Plan::new(target(&address), clients()))?;
+    let zero = Zero::now();
+    let plan = Plan { timeline_since: Some(zero.at), ..Plan::new(target(&address), clients()) };
+    let mut load = Load::start(plan)?;
     load.more_answers(ANSWERS_BETWEEN, LIMIT).await?;
     for number in 2..=DEPLOYS + 1 {
         load.enter(Phase::Swap);
@@ -79,8 +101,15 @@ pub async fn run(servers: &Servers) -> Result<Verdict, DemoError> {
     let tally = load.stop();
     serving.stop().await?;
     let remaining = sandbox.remaining().into_iter().map(|process| process.command).collect();
-    let shown = Shown { deploys, tally, remaining };
+    let generations = read_lifecycles(&sandbox.recording(), zero, zero.at - began);
+    let model = tally.timeline.as_ref().map(|timeline| Model::new(timeline, &generations));
+    let shown = Shown { deploys, tally, remaining, model };
+    let overview = report::overview(&shown, &good, &address);
+    showing.blocks(&overview);
     report::print(&shown);
+    if let Some(file) = file {
+        file.put(&overview);
+    }
     Ok(shown.verdict())
 }
 

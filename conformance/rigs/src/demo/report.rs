@@ -1,9 +1,12 @@
-//! The closing table of the demo.
+//! The closing table of the demo, and its page.
 
 use super::deploy::{Deploy, DeployOutcome};
-use super::{Shown, Verdict};
+use super::servers::ServerCommand;
+use super::{BROKEN, Shown, Verdict};
 use serverswap_conformance::style::{BAD, BOLD, GOOD, duration, number, paint, table};
+use serverswap_conformance::swap_report::{Note, SwapReport, made_now};
 use serverswap_load::Figures;
+use serverswap_protocol::Address;
 
 pub(super) fn print(shown: &Shown) {
     anstream::println!("\n{}", paint(BOLD, "Deploys"));
@@ -78,5 +81,35 @@ fn verdict(shown: &Shown) {
                 anstream::println!("    left behind: {command}");
             }
         }
+    }
+}
+
+/// Everything that the page of the demo says.
+pub(super) fn overview<'a>(shown: &'a Shown, server: &ServerCommand, address: &Address) -> SwapReport<'a> {
+    let is_good = shown.verdict() == Verdict::Good;
+    let (total, failed) = (shown.tally.ok() + shown.tally.failed(), shown.tally.failed());
+    let requests = match failed {
+        0 => format!("None of {} requests failed", number(total)),
+        failed => format!("{} of {} requests failed", number(failed), number(total)),
+    };
+    let end = if is_good { ", and no process was left behind" } else { "" };
+    let wrong = shown.deploys.iter().filter(|deploy| !deploy.as_it_should_be());
+    let wrong = wrong.map(|deploy| format!("version {} did not end as it should", deploy.number));
+    let left = shown.remaining.iter().map(|command| format!("left behind: {command}"));
+    let note = |what| Note { what, said: Vec::new(), advice: String::new() };
+    SwapReport {
+        title: "Demo",
+        noun: "version",
+        command: format!("serverswap-deploy {}", server.typed),
+        addresses: vec![address.to_string()],
+        is_good,
+        verdict: format!(
+            "{requests}: {} deploys, of which version {BROKEN} was broken on purpose{end}.",
+            shown.deploys.len()
+        ),
+        notes: wrong.chain(left).map(note).collect(),
+        tally: &shown.tally,
+        model: shown.model.as_ref(),
+        made: made_now(),
     }
 }

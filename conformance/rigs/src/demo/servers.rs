@@ -5,7 +5,7 @@ use serverswap_conformance::sandbox::Programs;
 /// The servers of a demo. Each command is split at its spaces, and hears of its `ADDRESS` and `VERSION` in
 /// its environment; a good one answers with a header `Version`.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Servers {
+pub(super) struct Servers {
     /// The server [default: node examples/node/http.js].
     #[arg(long, value_name = "COMMAND")]
     server: Option<String>,
