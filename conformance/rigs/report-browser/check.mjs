@@ -6,7 +6,7 @@
 // A picture of each is in PICTURES. CHROMIUM names the browser; /usr/bin/chromium without.
 import { readFileSync, mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { chromium } from 'playwright-core'
 
@@ -16,6 +16,8 @@ const SCHEMES = ['light', 'dark']
 // What Debian's Chromium needs for root, and what keeps it from looking for the network.
 const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 const PAGE_BYTES_MAX = 300_000
+
+const label = file => basename(dirname(resolve(file)))
 
 // In the page. What is wider than the window, or than a box that hides the rest.
 function overflowing() {
@@ -53,7 +55,7 @@ try {
     for (const width of WIDTHS) {
       for (const colorScheme of SCHEMES) {
         const settings = { colorScheme, viewport: { width, height: 900 } }
-        const name = `${basename(file, '.html')}-${width}-${colorScheme}`
+        const name = `${label(file)}-${width}-${colorScheme}`
         const asked = []
         const plain = await browser.newPage({ ...settings, javaScriptEnabled: false })
         plain.on('request', request => asked.push(request.url()))
@@ -75,11 +77,11 @@ try {
     await page.setViewportSize({ width: 720, height: 1000 })
     const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor)
     const printed = background === 'rgb(255, 255, 255)' ? [] : [`printed on ${background}`]
-    await page.pdf({ path: join(pictures, `${basename(file, '.html')}.pdf`), printBackground: true, format: 'A4' })
-    say(`${basename(file, '.html')}-print`, [...printed, ...(await page.evaluate(overflowing)), ...(await faultsOfAxe(page))])
+    await page.pdf({ path: join(pictures, `${label(file)}.pdf`), printBackground: true, format: 'A4' })
+    say(`${label(file)}-print`, [...printed, ...(await page.evaluate(overflowing)), ...(await faultsOfAxe(page))])
     await page.close()
     const bytes = readFileSync(file).length
-    say(`${basename(file, '.html')}-size`, bytes <= PAGE_BYTES_MAX ? [] : [`${bytes} bytes`])
+    say(`${label(file)}-size`, bytes <= PAGE_BYTES_MAX ? [] : [`${bytes} bytes`])
   }
 } finally {
   await browser.close()

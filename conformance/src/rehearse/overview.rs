@@ -30,15 +30,12 @@ pub fn report<'a>(rehearsal: &Rehearsal, rehearsed: &'a Rehearsed) -> SwapReport
 
 fn verdict(rehearsed: &Rehearsed) -> String {
     let (tally, made) = (&rehearsed.tally, rehearsed.swaps.len());
+    if rehearsed.addresses.is_empty() {
+        return "The server did not come up, so nothing was requested and no swap was made.".to_owned();
+    }
     let total = number(tally.ok() + tally.failed());
-    let swaps = match (made, rehearsed.asked) {
-        (1, 1) => "the one swap was made".to_owned(),
-        (made, asked) if made == asked as usize => format!("all {asked} swaps were made"),
-        (made, asked) => format!("{made} of {asked} swaps were made"),
-    };
     let requests = match tally.failed() {
-        _ if rehearsed.addresses.is_empty() => "The server did not come up, so nothing was requested".to_owned(),
-        0 => format!("None of {total} requests failed"),
+        0 => format!("none of {total} requests failed"),
         failed => format!("{} of {total} requests failed", number(failed)),
     };
     let left = rehearsed.findings.iter().filter(|finding| matches!(finding, Finding::LeftBehind { .. }));
@@ -48,5 +45,11 @@ fn verdict(rehearsed: &Rehearsed) -> String {
         1 => ", and one process was left behind".to_owned(),
         count => format!(", and {count} processes were left behind"),
     };
-    format!("{requests}: {swaps}{left}.")
+    match rehearsed.asked {
+        asked if made < asked as usize => {
+            format!("Swap {} of {asked} was not made as it should; {requests}{left}.", made + 1)
+        }
+        1 => format!("The swap was made: {requests}{left}."),
+        asked => format!("All {asked} swaps were made: {requests}{left}."),
+    }
 }

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use rustix::termios::tcgetwinsize;
 
-use super::model::{Column, Model, ServedBy, Series};
+use super::model::{Column, Model, Series, ServedBy};
 use super::page::words;
 use crate::style::{BAD, BOLD, DIM, GOOD, duration, paint};
 
@@ -109,7 +109,8 @@ pub fn blocks(model: &Model, noun: &str, terminal: Terminal) -> String {
     let Terminal { width, characters } = terminal;
     let names: Vec<String> = model.series.iter().map(|series| words::short(series.by)).collect();
     let label = names.iter().map(String::len).chain(["failed".len(), noun.len()]).max().unwrap_or(0);
-    let room = width.saturating_sub(label + 4).clamp(COLUMNS_MIN, COLUMNS_MAX).min(model.columns.len().max(1));
+    let room =
+        width.saturating_sub(label + 4).clamp(COLUMNS_MIN, COLUMNS_MAX).min(model.columns.len().max(1));
     let drawing = Drawing { model, room, label, characters };
     let mut lines = drawing.title(noun, width);
     if model.series.len() <= LINES_OF_SERIES_MAX {
@@ -204,7 +205,9 @@ impl Drawing<'_> {
     fn latency(&self) -> String {
         let worst = |place: usize| self.columns(place).iter().filter_map(|column| column.p99).max();
         let values = || (0..self.room).filter_map(worst);
-        let (Some(least), Some(most)) = (values().min(), values().max()) else { return "not known".to_owned() };
+        let (Some(least), Some(most)) = (values().min(), values().max()) else {
+            return "not known".to_owned();
+        };
         let scale = |latency: Duration| latency.as_secs_f64().max(1e-6).ln();
         let range = (scale(most) - scale(least)).max(f64::EPSILON);
         let of = |place| match worst(place) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::lifecycle::Micros;
-use super::model::{Column, Model, ServedBy, Series, Swap};
+use super::model::{Column, Model, Series, ServedBy, Swap};
 use super::page::words;
 use crate::style::{duration, number};
 
@@ -149,7 +149,13 @@ fn bands(model: &Model) -> Markup {
     for swap in &model.swaps {
         let from = part(model, swap.new.started);
         let to = part(model, swap.over().unwrap_or(swap.new.started)).max(from + 0.001);
-        let _ = write!(under_way, "M{} 0H{}V100H{}z", round(from * WIDTH), round(to * WIDTH), round(from * WIDTH));
+        let _ = write!(
+            under_way,
+            "M{} 0H{}V100H{}z",
+            round(from * WIDTH),
+            round(to * WIDTH),
+            round(from * WIDTH)
+        );
         if let Some(serving) = swap.new.serving {
             let _ = write!(served, "M{} 0V100", round(part(model, serving) * WIDTH));
         }
@@ -194,7 +200,9 @@ fn stack(model: &Model, ceiling: f64, value: impl Fn(&Column, usize) -> u64) -> 
     for (index, series) in model.series.iter().enumerate() {
         let values: Vec<u64> = model.columns.iter().map(|column| value(column, index)).collect();
         let first = values.iter().position(|value| *value > 0);
-        let (Some(first), Some(last)) = (first, values.iter().rposition(|value| *value > 0)) else { continue };
+        let (Some(first), Some(last)) = (first, values.iter().rposition(|value| *value > 0)) else {
+            continue;
+        };
         let y = |count: u64| round(HEIGHT * (1.0 - count as f64 / ceiling));
         let x = |column: usize| round(column as f64 * width);
         let mut path = format!("M{} {}", x(first), y(below[first]));
@@ -340,7 +348,11 @@ fn nice_ceiling(value: f64) -> f64 {
         return 1.0;
     }
     let power = 10f64.powf(value.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|nice| *nice >= value).unwrap_or(value)
+    [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|factor| factor * power)
+        .find(|nice| *nice >= value)
+        .unwrap_or(value)
 }
 
 /// One decimal is less than a pixel.

@@ -111,6 +111,15 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_cannot_be_written_in_the_end_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let within = folder.path().join("gone");
+        let file = ReportFile::prepare(&within, "page.html").expect("it can be made");
+        fs::remove_dir(&within).expect("it is empty");
+        assert!(matches!(file.write(MARK), Err(ReportFileError::Write { .. })));
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_made_is_an_error_before_anything_was_done() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("file");

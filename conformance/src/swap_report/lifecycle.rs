@@ -46,6 +46,8 @@ pub struct Lifecycle {
     pub signalled: Option<Micros>,
     /// It was last heard of then: when its command ended, if it never served.
     pub heard: Micros,
+    /// It is up, and every server that it replaced has exited: then, or a moment before.
+    pub done: Option<Micros>,
     /// Connections that it closed unfinished.
     pub cut: u64,
 }
@@ -122,7 +124,9 @@ pub(super) fn lifecycles(recording: impl BufRead, zero: Zero, earliest: Duration
                 connections.insert(on.clone(), generation);
             }
             // What the arbiter has said is recorded again by who receives it, a moment later.
-            Ok(Said::Event(event)) if by != Some(Side::Client) => of(&mut known, event.generation, zero).note(at, &event),
+            Ok(Said::Event(event)) if by != Some(Side::Client) => {
+                of(&mut known, event.generation, zero).note(at, &event)
+            }
             Ok(Said::Event(_) | Said::Hello { generation: None } | Said::Other) | Err(_) => {}
         }
         if let Some(generation) = connections.get(&on) {
@@ -151,6 +155,7 @@ impl Lifecycle {
             ended: None,
             signalled: None,
             heard: started,
+            done: None,
             cut: 0,
         }
     }
@@ -179,6 +184,7 @@ impl Lifecycle {
                 first(&mut self.takedown);
                 first(&mut self.signalled);
             }
+            EventKind::Done => first(&mut self.done),
             EventKind::Gone => self.ended = self.ended.max(Some(at)),
             EventKind::Up
             | EventKind::Busy
@@ -188,7 +194,6 @@ impl Lifecycle {
             | EventKind::Superseded
             | EventKind::Failed
             | EventKind::Gap
-            | EventKind::Done
             | EventKind::Other(_) => {}
         }
     }

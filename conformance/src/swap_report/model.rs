@@ -123,7 +123,7 @@ impl Swap {
     /// When it was over: the replaced server has ended, or the new one never served.
     pub(super) fn over(&self) -> Option<Micros> {
         match &self.old {
-            Some(old) => old.ended.max(self.new.serving),
+            Some(old) => old.ended.or(self.new.done).max(self.new.serving),
             None => self.new.serving.or(self.new.ended).or(Some(self.new.heard)),
         }
     }

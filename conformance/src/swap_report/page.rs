@@ -87,9 +87,9 @@ fn notes(notes: &[Note]) -> Markup {
             ul class="notes" {
                 @for note in notes.iter().take(ROWS_MAX) {
                     li {
-                        h3 { span class="bad" aria-hidden="true" { "✗ " } (note.what) }
+                        h3 { span class="bad" aria-hidden="true" { "✗ " } (with_code(&note.what)) }
                         @if !note.said.is_empty() { pre tabindex="0" { (note.said.join("\n")) } }
-                        @if !note.advice.is_empty() { p { (note.advice) } }
+                        @if !note.advice.is_empty() { p { (with_code(&note.advice)) } }
                     }
                 }
             }
@@ -98,13 +98,23 @@ fn notes(notes: &[Note]) -> Markup {
     }
 }
 
+/// What stands between backticks is code.
+fn with_code(text: &str) -> Markup {
+    let pieces: Vec<&str> = text.split('`').collect();
+    if pieces.len().is_multiple_of(2) {
+        return html! { (text) };
+    }
+    html! { @for (index, piece) in pieces.iter().enumerate() { @if index % 2 == 1 { code { (piece) } } @else { (piece) } } }
+}
+
 /// The phases of each swap, drawn and in figures.
 fn swaps(model: &Model, noun: &str) -> Markup {
     if model.swaps.is_empty() {
         return html! {};
     }
     let shown = telling(&model.swaps);
-    let longest = shown.iter().filter_map(|swap| Some(swap.over()? - swap.new.started)).max().unwrap_or(1).max(1);
+    let longest =
+        shown.iter().filter_map(|swap| Some(swap.over()? - swap.new.started)).max().unwrap_or(1).max(1);
     html! {
         section aria-labelledby="swaps" {
             h2 id="swaps" { "Swaps" }
@@ -175,9 +185,10 @@ fn bar(swap: &Swap, longest: Micros) -> Markup {
                 }
                 div class="old" { @match &swap.old {
                     Some(Lifecycle { takedown, drained, ended, .. }) => {
-                        (segment("serve", Some(new.started), takedown.or(*ended)))
-                        @if takedown.is_some() { (segment("drain", *takedown, drained.or(*ended))) }
-                        @if drained.is_some() { (segment("end", *drained, *ended)) }
+                        @let ended = ended.or(new.done);
+                        (segment("serve", Some(new.started), takedown.or(ended)))
+                        @if takedown.is_some() { (segment("drain", *takedown, drained.or(ended))) }
+                        @if drained.is_some() { (segment("end", *drained, ended)) }
                     }
                     None => { (segment("serve", Some(new.started), None)) }
                 } }
@@ -197,7 +208,10 @@ fn swap_row(swap: &Swap) -> Markup {
             td { @if swap.is_made() { (since(swap.new.serving)) } @else { "failed" } }
             td { (old(|old| old.takedown)) }
             td class="wide" { (old(|old| old.drained)) }
-            td { (old(|old| old.ended)) @if swap.old.as_ref().is_some_and(|old| old.signalled.is_some()) { " (by a signal)" } }
+            td { @match (&swap.old, swap.new.done) {
+                (Some(Lifecycle { ended: None, .. }), Some(done)) => { "≤ " (since(Some(done))) },
+                _ => { (old(|old| old.ended)) },
+            } @if swap.old.as_ref().is_some_and(|old| old.signalled.is_some()) { " (by a signal)" } }
             td class="wide" { (swap.old.as_ref().map_or(0, |old| old.cut)) }
         }
     }
@@ -213,8 +227,8 @@ fn requests(tally: &Tally) -> Markup {
                 th scope="col" { "failed" }
                 th scope="col" { "p50" }
                 th scope="col" { "p99" }
-                th scope="col" class="wide" { "longest time without an answer" }
                 th scope="col" class="narrow" { "longest gap" }
+                th scope="col" class="wide" { "longest time without an answer" }
             } }
             tbody {
                 (figures_row("during a swap", &tally.swap))
@@ -262,7 +276,8 @@ fn failures(tally: &Tally) -> Markup {
 }
 
 fn by_series(model: &Model, noun: &str) -> Markup {
-    let percentile = |series: &Series, percent| series.latency.percentile(percent).map_or("–".to_owned(), duration);
+    let percentile =
+        |series: &Series, percent| series.latency.percentile(percent).map_or("–".to_owned(), duration);
     let answered = || model.series.iter().filter(|series| series.latency.count() > 0);
     html! {
         table {

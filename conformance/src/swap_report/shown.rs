@@ -42,7 +42,9 @@ impl ReportFile {
             Ok(()) => anstream::println!("  {}", self.path().display()),
             Err(error) => {
                 let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-                anstream::eprintln!("error: {error}{cause}; what was found is above, and the exit status is that of it");
+                anstream::eprintln!(
+                    "error: {error}{cause}; what was found is above, and the exit status is that of it"
+                );
             }
         }
     }

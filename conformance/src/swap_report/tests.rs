@@ -144,7 +144,8 @@ fn a_page_is_well_formed_and_refers_to_nothing_outside_of_itself() {
         let named = |node: &roxmltree::Node<'_, '_>| {
             node.attribute("aria-label").is_some()
                 || node.attribute("aria-labelledby").is_some_and(|ids| {
-                    ids.split(' ').all(|id| document.descendants().any(|node| node.attribute("id") == Some(id)))
+                    ids.split(' ')
+                        .all(|id| document.descendants().any(|node| node.attribute("id") == Some(id)))
                 })
         };
         let pictures: Vec<bool> = pictures.map(|picture| named(&picture)).collect();

@@ -44,7 +44,7 @@ async fn only_finding(rehearsal: Rehearsal) -> Result<Finding, Box<dyn std::erro
 fn assert_good(rehearsed: &Rehearsed, swaps: usize) {
     assert_eq!(rehearsed.findings, []);
     assert_eq!(rehearsed.swaps.len(), swaps);
-    assert!(rehearsed.tally.ok() > 0 && rehearsed.is_good());
+    assert!(rehearsed.tally.ok() > 0 && rehearsed.is_good() && rehearsed.model.is_some());
 }
 
 #[tokio::test]

@@ -89,7 +89,7 @@ pub(super) fn overview<'a>(shown: &'a Shown, server: &ServerCommand, address: &A
     let is_good = shown.verdict() == Verdict::Good;
     let (total, failed) = (shown.tally.ok() + shown.tally.failed(), shown.tally.failed());
     let requests = match failed {
-        0 => format!("None of {} requests failed", number(total)),
+        0 => format!("none of {} requests failed", number(total)),
         failed => format!("{} of {} requests failed", number(failed), number(total)),
     };
     let end = if is_good { ", and no process was left behind" } else { "" };
@@ -104,7 +104,7 @@ pub(super) fn overview<'a>(shown: &'a Shown, server: &ServerCommand, address: &A
         addresses: vec![address.to_string()],
         is_good,
         verdict: format!(
-            "{requests}: {} deploys, of which version {BROKEN} was broken on purpose{end}.",
+            "{} deploys, of which that of version {BROKEN} was broken on purpose: {requests}{end}.",
             shown.deploys.len()
         ),
         notes: wrong.chain(left).map(note).collect(),
