@@ -103,7 +103,8 @@ impl Numbers {
 fn filled(empty: StatusReport, file: &StateFile, directory: &Directory, numbers: Numbers) -> StatusReport {
     let arbiter = numbers.is_alive(file.header.arbiter).then_some(file.header.arbiter.pid);
     let addresses = file.snapshot.addresses.iter();
-    let look = One { snapshot: &file.snapshot, directory: directory.path(), numbers };
+    let active = active(&file.snapshot);
+    let look = One { snapshot: &file.snapshot, directory: directory.path(), numbers, active };
     let addresses = addresses.map(|(address, record)| match arbiter {
         Some(_) => look.at(address, record),
         None => look.at(address, &offline::as_it_is(address, record)),
@@ -124,14 +125,25 @@ fn filled(empty: StatusReport, file: &StateFile, directory: &Directory, numbers:
     StatusReport { arbiter, numbers, addresses, unrecorded, servers, ..empty }
 }
 
-/// Each once for each address.
+/// Each once, whatever it holds.
 fn servers(snapshot: &Snapshot) -> Vec<Server> {
     let servers = snapshot.addresses.values().flat_map(|record| {
         let holders = record.holders.iter();
         let holders = holders.map(|one| (one.process, one.generation, one.stand_in));
         holders.chain(record.draining.iter().map(|one| (one.process, one.generation, one.stand_in)))
     });
+    let mut seen = BTreeSet::new();
+    let servers = servers.filter(|(process, generation, _)| seen.insert((*process, *generation)));
     servers.map(|(process, generation, stand_in)| Server { process, generation, stand_in }).collect()
+}
+
+/// The generations of which a server holds an address that it need not release.
+fn active(snapshot: &Snapshot) -> BTreeSet<Generation> {
+    let holders = snapshot.addresses.values().flat_map(|record| {
+        let drains = |process| record.draining.iter().any(|drain| drain.process == process);
+        record.holders.iter().filter(move |holder| !drains(holder.process))
+    });
+    holders.map(|holder| holder.generation).collect()
 }
 
 fn unrecorded_server(record: &UnrecordedRecord) -> Server {
@@ -172,6 +184,7 @@ struct One<'a> {
     snapshot: &'a Snapshot,
     directory: &'a Path,
     numbers: Numbers,
+    active: BTreeSet<Generation>,
 }
 
 impl One<'_> {
@@ -218,15 +231,11 @@ impl One<'_> {
 
     /// As `arbiter/termination.rs` has it.
     fn ending(&self, drain: &DrainRecord, now: Duration) -> Ending {
-        let holders = self.snapshot.addresses.values().flat_map(|record| {
-            let drains = |process| record.draining.iter().any(|drain| drain.process == process);
-            record.holders.iter().filter(move |holder| !drains(holder.process))
-        });
         let kill = || {
             let generation = self.snapshot.generations.get(&drain.generation);
             generation.map_or(Duration::ZERO, |record| Duration::from_millis(record.timeouts.kill_ms))
         };
-        if holders.into_iter().any(|holder| holder.generation == drain.generation) {
+        if self.active.contains(&drain.generation) {
             Ending::None
         } else if drain.stand_in.is_some() {
             Ending::Kill { after: drain.until().saturating_sub(now) }

@@ -148,3 +148,56 @@ fn words(pid: u32) -> Option<Vec<String>> {
     let arguments = process::arguments(pid)?;
     Some(arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::time::{Duration, SystemTime};
+
+    use super::super::{AddressReport, Holder, HolderState, SupervisedBy};
+    use super::*;
+
+    const GENERATION: Generation = Generation { start: 1, pid: u32::MAX };
+
+    /// What is found of a process that serves an address.
+    fn found(process: Process, address: &Address) -> GenerationReport {
+        let holder = Holder {
+            pid: process.pid,
+            generation: GENERATION,
+            state: HolderState::Serving,
+            says: None,
+            age: Duration::ZERO,
+            supervisor: SupervisedBy::Nobody,
+        };
+        let mut report = StatusReport {
+            directory: "/nowhere/at/all".into(),
+            now: SystemTime::now(),
+            arbiter: None,
+            numbers: Numbers::Own,
+            addresses: vec![AddressReport { holders: vec![holder], ..AddressReport::empty(address.clone()) }],
+            unrecorded: Vec::new(),
+            servers: vec![Server { process, generation: GENERATION, stand_in: None }],
+            generations: BTreeMap::new(),
+        };
+        add(&mut report);
+        report.generations.remove(&GENERATION).expect("it has an address")
+    }
+
+    #[test]
+    fn of_a_server_everything_is_found_and_of_one_whose_number_another_process_has_by_now_nothing() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let at = listener.local_addr().expect("bound");
+        let _client = TcpStream::connect(at).expect("it listens");
+        let _accepted = listener.accept().expect("one waits");
+        let address: Address = at.to_string().parse().expect("an address");
+        let this = Process::current().expect("/proc is there");
+        let report = found(this, &address);
+        let command: Vec<String> = std::env::args().collect();
+        let cwd = std::env::current_dir().expect("tests have one");
+        assert_eq!((report.processes.first(), report.command), (Some(&this.pid), Some(command)));
+        assert_eq!((report.cwd.as_deref(), report.memory > Some(1 << 20)), (cwd.to_str(), true));
+        assert_eq!(report.connections, [(address.clone(), 1)].into());
+        let earlier = Process { start: this.start + 1, ..this };
+        assert_eq!(found(earlier, &address), GenerationReport::default());
+    }
+}
