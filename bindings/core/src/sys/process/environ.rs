@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 use std::{fs, io};
 
+use super::procfs::content;
 use super::{Process, Stat, is_gone, is_no_process, pidfd_open};
 use crate::sys::clock::monotonic;
 
@@ -31,7 +32,7 @@ pub(super) enum Shown {
 /// set, and when it cannot be known: another user's process, one that is gone, one that
 /// wrote its title over its environment.
 pub fn environment(pid: u32, variable: &str) -> Option<OsString> {
-    let bytes = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let bytes = content(&format!("/proc/{pid}/environ")).ok()?;
     match Shown::of(&bytes, variable) {
         Shown::Value(value) => Some(value),
         Shown::Unset | Shown::Nothing => None,
@@ -81,7 +82,7 @@ fn look(pid: u32, variable: &str) -> io::Result<(Process, Shown)> {
 /// says where it begins and that it ends there; in the middle of exec(2) the kernel says neither.
 pub(super) fn shown(pid: u32, pidfd: &OwnedFd, variable: &str, until: Duration) -> io::Result<Option<Shown>> {
     loop {
-        match fs::read(format!("/proc/{pid}/environ")) {
+        match content(&format!("/proc/{pid}/environ")) {
             Ok(environment) if !environment.is_empty() => return Ok(Some(Shown::of(&environment, variable))),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Some(Shown::Nothing)),
             Ok(_) | Err(_) => {}

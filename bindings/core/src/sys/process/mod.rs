@@ -13,9 +13,9 @@ mod inner;
 mod pidfd;
 mod procfs;
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
-use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
@@ -121,7 +121,7 @@ impl Stat {
     /// # Errors
     /// As of open(2) and read(2); ESRCH for a process that is being reaped.
     fn read(pid: u32) -> io::Result<Stat> {
-        let text = fs::read(format!("/proc/{pid}/stat"))?;
+        let text = procfs::content(&format!("/proc/{pid}/stat"))?;
         Stat::parse(&text).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))
     }
 

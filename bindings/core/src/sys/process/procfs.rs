@@ -1,12 +1,24 @@
 //! What `/proc` says about a process and about this boot.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::{fs, io};
 
 use super::{Stat, is_no_process};
+
+/// As much as a stat or an environment usually has.
+const CONTENT_USUAL: usize = 4096;
+
+/// The content of a file in `/proc`, which says no size: read(2) is called as seldom as may be.
+pub(super) fn content(path: &str) -> io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(CONTENT_USUAL);
+    File::open(path)?.take(u64::MAX).read_to_end(&mut content)?;
+    Ok(content)
+}
 
 /// The process group of a process.
 ///
