@@ -53,6 +53,13 @@ pub(crate) struct Wrapper {
 }
 
 impl Look {
+    /// What the server's main process shows by itself; where that one does not wait, another may.
+    pub(crate) fn at_server(&self) -> Evidence {
+        let mut evidence = Evidence::default();
+        evidence.add(self.server, &self.sockets.keys().copied().collect());
+        evidence
+    }
+
     /// Costs a look at every process of the machine.
     pub(crate) fn now(&self) -> Evidence {
         let members = generation_members(self.generation, &[self.server]).unwrap_or_default();

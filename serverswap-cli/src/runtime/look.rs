@@ -26,6 +26,10 @@ impl<T: Send + 'static> Look<T> {
         is_free
     }
 
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// Waits for the answer, if a look runs. Nothing is lost when it is cancelled.
     pub(super) async fn found(&mut self) -> T {
         if let Some(running) = &mut self.running {

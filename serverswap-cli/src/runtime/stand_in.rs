@@ -34,7 +34,11 @@ use crate::sys::registrations::inode;
 use crate::ui::Report;
 
 /// From one look at the processes to the next: at first, and at most.
-const LOOK_PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
+const LOOK_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(200));
+
+/// After a shorter pause only the main process is looked at: most servers wait for connections there, a moment after they
+/// were seen to listen.
+const PAUSE_BEFORE_WHOLE_LOOK: Duration = Duration::from_millis(4);
 
 /// From the end of one run of a probe to the next: at first, and at most.
 const PROBE_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -148,7 +152,7 @@ impl StandInDriver {
     pub(super) async fn changed(&mut self) -> Change {
         let watch = self.core.watch();
         let deadline = self.core.deadline().map(instant);
-        let is_due = watch != Watch::Nothing && self.probe.is_none();
+        let is_due = watch != Watch::Nothing && self.probe.is_none() && !self.look.is_running();
         let next = self.next;
         tokio::select! {
             () = readable(Some(&self.connection)) => Change::Connection,
@@ -289,14 +293,15 @@ impl StandInDriver {
                 let sockets = self.inodes.iter().map(|(address, inode)| (*inode, address.clone())).collect();
                 let (generation, server) = (self.command.generation, self.pid);
                 let look = readiness::Look { generation, server, sockets };
-                // One that runs is waited for.
-                self.look.start(move || look.now());
-                self.pause_until_next(LOOK_PAUSES);
+                let is_whole = self.pause >= PAUSE_BEFORE_WHOLE_LOOK;
+                self.look.start(move || if is_whole { look.now() } else { look.at_server() });
             }
             (Watch::Probe, ReadyOption::Exec(command)) => {
                 let probe = probe::start(&self.command, command).and_then(async_fd);
                 self.probe = probe.ok();
-                self.pause_until_next(PROBE_PAUSES);
+                if self.probe.is_none() {
+                    self.pause_until_next(PROBE_PAUSES);
+                }
             }
             (Watch::Probe | Watch::Nothing, _) => {}
         }
