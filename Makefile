@@ -119,6 +119,7 @@ servers: tools-build ## Well-known servers, by themselves and swapped, under loa
 	cargo build --profile rigs -p serverswap-rigs
 	@conformance/rigs/servers/real/install.sh $(SERVERS)
 	@$(RIGS) servers --installed $(SERVERS)
+	SERVERSWAP_BIN_DIR=$(abspath $(RELEASE)) SERVERSWAP_SERVERS=$(abspath $(SERVERS)) cargo test -p serverswap-rigs --all-features --test e2e -- --ignored frameworks::
 
 .PHONY: containers
 containers: tools-build ## Containers without a network swap a port, under load (root)
@@ -190,15 +191,15 @@ THREADS := 4
 .PHONY: test-rust
 test-rust: $(if $(BUILT),,build-tests)
 	@mkdir -p $(LOGS)
-	RUST_TEST_THREADS=$(THREADS) conformance/rigs/test-rust.py $(WITH_PYTHON:%=--skip %) 2>&1 | tee $(LOGS)/rust.log
+	RUST_TEST_THREADS=$(THREADS) conformance/rigs/test-rust.py $(WITH_PACKAGES:%=--skip %) 2>&1 | tee $(LOGS)/rust.log
 
-# The tests of Rust that start servers with the Python package.
-WITH_PYTHON := workers:: drops::
+# The tests of Rust that start servers with packages of npm and PyPI, and with the Python package.
+WITH_PACKAGES := workers:: drops:: frameworks::
 
 .PHONY: test-workers
-test-workers: $(if $(BUILT),,build-tests package-python)
+test-workers: $(if $(BUILT),,build-tests package-node package-python)
 	@mkdir -p $(LOGS)
-	RUST_TEST_THREADS=$(THREADS) cargo test --workspace --all-features --test e2e -- $(WITH_PYTHON) 2>&1 | tee $(LOGS)/workers.log
+	RUST_TEST_THREADS=$(THREADS) cargo test --workspace --all-features --test e2e -- $(WITH_PACKAGES) 2>&1 | tee $(LOGS)/workers.log
 
 .PHONY: test-node
 test-node: $(if $(BUILT),,package-node)
@@ -302,6 +303,15 @@ audit: tools-test $(TOOLS)/bin/cargo-deny ## Licences, sources and known faults 
 	$(TOOLS)/bin/cargo-deny --all-features check --allow duplicate licenses bans sources
 	@if $(TOOLS)/bin/cargo-deny --log-level off fetch db; then $(TOOLS)/bin/cargo-deny --all-features check --disable-fetch advisories; \
 		else echo "advisories not checked: their database (https://github.com/RustSec/advisory-db) cannot be reached from here"; fi
+
+# ---- documents ---------------------------------------------------------------------------------
+
+$(TOOLS)/bin/mdbook:
+	CARGO_TARGET_DIR=$(TOOLS)/build cargo install --root $(TOOLS) --locked --no-default-features --features search mdbook@0.5.4
+
+.PHONY: docs
+docs: tools-build $(TOOLS)/bin/mdbook ## A site of the documents in target/docs/site, with every link followed
+	@python3 packaging/docs/build.py $(TOOLS)/bin/mdbook $(TARGET)/docs
 
 # ---- the rest ----------------------------------------------------------------------------------
 

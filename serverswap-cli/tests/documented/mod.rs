@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-/// What users and contributors read. A changelog tells of the past.
-const DOCUMENTS: [&str; 21] = [
+/// What users and contributors read, beside every page of `docs`. A changelog tells of the past.
+const DOCUMENTS: [&str; 18] = [
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "README.md",
@@ -17,9 +17,6 @@ const DOCUMENTS: [&str; 21] = [
     "conformance/contract/v1/README.md",
     "conformance/drivers/README.md",
     "conformance/rigs/README.md",
-    "docs/glossary.md",
-    "docs/output.md",
-    "docs/streams.md",
     "examples/go/README.md",
     "examples/node/README.md",
     "examples/python/README.md",
@@ -33,8 +30,8 @@ pub fn command_lines(program: &str) -> Vec<(String, Vec<String>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = root.ancestors().find(|folder| folder.join("ARCHITECTURE.md").exists()).expect("a clone");
     let mut found = Vec::new();
-    for document in DOCUMENTS {
-        let text = std::fs::read_to_string(root.join(document)).expect(document);
+    for document in DOCUMENTS.map(str::to_owned).into_iter().chain(pages(root)) {
+        let text = std::fs::read_to_string(root.join(&document)).expect("it is there");
         for line in text.split("```").enumerate().flat_map(|(number, part)| code(part, number % 2 == 1)) {
             let words: Vec<String> =
                 line.split_whitespace().map(|word| word.trim_matches('\'').to_owned()).collect();
@@ -46,6 +43,12 @@ pub fn command_lines(program: &str) -> Vec<(String, Vec<String>)> {
         }
     }
     found
+}
+
+fn pages(root: &Path) -> impl Iterator<Item = String> {
+    let entries = std::fs::read_dir(root.join("docs")).expect("it is there");
+    let names = entries.map(|entry| entry.expect("it can be listed").file_name().into_string().expect("UTF-8"));
+    names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}"))
 }
 
 /// The lines of a block without their comments, or the code in a text; of a pipe the first command, of a list the last.

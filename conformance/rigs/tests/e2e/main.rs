@@ -19,6 +19,7 @@ mod disk;
 mod drops;
 mod explain;
 mod forms;
+mod frameworks;
 mod held;
 mod history;
 mod hold;

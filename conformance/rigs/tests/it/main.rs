@@ -5,6 +5,7 @@ mod documents;
 mod executable;
 mod faults;
 mod interop;
+mod pages;
 mod readme;
 mod requirements;
 mod servers;
