@@ -47,7 +47,8 @@ pub fn command_lines(program: &str) -> Vec<(String, Vec<String>)> {
 
 fn pages(root: &Path) -> impl Iterator<Item = String> {
     let entries = std::fs::read_dir(root.join("docs")).expect("it is there");
-    let names = entries.map(|entry| entry.expect("it can be listed").file_name().into_string().expect("UTF-8"));
+    let names =
+        entries.map(|entry| entry.expect("it can be listed").file_name().into_string().expect("UTF-8"));
     names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}"))
 }
 

@@ -71,10 +71,24 @@ async def app(scope, receive, send):
 #[tokio::test]
 async fn what_the_page_about_passed_sockets_shows() -> Outcome {
     let mut reader = with_environment()?;
-    reader.has_a_server()?;
     reader.writes("server", ACTIVATED)?;
     reader.writes("app.py", APPLICATION)?;
     reader.reads("docs/sockets.md", None).await
+}
+
+#[tokio::test]
+async fn what_the_page_about_passed_sockets_shows_of_adopt() -> Outcome {
+    let mut reader = with_environment()?;
+    reader.has_a_server()?;
+    reader.writes("app.py", APPLICATION)?;
+    let bind = reader.with_ports("[::]:8080");
+    let gunicorn = reader.sandbox.programs().python().with_file_name("gunicorn");
+    let command = reader.sandbox.command(&gunicorn, ["--bind", &bind, "app:application"]);
+    let mut serving = command.within(&reader.clone()).start()?;
+    serving.says("Listening at").await?;
+    reader.reads("docs/sockets.md", Some("what_the_page_about_passed_sockets_shows_of_adopt")).await?;
+    assert_eq!(serving.exit().await?.status, 0, "{}", serving.stderr());
+    Ok(())
 }
 
 #[tokio::test]

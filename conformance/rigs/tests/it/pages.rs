@@ -80,7 +80,8 @@ fn spans(line: &str) -> Vec<&str> {
 /// What the programs print, as it stands in their sources: a text that goes on in the next line is one line.
 fn sources() -> String {
     let repository = Programs::find().repository;
-    let folders = ["serverswap-cli/src", "bindings/core/src", "bindings/node/lib", "bindings/node/src", "spec/src"];
+    let folders =
+        ["serverswap-cli/src", "bindings/core/src", "bindings/node/lib", "bindings/node/src", "spec/src"];
     let files = folders.iter().flat_map(|folder| {
         let folder = repository.join(folder);
         ["rs", "cjs"].map(|extension| files_under(&folder, extension)).concat()
@@ -101,7 +102,8 @@ fn sources() -> String {
 #[test]
 fn every_message_by_which_help_is_found_is_one_of_the_programs() {
     let (text, sources) = (read(BY_SYMPTOM), sources());
-    let cells = text.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.split(" | ").next());
+    let cells =
+        text.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.split(" | ").next());
     let messages: Vec<&str> = cells.flat_map(spans).collect();
     assert!(messages.len() > 30, "{messages:?}");
     for message in messages {

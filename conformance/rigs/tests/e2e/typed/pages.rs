@@ -31,7 +31,8 @@ async fn what_the_page_about_rust_shows() -> Outcome {
 #[test]
 fn the_program_of_the_page_about_rust_is_an_example() {
     let repository = serverswap_conformance::sandbox::Programs::find().repository;
-    let example = fs::read_to_string(repository.join("examples/rust/src/bin/ten-lines.rs")).expect("it is there");
+    let example =
+        fs::read_to_string(repository.join("examples/rust/src/bin/ten-lines.rs")).expect("it is there");
     let shown = blocks(&repository, "docs/rust.md", "rust");
     assert_eq!(shown.len(), 1);
     for part in shown[0].split("\n\n") {

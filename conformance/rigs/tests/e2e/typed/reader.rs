@@ -31,7 +31,17 @@ const FAILS: &str = "exit status ";
 
 /// What the programs do instead of a deploy.
 const COMMANDS: [&str; 11] = [
-    "status", "reload", "logs", "history", "events", "metrics", "explain", "stop", "hold", "completions", "man",
+    "status",
+    "reload",
+    "logs",
+    "history",
+    "events",
+    "metrics",
+    "explain",
+    "stop",
+    "hold",
+    "completions",
+    "man",
 ];
 
 /// A text without the styles of a terminal.
@@ -48,7 +58,8 @@ pub(crate) fn gist(text: &str) -> Vec<String> {
         path if path.starts_with('/') => "/".to_owned(),
         other => other.replace(|c: char| c.is_ascii_digit() || c == '.', ""),
     };
-    let is_ours = |line: &&str| ["serverswap: ", "error: ", "hint: "].iter().any(|first| line.starts_with(first));
+    let is_ours =
+        |line: &&str| ["serverswap: ", "error: ", "hint: "].iter().any(|first| line.starts_with(first));
     let lines = text.lines().filter(is_ours);
     lines.map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" ")).collect()
 }
@@ -160,7 +171,9 @@ impl Reader {
                 (_, Some(file)) => self.writes(file, &block.text)?,
                 ("sh", None) => self.types(&block.text).await?,
                 ("text", None) => self.was_shown(&block.text),
-                (language, None) => return Err(format!("{page}: what is a block of `{language}` for?").into()),
+                (language, None) => {
+                    return Err(format!("{page}: what is a block of `{language}` for?").into());
+                }
             }
         }
         Ok(())
@@ -228,4 +241,3 @@ impl Reader {
         Ok(command.within(&self.clone()).start()?)
     }
 }
-
