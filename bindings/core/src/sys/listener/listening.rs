@@ -17,7 +17,7 @@ pub fn listens(pids: impl IntoIterator<Item = u32>, address: &Address) -> bool {
     };
     let sockets: BTreeSet<u64> = match address {
         Address::Tcp(endpoint) => {
-            let here = listening_inet(first).filter(|socket| is_in_the_way(socket, *endpoint));
+            let here = listening_inet(first).into_iter().filter(|socket| is_in_the_way(socket, *endpoint));
             here.map(|socket| socket.inode).collect()
         }
         Address::Udp(endpoint) => {

@@ -12,6 +12,7 @@ mod identify;
 mod listening;
 mod open;
 mod owner;
+mod sock_diag;
 mod socket_table;
 mod unix_path;
 

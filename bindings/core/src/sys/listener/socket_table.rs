@@ -1,18 +1,19 @@
-//! The kernel's tables of sockets, `/proc/net/{tcp,tcp6,udp,udp6,unix}`.
-//!
-//! Why not sock_diag(7): these need no netlink socket, and the TCP tables begin with the
-//! listening sockets, so that reading one stops before ten thousand closed connections.
+//! The kernel's tables of sockets, `/proc/net/{tcp,tcp6,udp,udp6,unix}`, and sock_diag(7) for those of TCP in
+//! this network namespace: where that is forbidden, the tables are read.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The state of a listening TCP socket, in hexadecimal (`TCP_LISTEN`).
-const TCP_LISTEN: &str = "0A";
+use super::sock_diag::tcp_sockets;
+
+/// The state of a listening TCP socket (`TCP_LISTEN`).
+pub(super) const TCP_LISTEN: u8 = 10;
 
 /// The states of a TCP connection that its process has not closed (`TCP_ESTABLISHED`, `TCP_CLOSE_WAIT`).
-const TCP_OPEN: [&str; 2] = ["01", "08"];
+pub(super) const OPEN: [u8; 2] = [1, 8];
 
 /// The state of a connected Unix socket (`SS_CONNECTED`).
 const UNIX_CONNECTED: &str = "03";
@@ -65,20 +66,34 @@ impl InetSocket {
         };
         let (ip, port) = local.split_once(':')?;
         let at = SocketAddr::new(ip_address(ip)?, u16::from_str_radix(port, 16).ok()?);
+        Some(InetSocket::new(at, inode.parse().ok()?, u8::from_str_radix(state, 16).ok()?))
+    }
+
+    pub(super) fn new(at: SocketAddr, inode: u64, state: u8) -> InetSocket {
         let state = match state {
             TCP_LISTEN => InetState::Listening,
-            _ if TCP_OPEN.contains(&state) => InetState::Open,
+            _ if OPEN.contains(&state) => InetState::Open,
             _ => InetState::Other,
         };
-        Some(InetSocket { at, inode: inode.parse().ok()?, state })
+        InetSocket { at, inode, state }
     }
 }
 
 /// The TCP sockets that listen in the network namespace of a process.
-pub(super) fn listening_inet(pid: u32) -> impl Iterator<Item = InetSocket> {
-    // They come first.
-    let listening = move |table| inet_rows(pid, table).take_while(|one| one.state == InetState::Listening);
-    ["tcp", "tcp6"].into_iter().flat_map(listening)
+pub(super) fn listening_inet(pid: u32) -> Vec<InetSocket> {
+    let asked = shares_network(pid).then(|| tcp_sockets(&[TCP_LISTEN], 0).ok()).flatten();
+    asked.unwrap_or_else(|| {
+        // They come first.
+        let listening = |table| inet_rows(pid, table).take_while(|one| one.state == InetState::Listening);
+        ["tcp", "tcp6"].into_iter().flat_map(listening).collect()
+    })
+}
+
+/// Whether a process is known to be in the network namespace of this one.
+fn shares_network(pid: u32) -> bool {
+    let namespace =
+        |of: &str| fs::metadata(format!("/proc/{of}/ns/net")).ok().map(|one| (one.dev(), one.ino()));
+    namespace("self").is_some_and(|own| namespace(&pid.to_string()) == Some(own))
 }
 
 /// The UDP sockets that are bound in the network namespace of a process, and not connected.
@@ -93,15 +108,22 @@ fn inet_rows(pid: u32, table: &str) -> impl Iterator<Item = InetSocket> + use<> 
 
 /// The inode numbers of the open connections to a TCP port of this machine.
 pub(super) fn inet_connections(port: u16) -> impl Iterator<Item = u64> {
-    all_inet_connections().filter(move |(of, _)| *of == port).map(|(_, inode)| inode)
+    open_inet(port).into_iter().map(|socket| socket.inode)
 }
 
 /// The local port of every open TCP connection of this machine, and its inode number.
 pub(super) fn all_inet_connections() -> impl Iterator<Item = (u16, u64)> {
-    let rows = ["tcp", "tcp6"].into_iter().flat_map(|table| lines(&format!("/proc/net/{table}")));
-    let sockets = rows.filter_map(|row| InetSocket::parse(&row));
-    let open = sockets.filter(|socket| socket.state == InetState::Open && socket.inode != 0);
-    open.map(|socket| (socket.at.port(), socket.inode))
+    open_inet(0).into_iter().map(|socket| (socket.at.port(), socket.inode))
+}
+
+/// The open TCP connections of this network namespace that have this local port, or all if it is 0.
+fn open_inet(port: u16) -> Vec<InetSocket> {
+    tcp_sockets(&OPEN, port).unwrap_or_else(|_| {
+        let rows = ["tcp", "tcp6"].into_iter().flat_map(|table| lines(&format!("/proc/net/{table}")));
+        let sockets = rows.filter_map(|row| InetSocket::parse(&row));
+        let is_meant = |one: &InetSocket| one.inode != 0 && (port == 0 || one.at.port() == port);
+        sockets.filter(|one| one.state == InetState::Open && is_meant(one)).collect()
+    })
 }
 
 /// The inode numbers of the connections that were accepted at a path.
