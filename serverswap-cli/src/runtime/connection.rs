@@ -4,6 +4,8 @@
 //! It decides nothing: what it reads goes to the arbiter's task, in order. Rules:
 //! - At most [`READS_AHEAD_MAX`] reads of one client wait for the arbiter. A client that sends
 //!   faster is not read from, so it delays nobody, and costs no more memory than that.
+//! - A client that pings without pause is read from at [`PINGS_AT_ONCE`] pings and a ping every [`PING_PAUSE`]:
+//!   what costs its sender nothing is not to cost all others the processor.
 //! - Everything that a process sent is read before its connection counts as ended, also where
 //!   another process holds the socket open: after the process has exited, the connection is read
 //!   until nothing is left, and not until its end.
@@ -32,6 +34,13 @@ use crate::arbiter::ConnectionId;
 /// may add to a turn.
 const READS_AHEAD_MAX: usize = 1;
 
+/// Most pings of one client that are answered without a pause, but for those of one read; clients of ours ping when a
+/// request has waited for seconds.
+const PINGS_AT_ONCE: u32 = 256;
+
+/// How long one more ping delays the next read.
+const PING_PAUSE: Duration = Duration::from_micros(250);
+
 /// How long a client may take from the greeting to the end of its `hello`. A client is stopped or stuck
 /// that needs longer; it connects again when it goes on.
 const HELLO_WAIT: Duration = Duration::from_secs(30);
@@ -41,6 +50,8 @@ pub(super) struct ClientConnection {
     stream: Rc<UnixStream>,
     channel: RefCell<Channel<FromClient, FromArbiter, Rc<UnixStream>>>,
     flow: Cell<Flow>,
+    /// When all pings so far would have been answered, at one every [`PING_PAUSE`].
+    pings_until: Cell<Instant>,
     /// The arbiter has queued something or changed the flow.
     changed: Notify,
 }
@@ -77,7 +88,8 @@ impl ClientConnection {
     pub(super) fn new(stream: UnixStream, observer: Option<Box<dyn LineObserver>>) -> Self {
         let stream = Rc::new(stream);
         let channel = RefCell::new(Channel::new(Rc::clone(&stream)).observed(observer));
-        ClientConnection { stream, channel, flow: Cell::new(Flow::Reading), changed: Notify::new() }
+        let (flow, pings_until) = (Cell::new(Flow::Reading), Cell::new(Instant::now()));
+        ClientConnection { stream, channel, flow, pings_until, changed: Notify::new() }
     }
 
     pub(super) fn send(&self, message: &FromArbiter, listener: Option<Arc<OwnedFd>>) {
@@ -125,6 +137,7 @@ impl ClientConnection {
                     if received.is_empty() {
                         continue;
                     }
+                    self.count_pings(&received);
                     ArbiterInput::Received { link, received, read_ahead }
                 }
                 () = self.writable() => {
@@ -148,10 +161,11 @@ impl ClientConnection {
         }
     }
 
-    /// Waits until there is something to read and the arbiter is not too far behind.
+    /// Waits until there is something to read, the arbiter is not too far behind, and the client is not ahead with pings.
     async fn readable(&self, ahead: &Arc<Semaphore>) -> Option<ReadAhead> {
         match self.flow.get() {
             Flow::Reading => {
+                sleep_until(self.pings_until.get() - PINGS_AT_ONCE * PING_PAUSE).await;
                 let permit = Arc::clone(ahead).acquire_owned().await.expect("it is never closed");
                 // A failure is found again by the read.
                 let _ = self.stream.readable().await;
@@ -160,6 +174,12 @@ impl ClientConnection {
             Flow::ReadingTheRest => None,
             Flow::Sending => pending().await,
         }
+    }
+
+    fn count_pings(&self, received: &[ReceivedItem]) {
+        let is_ping = |one: &&ReceivedItem| matches!(one, ReceivedItem::Message(message, _) if matches!(**message, FromClient::Ping(_)));
+        let pings = u32::try_from(received.iter().filter(is_ping).count()).unwrap_or(u32::MAX);
+        self.pings_until.set(self.pings_until.get().max(Instant::now()) + PING_PAUSE.saturating_mul(pings));
     }
 
     async fn writable(&self) {
@@ -264,8 +284,9 @@ mod tests {
     use std::os::fd::AsFd;
 
     use serverswap::protocol::Generation;
+    use serverswap::protocol::SocketMode;
     use serverswap::protocol::line::encode;
-    use serverswap::protocol::message::{ClientInfo, Hello, Ping, Role};
+    use serverswap::protocol::message::{ClientInfo, Hello, Ping, ReadyFor, Role};
     use tokio::task::{LocalSet, yield_now};
     use tokio::time::timeout;
 
@@ -375,6 +396,34 @@ mod tests {
             ahead.remove(0);
             assert!(matches!(ends.received().await.0[..], [ReceivedItem::Message(..)]));
         });
+    }
+
+    #[test]
+    fn a_client_that_pings_without_pause_is_read_from_slowly_and_one_that_claims_is_not() {
+        let claim = FromClient::ReadyFor(ReadyFor {
+            id: 2,
+            address: "web".parse().expect("a name"),
+            socket: SocketMode::Bind,
+            more: false,
+            provide: false,
+        });
+        let many = 4 * PINGS_AT_ONCE;
+        let slowly = (many - PINGS_AT_ONCE) * PING_PAUSE;
+        for (message, least) in [(FromClient::Ping(Ping { id: 2 }), slowly), (claim, Duration::ZERO)] {
+            in_a_runtime(async {
+                let mut ends = Ends::open();
+                ends.client.write_all(&hello()).expect("sent");
+                drop(ends.received().await);
+                let began = Instant::now();
+                for _ in 0..many {
+                    ends.client.write_all(&encode(&message)).expect("sent");
+                    drop(ends.received().await);
+                }
+                let took = began.elapsed();
+                assert!((least..=least + Duration::from_millis(many.into())).contains(&took), "{took:?}");
+                assert!(!least.is_zero() || took.is_zero(), "{took:?}");
+            });
+        }
     }
 
     #[test]
