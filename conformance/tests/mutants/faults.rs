@@ -45,11 +45,11 @@ const FAULTS: [ClientFault; 20] = [
         cases: &["descriptors/non-blocking-from-the-grant"],
     },
     ClientFault {
-        title: "it closes the listener after it has released",
+        title: "it has not closed the listener when it has released",
         edits: &[(
             "client.py",
             "            claim.listener.close()\n",
-            "            import threading\n            threading.Timer(0.05, claim.listener.close).start()\n",
+            "            self.kept = claim.listener\n",
         )],
         cases: &["descriptors/closed-before-released"],
     },

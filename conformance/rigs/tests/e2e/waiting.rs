@@ -53,6 +53,8 @@ async fn a_server_that_listens_and_claims_nothing_is_told_so_after_a_second() ->
 async fn a_deploy_over_another_program_is_warned_of_and_one_over_an_older_version_is_not() -> Outcome {
     let mut shop = Shop::open().await?;
     shop.replace(2).await?;
+    // What it is cannot be seen of one that has exited.
+    let _request = shop.asking(2).await?;
     let other = shop.sandbox.programs().fixture("minimal.py");
     let other =
         shop.sandbox.serverswap(["--probation".to_owned(), "0".to_owned(), "python3".to_owned(), other]);
