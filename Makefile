@@ -68,10 +68,13 @@ LANE := $(MAKE) --no-print-directory --keep-going BUILT=all
 LANE_OF_DRIVERS = $(patsubst %,conformance-%,$(filter-out python,$(DRIVERS)))
 LANE_OF_PACKAGES := package-node test-node package-python test-python test-workers test-go conformance-python
 
+# What is built for the tests is linted by the same pass: clippy compiles as rustc does.
 .PHONY: test
+test: export RUSTC_WORKSPACE_WRAPPER := clippy-driver
+test: export CLIPPY_ARGS := -Dwarnings__CLIPPY_HACKERY__
 test: tools-test ## Everything that CI does
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)
-	@$(MAKE) --no-print-directory lint build-tests
+	@$(MAKE) --no-print-directory check-format build-tests lint-shipped
 	@set -m; \
 		$(LANE) $(LANE_OF_DRIVERS) > $(LOGS)/drivers.txt 2>&1 & drivers=$$!; \
 		$(LANE) $(LANE_OF_PACKAGES) > $(LOGS)/packages.txt 2>&1 & packages=$$!; \
@@ -171,11 +174,16 @@ test-dist: tools-build ## Installs each package of target/dist into an empty roo
 	cargo build --profile rigs -p serverswap-rigs
 	@conformance/rigs/packages/run $(TARGET)/dist $(TARGET)/rigs/serverswap-rigs $(PACKAGES)
 
-.PHONY: lint
-lint: tools-test ## Format check and clippy, with every feature and with none, as what is shipped
-	cargo fmt --all --check
+.PHONY: lint check-format lint-shipped
+lint: check-format lint-shipped ## Format check and clippy, with every feature and as what is shipped
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
-	cargo clippy --workspace --all-targets -- -D warnings
+
+check-format: tools-test
+	cargo fmt --all --check
+
+# Without the features that are for tests only.
+lint-shipped: tools-test
+	env -u RUSTC_WORKSPACE_WRAPPER -u CLIPPY_ARGS cargo clippy -p serverswap-cli -p serverswap -p serverswap-protocol -p serverswap-node -p serverswap-python -- -D warnings
 
 # The addon and the programs are built before the tests: those from end to end start them. The addon is a
 # debug build here, which shares everything with the other tests; `make build` makes the other one.

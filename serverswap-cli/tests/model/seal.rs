@@ -3,8 +3,8 @@
 //! The hash is of the canonical `Debug` text: the cores need no `Hash` for it, and nothing of
 //! their state can be forgotten in it.
 
+use std::cell::RefCell;
 use std::fmt::{Debug, Write};
-use std::hash::{DefaultHasher, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -17,9 +17,13 @@ pub struct Seal<T> {
 
 impl<T: Debug> Seal<T> {
     pub fn new(value: T) -> Self {
-        let mut text = Text(DefaultHasher::new());
-        write!(text, "{value:?}").expect("hashing does not fail");
-        Seal { value: Arc::new(value), print: text.0.finish() }
+        thread_local!(static TEXT: RefCell<String> = const { RefCell::new(String::new()) });
+        let print = TEXT.with_borrow_mut(|text| {
+            text.clear();
+            write!(text, "{value:?}").expect("a string takes everything");
+            seahash::hash(text.as_bytes())
+        });
+        Seal { value: Arc::new(value), print }
     }
 
     pub fn print(&self) -> u64 {
@@ -43,14 +47,5 @@ impl<T> Deref for Seal<T> {
 
     fn deref(&self) -> &T {
         &self.value
-    }
-}
-
-struct Text(DefaultHasher);
-
-impl Write for Text {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.0.write(text.as_bytes());
-        Ok(())
     }
 }
