@@ -21,17 +21,26 @@ pub struct ReportFile {
 /// Why a page cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportFileError {
-    /// The file system says no.
-    #[error("the report cannot be written to `{}`", path.display())]
-    Write {
+    /// The file system says so beforehand.
+    #[error("no report can be written to `{}`; nothing was started", path.display())]
+    Unwritable {
         /// The folder or file.
         path: PathBuf,
         /// Why.
         #[source]
         source: io::Error,
     },
+    /// The file system says so in the end.
+    #[error("the report cannot be written to `{}`", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// Something else has this name.
-    #[error("`{}` is no report of serverswap and was left as it is; name another folder", path.display())]
+    #[error("`{}` is no report of serverswap and was left as it is, and nothing was started; name another folder", path.display())]
     NotOurs {
         /// The file.
         path: PathBuf,
@@ -44,11 +53,11 @@ impl ReportFile {
     /// # Errors
     /// If it could not be written, or something else has this name.
     pub fn prepare(folder: &Path, name: &str) -> Result<ReportFile, ReportFileError> {
-        let failed = |source| ReportFileError::Write { path: folder.to_owned(), source };
+        let failed = |source| ReportFileError::Unwritable { path: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(failed)?;
         NamedTempFile::new_in(folder).map_err(failed)?;
         let path = folder.join(name);
-        if is_free(&path).map_err(|source| ReportFileError::Write { path: path.clone(), source })? {
+        if is_free(&path).map_err(|source| ReportFileError::Unwritable { path: path.clone(), source })? {
             Ok(ReportFile { path })
         } else {
             Err(ReportFileError::NotOurs { path })
@@ -125,6 +134,6 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "").expect("written");
         let refused = ReportFile::prepare(&file.join("below"), "page.html");
-        assert!(matches!(refused, Err(ReportFileError::Write { .. })), "{refused:?}");
+        assert!(matches!(refused, Err(ReportFileError::Unwritable { .. })), "{refused:?}");
     }
 }
