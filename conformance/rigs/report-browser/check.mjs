@@ -19,14 +19,15 @@ const PAGE_BYTES_MAX = 300_000
 
 const label = file => basename(dirname(resolve(file)))
 
-// In the page. What is wider than the window, or than a box that hides the rest.
+// In the page. What is wider than the window, or than its section.
 function overflowing() {
   const wide = document.documentElement.scrollWidth > innerWidth ? [`the page is ${document.documentElement.scrollWidth} wide`] : []
   for (const element of document.body.querySelectorAll('*')) {
     const box = element.getBoundingClientRect()
     const style = getComputedStyle(element)
     if (box.width === 0 || style.visibility === 'hidden' || element.closest('.defs, defs, .sr')) continue
-    if (box.right > innerWidth + 0.5 || box.left < -0.5) wide.push(`${element.tagName} .${element.getAttribute('class')} from ${box.left} to ${box.right}`)
+    const right = element.parentElement.closest('section')?.getBoundingClientRect().right ?? innerWidth
+    if (box.right > right + 0.5 || box.left < -0.5) wide.push(`${element.tagName} .${element.getAttribute('class')} from ${box.left} to ${box.right}`)
   }
   return wide
 }

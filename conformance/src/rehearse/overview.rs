@@ -49,7 +49,14 @@ fn verdict(rehearsed: &Rehearsed) -> String {
         asked if made < asked as usize => {
             format!("Swap {} of {asked} was not made as it should; {requests}{left}.", made + 1)
         }
-        1 => format!("The swap was made: {requests}{left}."),
-        asked => format!("All {asked} swaps were made: {requests}{left}."),
+        asked => {
+            let swaps = if asked == 1 {
+                "The swap was made".to_owned()
+            } else {
+                format!("All {asked} swaps were made")
+            };
+            let but = if tally.failed() > 0 { ", but" } else { ":" };
+            format!("{swaps}{but} {requests}{left}.")
+        }
     }
 }
