@@ -126,7 +126,7 @@ pub(crate) fn read(directory: &Path) -> Found {
 }
 
 /// The same of a few generations: other lines are not looked into.
-fn of_generations(directory: &Path, generations: &[Generation]) -> Vec<Record> {
+pub(crate) fn of_generations(directory: &Path, generations: &[Generation]) -> Vec<Record> {
     let named: Vec<String> = generations.iter().map(ToString::to_string).collect();
     read_if(directory, |line| named.iter().any(|generation| line.contains(generation))).records
 }

@@ -18,13 +18,6 @@ type Held = Vec<(Process, OwnedFd)>;
 
 /// Looks now. Of servers that another pid namespace has, nothing can be seen but who has started them.
 pub(super) fn add(report: &mut StatusReport) {
-    let records = history::read(&report.directory).records;
-    let boot = process::boot_id().unwrap_or_default();
-    let mut look = Look {
-        members: members(&report.servers),
-        connections: ConnectionTable::read(),
-        starts: starts(&records, &boot),
-    };
     let mut addresses: BTreeMap<Generation, BTreeSet<&Address>> = BTreeMap::new();
     for one in &report.addresses {
         let holders = one.holders.iter().map(|holder| holder.generation);
@@ -37,6 +30,14 @@ pub(super) fn add(report: &mut StatusReport) {
     for one in &report.unrecorded {
         addresses.entry(one.generation).or_default().extend(&one.listens);
     }
+    let generations: Vec<Generation> = addresses.keys().copied().collect();
+    let records = history::of_generations(&report.directory, &generations);
+    let boot = process::boot_id().unwrap_or_default();
+    let mut look = Look {
+        members: members(&report.servers),
+        connections: ConnectionTable::read(),
+        starts: starts(&records, &boot),
+    };
     let generations = addresses.into_iter().map(|(generation, addresses)| {
         let servers = report.servers.iter().filter(|server| server.generation == generation);
         let servers: Vec<Server> = match report.numbers {

@@ -36,8 +36,10 @@ async fn a_follower_is_told_what_happens_whichever_process_is_the_arbiter() -> O
     let line: Value = serde_json::from_str(&follower.prints(r#""event":{"what":"replaced""#).await?)?;
     assert_eq!(line["addresses"][0].as_str(), Some(shop.address.to_string().as_str()), "{line}");
     follower.prints(r#""what":"deploy""#).await?;
-    let mut killed = shop.sandbox.serverswap(["--ready-timeout", "1h", "sleep", "600"]).start()?;
-    follower.prints(r#""what":"start""#).await?;
+    // The deploy is not over while the older version drains.
+    let _request = shop.asking(3).await?;
+    let mut killed = shop.deploy(4).start()?;
+    killed.says("is draining").await?;
     killed.signal(Signal::KILL);
     killed.exit().await?;
     follower.prints(r#""outcome":"killed""#).await?;

@@ -14,7 +14,7 @@ const WORDS: [&str; 6] =
 
 /// Where people are told the time: lines with a time in front, since when somebody serves, which log is newest, and what was
 /// done when.
-const TELLS: [&str; 14] = [
+const TELLS: [&str; 18] = [
     "serverswap-cli/src/events/mod.rs",
     "serverswap-cli/src/history/command.rs",
     "serverswap-cli/src/history/entry.rs",
@@ -24,6 +24,10 @@ const TELLS: [&str; 14] = [
     "serverswap-cli/src/metrics/totals.rs",
     "serverswap-cli/src/output/generation_log.rs",
     "serverswap-cli/src/status/collect.rs",
+    "serverswap-cli/src/status/details.rs",
+    "serverswap-cli/src/status/layout.rs",
+    "serverswap-cli/src/status/row.rs",
+    "serverswap-cli/src/status/watch.rs",
     "serverswap-cli/src/ui/console.rs",
     "serverswap-cli/src/ui/json.rs",
     "serverswap-cli/src/ui/style.rs",
