@@ -10,7 +10,7 @@ use super::setup::{Faults, Setup};
 const DEPTH_VARIABLE: &str = "SERVERSWAP_MODEL";
 
 /// Most transitions of a default run that is not complete.
-const SHALLOW: usize = 8_000;
+const SHALLOW: usize = 4_000;
 
 /// Most transitions of a deep run: enough for almost every pair of commands with one fault.
 const DEEP: usize = 1_000_000;
