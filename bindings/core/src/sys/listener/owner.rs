@@ -29,7 +29,9 @@ fn inet_inode(endpoint: Endpoint, [v4, v6]: [&str; 2]) -> Option<u64> {
         Endpoint::Ip(SocketAddr::V4(_)) => &[v4, v6],
         Endpoint::Ip(SocketAddr::V6(_)) => &[v6],
     };
-    let found = tables.iter().find_map(|table| find_inet(table, |socket| is_in_the_way(socket, endpoint)));
+    let found = tables
+        .iter()
+        .find_map(|table| find_inet(table, endpoint.port(), |socket| is_in_the_way(socket, endpoint)));
     found.map(|socket| socket.inode)
 }
 

@@ -15,6 +15,10 @@ pub(super) const TCP_LISTEN: u8 = 10;
 /// The states of a TCP connection that its process has not closed (`TCP_ESTABLISHED`, `TCP_CLOSE_WAIT`).
 pub(super) const OPEN: [u8; 2] = [1, 8];
 
+/// The states of a TCP socket that a process may have: all but those of connections that are made or closed without it
+/// (`TCP_TIME_WAIT`, `TCP_NEW_SYN_RECV`).
+const HELD: [u8; 10] = [1, 2, 3, 4, 5, 7, 8, 9, TCP_LISTEN, 11];
+
 /// The state of a connected Unix socket (`SS_CONNECTED`).
 const UNIX_CONNECTED: &str = "03";
 
@@ -42,19 +46,28 @@ enum InetState {
     Other,
 }
 
-/// The socket of `table` (such as `tcp6`) that fits, a listening one if there is one.
-pub(super) fn find_inet(table: &str, fits: impl Fn(&InetSocket) -> bool) -> Option<InetSocket> {
+/// The socket of `table` (such as `tcp6`) with this local port that fits, a listening one if there is one.
+pub(super) fn find_inet(table: &str, port: u16, fits: impl Fn(&InetSocket) -> bool) -> Option<InetSocket> {
     let mut connection = None;
-    for line in lines(&format!("/proc/net/{table}")) {
-        let Some(socket) = InetSocket::parse(&line).filter(|socket| socket.inode != 0 && fits(socket)) else {
-            continue;
-        };
+    for socket in with_local_port(table, port).into_iter().filter(fits) {
         if socket.state == InetState::Listening {
             return Some(socket);
         }
         connection.get_or_insert(socket);
     }
     connection
+}
+
+fn with_local_port(table: &str, port: u16) -> Vec<InetSocket> {
+    let is_of_table = |socket: &InetSocket| socket.at.is_ipv6() == (table == "tcp6");
+    let asked = table.starts_with("tcp").then(|| tcp_sockets(&HELD, port).ok()).flatten();
+    match asked {
+        Some(sockets) => sockets.into_iter().filter(is_of_table).collect(),
+        None => {
+            let rows = lines(&format!("/proc/net/{table}")).filter_map(|row| InetSocket::parse(&row));
+            rows.filter(|socket| socket.inode != 0 && socket.at.port() == port).collect()
+        }
+    }
 }
 
 impl InetSocket {
