@@ -177,13 +177,13 @@ async fn the_only_server_goes_on_although_nobody_is_left_to_say_that_it_is_ready
     let stall = Stall::new()?;
     let mut arbiter = stall.sandbox.deploy(["sh", "-c", "echo started; exec sleep 600"]).start()?;
     arbiter.prints("started").await?;
-    let options = ["--ready", "exec=false", "--ready-timeout", "4s"];
+    let options = ["--ready", "exec=false", "--ready-timeout", "12s"];
     let mut killed = stall.deploy(&options, "systemd", 1).start()?;
     killed.prints("version 1 serves").await?;
     killed.signal(Signal::KILL);
     killed.exit().await?;
     let (load, pid) = (stall.load().await?, stall.pid().await?);
-    let (give_up_at, mut pace) = (Instant::now() + LIMIT, interval(PACE));
+    let (give_up_at, mut pace) = (Instant::now() + LIMIT, interval(Duration::from_millis(250)));
     loop {
         pace.tick().await;
         let mut status = stall.sandbox.serverswap(["status"]).start()?;
