@@ -73,7 +73,8 @@ fn look(pid: u32, wanted: &[u8]) -> Option<Remaining> {
 }
 
 /// What a process was started with. In the middle of exec(2) it shows nothing, so then it is looked at again;
-/// `None` if it shows nothing for good (a zombie, a thread of the kernel) or is not ours to look at.
+/// `None` if it shows nothing for good (a zombie, a thread of the kernel, one that was started with none) or is not ours
+/// to look at.
 fn environment(pid: u32, pidfd: &OwnedFd) -> Option<Vec<u8>> {
     for _ in 0..LOOKS_MAX {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
@@ -82,12 +83,25 @@ fn environment(pid: u32, pidfd: &OwnedFd) -> Option<Vec<u8>> {
         }
         // Only what has a program is ever in exec(2).
         std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
-        if poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&AT_ONCE)).ok()? > 0 {
+        let is_gone = poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&AT_ONCE)).ok()? > 0;
+        if is_gone || has_empty_environment(pid) {
             return None;
         }
+        // On a busy machine this may take as long as others may run.
         std::thread::yield_now();
     }
     None
+}
+
+/// Whether the kernel says that it begins where it ends; in the middle of exec(2) it says neither. Fields 50 and 51 of
+/// `/proc/PID/stat`, see proc_pid_stat(5).
+fn has_empty_environment(pid: u32) -> bool {
+    const BEGINS: usize = 50 - 3;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name of the program, which may contain anything, ends with the last parenthesis; the state is field 3.
+    let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
+    let mut bounds = fields.split_ascii_whitespace().skip(BEGINS);
+    matches!((bounds.next(), bounds.next()), (Some(begins), Some(ends)) if begins != "0" && begins == ends)
 }
 
 /// Every living process, but this one, whose working directory is in `folder`: it may have written its title over its
@@ -136,5 +150,22 @@ mod tests {
         let mut server = server.spawn().expect("started");
         end(&folder.path().join("run"), folder.path());
         assert!(!server.wait().expect("it is a child").success());
+    }
+
+    #[test]
+    fn one_that_was_started_with_no_environment_is_known_from_one_that_has_some() {
+        let sleeps = |with_none: bool| {
+            let mut server = Command::new("sleep");
+            if with_none {
+                server.env_clear();
+            }
+            server.arg("600").stdout(Stdio::null()).spawn().expect("started")
+        };
+        for with_none in [true, false] {
+            let mut server = sleeps(with_none);
+            let known = has_empty_environment(server.id());
+            server.kill().and_then(|()| server.wait()).expect("it ends");
+            assert_eq!(known, with_none);
+        }
     }
 }
