@@ -7,7 +7,7 @@ use std::{fs, io};
 use serverswap_protocol::{Address, Endpoint};
 
 use super::error::{SocketOwner, StartedBy};
-use super::socket_table::{InetSocket, UnixSocket, find_inet};
+use super::socket_table::{InetSocket, UnixSocket, tcp_at, udp_at};
 use crate::sys::process::{GENERATION_VARIABLE, environment, name, pids};
 
 /// Who has a socket that is in the way of this address; `None` when that cannot be seen
@@ -15,23 +15,28 @@ use crate::sys::process::{GENERATION_VARIABLE, environment, name, pids};
 /// does not listen. Costs a look at every descriptor of every process of this user.
 pub fn owner_of(address: &Address) -> Option<SocketOwner> {
     let inode = match address {
-        Address::Tcp(endpoint) => inet_inode(*endpoint, ["tcp", "tcp6"]),
-        Address::Udp(endpoint) => inet_inode(*endpoint, ["udp", "udp6"]),
+        Address::Tcp(endpoint) => inet_inode(*endpoint, &tcp_at(endpoint.port())),
+        Address::Udp(endpoint) => inet_inode(*endpoint, &udp_at(endpoint.port())),
         Address::Unix(path) => UnixSocket::bound_at(path).map(|socket| socket.inode),
         Address::Name(_) => None,
     }?;
     holder_of(inode)
 }
 
-fn inet_inode(endpoint: Endpoint, [v4, v6]: [&str; 2]) -> Option<u64> {
-    let tables: &[&str] = match endpoint {
-        Endpoint::Any { .. } => &[v6, v4],
-        Endpoint::Ip(SocketAddr::V4(_)) => &[v4, v6],
-        Endpoint::Ip(SocketAddr::V6(_)) => &[v6],
+/// That of a listening one, if there is one.
+fn inet_inode(endpoint: Endpoint, sockets: &[InetSocket]) -> Option<u64> {
+    const V4: bool = false;
+    const V6: bool = true;
+    let versions: &[bool] = match endpoint {
+        Endpoint::Any { .. } => &[V6, V4],
+        Endpoint::Ip(SocketAddr::V4(_)) => &[V4, V6],
+        Endpoint::Ip(SocketAddr::V6(_)) => &[V6],
     };
-    let found = tables
-        .iter()
-        .find_map(|table| find_inet(table, endpoint.port(), |socket| is_in_the_way(socket, endpoint)));
+    let found = versions.iter().find_map(|version| {
+        let of_version = sockets.iter().filter(|socket| socket.at.is_ipv6() == *version);
+        let mut here = of_version.filter(|socket| is_in_the_way(socket, endpoint));
+        here.clone().find(|socket| socket.is_listening()).or_else(|| here.next())
+    });
     found.map(|socket| socket.inode)
 }
 

@@ -29,8 +29,8 @@ const INODE: usize = 68;
 /// The kernel fills no more than this at once.
 const BUFFER: usize = 32 << 10;
 
-/// The sockets in one of these states (a bit for each, by its number in `net/tcp_states.h`), with this local
-/// port unless it is 0, of IPv4 and IPv6. Connections without a process are left out.
+/// The sockets in one of these states (of `net/tcp_states.h`), with this local port unless it is 0, of IPv4 and
+/// IPv6. Connections without a process are left out.
 ///
 /// # Errors
 /// The kernel has no sock_diag(7) for TCP, or a filter of system calls forbids netlink sockets.
@@ -94,7 +94,7 @@ fn answer(message: &[u8; ANSWER]) -> InetSocket {
     };
     let port = u16::from_be_bytes([message[LOCAL_PORT], message[LOCAL_PORT + 1]]);
     let inode = u32::from_ne_bytes(at(INODE)).into();
-    InetSocket::new(SocketAddr::new(ip, port), inode, message[1])
+    InetSocket { at: SocketAddr::new(ip, port), inode, state: message[1] }
 }
 
 #[cfg(test)]

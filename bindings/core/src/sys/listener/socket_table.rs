@@ -1,13 +1,20 @@
 //! The kernel's tables of sockets, `/proc/net/{tcp,tcp6,udp,udp6,unix}`, and sock_diag(7) for those of TCP in
 //! this network namespace: where that is forbidden, the tables are read.
 
-use std::fs::{self, File};
+use std::fmt::Display;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::sock_diag::tcp_sockets;
+use crate::sys::process::shares_network;
+
+/// The process whose network namespace is this one.
+const OWN: &str = "self";
+
+const TCP: [&str; 2] = ["tcp", "tcp6"];
+const UDP: [&str; 2] = ["udp", "udp6"];
 
 /// The state of a listening TCP socket (`TCP_LISTEN`).
 pub(super) const TCP_LISTEN: u8 = 10;
@@ -31,43 +38,10 @@ const UNIX_LISTENING: &str = "00010000";
 /// A bound IP socket.
 pub(super) struct InetSocket {
     pub(super) at: SocketAddr,
-    /// Its inode number; never 0 here: that is a connection without a process.
+    /// Its inode number; 0 if no process has it.
     pub(super) inode: u64,
-    state: InetState,
-}
-
-/// What an IP socket is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum InetState {
-    Listening,
-    /// A connection that its process has not closed.
-    Open,
-    /// A connection that is being made or was closed, or a datagram socket.
-    Other,
-}
-
-/// The socket of `table` (such as `tcp6`) with this local port that fits, a listening one if there is one.
-pub(super) fn find_inet(table: &str, port: u16, fits: impl Fn(&InetSocket) -> bool) -> Option<InetSocket> {
-    let mut connection = None;
-    for socket in with_local_port(table, port).into_iter().filter(fits) {
-        if socket.state == InetState::Listening {
-            return Some(socket);
-        }
-        connection.get_or_insert(socket);
-    }
-    connection
-}
-
-fn with_local_port(table: &str, port: u16) -> Vec<InetSocket> {
-    let is_of_table = |socket: &InetSocket| socket.at.is_ipv6() == (table == "tcp6");
-    let asked = table.starts_with("tcp").then(|| tcp_sockets(&HELD, port).ok()).flatten();
-    match asked {
-        Some(sockets) => sockets.into_iter().filter(is_of_table).collect(),
-        None => {
-            let rows = lines(&format!("/proc/net/{table}")).filter_map(|row| InetSocket::parse(&row));
-            rows.filter(|socket| socket.inode != 0 && socket.at.port() == port).collect()
-        }
-    }
+    /// As in `net/tcp_states.h`, also of a datagram socket.
+    pub(super) state: u8,
 }
 
 impl InetSocket {
@@ -79,64 +53,62 @@ impl InetSocket {
         };
         let (ip, port) = local.split_once(':')?;
         let at = SocketAddr::new(ip_address(ip)?, u16::from_str_radix(port, 16).ok()?);
-        Some(InetSocket::new(at, inode.parse().ok()?, u8::from_str_radix(state, 16).ok()?))
+        Some(InetSocket { at, inode: inode.parse().ok()?, state: u8::from_str_radix(state, 16).ok()? })
     }
 
-    pub(super) fn new(at: SocketAddr, inode: u64, state: u8) -> InetSocket {
-        let state = match state {
-            TCP_LISTEN => InetState::Listening,
-            _ if OPEN.contains(&state) => InetState::Open,
-            _ => InetState::Other,
-        };
-        InetSocket { at, inode, state }
+    pub(super) fn is_listening(&self) -> bool {
+        self.state == TCP_LISTEN
     }
+}
+
+/// The TCP sockets of this network namespace that processes have and that have this local port.
+pub(super) fn tcp_at(port: u16) -> Vec<InetSocket> {
+    tcp(&HELD, port)
+}
+
+/// The same of UDP.
+pub(super) fn udp_at(port: u16) -> Vec<InetSocket> {
+    inet_rows(OWN, UDP).filter(|socket| socket.inode != 0 && socket.at.port() == port).collect()
+}
+
+/// The TCP sockets of this network namespace in one of these states, with this local port unless it is 0.
+fn tcp(states: &[u8], port: u16) -> Vec<InetSocket> {
+    tcp_sockets(states, port).unwrap_or_else(|_| {
+        let is_meant = |one: &InetSocket| states.contains(&one.state) && (port == 0 || one.at.port() == port);
+        inet_rows(OWN, TCP).filter(|one| one.inode != 0 && is_meant(one)).collect()
+    })
 }
 
 /// The TCP sockets that listen in the network namespace of a process.
 pub(super) fn listening_inet(pid: u32) -> Vec<InetSocket> {
     let asked = shares_network(pid).then(|| tcp_sockets(&[TCP_LISTEN], 0).ok()).flatten();
-    asked.unwrap_or_else(|| {
-        // They come first.
-        let listening = |table| inet_rows(pid, table).take_while(|one| one.state == InetState::Listening);
-        ["tcp", "tcp6"].into_iter().flat_map(listening).collect()
-    })
-}
-
-/// Whether a process is known to be in the network namespace of this one.
-fn shares_network(pid: u32) -> bool {
-    let namespace =
-        |of: &str| fs::metadata(format!("/proc/{of}/ns/net")).ok().map(|one| (one.dev(), one.ino()));
-    namespace("self").is_some_and(|own| namespace(&pid.to_string()) == Some(own))
+    // They come first in each table.
+    let in_table = |table| inet_rows(pid, [table]).take_while(InetSocket::is_listening);
+    asked.unwrap_or_else(|| TCP.into_iter().flat_map(in_table).collect())
 }
 
 /// The UDP sockets that are bound in the network namespace of a process, and not connected.
 pub(super) fn bound_datagram(pid: u32) -> impl Iterator<Item = InetSocket> {
-    let rows = ["udp", "udp6"].into_iter().flat_map(move |table| inet_rows(pid, table));
-    rows.filter(|socket| socket.state == InetState::Other)
+    inet_rows(pid, UDP).filter(|socket| !OPEN.contains(&socket.state))
 }
 
-fn inet_rows(pid: u32, table: &str) -> impl Iterator<Item = InetSocket> + use<> {
-    lines(&format!("/proc/{pid}/net/{table}")).filter_map(|row| InetSocket::parse(&row))
+/// Those of the tables that a process sees.
+fn inet_rows<const TABLES: usize>(
+    process: impl Display,
+    tables: [&str; TABLES],
+) -> impl Iterator<Item = InetSocket> {
+    let tables = tables.map(|table| format!("/proc/{process}/net/{table}"));
+    tables.into_iter().flat_map(|table| lines(&table)).filter_map(|row| InetSocket::parse(&row))
 }
 
 /// The inode numbers of the open connections to a TCP port of this machine.
 pub(super) fn inet_connections(port: u16) -> impl Iterator<Item = u64> {
-    open_inet(port).into_iter().map(|socket| socket.inode)
+    tcp(&OPEN, port).into_iter().map(|socket| socket.inode)
 }
 
 /// The local port of every open TCP connection of this machine, and its inode number.
 pub(super) fn all_inet_connections() -> impl Iterator<Item = (u16, u64)> {
-    open_inet(0).into_iter().map(|socket| (socket.at.port(), socket.inode))
-}
-
-/// The open TCP connections of this network namespace that have this local port, or all if it is 0.
-fn open_inet(port: u16) -> Vec<InetSocket> {
-    tcp_sockets(&OPEN, port).unwrap_or_else(|_| {
-        let rows = ["tcp", "tcp6"].into_iter().flat_map(|table| lines(&format!("/proc/net/{table}")));
-        let sockets = rows.filter_map(|row| InetSocket::parse(&row));
-        let is_meant = |one: &InetSocket| one.inode != 0 && (port == 0 || one.at.port() == port);
-        sockets.filter(|one| one.state == InetState::Open && is_meant(one)).collect()
-    })
+    tcp(&OPEN, 0).into_iter().map(|socket| (socket.at.port(), socket.inode))
 }
 
 /// The inode numbers of the connections that were accepted at a path.
@@ -226,26 +198,20 @@ fn lines(table: &str) -> impl Iterator<Item = String> + use<> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
     #[cfg(target_endian = "little")]
     fn a_row_of_an_ip_table_says_where_the_socket_is_bound_and_whether_it_listens() {
         let rows = [
-            (
-                "0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 0 0 4242 1",
-                "127.0.0.1:8080",
-                InetState::Listening,
-            ),
-            (
-                "1: 00000000000000000000000001000000:01BB 0:0 01 0:0 00:0 0 0 0 4242 1",
-                "[::1]:443",
-                InetState::Open,
-            ),
+            ("0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 0 0 4242 1", "127.0.0.1:8080", TCP_LISTEN),
+            ("1: 00000000000000000000000001000000:01BB 0:0 01 0:0 00:0 0 0 0 4242 1", "[::1]:443", OPEN[0]),
             (
                 "2: 0000000000000000FFFF00000100007F:0050 0:0 0A 0:0 00:0 0 0 0 4242 1",
                 "[::ffff:127.0.0.1]:80",
-                InetState::Listening,
+                TCP_LISTEN,
             ),
         ];
         for (row, at, state) in rows {
@@ -253,6 +219,18 @@ mod tests {
             assert_eq!((socket.at.to_string().as_str(), socket.inode, socket.state), (at, 4242, state));
         }
         assert!(InetSocket::parse("0: 0100007F:1F90 00000000:0000 0A").is_none());
+    }
+
+    #[test]
+    fn where_sock_diag_is_forbidden_the_tables_say_the_same() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let shown = |sockets: &[InetSocket]| -> Vec<(SocketAddr, u64, u8)> {
+            let here = sockets.iter().filter(|socket| socket.at.port() == port);
+            here.map(|socket| (socket.at, socket.inode, socket.state)).collect()
+        };
+        let asked = tcp_sockets(&[TCP_LISTEN], port).expect("it is there");
+        assert_eq!((shown(&asked), asked.len()), (shown(&inet_rows(OWN, TCP).collect::<Vec<_>>()), 1));
     }
 
     #[test]
