@@ -39,7 +39,7 @@ const READS_AHEAD_MAX: usize = 1;
 const PINGS_AT_ONCE: u32 = 256;
 
 /// How long one more ping delays the next read.
-const PING_PAUSE: Duration = Duration::from_micros(250);
+const PING_PAUSE: Duration = Duration::from_micros(50);
 
 /// How long a client may take from the greeting to the end of its `hello`. A client is stopped or stuck
 /// that needs longer; it connects again when it goes on.
