@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serverswap::protocol::{Address, Generation};
 
-use crate::status::{AddressReport, Numbers, StatusReport, SupervisedBy};
+use crate::status::{AddressReport, Numbers, StatusReport};
 
 /// What is to be reloaded.
 #[derive(Debug, Clone, Copy)]
@@ -85,10 +85,8 @@ fn supervisors(address: &AddressReport, numbers: Numbers) -> Vec<Supervisor> {
             Numbers::OfArbiter => None,
         },
     };
-    let of_holders = address.holders.iter().filter_map(|holder| match holder.supervisor {
-        SupervisedBy::Pid(pid) => Some(of(holder.generation, pid)),
-        SupervisedBy::Nobody => None,
-    });
+    let of_holders = address.holders.iter();
+    let of_holders = of_holders.filter_map(|holder| Some(of(holder.generation, holder.supervisor.pid()?)));
     of_holders.chain(address.owners.iter().map(|owner| of(owner.generation, owner.pid))).collect()
 }
 

@@ -151,10 +151,7 @@ fn supervisors(report: &StatusReport) -> Vec<u32> {
         report.addresses.iter().flat_map(|one| &one.owners).map(|one| one.pid).collect();
     let holders = report.addresses.iter().flat_map(|one| &one.holders).map(|one| one.supervisor);
     let draining = report.addresses.iter().flat_map(|one| &one.draining).map(|one| one.supervisor);
-    supervisors.extend(holders.chain(draining).filter_map(|one| match one {
-        SupervisedBy::Pid(pid) => Some(pid),
-        SupervisedBy::Nobody => None,
-    }));
+    supervisors.extend(holders.chain(draining).filter_map(SupervisedBy::pid));
     supervisors.extend(report.arbiter);
     supervisors.sort_unstable();
     supervisors.dedup();

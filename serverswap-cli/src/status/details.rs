@@ -16,8 +16,31 @@ use crate::history::{self, Record, What};
 
 type Held = Vec<(Process, OwnedFd)>;
 
-/// Looks now. Of servers that another pid namespace has, nothing can be seen but who has started them.
-pub(super) fn add(report: &mut StatusReport) {
+/// Looks now, once for all of them. Of servers that another pid namespace has, nothing can be seen but who has started them.
+pub(super) fn add(reports: &mut [StatusReport]) {
+    let servers = reports.iter().flat_map(|report| &report.servers);
+    let (mut members, mut connections) = (members(servers), ConnectionTable::read());
+    let boot = process::boot_id().unwrap_or_default();
+    for report in reports {
+        let addresses = addresses(report);
+        let generations: Vec<Generation> = addresses.keys().copied().collect();
+        let records = history::of_generations(&report.directory, &generations);
+        let starts = starts(&records, &boot);
+        let mut look = Look { members: &mut members, connections: &mut connections, starts };
+        let generations = addresses.into_iter().map(|(generation, addresses)| {
+            let servers = report.servers.iter().filter(|server| server.generation == generation);
+            let servers: Vec<Server> = match report.numbers {
+                Numbers::Own => servers.copied().collect(),
+                Numbers::OfArbiter => Vec::new(),
+            };
+            (generation, look.at(generation, &servers, &addresses))
+        });
+        report.generations = generations.collect();
+    }
+}
+
+/// Each generation of a report, and where it has servers.
+fn addresses(report: &StatusReport) -> BTreeMap<Generation, BTreeSet<&Address>> {
     let mut addresses: BTreeMap<Generation, BTreeSet<&Address>> = BTreeMap::new();
     for one in &report.addresses {
         let holders = one.holders.iter().map(|holder| holder.generation);
@@ -30,28 +53,12 @@ pub(super) fn add(report: &mut StatusReport) {
     for one in &report.unrecorded {
         addresses.entry(one.generation).or_default().extend(&one.listens);
     }
-    let generations: Vec<Generation> = addresses.keys().copied().collect();
-    let records = history::of_generations(&report.directory, &generations);
-    let boot = process::boot_id().unwrap_or_default();
-    let mut look = Look {
-        members: members(&report.servers),
-        connections: ConnectionTable::read(),
-        starts: starts(&records, &boot),
-    };
-    let generations = addresses.into_iter().map(|(generation, addresses)| {
-        let servers = report.servers.iter().filter(|server| server.generation == generation);
-        let servers: Vec<Server> = match report.numbers {
-            Numbers::Own => servers.copied().collect(),
-            Numbers::OfArbiter => Vec::new(),
-        };
-        (generation, look.at(generation, &servers, &addresses))
-    });
-    report.generations = generations.collect();
+    addresses
 }
 
 struct Look<'a> {
-    members: Members,
-    connections: ConnectionTable,
+    members: &'a mut Members,
+    connections: &'a mut ConnectionTable,
     starts: BTreeMap<Generation, &'a Record>,
 }
 
@@ -132,7 +139,7 @@ fn living(held: &Held) -> Vec<u32> {
 }
 
 /// The processes of the generations that have servers.
-fn members(servers: &[Server]) -> Members {
+fn members<'a>(servers: impl Iterator<Item = &'a Server>) -> Members {
     let mut groups: BTreeMap<Generation, Vec<u32>> = BTreeMap::new();
     for server in servers {
         groups.entry(server.generation).or_default().extend(process::group(server.process.pid).ok());
@@ -180,7 +187,7 @@ mod tests {
             servers: vec![Server { process, generation: GENERATION, stand_in: None }],
             generations: BTreeMap::new(),
         };
-        add(&mut report);
+        add(std::slice::from_mut(&mut report));
         report.generations.remove(&GENERATION).expect("it has an address")
     }
 

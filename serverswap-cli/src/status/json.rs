@@ -8,7 +8,7 @@ use serverswap::protocol::{Address, Generation};
 
 use super::{
     AddressReport, DrainingServer, Ending, GenerationReport, Holder, HolderState, Owner, StatusReport,
-    SupervisedBy, UnrecordedProcess,
+    UnrecordedProcess,
 };
 use crate::history::Who;
 use crate::state::StandInRecord;
@@ -219,7 +219,7 @@ fn holder_json(holder: &Holder, now: SystemTime) -> HolderJson<'_> {
         says: holder.says.as_deref(),
         since: since(now, holder.age),
         for_ms: millis(holder.age),
-        supervisor: supervisor(holder.supervisor),
+        supervisor: holder.supervisor.pid(),
     }
 }
 
@@ -238,7 +238,7 @@ fn draining_json(draining: &DrainingServer, connections: Option<u64>, now: Syste
         next_signal,
         next_signal_ms: after.map(millis),
         connections,
-        supervisor: supervisor(draining.supervisor),
+        supervisor: draining.supervisor.pid(),
     }
 }
 
@@ -263,13 +263,6 @@ fn unrecorded_json(process: &UnrecordedProcess) -> UnrecordedJson<'_> {
 
 fn owner_json(owner: &Owner) -> OwnerJson {
     OwnerJson { pid: owner.pid, generation: owner.generation }
-}
-
-fn supervisor(supervisor: SupervisedBy) -> Option<u32> {
-    match supervisor {
-        SupervisedBy::Pid(pid) => Some(pid),
-        SupervisedBy::Nobody => None,
-    }
 }
 
 fn since(now: SystemTime, age: Duration) -> String {

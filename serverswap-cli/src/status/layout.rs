@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::StatusReport;
 use super::row::{Row, Tone, UNKNOWN, rows};
 use crate::ui::duration::text;
-use crate::ui::{Colour, grammar};
+use crate::ui::{Colour, GREEN, RED, YELLOW, grammar};
 
 const HEAD: [&str; 8] = ["ADDRESS", "STATE", "PID", "SINCE (UTC)", "CONN", "MEMORY", "SUPERVISOR", "BY"];
 const LAST: &str = "COMMAND";
@@ -131,17 +131,12 @@ impl Page {
     }
 
     fn paint(self, tone: Option<Tone>, text: &str) -> String {
-        const GREEN: &str = "\x1b[32m";
-        const YELLOW: &str = "\x1b[33m";
-        const RED: &str = "\x1b[1;31m";
-        const PLAIN: &str = "\x1b[0m";
-        let colour = match (self.colour, tone) {
-            (Colour::None, _) | (Colour::Ansi, None) => return text.to_owned(),
-            (Colour::Ansi, Some(Tone::Good)) => GREEN,
-            (Colour::Ansi, Some(Tone::Passing)) => YELLOW,
-            (Colour::Ansi, Some(Tone::Bad)) => RED,
-        };
-        format!("{colour}{text}{PLAIN}")
+        match tone {
+            None => text.to_owned(),
+            Some(Tone::Good) => self.colour.paint(GREEN, text),
+            Some(Tone::Passing) => self.colour.paint(YELLOW, text),
+            Some(Tone::Bad) => self.colour.paint(RED, text),
+        }
     }
 }
 
@@ -167,7 +162,7 @@ fn command(row: &Row) -> String {
 }
 
 /// `2026-11-30 12:00:00`.
-fn when(time: SystemTime) -> String {
+pub(super) fn when(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string().replace('T', " ").replace('Z', "")
 }
 

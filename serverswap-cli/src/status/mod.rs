@@ -25,12 +25,14 @@ pub(crate) use self::report::{AddressReport, NOT_SERVED, Numbers, StatusReport, 
 pub(crate) use self::report::{Holder, HolderState};
 pub(crate) use self::still_serving::{is_alive, listens, still_serving};
 
+use std::io::IsTerminal;
+
 use self::layout::{Ages, Page};
 use self::report::{DrainingServer, Ending, GenerationReport, Owner, Server, UnrecordedProcess};
 #[cfg(not(test))]
 use self::report::{Holder, HolderState};
 use self::view::View;
-use crate::cli::{Extent, Scope, Status, environment};
+use crate::cli::{Extent, Scope, Status};
 use crate::runtime_directory;
 use crate::ui::{Colour, Conclusion, Console, Report, SetupError, StillTrue, Summary};
 
@@ -52,7 +54,7 @@ fn look(status: &Status, report: impl Fn(Report)) -> Result<View, SetupError> {
     let directories = match &status.scope {
         Scope::Directory(dir) => {
             let mut found = collect(&runtime_directory::find(dir.as_deref()), report)?;
-            details::add(&mut found);
+            details::add(std::slice::from_mut(&mut found));
             let found = match &status.address {
                 Some(address) => found.only(address),
                 None => found,
@@ -69,7 +71,7 @@ fn look(status: &Status, report: impl Fn(Report)) -> Result<View, SetupError> {
             Err(error) => report(Report::DirectoryNotShown { directory, problem: problem(&error) }),
         }
     }
-    found.iter_mut().for_each(details::add);
+    details::add(&mut found);
     if let Some(address) = &status.address {
         found = found.into_iter().map(|one| one.only(address)).collect();
     }
@@ -84,16 +86,12 @@ fn problem(error: &SetupError) -> String {
 
 /// That of stdout.
 fn page(ages: Ages) -> Page {
-    use std::io::IsTerminal;
     let stdout = std::io::stdout();
-    let is_terminal = stdout.is_terminal();
-    let size = is_terminal.then(|| terminal_size::terminal_size_of(&stdout)).flatten();
-    let variable = |name| std::env::var_os(name);
-    let (term, no_color) = (variable(environment::TERM), variable(environment::NO_COLOR));
+    let size = stdout.is_terminal().then(|| terminal_size::terminal_size_of(&stdout)).flatten();
     Page {
         columns: size.map(|(width, _)| usize::from(width.0)),
         rows: size.map(|(_, height)| usize::from(height.0)),
-        colour: Colour::detect(is_terminal, term.as_deref(), no_color.as_deref()),
+        colour: Colour::of(&stdout),
         ages,
     }
 }

@@ -138,6 +138,16 @@ pub enum SupervisedBy {
     Nobody,
 }
 
+impl SupervisedBy {
+    /// Its process id.
+    pub fn pid(self) -> Option<u32> {
+        match self {
+            SupervisedBy::Pid(pid) => Some(pid),
+            SupervisedBy::Nobody => None,
+        }
+    }
+}
+
 /// A server that finishes what is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DrainingServer {

@@ -224,10 +224,7 @@ fn pids(servers: &[u32], report: &StatusReport, generation: Generation) -> Strin
 }
 
 fn supervisor(supervisor: SupervisedBy) -> String {
-    match supervisor {
-        SupervisedBy::Pid(pid) => pid.to_string(),
-        SupervisedBy::Nobody => "none".to_owned(),
-    }
+    supervisor.pid().map_or_else(|| "none".to_owned(), |pid| pid.to_string())
 }
 
 /// `3.4 MiB`, `84 MiB`, `1.2 GiB`.

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use serverswap::sys::clock::monotonic;
 
 use super::changes::{Changes, Woken};
-use super::layout::{Ages, Page};
+use super::layout::{Ages, Page, when};
 use super::view::View;
 use super::{everywhere, look, page};
 use crate::cli::{Scope, Status, environment};
@@ -121,7 +121,6 @@ fn is_passing(view: &View) -> bool {
 
 /// A whole screen.
 fn drawn(text: &str, page: Page, now: SystemTime) -> String {
-    let now = humantime::format_rfc3339_seconds(now).to_string().replace('T', " ").replace('Z', " UTC");
     let rows = page.rows.unwrap_or(usize::MAX);
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let room = rows.saturating_sub(2).max(1);
@@ -130,7 +129,7 @@ fn drawn(text: &str, page: Page, now: SystemTime) -> String {
         lines.truncate(room - 1);
         lines.push(page.fitted(&format!("… {left_out} more lines")));
     }
-    let head = [page.fitted(&format!("{now}, ^C ends")), String::new()];
+    let head = [page.fitted(&format!("{} UTC, ^C ends", when(now))), String::new()];
     let lines = head.iter().chain(&lines).take(rows).map(|line| format!("{line}\x1b[K"));
     format!("\x1b[H{}\x1b[J", lines.collect::<Vec<_>>().join("\n"))
 }

@@ -1,14 +1,15 @@
 //! The screen of a live view, and the signals that concern it.
 
 use std::io::{self, IsTerminal};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+use nix::unistd::{getpgrp, tcgetpgrp};
 
 use super::signals::{INHERITED, is_ignored};
 use super::write::write_all;
@@ -65,7 +66,7 @@ impl AsFd for TerminalSignals {
 /// The alternate screen of stdout; what was there before is back when this is dropped.
 pub(crate) struct Screen {
     /// The settings of the terminal on stdin, which repeated what is typed.
-    echo: Option<libc::termios>,
+    echo: Option<Termios>,
 }
 
 impl Screen {
@@ -88,8 +89,8 @@ impl Screen {
 
     fn show(&mut self) {
         self.echo = settings().inspect(|settings| {
-            let mut silent = *settings;
-            silent.c_lflag &= !libc::ECHO;
+            let mut silent = settings.clone();
+            silent.local_flags.remove(LocalFlags::ECHO);
             set(&silent);
         });
         let _ = write_all(&io::stdout(), ENTER);
@@ -110,18 +111,12 @@ impl Drop for Screen {
 }
 
 /// Of the terminal on stdin, if this is its foreground job: another may not change them.
-fn settings() -> Option<libc::termios> {
+fn settings() -> Option<Termios> {
     let stdin = io::stdin();
-    // SAFETY: both calls take no pointer.
-    let is_foreground = unsafe { libc::tcgetpgrp(stdin.as_raw_fd()) == libc::getpgrp() };
-    let mut settings = MaybeUninit::<libc::termios>::uninit();
-    // SAFETY: tcgetattr only writes to `settings`.
-    let read = unsafe { libc::tcgetattr(stdin.as_raw_fd(), settings.as_mut_ptr()) };
-    // SAFETY: the call has succeeded, so `settings` is initialised.
-    (is_foreground && read == 0).then(|| unsafe { settings.assume_init() })
+    let is_foreground = tcgetpgrp(&stdin).is_ok_and(|group| group == getpgrp());
+    tcgetattr(&stdin).ok().filter(|_| is_foreground)
 }
 
-fn set(settings: &libc::termios) {
-    // SAFETY: tcsetattr only reads `settings`, which lives through the call.
-    unsafe { libc::tcsetattr(io::stdin().as_raw_fd(), libc::TCSANOW, settings) };
+fn set(settings: &Termios) {
+    let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, settings);
 }

@@ -38,5 +38,6 @@ pub use self::report::{DrainStatus, Report};
 pub use self::setup_error::{SetupError, StillTrue};
 pub use self::still_serving::{ServingServer, StillServing};
 pub use self::style::{Colour, LogFormat, Verbosity};
+pub(crate) use self::style::{GREEN, RED, YELLOW};
 pub use self::summary::Summary;
 pub use self::waiting_for::{EndingServer, SomeAddresses, WaitingFor};

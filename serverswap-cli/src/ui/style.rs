@@ -73,10 +73,25 @@ impl Colour {
         let is_dumb = term.is_some_and(|name| name == "dumb");
         if is_terminal && !is_dumb && !is_refused { Colour::Ansi } else { Colour::None }
     }
+
+    /// That of a stream, as the environment has it.
+    pub(crate) fn of(stream: &impl IsTerminal) -> Colour {
+        let variable = |name| std::env::var_os(name);
+        let (term, no_color) = (variable(environment::TERM), variable(environment::NO_COLOR));
+        Colour::detect(stream.is_terminal(), term.as_deref(), no_color.as_deref())
+    }
+
+    pub(crate) fn paint(self, colour: &str, text: &str) -> String {
+        match self {
+            Colour::Ansi => format!("{colour}{text}{PLAIN}"),
+            Colour::None => text.to_owned(),
+        }
+    }
 }
 
-const RED: &str = "\x1b[1;31m";
-const YELLOW: &str = "\x1b[33m";
+pub(crate) const RED: &str = "\x1b[1;31m";
+pub(crate) const YELLOW: &str = "\x1b[33m";
+pub(crate) const GREEN: &str = "\x1b[32m";
 const CYAN: &str = "\x1b[1;36m";
 const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
@@ -84,17 +99,12 @@ const PLAIN: &str = "\x1b[0m";
 impl Style {
     /// A style whose colour follows the terminal and the environment.
     pub fn new(verbosity: Verbosity, log: LogFormat) -> Style {
-        let variable = |name| std::env::var_os(name);
-        let is_terminal = std::io::stderr().is_terminal();
-        let is_dated = is_terminal || is_journal(&std::io::stderr());
+        let stderr = std::io::stderr();
+        let is_dated = stderr.is_terminal() || is_journal(&stderr);
         Style {
             verbosity,
             log,
-            colour: Colour::detect(
-                is_terminal,
-                variable(environment::TERM).as_deref(),
-                variable(environment::NO_COLOR).as_deref(),
-            ),
+            colour: Colour::of(&stderr),
             time: if is_dated { LineTime::Omitted } else { LineTime::Shown },
         }
     }
@@ -184,9 +194,6 @@ impl Style {
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
-        match self.colour {
-            Colour::Ansi => format!("{colour}{text}{PLAIN}"),
-            Colour::None => text.to_owned(),
-        }
+        self.colour.paint(colour, text)
     }
 }

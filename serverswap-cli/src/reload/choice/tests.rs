@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::status::{Holder, HolderState};
+use crate::status::{Holder, HolderState, SupervisedBy};
 
 fn address(text: &str) -> Address {
     text.parse().expect("an address")
