@@ -16,6 +16,7 @@ pub mod report;
 pub mod runner;
 pub mod sandbox;
 pub mod scenario;
+pub mod shell;
 pub mod style;
 pub mod suite;
 pub mod supervisor;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serverswap_conformance::init::{Language, init as begin};
+use serverswap_conformance::shell::typed;
 
 use serverswap_conformance::exit::{Ended, Found};
 
@@ -28,8 +29,8 @@ pub(super) fn init(init: Init) -> Ended {
 
 /// A line for the shell that builds the driver, where it has to be built, and tries it.
 fn next_command(language: Language, folder: &Path) -> String {
-    let folder = format!("cd {}", quoted(&folder.display().to_string()));
-    let smoke = format!("{} smoke", quoted(&this_program()));
+    let folder = format!("cd {}", typed(&[folder.display().to_string()]));
+    let smoke = format!("{} smoke", typed(&[this_program()]));
     let steps = [Some(folder), language.build_step().map(str::to_owned), Some(smoke)];
     steps.into_iter().flatten().collect::<Vec<_>>().join(" && ")
 }
@@ -41,15 +42,5 @@ fn this_program() -> String {
     match std::env::current_exe() {
         Ok(program) if is_path => program.display().to_string(),
         Ok(_) | Err(_) => env!("CARGO_PKG_NAME").to_owned(),
-    }
-}
-
-/// A word of a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@%,".contains(letter);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }

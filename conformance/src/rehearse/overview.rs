@@ -4,8 +4,9 @@ use super::advice::advice;
 use super::findings::Finding;
 use super::findings_text::{said, what};
 use super::{Rehearsal, Rehearsed};
+use crate::shell::typed;
 use crate::style::number;
-use crate::swap_report::{Note, SwapReport, made_now, typed};
+use crate::swap_report::{Note, SwapReport, made_now};
 
 /// Everything that the page of a rehearsal says.
 pub fn report<'a>(rehearsal: &Rehearsal, rehearsed: &'a Rehearsed) -> SwapReport<'a> {

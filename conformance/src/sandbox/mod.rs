@@ -89,7 +89,7 @@ pub enum SandboxError {
 }
 
 /// The first arguments with which `serverswap` deploys nothing.
-const NO_DEPLOYS: [&str; 11] = [
+pub const NO_DEPLOYS: [&str; 11] = [
     "status",
     "reload",
     "logs",

@@ -71,9 +71,3 @@ pub fn made_now() -> String {
     let now = DateTime::<Utc>::from(SystemTime::now());
     format!("{}, serverswap {}.", now.format("%Y-%m-%d %H:%M UTC"), env!("CARGO_PKG_VERSION"))
 }
-
-/// A command line as one would type it again.
-pub fn typed(words: &[String]) -> String {
-    let quoted = words.iter().map(|word| shlex::try_quote(word).map_or_else(|_| word.clone(), Into::into));
-    quoted.collect::<Vec<String>>().join(" ")
-}

@@ -9,6 +9,7 @@ use super::blocks::Characters;
 use super::lifecycle::{Lifecycle, Micros, lifecycles};
 use super::model::{ServedBy, Swap};
 use super::*;
+use crate::shell::typed;
 
 /// Of a start and a swap.
 const RECORDING: &str = include_str!("tests/recording.ndjson");

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serverswap_conformance::sandbox::{Sandbox, Started, free_port};
+use serverswap_conformance::sandbox::{NO_DEPLOYS, Sandbox, Started, free_port};
 
 use super::page::{blocks, blocks_of};
 use crate::Outcome;
@@ -28,21 +28,6 @@ const STAYING: [(&str, &str); 5] = [
 
 /// Before the status with which a line ends, if that is not 0.
 const FAILS: &str = "exit status ";
-
-/// What the programs do instead of a deploy.
-const COMMANDS: [&str; 11] = [
-    "status",
-    "reload",
-    "logs",
-    "history",
-    "events",
-    "metrics",
-    "explain",
-    "stop",
-    "hold",
-    "completions",
-    "man",
-];
 
 /// A text without the styles of a terminal.
 pub(crate) fn plain(text: &str) -> String {
@@ -154,7 +139,7 @@ impl Reader {
             let program = program.display();
             let text = format!(
                 "#!/bin/sh\ncase \"$1\" in {}) exec {program} \"$@\" ;; esac\nexec {program} --probation 100ms \"$@\"\n",
-                COMMANDS.join("|")
+                NO_DEPLOYS.join("|")
             );
             self.writes(&format!("bin/{name}"), &text)?;
         }
