@@ -1,11 +1,17 @@
 //! Processes that were not started by the test itself.
 
+use std::time::Duration;
+
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serverswap_conformance::sandbox::LIMIT;
+use tokio::time::{Instant, interval};
 
 use crate::Outcome;
+
+/// From one look at a process to the next.
+const PACE: Duration = Duration::from_millis(20);
 
 /// Sends a signal to a living process.
 pub fn signal(pid: u32, signal: Signal) -> Outcome {
@@ -30,6 +36,21 @@ pub async fn ended(pid: u32) -> Outcome {
 /// How many descriptors a process has open.
 pub fn descriptors(pid: u32) -> std::io::Result<usize> {
     Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
+/// Waits until a process has one thread.
+pub async fn alone(pid: u32) -> Outcome {
+    let (give_up_at, mut pace) = (Instant::now() + LIMIT, interval(PACE));
+    // Field 20.
+    while stat(pid)?[17] != "1" {
+        if Instant::now() > give_up_at {
+            return Err(
+                format!("pid {pid} still had more than one thread after {} s", LIMIT.as_secs()).into()
+            );
+        }
+        pace.tick().await;
+    }
+    Ok(())
 }
 
 /// How much CPU time a process has used, in clock ticks: hundredths of a second.

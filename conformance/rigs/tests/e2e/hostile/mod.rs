@@ -23,7 +23,7 @@ use serverswap_protocol::{Generation, SocketMode};
 use serverswap_rigs::wire::{Received, Wire, WireError};
 
 use crate::Outcome;
-use crate::processes::descriptors;
+use crate::processes::{alone, descriptors};
 use crate::shop::Shop;
 
 /// Lets a hostile client do something that ends its connection with `code`; everybody else is
@@ -47,10 +47,12 @@ async fn is_answered_with(
     Ok(())
 }
 
-/// A shop whose arbiter and supervisor have every descriptor that they will have.
+/// A shop whose arbiter and supervisor have every descriptor that they will have: those of the threads that look at
+/// processes and write the history are closed.
 async fn settled() -> Result<Shop, Box<dyn std::error::Error>> {
     let mut shop = Shop::open().await?;
     shop.serving.says("up after").await?;
+    alone(shop.serving.pid()).await?;
     Ok(shop)
 }
 
